@@ -1,0 +1,207 @@
+// `make demo`: an MCP client walks the whole OAuth loop in front of a real MCP server.
+//
+// The client is the official SDK, and it is told nothing but the URL. Challenge, discovery,
+// registration, token and step-up are its own doing; this script looks at the wire, shows it,
+// and holds every step to what it should have been. Exit code 0: every step was as expected.
+import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from './client.mjs';
+import { run } from './processes.mjs';
+import { startStack } from './stack.mjs';
+import { decode, detail, message, paint, shorten, show, Wire } from './wire.mjs';
+
+const outcome = { steps: 0, checks: 0, failures: [] };
+
+function step(title) {
+  outcome.steps += 1;
+  console.log(`\n${paint(['bold', 'blue'], `${outcome.steps}. ${title}`)}`);
+}
+
+function expect(what, actual, expected) {
+  outcome.checks += 1;
+  const same = isDeepStrictEqual(actual, expected);
+  console.log(`  ${same ? paint('green', '✓') : paint('red', '✗')} ${what}`);
+  if (same) return;
+  outcome.failures.push(`step ${outcome.steps}: ${what}`);
+  detail('expected', JSON.stringify(expected));
+  detail('got', JSON.stringify(actual));
+}
+
+const sends = (method, name) => ({ sent }) => {
+  if (!sent?.startsWith('{')) return false;
+  const call = JSON.parse(sent);
+  return call.method === method && call.params?.name === name;
+};
+const asks = (method, suffix) => (exchange) => exchange.method === method && exchange.url.pathname.endsWith(suffix);
+const words = (text) => (text ?? '').split(' ').sort();
+
+async function showToken(exchange) {
+  const { access_token: token = '', token_type: type } = await message(exchange);
+  const { header, claims } = decode(token);
+  detail('asked for', ['scope', 'resource'].map((name) => `${name}=${new URLSearchParams(exchange.sent).get(name)}`).join('  '));
+  detail('token', `${type} ${shorten(token)}  ${JSON.stringify(header)}`);
+  detail('claims', JSON.stringify(claims, ['iss', 'aud', 'client_id', 'scope', 'exp']));
+  return { header, claims };
+}
+
+async function walk(stack) {
+  const metadataUrl = stack.resource.replace('/mcp', '/.well-known/oauth-protected-resource/mcp');
+
+  // Straight to the server, past the gate: what there is to be trimmed.
+  const straight = await connect(stack.direct);
+  const all = (await straight.listTools()).tools.map(({ name }) => name);
+  await straight.close();
+  console.log(`\nThe MCP server has ${all.length} tools. Now a client is given the URL ${paint('bold', stack.resource)}`);
+
+  const wire = new Wire();
+  const client = await connect(stack.resource, wire);
+
+  step('Without a token: 401, and a challenge');
+  const first = wire.take(sends('initialize'));
+  show(first);
+  expect('the status is 401', first.status, 401);
+  expect('the challenge names the metadata and the scope to begin with, and no error', first.challenge, {
+    scope: 'mcp:read',
+    resource_metadata: metadataUrl,
+  });
+
+  step('The challenge leads to the metadata of the resource (RFC 9728)');
+  const metadata = wire.take(asks('GET', '/.well-known/oauth-protected-resource/mcp'));
+  show(metadata);
+  const document = await message(metadata);
+  for (const name of ['resource', 'authorization_servers', 'scopes_supported']) detail(name, [document[name]].flat().join(' '));
+  expect('anyone can read it', metadata.status, 200);
+  expect('it is about the URL that the client was given', document.resource, stack.resource);
+  expect('it names the authorization server', document.authorization_servers, [stack.issuer]);
+
+  step('The authorization server describes itself (RFC 8414)');
+  const discovery = wire.take(asks('GET', '/.well-known/oauth-authorization-server'));
+  show(discovery);
+  const server = await message(discovery);
+  for (const name of ['issuer', 'registration_endpoint', 'token_endpoint']) detail(name, server[name]);
+  expect('its issuer is the one that the metadata names', server.issuer, stack.issuer);
+
+  step('The client registers itself (RFC 7591)');
+  const registration = wire.take(asks('POST', '/reg'));
+  show(registration);
+  const { client_id: clientId = '' } = await message(registration);
+  detail('client_id', shorten(clientId));
+  expect('it is a client now', registration.status, 201);
+
+  step('It gets a token with the scope of the challenge, for this resource (RFC 8707)');
+  const readToken = wire.take(asks('POST', '/token'));
+  show(readToken);
+  const read = await showToken(readToken);
+  expect('the audience is the resource', read.claims.aud, stack.resource);
+  expect('the scope is the one of the challenge', read.claims.scope, 'mcp:read');
+  const again = wire.take(sends('initialize'));
+  show(again);
+  expect('the first request, sent again with it, reaches the server', again.status, 200);
+
+  step('The list of tools holds what this token can call');
+  const readable = all.filter((name) => name === 'echo' || (name.startsWith('get-') && name !== 'get-env'));
+  const few = (await client.listTools()).tools.map(({ name }) => name);
+  show(wire.take(sends('tools/list')));
+  detail(`${few.length} of ${all.length}`, few.join(' '));
+  detail('not shown', all.filter((name) => !few.includes(name)).join(' '));
+  expect('echo and get-* are in it, get-env and the others are not', few, readable);
+
+  step('A call that is allowed');
+  const sum = await client.callTool({ name: 'get-sum', arguments: { a: 19, b: 23 } });
+  const sumCall = wire.take(sends('tools/call', 'get-sum'));
+  show(sumCall);
+  detail('answer', sum.content[0].text);
+  expect('the server answers', [sumCall.status, sum.content[0].text.includes('42')], [200, true]);
+
+  step('A call that is denied: 403, with the scope to ask for');
+  // The SDK takes the hint at once: what it does about it are the next two steps.
+  const env = await client.callTool({ name: 'get-env', arguments: {} });
+  const denied = wire.take(sends('tools/call', 'get-env'));
+  show(denied);
+  const { error } = await message(denied);
+  detail('body', JSON.stringify(error));
+  expect('the status is 403', denied.status, 403);
+  expect('the error is insufficient_scope', denied.challenge?.error, 'insufficient_scope');
+  expect('the scope to ask for adds to what the client has', words(denied.challenge?.scope), ['mcp:admin', 'mcp:read']);
+  const { target, missing } = error.data;
+  expect('the body says the same to a program', [error.code, target, missing], [403, 'get-env', ['mcp:admin']]);
+
+  step('The client steps up: a token with that scope');
+  const adminToken = wire.take(asks('POST', '/token'));
+  show(adminToken);
+  const admin = await showToken(adminToken);
+  expect('the token has the scope', words(admin.claims.scope), ['mcp:admin', 'mcp:read']);
+
+  step('The same call, now allowed');
+  const allowed = wire.take(sends('tools/call', 'get-env'));
+  show(allowed);
+  const { DEMO_SECRET } = JSON.parse(env.content[0].text);
+  detail('answer', JSON.stringify({ DEMO_SECRET }));
+  expect('the server answers', [allowed.status, DEMO_SECRET], [200, 'only for administrators']);
+
+  step('The list follows the token; what no scope brings stays away');
+  const many = (await client.listTools()).tools.map(({ name }) => name);
+  show(wire.take(sends('tools/list')));
+  detail(`${many.length} of ${all.length}`, many.join(' '));
+  const unlisted = 'gzip-file-as-resource';
+  expect(`only ${unlisted}, which the policy does not list, is missing`, many, all.filter((name) => name !== unlisted));
+  await client.callTool({ name: unlisted, arguments: {} }).catch(() => {}); // the wire tells
+  const refused = wire.take(sends('tools/call', unlisted));
+  show(refused);
+  expect('a call of it is 403', refused.status, 403);
+  expect('no scope is offered', refused.challenge, { resource_metadata: metadataUrl });
+  await client.close();
+
+  step('A token that is none: 401');
+  await wire.fetch(stack.resource, {
+    method: 'POST',
+    headers: {
+      authorization: 'Bearer garbage',
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' }),
+  });
+  const garbage = wire.take(({ bearer }) => bearer === 'garbage');
+  show(garbage);
+  expect('the status is 401', garbage.status, 401);
+  expect('the error is invalid_token', garbage.challenge?.error, 'invalid_token');
+
+  step('All of it is on record');
+  const record = await audited(stack.envoyLog, error.data.decision_id);
+  detail('audit line of step 8', JSON.stringify(record));
+  expect('the denial is found by the id that the client got', [record?.decision, record?.target], ['deny', 'get-env']);
+  const log = readFileSync(stack.envoyLog, 'utf8');
+  const tokens = [readToken, adminToken].map(async (exchange) => (await message(exchange)).access_token);
+  const leaked = (await Promise.all(tokens)).some((token) => log.includes(token.split('.')[2]));
+  expect('no token is in the log', leaked, false);
+}
+
+/** The audit line with this id; the log is written with a short delay. */
+async function audited(path, id) {
+  for (let attempt = 0; attempt < 30; attempt += 1) {
+    const lines = readFileSync(path, 'utf8').matchAll(/toolgate\.audit (\{.*\})/g);
+    const found = [...lines].map(([, json]) => JSON.parse(json)).find(({ decision_id }) => decision_id === id);
+    if (found) return found;
+    await sleep(100);
+  }
+  return undefined;
+}
+
+await run(async (processes) => {
+  console.log('Starting the stack');
+  const stack = await startStack(processes, 'demo');
+  try {
+    await walk(stack);
+  } catch (error) {
+    if (processes.stopped) return 1;
+    // A step that went wrong can leave the next without what it needs.
+    outcome.failures.push(`after step ${outcome.steps}: ${error.message}`);
+  }
+  const { steps, checks, failures } = outcome;
+  if (failures.length === 0) console.log(paint(['bold', 'green'], `\n${steps} steps, ${checks} checks, all as expected.`));
+  else console.log([paint(['bold', 'red'], '\nNot as expected:'), ...failures].join('\n  ✗ '));
+  console.log(`Logs and configuration: ${stack.folder}/`);
+  return failures.length === 0 ? 0 : 1;
+});

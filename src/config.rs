@@ -1,0 +1,213 @@
+//! The plugin configuration: read whole, checked whole, and only then a [`Config`]. It never starts half configured.
+
+mod fields;
+mod issuer;
+mod node;
+mod policy;
+mod protobuf;
+mod resource;
+
+pub use fields::{Fault, Findings};
+pub use issuer::{ClientAuthentication, Introspection, Issuer, KeySource, Validation};
+pub use node::Node;
+pub use resource::{ForwardedHeader, IdentityValue, Resource};
+
+use fields::{At, Fields, Zero};
+
+use crate::routes::{PathPattern, Routes};
+
+/// Envoy's default for `per_connection_buffer_limit_bytes`: beyond it the host itself refuses a buffered body.
+const HOST_BUFFER: usize = 1_048_576;
+/// What no buffer in a worker's 1 GiB of memory should exceed.
+const MAX_BUFFER: usize = 64 * HOST_BUFFER;
+
+/// The whole configuration, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// At least one.
+    pub issuers: Vec<Issuer>,
+    /// At least one.
+    pub resources: Vec<Resource>,
+    /// Where each request belongs.
+    pub routes: Routes,
+    /// Whether the host lets bodies be seen while headers are held.
+    pub hold_request_headers: bool,
+    /// What a JSON-RPC array is.
+    pub batches: Batches,
+    /// Sizes.
+    pub limits: Limits,
+    /// Verified tokens kept per worker.
+    pub token_cache_entries: usize,
+    /// What is recorded.
+    pub audit: Audit,
+    /// What is worth a log line, but does not refuse the configuration.
+    pub warnings: Vec<Fault>,
+}
+
+/// What a JSON-RPC array is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batches {
+    /// Decided element by element.
+    AuthorizeEach,
+    /// Refused.
+    Reject,
+}
+
+/// Sizes beyond which a message is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a request's body.
+    pub body: usize,
+    /// Bytes of a list in an answer, or of one event that may hold one.
+    pub list: usize,
+    /// Bytes of a token.
+    pub token: usize,
+    /// Containers in one another in a JSON body.
+    pub depth: usize,
+    /// Elements of a batch.
+    pub batch: usize,
+}
+
+/// What is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// Which decisions.
+    pub decisions: Decisions,
+    /// How the subject appears.
+    pub subject: SubjectForm,
+}
+
+/// Which decisions get an audit line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decisions {
+    /// All.
+    All,
+    /// Denials, those in shadow mode included.
+    Denied,
+    /// None.
+    None,
+}
+
+/// How a subject appears in records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubjectForm {
+    /// As a digest, equal for equal subjects.
+    Hash,
+    /// As it is.
+    Plain,
+}
+
+impl Config {
+    /// Reads the configuration from JSON text or from the wire bytes of a protobuf `Struct`.
+    ///
+    /// `environment` looks up the variables that secrets may come from. All faults are given at once.
+    pub fn parse(bytes: &[u8], environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
+        let mut found = Findings::default();
+        let config = match Node::from_configuration(bytes) {
+            Ok(node) => Self::read(&At { path: String::new(), node: &node }, environment, &mut found),
+            Err(message) => found.fault("", message),
+        };
+        match config {
+            Some(config) if found.faults.is_empty() => Ok(Self { warnings: found.warnings, ..config }),
+            _ => Err(found.faults),
+        }
+    }
+
+    fn read(at: &At<'_>, environment: &dyn Fn(&str) -> Option<String>, found: &mut Findings) -> Option<Self> {
+        let mut fields = at.fields(found)?;
+        let issuers = fields
+            .require("issuers", found)
+            .and_then(|at| at.list(Zero::Refuse, found, |at, found| issuer::read(&at, environment, found)));
+        let issuers = issuers.unwrap_or_default();
+        issuer::check_names(&issuers, found);
+        let resources = fields
+            .require("resources", found)
+            .and_then(|at| at.list(Zero::Refuse, found, |at, found| resource::read(&at, &issuers, found)));
+        let resources = resources.unwrap_or_default();
+        let pass = fields.take("pass").and_then(|at| at.list(Zero::Allow, found, |at, found| path_pattern(&at, found)));
+        let routes = Routes::new(&resources, pass.unwrap_or_default());
+        for (first, second) in routes.conflicts() {
+            let message = format!("matches the same requests as resources[{first}]");
+            found.fault::<()>(&format!("resources[{second}]"), message);
+        }
+        let hold = fields.take("hold_request_headers").and_then(|at| at.flag(found));
+        let batches = [("reject", Batches::Reject), ("authorize_each", Batches::AuthorizeEach)];
+        let batches = fields.take("batches").and_then(|at| at.choice(&batches, found));
+        let config = Self {
+            issuers,
+            resources,
+            routes,
+            hold_request_headers: hold.unwrap_or(false),
+            batches: batches.unwrap_or(Batches::Reject),
+            limits: read_limits(fields.take("limits"), found),
+            token_cache_entries: read_token_cache(fields.take("token_cache"), found),
+            audit: read_audit(fields.take("audit"), found),
+            warnings: Vec::new(),
+        };
+        fields.finish(found);
+        Some(config)
+    }
+
+    /// Whether `name`, in any case and with `_` for `-`, is a header that toolgate alone may set or that would change
+    /// the method behind its back. Such headers never reach a server as the client sent them.
+    pub fn must_scrub(&self, name: &str) -> bool {
+        let name = resource::folded_header(name);
+        METHOD_OVERRIDES.contains(&name.as_str())
+            || self.resources.iter().flat_map(|resource| &resource.forwarded).any(|header| header.folded == name)
+    }
+}
+
+/// Headers by which some servers take another method than the request's.
+const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+
+fn path_pattern(at: &At<'_>, found: &mut Findings) -> Option<PathPattern> {
+    match PathPattern::parse(at.text(found)?) {
+        Some(path) => Some(path),
+        None => found.fault(&at.path, "must be a path, such as `/mcp`, with `*` only as a trailing `/*`"),
+    }
+}
+
+fn read_limits(at: Option<At<'_>>, found: &mut Findings) -> Limits {
+    let mut limits = Limits { body: 1_000_000, list: 1_000_000, token: 16_384, depth: 64, batch: 32 };
+    let Some(mut fields) = at.and_then(|at| at.fields(found)) else { return limits };
+    let mut whole = |name, limit: &mut usize, most, fields: &mut Fields<'_>| {
+        let Some(at) = fields.take(name) else { return };
+        *limit = at.whole(1, most, found).unwrap_or(*limit);
+        if *limit > HOST_BUFFER {
+            found.warn(&at.path, "is over Envoy's default per_connection_buffer_limit_bytes of 1048576");
+        }
+    };
+    whole("body", &mut limits.body, MAX_BUFFER, &mut fields);
+    whole("list", &mut limits.list, MAX_BUFFER, &mut fields);
+    whole("token", &mut limits.token, HOST_BUFFER, &mut fields);
+    whole("depth", &mut limits.depth, 10_000, &mut fields);
+    whole("batch", &mut limits.batch, 10_000, &mut fields);
+    fields.finish(found);
+    limits
+}
+
+fn read_token_cache(at: Option<At<'_>>, found: &mut Findings) -> usize {
+    /// Some kilobytes each: more would be a gigabyte.
+    const MOST: usize = 1_000_000;
+    let default = 4096;
+    let Some(mut fields) = at.and_then(|at| at.fields(found)) else { return default };
+    let entries = fields.take("entries").and_then(|at| at.whole(0, MOST, found));
+    fields.finish(found);
+    entries.unwrap_or(default)
+}
+
+fn read_audit(at: Option<At<'_>>, found: &mut Findings) -> Audit {
+    let mut audit = Audit { decisions: Decisions::All, subject: SubjectForm::Plain };
+    let Some(mut fields) = at.and_then(|at| at.fields(found)) else { return audit };
+    let decisions = [("all", Decisions::All), ("denied", Decisions::Denied), ("none", Decisions::None)];
+    if let Some(decisions) = fields.take("decisions").and_then(|at| at.choice(&decisions, found)) {
+        audit.decisions = decisions;
+    }
+    let forms = [("plain", SubjectForm::Plain), ("hash", SubjectForm::Hash)];
+    if let Some(form) = fields.take("subject").and_then(|at| at.choice(&forms, found)) {
+        audit.subject = form;
+    }
+    fields.not_yet(&["sink"], found);
+    fields.finish(found);
+    audit
+}

@@ -1,0 +1,291 @@
+//! Walking the tree: every fault is noted with its path, and reading goes on, so that a user sees all of them at once.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::node::Node;
+use crate::scope::Scope;
+use crate::url::{Scheme, Url};
+
+/// One thing wrong with the configuration, or worth a warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where, such as `resources[0].policy.tools.delete_*.scopes[1]`.
+    pub path: String,
+    /// What, in one line.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.path, self.message) }
+    }
+}
+
+/// What was found so far: faults refuse the configuration, warnings do not.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// What refuses the configuration.
+    pub faults: Vec<Fault>,
+    /// What is worth a log line.
+    pub warnings: Vec<Fault>,
+}
+
+impl Findings {
+    /// Notes a fault. It gives nothing, so that a reader can end with it.
+    pub fn fault<T>(&mut self, path: &str, message: impl Into<String>) -> Option<T> {
+        self.faults.push(Fault { path: path.to_owned(), message: message.into() });
+        None
+    }
+
+    /// Notes a warning.
+    pub fn warn(&mut self, path: &str, message: impl Into<String>) {
+        self.warnings.push(Fault { path: path.to_owned(), message: message.into() });
+    }
+}
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub struct At<'a> {
+    /// Its path.
+    pub path: String,
+    /// The value.
+    pub node: &'a Node,
+}
+
+impl<'a> At<'a> {
+    fn wrong_type<T>(&self, expected: &str, found: &mut Findings) -> Option<T> {
+        found.fault(&self.path, format!("expected {expected}, got {}", self.node.type_name()))
+    }
+
+    /// A string that is not empty.
+    pub fn text(&self, found: &mut Findings) -> Option<&'a str> {
+        match self.node {
+            Node::Text(text) if text.is_empty() => found.fault(&self.path, "may not be empty"),
+            Node::Text(text) => Some(text),
+            _ => self.wrong_type("a string", found),
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&self, found: &mut Findings) -> Option<bool> {
+        match self.node {
+            Node::Bool(flag) => Some(*flag),
+            _ => self.wrong_type("a boolean", found),
+        }
+    }
+
+    /// A whole number of `least` to `most`.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss)]
+    pub fn whole(&self, least: usize, most: usize, found: &mut Findings) -> Option<usize> {
+        match self.node {
+            Node::Number(n) if n.fract() == 0.0 && (least as f64..=most as f64).contains(n) => Some(*n as usize),
+            Node::Number(_) => found.fault(&self.path, format!("must be a whole number from {least} to {most}")),
+            _ => self.wrong_type("a number", found),
+        }
+    }
+
+    /// A duration such as `500ms`, `30s`, `10m` or `1h`; `0s` only where `zero` allows it.
+    pub fn duration(&self, zero: Zero, found: &mut Findings) -> Option<Duration> {
+        let text = self.text(found)?;
+        let Some(duration) = parse_duration(text) else {
+            return found
+                .fault(&self.path, "must be a duration such as `500ms`, `30s` or `10m`, not negative, at most a year");
+        };
+        match zero {
+            Zero::Refuse if duration.is_zero() => found.fault(&self.path, "must be longer than nothing"),
+            _ => Some(duration),
+        }
+    }
+
+    /// One of the words of `choices`.
+    pub fn choice<T: Copy>(&self, choices: &[(&str, T)], found: &mut Findings) -> Option<T> {
+        let text = self.text(found)?;
+        if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text) {
+            return Some(*choice);
+        }
+        let words: Vec<_> = choices.iter().map(|(word, _)| format!("`{word}`")).collect();
+        found.fault(&self.path, format!("must be one of {}", words.join(", ")))
+    }
+
+    /// An absolute URL; plain `http` to another machine is worth a warning.
+    pub fn url(&self, found: &mut Findings) -> Option<Url> {
+        match Url::parse(self.text(found)?) {
+            Ok(url) => {
+                if url.scheme() == Scheme::Http && !url.is_loopback() {
+                    found.warn(&self.path, "`http` to a host that is not loopback can be read and changed on the way");
+                }
+                Some(url)
+            }
+            Err(fault) => found.fault(&self.path, fault.message()),
+        }
+    }
+
+    /// A legal scope token.
+    pub fn scope(&self, found: &mut Findings) -> Option<Scope> {
+        let text = self.text(found)?;
+        match Scope::parse(text) {
+            Some(scope) => Some(scope),
+            None => {
+                found.fault(&self.path, "a scope may not hold a space, a quote, a backslash or non-ASCII characters")
+            }
+        }
+    }
+
+    /// A list whose items `item` reads. What is faulty is left out and noted.
+    pub fn list<T>(
+        &self,
+        empty: Zero,
+        found: &mut Findings,
+        mut item: impl FnMut(At<'a>, &mut Findings) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Node::List(nodes) = self.node else {
+            return self.wrong_type("a list", found);
+        };
+        if nodes.is_empty() && matches!(empty, Zero::Refuse) {
+            return found.fault(&self.path, "may not be empty");
+        }
+        let at = |(n, node)| At { path: format!("{}[{n}]", self.path), node };
+        Some(nodes.iter().enumerate().map(at).filter_map(|at| item(at, found)).collect())
+    }
+
+    /// A list of strings that are not empty.
+    pub fn texts(&self, empty: Zero, found: &mut Findings) -> Option<Vec<String>> {
+        self.list(empty, found, |at, found| at.text(found).map(str::to_owned))
+    }
+
+    /// An object whose members are free names: each name with its value. A name may not be empty.
+    pub fn entries(&self, found: &mut Findings) -> Option<Vec<(&'a str, At<'a>)>> {
+        let Node::Object(members) = self.node else {
+            return self.wrong_type("an object", found);
+        };
+        self.no_repeats(found);
+        let mut entries = Vec::new();
+        for (name, node) in members {
+            if name.is_empty() {
+                found.fault::<()>(&self.path, "a name may not be empty");
+            }
+            entries.push((name.as_str(), At { path: join(&self.path, name), node }));
+        }
+        Some(entries)
+    }
+
+    /// An object with a fixed set of members.
+    pub fn fields(&self, found: &mut Findings) -> Option<Fields<'a>> {
+        let Node::Object(members) = self.node else {
+            return self.wrong_type("an object", found);
+        };
+        self.no_repeats(found);
+        Some(Fields { path: self.path.clone(), members, known: Vec::new() })
+    }
+
+    fn no_repeats(&self, found: &mut Findings) {
+        if let Some(name) = self.node.repeated_member() {
+            found.fault::<()>(&join(&self.path, name), "is given twice");
+        }
+    }
+}
+
+/// Whether nothing (no item, no time) is a legal value.
+#[derive(Clone, Copy, Debug)]
+pub enum Zero {
+    /// It is.
+    Allow,
+    /// It is a fault.
+    Refuse,
+}
+
+/// An object's members: those taken are known, the rest are faults in the end.
+pub struct Fields<'a> {
+    /// The object's path.
+    pub path: String,
+    members: &'a [(String, Node)],
+    known: Vec<&'static str>,
+}
+
+impl<'a> Fields<'a> {
+    /// The member `name`, if it is there.
+    pub fn take(&mut self, name: &'static str) -> Option<At<'a>> {
+        self.known.push(name);
+        let (_, node) = self.members.iter().find(|(key, _)| key == name)?;
+        Some(At { path: join(&self.path, name), node })
+    }
+
+    /// The member `name`; its absence is a fault.
+    pub fn require(&mut self, name: &'static str, found: &mut Findings) -> Option<At<'a>> {
+        let at = self.take(name);
+        if at.is_none() {
+            found.fault::<()>(&join(&self.path, name), "is required");
+        }
+        at
+    }
+
+    /// Members that a later version will understand: to ignore one would be to promise what is not kept.
+    pub fn not_yet(&mut self, names: &[&'static str], found: &mut Findings) {
+        for name in names {
+            if let Some(at) = self.take(name) {
+                found.fault::<()>(&at.path, "not supported yet");
+            }
+        }
+    }
+
+    /// Notes every member that nobody asked for.
+    pub fn finish(self, found: &mut Findings) {
+        for (name, _) in self.members {
+            if !self.known.contains(&name.as_str()) {
+                found.fault::<()>(&join(&self.path, name), "unknown field");
+            }
+        }
+    }
+}
+
+/// The path of member `name` of the object at `path`.
+pub fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// Nothing here is meant to last longer than a year; it also keeps sums of times far from overflow.
+const MAX_DURATION: Duration = Duration::from_secs(366 * 86_400);
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let factor = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    let millis = number.parse::<u64>().ok()?.checked_mul(factor)?;
+    Some(Duration::from_millis(millis)).filter(|duration| *duration <= MAX_DURATION)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_a_number_and_a_unit() {
+        let ms = Duration::from_millis;
+        let cases = [
+            ("500ms", Some(ms(500))),
+            ("30s", Some(ms(30_000))),
+            ("10m", Some(ms(600_000))),
+            ("1h", Some(ms(3_600_000))),
+            ("0s", Some(ms(0))),
+            ("-1s", None),
+            ("1", None),
+            ("s", None),
+            ("1.5s", None),
+            ("5 s", None),
+            ("5 mins ago", None),
+            ("99999999999999999999s", None),
+            ("9999999999999999999h", None),
+            ("8785h", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_duration(text), expected, "{text}");
+        }
+    }
+}

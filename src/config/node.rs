@@ -1,0 +1,166 @@
+//! The configuration as a tree, from either of its two forms: JSON text, or the wire bytes of a protobuf `Struct`.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::protobuf;
+
+/// A JSON value that keeps members in their order, and those given twice.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Node {
+    /// `true` or `false`
+    Bool(bool),
+    /// An array
+    List(Vec<Node>),
+    /// `null`
+    Null,
+    /// A number; a protobuf `Struct` knows doubles only.
+    Number(f64),
+    /// An object
+    Object(Vec<(String, Node)>),
+    /// A string
+    Text(String),
+}
+
+impl Node {
+    /// Reads the plugin configuration in whichever form the host handed it over.
+    ///
+    /// A `Struct` begins with byte 0x0a, which is white space to JSON, so the first byte alone does not tell: what
+    /// looks like JSON is tried as JSON first.
+    pub fn from_configuration(bytes: &[u8]) -> Result<Self, String> {
+        if bytes.is_empty() {
+            return Err("the configuration is empty".into());
+        }
+        let as_json = serde_json::from_slice(bytes);
+        match as_json {
+            Ok(node) => Ok(node),
+            Err(json_fault) => match protobuf::decode_struct(bytes) {
+                Some(node) => Ok(node),
+                None => Err(format!("neither a JSON object nor a protobuf Struct: {json_fault}")),
+            },
+        }
+    }
+
+    /// The type in words, for messages.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Bool(_) => "a boolean",
+            Self::List(_) => "a list",
+            Self::Null => "null",
+            Self::Number(_) => "a number",
+            Self::Object(_) => "an object",
+            Self::Text(_) => "a string",
+        }
+    }
+
+    /// The member `name` of an object.
+    pub fn member(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Object(members) => members.iter().find(|(key, _)| key == name).map(|(_, node)| node),
+            _ => None,
+        }
+    }
+
+    /// The text of a string.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The name of a member that an object gives twice.
+    pub fn repeated_member(&self) -> Option<&str> {
+        let Self::Object(members) = self else { return None };
+        let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names.windows(2).find(|pair| pair.first() == pair.last()).and_then(|pair| pair.first().copied())
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
+        Ok(Node::Bool(value))
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
+        Ok(Node::Number(value as f64))
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
+        Ok(Node::Number(value as f64))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
+        Ok(Node::Number(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Node, E> {
+        Ok(Node::Text(value.to_owned()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Node, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Node::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
+        let mut members = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            members.push(entry);
+        }
+        Ok(Node::Object(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_give_the_same_tree() {
+        let json = br#" {"a": [1, "x", true, null, {"b": 0.5}]}"#;
+        let expected = Node::from_configuration(json).unwrap();
+        let wire = protobuf::tests::encode_struct(&expected);
+        assert_eq!(Node::from_configuration(&wire).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_struct_whose_first_length_looks_like_a_brace_is_still_a_struct() {
+        for pad in 90..130 {
+            let node = Node::Object(vec![("issuers".into(), Node::Text("x".repeat(pad)))]);
+            assert_eq!(Node::from_configuration(&protobuf::tests::encode_struct(&node)), Ok(node));
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_a_fault() {
+        for bytes in [&b""[..], b"\xff\xff", b"{\"a\":", b"\n\x05abc"] {
+            assert!(Node::from_configuration(bytes).is_err(), "{bytes:?}");
+        }
+    }
+}

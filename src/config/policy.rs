@@ -1,0 +1,161 @@
+//! `resources[].policy`: rules, hierarchy, matrix.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::fields::{At, Fields, Findings, Zero, join};
+use super::issuer::{Issuer, claim_tests};
+use crate::mcp;
+use crate::pattern::Pattern;
+use crate::policy::{Lists, Mode, Policy, Requirement, Row, RuleSet, Unlisted};
+use crate::scope::{Hierarchy, Scope, ScopeSet};
+use crate::uri;
+
+const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
+
+/// Rule fields of later versions.
+const LATER: [&str; 5] = ["fresh", "arguments", "acr", "max_auth_age", "mode"];
+
+type Rules = Vec<(Pattern, Requirement)>;
+
+/// Reads a policy.
+pub fn read(at: &At<'_>, issuers: &[Issuer], found: &mut Findings) -> Option<Policy> {
+    let mut fields = at.fields(found)?;
+    let base = fields.take("base_scopes").and_then(|at| at.list(Zero::Allow, found, |at, found| at.scope(found)));
+    let hierarchy = fields.take("hierarchy").and_then(|at| read_hierarchy(&at, found));
+    let matrix =
+        fields.take("matrix").and_then(|at| at.list(Zero::Allow, found, |at, found| read_row(&at, issuers, found)));
+    let matrix = matrix.unwrap_or_default();
+    let guarded: Vec<&str> =
+        matrix.iter().flat_map(|row| &row.deny_tools).filter(|p| p.is_exact()).map(Pattern::as_str).collect();
+    let tools = read_rules(&mut fields, "tools", found);
+    let prompts = read_rules(&mut fields, "prompts", found);
+    let resources = read_rules(&mut fields, "resources", found);
+    check_uris(&fields, &resources, found);
+    let methods = read_rules(&mut fields, "methods", found);
+    check_methods(&fields, &methods, found);
+    let unlisted = read_unlisted(&mut fields, found);
+    let lists = fields.take("lists").and_then(|at| at.choice(&[("hide", Lists::Hide), ("offer", Lists::Offer)], found));
+    let mode = fields.take("mode").and_then(|at| at.choice(&MODES, found));
+    fields.finish(found);
+    let [for_tools, for_prompts, for_resources, for_methods] = unlisted;
+    Some(Policy {
+        base_scopes: base.unwrap_or_default(),
+        hierarchy: hierarchy.unwrap_or_default(),
+        tools: RuleSet::new(tools, for_tools, &guarded),
+        prompts: RuleSet::new(prompts, for_prompts, &[]),
+        resources: RuleSet::new(resources, for_resources, &[]),
+        methods: RuleSet::new(methods, for_methods, &[]),
+        lists: lists.unwrap_or(Lists::Hide),
+        matrix,
+        mode: mode.unwrap_or(Mode::Enforce),
+    })
+}
+
+fn read_hierarchy(at: &At<'_>, found: &mut Findings) -> Option<Hierarchy> {
+    let mut direct = BTreeMap::new();
+    for (name, at) in at.entries(found)? {
+        let broader = match Scope::parse(name) {
+            Some(scope) => Some(scope),
+            None => found.fault(&at.path, "is not a legal scope"),
+        };
+        let narrower = at.list(Zero::Refuse, found, |at, found| at.scope(found));
+        if let Some((broader, narrower)) = broader.zip(narrower) {
+            direct.insert(broader, narrower);
+        }
+    }
+    match Hierarchy::close(&direct) {
+        Ok(hierarchy) => Some(hierarchy),
+        Err(scope) => found.fault(&join(&at.path, scope.as_str()), "implies itself"),
+    }
+}
+
+fn read_rules(fields: &mut Fields<'_>, kind: &'static str, found: &mut Findings) -> Rules {
+    let entries = fields.take(kind).and_then(|at| at.entries(found)).unwrap_or_default();
+    let rule = |(name, at): (&str, At<'_>)| Some((Pattern::new(name), read_rule(&at, found)?));
+    entries.into_iter().filter_map(rule).collect()
+}
+
+/// `scopes` is one alternative, `any_of` several. Where both are given, all of the first and one of the second.
+fn read_rule(at: &At<'_>, found: &mut Findings) -> Option<Requirement> {
+    let mut fields = at.fields(found)?;
+    let scopes = fields.take("scopes").map(|at| scope_set(&at, Zero::Allow, found));
+    let any_of =
+        fields.take("any_of").map(|at| at.list(Zero::Refuse, found, |at, found| scope_set(&at, Zero::Refuse, found)));
+    fields.not_yet(&LATER, found);
+    fields.finish(found);
+    let alternatives = match (scopes, any_of) {
+        (None, None) => return found.fault(&at.path, "needs `scopes` or `any_of`"),
+        (Some(all), None) => vec![all?],
+        (None, Some(any)) => any?,
+        (Some(all), Some(any)) => {
+            let all = all?;
+            any?.into_iter().map(|one| one.union(&all).cloned().collect()).collect()
+        }
+    };
+    Some(Requirement { alternatives })
+}
+
+fn scope_set(at: &At<'_>, empty: Zero, found: &mut Findings) -> Option<ScopeSet> {
+    Some(at.list(empty, found, |at, found| at.scope(found))?.into_iter().collect::<BTreeSet<_>>())
+}
+
+fn check_uris(fields: &Fields<'_>, rules: &Rules, found: &mut Findings) {
+    for (pattern, _) in rules {
+        if let Err(fault) = uri::check_uri(pattern.as_str()) {
+            let path = join(&join(&fields.path, "resources"), pattern.as_str());
+            found.fault::<()>(&path, fault.message());
+        }
+    }
+}
+
+/// A rule for a method that something else decides would never apply: the user should know.
+fn check_methods(fields: &Fields<'_>, rules: &Rules, found: &mut Findings) {
+    for (pattern, _) in rules {
+        if mcp::is_decided_elsewhere(pattern.as_str()) {
+            let path = join(&join(&fields.path, "methods"), pattern.as_str());
+            found.warn(&path, "never applies: this method is open, or decided by the name or uri it asks for");
+        }
+    }
+}
+
+fn read_unlisted(fields: &mut Fields<'_>, found: &mut Findings) -> [Unlisted; 4] {
+    const CHOICES: [(&str, Unlisted); 2] = [("deny", Unlisted::Deny), ("authenticated", Unlisted::Authenticated)];
+    let Some(mut fields) = fields.take("unlisted").and_then(|at| at.fields(found)) else {
+        return [Unlisted::Deny; 4];
+    };
+    let unlisted = ["tools", "prompts", "resources", "methods"]
+        .map(|kind| fields.take(kind).and_then(|at| at.choice(&CHOICES, found)).unwrap_or(Unlisted::Deny));
+    fields.finish(found);
+    unlisted
+}
+
+fn read_row(at: &At<'_>, issuers: &[Issuer], found: &mut Findings) -> Option<Row> {
+    let mut fields = at.fields(found)?;
+    let name = fields.take("name").and_then(|at| at.text(found)).map(str::to_owned);
+    let row = Row {
+        name: name.unwrap_or_else(|| fields.path.rsplit('.').next().unwrap_or_default().to_owned()),
+        subjects: patterns(&mut fields, "subjects", found),
+        clients: patterns(&mut fields, "clients", found),
+        issuers: patterns(&mut fields, "issuers", found),
+        claims: fields.take("claims").and_then(|at| claim_tests(&at, found)).unwrap_or_default(),
+        scopes: fields.take("scopes").and_then(|at| scope_set(&at, Zero::Allow, found)),
+        deny_tools: patterns(&mut fields, "deny_tools", found).unwrap_or_default(),
+        mode: fields.take("mode").and_then(|at| at.choice(&MODES, found)),
+    };
+    for (n, pattern) in row.issuers.iter().flatten().enumerate() {
+        let known = |issuer: &Issuer| pattern.matches(&issuer.name) || pattern.matches(&issuer.identifier);
+        if !issuers.iter().any(known) {
+            found.fault::<()>(&format!("{}.issuers[{n}]", fields.path), "no issuer has this name");
+        }
+    }
+    if row.scopes.is_none() && row.deny_tools.is_empty() {
+        found.warn(&fields.path, "narrows nothing: it has neither `scopes` nor `deny_tools`");
+    }
+    fields.finish(found);
+    Some(row)
+}
+
+fn patterns(fields: &mut Fields<'_>, name: &'static str, found: &mut Findings) -> Option<Vec<Pattern>> {
+    let texts = fields.take(name).and_then(|at| at.texts(Zero::Refuse, found))?;
+    Some(texts.iter().map(|text| Pattern::new(text)).collect())
+}

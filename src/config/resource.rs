@@ -1,0 +1,252 @@
+//! `resources[]`: the protected MCP servers.
+
+use std::collections::BTreeSet;
+
+use super::fields::{At, Fields, Findings, Zero, join};
+use super::issuer::Issuer;
+use super::{path_pattern, policy};
+use crate::policy::Policy;
+use crate::routes::{HostPattern, PathPattern};
+use crate::url::{Authority, Scheme, Url};
+
+/// One protected MCP server.
+#[derive(Clone, Debug)]
+pub struct Resource {
+    /// The resource identifier, published byte for byte.
+    pub identifier: Url,
+    /// The hosts it is reached by.
+    pub hosts: Vec<HostPattern>,
+    /// The paths it is reached by.
+    pub paths: Vec<PathPattern>,
+    /// The issuers it trusts, as places in the configuration's list.
+    pub issuers: Vec<usize>,
+    /// What a token's `aud` must hold one of.
+    pub audiences: Vec<String>,
+    /// Published for clients to find an authorization server.
+    pub authorization_servers: Vec<String>,
+    /// Published for people; likewise the next three.
+    pub name: Option<String>,
+    /// A page for developers.
+    pub documentation: Option<String>,
+    /// How data may be used.
+    pub policy_uri: Option<String>,
+    /// Terms of service.
+    pub tos_uri: Option<String>,
+    /// Published; never `offline_access`.
+    pub scopes_supported: Vec<String>,
+    /// `scope` of a 401, in this order.
+    pub challenge_scopes: Vec<String>,
+    /// Origins of browsers, if any may call.
+    pub origins: Option<Vec<String>>,
+    /// Who may do what.
+    pub policy: Policy,
+    /// Whether the client's token goes on to the server.
+    pub keep_authorization: bool,
+    /// The identity that goes on to the server.
+    pub forwarded: Vec<ForwardedHeader>,
+}
+
+/// A header that carries a part of the verified identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardedHeader {
+    /// The header's name in lower case.
+    pub name: String,
+    /// The name as servers may confuse it: `_` as `-`.
+    pub folded: String,
+    /// What it carries.
+    pub value: IdentityValue,
+}
+
+/// A part of the verified identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IdentityValue {
+    /// A claim, by its path.
+    Claim(String),
+    /// The client.
+    Client,
+    /// `iss`
+    Issuer,
+    /// The granted scopes, separated by spaces.
+    Scope,
+    /// The subject.
+    Subject,
+}
+
+/// Reads one resource.
+pub fn read(at: &At<'_>, issuers: &[Issuer], found: &mut Findings) -> Option<Resource> {
+    let mut fields = at.fields(found)?;
+    let identifier = fields.require("resource", found).and_then(|at| at.url(found));
+    let hosts = fields.take("hosts").and_then(|at| read_hosts(&at, identifier.as_ref(), found));
+    let paths = fields.take("paths").and_then(|at| at.list(Zero::Refuse, found, |at, found| path_pattern(&at, found)));
+    let trusted = read_issuers(&mut fields, issuers, found);
+    let audiences = fields.take("audiences").and_then(|at| at.texts(Zero::Refuse, found));
+    let servers = fields
+        .take("authorization_servers")
+        .and_then(|at| at.list(Zero::Refuse, found, |at, found| at.url(found).map(|url| url.as_str().to_owned())));
+    let name = fields.take("name").and_then(|at| at.text(found)).map(str::to_owned);
+    let [documentation, policy_uri, tos_uri] = ["documentation", "policy_uri", "tos_uri"]
+        .map(|name| fields.take(name).and_then(|at| at.url(found)).map(|url| url.as_str().to_owned()));
+    let supported = scopes(&mut fields, "scopes_supported", found);
+    let challenge = scopes(&mut fields, "challenge_scopes", found);
+    let origins = fields.take("origins").and_then(|at| at.list(Zero::Refuse, found, |at, found| origin(&at, found)));
+    let policy = fields.require("policy", found).and_then(|at| policy::read(&at, issuers, found));
+    let (keep_authorization, forwarded) = read_forward(fields.take("forward"), found);
+    fields.not_yet(&["manifest", "on_drift", "publish", "policy_source"], found);
+    let path = fields.path.clone();
+    fields.finish(found);
+    warn_of_ambiguous_subject(&path, &trusted, &forwarded, found);
+    let (identifier, policy) = identifier.zip(policy)?;
+    let default_servers =
+        || trusted.iter().filter_map(|n| issuers.get(*n)).map(|issuer| issuer.identifier.clone()).collect();
+    let base = || policy.base_scopes.iter().map(ToString::to_string).collect();
+    let named = || policy.named_scopes().iter().map(ToString::to_string).filter(|s| s != "offline_access").collect();
+    Some(Resource {
+        hosts: hosts.unwrap_or_else(|| HostPattern::of_url(&identifier).into_iter().collect()),
+        paths: paths.unwrap_or_else(|| vec![PathPattern::of_url(&identifier)]),
+        audiences: audiences.unwrap_or_else(|| vec![identifier.as_str().to_owned()]),
+        authorization_servers: servers.unwrap_or_else(default_servers),
+        scopes_supported: supported.unwrap_or_else(named),
+        challenge_scopes: challenge.unwrap_or_else(base),
+        issuers: trusted,
+        name,
+        documentation,
+        policy_uri,
+        tos_uri,
+        origins,
+        keep_authorization,
+        forwarded,
+        identifier,
+        policy,
+    })
+}
+
+fn read_hosts(at: &At<'_>, identifier: Option<&Url>, found: &mut Findings) -> Option<Vec<HostPattern>> {
+    let scheme = identifier.map_or(Scheme::Https, Url::scheme);
+    at.list(Zero::Refuse, found, |at, found| match at.text(found)? {
+        "*" => Some(HostPattern::Any),
+        text => match Authority::parse(text).filter(|_| !text.contains('*')) {
+            Some(authority) => Some(HostPattern::named(authority, scheme)),
+            None => found.fault(&at.path, "must be a host, a host with a port, or `*`"),
+        },
+    })
+}
+
+fn read_issuers(fields: &mut Fields<'_>, issuers: &[Issuer], found: &mut Findings) -> Vec<usize> {
+    let at = fields.take("issuers");
+    let path = join(&fields.path, "issuers");
+    let named = at.and_then(|at| {
+        at.list(Zero::Refuse, found, |at, found| {
+            let name = at.text(found)?;
+            match issuers.iter().position(|issuer| issuer.name == name) {
+                Some(place) => Some(place),
+                None => found.fault(&at.path, format!("no issuer is named `{name}`")),
+            }
+        })
+    });
+    let trusted = named.unwrap_or_else(|| (0..issuers.len()).collect());
+    let distinct: BTreeSet<_> = trusted.iter().collect();
+    if distinct.len() < trusted.len() {
+        found.fault::<()>(&path, "names an issuer twice");
+    }
+    let opaque =
+        trusted.iter().filter_map(|n| issuers.get(*n)).filter(|issuer| issuer.validation.takes_opaque_tokens());
+    if opaque.count() > 1 {
+        found.fault::<()>(&path, "two issuers take opaque tokens: it could not be told whom to ask");
+    }
+    trusted
+}
+
+fn scopes(fields: &mut Fields<'_>, name: &'static str, found: &mut Findings) -> Option<Vec<String>> {
+    let scopes = fields.take(name)?.list(Zero::Allow, found, |at, found| at.scope(found))?;
+    Some(scopes.iter().map(ToString::to_string).collect())
+}
+
+/// A serialised origin (RFC 6454 section 6.2): scheme, host and port, nothing after.
+fn origin(at: &At<'_>, found: &mut Findings) -> Option<String> {
+    let text = at.text(found)?;
+    let valid = text.split_once("://").is_some_and(|(scheme, rest)| {
+        scheme.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b))
+            && !scheme.is_empty()
+            && Authority::parse(rest).is_some()
+            && !rest.contains('*')
+    });
+    if valid {
+        return Some(text.to_owned());
+    }
+    found.fault(&at.path, "must be an origin such as `https://app.example.com`, without a path")
+}
+
+fn read_forward(at: Option<At<'_>>, found: &mut Findings) -> (bool, Vec<ForwardedHeader>) {
+    let Some(mut fields) = at.and_then(|at| at.fields(found)) else {
+        return (false, Vec::new());
+    };
+    let keep = fields.take("authorization").and_then(|at| at.choice(&[("strip", false), ("keep", true)], found));
+    let entries = fields.take("headers").and_then(|at| at.entries(found)).unwrap_or_default();
+    let mut forwarded: Vec<ForwardedHeader> = Vec::new();
+    for (name, at) in entries {
+        let Some(header) = read_header(name, &at, found) else { continue };
+        if forwarded.iter().any(|other| other.folded == header.folded) {
+            found.fault::<()>(&at.path, "servers may take it for another header of this list");
+        }
+        forwarded.push(header);
+    }
+    fields.finish(found);
+    (keep.unwrap_or(false), forwarded)
+}
+
+fn read_header(name: &str, at: &At<'_>, found: &mut Findings) -> Option<ForwardedHeader> {
+    if !may_be_forwarded(name) {
+        return found.fault(&at.path, "this header may not be forwarded");
+    }
+    let value = match at.text(found)? {
+        "sub" => IdentityValue::Subject,
+        "issuer" => IdentityValue::Issuer,
+        "client" => IdentityValue::Client,
+        "scope" => IdentityValue::Scope,
+        text => match text.strip_prefix("claims.").filter(|path| !path.is_empty()) {
+            Some(path) => IdentityValue::Claim(path.to_owned()),
+            None => return found.fault(&at.path, "must be `sub`, `issuer`, `client`, `scope` or `claims.<name>`"),
+        },
+    };
+    Some(ForwardedHeader { name: name.to_ascii_lowercase(), folded: folded_header(name), value })
+}
+
+/// A header's name as servers with CGI heritage read it: no case, `_` as `-`.
+pub fn folded_header(name: &str) -> String {
+    name.to_ascii_lowercase().replace('_', "-")
+}
+
+/// Whether a header may carry identity: not where it would change the message, the connection or the protocol.
+fn may_be_forwarded(name: &str) -> bool {
+    const RESERVED: [&str; 12] = [
+        "authorization",
+        "connection",
+        "host",
+        "http2-settings",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    // RFC 9110 section 5.6.2: `token`; a pseudo-header's colon is not in it.
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    let folded = folded_header(name);
+    !name.is_empty()
+        && name.bytes().all(token)
+        && !RESERVED.contains(&folded.as_str())
+        && !super::METHOD_OVERRIDES.contains(&folded.as_str())
+        && !folded.starts_with("content-")
+        && !folded.starts_with("mcp-")
+}
+
+fn warn_of_ambiguous_subject(path: &str, issuers: &[usize], forwarded: &[ForwardedHeader], found: &mut Findings) {
+    let carries = |value| forwarded.iter().any(|header| header.value == value);
+    if issuers.len() > 1 && carries(IdentityValue::Subject) && !carries(IdentityValue::Issuer) {
+        let message = "forwards `sub` without `issuer`, but two issuers may use the same subject for two people";
+        found.warn(&join(path, "forward.headers"), message);
+    }
+}

@@ -1,0 +1,364 @@
+//! One exchange of a request and its answer: events of the host in, effects on the host out.
+//!
+//! ```text
+//! request headers ─► route, origin, credentials ── no ► reply
+//!   └► token ── keys missing ► AwaitingKeys ─ keys come ─┐
+//!       └► verified ◄────────────────────────────────────┘── headers at fault ► reply
+//!            ├ no body ─► verdict
+//!            └ body ─► AwaitingBody: headers held, or let go ahead ─ end of body or trailers ─► verdict
+//! verdict ─► Forwarded, or reply           answer before it ► 502
+//! ```
+//!
+//! The host decides when a body is visible, so the machine is right whether or not a body shows while headers are
+//! held: nothing but a verdict ever resumes a stream of which a body was seen.
+
+mod answer;
+mod request;
+mod step;
+mod verdict;
+
+pub use request::RequestHead;
+pub use step::{Effect, Env, Flow, HeaderEdit, Step};
+
+use std::time::Duration;
+
+use answer::Answer;
+use request::Request;
+use verdict::Asked;
+
+use crate::audit::event_line;
+use crate::config::Validation;
+use crate::headers::Headers;
+use crate::jwks::Lookup;
+use crate::reply::Refusal;
+use crate::routes::Route;
+use crate::time::UnixTime;
+use crate::token::{AccessToken, Expectations, TokenError, UntrustedJwt};
+
+/// How long a request waits for a body that the host may never show.
+const BODY_WAIT: Duration = Duration::from_secs(5);
+
+/// Reads the host's buffered request body, up to a number of bytes.
+pub type ReadBody<'b> = &'b dyn Fn(usize) -> Option<Vec<u8>>;
+
+/// The state of one exchange.
+#[derive(Default)]
+pub struct Exchange {
+    state: State,
+}
+
+#[derive(Default)]
+enum State {
+    /// Nothing has come yet.
+    #[default]
+    Start,
+    /// Goes on without a verdict: no resource matched and `pass` did.
+    Passing,
+    /// The token waits for its issuer's keys.
+    AwaitingKeys(Box<Asking>),
+    /// The token is verified; the body decides.
+    AwaitingBody(Box<Verified>),
+    /// The verdict let it go.
+    Forwarded(Box<Answer>),
+    /// Answered by toolgate.
+    Replied,
+}
+
+/// A request whose token is not verified yet.
+struct Asking {
+    request: Request,
+    token: UntrustedJwt,
+    issuer: usize,
+    body: Body,
+}
+
+/// A request whose token is verified.
+struct Verified {
+    request: Request,
+    caller: AccessToken,
+    since: UnixTime,
+    /// Whether the headers are on their way to the server.
+    released: bool,
+    body: Body,
+}
+
+/// What the host has shown of the body.
+#[derive(Clone, Copy, Default)]
+struct Body {
+    seen: bool,
+    size: usize,
+    ended: bool,
+}
+
+/// What became of an attempt to verify the token.
+enum Authentication {
+    Refused(Refusal),
+    Verified(AccessToken),
+    Wait,
+}
+
+impl Exchange {
+    /// The request's headers came. `end`: nothing follows them.
+    pub fn request_headers(&mut self, head: RequestHead, end: bool, env: &mut Env<'_>) -> Step {
+        let route = env.config.routes.find(head.host(), head.target());
+        let tunnels = head.is_tunnel();
+        match route {
+            Route::Metadata(place) => self.metadata(place, &head, env),
+            Route::Nothing if tunnels && head.method() == "CONNECT" && env.config.routes.knows_host(head.host()) => {
+                self.refuse(&Asked::nowhere(&head), Refusal::Tunnel, env)
+            }
+            Route::Nothing => self.refuse(&Asked::nowhere(&head), Refusal::NotFound, env),
+            Route::Pass => {
+                self.state = State::Passing;
+                let edits = head.scrubs(env.config);
+                Step::go_on(vec![Effect::EditHeaders(edits), Effect::Record(verdict::passed("pass", env))])
+            }
+            Route::Resource(place) => {
+                let request = Request::new(head, place, end, env.config);
+                match request.before_token(tunnels, env.config) {
+                    Err(refusal) => self.refuse(&Asked::by(&request, env.config), refusal, env),
+                    Ok(Some(reply)) => self.reply_allowed(reply, env),
+                    Ok(None) => self.authenticate_first(request, env),
+                }
+            }
+        }
+    }
+
+    fn metadata(&mut self, place: usize, head: &RequestHead, env: &mut Env<'_>) -> Step {
+        match env.config.resources.get(place) {
+            Some(resource) => self.reply_allowed(crate::reply::metadata_reply(head.method(), resource), env),
+            None => self.refuse(&Asked::nowhere(head), Refusal::NotFound, env),
+        }
+    }
+
+    /// Reads the token and chooses its issuer; both stay the same however often keys must be waited for.
+    fn authenticate_first(&mut self, request: Request, env: &mut Env<'_>) -> Step {
+        match request.untrusted_token(env.config) {
+            Ok((token, issuer)) => {
+                let asking = Asking { request, token, issuer, body: Body::default() };
+                self.authenticate(asking, None, env)
+            }
+            Err(refusal) => self.refuse(&Asked::by(&request, env.config), refusal, env),
+        }
+    }
+
+    fn authenticate(&mut self, asking: Asking, read: Option<ReadBody<'_>>, env: &mut Env<'_>) -> Step {
+        match asking.verify(env) {
+            Authentication::Wait => {
+                self.state = State::AwaitingKeys(Box::new(asking));
+                Step::hold()
+            }
+            Authentication::Refused(refusal) => self.refuse(&Asked::by(&asking.request, env.config), refusal, env),
+            Authentication::Verified(caller) => {
+                let Asking { request, body, .. } = asking;
+                let verified = Verified { request, caller, since: env.now, released: false, body };
+                self.admit(verified, read, env)
+            }
+        }
+    }
+
+    /// The token is verified. What the headers alone refuse is refused now; then the body decides, if there is one.
+    fn admit(&mut self, mut verified: Verified, read: Option<ReadBody<'_>>, env: &mut Env<'_>) -> Step {
+        if let Err(refusal) = verified.request.after_token(env.config) {
+            return self.refuse(&verified.asked(env), refusal, env);
+        }
+        if !verified.request.has_body {
+            return self.decide_bodiless(verified, env);
+        }
+        if verified.body.ended {
+            return self.decide_body(verified, read, env);
+        }
+        // Once a body was seen while headers are held, only its verdict lets them go, whatever the setting says.
+        if env.config.hold_request_headers || verified.body.seen {
+            self.state = State::AwaitingBody(Box::new(verified));
+            return Step::hold();
+        }
+        match verified.edits_ahead(env) {
+            Err(refusal) => self.refuse(&verified.asked(env), refusal, env),
+            Ok(edits) => {
+                verified.released = true;
+                self.state = State::AwaitingBody(Box::new(verified));
+                Step::go_on(vec![Effect::EditHeaders(edits)])
+            }
+        }
+    }
+
+    /// Keys came, or an attempt to get them ended: the waiting token is tried again. `read` gives the body as far as
+    /// it is buffered. [`Flow::Continue`] means that the host is to resume the stream.
+    pub fn keys_changed(&mut self, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
+        match std::mem::take(&mut self.state) {
+            State::AwaitingKeys(asking) => self.authenticate(*asking, Some(read), env),
+            other => {
+                self.state = other;
+                Step::hold()
+            }
+        }
+    }
+
+    /// Time goes by: a request that was promised a body and shown none gets an answer in the end.
+    pub fn tick(&mut self, env: &mut Env<'_>) -> Step {
+        match std::mem::take(&mut self.state) {
+            State::AwaitingBody(verified)
+                if !verified.released
+                    && !verified.body.seen
+                    && !*env.host_shows_bodies
+                    && !env.now.within(BODY_WAIT, verified.since) =>
+            {
+                let mut step = self.refuse(&verified.asked(env), Refusal::Misconfigured, env);
+                let detail = "hold_request_headers is true, but the plugin's allow_on_headers_stop_iteration is not: no body is shown while headers are held";
+                step.effects.push(Effect::Event(event_line("misconfigured", None, detail)));
+                step
+            }
+            other => {
+                self.state = other;
+                Step::hold()
+            }
+        }
+    }
+
+    /// A part of the request's body came: `size` bytes are buffered, and `end` says that it is whole.
+    pub fn request_body(&mut self, size: usize, end: bool, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
+        let body = Body { seen: true, size, ended: end };
+        match std::mem::take(&mut self.state) {
+            State::AwaitingKeys(mut asking) => {
+                *env.host_shows_bodies = true;
+                asking.body = body;
+                self.state = State::AwaitingKeys(asking);
+                Step::hold()
+            }
+            State::AwaitingBody(mut verified) => {
+                *env.host_shows_bodies |= !verified.released;
+                verified.body = body;
+                if end || size > env.config.limits.body {
+                    return self.decide_body(*verified, Some(read), env);
+                }
+                self.state = State::AwaitingBody(verified);
+                Step::hold()
+            }
+            other => self.after_the_request(other),
+        }
+    }
+
+    /// The request ended in trailers: they get the verdict as its body's end would.
+    pub fn request_trailers(&mut self, trailers: &Headers, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
+        let scrubs: Vec<_> =
+            trailers.names().filter(|name| env.config.must_scrub(name)).map(HeaderEdit::remove).collect();
+        let mut step = match std::mem::take(&mut self.state) {
+            State::AwaitingKeys(mut asking) => {
+                asking.body = Body { seen: true, ended: true, ..asking.body };
+                self.state = State::AwaitingKeys(asking);
+                Step::hold()
+            }
+            State::AwaitingBody(mut verified) => {
+                verified.body.ended = true;
+                self.decide_body(*verified, Some(read), env)
+            }
+            other => self.after_the_request(other),
+        };
+        step.effects.insert(0, Effect::EditTrailers(scrubs));
+        step
+    }
+
+    /// Parts of a request that was decided before they came.
+    fn after_the_request(&mut self, state: State) -> Step {
+        let decided = matches!(state, State::Passing | State::Forwarded(_));
+        self.state = state;
+        if decided { Step::go_on(Vec::new()) } else { Step::hold() }
+    }
+
+    /// The answer's headers came. `end`: nothing follows them.
+    pub fn response_headers(&mut self, status: u16, headers: &Headers, end: bool, env: &mut Env<'_>) -> Step {
+        match &mut self.state {
+            State::Forwarded(answer) => {
+                let (refused, step) = answer.headers(status, headers, end, env);
+                if refused {
+                    self.state = State::Replied;
+                }
+                step
+            }
+            // The server answered what it was not yet asked: nothing of that may reach the client.
+            State::AwaitingBody(verified) if verified.released => {
+                let asked = verified.asked(env);
+                let step = self.refuse(&asked, Refusal::BadGateway("answer_before_verdict"), env);
+                self.state = State::Replied;
+                step
+            }
+            _ => Step::go_on(Vec::new()),
+        }
+    }
+
+    /// A part of the answer's body came: what goes on in its place.
+    pub fn response_body(&mut self, size: usize, end: bool, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
+        match &mut self.state {
+            State::Forwarded(answer) => answer.body(size, end, read, env),
+            _ => Step::go_on(Vec::new()),
+        }
+    }
+
+    /// The answer ended in trailers.
+    pub fn response_trailers(&mut self, env: &mut Env<'_>) -> Step {
+        match &mut self.state {
+            State::Forwarded(answer) => answer.trailers(env),
+            _ => Step::go_on(Vec::new()),
+        }
+    }
+
+    /// Whether it waits for something that the root context brings: keys, or the time when waiting ends.
+    pub fn is_waiting(&self) -> bool {
+        match &self.state {
+            State::AwaitingKeys(_) => true,
+            State::AwaitingBody(verified) => !verified.released,
+            _ => false,
+        }
+    }
+
+    /// Whether it waits for keys.
+    pub fn awaits_keys(&self) -> bool {
+        matches!(self.state, State::AwaitingKeys(_))
+    }
+}
+
+impl Asking {
+    /// One attempt to verify the token, with the keys there are.
+    fn verify(&self, env: &mut Env<'_>) -> Authentication {
+        let invalid = |error| Authentication::Refused(Refusal::InvalidToken(error));
+        let config = env.config;
+        let (Some(issuer), Some(resource)) =
+            (config.issuers.get(self.issuer), config.resources.get(self.request.resource))
+        else {
+            return invalid(TokenError::IssuerMismatch);
+        };
+        let expected = Expectations {
+            issuer: &issuer.identifier,
+            issuer_name: &issuer.name,
+            algorithms: &issuer.algorithms,
+            rules: &issuer.rules,
+            audiences: &resource.audiences,
+        };
+        let candidate = match self.token.check(expected, env.now) {
+            Ok(candidate) => candidate,
+            Err(error) => return invalid(error),
+        };
+        if issuer.validation == Validation::Introspection {
+            return Authentication::Refused(Refusal::IntrospectionUnavailable);
+        }
+        let or_ask = issuer.validation == Validation::JwtOrIntrospection;
+        let verified = match env.keys.find(self.issuer, candidate.query(), env.now) {
+            Lookup::Keys(keys) => candidate.verify(&keys, env.verifier),
+            Lookup::Wait => return Authentication::Wait,
+            Lookup::NoKey | Lookup::Unavailable if or_ask => {
+                return Authentication::Refused(Refusal::IntrospectionUnavailable);
+            }
+            Lookup::NoKey => Err(TokenError::KeyUnknown),
+            Lookup::Unavailable => return Authentication::Refused(Refusal::KeysUnavailable),
+        };
+        match verified {
+            // What the signature proves is not enough here, and the endpoint cannot be asked yet.
+            Ok(_) if issuer.validation == Validation::JwtAndIntrospection => {
+                Authentication::Refused(Refusal::IntrospectionUnavailable)
+            }
+            Ok(caller) => Authentication::Verified(caller),
+            Err(error) => invalid(error),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The server's answer: passed on as it is, but for the lists in it.
+
+use super::request::is_json_type;
+use super::step::{Effect, Env, HeaderEdit, Step};
+use super::{ReadBody, Verified};
+use crate::audit::event_line;
+use crate::config::Config;
+use crate::headers::{Headers, Single};
+use crate::listing::{self, ListFault, Trimmed};
+use crate::mcp::ListKind;
+use crate::policy::{Access, Lists, Outcome};
+use crate::reply::{Refusal, bad_gateway_message, cors_headers};
+use crate::sse::{self, EventReader, Piece};
+use crate::time::UnixTime;
+use crate::token::AccessToken;
+use crate::uri::check_uri;
+
+/// What is to be done with an answer, known from its request.
+pub(super) struct Answer {
+    resource: usize,
+    origin: Option<String>,
+    caller: AccessToken,
+    expects: Expects,
+    /// The request's id, for the error that takes a list's place.
+    id: Option<String>,
+    decision_id: String,
+    /// Whether the host shows bodies while headers are held: then a fault can still be a 502.
+    may_hold_headers: bool,
+    phase: Phase,
+}
+
+/// What the request asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expects {
+    /// A list.
+    List,
+    /// Nothing that is trimmed.
+    Other,
+    /// A stream on which anything may be replayed.
+    Stream,
+}
+
+enum Phase {
+    /// Passed on byte for byte.
+    Untouched,
+    /// One JSON document, held until it is whole.
+    Document,
+    /// Events, one by one.
+    Events(EventReader),
+    /// Replaced already; what still comes is dropped.
+    Replaced,
+}
+
+impl Answer {
+    pub fn new(verified: &Verified, lists: bool, id: Option<String>, decision_id: String) -> Self {
+        let expects = match verified.request.head.method() {
+            "GET" => Expects::Stream,
+            _ if lists => Expects::List,
+            _ => Expects::Other,
+        };
+        Self {
+            resource: verified.request.resource,
+            origin: verified.request.origin.clone(),
+            caller: verified.caller.clone(),
+            expects,
+            id,
+            decision_id,
+            may_hold_headers: verified.body.seen && !verified.released,
+            phase: Phase::Untouched,
+        }
+    }
+
+    /// The answer's headers: whether it was refused, and the step.
+    pub fn headers(&mut self, status: u16, headers: &Headers, end: bool, env: &mut Env<'_>) -> (bool, Step) {
+        match self.phase_for(status, headers, end, env.config) {
+            Err(reason) => (true, self.refuse(reason, env.config)),
+            Ok(phase) => {
+                self.phase = phase;
+                let mut edits = self.cors_edits(headers);
+                if !matches!(self.phase, Phase::Untouched) {
+                    edits.push(HeaderEdit::remove("content-length"));
+                }
+                let held = matches!(self.phase, Phase::Document) && self.may_hold_headers;
+                let step = Step::go_on(vec![Effect::EditHeaders(edits)]);
+                (false, if held { Step { flow: super::Flow::Pause, ..step } } else { step })
+            }
+        }
+    }
+
+    /// How the body is to be treated, or why nothing of the answer may pass.
+    fn phase_for(&self, status: u16, headers: &Headers, end: bool, config: &Config) -> Result<Phase, &'static str> {
+        if status == 101 {
+            return Err("answer_upgrades");
+        }
+        if self.expects == Expects::Other || !(200..300).contains(&status) || end || status == 204 {
+            return Ok(Phase::Untouched);
+        }
+        let media = match headers.single("content-type") {
+            Single::One(value) => std::str::from_utf8(value).unwrap_or_default(),
+            Single::None | Single::Many => "",
+        };
+        let is_stream = media.split(';').next().is_some_and(|m| m.trim().eq_ignore_ascii_case("text/event-stream"));
+        let length = headers.text("content-length").and_then(|text| text.parse::<usize>().ok());
+        if self.expects == Expects::Stream && !is_stream {
+            return Ok(Phase::Untouched);
+        }
+        if headers.has("content-encoding") {
+            return Err("list_encoded");
+        }
+        match length {
+            _ if is_stream => Ok(Phase::Events(EventReader::new(config.limits.list))),
+            Some(0) => Ok(Phase::Untouched),
+            _ if status == 206 => Err("list_partial"),
+            Some(length) if length > config.limits.list => Err("list_too_large"),
+            _ if is_json_type(media) => Ok(Phase::Document),
+            _ => Err("list_content_type"),
+        }
+    }
+
+    fn refuse(&self, reason: &'static str, config: &Config) -> Step {
+        let resource = config.resources.get(self.resource);
+        let reply = Refusal::BadGateway(reason).render(resource, self.origin.as_deref());
+        Step::end(vec![self.event("bad_gateway", reason), Effect::Reply(reply)])
+    }
+
+    /// What lets the page that asked read the answer, unless the server said it already.
+    fn cors_edits(&self, headers: &Headers) -> Vec<HeaderEdit> {
+        let missing = |(name, value): (&'static str, String)| match name {
+            "vary" => Some(HeaderEdit::Add(name.to_owned(), value)),
+            _ => (!headers.has(name)).then(|| HeaderEdit::Set(name.to_owned(), value)),
+        };
+        self.origin.iter().flat_map(|origin| cors_headers(origin)).filter_map(missing).collect()
+    }
+
+    /// A part of the body: a document is held until it is whole, events go on as they end, the rest is left alone.
+    pub fn body(&mut self, size: usize, end: bool, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
+        match &mut self.phase {
+            Phase::Untouched => Step::go_on(Vec::new()),
+            Phase::Replaced => Step::go_on(vec![Effect::ReplaceBody(Vec::new())]),
+            Phase::Document if size > env.config.limits.list => self.replace("list_too_large", env.config),
+            Phase::Document if !end => Step::hold(),
+            Phase::Document => {
+                let bytes = read(size).unwrap_or_default();
+                if bytes.is_empty() {
+                    return Step::go_on(Vec::new());
+                }
+                match self.trim(&bytes, env) {
+                    Ok(trimmed) => Step::go_on(vec![Effect::ReplaceBody(trimmed.body.into_owned())]),
+                    Err(fault) => self.replace(fault_code(fault), env.config),
+                }
+            }
+            Phase::Events(reader) => {
+                let pieces = reader.feed(&read(size).unwrap_or_default(), end);
+                let mut effects = Vec::new();
+                let mut out = Vec::new();
+                for piece in pieces {
+                    match self.trim_event(piece, env) {
+                        Ok(bytes) => out.extend_from_slice(&bytes),
+                        Err(reason) => effects.push(self.event("event_dropped", reason)),
+                    }
+                }
+                effects.push(Effect::ReplaceBody(out));
+                Step::go_on(effects)
+            }
+        }
+    }
+
+    /// An answer that ends in trailers: a document that is still held cannot be replaced any more, so it is cut off.
+    pub fn trailers(&mut self, env: &mut Env<'_>) -> Step {
+        match self.phase {
+            Phase::Document => self.refuse("list_with_trailers", env.config),
+            Phase::Events(_) | Phase::Replaced | Phase::Untouched => Step::go_on(Vec::new()),
+        }
+    }
+
+    /// In place of a document that must not pass: a 502 while its headers are held, else an error in its body.
+    fn replace(&mut self, reason: &'static str, config: &Config) -> Step {
+        self.phase = Phase::Replaced;
+        if self.may_hold_headers {
+            return self.refuse(reason, config);
+        }
+        let message = bad_gateway_message(self.id.as_deref()).into_bytes();
+        Step::go_on(vec![self.event("bad_gateway", reason), Effect::ReplaceBody(message)])
+    }
+
+    fn trim_event(&self, piece: Piece, env: &Env<'_>) -> Result<Vec<u8>, &'static str> {
+        let event = match piece {
+            Piece::LineFeed => return Ok(b"\n".to_vec()),
+            Piece::Oversized => return Err("list_too_large"),
+            Piece::Event(event) => event,
+        };
+        let data = match sse::data(&event) {
+            Some(data) if !data.trim_ascii().is_empty() && !is_endpoint(&event, &data) => data,
+            _ => return Ok(event),
+        };
+        let trimmed = self.trim(&data, env).map_err(fault_code)?;
+        let changed = matches!(&trimmed.body, std::borrow::Cow::Owned(_));
+        Ok(if changed { sse::with_data(&event, &trimmed.body) } else { event })
+    }
+
+    fn trim<'b>(&self, body: &'b [u8], env: &Env<'_>) -> Result<Trimmed<'b>, ListFault> {
+        let keeps = |kind, name: &str| self.keeps(kind, name, env.config);
+        listing::trim(body, env.config.limits.depth, self.time_left(env.now), &keeps)
+    }
+
+    /// Whether an entry stays: the decision that using it would get.
+    fn keeps(&self, kind: ListKind, name: &str, config: &Config) -> bool {
+        let Some(resource) = config.resources.get(self.resource) else { return false };
+        let access = match kind {
+            ListKind::Prompts => Access::Prompt(name),
+            ListKind::Resources => Access::Resources(vec![name]),
+            ListKind::Templates => Access::Template(name),
+            ListKind::Tools => Access::Tool(name),
+        };
+        let is_uri = matches!(kind, ListKind::Resources | ListKind::Templates);
+        let verdict = resource.policy.decide(&self.caller, &access);
+        let unlockable = verdict.denial.is_some_and(|denial| denial.is_step_up());
+        let keeps = match verdict.outcome {
+            Outcome::Allow | Outcome::ShadowDeny => true,
+            Outcome::Deny => resource.policy.lists == Lists::Offer && unlockable,
+        };
+        keeps && !(is_uri && check_uri(name).is_err())
+    }
+
+    /// How long the caller's token lives on, in milliseconds.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn time_left(&self, now: UnixTime) -> u64 {
+        ((self.caller.expires_at() - now.as_numeric_date()).max(0.0) * 1000.0) as u64
+    }
+
+    fn event(&self, event: &str, detail: &str) -> Effect {
+        Effect::Event(event_line(event, Some(&self.decision_id), detail))
+    }
+}
+
+/// The first event of the older HTTP+SSE transport: a URL, in which no client looks for a list.
+fn is_endpoint(event: &[u8], data: &[u8]) -> bool {
+    sse::event_type(event) == Some(b"endpoint") && !data.contains(&b'{') && !data.contains(&b'[')
+}
+
+fn fault_code(fault: ListFault) -> &'static str {
+    match fault {
+        ListFault::Json(_) => "list_unreadable",
+        ListFault::LookAlike => "list_look_alike",
+        ListFault::Shape => "list_shape",
+    }
+}

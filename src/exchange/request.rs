@@ -1,0 +1,201 @@
+//! A request as its headers tell it, and every check that needs no more than them.
+
+use super::step::HeaderEdit;
+use crate::bearer;
+use crate::config::{Config, Resource};
+use crate::headers::{Headers, Single};
+use crate::mcp::{HeaderFault, McpHeaders};
+use crate::reply::{self, Refusal, Reply};
+use crate::token::{TokenError, UntrustedJwt};
+
+/// The header fields of a request, pseudo-headers included.
+#[derive(Clone, Debug)]
+pub struct RequestHead {
+    headers: Headers,
+}
+
+impl RequestHead {
+    /// The fields as the host has them.
+    pub fn new(headers: Headers) -> Self {
+        Self { headers }
+    }
+
+    /// `:method`
+    pub fn method(&self) -> &str {
+        self.headers.text(":method").unwrap_or_default()
+    }
+
+    /// `:path`, with its query.
+    pub fn target(&self) -> &str {
+        self.headers.text(":path").unwrap_or_default()
+    }
+
+    /// `:authority`
+    pub fn host(&self) -> &str {
+        self.headers.text(":authority").unwrap_or_default()
+    }
+
+    /// `x-request-id`, which a client may have chosen.
+    pub fn request_id(&self) -> Option<&str> {
+        self.headers.text("x-request-id")
+    }
+
+    /// Whether it asks for another protocol than HTTP: what flows then has no messages to decide. `Upgrade: h2c` is
+    /// an offer that is ignored (RFC 9113 section 3.1).
+    pub fn is_tunnel(&self) -> bool {
+        let upgrades = self.headers.all("upgrade").any(|value| !value.trim_ascii().eq_ignore_ascii_case(b"h2c"));
+        self.method() == "CONNECT" || self.headers.has(":protocol") || upgrades
+    }
+
+    /// The headers that no server may take from a client.
+    pub fn scrubs(&self, config: &Config) -> Vec<HeaderEdit> {
+        self.headers.names().filter(|name| config.must_scrub(name)).map(HeaderEdit::remove).collect()
+    }
+
+    fn origin(&self) -> Single<'_> {
+        self.headers.single("origin")
+    }
+
+    /// The content length that was declared, if it is one number.
+    fn declared_length(&self) -> Option<u64> {
+        self.headers.text("content-length").and_then(|text| text.parse().ok())
+    }
+}
+
+/// A request to a resource.
+pub struct Request {
+    /// The resource's place in the configuration.
+    pub resource: usize,
+    /// The header fields.
+    pub head: RequestHead,
+    /// Whether anything follows the headers.
+    pub has_body: bool,
+    /// The listed origin that asks.
+    pub origin: Option<String>,
+    /// Headers that repeat the body.
+    pub mcp: Result<McpHeaders, HeaderFault>,
+}
+
+impl Request {
+    /// A request to the resource at `place`; `end`: nothing follows the headers.
+    pub fn new(head: RequestHead, place: usize, end: bool, config: &Config) -> Self {
+        let listed = |origin: &str| {
+            let origins = config.resources.get(place).and_then(|resource| resource.origins.as_ref());
+            origins.is_some_and(|origins| origins.iter().any(|own| own == origin))
+        };
+        let origin = match head.origin() {
+            Single::One(value) => std::str::from_utf8(value).ok().filter(|origin| listed(origin)).map(str::to_owned),
+            Single::None | Single::Many => None,
+        };
+        let mcp = McpHeaders::read(&head.headers);
+        Self { resource: place, head, has_body: !end, origin, mcp }
+    }
+
+    /// Its resource.
+    pub fn resource<'c>(&self, config: &'c Config) -> Option<&'c Resource> {
+        config.resources.get(self.resource)
+    }
+
+    /// What is decided before anyone asks who is calling: a refusal, or a preflight's answer.
+    pub fn before_token(&self, tunnels: bool, config: &Config) -> Result<Option<Reply>, Refusal> {
+        if tunnels {
+            return Err(Refusal::Tunnel);
+        }
+        let browsers = self.resource(config).is_some_and(|resource| resource.origins.is_some());
+        if browsers && self.head.headers.has("origin") && self.origin.is_none() {
+            return Err(Refusal::ForbiddenOrigin);
+        }
+        let is_preflight =
+            self.head.method() == "OPTIONS" && !self.has_body && self.head.headers.has("access-control-request-method");
+        if let Some(origin) = self.origin.as_deref().filter(|_| is_preflight) {
+            let requested = self.head.headers.text("access-control-request-headers").unwrap_or_default();
+            return Ok(Some(reply::preflight_reply(origin, requested)));
+        }
+        bearer::extract(&self.head.headers, self.head.target()).map_err(Refusal::InvalidRequest)?;
+        Ok(None)
+    }
+
+    /// The token, decoded but not believed, and the place of the issuer that it names.
+    pub fn untrusted_token(&self, config: &Config) -> Result<(UntrustedJwt, usize), Refusal> {
+        let token = bearer::extract(&self.head.headers, self.head.target()).map_err(Refusal::InvalidRequest)?;
+        let token = token.ok_or(Refusal::Unauthorized)?.reveal();
+        if token.len() > config.limits.token {
+            return Err(Refusal::InvalidToken(TokenError::TooLong));
+        }
+        let trusted = || {
+            let places = self.resource(config).map(|resource| resource.issuers.as_slice()).unwrap_or_default();
+            places.iter().filter_map(|place| Some((*place, config.issuers.get(*place)?)))
+        };
+        if !UntrustedJwt::is_shaped_like(token) && trusted().any(|(_, issuer)| issuer.validation.takes_opaque_tokens())
+        {
+            return Err(Refusal::IntrospectionUnavailable);
+        }
+        let token = UntrustedJwt::parse(token).map_err(Refusal::InvalidToken)?;
+        let claimed = token.issuer().map_err(Refusal::InvalidToken)?;
+        let place = trusted().find(|(_, issuer)| issuer.identifier == claimed).map(|(place, _)| place);
+        let place = place.ok_or(Refusal::InvalidToken(TokenError::IssuerMismatch))?;
+        Ok((token, place))
+    }
+
+    /// What the headers alone refuse of a request with a good token, in the order of the answers' table.
+    pub fn after_token(&self, config: &Config) -> Result<(), Refusal> {
+        let posts = self.head.method() == "POST";
+        if !posts && !matches!(self.head.method(), "GET" | "HEAD" | "DELETE") {
+            return Err(Refusal::MethodNotAllowed);
+        }
+        if !posts && self.has_body {
+            return Err(Refusal::BodyNotAllowed);
+        }
+        if posts && !self.is_json() {
+            return Err(Refusal::UnsupportedMedia);
+        }
+        if posts && self.head.headers.has("content-encoding") {
+            return Err(Refusal::ContentEncoding);
+        }
+        if let Err(fault) = self.mcp {
+            return Err(Refusal::Headers(fault, None));
+        }
+        let limit = u64::try_from(config.limits.body).unwrap_or(u64::MAX);
+        if self.head.declared_length().is_some_and(|length| length > limit) {
+            return Err(Refusal::TooLarge);
+        }
+        Ok(())
+    }
+
+    /// Whether the body is declared as JSON in UTF-8, once and clearly.
+    fn is_json(&self) -> bool {
+        match self.head.headers.single("content-type") {
+            Single::One(value) => std::str::from_utf8(value).is_ok_and(is_json_type),
+            Single::None | Single::Many => false,
+        }
+    }
+
+    /// The edits of a request that goes on: forged headers out, the token out, identity in; and, where the answer may
+    /// hold a list, nothing that would make it unreadable.
+    pub fn forward_edits(&self, identity: Vec<(String, String)>, may_list: bool, config: &Config) -> Vec<HeaderEdit> {
+        let mut edits = self.head.scrubs(config);
+        if !self.resource(config).is_some_and(|resource| resource.keep_authorization) {
+            edits.push(HeaderEdit::remove("authorization"));
+        }
+        if may_list {
+            let conditional = |name: &&str| matches!(*name, "accept-encoding" | "range") || name.starts_with("if-");
+            edits.extend(self.head.headers.names().filter(conditional).map(HeaderEdit::remove));
+        }
+        edits.extend(identity.into_iter().map(|(name, value)| HeaderEdit::Set(name, value)));
+        edits
+    }
+}
+
+/// `application/json`, with no charset but UTF-8 (RFC 8259 section 8.1).
+pub fn is_json_type(value: &str) -> bool {
+    let mut parts = value.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
+    is_json
+        && parts.all(|parameter| match parameter.split_once('=') {
+            Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+                value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+            }
+            Some(_) => true,
+            None => parameter.is_empty(),
+        })
+}

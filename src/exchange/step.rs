@@ -1,0 +1,94 @@
+//! What goes in and out of the machine.
+
+use crate::audit::{DecisionIds, Record};
+use crate::config::Config;
+use crate::keys::IssuerKeys;
+use crate::reply::Reply;
+use crate::signature::SignatureVerifier;
+use crate::time::UnixTime;
+
+/// Everything that a step depends on besides the event.
+pub struct Env<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The key sets.
+    pub keys: &'a mut IssuerKeys,
+    /// How signatures are verified.
+    pub verifier: &'a dyn SignatureVerifier,
+    /// The time.
+    pub now: UnixTime,
+    /// Where decision ids come from.
+    pub ids: &'a mut DecisionIds,
+    /// Whether this worker has once seen a body while headers were held.
+    pub host_shows_bodies: &'a mut bool,
+}
+
+/// What happens with the part of the message that the event brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// It goes on, with all that was held before it.
+    Continue,
+    /// It is held.
+    Pause,
+}
+
+/// A change of a header field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderEdit {
+    /// Adds a value to those that are there.
+    Add(String, String),
+    /// Removes every value.
+    Remove(String),
+    /// Replaces every value.
+    Set(String, String),
+}
+
+impl HeaderEdit {
+    /// The removal of `name`.
+    pub fn remove(name: &str) -> Self {
+        Self::Remove(name.to_owned())
+    }
+}
+
+/// What the host is to do, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Change the headers of the message that the event belongs to; on a request, before they are released.
+    EditHeaders(Vec<HeaderEdit>),
+    /// Change the trailers that the event brought.
+    EditTrailers(Vec<HeaderEdit>),
+    /// Log a `toolgate.event` line.
+    Event(String),
+    /// Log the decision and put it into the filter state.
+    Record(Record),
+    /// Put other bytes in the place of the buffered body.
+    ReplaceBody(Vec<u8>),
+    /// Answer the client.
+    Reply(Reply),
+}
+
+/// The outcome of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What to do first.
+    pub effects: Vec<Effect>,
+    /// What to do with the message then.
+    pub flow: Flow,
+}
+
+impl Step {
+    /// Nothing to do but wait.
+    pub fn hold() -> Self {
+        Self { effects: Vec::new(), flow: Flow::Pause }
+    }
+
+    /// It goes on after `effects`.
+    pub fn go_on(effects: Vec<Effect>) -> Self {
+        Self { effects, flow: Flow::Continue }
+    }
+
+    /// It ends with `effects`, the last of which is a reply.
+    pub fn end(effects: Vec<Effect>) -> Self {
+        Self { effects, flow: Flow::Pause }
+    }
+}

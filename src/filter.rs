@@ -1,0 +1,16 @@
+//! The host's side: callbacks become events of the core, effects become host calls. Nothing here knows OAuth.
+
+mod host;
+mod http;
+mod root;
+mod shared;
+
+use proxy_wasm::traits::RootContext;
+use proxy_wasm::types::LogLevel;
+
+use root::Root;
+
+proxy_wasm::main! {{
+    proxy_wasm::set_log_level(LogLevel::Info);
+    proxy_wasm::set_root_context(|id| -> Box<dyn RootContext> { Box::new(Root::new(id)) });
+}}

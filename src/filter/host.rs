@@ -1,0 +1,242 @@
+//! Host calls (proxy-wasm ABI 0.2.1) with their failures as values. The SDK's own wrappers panic on a status they do
+//! not expect, and one panic ends every stream of the worker.
+
+#![allow(unsafe_code)]
+
+use std::ptr::null_mut;
+
+use crate::exchange::HeaderEdit;
+use crate::headers::Headers;
+use crate::reply::Reply;
+use crate::time::UnixTime;
+
+/// Which header fields a call is about.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub enum Map {
+    RequestHeaders = 0,
+    RequestTrailers = 1,
+    ResponseHeaders = 2,
+    CallResponseHeaders = 6,
+}
+
+/// Which bytes a call is about.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub enum Buffer {
+    RequestBody = 0,
+    ResponseBody = 1,
+    CallResponseBody = 4,
+    PluginConfiguration = 7,
+}
+
+/// The host refused a call.
+#[derive(Clone, Copy, Debug)]
+pub struct HostFault;
+
+const OK: u32 = 0;
+
+mod abi {
+    #[link(wasm_import_module = "env")]
+    unsafe extern "C" {
+        pub fn proxy_add_header_map_value(
+            map: u32,
+            name: *const u8,
+            name_size: usize,
+            value: *const u8,
+            value_size: usize,
+        ) -> u32;
+        pub fn proxy_continue_stream(stream: u32) -> u32;
+        pub fn proxy_get_buffer_bytes(
+            buffer: u32,
+            start: usize,
+            max: usize,
+            data: *mut *mut u8,
+            size: *mut usize,
+        ) -> u32;
+        pub fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+        pub fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+        pub fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
+        pub fn proxy_replace_header_map_value(
+            map: u32,
+            name: *const u8,
+            name_size: usize,
+            value: *const u8,
+            value_size: usize,
+        ) -> u32;
+        pub fn proxy_send_local_response(
+            status: u32,
+            details: *const u8,
+            details_size: usize,
+            body: *const u8,
+            body_size: usize,
+            headers: *const u8,
+            headers_size: usize,
+            grpc_status: i32,
+        ) -> u32;
+        pub fn proxy_set_buffer_bytes(buffer: u32, start: usize, size: usize, data: *const u8, data_size: usize)
+        -> u32;
+        pub fn proxy_set_effective_context(id: u32) -> u32;
+        pub fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
+        pub fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    }
+
+    #[link(wasm_import_module = "wasi_snapshot_preview1")]
+    unsafe extern "C" {
+        pub fn random_get(data: *mut u8, size: usize) -> u32;
+    }
+}
+
+fn check(status: u32) -> Result<(), HostFault> {
+    if status == OK { Ok(()) } else { Err(HostFault) }
+}
+
+/// Takes over memory that the host had this module allocate.
+///
+/// # Safety
+/// `data` and `size` are as a successful host call set them: null, or an allocation of `size` bytes made by the
+/// module's `proxy_on_memory_allocate`, which is `Vec::with_capacity(size)`.
+unsafe fn owned(data: *mut u8, size: usize) -> Vec<u8> {
+    if data.is_null() { Vec::new() } else { unsafe { Vec::from_raw_parts(data, size, size) } }
+}
+
+/// The host's wall clock.
+pub fn now() -> UnixTime {
+    let mut nanoseconds = 0;
+    // SAFETY: the pointer is to a local of the right type.
+    let status = unsafe { abi::proxy_get_current_time_nanoseconds(&raw mut nanoseconds) };
+    // A host without a clock would make every token valid for ever or never: at 1970 every one is not valid yet, or
+    // lives too long to be cached, and nothing that was fetched is ever fresh.
+    UnixTime::from_millis(if status == OK { nanoseconds / 1_000_000 } else { 0 })
+}
+
+/// A number that differs between workers, as far as the host can provide it.
+pub fn random_seed() -> Option<u64> {
+    let mut bytes = [0; 8];
+    // SAFETY: the pointer is to a local of that size.
+    let status = unsafe { abi::random_get(bytes.as_mut_ptr(), bytes.len()) };
+    (status == OK).then(|| u64::from_le_bytes(bytes))
+}
+
+/// All fields of a map. Host and module agree on one layout: the count, each name's and value's size, then both with a
+/// NUL after each, integers in little endian.
+pub fn headers(map: Map) -> Result<Headers, HostFault> {
+    let (mut data, mut size) = (null_mut(), 0);
+    // SAFETY: the pointers are to locals of the right types; what comes back is taken over once.
+    let bytes = unsafe {
+        check(abi::proxy_get_header_map_pairs(map as u32, &raw mut data, &raw mut size))?;
+        owned(data, size)
+    };
+    read_pairs(&bytes).map(Headers::new).ok_or(HostFault)
+}
+
+fn read_pairs(bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+    if bytes.is_empty() {
+        return Some(Vec::new());
+    }
+    let number = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?) as usize);
+    let count = number(0)?;
+    let mut at = 4 + 8 * count;
+    let mut pairs = Vec::with_capacity(count);
+    for n in 0..count {
+        let (name_size, value_size) = (number(4 + 8 * n)?, number(8 + 8 * n)?);
+        let name = bytes.get(at..at + name_size)?;
+        let value = bytes.get(at + name_size + 1..at + name_size + 1 + value_size)?;
+        // A name that is not text cannot be one that is asked for, but it must still be seen to be there.
+        pairs.push((String::from_utf8_lossy(name).into_owned(), value.to_vec()));
+        at += name_size + value_size + 2;
+    }
+    Some(pairs)
+}
+
+fn write_pairs(pairs: &[(&'static str, String)]) -> Vec<u8> {
+    let size = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let mut out = u32::try_from(pairs.len()).unwrap_or(u32::MAX).to_le_bytes().to_vec();
+    for (name, value) in pairs {
+        out.extend(size(name));
+        out.extend(size(value));
+    }
+    for (name, value) in pairs {
+        for text in [name.as_bytes(), value.as_bytes()] {
+            out.extend_from_slice(text);
+            out.push(0);
+        }
+    }
+    out
+}
+
+/// Applies one change to a map.
+pub fn edit(map: Map, edit: &HeaderEdit) -> Result<(), HostFault> {
+    let map = map as u32;
+    // SAFETY: every pointer comes with the length of the slice it is to.
+    check(unsafe {
+        match edit {
+            HeaderEdit::Add(name, value) => {
+                abi::proxy_add_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+            }
+            HeaderEdit::Remove(name) => abi::proxy_remove_header_map_value(map, name.as_ptr(), name.len()),
+            HeaderEdit::Set(name, value) => {
+                abi::proxy_replace_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+            }
+        }
+    })
+}
+
+/// Up to `max` bytes of a buffer; an absent one has none.
+pub fn buffer(buffer: Buffer, max: usize) -> Option<Vec<u8>> {
+    let (mut data, mut size) = (null_mut(), 0);
+    // SAFETY: the pointers are to locals of the right types; what comes back is taken over once.
+    unsafe {
+        let status = abi::proxy_get_buffer_bytes(buffer as u32, 0, max, &raw mut data, &raw mut size);
+        check(status).ok().map(|()| owned(data, size))
+    }
+}
+
+/// Puts `bytes` in the place of the `size` bytes of a buffer.
+pub fn replace_buffer(buffer: Buffer, size: usize, bytes: &[u8]) -> Result<(), HostFault> {
+    // SAFETY: the pointer comes with the length of the slice it is to.
+    check(unsafe { abi::proxy_set_buffer_bytes(buffer as u32, 0, size, bytes.as_ptr(), bytes.len()) })
+}
+
+/// Answers the client. The host puts `details` into its access log.
+pub fn reply(reply: &Reply) -> Result<(), HostFault> {
+    let details = format!("toolgate_{}", reply.reason);
+    let headers = write_pairs(&reply.headers);
+    // SAFETY: every pointer comes with the length of the slice it is to.
+    check(unsafe {
+        abi::proxy_send_local_response(
+            u32::from(reply.status),
+            details.as_ptr(),
+            details.len(),
+            reply.body.as_ptr(),
+            reply.body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            -1,
+        )
+    })
+}
+
+/// Lets a held request go.
+pub fn resume_request() -> Result<(), HostFault> {
+    // SAFETY: no pointers.
+    check(unsafe { abi::proxy_continue_stream(0) })
+}
+
+/// Makes the following calls be about another context of this module. The stream may be gone.
+pub fn set_effective_context(id: u32) -> Result<(), HostFault> {
+    // SAFETY: no pointers.
+    check(unsafe { abi::proxy_set_effective_context(id) })
+}
+
+/// Puts a value into the filter state, which access logs read as `wasm.<name>`.
+pub fn set_filter_state(name: &str, value: &str) -> Result<(), HostFault> {
+    // SAFETY: every pointer comes with the length of the slice it is to.
+    check(unsafe { abi::proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+}
+
+/// Sets how often the root context ticks, in milliseconds.
+pub fn set_tick_period(milliseconds: u32) -> Result<(), HostFault> {
+    // SAFETY: no pointers.
+    check(unsafe { abi::proxy_set_tick_period_milliseconds(milliseconds) })
+}

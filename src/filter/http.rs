@@ -1,0 +1,94 @@
+//! One HTTP stream: each callback is one event of its exchange.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+
+use super::host::{self, Buffer, Map};
+use super::shared::{Shared, Side};
+use crate::exchange::{Env, Exchange, Flow, RequestHead, Step};
+use crate::reply::Refusal;
+
+/// A stream and its exchange. The root holds the exchange weakly while it waits.
+pub struct Stream {
+    id: u32,
+    /// Nothing if the plugin was not configured: then nothing passes.
+    shared: Option<Rc<Shared>>,
+    exchange: Rc<RefCell<Exchange>>,
+}
+
+impl Stream {
+    pub fn new(id: u32, shared: Option<Rc<Shared>>) -> Self {
+        Self { id, shared, exchange: Rc::default() }
+    }
+
+    /// Runs one event and carries out what follows from it.
+    fn event(&self, side: Side, event: impl FnOnce(&mut Exchange, &mut Env<'_>) -> Step) -> Action {
+        let Some(shared) = &self.shared else { return refuse() };
+        let was_waiting = self.exchange.borrow().is_waiting();
+        let step = shared.run(|env| event(&mut self.exchange.borrow_mut(), env));
+        let flow = shared.apply(step, side);
+        if !was_waiting && self.exchange.borrow().is_waiting() {
+            shared.wait(self.id, &self.exchange);
+        }
+        match flow {
+            Flow::Continue => Action::Continue,
+            Flow::Pause => Action::Pause,
+        }
+    }
+}
+
+/// The answer where nothing else can be said.
+fn refuse() -> Action {
+    if host::reply(&Refusal::BadGateway("host_call_failed").render(None, None)).is_err() {
+        log::error!("the host refused a reply");
+    }
+    Action::Pause
+}
+
+fn request_body(size: usize) -> Option<Vec<u8>> {
+    host::buffer(Buffer::RequestBody, size)
+}
+
+fn response_body(size: usize) -> Option<Vec<u8>> {
+    host::buffer(Buffer::ResponseBody, size)
+}
+
+impl Context for Stream {}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, _count: usize, end: bool) -> Action {
+        match host::headers(Map::RequestHeaders) {
+            Ok(headers) => self.event(Side::Request, |x, env| x.request_headers(RequestHead::new(headers), end, env)),
+            Err(_) => refuse(),
+        }
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
+        self.event(Side::Request, |x, env| x.request_body(size, end, &request_body, env))
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        match host::headers(Map::RequestTrailers) {
+            Ok(trailers) => self.event(Side::Request, |x, env| x.request_trailers(&trailers, &request_body, env)),
+            Err(_) => refuse(),
+        }
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, end: bool) -> Action {
+        let Ok(headers) = host::headers(Map::ResponseHeaders) else { return refuse() };
+        // A status that cannot be read is that of no good answer.
+        let status = headers.text(":status").and_then(|status| status.parse().ok()).unwrap_or(101);
+        self.event(Side::Response { size: 0 }, |x, env| x.response_headers(status, &headers, end, env))
+    }
+
+    fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
+        self.event(Side::Response { size }, |x, env| x.response_body(size, end, &response_body, env))
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        self.event(Side::Response { size: 0 }, Exchange::response_trailers)
+    }
+}

@@ -1,0 +1,155 @@
+//! The root context: reads the configuration, owns the fetches of key sets, and wakes the streams that wait.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+
+use super::host::{self, Buffer, Map};
+use super::http::Stream;
+use super::shared::{Shared, TICK};
+use crate::config::{Config, KeySource};
+use crate::jwks::{self, KeySet};
+
+/// What the plugin configuration may have: far beyond any real one, far below a worker's memory.
+const MAX_CONFIGURATION: usize = 64 << 20;
+
+/// One plugin instance in one worker.
+pub struct Root {
+    id: u32,
+    shared: Option<Rc<Shared>>,
+    /// The issuer of each fetch under way, by its token.
+    fetches: BTreeMap<u32, usize>,
+}
+
+impl Root {
+    pub fn new(id: u32) -> Self {
+        Self { id, shared: None, fetches: BTreeMap::new() }
+    }
+
+    /// Starts every fetch that is due. An answer comes to the context that asked, so streams never ask themselves:
+    /// with one of them the answer for all others would be lost.
+    fn fetch_due(&mut self) {
+        let Some(shared) = self.shared.clone() else { return };
+        let due = shared.keys.borrow().due(host::now());
+        for place in due {
+            let sent = self.fetch(&shared, place);
+            let mut keys = shared.keys.borrow_mut();
+            let Some(cache) = keys.cache(place) else { continue };
+            cache.started(host::now());
+            if !sent {
+                cache.finished(None, host::now());
+            }
+        }
+    }
+
+    fn fetch(&mut self, shared: &Shared, place: usize) -> bool {
+        let Some(issuer) = shared.config.issuers.get(place) else { return false };
+        let Some(KeySource::Fetched { uri, cluster, timing }) = &issuer.keys else { return false };
+        let target = uri.request_target();
+        let headers = vec![
+            (":method", "GET"),
+            (":scheme", uri.scheme().as_str()),
+            (":authority", uri.authority()),
+            (":path", target.as_str()),
+            ("accept", "application/json, application/jwk-set+json"),
+        ];
+        match hostcalls::dispatch_http_call(cluster, headers, None, vec![], timing.timeout) {
+            Ok(token) => {
+                self.fetches.insert(token, place);
+                true
+            }
+            Err(status) => {
+                log::warn!("the keys of issuer {} cannot be fetched: cluster {cluster}: {status:?}", issuer.name);
+                false
+            }
+        }
+    }
+
+    /// The key set of an answer. Failures look like answers too: a refused connection is a 503 with a body.
+    fn read_keys(body_size: usize, issuer: &str) -> Option<KeySet> {
+        let status = host::headers(Map::CallResponseHeaders).ok()?;
+        let status = status.text(":status").unwrap_or("none").to_owned();
+        if status != "200" || body_size > jwks::MAX_BYTES {
+            log::warn!("the keys of issuer {issuer} were not delivered: status {status}, {body_size} bytes");
+            return None;
+        }
+        let body = host::buffer(Buffer::CallResponseBody, body_size)?;
+        match KeySet::parse(&body) {
+            Ok(set) => {
+                for (place, fault) in &set.skipped {
+                    log::warn!("key {place} of issuer {issuer} is left out: {}", fault.code());
+                }
+                Some(set)
+            }
+            Err(fault) => {
+                log::warn!("the keys of issuer {issuer} are no key set: {fault:?}");
+                None
+            }
+        }
+    }
+
+    fn wake_for_keys(&self) {
+        let Some(shared) = &self.shared else { return };
+        let body = |size| host::buffer(Buffer::RequestBody, size);
+        shared.wake(self.id, |exchange, env| exchange.keys_changed(&body, env));
+    }
+}
+
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, _headers: usize, body_size: usize, _trailers: usize) {
+        let Some((place, shared)) = self.fetches.remove(&token).zip(self.shared.clone()) else { return };
+        let name = shared.config.issuers.get(place).map(|issuer| issuer.name.as_str()).unwrap_or_default();
+        let set = Self::read_keys(body_size, name);
+        if let Some(cache) = shared.keys.borrow_mut().cache(place) {
+            cache.finished(set, host::now());
+        }
+        self.wake_for_keys();
+        // A waiting token may have asked for yet another fetch.
+        self.fetch_due();
+    }
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _size: usize) -> bool {
+        let bytes = host::buffer(Buffer::PluginConfiguration, MAX_CONFIGURATION).unwrap_or_default();
+        let config = match Config::parse(&bytes, &|name| std::env::var(name).ok()) {
+            Ok(config) => config,
+            Err(faults) => {
+                faults.iter().for_each(|fault| log::error!("configuration refused: {fault}"));
+                return false;
+            }
+        };
+        config.warnings.iter().for_each(|warning| log::warn!("configuration: {warning}"));
+        self.shared = Some(Rc::new(Shared::new(config)));
+        if host::set_tick_period(TICK).is_err() {
+            log::error!("configuration refused: the host has no timer");
+            return false;
+        }
+        self.fetch_due();
+        true
+    }
+
+    fn on_tick(&mut self) {
+        let Some(shared) = self.shared.clone() else { return };
+        // A stream may have shortened it to be served at once.
+        if host::set_tick_period(TICK).is_err() {
+            log::error!("the host refused a timer");
+        }
+        if shared.keys.borrow_mut().tick(host::now()) {
+            self.wake_for_keys();
+        }
+        self.fetch_due();
+        shared.wake(self.id, |exchange, env| exchange.tick(env));
+    }
+
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Stream::new(id, self.shared.clone())))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}

@@ -1,0 +1,160 @@
+//! What the streams of one plugin instance share in one worker.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use super::host::{self, Map};
+use crate::audit::{Decision, DecisionIds, Record};
+use crate::config::{Config, Decisions};
+use crate::exchange::{Effect, Env, Exchange, Flow, Step};
+use crate::keys::IssuerKeys;
+use crate::reply::Refusal;
+use crate::signature::PureVerifier;
+
+/// How often the root looks after keys and waits, in milliseconds.
+pub const TICK: u32 = 500;
+/// The period that makes it look at once.
+const AT_ONCE: u32 = 1;
+
+/// The state of one plugin instance.
+pub struct Shared {
+    pub config: Config,
+    pub keys: RefCell<IssuerKeys>,
+    ids: RefCell<DecisionIds>,
+    host_shows_bodies: Cell<bool>,
+    /// Streams that wait for keys or for time, by their context.
+    waiting: RefCell<Vec<(u32, Weak<RefCell<Exchange>>)>>,
+}
+
+/// What an effect's headers and body are.
+#[derive(Clone, Copy)]
+pub enum Side {
+    Request,
+    Response {
+        /// The bytes that are buffered, which a replacement takes the place of.
+        size: usize,
+    },
+}
+
+impl Shared {
+    pub fn new(config: Config) -> Self {
+        let seed = host::random_seed().unwrap_or_else(|| {
+            // Without randomness, the address of a local and the time still tell most workers apart.
+            let now = host::now().as_numeric_date().to_bits();
+            now ^ (std::ptr::from_ref(&now) as u64)
+        });
+        let keys = IssuerKeys::new(&config.issuers, seed.to_le_bytes()[0]);
+        Self {
+            config,
+            keys: RefCell::new(keys),
+            ids: RefCell::new(DecisionIds::new(seed)),
+            host_shows_bodies: Cell::new(false),
+            waiting: RefCell::default(),
+        }
+    }
+
+    /// Runs one event of an exchange.
+    pub fn run(&self, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
+        let mut shows = self.host_shows_bodies.get();
+        let step = event(&mut Env {
+            config: &self.config,
+            keys: &mut self.keys.borrow_mut(),
+            verifier: &PureVerifier,
+            now: host::now(),
+            ids: &mut self.ids.borrow_mut(),
+            host_shows_bodies: &mut shows,
+        });
+        self.host_shows_bodies.set(shows);
+        step
+    }
+
+    /// Carries out a step's effects. Where the host refuses one, nothing may go on.
+    pub fn apply(&self, step: Step, side: Side) -> Flow {
+        let flow = step.flow;
+        let done = step.effects.into_iter().all(|effect| self.apply_one(effect, side).is_ok());
+        if done {
+            return flow;
+        }
+        log::error!("the host refused a call; the stream is ended");
+        let refusal = Refusal::BadGateway("host_call_failed").render(None, None);
+        if host::reply(&refusal).is_err() {
+            log::error!("the host refused a reply");
+        }
+        Flow::Pause
+    }
+
+    fn apply_one(&self, effect: Effect, side: Side) -> Result<(), host::HostFault> {
+        match (effect, side) {
+            (Effect::EditHeaders(edits), Side::Request) => all(&edits, Map::RequestHeaders),
+            (Effect::EditHeaders(edits), Side::Response { .. }) => all(&edits, Map::ResponseHeaders),
+            (Effect::EditTrailers(edits), _) => all(&edits, Map::RequestTrailers),
+            (Effect::Event(line), _) => {
+                log::info!("{line}");
+                Ok(())
+            }
+            (Effect::Record(record), _) => {
+                self.record(&record);
+                Ok(())
+            }
+            (Effect::ReplaceBody(bytes), Side::Response { size }) => {
+                host::replace_buffer(host::Buffer::ResponseBody, size, &bytes)
+            }
+            (Effect::ReplaceBody(_), Side::Request) => Err(host::HostFault),
+            (Effect::Reply(reply), _) => host::reply(&reply),
+        }
+    }
+
+    /// Records are best effort: a decision does not change because its record fails.
+    fn record(&self, record: &Record) {
+        let audit = self.config.audit;
+        let wanted = match audit.decisions {
+            Decisions::All => true,
+            Decisions::Denied => record.decision != Decision::Allow,
+            Decisions::None => false,
+        };
+        if wanted && record.resource.is_some() {
+            log::info!("{}", record.line(audit.subject));
+        }
+        for (name, value) in record.filter_state(audit.subject) {
+            if host::set_filter_state(name, &value).is_err() {
+                log::debug!("the host refused the filter state {name}");
+            }
+        }
+    }
+
+    /// Notes that a stream waits, and has the root look after it at once if it waits for keys.
+    pub fn wait(&self, id: u32, exchange: &Rc<RefCell<Exchange>>) {
+        self.waiting.borrow_mut().push((id, Rc::downgrade(exchange)));
+        let fetch_due = !self.keys.borrow().due(host::now()).is_empty();
+        if exchange.borrow().awaits_keys() && fetch_due && host::set_tick_period(AT_ONCE).is_err() {
+            log::error!("the host refused a timer; keys are fetched at the next tick");
+        }
+    }
+
+    /// Runs an event of every waiting stream, from the root context `root`.
+    pub fn wake(&self, root: u32, event: impl Fn(&mut Exchange, &mut Env<'_>) -> Step) {
+        let waiting = self.waiting.take();
+        for (id, stream) in waiting {
+            let Some(exchange) = stream.upgrade() else { continue };
+            // A stream that is gone for the host is gone for good.
+            if host::set_effective_context(id).is_err() {
+                continue;
+            }
+            let step = self.run(|env| event(&mut exchange.borrow_mut(), env));
+            let flow = self.apply(step, Side::Request);
+            if flow == Flow::Continue && host::resume_request().is_err() {
+                log::error!("the host refused to resume a request");
+            }
+            if exchange.borrow().is_waiting() {
+                self.waiting.borrow_mut().push((id, stream));
+            }
+        }
+        if host::set_effective_context(root).is_err() {
+            log::error!("the host refused to return to the root context");
+        }
+    }
+}
+
+fn all(edits: &[crate::exchange::HeaderEdit], map: Map) -> Result<(), host::HostFault> {
+    edits.iter().try_for_each(|edit| host::edit(map, edit))
+}

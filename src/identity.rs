@@ -1,0 +1,73 @@
+//! The verified identity as request headers for the server.
+
+use serde_json::Value;
+
+use crate::config::{IdentityValue, Resource};
+use crate::token::AccessToken;
+
+/// Longer values are no identity, and servers limit their headers.
+const MAX_VALUE: usize = 1024;
+
+/// A value that a header cannot carry without becoming another one. The request is denied: an identity left out or
+/// cut could be taken for somebody else's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unforwardable;
+
+/// The headers that `resource` forwards of `caller`. An absent claim leaves its header out.
+pub fn headers(resource: &Resource, caller: &AccessToken) -> Result<Vec<(String, String)>, Unforwardable> {
+    let mut headers = Vec::new();
+    for header in &resource.forwarded {
+        let value = match &header.value {
+            IdentityValue::Subject => caller.subject().map(str::to_owned),
+            IdentityValue::Issuer => Some(caller.issuer().to_owned()),
+            IdentityValue::Client => caller.client().map(str::to_owned),
+            IdentityValue::Scope => Some(caller.scopes()).filter(|s| !s.is_empty()).map(joined).transpose()?,
+            IdentityValue::Claim(path) => claim(caller, path).map(render).transpose()?,
+        };
+        if let Some(value) = value {
+            headers.push((header.name.clone(), checked(value)?));
+        }
+    }
+    Ok(headers)
+}
+
+/// The claim at `path`: the whole as one name first, since namespaced names hold dots, then step by step.
+fn claim<'t>(caller: &'t AccessToken, path: &str) -> Option<&'t Value> {
+    caller.claims().get(path).or_else(|| {
+        let (first, rest) = path.split_once('.')?;
+        rest.split('.').try_fold(caller.claims().get(first)?, |value, name| value.get(name))
+    })
+}
+
+fn render(value: &Value) -> Result<String, Unforwardable> {
+    match value {
+        Value::Array(items) => {
+            let items: Result<Vec<_>, _> = items.iter().map(scalar).collect();
+            joined(&items?)
+        }
+        _ => scalar(value),
+    }
+}
+
+fn scalar(value: &Value) -> Result<String, Unforwardable> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Bool(flag) => Ok(flag.to_string()),
+        Value::Array(_) | Value::Null | Value::Object(_) => Err(Unforwardable),
+    }
+}
+
+/// Joined by one space: an element with a space or comma would read as two.
+fn joined(items: &[String]) -> Result<String, Unforwardable> {
+    if items.iter().any(|item| item.is_empty() || item.contains([' ', ','])) {
+        return Err(Unforwardable);
+    }
+    Ok(items.join(" "))
+}
+
+/// White space at the ends would be dropped on the way.
+fn checked(value: String) -> Result<String, Unforwardable> {
+    let sound = (1..=MAX_VALUE).contains(&value.len()) && !value.chars().any(char::is_control) && value.trim() == value;
+    if sound { Ok(value) } else { Err(Unforwardable) }
+}

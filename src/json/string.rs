@@ -1,0 +1,147 @@
+//! JSON strings: found, checked, and decoded only where someone asks.
+
+use std::borrow::Cow;
+
+use super::JsonFault;
+
+/// A string as it stands in the text, between its quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text<'a> {
+    raw: &'a str,
+    escaped: bool,
+}
+
+/// Finds the string whose opening quote is at `start` of `text`.
+pub(super) fn scan(text: &str, start: usize) -> Result<Text<'_>, JsonFault> {
+    let from = start + 1;
+    let bytes = text.as_bytes().get(from..).ok_or(JsonFault::Syntax)?;
+    let mut escaped = false;
+    let mut at = 0;
+    loop {
+        // Everything but these three kinds of byte is taken as it is; UTF-8 was checked before.
+        at += bytes.get(at..).unwrap_or_default().iter().take_while(|b| !matches!(b, b'"' | b'\\' | 0..0x20)).count();
+        match bytes.get(at) {
+            Some(b'"') => {
+                let raw = text.get(from..from + at).ok_or(JsonFault::Syntax)?;
+                return Ok(Text { raw, escaped });
+            }
+            Some(b'\\') => {
+                escaped = true;
+                at += escape_length(bytes.get(at + 1..).unwrap_or_default()).ok_or(JsonFault::Syntax)?;
+            }
+            _ => return Err(JsonFault::Syntax),
+        }
+    }
+}
+
+/// The length of an escape with its backslash, from the bytes after that.
+fn escape_length(after: &[u8]) -> Option<usize> {
+    match after.first()? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
+        b'u' if after.get(1..5)?.iter().all(u8::is_ascii_hexdigit) => Some(6),
+        _ => None,
+    }
+}
+
+impl<'a> Text<'a> {
+    /// The string as written, escapes and all.
+    pub fn raw(&self) -> &'a str {
+        self.raw
+    }
+
+    /// The string that is meant, or nothing if it holds a lone surrogate (`\ud800`): readers replace it, keep it or
+    /// refuse it, so it has no one meaning.
+    pub fn decode(&self) -> Option<Cow<'a, str>> {
+        match self.bytes() {
+            Cow::Borrowed(_) => Some(Cow::Borrowed(self.raw)),
+            Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+        }
+    }
+
+    /// The bytes of the string that is meant; a lone surrogate becomes the three bytes UTF-8 would give it.
+    pub fn bytes(&self) -> Cow<'a, [u8]> {
+        if !self.escaped {
+            return Cow::Borrowed(self.raw.as_bytes());
+        }
+        let mut out = Vec::with_capacity(self.raw.len());
+        let mut rest = self.raw;
+        while let Some((plain, after)) = rest.split_once('\\') {
+            out.extend_from_slice(plain.as_bytes());
+            rest = unescape(after, &mut out);
+        }
+        out.extend_from_slice(rest.as_bytes());
+        Cow::Owned(out)
+    }
+}
+
+/// Appends what the escape whose backslash stood before `after` means, and gives what follows it.
+fn unescape<'a>(after: &'a str, out: &mut Vec<u8>) -> &'a str {
+    let single = match after.as_bytes().first() {
+        Some(b'b') => 8,
+        Some(b'f') => 12,
+        Some(b'n') => b'\n',
+        Some(b'r') => b'\r',
+        Some(b't') => b'\t',
+        Some(b'u') => return unescape_unicode(after, out),
+        Some(byte) => *byte,
+        None => return "",
+    };
+    out.push(single);
+    after.get(1..).unwrap_or_default()
+}
+
+fn unescape_unicode<'a>(after: &'a str, out: &mut Vec<u8>) -> &'a str {
+    let unit = |text: &str| text.get(1..5).and_then(|hex| u32::from_str_radix(hex, 16).ok()).unwrap_or(0xfffd);
+    let first = unit(after);
+    let mut rest = after.get(5..).unwrap_or_default();
+    let mut code = first;
+    if (0xd800..0xdc00).contains(&first)
+        && let Some(low) = rest.strip_prefix('\\').filter(|low| low.starts_with('u'))
+        && (0xdc00..0xe000).contains(&unit(low))
+    {
+        code = 0x10000 + ((first - 0xd800) << 10) + (unit(low) - 0xdc00);
+        rest = low.get(5..).unwrap_or_default();
+    }
+    push_code_point(code, out);
+    rest
+}
+
+/// UTF-8 of `code`, surrogates included: they then fail any later check for UTF-8.
+fn push_code_point(code: u32, out: &mut Vec<u8>) {
+    if let Some(c) = char::from_u32(code) {
+        out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+    } else {
+        let tail = |shift: u32| 0x80 | u8::try_from((code >> shift) & 0x3f).unwrap_or(0);
+        out.extend_from_slice(&[0xed, tail(6), tail(0)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_mean_one_string_or_none() {
+        const CASES: &[(&str, Option<&str>)] = &[
+            (r#""plain""#, Some("plain")),
+            (r#""n\u0061me""#, Some("name")),
+            (r#""\"\\\/\b\f\n\r\t""#, Some("\"\\/\u{8}\u{c}\n\r\t")),
+            (r#""\ud83d\ude00!""#, Some("😀!")),
+            (r#""\u00e9""#, Some("é")),
+            (r#""\ud800""#, None),
+            (r#""\udc00\ud800""#, None),
+            (r#""\ud800\u0041""#, None),
+        ];
+        for (text, expected) in CASES {
+            assert_eq!(scan(text, 0).unwrap().decode().as_deref(), *expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_decoding_agrees_with_serde_json() {
+        for text in [r#""a\u0000b""#, r#""\uffff\u0800\u0080""#, r#""\udbff\udfff""#, r#""é\\u0041""#] {
+            let expected: String = serde_json::from_str(text).unwrap();
+            assert_eq!(scan(text, 0).unwrap().decode().as_deref(), Some(expected.as_str()), "{text}");
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! JSON-RPC 2.0 messages, read strictly: exactly what is forwarded, in one pass, without a tree.
+//!
+//! Only the members that decide are taken; everything else is checked and passed over. A member that a careless parser
+//! would take for one of them (`Name`, `METHOD`) is a fault at the levels where the gate reads.
+
+use std::borrow::Cow;
+
+use crate::json::{self, JsonFault, Kind, Reader, Text};
+use crate::text::{fold, look_alike};
+
+/// Why bytes are not a message that can be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageFault {
+    /// An array, and arrays are refused.
+    Batch,
+    /// Not strict JSON.
+    Json(JsonFault),
+    /// A member that a careless parser would take for one the gate reads.
+    LookAlike,
+    /// JSON, but no JSON-RPC 2.0 request, notification or response.
+    NotJsonRpc,
+    /// `params` is not an object, or a member of it is not of the type that decides.
+    Params,
+}
+
+impl From<JsonFault> for MessageFault {
+    fn from(fault: JsonFault) -> Self {
+        Self::Json(fault)
+    }
+}
+
+impl MessageFault {
+    /// The JSON-RPC error code (section 5.1).
+    pub fn error_code(self) -> i32 {
+        match self {
+            Self::Json(_) => -32700,
+            Self::Batch | Self::LookAlike | Self::NotJsonRpc => -32600,
+            Self::Params => -32602,
+        }
+    }
+
+    /// The stable code of audit lines.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Batch => "batch_refused",
+            Self::Json(JsonFault::ByteOrderMark) => "json_byte_order_mark",
+            Self::Json(JsonFault::DuplicateMember) => "json_duplicate_member",
+            Self::Json(JsonFault::Syntax | JsonFault::UnexpectedType) => "json_syntax",
+            Self::Json(JsonFault::TooDeep) => "json_too_deep",
+            Self::Json(JsonFault::TrailingBytes) => "json_trailing_bytes",
+            Self::Json(JsonFault::Utf8) => "json_not_utf8",
+            Self::LookAlike => "json_look_alike",
+            Self::NotJsonRpc => "not_json_rpc",
+            Self::Params => "params_malformed",
+        }
+    }
+}
+
+/// A string that may be missing or of the wrong type.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Member<'a> {
+    /// Not there.
+    #[default]
+    Absent,
+    /// A string.
+    Is(Cow<'a, str>),
+    /// There, but not a string with one meaning.
+    Unusable,
+}
+
+impl<'a> Member<'a> {
+    /// The string, if it is one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Is(text) => Some(text),
+            Self::Absent | Self::Unusable => None,
+        }
+    }
+
+    fn read(reader: &mut Reader<'a>) -> Result<Self, JsonFault> {
+        if reader.kind()? != Kind::String {
+            reader.skip()?;
+            return Ok(Self::Unusable);
+        }
+        Ok(reader.string()?.decode().map_or(Self::Unusable, Self::Is))
+    }
+}
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageKind {
+    /// With a method, without an id.
+    Notification,
+    /// With a method and an id.
+    Request,
+    /// With a result or an error: a client's answer to a server's request.
+    Response,
+}
+
+/// What decides, of one message.
+#[derive(Clone, Debug)]
+pub struct Message<'a> {
+    /// What it is.
+    pub kind: MessageKind,
+    /// The id's bytes.
+    pub id: Option<&'a str>,
+    /// The method, empty for a response.
+    pub method: Cow<'a, str>,
+    /// Of `params`.
+    pub params: Params<'a>,
+}
+
+/// The members of `params` that decide.
+#[derive(Clone, Debug, Default)]
+pub struct Params<'a> {
+    /// `name`
+    pub name: Member<'a>,
+    /// `uri`
+    pub uri: Member<'a>,
+    /// `taskId`
+    pub task_id: Member<'a>,
+    /// `ref.type`, `ref.name`, `ref.uri`
+    pub reference: Option<Reference<'a>>,
+    /// `notifications.resourceSubscriptions[]`
+    pub subscriptions: Vec<Member<'a>>,
+    /// `_meta["io.modelcontextprotocol/protocolVersion"]`
+    pub version: Member<'a>,
+    /// Names that look like one of [`READ`] without being it.
+    look_alikes: Vec<&'static str>,
+}
+
+/// `ref` of a completion.
+#[derive(Clone, Debug, Default)]
+pub struct Reference<'a> {
+    /// `type`
+    pub kind: Member<'a>,
+    /// `name`
+    pub name: Member<'a>,
+    /// `uri`
+    pub uri: Member<'a>,
+}
+
+/// The members of `params` that are read for some method.
+const READ: [&str; 6] = ["_meta", "name", "notifications", "ref", "taskId", "uri"];
+const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+const ENVELOPE: [&str; 6] = ["error", "id", "jsonrpc", "method", "params", "result"];
+
+/// A message's fault, and its id as far as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What is wrong.
+    pub fault: MessageFault,
+    /// The id's bytes.
+    pub id: Option<String>,
+}
+
+/// Reads `bytes` as one message; `depth` limits its nesting.
+pub fn read(bytes: &[u8], depth: usize) -> Result<Message<'_>, Refused> {
+    let without_id = |fault| Refused { fault, id: None };
+    let envelope = json::read(bytes, depth, |reader| match reader.kind()? {
+        Kind::Object => Envelope::read(reader),
+        Kind::Array => Err(MessageFault::Batch),
+        Kind::String | Kind::Scalar => reader.skip().map_err(Into::into).and(Err(MessageFault::NotJsonRpc)),
+    });
+    envelope.map_err(without_id)?.into_message()
+}
+
+#[derive(Default)]
+struct Envelope<'a> {
+    version: Member<'a>,
+    method: Member<'a>,
+    id: Option<&'a str>,
+    answers: usize,
+    params: Option<Result<Params<'a>, MessageFault>>,
+}
+
+impl<'a> Envelope<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, MessageFault> {
+        let mut envelope = Self::default();
+        let mut look_alike = false;
+        reader.object(|reader, name| {
+            match known(name, &ENVELOPE) {
+                Name::Known("jsonrpc") => envelope.version = Member::read(reader)?,
+                Name::Known("method") => envelope.method = Member::read(reader)?,
+                Name::Known("id") => envelope.id = Some(reader.skip()?),
+                Name::Known("params") => envelope.params = Some(read_params(reader)?),
+                Name::Known(_) => {
+                    envelope.answers += 1;
+                    reader.skip()?;
+                }
+                Name::LookAlike(_) => {
+                    look_alike = true;
+                    reader.skip()?;
+                }
+                Name::Other => {
+                    reader.skip()?;
+                }
+            }
+            Ok::<(), MessageFault>(())
+        })?;
+        if look_alike { Err(MessageFault::LookAlike) } else { Ok(envelope) }
+    }
+
+    /// The kind follows from the members that are there; any other set of them is no message.
+    fn into_message(self) -> Result<Message<'a>, Refused> {
+        let valid_id =
+            self.id.is_none_or(|id| id.starts_with(['"', '-']) || id.starts_with(|c: char| c.is_ascii_digit()));
+        let id = self.id.filter(|_| valid_id);
+        let refuse = |fault| Refused { fault, id: id.map(str::to_owned) };
+        let kind = match (&self.method, self.id, self.answers) {
+            (Member::Is(_), Some(_), 0) => MessageKind::Request,
+            (Member::Is(_), None, 0) => MessageKind::Notification,
+            (Member::Absent, Some(_), 1) => MessageKind::Response,
+            _ => return Err(refuse(MessageFault::NotJsonRpc)),
+        };
+        if !valid_id || self.version.text() != Some("2.0") {
+            return Err(refuse(MessageFault::NotJsonRpc));
+        }
+        let params = self.params.unwrap_or(Ok(Params::default())).map_err(refuse)?;
+        let method = match self.method {
+            Member::Is(method) => method,
+            Member::Absent | Member::Unusable => Cow::Borrowed(""),
+        };
+        Ok(Message { kind, id, method, params })
+    }
+}
+
+impl Params<'_> {
+    /// Whether a member looks like one of `names` without being it.
+    pub fn has_look_alike_of(&self, names: &[&str]) -> bool {
+        self.look_alikes.iter().any(|name| names.contains(name))
+    }
+}
+
+/// Faults of JSON end the reading; others are kept, since the id may still come.
+fn read_params<'a>(reader: &mut Reader<'a>) -> Result<Result<Params<'a>, MessageFault>, JsonFault> {
+    if reader.kind()? != Kind::Object {
+        reader.skip()?;
+        return Ok(Err(MessageFault::Params));
+    }
+    let mut params = Params::default();
+    let mut fault = None;
+    reader.object(|reader, name| {
+        let part = match known(name, &READ) {
+            Name::Known("name") => Member::read(reader).map(|value| params.name = value).map(Ok),
+            Name::Known("uri") => Member::read(reader).map(|value| params.uri = value).map(Ok),
+            Name::Known("taskId") => Member::read(reader).map(|value| params.task_id = value).map(Ok),
+            Name::Known("ref") => read_reference(reader, &mut params),
+            Name::Known("_meta") => read_meta(reader, &mut params),
+            Name::Known(_) => read_notifications(reader, &mut params),
+            Name::LookAlike(known) => {
+                params.look_alikes.push(known);
+                reader.skip().map(|_| Ok(()))
+            }
+            Name::Other => reader.skip().map(|_| Ok(())),
+        };
+        fault = fault.or(part?.err());
+        Ok::<(), JsonFault>(())
+    })?;
+    Ok(fault.map_or(Ok(params), Err))
+}
+
+type Part = Result<Result<(), MessageFault>, JsonFault>;
+
+fn read_reference<'a>(reader: &mut Reader<'a>, params: &mut Params<'a>) -> Part {
+    let mut reference = Reference::default();
+    let part = members(reader, &["name", "type", "uri"], |reader, name| {
+        let value = Member::read(reader)?;
+        match name {
+            "name" => reference.name = value,
+            "type" => reference.kind = value,
+            _ => reference.uri = value,
+        }
+        Ok(Ok(()))
+    });
+    params.reference = Some(reference);
+    part
+}
+
+fn read_meta<'a>(reader: &mut Reader<'a>, params: &mut Params<'a>) -> Part {
+    members(reader, &[VERSION], |reader, _| Member::read(reader).map(|value| params.version = value).map(Ok))
+}
+
+fn read_notifications<'a>(reader: &mut Reader<'a>, params: &mut Params<'a>) -> Part {
+    members(reader, &["resourceSubscriptions"], |reader, _| {
+        if reader.kind()? != Kind::Array {
+            reader.skip()?;
+            return Ok(Err(MessageFault::Params));
+        }
+        reader.array(|reader| Member::read(reader).map(|uri| params.subscriptions.push(uri)))?;
+        Ok(Ok(()))
+    })
+}
+
+/// Reads an object of which only `names` matter. Anything but an object, and a look-alike of a name, is a fault.
+fn members<'a>(
+    reader: &mut Reader<'a>,
+    names: &[&'static str],
+    mut member: impl FnMut(&mut Reader<'a>, &'static str) -> Part,
+) -> Part {
+    if reader.kind()? != Kind::Object {
+        reader.skip()?;
+        return Ok(Err(MessageFault::Params));
+    }
+    let mut fault = None;
+    reader.object(|reader, name| {
+        let part = match known(name, names) {
+            Name::Known(name) => member(reader, name)?,
+            Name::LookAlike(_) => reader.skip().map(|_| Err(MessageFault::LookAlike))?,
+            Name::Other => reader.skip().map(|_| Ok(()))?,
+        };
+        fault = fault.or(part.err());
+        Ok::<(), JsonFault>(())
+    })?;
+    Ok(fault.map_or(Ok(()), Err))
+}
+
+enum Name {
+    Known(&'static str),
+    LookAlike(&'static str),
+    Other,
+}
+
+fn known(name: &Text<'_>, names: &[&'static str]) -> Name {
+    let Some(text) = name.decode() else {
+        return lone_surrogate_look_alike(name, names);
+    };
+    if let Some(known) = names.iter().find(|known| **known == text) {
+        return Name::Known(known);
+    }
+    look_alike(&text, names).map_or(Name::Other, Name::LookAlike)
+}
+
+/// A name with a lone surrogate: some readers drop it, so what is left counts.
+fn lone_surrogate_look_alike(name: &Text<'_>, names: &[&'static str]) -> Name {
+    let text = String::from_utf8_lossy(&name.bytes()).replace('\u{fffd}', "");
+    let left = names.iter().copied().find(|known| known.eq_ignore_ascii_case(&fold(&text)));
+    left.map_or(Name::Other, Name::LookAlike)
+}

@@ -1,0 +1,242 @@
+//! Key sets (RFC 7517): read leniently, key by key, and selected from strictly.
+
+mod cache;
+
+pub use cache::{KeySetCache, Lookup, Timing};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::config::Node;
+use crate::signature::{Algorithm, pure};
+
+/// A provider's set beyond this size is taken for something else: the largest real ones have a few dozen keys.
+pub const MAX_BYTES: usize = 256_000;
+/// As many keys as a set may have.
+pub const MAX_KEYS: usize = 100;
+/// RFC 7518 section 3.3: smaller keys must not be used.
+pub const MIN_RSA_BITS: usize = 2048;
+/// Larger keys would cost a worker milliseconds for each signature.
+pub const MAX_RSA_BITS: usize = 8192;
+/// A token without `kid` is tried on this many keys at most, so that it costs no more than that.
+pub const MAX_TRIED: usize = 4;
+
+/// What a key is made of. Each kind fixes the family of algorithms it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublicKey {
+    /// RFC 8037: Ed25519
+    Ed25519 {
+        /// The public key, 32 bytes.
+        x: Vec<u8>,
+    },
+    /// RFC 7518 section 6.2.1: curve P-256
+    P256 {
+        /// A coordinate, 32 bytes.
+        x: Vec<u8>,
+        /// A coordinate, 32 bytes.
+        y: Vec<u8>,
+    },
+    /// RFC 7518 section 6.3.1
+    Rsa {
+        /// Big-endian, without leading zeros.
+        modulus: Vec<u8>,
+        /// Big-endian.
+        exponent: Vec<u8>,
+    },
+}
+
+/// One usable key of a set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jwk {
+    kid: Option<String>,
+    algorithm: Option<Algorithm>,
+    key: PublicKey,
+}
+
+/// Why a key of a set is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JwkFault {
+    /// Its `alg` is another than its kind allows, or none that is known.
+    Algorithm,
+    /// A member is missing, given twice, or not what it should be.
+    Malformed,
+    /// An RSA modulus of too few or too many bits.
+    Size,
+    /// A symmetric key, or a kind or curve that is not supported.
+    Type,
+    /// `use` or `key_ops` says that it is not for signatures.
+    Use,
+}
+
+impl JwkFault {
+    /// The stable code of log lines.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Algorithm => "unsupported_algorithm",
+            Self::Malformed => "malformed",
+            Self::Size => "rsa_size",
+            Self::Type => "unsupported_key_type",
+            Self::Use => "not_for_signatures",
+        }
+    }
+}
+
+/// Why bytes are no key set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeySetFault {
+    /// Not a JSON object with an array `keys`.
+    NotAKeySet,
+    /// More than [`MAX_KEYS`].
+    TooManyKeys,
+    /// More than [`MAX_BYTES`].
+    TooLarge,
+}
+
+/// The usable keys of one issuer, and why others were left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeySet {
+    keys: Vec<Jwk>,
+    /// The place in the set of each key left out, and why.
+    pub skipped: Vec<(usize, JwkFault)>,
+}
+
+/// What a token asks of a set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyQuery {
+    /// Its `kid`.
+    pub kid: Option<String>,
+    /// Its algorithm, which the configuration allows.
+    pub algorithm: Algorithm,
+}
+
+/// What a set has for a token.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Selection<'a> {
+    /// The key that matches; without a `kid`, those of the algorithm.
+    Keys(Vec<&'a PublicKey>),
+    /// The `kid` is known, but not once and for this algorithm: asking again would not help.
+    Mismatch,
+    /// Nothing that a newer set might not have.
+    Unknown,
+}
+
+impl KeySet {
+    /// Reads a set as it was fetched.
+    pub fn parse(bytes: &[u8]) -> Result<Self, KeySetFault> {
+        if bytes.len() > MAX_BYTES {
+            return Err(KeySetFault::TooLarge);
+        }
+        let document: Node = serde_json::from_slice(bytes).map_err(|_| KeySetFault::NotAKeySet)?;
+        match (document.repeated_member(), document.member("keys")) {
+            (None, Some(Node::List(keys))) => Self::from_nodes(keys),
+            _ => Err(KeySetFault::NotAKeySet),
+        }
+    }
+
+    /// Takes the usable ones of `keys`.
+    pub fn from_nodes(keys: &[Node]) -> Result<Self, KeySetFault> {
+        if keys.len() > MAX_KEYS {
+            return Err(KeySetFault::TooManyKeys);
+        }
+        let mut set = Self::default();
+        for (place, node) in keys.iter().enumerate() {
+            match Jwk::from_node(node) {
+                Ok(key) => set.keys.push(key),
+                Err(fault) => set.skipped.push((place, fault)),
+            }
+        }
+        Ok(set)
+    }
+
+    /// How many keys are usable.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The keys for a token: exactly one must match its `kid` and algorithm.
+    pub fn select(&self, query: &KeyQuery) -> Selection<'_> {
+        let fits =
+            |jwk: &&Jwk| query.algorithm.fits(&jwk.key) && jwk.algorithm.is_none_or(|own| own == query.algorithm);
+        let Some(kid) = &query.kid else {
+            let keys: Vec<_> = self.keys.iter().filter(fits).map(|jwk| &jwk.key).take(MAX_TRIED).collect();
+            return if keys.is_empty() { Selection::Unknown } else { Selection::Keys(keys) };
+        };
+        let named: Vec<_> = self.keys.iter().filter(|jwk| jwk.kid.as_ref() == Some(kid)).collect();
+        let mut fitting = named.iter().copied().filter(fits);
+        match (fitting.next(), fitting.next()) {
+            (Some(jwk), None) => Selection::Keys(vec![&jwk.key]),
+            (None, _) if named.is_empty() => Selection::Unknown,
+            _ => Selection::Mismatch,
+        }
+    }
+}
+
+impl Jwk {
+    fn from_node(node: &Node) -> Result<Self, JwkFault> {
+        if node.repeated_member().is_some() || !matches!(node, Node::Object(_)) {
+            return Err(JwkFault::Malformed);
+        }
+        let verifies = match node.member("key_ops") {
+            Some(Node::List(operations)) => operations.iter().any(|operation| operation.as_text() == Some("verify")),
+            Some(_) => return Err(JwkFault::Malformed),
+            None => true,
+        };
+        if !verifies || optional_text(node, "use")?.is_some_and(|purpose| purpose != "sig") {
+            return Err(JwkFault::Use);
+        }
+        let key = PublicKey::from_node(node)?;
+        let algorithm = match optional_text(node, "alg")? {
+            Some(name) => Some(Algorithm::from_name(name).filter(|own| own.fits(&key)).ok_or(JwkFault::Algorithm)?),
+            None => None,
+        };
+        Ok(Self { kid: optional_text(node, "kid")?.map(str::to_owned), algorithm, key })
+    }
+}
+
+impl PublicKey {
+    fn from_node(node: &Node) -> Result<Self, JwkFault> {
+        let kind = optional_text(node, "kty")?.ok_or(JwkFault::Malformed)?;
+        let curve = optional_text(node, "crv")?.unwrap_or_default();
+        let key = match (kind, curve) {
+            ("RSA", _) => Self::Rsa { modulus: number(node, "n")?, exponent: number(node, "e")? },
+            ("EC", "P-256") => Self::P256 { x: coordinate(node, "x")?, y: coordinate(node, "y")? },
+            ("OKP", "Ed25519") => Self::Ed25519 { x: coordinate(node, "x")? },
+            _ => return Err(JwkFault::Type),
+        };
+        if let Self::Rsa { modulus, .. } = &key
+            && !(MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits(modulus))
+        {
+            return Err(JwkFault::Size);
+        }
+        if pure::is_sound(&key) { Ok(key) } else { Err(JwkFault::Malformed) }
+    }
+}
+
+fn optional_text<'a>(node: &'a Node, name: &str) -> Result<Option<&'a str>, JwkFault> {
+    node.member(name).map(|value| value.as_text().ok_or(JwkFault::Malformed)).transpose()
+}
+
+/// A Base64urlUInt (RFC 7518 section 2) without leading zeros.
+fn number(node: &Node, name: &str) -> Result<Vec<u8>, JwkFault> {
+    let bytes = octets(node, name)?;
+    Ok(bytes.iter().copied().skip_while(|byte| *byte == 0).collect())
+}
+
+/// 32 octets: a coordinate on P-256, a point on Ed25519.
+fn coordinate(node: &Node, name: &str) -> Result<Vec<u8>, JwkFault> {
+    octets(node, name).and_then(|bytes| if bytes.len() == 32 { Ok(bytes) } else { Err(JwkFault::Malformed) })
+}
+
+fn octets(node: &Node, name: &str) -> Result<Vec<u8>, JwkFault> {
+    let text = optional_text(node, name)?.ok_or(JwkFault::Malformed)?;
+    URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| JwkFault::Malformed)
+}
+
+fn bits(number: &[u8]) -> usize {
+    number.len() * 8 - number.first().map_or(0, |byte| byte.leading_zeros() as usize)
+}

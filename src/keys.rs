@@ -1,0 +1,46 @@
+//! The key sets of every configured issuer.
+
+use crate::config::{Issuer, KeySource};
+use crate::jwks::{KeyQuery, KeySetCache, Lookup};
+use crate::time::UnixTime;
+
+/// One cache per issuer, in the configuration's order: keys belong to their issuer only.
+#[derive(Debug)]
+pub struct IssuerKeys {
+    caches: Vec<Option<KeySetCache>>,
+}
+
+impl IssuerKeys {
+    /// Caches for `issuers`; `jitter` of 0 to 255 spreads the refreshes of several workers.
+    pub fn new(issuers: &[Issuer], jitter: u8) -> Self {
+        let cache = |issuer: &Issuer| match issuer.keys.as_ref()? {
+            KeySource::Fixed(set) => Some(KeySetCache::fixed(set.clone())),
+            KeySource::Fetched { timing, .. } => Some(KeySetCache::fetched(*timing, jitter)),
+        };
+        Self { caches: issuers.iter().map(cache).collect() }
+    }
+
+    /// The keys of the issuer at `place` for a token.
+    pub fn find(&mut self, place: usize, query: &KeyQuery, now: UnixTime) -> Lookup<'_> {
+        match self.cache(place) {
+            Some(cache) => cache.find(query, now),
+            None => Lookup::Unavailable,
+        }
+    }
+
+    /// The cache of the issuer at `place`, if it has keys.
+    pub fn cache(&mut self, place: usize) -> Option<&mut KeySetCache> {
+        self.caches.get_mut(place).and_then(Option::as_mut)
+    }
+
+    /// The places of issuers whose keys should be fetched at `now`.
+    pub fn due(&self, now: UnixTime) -> Vec<usize> {
+        let due = |cache: &Option<KeySetCache>| cache.as_ref().is_some_and(|cache| cache.is_due(now));
+        self.caches.iter().enumerate().filter(|(_, cache)| due(cache)).map(|(place, _)| place).collect()
+    }
+
+    /// Gives up fetches that were never answered. Says whether there was one.
+    pub fn tick(&mut self, now: UnixTime) -> bool {
+        self.caches.iter_mut().flatten().fold(false, |lost, cache| cache.tick(now) || lost)
+    }
+}

@@ -1,0 +1,291 @@
+//! Lists in answers: an entry stays exactly if using it would be allowed.
+//!
+//! Lists are known by their shape, so that one replayed on another stream is trimmed as well. What stays keeps its
+//! bytes: entries are cut out of the text, nothing is printed anew.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::json::{self, JsonFault, Kind, Reader};
+use crate::mcp::ListKind;
+use crate::text::look_alike;
+
+/// Why an answer cannot be trimmed and must not pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListFault {
+    /// Not strict JSON.
+    Json(JsonFault),
+    /// A member that a careless client would take for a list.
+    LookAlike,
+    /// A list that is no array.
+    Shape,
+}
+
+impl From<JsonFault> for ListFault {
+    fn from(fault: JsonFault) -> Self {
+        Self::Json(fault)
+    }
+}
+
+/// An answer after trimming.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trimmed<'a> {
+    /// Its bytes.
+    pub body: Cow<'a, [u8]>,
+    /// How many entries went.
+    pub removed: usize,
+    /// Whether it held a list at all.
+    pub held_list: bool,
+}
+
+/// Trims the message, or array of messages, in `body`. `keeps` decides on each entry; `ttl` is how long the caller's
+/// token has left, in milliseconds.
+pub fn trim<'a>(
+    body: &'a [u8],
+    depth: usize,
+    ttl: u64,
+    keeps: &dyn Fn(ListKind, &str) -> bool,
+) -> Result<Trimmed<'a>, ListFault> {
+    let mut trimmer = Trimmer { body, ttl, keeps, edits: Vec::new(), removed: 0, held_list: false };
+    json::read(body, depth, |reader| match reader.kind()? {
+        Kind::Object => trimmer.message(reader),
+        Kind::Array => reader.array(|reader| match reader.kind()? {
+            Kind::Object => trimmer.message(reader),
+            _ => Ok(reader.skip().map(|_| ())?),
+        }),
+        Kind::Scalar | Kind::String => Ok(reader.skip().map(|_| ())?),
+    })?;
+    Ok(Trimmed { removed: trimmer.removed, held_list: trimmer.held_list, body: apply(body, &trimmer.edits) })
+}
+
+struct Trimmer<'a, 'k> {
+    body: &'a [u8],
+    ttl: u64,
+    keeps: &'k dyn Fn(ListKind, &str) -> bool,
+    /// In the order of their places, none within another.
+    edits: Vec<(Range<usize>, Vec<u8>)>,
+    removed: usize,
+    held_list: bool,
+}
+
+const LISTS: [(&str, &str, ListKind); 4] = [
+    ("prompts", "name", ListKind::Prompts),
+    ("resourceTemplates", "uriTemplate", ListKind::Templates),
+    ("resources", "uri", ListKind::Resources),
+    ("tools", "name", ListKind::Tools),
+];
+const RESULT: [&str; 6] = ["cacheScope", "prompts", "resourceTemplates", "resources", "tools", "ttlMs"];
+
+impl<'a> Trimmer<'a, '_> {
+    fn message(&mut self, reader: &mut Reader<'a>) -> Result<(), ListFault> {
+        reader.object(|reader, name| {
+            let name = name.decode().ok_or(ListFault::LookAlike)?;
+            match name.as_ref() {
+                "result" if reader.kind()? == Kind::Object => self.result(reader),
+                name if look_alike(name, &["result"]).is_some() => Err(ListFault::LookAlike),
+                _ => Ok(reader.skip().map(|_| ())?),
+            }
+        })
+    }
+
+    fn result(&mut self, reader: &mut Reader<'a>) -> Result<(), ListFault> {
+        let mut caching = Vec::new();
+        let held_before = std::mem::take(&mut self.held_list);
+        reader.object(|reader, name| {
+            let name = name.decode().ok_or(ListFault::LookAlike)?;
+            if let Some((_, key, kind)) = LISTS.iter().find(|(list, ..)| *list == name) {
+                return self.list(reader, *kind, key);
+            }
+            if look_alike(&name, &RESULT).is_some() {
+                return Err(ListFault::LookAlike);
+            }
+            let start = reader.position();
+            let value = reader.skip()?;
+            let range = start..start + value.len();
+            match name.as_ref() {
+                "cacheScope" => caching.push((range, b"\"private\"".to_vec())),
+                "ttlMs" => caching.push((range, self.shorter_ttl(value))),
+                _ => {}
+            }
+            Ok::<(), ListFault>(())
+        })?;
+        // What is cached for everybody would be served to callers for whom it was not trimmed.
+        if self.held_list {
+            self.edits.extend(caching);
+            self.edits.sort_by_key(|(range, _)| range.start);
+        }
+        self.held_list |= held_before;
+        Ok(())
+    }
+
+    fn shorter_ttl(&self, written: &str) -> Vec<u8> {
+        let keep = written.parse::<f64>().is_ok_and(|written| {
+            #[allow(clippy::cast_precision_loss)]
+            let ttl = self.ttl as f64;
+            (0.0..=ttl).contains(&written)
+        });
+        if keep { written.as_bytes().to_vec() } else { self.ttl.to_string().into_bytes() }
+    }
+
+    fn list(&mut self, reader: &mut Reader<'a>, kind: ListKind, key: &str) -> Result<(), ListFault> {
+        if reader.kind()? != Kind::Array {
+            return Err(ListFault::Shape);
+        }
+        self.held_list = true;
+        let start = reader.position();
+        let mut kept: Vec<&[u8]> = Vec::new();
+        let mut removed = 0;
+        reader.array(|reader| {
+            let start = reader.position();
+            let name = entry_name(reader, key)?;
+            let bytes = self.body.get(start..reader.offset()).unwrap_or_default();
+            if name.is_some_and(|name| (self.keeps)(kind, &name)) {
+                kept.push(bytes);
+            } else {
+                removed += 1;
+            }
+            Ok::<(), ListFault>(())
+        })?;
+        if removed > 0 {
+            let array = [&b"["[..], &kept.join(&b','), b"]"].concat();
+            self.edits.push((start..reader.offset(), array));
+        }
+        self.removed += removed;
+        Ok(())
+    }
+}
+
+/// The name of a list's entry, if it has a usable one.
+fn entry_name<'a>(reader: &mut Reader<'a>, key: &str) -> Result<Option<Cow<'a, str>>, JsonFault> {
+    if reader.kind()? != Kind::Object {
+        reader.skip()?;
+        return Ok(None);
+    }
+    let mut found = None;
+    let mut doubtful = false;
+    reader.object(|reader, name| {
+        let name = name.decode();
+        if name.as_deref() == Some(key) && reader.kind()? == Kind::String {
+            found = reader.string()?.decode();
+            return Ok(());
+        }
+        doubtful |= name.is_none_or(|name| look_alike(&name, &[key]).is_some());
+        reader.skip().map(|_| ())
+    })?;
+    Ok(found.filter(|_| !doubtful))
+}
+
+fn apply<'a>(body: &'a [u8], edits: &[(Range<usize>, Vec<u8>)]) -> Cow<'a, [u8]> {
+    if edits.is_empty() {
+        return Cow::Borrowed(body);
+    }
+    let mut out = Vec::with_capacity(body.len());
+    let mut at = 0;
+    for (range, replacement) in edits {
+        out.extend_from_slice(body.get(at..range.start).unwrap_or_default());
+        out.extend_from_slice(replacement);
+        at = range.end;
+    }
+    out.extend_from_slice(body.get(at..).unwrap_or_default());
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trimmed(body: &str) -> Result<String, ListFault> {
+        let keeps = |_: ListKind, name: &str| name.starts_with("read");
+        let trimmed = trim(body.as_bytes(), 64, 5000, &keeps)?;
+        Ok(String::from_utf8(trimmed.body.into_owned()).unwrap())
+    }
+
+    #[test]
+    fn what_stays_keeps_its_bytes() {
+        let cases = [
+            (
+                r#"{"result":{"tools":[ {"name":"read","x":1.0} , {"name":"write"} ]},"id":1}"#,
+                r#"{"result":{"tools":[{"name":"read","x":1.0}]},"id":1}"#,
+            ),
+            (
+                r#"{"result":{"tools":[ {"name":"read"} ],"nextCursor":"c"}}"#,
+                r#"{"result":{"tools":[ {"name":"read"} ],"nextCursor":"c"}}"#,
+            ),
+            (
+                r#"{"result":{"tools":[{"name":"write"}],"nextCursor":"c"}}"#,
+                r#"{"result":{"tools":[],"nextCursor":"c"}}"#,
+            ),
+            (
+                r#"{"result":{"prompts":[{"name":"write"},{"name":"read"}]}}"#,
+                r#"{"result":{"prompts":[{"name":"read"}]}}"#,
+            ),
+            (
+                r#"{"result":{"resources":[{"uri":"write","name":"read"},{"uri":"read://"}]}}"#,
+                r#"{"result":{"resources":[{"uri":"read://"}]}}"#,
+            ),
+            (
+                r#"{"result":{"resourceTemplates":[{"uriTemplate":"write"},{"uriTemplate":"read{x}"}]}}"#,
+                r#"{"result":{"resourceTemplates":[{"uriTemplate":"read{x}"}]}}"#,
+            ),
+            (
+                r#"[{"result":{"tools":[{"name":"write"}]}},{"result":{"tools":[{"name":"read"}]}}]"#,
+                r#"[{"result":{"tools":[]}},{"result":{"tools":[{"name":"read"}]}}]"#,
+            ),
+            (
+                r#"{"result":{"cacheScope":"public","ttlMs":9000,"tools":[],"resultType":"complete"}}"#,
+                r#"{"result":{"cacheScope":"private","ttlMs":5000,"tools":[],"resultType":"complete"}}"#,
+            ),
+            (
+                r#"{"result":{"tools":[{"name":"write"}],"ttlMs":10,"cacheScope":"private"}}"#,
+                r#"{"result":{"tools":[],"ttlMs":10,"cacheScope":"private"}}"#,
+            ),
+            (
+                r#"{"result":{"cacheScope":"public","contents":[]}}"#,
+                r#"{"result":{"cacheScope":"public","contents":[]}}"#,
+            ),
+            (
+                r#"{"method":"notifications/message","params":{"tools":[{"name":"write"}]}}"#,
+                r#"{"method":"notifications/message","params":{"tools":[{"name":"write"}]}}"#,
+            ),
+            (r#"{"error":{"code":1,"message":"x"}}"#, r#"{"error":{"code":1,"message":"x"}}"#),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(trimmed(body).as_deref(), Ok(expected), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_entry_without_a_usable_name_goes() {
+        for entry in [
+            "1",
+            "null",
+            "[]",
+            "{}",
+            r#"{"name":1}"#,
+            r#"{"Name":"read"}"#,
+            r#"{"name":"read","NAME":"write"}"#,
+            r#"{"name":"\ud800"}"#,
+            r#"{"name":"read","nam\ud800e":1}"#,
+        ] {
+            let body = format!(r#"{{"result":{{"tools":[{entry},{{"name":"read2"}}]}}}}"#);
+            assert_eq!(trimmed(&body).as_deref(), Ok(r#"{"result":{"tools":[{"name":"read2"}]}}"#), "{entry}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_does_not_pass() {
+        for (body, fault) in [
+            ("", ListFault::Json(JsonFault::Syntax)),
+            (r#"{"result":{"tools":[{"name":"read"}"#, ListFault::Json(JsonFault::Syntax)),
+            (r#"{"result":{"tools":{"name":"write"}}}"#, ListFault::Shape),
+            (r#"{"result":{"tools":null}}"#, ListFault::Shape),
+            (r#"{"result":{"Tools":[{"name":"write"}]}}"#, ListFault::LookAlike),
+            (r#"{"Result":{"tools":[{"name":"write"}]}}"#, ListFault::LookAlike),
+            (r#"{"result":{"tools":[],"tools":[{"name":"write"}]}}"#, ListFault::Json(JsonFault::DuplicateMember)),
+            (r#"{"result":{"tools":[]}} {"#, ListFault::Json(JsonFault::TrailingBytes)),
+            ("\u{feff}{}", ListFault::Json(JsonFault::ByteOrderMark)),
+        ] {
+            assert_eq!(trimmed(body), Err(fault), "{body}");
+        }
+    }
+}

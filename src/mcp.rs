@@ -1,0 +1,39 @@
+//! The Model Context Protocol as far as a gate must know it: which method uses what, and what headers repeat.
+
+mod headers;
+mod operation;
+
+pub use headers::{HeaderFault, McpHeaders, Version};
+pub use operation::{ListKind, Operation, OperationFault};
+
+/// Methods that a valid token with `base_scopes` may always use. What a list shows is decided entry by entry.
+const OPEN: [&str; 8] = [
+    "initialize",
+    "logging/setLevel",
+    "ping",
+    "prompts/list",
+    "resources/list",
+    "resources/templates/list",
+    "server/discover",
+    "tools/list",
+];
+
+/// Methods that are decided by the name or `uri` they ask for.
+const TARGETED: [&str; 7] = [
+    "completion/complete",
+    "prompts/get",
+    "resources/read",
+    "resources/subscribe",
+    "resources/unsubscribe",
+    "subscriptions/listen",
+    "tools/call",
+];
+
+/// Whether a rule for this method would never be asked.
+pub fn is_decided_elsewhere(method: &str) -> bool {
+    is_open(method) || TARGETED.contains(&method)
+}
+
+fn is_open(method: &str) -> bool {
+    OPEN.contains(&method) || method.starts_with("notifications/")
+}

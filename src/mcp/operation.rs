@@ -1,0 +1,252 @@
+//! From a message to what it would use.
+
+use super::{TARGETED, is_open};
+use crate::jsonrpc::{Member, Message, MessageKind, Params, Reference};
+use crate::policy::Access;
+use crate::uri::{UriFault, check_uri};
+
+/// Longer names and URIs are no target: no server has such, and every comparison would cost as much.
+const MAX_TARGET: usize = 4096;
+
+/// The lists that are trimmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum ListKind {
+    Prompts,
+    Resources,
+    Templates,
+    Tools,
+}
+
+/// What a message would do, ready to be decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation<'a> {
+    /// What it would use.
+    pub access: Access<'a>,
+    /// The name or URI it asks for, for records and answers.
+    pub target: Option<String>,
+    /// The list it asks for.
+    pub list: Option<ListKind>,
+}
+
+/// Why a message has no target that can be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperationFault {
+    /// A member that a careless parser would take for the target.
+    LookAlike,
+    /// It is missing, or not a string.
+    Target,
+    /// It is longer than 4096 bytes.
+    TargetTooLong,
+    /// Servers would normalise it to another.
+    Uri(UriFault),
+}
+
+impl OperationFault {
+    /// The JSON-RPC error code.
+    pub fn error_code(self) -> i32 {
+        match self {
+            Self::LookAlike => -32600,
+            Self::Target | Self::TargetTooLong | Self::Uri(_) => -32602,
+        }
+    }
+
+    /// The stable code of audit lines.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::LookAlike => "json_look_alike",
+            Self::Target => "target_missing",
+            Self::TargetTooLong => "target_too_long",
+            Self::Uri(_) => "uri_ambiguous",
+        }
+    }
+}
+
+impl<'a> Operation<'a> {
+    /// What `message` would do.
+    pub fn of(message: &'a Message<'a>) -> Result<Self, OperationFault> {
+        if message.kind == MessageKind::Response {
+            return Ok(Self { access: Access::Open, target: None, list: None });
+        }
+        let method = message.method.as_ref();
+        if message.params.has_look_alike_of(read_for(method)) {
+            return Err(OperationFault::LookAlike);
+        }
+        if !TARGETED.contains(&method) {
+            let access = if is_open(method) { Access::Open } else { Access::Method(method) };
+            return Ok(Self { access, target: None, list: list_of(method) });
+        }
+        let access = access_of(method, &message.params)?;
+        let target = match &access {
+            Access::Tool(target) | Access::Prompt(target) | Access::Template(target) => Some((*target).to_owned()),
+            Access::Resources(uris) => Some(uris.join(" ")),
+            Access::Open | Access::Method(_) => None,
+        };
+        Ok(Self { access, target, list: None })
+    }
+}
+
+/// The members of `params` that decide for `method`: there a look-alike is a fault, elsewhere it is the server's own.
+fn read_for(method: &str) -> &'static [&'static str] {
+    match method {
+        "tools/call" | "prompts/get" => &["_meta", "name"],
+        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => &["_meta", "uri"],
+        "completion/complete" => &["_meta", "ref"],
+        "subscriptions/listen" => &["_meta", "notifications"],
+        _ if method.starts_with("tasks/") => &["_meta", "taskId"],
+        _ => &["_meta"],
+    }
+}
+
+fn list_of(method: &str) -> Option<ListKind> {
+    match method {
+        "prompts/list" => Some(ListKind::Prompts),
+        "resources/list" => Some(ListKind::Resources),
+        "resources/templates/list" => Some(ListKind::Templates),
+        "tools/list" => Some(ListKind::Tools),
+        _ => None,
+    }
+}
+
+fn access_of<'a>(method: &str, params: &'a Params<'a>) -> Result<Access<'a>, OperationFault> {
+    match method {
+        "tools/call" => target(&params.name).map(Access::Tool),
+        "prompts/get" => target(&params.name).map(Access::Prompt),
+        "completion/complete" => completion(params.reference.as_ref()),
+        "subscriptions/listen" => {
+            let uris: Result<Vec<_>, _> = params.subscriptions.iter().map(uri).collect();
+            uris.map(|uris| if uris.is_empty() { Access::Open } else { Access::Resources(uris) })
+        }
+        _ => uri(&params.uri).map(|uri| Access::Resources(vec![uri])),
+    }
+}
+
+/// A completion is for a prompt's argument or for a template's variable.
+fn completion<'a>(reference: Option<&'a Reference<'a>>) -> Result<Access<'a>, OperationFault> {
+    let reference = reference.ok_or(OperationFault::Target)?;
+    match reference.kind.text() {
+        Some("ref/prompt") => target(&reference.name).map(Access::Prompt),
+        Some("ref/resource") => {
+            let uri = uri(&reference.uri)?;
+            Ok(if uri.contains(['{', '}']) { Access::Template(uri) } else { Access::Resources(vec![uri]) })
+        }
+        _ => Err(OperationFault::Target),
+    }
+}
+
+fn target<'a>(member: &'a Member<'a>) -> Result<&'a str, OperationFault> {
+    match member.text() {
+        Some(text) if text.len() > MAX_TARGET => Err(OperationFault::TargetTooLong),
+        Some(text) => Ok(text),
+        None => Err(OperationFault::Target),
+    }
+}
+
+fn uri<'a>(member: &'a Member<'a>) -> Result<&'a str, OperationFault> {
+    let uri = target(member)?;
+    check_uri(uri).map_err(OperationFault::Uri)?;
+    Ok(uri)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jsonrpc;
+
+    fn of(body: &str) -> Result<(String, Option<String>, Option<ListKind>), String> {
+        let message = jsonrpc::read(body.as_bytes(), 64).map_err(|refused| refused.fault.code().to_owned())?;
+        let operation = Operation::of(&message).map_err(|fault| fault.code().to_owned())?;
+        Ok((format!("{:?}", operation.access), operation.target, operation.list))
+    }
+
+    fn access(body: &str) -> String {
+        of(body).map_or_else(|fault| fault, |(access, ..)| access)
+    }
+
+    #[test]
+    fn every_method_is_decided_by_what_it_asks_for() {
+        let cases = [
+            (r#"{"method":"tools/call","params":{"name":"echo"}"#, "Tool(\"echo\")"),
+            (r#"{"method":"tools/call","params":{"n\u0061me":"ec\u0068o"}"#, "Tool(\"echo\")"),
+            (
+                r#"{"params":{"arguments":{"Name":"x","name":"y","Uri":1},"name":"echo"},"method":"tools/call""#,
+                "Tool(\"echo\")",
+            ),
+            (r#"{"method":"prompts/get","params":{"name":"brief"}"#, "Prompt(\"brief\")"),
+            (r#"{"method":"resources/read","params":{"uri":"docs://a"}"#, "Resources([\"docs://a\"])"),
+            (r#"{"method":"resources/subscribe","params":{"uri":"docs://a"}"#, "Resources([\"docs://a\"])"),
+            (r#"{"method":"resources/unsubscribe","params":{"uri":"docs://a"}"#, "Resources([\"docs://a\"])"),
+            (r#"{"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"p"}}"#, "Prompt(\"p\")"),
+            (
+                r#"{"method":"completion/complete","params":{"ref":{"type":"ref/resource","uri":"d://{x}"}}"#,
+                "Template(\"d://{x}\")",
+            ),
+            (
+                r#"{"method":"completion/complete","params":{"ref":{"type":"ref/resource","uri":"d://x"}}"#,
+                "Resources([\"d://x\"])",
+            ),
+            (r#"{"method":"completion/complete","params":{"ref":{"type":"ref/other","name":"p"}}"#, "target_missing"),
+            (r#"{"method":"completion/complete""#, "target_missing"),
+            (r#"{"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true}}"#, "Open"),
+            (
+                r#"{"method":"subscriptions/listen","params":{"notifications":{"resourceSubscriptions":["d://a","d://b"]}}"#,
+                "Resources([\"d://a\", \"d://b\"])",
+            ),
+            (
+                r#"{"method":"subscriptions/listen","params":{"notifications":{"resourceSubscriptions":[1]}}"#,
+                "target_missing",
+            ),
+            (r#"{"method":"tasks/cancel","params":{"taskId":"7"}"#, "Method(\"tasks/cancel\")"),
+            (r#"{"method":"initialize""#, "Open"),
+            (r#"{"method":"notifications/initialized""#, "Open"),
+            (r#"{"method":"Tools/Call","params":{"name":"echo"}"#, "Method(\"Tools/Call\")"),
+            (r#"{"result":{}"#, "Open"),
+            (r#"{"method":"tools/call","params":{"name":1}"#, "target_missing"),
+            (r#"{"method":"tools/call","params":{"name":"\ud800"}"#, "target_missing"),
+            (r#"{"method":"tools/call","params":{}"#, "target_missing"),
+            (r#"{"method":"tools/call""#, "target_missing"),
+            (r#"{"method":"tools/call","params":["echo"]"#, "params_malformed"),
+            (r#"{"method":"tools/call","params":{"name":"a","Name":"b"}"#, "json_look_alike"),
+            (r#"{"method":"tools/call","params":{"Name":"b"}"#, "json_look_alike"),
+            (r#"{"method":"tools/call","params":{"name":"a","name\ud800":"b"}"#, "json_look_alike"),
+            (r#"{"method":"tools/call","params":{"name":"a"},"Params":{"name":"b"}"#, "json_look_alike"),
+            (r#"{"method":"tools/call","METHOD":"ping","params":{"name":"a"}"#, "json_look_alike"),
+            (r#"{"method":"resources/read","params":{"uri":"d://a","URI":"d://b"}"#, "json_look_alike"),
+            (
+                r#"{"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"p","Name":"q"}}"#,
+                "json_look_alike",
+            ),
+            (r#"{"method":"custom","params":{"Name":"b"}"#, "Method(\"custom\")"),
+            (r#"{"method":"resources/read","params":{"uri":"file:///a/../b"}"#, "uri_ambiguous"),
+        ];
+        for (start, expected) in cases {
+            assert_eq!(access(&format!("{start},\"jsonrpc\":\"2.0\",\"id\":1}}")), expected, "{start}");
+        }
+    }
+
+    #[test]
+    fn a_call_without_id_is_a_call() {
+        assert_eq!(access(r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"echo"}}"#), "Tool(\"echo\")");
+    }
+
+    #[test]
+    fn a_target_has_at_most_4096_bytes() {
+        let call =
+            |n| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{}"}}}}"#, "x".repeat(n));
+        assert!(access(&call(4096)).starts_with("Tool"));
+        assert_eq!(access(&call(4097)), "target_too_long");
+    }
+
+    #[test]
+    fn lists_are_known_by_their_method() {
+        for (method, kind) in [
+            ("tools/list", Some(ListKind::Tools)),
+            ("prompts/list", Some(ListKind::Prompts)),
+            ("resources/list", Some(ListKind::Resources)),
+            ("resources/templates/list", Some(ListKind::Templates)),
+            ("tasks/list", None),
+        ] {
+            assert_eq!(of(&format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#)).unwrap().2, kind, "{method}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The policy: which scopes an operation needs, per scenario, and the one function that decides.
+//!
+//! [`Policy::decide`] is asked for calls and for every entry of a list alike, so that a list never shows what a call
+//! would be refused.
+
+mod decide;
+mod matrix;
+mod rules;
+
+pub use decide::{Denial, Outcome, Verdict};
+pub use matrix::{Matches, Row};
+pub use rules::{Requirement, RuleSet, Unlisted};
+
+use crate::scope::{Hierarchy, Scope, ScopeSet};
+
+/// What a request or a list's entry would use, as the policy sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access<'a> {
+    /// Any other method, by its name.
+    Method(&'a str),
+    /// Nothing but the endpoint itself: `base_scopes` are enough.
+    Open,
+    /// A prompt, by its name.
+    Prompt(&'a str),
+    /// Every resource of these URIs at once.
+    Resources(Vec<&'a str>),
+    /// All that a URI template (RFC 6570) can expand to.
+    Template(&'a str),
+    /// A tool, by its name.
+    Tool(&'a str),
+}
+
+/// Whether denials are carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// They are.
+    Enforce,
+    /// They are recorded only.
+    Shadow,
+}
+
+/// What a list keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lists {
+    /// What the caller may use now.
+    Hide,
+    /// That, and what a step-up could unlock.
+    Offer,
+}
+
+/// The policy of one resource, checked and ready to decide.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Needed by every request, in the order written.
+    pub base_scopes: Vec<Scope>,
+    /// Which scope implies which.
+    pub hierarchy: Hierarchy,
+    /// `tools/call`, by name.
+    pub tools: RuleSet,
+    /// `prompts/get`, by name.
+    pub prompts: RuleSet,
+    /// `resources/*`, by URI.
+    pub resources: RuleSet,
+    /// Any other method.
+    pub methods: RuleSet,
+    /// What lists keep.
+    pub lists: Lists,
+    /// Scenarios that narrow what a caller may do.
+    pub matrix: Vec<Row>,
+    /// Whether denials are carried out.
+    pub mode: Mode,
+}
+
+impl Policy {
+    /// The scopes that `base_scopes` or a rule names: what a client that replaces its scopes should keep.
+    pub fn needed_scopes(&self) -> ScopeSet {
+        let rules = [&self.tools, &self.prompts, &self.resources, &self.methods];
+        self.base_scopes.iter().chain(rules.into_iter().flat_map(RuleSet::scopes)).cloned().collect()
+    }
+
+    /// Every scope that the policy names, for `scopes_supported`.
+    pub fn named_scopes(&self) -> ScopeSet {
+        let mut named = self.needed_scopes();
+        named.extend(self.hierarchy.scopes().cloned());
+        named
+    }
+}

@@ -1,0 +1,212 @@
+//! The decision, with its reasons.
+
+use std::collections::BTreeSet;
+
+use super::matrix::{Matches, Row};
+use super::rules::{Found, Requirement};
+use super::{Access, Mode, Policy};
+use crate::scope::ScopeSet;
+use crate::token::AccessToken;
+
+/// Alternatives of rules that tie are combined up to this many sets; beyond it each further rule adds its cheapest
+/// alternative only. It bounds what a denial costs, never what is allowed.
+const MAX_COMBINATIONS: usize = 256;
+
+/// What the policy says of one access.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether it goes on.
+    pub outcome: Outcome,
+    /// Why not, or why it would not have.
+    pub denial: Option<Denial>,
+}
+
+/// Whether an operation goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It does.
+    Allow,
+    /// It does not.
+    Deny,
+    /// It does, and the denial is recorded.
+    ShadowDeny,
+}
+
+/// Why an operation is denied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// Scopes are missing that a step-up can bring.
+    InsufficientScope {
+        /// The alternative with the fewest missing scopes, `base_scopes` included.
+        required: ScopeSet,
+        /// Those of them that the caller lacks.
+        missing: ScopeSet,
+        /// What to ask for: `required`, and the granted scopes this resource knows. Sorted.
+        ask: ScopeSet,
+        /// The scenario that narrowed the caller's scopes.
+        row: Option<String>,
+    },
+    /// A scenario denies this tool.
+    MatrixDeniesTool {
+        /// The scenario.
+        row: String,
+    },
+    /// The scopes that would open it do not count in this scenario.
+    MatrixNarrows {
+        /// The scenario.
+        row: String,
+    },
+    /// Not listed, and it looks like a listed name.
+    NearName,
+    /// Listed nowhere.
+    Unlisted,
+}
+
+impl Denial {
+    /// Whether being granted more scopes would help.
+    pub fn is_step_up(&self) -> bool {
+        matches!(self, Self::InsufficientScope { .. })
+    }
+
+    /// The stable code of audit lines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::MatrixDeniesTool { .. } => "matrix_denies_tool",
+            Self::MatrixNarrows { .. } => "matrix_narrows_scopes",
+            Self::NearName => "near_name",
+            Self::Unlisted => "unlisted",
+        }
+    }
+
+    /// The scenario that had a part in it.
+    pub fn row(&self) -> Option<&str> {
+        match self {
+            Self::InsufficientScope { row, .. } => row.as_deref(),
+            Self::MatrixDeniesTool { row } | Self::MatrixNarrows { row } => Some(row),
+            Self::NearName | Self::Unlisted => None,
+        }
+    }
+}
+
+impl Policy {
+    /// Decides whether `caller` may have `access`. Pure: the same arguments, the same verdict.
+    pub fn decide(&self, caller: &AccessToken, access: &Access<'_>) -> Verdict {
+        let Err(denial) = self.judge(caller, access, &Matches::new(&self.matrix, caller, |_| true)) else {
+            return Verdict { outcome: Outcome::Allow, denial: None };
+        };
+        match self.enforced(caller, access) {
+            Some(enforced) => Verdict { outcome: Outcome::Deny, denial: Some(enforced) },
+            None => Verdict { outcome: Outcome::ShadowDeny, denial: Some(denial) },
+        }
+    }
+
+    /// The denial that is carried out, if any: without the shadow rows, and, under a policy in shadow mode, only what
+    /// an enforcing row takes away.
+    fn enforced(&self, caller: &AccessToken, access: &Access<'_>) -> Option<Denial> {
+        let enforces = |row: &Row| row.mode.unwrap_or(self.mode) == Mode::Enforce;
+        let rows = Matches::new(&self.matrix, caller, enforces);
+        let denial = self.judge(caller, access, &rows).err()?;
+        let by_policy = || self.judge(caller, access, &Matches::default()).is_err();
+        match (self.mode, &denial) {
+            (Mode::Enforce, _) | (Mode::Shadow, Denial::MatrixDeniesTool { .. }) => Some(denial),
+            (Mode::Shadow, _) => (!by_policy()).then_some(denial),
+        }
+    }
+
+    /// Decides under the given rows, as if all were enforced. What is denied whatever the scopes comes first: there a
+    /// step-up would be asked for in vain.
+    fn judge(&self, caller: &AccessToken, access: &Access<'_>, rows: &Matches<'_>) -> Result<(), Denial> {
+        if let Access::Tool(name) = access
+            && let Some(row) = rows.denying(name)
+        {
+            return Err(Denial::MatrixDeniesTool { row: row.name.clone() });
+        }
+        let rules = self.rules_for(access)?;
+        let base = ScopeSet::from_iter(self.base_scopes.iter().cloned());
+        let lacks = |needed: &ScopeSet| self.missing(caller, rows, needed);
+        let satisfied = lacks(&base).is_empty()
+            && rules.iter().all(|rule| rule.alternatives.iter().any(|scopes| lacks(scopes).is_empty()));
+        if satisfied { Ok(()) } else { Err(self.cheapest_denial(caller, rows, base, &rules)) }
+    }
+
+    /// The rules that must all be satisfied for `access`, each once.
+    fn rules_for(&self, access: &Access<'_>) -> Result<Vec<&Requirement>, Denial> {
+        let found = match access {
+            Access::Open => vec![],
+            Access::Method(name) => vec![self.methods.find(name)],
+            Access::Prompt(name) => vec![self.prompts.find(name)],
+            Access::Resources(uris) => uris.iter().map(|uri| self.resources.find(uri)).collect(),
+            Access::Template(template) => vec![self.resources.find_template(template)],
+            Access::Tool(name) => vec![self.tools.find(name)],
+        };
+        let mut rules: Vec<&Requirement> = Vec::new();
+        for found in found {
+            match found {
+                Found::NearName => return Err(Denial::NearName),
+                Found::Unlisted => return Err(Denial::Unlisted),
+                Found::Rules(more) => rules.extend(more),
+            }
+        }
+        let mut seen = BTreeSet::new();
+        rules.retain(|rule| seen.insert(std::ptr::from_ref(*rule)));
+        Ok(rules)
+    }
+
+    /// Those of `needed` that the caller lacks, counting only what the rows count.
+    fn missing(&self, caller: &AccessToken, rows: &Matches<'_>, needed: &ScopeSet) -> ScopeSet {
+        let counted = || caller.scopes().iter().map(String::as_str).filter(|scope| rows.discounting(scope).is_none());
+        needed.iter().filter(|scope| !self.hierarchy.grants(counted(), scope)).cloned().collect()
+    }
+
+    /// The alternative with the fewest missing scopes, of those that could be granted under the rows.
+    fn cheapest_denial(
+        &self,
+        caller: &AccessToken,
+        rows: &Matches<'_>,
+        base: ScopeSet,
+        rules: &[&Requirement],
+    ) -> Denial {
+        let mut combined = vec![base];
+        for rule in rules {
+            combined = self.combine(caller, rows, combined, rule);
+        }
+        let candidates = combined.into_iter().map(|required| (self.missing(caller, rows, &required), required));
+        let grantable = candidates.filter(|(missing, _)| rows.would_count(missing.iter()));
+        match (grantable.min_by_key(|(missing, _)| missing.len()), rows.narrowing()) {
+            (Some((missing, required)), row) => {
+                let ask = self.worth_asking(caller, &required);
+                Denial::InsufficientScope { required, missing, ask, row: row.map(|row| row.name.clone()) }
+            }
+            (None, Some(row)) => Denial::MatrixNarrows { row: row.name.clone() },
+            // Without a row that narrows, everything counts, so this is not reached; were it, it denies.
+            (None, None) => Denial::Unlisted,
+        }
+    }
+
+    /// Each of `combined` together with each alternative of `rule`, in the order written.
+    fn combine(
+        &self,
+        caller: &AccessToken,
+        rows: &Matches<'_>,
+        combined: Vec<ScopeSet>,
+        rule: &Requirement,
+    ) -> Vec<ScopeSet> {
+        let cheapest = || rule.alternatives.iter().min_by_key(|scopes| self.missing(caller, rows, scopes).len());
+        let alternatives: Vec<&ScopeSet> = if combined.len() * rule.alternatives.len() <= MAX_COMBINATIONS {
+            rule.alternatives.iter().collect()
+        } else {
+            cheapest().into_iter().collect()
+        };
+        let union = |scopes: &ScopeSet, more: &ScopeSet| scopes.union(more).cloned().collect();
+        combined.iter().flat_map(|scopes| alternatives.iter().map(|more| union(scopes, more))).collect()
+    }
+
+    /// `required`, and the granted scopes (as issued) that this resource knows, so that a client which replaces its
+    /// scopes keeps them.
+    fn worth_asking(&self, caller: &AccessToken, required: &ScopeSet) -> ScopeSet {
+        let known = self.needed_scopes();
+        let kept = caller.scopes().iter().filter_map(|scope| known.get(scope.as_str()));
+        required.iter().chain(kept).cloned().collect()
+    }
+}

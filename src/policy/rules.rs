@@ -1,0 +1,167 @@
+//! Rules of one kind: exact names, patterns, and what is listed nowhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::pattern::Pattern;
+use crate::scope::{Scope, ScopeSet};
+use crate::text::fold;
+
+/// Scopes that open something: all of any one alternative. One empty alternative is any valid token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    /// In the order written; never empty.
+    pub alternatives: Vec<ScopeSet>,
+}
+
+/// What holds for a name that no rule lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unlisted {
+    /// Any valid token with `base_scopes` will do.
+    Authenticated,
+    /// Nobody.
+    Deny,
+}
+
+/// The rules for tools, prompts, resources or methods.
+#[derive(Clone, Debug)]
+pub struct RuleSet {
+    exact: BTreeMap<String, Requirement>,
+    /// Most literal characters first, then by text: the order of the configuration does not count.
+    patterns: Vec<(Pattern, Requirement)>,
+    /// Exact names as a careless server reads them.
+    folded: BTreeSet<String>,
+    unlisted: Unlisted,
+}
+
+/// What the rules say of one name.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found<'a> {
+    /// All of these must be satisfied.
+    Rules(Vec<&'a Requirement>),
+    /// It looks like a listed name, and the unlisted are let through: a careless server would run the listed one.
+    NearName,
+    /// No rule, and nobody may.
+    Unlisted,
+}
+
+impl RuleSet {
+    /// Builds the set. `guarded` are exact names that stand elsewhere and want to be told from their look-alikes too.
+    pub fn new(rules: Vec<(Pattern, Requirement)>, unlisted: Unlisted, guarded: &[&str]) -> Self {
+        let (exact, mut patterns): (Vec<_>, Vec<_>) = rules.into_iter().partition(|(name, _)| name.is_exact());
+        patterns.sort_by(|(a, _), (b, _)| b.literals().cmp(&a.literals()).then_with(|| a.cmp(b)));
+        let exact: BTreeMap<_, _> = exact.into_iter().map(|(name, rule)| (name.as_str().to_owned(), rule)).collect();
+        let names = exact.keys().map(String::as_str).chain(guarded.iter().copied());
+        let folded = names.map(near).collect();
+        Self { exact, patterns, folded, unlisted }
+    }
+
+    /// The rules for `name`: the exact one, else the closest pattern, or all of the closest where they tie.
+    pub fn find(&self, name: &str) -> Found<'_> {
+        match self.exact.get(name) {
+            Some(rule) => Found::Rules(vec![rule]),
+            None => self.closest(|pattern| pattern.matches(name)).unwrap_or_else(|| self.find_unlisted(name)),
+        }
+    }
+
+    /// The rules for all that `template` can expand to. An unlisted template is nobody's: some of it may be listed.
+    pub fn find_template(&self, template: &str) -> Found<'_> {
+        match self.exact.get(template) {
+            Some(rule) if !template.contains('{') => Found::Rules(vec![rule]),
+            _ => self.closest(|pattern| pattern.covers_template(template)).unwrap_or(Found::Unlisted),
+        }
+    }
+
+    fn closest(&self, matches: impl Fn(&Pattern) -> bool) -> Option<Found<'_>> {
+        let mut matching = self.patterns.iter().filter(|(pattern, _)| matches(pattern)).peekable();
+        let literals = matching.peek()?.0.literals();
+        let tied = matching.take_while(|(pattern, _)| pattern.literals() == literals);
+        Some(Found::Rules(tied.map(|(_, rule)| rule).collect()))
+    }
+
+    fn find_unlisted(&self, name: &str) -> Found<'_> {
+        match self.unlisted {
+            Unlisted::Deny => Found::Unlisted,
+            Unlisted::Authenticated if self.folded.contains(&near(name)) => Found::NearName,
+            Unlisted::Authenticated => Found::Rules(Vec::new()),
+        }
+    }
+
+    /// Every scope a rule names.
+    pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
+        let rules = self.exact.values().chain(self.patterns.iter().map(|(_, rule)| rule));
+        rules.flat_map(|rule| rule.alternatives.iter().flatten())
+    }
+}
+
+/// A name without case, invisible characters and white space at its ends.
+fn near(name: &str) -> String {
+    fold(name).trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(scope: &str) -> Requirement {
+        Requirement { alternatives: vec![ScopeSet::from([Scope::parse(scope).unwrap()])] }
+    }
+
+    fn set(names: &[&str], unlisted: Unlisted) -> RuleSet {
+        RuleSet::new(
+            names.iter().map(|name| (Pattern::new(name), rule(&format!("for:{name}")))).collect(),
+            unlisted,
+            &["guarded"],
+        )
+    }
+
+    fn scopes(found: &Found<'_>) -> Vec<String> {
+        match found {
+            Found::Rules(rules) => {
+                rules.iter().flat_map(|r| r.alternatives.iter().flatten()).map(ToString::to_string).collect()
+            }
+            other => vec![format!("{other:?}")],
+        }
+    }
+
+    #[test]
+    fn an_exact_name_wins_then_the_closest_pattern_and_ties_must_all_be_satisfied() {
+        let rules = set(&["delete_all", "delete_*", "*", "*_all", "a*c", "ab*"], Unlisted::Deny);
+        let cases: &[(&str, &[&str])] = &[
+            ("delete_all", &["for:delete_all"]),
+            ("delete_one", &["for:delete_*"]),
+            ("drop_all", &["for:*_all"]),
+            ("Delete_All", &["for:*"]),
+            ("abc", &["for:a*c", "for:ab*"]),
+            ("", &["for:*"]),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(scopes(&rules.find(name)), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unlisted_name_that_looks_like_a_listed_one_is_near() {
+        let rules = set(&["delete_all", "admin_*"], Unlisted::Authenticated);
+        for (name, expected) in [
+            ("Delete_All", Found::NearName),
+            (" delete_all\t", Found::NearName),
+            ("delete\u{200b}_all", Found::NearName),
+            ("GUARDED", Found::NearName),
+            ("echo", Found::Rules(vec![])),
+            ("Admin_x", Found::Rules(vec![])),
+        ] {
+            assert_eq!(rules.find(name), expected, "{name:?}");
+        }
+        assert_eq!(set(&["a"], Unlisted::Deny).find("A"), Found::Unlisted);
+    }
+
+    #[test]
+    fn a_template_needs_a_rule_that_covers_it() {
+        let rules = set(&["docs://public/*", "docs://one"], Unlisted::Authenticated);
+        assert_eq!(scopes(&rules.find_template("docs://public/{id}")), ["for:docs://public/*"]);
+        assert_eq!(scopes(&rules.find_template("docs://one")), ["for:docs://one"]);
+        for template in ["docs://{id}", "other://{id}", "docs://public/{id"] {
+            assert_eq!(rules.find_template(template), Found::Unlisted, "{template}");
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! Everything toolgate says itself: the one place where answers and challenges are rendered.
+//!
+//! Identical requests get identical bytes; only the JSON-RPC body of a 403 holds a decision id.
+
+use crate::bearer::BearerFault;
+use crate::config::Resource;
+use crate::jsonrpc::MessageFault;
+use crate::mcp::{HeaderFault, OperationFault};
+use crate::metadata;
+use crate::policy::Denial;
+use crate::token::TokenError;
+
+/// Seconds after which a client may ask again when keys cannot be had: a fetch and its first pause fit in.
+const RETRY_AFTER: &str = "5";
+/// How long a browser may keep a preflight's answer, in seconds.
+const PREFLIGHT_AGE: &str = "600";
+/// How long metadata may be kept, in seconds.
+const METADATA_AGE: &str = "max-age=300";
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// The header fields.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body, empty for none.
+    pub body: String,
+    /// The stable code of the reason.
+    pub reason: &'static str,
+}
+
+/// Why a request is refused: the rows of the answers' table, in its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Refusal {
+    /// CONNECT, `Upgrade` or `:protocol`.
+    Tunnel,
+    NotFound,
+    ForbiddenOrigin,
+    InvalidRequest(BearerFault),
+    Unauthorized,
+    InvalidToken(TokenError),
+    KeysUnavailable,
+    IntrospectionUnavailable,
+    MethodNotAllowed,
+    BodyNotAllowed,
+    UnsupportedMedia,
+    ContentEncoding,
+    /// A header that cannot be read, or that disagrees with the body.
+    Headers(HeaderFault, Option<String>),
+    TooLarge,
+    /// With the id as far as it was read.
+    Message(MessageFault, Option<String>),
+    Operation(OperationFault, Option<String>),
+    Denied(Denied),
+    /// An answer of the server that must not pass.
+    BadGateway(&'static str),
+    /// The wait for a body that the host will not show.
+    Misconfigured,
+}
+
+/// A 403 of the policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// Why; without it, an identity that cannot be forwarded.
+    pub denial: Option<Denial>,
+    /// The request's id, as far as it was read.
+    pub id: Option<String>,
+    /// The MCP method, as far as it is known.
+    pub method: Option<String>,
+    /// The name or URI.
+    pub target: Option<String>,
+    /// The id of this decision.
+    pub decision_id: String,
+}
+
+impl Refusal {
+    /// The stable code of audit lines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Tunnel => "tunnel_refused",
+            Self::NotFound => "not_found",
+            Self::ForbiddenOrigin => "forbidden_origin",
+            Self::InvalidRequest(fault) => fault.code(),
+            Self::Unauthorized => "no_token",
+            Self::InvalidToken(fault) => fault.code(),
+            Self::KeysUnavailable => "keys_unavailable",
+            Self::IntrospectionUnavailable => "introspection_unavailable",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::BodyNotAllowed => "body_not_allowed",
+            Self::UnsupportedMedia => "unsupported_media_type",
+            Self::ContentEncoding => "unsupported_content_encoding",
+            Self::Headers(fault, _) => fault.code(),
+            Self::TooLarge => "payload_too_large",
+            Self::Message(fault, _) => fault.code(),
+            Self::Operation(fault, _) => fault.code(),
+            Self::Denied(denied) => denied.denial.as_ref().map_or("identity_unforwardable", Denial::code),
+            Self::BadGateway(reason) => reason,
+            Self::Misconfigured => "misconfigured",
+        }
+    }
+
+    /// The status.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Tunnel | Self::InvalidRequest(_) | Self::BodyNotAllowed => 400,
+            Self::Headers(..) | Self::Message(..) | Self::Operation(..) => 400,
+            Self::Unauthorized | Self::InvalidToken(_) => 401,
+            Self::ForbiddenOrigin | Self::Denied(_) => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::TooLarge => 413,
+            Self::UnsupportedMedia | Self::ContentEncoding => 415,
+            Self::Misconfigured => 500,
+            Self::BadGateway(_) => 502,
+            Self::KeysUnavailable | Self::IntrospectionUnavailable => 503,
+        }
+    }
+
+    /// The answer. `resource` is the one the request belongs to, `origin` a listed origin that asks.
+    pub fn render(&self, resource: Option<&Resource>, origin: Option<&str>) -> Reply {
+        let mut headers =
+            vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
+        if let Some(challenge) = resource.and_then(|resource| self.challenge(resource)) {
+            headers.push(("www-authenticate", challenge));
+        }
+        match self {
+            Self::KeysUnavailable | Self::IntrospectionUnavailable => headers.push(("retry-after", RETRY_AFTER.into())),
+            Self::MethodNotAllowed => headers.push(("allow", "GET, HEAD, POST, DELETE".into())),
+            _ => {}
+        }
+        headers.extend(origin.into_iter().flat_map(cors_headers));
+        Reply { status: self.status(), headers, body: self.body(), reason: self.code() }
+    }
+
+    /// The challenge (RFC 6750 section 3, RFC 9728 section 5.1). Real clients need one line, these parameters in this
+    /// order, and no `scope` where there is nothing to ask for.
+    fn challenge(&self, resource: &Resource) -> Option<String> {
+        let challenge_scopes = || resource.challenge_scopes.join(" ");
+        let (error, scope, description) = match self {
+            Self::InvalidRequest(_) => (Some("invalid_request"), String::new(), None),
+            Self::Unauthorized => (None, challenge_scopes(), None),
+            Self::InvalidToken(fault) => (Some("invalid_token"), challenge_scopes(), Some(fault.description())),
+            Self::Denied(Denied { denial: Some(Denial::InsufficientScope { ask, .. }), .. }) => {
+                let ask: Vec<_> = ask.iter().map(crate::scope::Scope::as_str).collect();
+                (Some("insufficient_scope"), ask.join(" "), Some(STEP_UP))
+            }
+            Self::Denied(_) => (None, String::new(), None),
+            _ => return None,
+        };
+        let scope = Some(scope).filter(|scope| !scope.is_empty());
+        let url = metadata::url(resource);
+        let parameters = [
+            ("error", error),
+            ("scope", scope.as_deref()),
+            ("resource_metadata", Some(url.as_str())),
+            ("error_description", description),
+        ];
+        let given = parameters.iter().filter_map(|(name, value)| Some(format!("{name}=\"{}\"", (*value)?)));
+        Some(format!("Bearer {}", given.collect::<Vec<_>>().join(", ")))
+    }
+
+    fn body(&self) -> String {
+        let error = |error: &str| serde_json::json!({ "error": error }).to_string();
+        let described =
+            |error: &str, text: &str| serde_json::json!({ "error": error, "error_description": text }).to_string();
+        match self {
+            Self::Tunnel => error("bad_request"),
+            Self::NotFound => error("not_found"),
+            Self::ForbiddenOrigin => error("forbidden_origin"),
+            Self::InvalidRequest(_) => {
+                described("invalid_request", "The request must carry one bearer token in the Authorization header")
+            }
+            Self::Unauthorized => described("unauthorized", "An access token is required"),
+            Self::InvalidToken(fault) => described("invalid_token", fault.description()),
+            Self::KeysUnavailable | Self::IntrospectionUnavailable => error("temporarily_unavailable"),
+            Self::MethodNotAllowed => error("method_not_allowed"),
+            Self::TooLarge => error("payload_too_large"),
+            Self::BadGateway(_) => error("bad_gateway"),
+            Self::Misconfigured => error("misconfigured"),
+            Self::BodyNotAllowed => rpc_error(None, -32600, "Only POST may have a body", None),
+            Self::UnsupportedMedia => rpc_error(None, -32600, "The body must be application/json in UTF-8", None),
+            Self::ContentEncoding => rpc_error(None, -32600, "The body must not be encoded", None),
+            Self::Headers(fault, id) => rpc_error(id.as_deref(), -32020, header_message(*fault), None),
+            Self::Message(fault, id) => rpc_error(id.as_deref(), fault.error_code(), message_text(*fault), None),
+            Self::Operation(fault, id) => rpc_error(id.as_deref(), fault.error_code(), operation_text(*fault), None),
+            Self::Denied(denied) => denied.body(),
+        }
+    }
+}
+
+const STEP_UP: &str = "More scope is needed for this operation";
+
+impl Denied {
+    fn body(&self) -> String {
+        let (error, message, required, missing) = match &self.denial {
+            Some(Denial::InsufficientScope { required, missing, .. }) => {
+                ("insufficient_scope", STEP_UP, required.iter().collect(), missing.iter().collect())
+            }
+            _ => ("access_denied", "This operation is not allowed", vec![], vec![]),
+        };
+        let texts = |scopes: Vec<&crate::scope::Scope>| scopes.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let data = serde_json::json!({
+            "error": error,
+            "method": self.method,
+            "target": self.target,
+            "required": texts(required),
+            "missing": texts(missing),
+            "decision_id": self.decision_id,
+        });
+        rpc_error(self.id.as_deref(), 403, message, Some(&data.to_string()))
+    }
+}
+
+/// A JSON-RPC error. `id` is repeated exactly, so it is spliced in as the bytes it was read as.
+pub fn rpc_error(id: Option<&str>, code: i32, message: &str, data: Option<&str>) -> String {
+    let id = id.unwrap_or("null");
+    let data = data.map(|data| format!(",\"data\":{data}")).unwrap_or_default();
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{code},\"message\":\"{message}\"{data}}}}}")
+}
+
+/// In place of a list that must not pass where its answer has begun.
+pub fn bad_gateway_message(id: Option<&str>) -> String {
+    rpc_error(id, 502, "The server's answer could not be read", Some("{\"error\":\"bad_gateway\"}"))
+}
+
+fn header_message(fault: HeaderFault) -> &'static str {
+    match fault {
+        HeaderFault::Doubled => "An MCP header is given more than once",
+        HeaderFault::Mismatch => "An MCP header disagrees with the body",
+        HeaderFault::Missing => "An MCP header is missing that this protocol version requires",
+        HeaderFault::Unreadable => "An MCP header cannot be read",
+    }
+}
+
+fn message_text(fault: MessageFault) -> &'static str {
+    match fault {
+        MessageFault::Batch => "Batches are not accepted",
+        MessageFault::Json(_) => "The body is not one strict JSON value",
+        MessageFault::LookAlike => "A member's name looks like another's",
+        MessageFault::NotJsonRpc => "The body is not a JSON-RPC 2.0 message",
+        MessageFault::Params => "The parameters are not of the expected types",
+    }
+}
+
+fn operation_text(fault: OperationFault) -> &'static str {
+    match fault {
+        OperationFault::LookAlike => "A member's name looks like another's",
+        OperationFault::Target => "The name or uri is missing or not a string",
+        OperationFault::TargetTooLong => "The name or uri is too long",
+        OperationFault::Uri(_) => "The uri must be in its normal form",
+    }
+}
+
+/// The metadata document's answers (RFC 9728 section 3.2), readable from any origin.
+pub fn metadata_reply(method: &str, resource: &Resource) -> Reply {
+    let any_origin = ("access-control-allow-origin", "*".to_owned());
+    let json = ("content-type", "application/json".to_owned());
+    match method {
+        "GET" | "HEAD" => Reply {
+            status: 200,
+            headers: vec![json, ("cache-control", METADATA_AGE.to_owned()), any_origin],
+            body: metadata::document(resource),
+            reason: "metadata",
+        },
+        "OPTIONS" => Reply {
+            status: 204,
+            headers: vec![
+                any_origin,
+                ("access-control-allow-methods", "GET, HEAD, OPTIONS".into()),
+                ("access-control-allow-headers", "authorization, content-type, mcp-protocol-version".into()),
+                ("access-control-max-age", PREFLIGHT_AGE.into()),
+            ],
+            body: String::new(),
+            reason: "metadata",
+        },
+        _ => Reply {
+            status: 405,
+            headers: vec![json, ("allow", "GET, HEAD, OPTIONS".to_owned()), any_origin],
+            body: serde_json::json!({ "error": "method_not_allowed" }).to_string(),
+            reason: "metadata_method_not_allowed",
+        },
+    }
+}
+
+/// The answer to a listed origin's preflight for `requested` headers.
+pub fn preflight_reply(origin: &str, requested: &str) -> Reply {
+    let parameters = requested.split(',').map(|name| name.trim().to_ascii_lowercase());
+    let token = |name: &String| name.starts_with("mcp-param-") && name.bytes().all(|b| b.is_ascii_graphic());
+    let allowed: Vec<_> =
+        PREFLIGHT_HEADERS.iter().map(|name| (*name).to_owned()).chain(parameters.filter(token)).collect();
+    let mut headers = vec![
+        ("access-control-allow-methods", "GET, POST, DELETE".to_owned()),
+        ("access-control-allow-headers", allowed.join(", ")),
+        ("access-control-max-age", PREFLIGHT_AGE.to_owned()),
+    ];
+    headers.extend(cors_headers(origin));
+    Reply { status: 204, headers, body: String::new(), reason: "preflight" }
+}
+
+const PREFLIGHT_HEADERS: [&str; 8] = [
+    "authorization",
+    "content-type",
+    "accept",
+    "last-event-id",
+    "mcp-protocol-version",
+    "mcp-session-id",
+    "mcp-method",
+    "mcp-name",
+];
+
+/// What lets a browser's page at `origin` read an answer.
+pub fn cors_headers(origin: &str) -> [(&'static str, String); 3] {
+    [
+        ("access-control-allow-origin", origin.to_owned()),
+        ("vary", "Origin".to_owned()),
+        ("access-control-expose-headers", "WWW-Authenticate, Mcp-Session-Id".to_owned()),
+    ]
+}

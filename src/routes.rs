@@ -1,0 +1,222 @@
+//! Where a request belongs: to a resource, to its metadata document, past the gate, or nowhere.
+//!
+//! Paths are compared as received, byte for byte; a path that merely resembles a protected one belongs nowhere, since
+//! the server behind may take it for that one.
+
+use std::collections::BTreeMap;
+
+use crate::config::Resource;
+use crate::uri::{is_ambiguous_below, plain_segments};
+use crate::url::{Authority, Scheme, Url};
+
+/// The path of a metadata document, to which the resource's own is appended (RFC 9728 section 3.1).
+pub const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+
+/// Hosts that a resource is reached by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HostPattern {
+    /// Any host.
+    Any,
+    /// This host; with a port, that one only.
+    Named {
+        /// Host and port, as compared.
+        authority: Authority,
+        /// The port is the scheme's default and may be left out.
+        port_may_be_absent: bool,
+    },
+}
+
+impl HostPattern {
+    /// The host of the configuration, for requests of `scheme`.
+    pub fn named(authority: Authority, scheme: Scheme) -> Self {
+        let port_may_be_absent = authority.port == Some(scheme.default_port());
+        Self::Named { authority, port_may_be_absent }
+    }
+
+    /// The authority of `url` without its scheme's default port.
+    pub fn of_url(url: &Url) -> Option<Self> {
+        let mut authority = Authority::parse(url.authority())?;
+        authority.port = authority.port.filter(|port| *port != url.scheme().default_port());
+        Some(Self::named(authority, url.scheme()))
+    }
+
+    /// How closely it matches `host`: with a port closer than without, a name closer than `*`.
+    fn rank(&self, host: &Authority) -> Option<u8> {
+        match self {
+            Self::Any => Some(0),
+            Self::Named { authority, .. } if authority.host != host.host => None,
+            Self::Named { authority: Authority { port: None, .. }, .. } => Some(1),
+            Self::Named { authority, port_may_be_absent } => {
+                (authority.port == host.port || (*port_may_be_absent && host.port.is_none())).then_some(2)
+            }
+        }
+    }
+}
+
+/// A path, or all below one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PathPattern {
+    /// The path; of a pattern, all but the `*`.
+    text: String,
+    below: bool,
+    /// The path as the most careless server reads it.
+    plain: Vec<String>,
+}
+
+impl PathPattern {
+    /// Reads `/path` or `/path/*`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let stem = text.strip_suffix("/*").map(|stem| format!("{stem}/"));
+        let below = stem.is_some();
+        let stem = stem.unwrap_or_else(|| text.to_owned());
+        let legal = stem.starts_with('/') && stem.bytes().all(|b| b.is_ascii_graphic() && !b"*?#".contains(&b));
+        legal.then(|| Self { plain: plain_segments(&stem), text: stem, below })
+    }
+
+    /// The path of `url`.
+    pub fn of_url(url: &Url) -> Self {
+        let text = if url.path().is_empty() { "/" } else { url.path() }.to_owned();
+        Self { plain: plain_segments(&text), text, below: false }
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        if self.below { path.starts_with(&self.text) } else { path == self.text }
+    }
+
+    /// Whether a careless server may take a path of these plain segments for one of this pattern.
+    fn resembles(&self, plain: &[String]) -> bool {
+        if self.below { plain.starts_with(&self.plain) } else { plain == self.plain }
+    }
+}
+
+/// Where a request belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// To the metadata document of this resource.
+    Metadata(usize),
+    /// Nowhere.
+    Nothing,
+    /// On to the server without a token.
+    Pass,
+    /// To this resource.
+    Resource(usize),
+}
+
+/// The hosts under one path, each with its resource.
+type Hosts = Vec<(HostPattern, usize)>;
+
+/// All routes of a configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Routes {
+    exact: BTreeMap<String, Hosts>,
+    below: Vec<(PathPattern, Hosts)>,
+    metadata: BTreeMap<String, Hosts>,
+    /// Every path of every resource, for what resembles one.
+    paths: Vec<PathPattern>,
+    pass: Vec<PathPattern>,
+    conflicts: Vec<(usize, usize)>,
+}
+
+impl Routes {
+    /// The routes to `resources`, and past the gate for `pass`.
+    pub fn new(resources: &[Resource], pass: Vec<PathPattern>) -> Self {
+        let mut routes = Self { pass, ..Self::default() };
+        for (place, resource) in resources.iter().enumerate() {
+            let own_path = resource.identifier.path();
+            let metadata = format!("{WELL_KNOWN}{}", if own_path == "/" { "" } else { own_path });
+            for host in &resource.hosts {
+                insert(routes.metadata.entry(metadata.clone()).or_default(), host, place, &mut routes.conflicts);
+                for path in &resource.paths {
+                    let hosts = hosts_of(&mut routes.exact, &mut routes.below, path);
+                    insert(hosts, host, place, &mut routes.conflicts);
+                }
+            }
+            routes.paths.extend(resource.paths.iter().cloned());
+        }
+        routes.paths.sort();
+        routes.paths.dedup();
+        routes.conflicts.sort_unstable();
+        routes.conflicts.dedup();
+        routes
+    }
+
+    /// Pairs of resources that match the same requests.
+    pub fn conflicts(&self) -> &[(usize, usize)] {
+        &self.conflicts
+    }
+
+    /// The route of a request to `host` (as in `:authority`) for `target` (as in `:path`).
+    pub fn find(&self, host: &str, target: &str) -> Route {
+        let path = target.split('?').next().unwrap_or_default();
+        let host = Authority::parse(host);
+        if let Some(place) = closest(self.metadata.get(path), host.as_ref()) {
+            return Route::Metadata(place.1);
+        }
+        let exact = closest(self.exact.get(path), host.as_ref()).map(|(rank, place)| (rank, usize::MAX, place));
+        let below = self.below.iter().filter(|(pattern, _)| pattern.matches(path)).filter_map(|(pattern, hosts)| {
+            closest(Some(hosts), host.as_ref()).map(|(rank, place)| (rank, pattern.text.len(), place))
+        });
+        match below.chain(exact).max_by_key(|(rank, length, _)| (*rank, *length)) {
+            Some((_, usize::MAX, place)) => Route::Resource(place),
+            Some((_, _, place)) if !is_ambiguous_below(path) && !self.is_look_alike(path) => Route::Resource(place),
+            Some(_) => Route::Nothing,
+            None => self.pass(path),
+        }
+    }
+
+    /// Past the gate goes only what `pass` names and what no server could take for a resource's path, even where the
+    /// host is another: servers seldom look at it. A resource at `/*` is told by its host alone.
+    fn pass(&self, path: &str) -> Route {
+        let plain = plain_segments(path);
+        let protected = self.paths.iter().any(|own| !(own.below && own.plain.is_empty()) && own.resembles(&plain));
+        let passes = self.pass.iter().any(|pattern| pattern.matches(path));
+        if passes && !protected { Route::Pass } else { Route::Nothing }
+    }
+
+    /// Whether `path`, which a pattern matched, resembles a resource's path without being it.
+    fn is_look_alike(&self, path: &str) -> bool {
+        let plain = plain_segments(path);
+        self.paths.iter().any(|own| own.resembles(&plain) && !own.matches(path))
+    }
+
+    /// Whether `host` is one that a resource is reached by.
+    pub fn knows_host(&self, host: &str) -> bool {
+        let Some(host) = Authority::parse(host) else { return false };
+        let all = self.exact.values().chain(self.below.iter().map(|(_, hosts)| hosts)).flatten();
+        all.into_iter().any(|(pattern, _)| pattern.rank(&host).is_some())
+    }
+}
+
+fn hosts_of<'r>(
+    exact: &'r mut BTreeMap<String, Hosts>,
+    below: &'r mut Vec<(PathPattern, Hosts)>,
+    path: &PathPattern,
+) -> &'r mut Hosts {
+    if !path.below {
+        return exact.entry(path.text.clone()).or_default();
+    }
+    let place = below.iter().position(|(other, _)| other == path).unwrap_or(below.len());
+    if place == below.len() {
+        below.push((path.clone(), Vec::new()));
+    }
+    // The place exists: it was found or just made. A fresh list would drop the route, which denies.
+    match below.get_mut(place) {
+        Some((_, hosts)) => hosts,
+        None => exact.entry(String::new()).or_default(),
+    }
+}
+
+fn insert(hosts: &mut Hosts, host: &HostPattern, place: usize, conflicts: &mut Vec<(usize, usize)>) {
+    match hosts.iter().find(|(other, _)| other == host) {
+        Some((_, other)) if *other != place => conflicts.push((*other, place)),
+        Some(_) => {}
+        None => hosts.push((host.clone(), place)),
+    }
+}
+
+/// The resource whose host pattern matches closest, with that pattern's rank.
+fn closest(hosts: Option<&Hosts>, host: Option<&Authority>) -> Option<(u8, usize)> {
+    let host = host?;
+    let ranked = hosts?.iter().filter_map(|(pattern, place)| Some((pattern.rank(host)?, *place)));
+    ranked.max_by_key(|(rank, _)| *rank)
+}

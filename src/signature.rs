@@ -1,0 +1,78 @@
+//! Signature algorithms (RFC 7518 section 3.1, RFC 8037) and the one trait through which signatures are verified.
+
+pub mod pure;
+
+pub use pure::PureVerifier;
+
+use crate::jwks::PublicKey;
+
+/// An asymmetric JWS algorithm. Symmetric ones and `none` have no value here, so that none can be chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Algorithm {
+    Rs256,
+    Rs384,
+    Rs512,
+    Ps256,
+    Ps384,
+    Ps512,
+    Es256,
+    Es384,
+    Es512,
+    EdDsa,
+}
+
+impl Algorithm {
+    /// Every algorithm, in the order of messages.
+    pub const ALL: [Self; 10] = [
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
+        Self::Es256,
+        Self::Es384,
+        Self::Es512,
+        Self::EdDsa,
+    ];
+
+    /// The name in the `alg` header.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+            Self::Ps256 => "PS256",
+            Self::Ps384 => "PS384",
+            Self::Ps512 => "PS512",
+            Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+            Self::Es512 => "ES512",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+
+    /// The algorithm of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+    }
+
+    /// Whether keys of this kind are for it.
+    pub fn fits(self, key: &PublicKey) -> bool {
+        match key {
+            PublicKey::Rsa { .. } => {
+                matches!(self, Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512)
+            }
+            PublicKey::P256 { .. } => self == Self::Es256,
+            PublicKey::Ed25519 { .. } => self == Self::EdDsa,
+        }
+    }
+}
+
+/// Verifies signatures: a pure function of its arguments.
+pub trait SignatureVerifier {
+    /// Whether `signature` is `key`'s over `signed` under `algorithm`. A key of another kind, or a signature of another
+    /// length, is no signature.
+    fn verify(&self, algorithm: Algorithm, key: &PublicKey, signed: &[u8], signature: &[u8]) -> bool;
+}

@@ -1,0 +1,215 @@
+//! Event streams (HTML Living Standard, section 9.2), split into events as they come, at whatever byte a chunk ends.
+//!
+//! ```text
+//! stream = [ bom ] *event            event = *line end-of-line
+//! line   = field [ ":" [ space ] value ] end-of-line
+//! end-of-line = CR LF / CR / LF
+//! ```
+
+/// What a stream brings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// A whole event with the empty line that ends it; the last one of a stream may lack that.
+    Event(Vec<u8>),
+    /// The LF of a CR LF whose CR ended an event in an earlier chunk.
+    LineFeed,
+    /// An event beyond the limit ended; its bytes are gone.
+    Oversized,
+}
+
+/// Splits a stream. It keeps at most one event.
+#[derive(Clone, Debug)]
+pub struct EventReader {
+    limit: usize,
+    /// The bytes of the event that has begun.
+    event: Vec<u8>,
+    line_is_empty: bool,
+    after_cr: bool,
+    /// Whether the CR before ended an event.
+    ended_by_cr: bool,
+    oversized: bool,
+}
+
+impl EventReader {
+    /// A reader for events of up to `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { limit, event: Vec::new(), line_is_empty: true, after_cr: false, ended_by_cr: false, oversized: false }
+    }
+
+    /// Takes a chunk and gives what it completes; at the `end` of the stream, also what is left.
+    pub fn feed(&mut self, chunk: &[u8], end: bool) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        let mut rest = chunk;
+        while let Some(byte) = rest.first().copied() {
+            let plain = rest.iter().take_while(|b| !matches!(b, b'\r' | b'\n')).count();
+            let (taken, after) = rest.split_at(plain.max(1));
+            rest = after;
+            if plain > 0 {
+                self.push(taken);
+                self.line_is_empty = false;
+                self.after_cr = false;
+            } else {
+                self.end_of_line(byte, &mut pieces);
+            }
+        }
+        if end && (!self.event.is_empty() || self.oversized) {
+            pieces.push(self.take());
+        }
+        pieces
+    }
+
+    fn end_of_line(&mut self, byte: u8, pieces: &mut Vec<Piece>) {
+        let joins_cr = byte == b'\n' && std::mem::take(&mut self.after_cr);
+        if joins_cr && std::mem::take(&mut self.ended_by_cr) {
+            pieces.push(Piece::LineFeed);
+            return;
+        }
+        self.push(&[byte]);
+        if joins_cr {
+            return;
+        }
+        self.after_cr = byte == b'\r';
+        self.ended_by_cr = self.after_cr && self.line_is_empty;
+        if std::mem::replace(&mut self.line_is_empty, true) {
+            pieces.push(self.take());
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        if self.oversized || self.event.len() + bytes.len() > self.limit {
+            self.oversized = true;
+            self.event.clear();
+        } else {
+            self.event.extend_from_slice(bytes);
+        }
+    }
+
+    fn take(&mut self) -> Piece {
+        let event = std::mem::take(&mut self.event);
+        if std::mem::take(&mut self.oversized) { Piece::Oversized } else { Piece::Event(event) }
+    }
+}
+
+/// The `data` of an event: its data lines joined by LF, or nothing if it has none.
+pub fn data(event: &[u8]) -> Option<Vec<u8>> {
+    let mut values = lines(event).filter_map(|line| value_of(line.text, b"data")).peekable();
+    values.peek()?;
+    Some(values.collect::<Vec<_>>().join(&b'\n'))
+}
+
+/// The last `event` field: the type under which it is dispatched.
+pub fn event_type(event: &[u8]) -> Option<&[u8]> {
+    lines(event).filter_map(|line| value_of(line.text, b"event")).last()
+}
+
+/// The event with other data: every other line, and its bytes, stay.
+pub fn with_data(event: &[u8], data: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(event.len());
+    let mut written = false;
+    for line in lines(event) {
+        if value_of(line.text, b"data").is_none() {
+            out.extend_from_slice(line.text);
+            out.extend_from_slice(line.end);
+        } else if !std::mem::replace(&mut written, true) {
+            for part in data.split(|b| *b == b'\n') {
+                out.extend_from_slice(b"data: ");
+                out.extend_from_slice(part);
+                out.extend_from_slice(if line.end.is_empty() { b"\n" } else { line.end });
+            }
+        }
+    }
+    out
+}
+
+struct Line<'a> {
+    text: &'a [u8],
+    end: &'a [u8],
+}
+
+/// The lines of an event. A byte order mark, which may begin a stream, belongs to no field.
+fn lines(event: &[u8]) -> impl Iterator<Item = Line<'_>> {
+    let mut rest = event;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let length = rest.iter().take_while(|b| !matches!(b, b'\r' | b'\n')).count();
+        let (text, after) = rest.split_at(length);
+        let end = if after.starts_with(b"\r\n") { 2 } else { usize::from(!after.is_empty()) };
+        let (end, after) = after.split_at(end);
+        rest = after;
+        Some(Line { text, end })
+    })
+}
+
+fn value_of<'a>(line: &'a [u8], field: &[u8]) -> Option<&'a [u8]> {
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    match line.strip_prefix(field)? {
+        b"" => Some(b""),
+        [b':', b' ', value @ ..] | [b':', value @ ..] => Some(value),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STREAM: &[u8] = b"\xef\xbb\xbfid: 1\ndata:\n\n: keep-alive\r\n\r\nevent: message\rdata: {\"a\":\rdata:1}\r\r\nid: 2\r\ndata: x\r\n\r\ndata: tail";
+
+    fn whole() -> Vec<Vec<u8>> {
+        let pieces = EventReader::new(1000).feed(STREAM, true);
+        pieces.into_iter().filter_map(|p| if let Piece::Event(e) = p { Some(e) } else { None }).collect()
+    }
+
+    #[test]
+    fn events_end_at_an_empty_line_of_any_line_end() {
+        let data: Vec<_> = whole().iter().map(|e| data(e).map(|d| String::from_utf8(d).unwrap())).collect();
+        let expected = [Some(""), None, Some("{\"a\":\n1}"), Some("x"), Some("tail")];
+        assert_eq!(data, expected.map(|d| d.map(str::to_owned)));
+        assert_eq!(event_type(&whole()[2]), Some(&b"message"[..]));
+    }
+
+    #[test]
+    fn the_place_of_a_cut_makes_no_difference() {
+        for cut in 0..=STREAM.len() {
+            let mut reader = EventReader::new(1000);
+            let mut pieces = reader.feed(&STREAM[..cut], false);
+            pieces.extend(reader.feed(&STREAM[cut..], true));
+            let mut bytes = Vec::new();
+            let mut events = Vec::new();
+            for piece in pieces {
+                match piece {
+                    Piece::Event(event) => {
+                        bytes.extend_from_slice(&event);
+                        events.push(data(&event));
+                    }
+                    Piece::LineFeed => bytes.push(b'\n'),
+                    Piece::Oversized => panic!("nothing is oversized"),
+                }
+            }
+            assert_eq!(bytes, STREAM, "cut at {cut}");
+            assert_eq!(events, whole().iter().map(|e| data(e)).collect::<Vec<_>>(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn an_event_goes_out_with_the_byte_that_ends_it() {
+        let mut reader = EventReader::new(1000);
+        assert_eq!(reader.feed(b"data: x\r\r", false), [Piece::Event(b"data: x\r\r".to_vec())]);
+        assert_eq!(reader.feed(b"data: y\n\n", false), [Piece::Event(b"data: y\n\n".to_vec())]);
+    }
+
+    #[test]
+    fn an_oversized_event_is_dropped_and_the_next_one_read() {
+        let mut reader = EventReader::new(20);
+        let pieces = reader.feed(b"data: 0123456789012345678901234567890\n\ndata: x\n\n", false);
+        assert_eq!(pieces, [Piece::Oversized, Piece::Event(b"data: x\n\n".to_vec())]);
+    }
+
+    #[test]
+    fn other_lines_keep_their_bytes_when_data_changes() {
+        let event = b"id: 1\r\ndata: a\r\n:c\r\ndata: b\r\nretry: 5\r\n\r\n";
+        assert_eq!(with_data(event, b"x\ny"), b"id: 1\r\ndata: x\r\ndata: y\r\n:c\r\nretry: 5\r\n\r\n");
+    }
+}

@@ -1,0 +1,106 @@
+//! Characters: which are invisible, and when two names look alike.
+//!
+//! Upstreams match names more loosely than the gate: Go's `encoding/json` ignores case, hand-written servers
+//! trim or strip. A name that only *looks like* one the gate knows is therefore never taken for an unknown one.
+
+use std::borrow::Cow;
+
+/// Whether `c` leaves no mark on a screen: a control character or one of Unicode's default ignorables.
+pub fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// `text` as a careless reader sees it: without invisible characters and without case.
+///
+/// Upper-casing before lower-casing unites what only one of the two would, such as `ſ` (U+017F) with `s` and the
+/// Kelvin sign with `k`.
+pub fn fold(text: &str) -> String {
+    text.chars().filter(|c| !is_invisible(*c)).flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
+/// Which of `known` (lower-case ASCII, or compared so) a careless reader takes `name` for, though it is not that name
+/// byte for byte.
+pub fn look_alike<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    let plain = name.bytes().all(|b| matches!(b, 0x20..=0x7e));
+    let folded = if plain { Cow::Borrowed(name) } else { Cow::Owned(fold(name)) };
+    known.iter().copied().find(|known| *known != name && known.eq_ignore_ascii_case(&folded))
+}
+
+/// `text` cut to at most `max` bytes, at a character's boundary.
+pub fn truncate(text: &str, max: usize) -> &str {
+    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= max).last().unwrap_or(0);
+    if text.len() <= max { text } else { text.get(..end).unwrap_or_default() }
+}
+
+/// One line of printable ASCII for access logs: other bytes and `%` itself as `%XX`, at most `max` bytes, an escape
+/// never cut in half.
+pub fn printable(text: &str, max: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(max));
+    for byte in text.bytes() {
+        let plain = matches!(byte, b' '..=b'~') && byte != b'%';
+        if out.len() + if plain { 1 } else { 3 } > max {
+            break;
+        }
+        if plain {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            for digit in [byte >> 4, byte & 15] {
+                out.push(char::from_digit(u32::from(digit), 16).unwrap_or('0').to_ascii_uppercase());
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn look_alikes_differ_by_case_or_by_what_cannot_be_seen() {
+        const CASES: &[(&str, bool)] = &[
+            ("name", false),
+            ("Name", true),
+            ("NAME", true),
+            ("na\u{200b}me", true),
+            ("name\u{0}", true),
+            ("\u{feff}name", true),
+            ("name ", false),
+            ("names", false),
+            ("param\u{17f}", true),
+            ("params", false),
+            ("", false),
+        ];
+        for (name, expected) in CASES {
+            assert_eq!(look_alike(name, &["name", "params"]).is_some(), *expected, "{name:?}");
+        }
+        assert_eq!(look_alike("tas\u{212a}Id", &["taskId"]), Some("taskId"), "Kelvin sign");
+    }
+
+    #[test]
+    fn access_log_values_are_one_line_of_printable_ascii() {
+        const CASES: &[(&str, usize, &str)] = &[
+            ("plain text", 256, "plain text"),
+            ("100%\né", 256, "100%25%0A%C3%A9"),
+            ("ab\n", 4, "ab"),
+            ("ab\n", 5, "ab%0A"),
+        ];
+        for (text, max, expected) in CASES {
+            assert_eq!(printable(text, *max), *expected);
+        }
+    }
+
+    #[test]
+    fn truncation_never_splits_a_character() {
+        assert_eq!(truncate("aé", 2), "a");
+        assert_eq!(truncate("aé", 3), "aé");
+        assert_eq!(truncate("abc", 0), "");
+    }
+}

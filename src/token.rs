@@ -1,0 +1,160 @@
+//! Access tokens: untrusted text in, verified claims out. The two are different types, and only a verification makes
+//! the second.
+
+mod claims;
+mod jwt;
+mod profile;
+
+pub use claims::ClaimTest;
+pub use jwt::{Candidate, Expectations, UntrustedJwt};
+pub use profile::{Profile, TokenRules};
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+/// A token's claims set.
+pub type Claims = Map<String, Value>;
+
+/// A verified access token, as its issuer vouches for it.
+#[derive(Clone, PartialEq)]
+pub struct AccessToken {
+    issuer: String,
+    issuer_name: String,
+    subject: Option<String>,
+    client: Option<String>,
+    scopes: Vec<String>,
+    expires_at: f64,
+    claims: Claims,
+}
+
+impl AccessToken {
+    /// `iss`, byte for byte.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// What the configuration calls the issuer.
+    pub fn issuer_name(&self) -> &str {
+        &self.issuer_name
+    }
+
+    /// Whom the token is about.
+    pub fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// The client it was issued to.
+    pub fn client(&self) -> Option<&str> {
+        self.client.as_deref()
+    }
+
+    /// The granted scopes as issued.
+    pub fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
+    /// `exp`, in seconds since 1970.
+    pub fn expires_at(&self) -> f64 {
+        self.expires_at
+    }
+
+    /// All claims.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// `jti`, where it is a string.
+    pub fn id(&self) -> Option<&str> {
+        self.claims.get("jti").and_then(Value::as_str)
+    }
+}
+
+/// Without the claims: they are personal data.
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("issuer", &self.issuer)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a token is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenError {
+    /// Its algorithm is not one that the issuer's configuration allows.
+    AlgorithmNotAllowed,
+    /// `aud` names other resource servers only.
+    AudienceMismatch,
+    /// No `aud`.
+    AudienceMissing,
+    /// No key of the issuer made this signature.
+    BadSignature,
+    /// `cnf`: bound to a key whose proof cannot be checked.
+    Bound,
+    /// A claim is not of the type that its definition says.
+    ClaimMalformed,
+    /// `crit` or `b64` asks for what is not supported (RFC 7515 section 4.1.11, RFC 7797).
+    CriticalHeader,
+    /// `exp` has passed.
+    Expired,
+    /// No `exp`.
+    ExpiryMissing,
+    /// `iat` lies in the future.
+    IssuedInFuture,
+    /// `iss` is not an issuer of this resource.
+    IssuerMismatch,
+    /// No `iss`.
+    IssuerMissing,
+    /// The issuer has no such key.
+    KeyUnknown,
+    /// Not three parts of base64url with two strict JSON objects.
+    Malformed,
+    /// A token of another kind: an ID token, a refresh token, a logout token.
+    NotAnAccessToken,
+    /// `nbf` has not come.
+    NotYetValid,
+    /// A claim that the profile or the configuration requires is missing or another.
+    RequiredClaim,
+    /// Longer than `limits.token`.
+    TooLong,
+    /// The header's `typ` is not one of an access token.
+    TypeNotAllowed,
+}
+
+impl TokenError {
+    /// The stable code of audit lines.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::AlgorithmNotAllowed => "algorithm_not_allowed",
+            Self::AudienceMismatch => "audience_mismatch",
+            Self::AudienceMissing => "audience_missing",
+            Self::BadSignature => "bad_signature",
+            Self::Bound => "token_bound",
+            Self::ClaimMalformed => "claim_malformed",
+            Self::CriticalHeader => "critical_header",
+            Self::Expired => "token_expired",
+            Self::ExpiryMissing => "expiry_missing",
+            Self::IssuedInFuture => "issued_in_future",
+            Self::IssuerMismatch => "issuer_mismatch",
+            Self::IssuerMissing => "issuer_missing",
+            Self::KeyUnknown => "key_unknown",
+            Self::Malformed => "token_malformed",
+            Self::NotAnAccessToken => "not_an_access_token",
+            Self::NotYetValid => "token_not_yet_valid",
+            Self::RequiredClaim => "required_claim",
+            Self::TooLong => "token_too_long",
+            Self::TypeNotAllowed => "type_not_allowed",
+        }
+    }
+
+    /// What the client is told: one of few sentences that say nothing of the token's contents.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Expired => "The access token has expired",
+            Self::NotYetValid | Self::IssuedInFuture => "The access token is not valid yet",
+            _ => "The access token is not valid for this resource",
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What tells an access token of each kind of provider, as data.
+
+use std::time::Duration;
+
+use super::ClaimTest;
+use crate::config::Node;
+
+/// A kind of authorization server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Profile {
+    Generic,
+    Rfc9068,
+    Auth0,
+    Cognito,
+    Entra,
+    Hydra,
+    Keycloak,
+    Okta,
+}
+
+/// What a token of one issuer must look like, besides the rules that hold for all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenRules {
+    /// Header `typ` values, in lower case, without `application/`.
+    pub types: Vec<String>,
+    /// Whether a header without `typ` will do.
+    pub type_may_be_absent: bool,
+    /// The first of these that is present holds the scopes.
+    pub scope_claims: Vec<String>,
+    /// The first of these that is present names the client.
+    pub client_claims: Vec<String>,
+    /// Names the subject.
+    pub subject_claim: String,
+    /// Claims that must have a value.
+    pub required_claims: Vec<ClaimTest>,
+    /// Claims that must be there.
+    pub present_claims: &'static [&'static str],
+    /// Without `aud`, the client must be one of the audiences (Cognito binds no audience by default).
+    pub client_may_be_audience: bool,
+    /// `nonce` does not make it an ID token (older Keycloak puts it into access tokens).
+    pub nonce_is_tolerated: bool,
+    /// What a payload `typ` must be where it is present.
+    pub payload_types: Option<&'static [&'static str]>,
+    /// How far clocks may differ.
+    pub leeway: Duration,
+}
+
+/// The default of `leeway`.
+const LEEWAY: Duration = Duration::from_secs(30);
+
+impl Profile {
+    /// The names in the configuration.
+    pub const NAMES: [(&'static str, Self); 8] = [
+        ("generic", Self::Generic),
+        ("rfc9068", Self::Rfc9068),
+        ("auth0", Self::Auth0),
+        ("cognito", Self::Cognito),
+        ("entra", Self::Entra),
+        ("hydra", Self::Hydra),
+        ("keycloak", Self::Keycloak),
+        ("okta", Self::Okta),
+    ];
+
+    /// The rules of the profile, before the configuration overrides any.
+    pub fn rules(self) -> TokenRules {
+        let (types, absent, scopes, clients): (&[&str], bool, &[&str], &[&str]) = match self {
+            Self::Generic => (&["at+jwt", "jwt"], true, &["scope", "scp"], &["client_id", "azp", "cid", "appid"]),
+            Self::Rfc9068 => (&["at+jwt"], false, &["scope"], &["client_id"]),
+            Self::Auth0 => (&["at+jwt", "jwt"], false, &["scope"], &["client_id", "azp"]),
+            Self::Cognito => (&["jwt"], true, &["scope"], &["client_id"]),
+            Self::Entra => (&["jwt"], false, &["scp"], &["azp", "appid"]),
+            Self::Hydra => (&["at+jwt", "jwt"], false, &["scp", "scope"], &["client_id"]),
+            Self::Keycloak => (&["at+jwt", "jwt"], false, &["scope"], &["azp", "client_id"]),
+            Self::Okta => (&["jwt"], true, &["scp"], &["cid"]),
+        };
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let token_use = ClaimTest { name: "token_use".into(), expected: Node::Text("access".into()) };
+        TokenRules {
+            types: owned(types),
+            type_may_be_absent: absent,
+            scope_claims: owned(scopes),
+            client_claims: owned(clients),
+            subject_claim: "sub".into(),
+            required_claims: if self == Self::Cognito { vec![token_use] } else { vec![] },
+            // RFC 9068 section 2.2; `iss`, `exp` and `aud` are required of every token.
+            present_claims: if self == Self::Rfc9068 { &["sub", "client_id", "iat", "jti"] } else { &[] },
+            client_may_be_audience: self == Self::Cognito,
+            nonce_is_tolerated: self == Self::Keycloak,
+            payload_types: (self == Self::Keycloak).then_some(&["Bearer", "DPoP"]),
+            leeway: LEEWAY,
+        }
+    }
+}

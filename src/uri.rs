@@ -1,0 +1,169 @@
+//! Paths and resource URIs that servers read as others than they are spelled.
+//!
+//! A policy compares names byte for byte. Servers do not: they decode percent signs, merge slashes, resolve dots, drop
+//! parameters and case. What such a server would take for another name is recognised here and refused.
+
+use crate::text::fold;
+
+/// Why a `uri` may not be asked for, nor stand in a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UriFault {
+    /// A control character, a space or DEL.
+    Blank,
+    /// A backslash.
+    Backslash,
+    /// A `.` or `..` segment, however often percent-encoded.
+    DotSegment,
+    /// A scheme that is not lower case.
+    UpperCaseScheme,
+}
+
+impl UriFault {
+    /// The fault in words.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Blank => "holds white space or a control character",
+            Self::Backslash => "holds a backslash",
+            Self::DotSegment => "holds a dot segment",
+            Self::UpperCaseScheme => "has an upper-case scheme",
+        }
+    }
+}
+
+/// Checks that servers do not normalise `uri` to another one.
+pub fn check_uri(uri: &str) -> Result<(), UriFault> {
+    if uri.chars().any(|c| c.is_control() || c == ' ') {
+        return Err(UriFault::Blank);
+    }
+    if uri.contains('\\') {
+        return Err(UriFault::Backslash);
+    }
+    let (scheme, rest) = uri.split_once(':').unwrap_or(("", uri));
+    if !scheme.contains('/') && scheme.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err(UriFault::UpperCaseScheme);
+    }
+    let decoded = percent_decode(rest.as_bytes());
+    let mut segments = decoded.split(|b| matches!(b, b'/' | b'\\' | b'?' | b'#'));
+    if segments.any(|segment| matches!(segment, b"." | b"..")) { Err(UriFault::DotSegment) } else { Ok(()) }
+}
+
+/// `bytes` percent-decoded until nothing is left to decode (`%252e` is `.`), in one pass: what a decoding completes to
+/// another escape is decoded too.
+pub fn percent_decode(bytes: &[u8]) -> Vec<u8> {
+    let mut out: Vec<u8> = Vec::with_capacity(bytes.len());
+    for byte in bytes {
+        out.push(*byte);
+        while let [.., b'%', high, low] = out.as_slice()
+            && let (Some(high), Some(low)) = (char::from(*high).to_digit(16), char::from(*low).to_digit(16))
+            && let Ok(decoded) = u8::try_from(high * 16 + low)
+        {
+            out.truncate(out.len() - 3);
+            out.push(decoded);
+        }
+    }
+    out
+}
+
+/// `path` as the most careless server reads it, as segments: decoded until nothing is left to decode, `\` for `/`, no
+/// empty segments, no `;parameters`, dots resolved, no case.
+pub fn plain_segments(path: &str) -> Vec<String> {
+    let decoded = percent_decode(path.as_bytes());
+    let path = decoded.split(|b| matches!(b, b'?' | b'#')).next().unwrap_or_default();
+    let mut segments: Vec<String> = Vec::new();
+    for segment in path.split(|b| matches!(b, b'/' | b'\\')) {
+        let name = segment.split(|b| *b == b';').next().unwrap_or_default();
+        match fold(&String::from_utf8_lossy(name)).as_str() {
+            "" | "." => {}
+            ".." => {
+                segments.pop();
+            }
+            plain => segments.push(plain.to_owned()),
+        }
+    }
+    segments
+}
+
+/// Whether a path holds what may end in another place below a pattern: an encoded separator or NUL, a backslash, a
+/// dot segment.
+pub fn is_ambiguous_below(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    let dotted = |segment: &str| matches!(segment.replace("%2e", ".").split(';').next(), Some("." | ".."));
+    ["%2f", "%5c", "%00", "\\"].iter().any(|mark| lower.contains(mark)) || lower.split('/').any(dotted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uris_that_servers_normalise_are_refused() {
+        const CASES: &[(&str, Result<(), UriFault>)] = &[
+            ("docs://public/a", Ok(())),
+            ("file:///public/a..b/.c/d.", Ok(())),
+            ("docs://public/a%20b", Ok(())),
+            ("urn:isbn:1", Ok(())),
+            ("relative/Path:x", Ok(())),
+            ("file:///public/../private/key", Err(UriFault::DotSegment)),
+            ("file:///public/%2e%2e/private", Err(UriFault::DotSegment)),
+            ("file:///public/%252E./private", Err(UriFault::DotSegment)),
+            ("file:///public/%25252e%2e", Err(UriFault::DotSegment)),
+            ("file:///a%2f..%2fb", Err(UriFault::DotSegment)),
+            ("file:///a%5c..%5cb", Err(UriFault::DotSegment)),
+            ("file:///a/..?x", Err(UriFault::DotSegment)),
+            ("file:///a/.", Err(UriFault::DotSegment)),
+            ("file:..", Err(UriFault::DotSegment)),
+            ("../x", Err(UriFault::DotSegment)),
+            ("docs://a\n", Err(UriFault::Blank)),
+            ("docs:// a", Err(UriFault::Blank)),
+            ("\tdocs://a", Err(UriFault::Blank)),
+            ("docs://a\u{7f}", Err(UriFault::Blank)),
+            ("docs:\\\\a", Err(UriFault::Backslash)),
+            ("DOCS://a", Err(UriFault::UpperCaseScheme)),
+            ("Docs://a", Err(UriFault::UpperCaseScheme)),
+        ];
+        for (uri, expected) in CASES {
+            assert_eq!(check_uri(uri), *expected, "{uri:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_read_as_the_most_careless_server_would() {
+        for path in [
+            "/mcp",
+            "//mcp",
+            "/mcp/",
+            "/%6dcp",
+            "/%256dcp",
+            "/mcp;x",
+            "/x/../mcp",
+            "/./mcp",
+            "/MCP",
+            "/x;y/..;z/mcp",
+            "\\mcp",
+            "/%2fmcp",
+            "/mcp%00",
+            "/mcp%3fx",
+            "/..%2f..\\mcp//",
+        ] {
+            assert_eq!(plain_segments(path), ["mcp"], "{path}");
+        }
+        assert_eq!(plain_segments("/mcp2/x"), ["mcp2", "x"]);
+    }
+
+    #[test]
+    fn decoding_is_linear_and_complete() {
+        let nested = format!("%{}2e", "25".repeat(100_000));
+        assert_eq!(percent_decode(nested.as_bytes()), b".");
+        assert_eq!(percent_decode(b"100%, %zz, %4"), b"100%, %zz, %4");
+    }
+
+    #[test]
+    fn below_a_pattern_nothing_may_lead_elsewhere() {
+        for path in ["/a/%2F", "/a/%5c", "/a/%00", "/a/\\", "/a/..", "/a/%2E%2e/b", "/a/.;x/b"] {
+            assert!(is_ambiguous_below(path), "{path}");
+        }
+        for path in ["/a/b", "/a/b.c", "/a/...", "/a/%20"] {
+            assert!(!is_ambiguous_below(path), "{path}");
+        }
+    }
+}

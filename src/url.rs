@@ -1,0 +1,212 @@
+//! Absolute URLs of the configuration (RFC 3986), kept byte for byte: an identifier that a library normalises is no
+//! longer the one that clients and tokens name.
+
+/// The scheme of a [`Url`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// `http`
+    Http,
+    /// `https`
+    Https,
+}
+
+impl Scheme {
+    /// The port that may be left out.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+
+    /// The scheme's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// An absolute `http` or `https` URL without fragment and user information.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url {
+    text: String,
+    scheme: Scheme,
+    authority: String,
+    path: String,
+    query: Option<String>,
+}
+
+/// Why a text is not such a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UrlFault {
+    /// A character that must be percent-encoded.
+    Character,
+    /// It has a fragment.
+    Fragment,
+    /// No host, or a port that is no number.
+    Host,
+    /// Not absolute, or of another scheme.
+    Scheme,
+    /// It has user information.
+    UserInfo,
+}
+
+impl UrlFault {
+    /// The fault in words.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Character => "holds a character that a URL may not hold",
+            Self::Fragment => "may not have a fragment",
+            Self::Host => "has no valid host and port",
+            Self::Scheme => "must be an absolute `https` or `http` URL",
+            Self::UserInfo => "may not have user information",
+        }
+    }
+}
+
+impl Url {
+    /// Reads `text`.
+    pub fn parse(text: &str) -> Result<Self, UrlFault> {
+        let (scheme, rest) = text
+            .strip_prefix("https://")
+            .map(|rest| (Scheme::Https, rest))
+            .or_else(|| text.strip_prefix("http://").map(|rest| (Scheme::Http, rest)))
+            .ok_or(UrlFault::Scheme)?;
+        if text.contains('#') {
+            return Err(UrlFault::Fragment);
+        }
+        if !text.bytes().all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&b)) {
+            return Err(UrlFault::Character);
+        }
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, target) = rest.split_at_checked(end).ok_or(UrlFault::Host)?;
+        if authority.contains('@') {
+            return Err(UrlFault::UserInfo);
+        }
+        if Authority::parse(authority).is_none() {
+            return Err(UrlFault::Host);
+        }
+        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        Ok(Self {
+            text: text.to_owned(),
+            scheme,
+            authority: authority.to_owned(),
+            path: path.to_owned(),
+            query: query.map(str::to_owned),
+        })
+    }
+
+    /// The URL, byte for byte as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Its scheme.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Host and port as written.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The path, empty if there is none.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The query without its question mark.
+    pub fn query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
+    /// Path and query as a request line has them.
+    pub fn request_target(&self) -> String {
+        let path = if self.path.is_empty() { "/" } else { &self.path };
+        self.query.as_ref().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
+    }
+
+    /// Whether the host is this machine.
+    pub fn is_loopback(&self) -> bool {
+        Authority::parse(&self.authority)
+            .is_some_and(|a| a.host == "localhost" || a.host == "[::1]" || a.host.starts_with("127."))
+    }
+}
+
+/// Host and port, as compared: lower case, no trailing dot.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Authority {
+    /// The host in lower case, without a trailing dot; IPv6 in brackets.
+    pub host: String,
+    /// The port, if one was written.
+    pub port: Option<u16>,
+}
+
+impl Authority {
+    /// Reads `host`, `host:port` or `[ipv6]:port`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let host_end = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
+        let (host, rest) = text.split_at_checked(host_end)?;
+        let port = match rest.strip_prefix(':') {
+            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => Some(digits.parse().ok()?),
+            None if rest.is_empty() => None,
+            _ => return None,
+        };
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let legal = |b: u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()+,;=[]:".contains(&b);
+        (!host.is_empty() && host.bytes().all(legal)).then(|| Self { host: host.to_ascii_lowercase(), port })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_absolute_urls_without_fragment_and_user_information_are_read() {
+        const CASES: &[(&str, Result<(), UrlFault>)] = &[
+            ("https://a.example/mcp", Ok(())),
+            ("https://a.example", Ok(())),
+            ("http://127.0.0.1:8080/x?y=z", Ok(())),
+            ("https://[::1]:8443/", Ok(())),
+            ("ftp://a.example/", Err(UrlFault::Scheme)),
+            ("//a.example/", Err(UrlFault::Scheme)),
+            ("/mcp", Err(UrlFault::Scheme)),
+            ("", Err(UrlFault::Scheme)),
+            ("https://", Err(UrlFault::Host)),
+            ("https:///mcp", Err(UrlFault::Host)),
+            ("https://a:b/", Err(UrlFault::Host)),
+            ("https://a:99999/", Err(UrlFault::Host)),
+            ("https://u:p@a.example/", Err(UrlFault::UserInfo)),
+            ("https://a.example/#x", Err(UrlFault::Fragment)),
+            ("https://a.example/ x", Err(UrlFault::Character)),
+            ("https://a.example/é", Err(UrlFault::Character)),
+            ("https://a.example/\"", Err(UrlFault::Character)),
+        ];
+        for (text, expected) in CASES {
+            assert_eq!(Url::parse(text).map(|_| ()), *expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn parts_are_kept_as_written() {
+        let url = Url::parse("https://A.example:443/Mcp?x=1").unwrap();
+        assert_eq!((url.authority(), url.path(), url.query()), ("A.example:443", "/Mcp", Some("x=1")));
+        assert_eq!(url.request_target(), "/Mcp?x=1");
+        assert_eq!(Url::parse("https://a").unwrap().request_target(), "/");
+    }
+
+    #[test]
+    fn hosts_compare_without_case_and_trailing_dot() {
+        let host = |text| Authority::parse(text).map(|a| (a.host, a.port));
+        assert_eq!(host("A.Example."), Some(("a.example".into(), None)));
+        assert_eq!(host("a:80"), Some(("a".into(), Some(80))));
+        assert_eq!(host("[::1]:80"), Some(("[::1]".into(), Some(80))));
+        for bad in ["", ":80", "a:", "a:x", "a:1:2", "a b", "a/b", "u@a", "[::1", "é"] {
+            assert!(host(bad).is_none() || bad == "a:", "{bad}");
+        }
+    }
+}

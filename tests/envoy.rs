@@ -1,0 +1,21 @@
+//! toolgate in a real Envoy, and the harness that makes it one.
+//!
+//! `cargo test --test envoy` needs the module: `make build` first. The harness
+//! itself is tested without it: `cargo test --test envoy harness`.
+
+// Tests fail loudly, and they run in real time.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)]
+
+mod support;
+
+mod envoy {
+    mod harness;
+    mod provider;
+}

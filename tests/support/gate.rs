@@ -1,0 +1,73 @@
+//! The whole of it: a provider with one key, toolgate in Envoy, and the
+//! recording upstream, in either host mode.
+
+use serde_json::{Value, json};
+
+use super::bootstrap::{Configuration, Setup};
+use super::envoy::Envoy;
+use super::keys::{Key, key_set};
+use super::provider::{Behaviour, Provider};
+use super::tokens::{AUDIENCE, ISSUER};
+use super::upstream::Upstream;
+
+/// What the host does with the headers while the body is judged. The setting
+/// and Envoy's flag agree; tests where they do not set both themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// They go ahead to the server; the body is held.
+    Ahead,
+    /// They are held with the body.
+    Held,
+}
+
+impl Mode {
+    pub const ALL: [Self; 2] = [Self::Ahead, Self::Held];
+
+    /// The value of `hold_request_headers` and of Envoy's flag.
+    pub fn holds(self) -> bool {
+        self == Self::Held
+    }
+}
+
+/// Everything that a request passes. Fields are dropped from top to bottom.
+pub struct Gate {
+    pub envoy: Envoy,
+    pub provider: Provider,
+    pub upstream: Upstream,
+}
+
+impl Gate {
+    /// Starts it with [`Key::rsa_a`] published.
+    pub fn start(mode: Mode, configuration: &Value) -> Self {
+        Self::start_changed(mode, configuration, |setup| setup)
+    }
+
+    /// As [`Gate::start`], with a change to what is around the configuration.
+    pub fn start_changed(mode: Mode, configuration: &Value, change: impl FnOnce(Setup) -> Setup) -> Self {
+        let upstream = Upstream::start();
+        let provider = Provider::start(Behaviour::Json(key_set([&Key::rsa_a()])));
+        let setup = setup(&upstream, mode, configuration).provider(&provider);
+        Self { envoy: change(setup).start(), provider, upstream }
+    }
+}
+
+/// Envoy with this configuration, and `hold_request_headers` and the flag as
+/// the mode wants them.
+pub fn setup(upstream: &Upstream, mode: Mode, configuration: &Value) -> Setup {
+    let mut configuration = configuration.clone();
+    configuration["hold_request_headers"] = json!(mode.holds());
+    Setup::new(upstream).configuration(&Configuration::Struct(configuration)).host_flag(mode.holds())
+}
+
+/// The smallest configuration that fits [`super::tokens::Token`], around a
+/// policy.
+pub fn configuration(policy: &Value) -> Value {
+    json!({
+        "issuers": [{
+            "issuer": ISSUER,
+            "name": "main",
+            "jwks": {"uri": format!("{ISSUER}/jwks"), "cluster": "auth"},
+        }],
+        "resources": [{"resource": AUDIENCE, "policy": policy}],
+    })
+}

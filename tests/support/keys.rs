@@ -1,0 +1,179 @@
+//! The issuer's keys. They sign with `ring`, not with the library that the
+//! module verifies with: a misreading of a standard would have to be in both
+//! to go unseen.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ring::rand::SystemRandom;
+use ring::signature::{
+    self, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+    RsaKeyPair,
+};
+use ring::{hmac, rsa};
+use serde_json::{Value, json};
+
+/// A key with the name it has in a set.
+#[derive(Clone)]
+pub struct Key {
+    kid: String,
+    alg: &'static str,
+    /// PKCS#8 in PEM for the asymmetric ones, the secret itself otherwise.
+    material: Vec<u8>,
+}
+
+impl Key {
+    /// RS256, kid `rsa-a`.
+    pub fn rsa_a() -> Self {
+        Self::new("rsa-a", "RS256", include_str!("../keys/rsa_a.pem"))
+    }
+
+    /// RS256, kid `rsa-b`: the one after a rotation, or a stranger's.
+    pub fn rsa_b() -> Self {
+        Self::new("rsa-b", "RS256", include_str!("../keys/rsa_b.pem"))
+    }
+
+    /// ES256, kid `p256`.
+    pub fn p256() -> Self {
+        Self::new("p256", "ES256", include_str!("../keys/p256.pem"))
+    }
+
+    /// ES384, kid `p384`.
+    pub fn p384() -> Self {
+        Self::new("p384", "ES384", include_str!("../keys/p384.pem"))
+    }
+
+    /// EdDSA, kid `ed25519`.
+    pub fn ed25519() -> Self {
+        Self::new("ed25519", "EdDSA", include_str!("../keys/ed25519.pem"))
+    }
+
+    /// HS256 with any secret, a published key among them.
+    pub fn secret(secret: impl Into<Vec<u8>>) -> Self {
+        Self { kid: "secret".into(), alg: "HS256", material: secret.into() }
+    }
+
+    /// Every asymmetric key.
+    pub fn all() -> Vec<Self> {
+        vec![Self::rsa_a(), Self::rsa_b(), Self::p256(), Self::p384(), Self::ed25519()]
+    }
+
+    fn new(kid: &str, alg: &'static str, pem: &str) -> Self {
+        Self { kid: kid.to_owned(), alg, material: pkcs8(pem) }
+    }
+
+    /// The same key under another name.
+    pub fn named(self, kid: &str) -> Self {
+        Self { kid: kid.to_owned(), ..self }
+    }
+
+    /// The same key with another algorithm of its kind, such as PS256.
+    pub fn with_alg(self, alg: &'static str) -> Self {
+        Self { alg, ..self }
+    }
+
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    pub fn alg(&self) -> &str {
+        self.alg
+    }
+
+    /// The public key as an issuer publishes it (RFC 7517).
+    pub fn jwk(&self) -> Value {
+        let mut jwk = json!({"kid": self.kid, "alg": self.alg, "use": "sig"});
+        let public = match &self.alg[..2] {
+            "RS" | "PS" => {
+                let public = rsa::PublicKeyComponents::<Vec<u8>>::from(self.rsa().public());
+                json!({"kty": "RSA", "n": base64url(public.n), "e": base64url(public.e)})
+            }
+            "ES" => {
+                // An uncompressed point: 4, x, y (SEC 1 section 2.3.3).
+                let pair = self.ecdsa();
+                let point = &pair.public_key().as_ref()[1..];
+                let (x, y) = point.split_at(point.len() / 2);
+                let curve = if self.alg == "ES256" { "P-256" } else { "P-384" };
+                json!({"kty": "EC", "crv": curve, "x": base64url(x), "y": base64url(y)})
+            }
+            "Ed" => {
+                let x = base64url(self.ed25519_pair().public_key());
+                json!({"kty": "OKP", "crv": "Ed25519", "x": x})
+            }
+            _ => json!({"kty": "oct", "k": base64url(&self.material)}),
+        };
+        let members = public.as_object().expect("an object").clone();
+        jwk.as_object_mut().expect("an object").extend(members);
+        jwk
+    }
+
+    /// The public RSA key in DER, which key confusion attacks use as a secret.
+    pub fn rsa_public_der(&self) -> Vec<u8> {
+        self.rsa().public_key().as_ref().to_vec()
+    }
+
+    /// Signs with the key's algorithm.
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        match &self.alg[..2] {
+            "RS" | "PS" => self.sign_rsa(message),
+            "ES" => {
+                let signature = self.ecdsa().sign(&SystemRandom::new(), message);
+                signature.expect("a signature").as_ref().to_vec()
+            }
+            "Ed" => self.ed25519_pair().sign(message).as_ref().to_vec(),
+            _ => {
+                let key = hmac::Key::new(hmac::HMAC_SHA256, &self.material);
+                hmac::sign(&key, message).as_ref().to_vec()
+            }
+        }
+    }
+
+    fn sign_rsa(&self, message: &[u8]) -> Vec<u8> {
+        let padding: &dyn signature::RsaEncoding = match self.alg {
+            "RS256" => &signature::RSA_PKCS1_SHA256,
+            "RS384" => &signature::RSA_PKCS1_SHA384,
+            "RS512" => &signature::RSA_PKCS1_SHA512,
+            "PS256" => &signature::RSA_PSS_SHA256,
+            "PS384" => &signature::RSA_PSS_SHA384,
+            "PS512" => &signature::RSA_PSS_SHA512,
+            other => panic!("`{other}` is no algorithm of an RSA key"),
+        };
+        let pair = self.rsa();
+        let mut signature = vec![0; pair.public().modulus_len()];
+        pair.sign(padding, &SystemRandom::new(), message, &mut signature).expect("a signature");
+        signature
+    }
+
+    fn rsa(&self) -> RsaKeyPair {
+        RsaKeyPair::from_pkcs8(&self.material).expect("an RSA key")
+    }
+
+    fn ecdsa(&self) -> EcdsaKeyPair {
+        let kind = match self.alg {
+            "ES256" => &ECDSA_P256_SHA256_FIXED_SIGNING,
+            "ES384" => &ECDSA_P384_SHA384_FIXED_SIGNING,
+            other => panic!("`{other}` is not supported"),
+        };
+        EcdsaKeyPair::from_pkcs8(kind, &self.material, &SystemRandom::new()).expect("an EC key")
+    }
+
+    fn ed25519_pair(&self) -> Ed25519KeyPair {
+        // Unchecked only in that openssl leaves the public half out.
+        Ed25519KeyPair::from_pkcs8_maybe_unchecked(&self.material).expect("an Ed25519 key")
+    }
+}
+
+/// A key set of these keys (RFC 7517 section 5).
+pub fn key_set<'a>(keys: impl IntoIterator<Item = &'a Key>) -> Value {
+    json!({"keys": keys.into_iter().map(Key::jwk).collect::<Vec<_>>()})
+}
+
+/// Base64 as tokens and keys write it (RFC 7515 section 2).
+pub fn base64url(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn pkcs8(pem: &str) -> Vec<u8> {
+    let (_, rest) = pem.split_once("-----BEGIN PRIVATE KEY-----").expect("a PEM header");
+    let (body, _) = rest.split_once("-----END PRIVATE KEY-----").expect("a PEM footer");
+    STANDARD.decode(body.split_whitespace().collect::<String>()).expect("base64")
+}

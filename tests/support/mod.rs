@@ -1,0 +1,61 @@
+//! What the integration tests stand on: a test issuer, a real Envoy with the
+//! real module, a server behind it that records, a provider that fails on
+//! command, and clients that speak properly or not at all.
+//!
+//! Everything is blocking and on threads: a test reads from top to bottom.
+//! Servers take free ports and Envoy tells its own, so tests run in parallel.
+//! Nothing sleeps to wait for another part: [`wait_for`] polls with a deadline.
+
+// Each test binary compiles this module and uses a part of it. A failing
+// helper fails the test, so it panics like one, and it reads the real clock.
+#![allow(
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)]
+
+pub mod answer;
+pub mod bootstrap;
+pub mod client;
+pub mod envoy;
+pub mod gate;
+pub mod http2;
+pub mod keys;
+pub mod process;
+pub mod provider;
+pub mod raw;
+pub mod server;
+pub mod tls;
+pub mod tokens;
+pub mod upstream;
+pub mod wire;
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take that should happen at once. Generous: it is
+/// reached only by a test that fails, and the machine may be busy.
+pub const DEADLINE: Duration = Duration::from_secs(15);
+
+/// Polls until `attempt` gives a value.
+///
+/// # Panics
+/// Names `what` if that does not happen within [`DEADLINE`].
+pub fn wait_for<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = attempt() {
+            return value;
+        }
+        assert!(start.elapsed() < DEADLINE, "waited {DEADLINE:?} in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// As [`wait_for`], for a condition.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    wait_for(what, || condition().then_some(()));
+}
