@@ -9,7 +9,7 @@ mod resource;
 
 pub use fields::{Fault, Findings};
 pub use issuer::{ClientAuthentication, Introspection, Issuer, KeySource, Validation};
-pub use node::Node;
+pub use node::{Node, Number};
 pub use resource::{ForwardedHeader, IdentityValue, Resource};
 
 use fields::{At, Fields, Zero};

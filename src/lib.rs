@@ -7,6 +7,7 @@ pub mod exchange;
 mod filter;
 pub mod headers;
 pub mod identity;
+pub mod index;
 pub mod json;
 pub mod jsonrpc;
 pub mod jwks;

@@ -112,7 +112,7 @@ impl<'a> Trimmer<'a, '_> {
         // What is cached for everybody would be served to callers for whom it was not trimmed.
         if self.held_list {
             self.edits.extend(caching);
-            self.edits.sort_by_key(|(range, _)| range.start);
+            self.edits.sort_unstable_by_key(|(range, _)| range.start);
         }
         self.held_list |= held_before;
         Ok(())

@@ -145,9 +145,9 @@ mod tests {
             "/mcp%3fx",
             "/..%2f..\\mcp//",
         ] {
-            assert_eq!(plain_segments(path), ["mcp"], "{path}");
+            assert_eq!(plain_segments(path), ["MCP"], "{path}");
         }
-        assert_eq!(plain_segments("/mcp2/x"), ["mcp2", "x"]);
+        assert_eq!(plain_segments("/mcp2/x"), ["MCP2", "X"]);
     }
 
     #[test]

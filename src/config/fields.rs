@@ -79,7 +79,9 @@ impl<'a> At<'a> {
     #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss)]
     pub fn whole(&self, least: usize, most: usize, found: &mut Findings) -> Option<usize> {
         match self.node {
-            Node::Number(n) if n.fract() == 0.0 && (least as f64..=most as f64).contains(n) => Some(*n as usize),
+            Node::Number(n) if n.as_f64().fract() == 0.0 && (least as f64..=most as f64).contains(&n.as_f64()) => {
+                Some(n.as_f64() as usize)
+            }
             Node::Number(_) => found.fault(&self.path, format!("must be a whole number from {least} to {most}")),
             _ => self.wrong_type("a number", found),
         }

@@ -15,12 +15,57 @@ pub enum Node {
     List(Vec<Node>),
     /// `null`
     Null,
-    /// A number; a protobuf `Struct` knows doubles only.
-    Number(f64),
+    /// A number
+    Number(Number),
     /// An object
     Object(Vec<(String, Node)>),
     /// A string
     Text(String),
+}
+
+/// A number as far as it can be kept: whole ones exactly. A protobuf `Struct` knows doubles only.
+#[derive(Clone, Copy, Debug)]
+pub enum Number {
+    /// A double
+    Double(f64),
+    /// Below zero
+    Negative(i64),
+    /// Zero or above
+    Whole(u64),
+}
+
+impl Number {
+    /// The nearest double.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn as_f64(self) -> f64 {
+        match self {
+            Self::Double(n) => n,
+            Self::Negative(n) => n as f64,
+            Self::Whole(n) => n as f64,
+        }
+    }
+}
+
+/// Equal if they are the same number, however written.
+impl PartialEq for Number {
+    #[allow(clippy::float_cmp)]
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Whole(a), Self::Whole(b)) => a == b,
+            (Self::Negative(a), Self::Negative(b)) => a == b,
+            (a, b) => a.as_f64() == b.as_f64(),
+        }
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Double(n) => n.fmt(f),
+            Self::Negative(n) => n.fmt(f),
+            Self::Whole(n) => n.fmt(f),
+        }
+    }
 }
 
 impl Node {
@@ -70,6 +115,14 @@ impl Node {
         }
     }
 
+    /// The items of a list.
+    pub fn as_list(&self) -> Option<&[Self]> {
+        match self {
+            Self::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
     /// The name of a member that an object gives twice.
     pub fn repeated_member(&self) -> Option<&str> {
         let Self::Object(members) = self else { return None };
@@ -98,18 +151,16 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::Bool(value))
     }
 
-    #[allow(clippy::cast_precision_loss)]
     fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
-        Ok(Node::Number(value as f64))
+        Ok(Node::Number(Number::Negative(value)))
     }
 
-    #[allow(clippy::cast_precision_loss)]
     fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
-        Ok(Node::Number(value as f64))
+        Ok(Node::Number(Number::Whole(value)))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
-        Ok(Node::Number(value))
+        Ok(Node::Number(Number::Double(value)))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Node, E> {

@@ -1,7 +1,5 @@
 //! `resources[].policy`: rules, hierarchy, matrix.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::fields::{At, Fields, Findings, Zero, join};
 use super::issuer::{Issuer, claim_tests};
 use crate::mcp;
@@ -52,7 +50,7 @@ pub fn read(at: &At<'_>, issuers: &[Issuer], found: &mut Findings) -> Option<Pol
 }
 
 fn read_hierarchy(at: &At<'_>, found: &mut Findings) -> Option<Hierarchy> {
-    let mut direct = BTreeMap::new();
+    let mut direct = Vec::new();
     for (name, at) in at.entries(found)? {
         let broader = match Scope::parse(name) {
             Some(scope) => Some(scope),
@@ -60,7 +58,7 @@ fn read_hierarchy(at: &At<'_>, found: &mut Findings) -> Option<Hierarchy> {
         };
         let narrower = at.list(Zero::Refuse, found, |at, found| at.scope(found));
         if let Some((broader, narrower)) = broader.zip(narrower) {
-            direct.insert(broader, narrower);
+            direct.push((broader, narrower));
         }
     }
     match Hierarchy::close(&direct) {
@@ -89,14 +87,14 @@ fn read_rule(at: &At<'_>, found: &mut Findings) -> Option<Requirement> {
         (None, Some(any)) => any?,
         (Some(all), Some(any)) => {
             let all = all?;
-            any?.into_iter().map(|one| one.union(&all).cloned().collect()).collect()
+            any?.into_iter().map(|one| one.union(&all)).collect()
         }
     };
     Some(Requirement { alternatives })
 }
 
 fn scope_set(at: &At<'_>, empty: Zero, found: &mut Findings) -> Option<ScopeSet> {
-    Some(at.list(empty, found, |at, found| at.scope(found))?.into_iter().collect::<BTreeSet<_>>())
+    Some(at.list(empty, found, |at, found| at.scope(found))?.into_iter().collect())
 }
 
 fn check_uris(fields: &Fields<'_>, rules: &Rules, found: &mut Findings) {

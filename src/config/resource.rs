@@ -1,7 +1,5 @@
 //! `resources[]`: the protected MCP servers.
 
-use std::collections::BTreeSet;
-
 use super::fields::{At, Fields, Findings, Zero, join};
 use super::issuer::Issuer;
 use super::{path_pattern, policy};
@@ -144,8 +142,7 @@ fn read_issuers(fields: &mut Fields<'_>, issuers: &[Issuer], found: &mut Finding
         })
     });
     let trusted = named.unwrap_or_else(|| (0..issuers.len()).collect());
-    let distinct: BTreeSet<_> = trusted.iter().collect();
-    if distinct.len() < trusted.len() {
+    if trusted.iter().enumerate().any(|(n, place)| trusted.iter().take(n).any(|other| other == place)) {
         found.fault::<()>(&path, "names an issuer twice");
     }
     let opaque =

@@ -1,7 +1,5 @@
 //! The decision, with its reasons.
 
-use std::collections::BTreeSet;
-
 use super::matrix::{Matches, Row};
 use super::rules::{Found, Requirement};
 use super::{Access, Mode, Policy};
@@ -145,11 +143,13 @@ impl Policy {
             match found {
                 Found::NearName => return Err(Denial::NearName),
                 Found::Unlisted => return Err(Denial::Unlisted),
-                Found::Rules(more) => rules.extend(more),
+                Found::Rules(more) => more.into_iter().for_each(|rule| {
+                    if !rules.iter().any(|known| std::ptr::eq(*known, rule)) {
+                        rules.push(rule);
+                    }
+                }),
             }
         }
-        let mut seen = BTreeSet::new();
-        rules.retain(|rule| seen.insert(std::ptr::from_ref(*rule)));
         Ok(rules)
     }
 
@@ -198,8 +198,7 @@ impl Policy {
         } else {
             cheapest().into_iter().collect()
         };
-        let union = |scopes: &ScopeSet, more: &ScopeSet| scopes.union(more).cloned().collect();
-        combined.iter().flat_map(|scopes| alternatives.iter().map(|more| union(scopes, more))).collect()
+        combined.iter().flat_map(|scopes| alternatives.iter().map(|more| scopes.union(more))).collect()
     }
 
     /// `required`, and the granted scopes (as issued) that this resource knows, so that a client which replaces its
