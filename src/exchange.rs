@@ -111,7 +111,7 @@ impl Exchange {
             Route::Pass => {
                 self.state = State::Passing;
                 let edits = head.scrubs(env.config);
-                Step::go_on(vec![Effect::EditHeaders(edits), Effect::Record(verdict::passed("pass", env))])
+                Step::go_on(vec![Effect::EditHeaders(edits), Effect::Record(Box::new(verdict::passed("pass", env)))])
             }
             Route::Resource(place) => {
                 let request = Request::new(head, place, end, env.config);

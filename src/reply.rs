@@ -55,7 +55,7 @@ pub enum Refusal {
     /// With the id as far as it was read.
     Message(MessageFault, Option<String>),
     Operation(OperationFault, Option<String>),
-    Denied(Denied),
+    Denied(Box<Denied>),
     /// An answer of the server that must not pass.
     BadGateway(&'static str),
     /// The wait for a body that the host will not show.
@@ -144,11 +144,13 @@ impl Refusal {
             Self::InvalidRequest(_) => (Some("invalid_request"), String::new(), None),
             Self::Unauthorized => (None, challenge_scopes(), None),
             Self::InvalidToken(fault) => (Some("invalid_token"), challenge_scopes(), Some(fault.description())),
-            Self::Denied(Denied { denial: Some(Denial::InsufficientScope { ask, .. }), .. }) => {
-                let ask: Vec<_> = ask.iter().map(Scope::as_str).collect();
-                (Some("insufficient_scope"), ask.join(" "), Some(STEP_UP))
-            }
-            Self::Denied(_) => (None, String::new(), None),
+            Self::Denied(denied) => match &denied.denial {
+                Some(Denial::InsufficientScope { ask, .. }) => {
+                    let ask: Vec<_> = ask.iter().map(Scope::as_str).collect();
+                    (Some("insufficient_scope"), ask.join(" "), Some(STEP_UP))
+                }
+                _ => (None, String::new(), None),
+            },
             _ => return None,
         };
         let scope = Some(scope).filter(|scope| !scope.is_empty());

@@ -60,7 +60,7 @@ pub enum Effect {
     /// Log a `toolgate.event` line.
     Event(String),
     /// Log the decision and put it into the filter state.
-    Record(Record),
+    Record(Box<Record>),
     /// Put other bytes in the place of the buffered body.
     ReplaceBody(Vec<u8>),
     /// Answer the client.

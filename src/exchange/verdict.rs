@@ -103,7 +103,7 @@ impl Exchange {
     /// An answer of toolgate's own that is no refusal.
     pub(super) fn reply_allowed(&mut self, reply: Reply, env: &mut Env<'_>) -> Step {
         self.state = State::Replied;
-        Step::end(vec![Effect::Record(passed(reply.reason, env)), Effect::Reply(reply)])
+        Step::end(vec![Effect::Record(Box::new(passed(reply.reason, env))), Effect::Reply(reply)])
     }
 
     /// Refuses the request.
@@ -119,7 +119,7 @@ impl Exchange {
         }
         let reply = refusal.render(resource, asked.origin.as_deref());
         record.status = Some(reply.status);
-        Step::end(vec![Effect::Record(record), Effect::Reply(reply)])
+        Step::end(vec![Effect::Record(Box::new(record)), Effect::Reply(reply)])
     }
 
     /// The verdict on a request without a body: only the endpoint itself is asked for.
@@ -187,7 +187,7 @@ impl Exchange {
         if !verified.released {
             effects.push(Effect::EditHeaders(edits));
         }
-        effects.push(Effect::Record(record));
+        effects.push(Effect::Record(Box::new(record)));
         self.state = State::Forwarded(Box::new(answer));
         Step::go_on(effects)
     }
@@ -195,7 +195,7 @@ impl Exchange {
     fn deny(&mut self, asked: &Asked, denial: Option<Denial>, decided: Decided, env: &mut Env<'_>) -> Step {
         let Decided { id, method, target, .. } = decided;
         let denied = Denied { denial, id, method: Some(method), target, decision_id: String::new() };
-        self.refuse(asked, Refusal::Denied(denied), env)
+        self.refuse(asked, Refusal::Denied(Box::new(denied)), env)
     }
 }
 
@@ -271,7 +271,7 @@ impl Verified {
         let denied = |denial, name: bool| {
             let method = mcp.and_then(|mcp| mcp.method.clone());
             let target = mcp.and_then(|mcp| mcp.name.clone()).filter(|_| name);
-            Refusal::Denied(Denied { denial, id: None, method, target, decision_id: String::new() })
+            Refusal::Denied(Box::new(Denied { denial, id: None, method, target, decision_id: String::new() }))
         };
         for access in declared.iter().chain([&Access::Open]) {
             if let (Outcome::Deny, denial) = self.decide(access, env.config) {
