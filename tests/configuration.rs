@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use support::core::{accepted, faults, minimal, node, parse, paths, set, to_json, to_struct, with_policy, without};
 use support::keys::Key;
 use toolgate::config::{
-    Audit, Batches, Config, Decisions, IdentityValue, KeySource, Limits, Node, SubjectForm, Validation,
+    Audit, Batches, Config, Decisions, IdentityValue, KeySource, Limits, Node, Number, SubjectForm, Validation,
 };
 use toolgate::policy::{Access, Lists, Mode};
 use toolgate::scope::Scope;
@@ -237,7 +237,8 @@ fn every_field_is_there(config: &Config, form: &str) {
     assert_eq!(acme.rules.client_claims, ["app"]);
     assert_eq!(acme.rules.subject_claim, "uid");
     let claims: Vec<_> = acme.rules.required_claims.iter().map(|test| (test.name.as_str(), &test.expected)).collect();
-    let expected = [("level", &Node::Number(2.0)), ("staff", &Node::Bool(true)), ("token_use", &text("access"))];
+    let expected =
+        [("level", &Node::Number(Number::Whole(2))), ("staff", &Node::Bool(true)), ("token_use", &text("access"))];
     assert_eq!(claims, expected);
     assert_eq!(acme.rules.leeway, seconds(5));
 
@@ -902,7 +903,8 @@ fn bad_settings_are_refused_at_their_path() {
     );
     for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let Node::Object(mut members) = node(&minimal()) else { panic!("an object") };
-        members.push(("limits".to_owned(), Node::Object(vec![("body".to_owned(), Node::Number(number))])));
+        members
+            .push(("limits".to_owned(), Node::Object(vec![("body".to_owned(), Node::Number(Number::Double(number)))])));
         let found = parse(&to_struct(&Node::Object(members))).unwrap_err();
         assert_eq!(found.iter().map(|fault| fault.path.as_str()).collect::<Vec<_>>(), ["limits.body"], "{number}");
     }
@@ -1084,7 +1086,14 @@ fn what_is_worth_a_warning_is_told_and_accepted() {
 
 #[test]
 fn no_value_of_a_wrong_type_is_ignored() {
-    let wrong = [Node::Null, Node::Bool(true), Node::Number(3.0), text("x"), Node::List(vec![]), Node::Object(vec![])];
+    let wrong = [
+        Node::Null,
+        Node::Bool(true),
+        Node::Number(Number::Whole(3)),
+        text("x"),
+        Node::List(vec![]),
+        Node::Object(vec![]),
+    ];
     let mut tried = 0;
     each_value(&node(&full()), &mut |path, value, replace| {
         let is_claim = path.contains("claims.") && !path.contains("scope_claims") && !path.contains("client_claims");

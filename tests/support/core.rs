@@ -128,7 +128,7 @@ pub fn to_struct(node: &Node) -> Vec<u8> {
 fn value(node: &Node) -> Vec<u8> {
     match node {
         Node::Null => vec![0x08, 0],
-        Node::Number(number) => [&[0x11][..], &number.to_le_bytes()].concat(),
+        Node::Number(number) => [&[0x11][..], &number.as_f64().to_le_bytes()].concat(),
         Node::Text(text) => field(3, text.as_bytes()),
         Node::Bool(flag) => vec![0x20, u8::from(*flag)],
         Node::Object(_) => field(5, &to_struct(node)),
