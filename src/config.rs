@@ -13,6 +13,7 @@ pub use node::{Node, Number};
 pub use resource::{ForwardedHeader, IdentityValue, Resource};
 
 use fields::{At, Fields, Zero};
+use issuer::Issuers;
 
 use crate::routes::{PathPattern, Routes};
 
@@ -115,18 +116,19 @@ impl Config {
 
     fn read(at: &At<'_>, environment: &dyn Fn(&str) -> Option<String>, found: &mut Findings) -> Option<Self> {
         let mut fields = at.fields(found)?;
-        let issuers = fields
-            .require("issuers", found)
-            .and_then(|at| at.list(Zero::Refuse, found, |at, found| issuer::read(&at, environment, found)));
-        let issuers = issuers.unwrap_or_default();
+        let issuers = Issuers::read(fields.require("issuers", found), environment, found);
         issuer::check_names(&issuers, found);
         let resources = fields
             .require("resources", found)
-            .and_then(|at| at.list(Zero::Refuse, found, |at, found| resource::read(&at, &issuers, found)));
-        let resources = resources.unwrap_or_default();
+            .and_then(|at| at.list(Zero::Refuse, found, |at, found| Some(resource::read(&at, &issuers, found))));
+        let resources = resources.unwrap_or_default().into_iter().enumerate();
+        // The faulty ones are left out; the others keep the places that messages name.
+        let (places, resources): (Vec<usize>, Vec<Resource>) =
+            resources.filter_map(|(place, resource)| Some((place, resource?))).unzip();
         let pass = fields.take("pass").and_then(|at| at.list(Zero::Allow, found, |at, found| path_pattern(&at, found)));
         let routes = Routes::new(&resources, pass.unwrap_or_default());
         for (first, second) in routes.conflicts() {
+            let (Some(first), Some(second)) = (places.get(*first), places.get(*second)) else { continue };
             let message = format!("matches the same requests as resources[{first}]");
             found.fault::<()>(&format!("resources[{second}]"), message);
         }
@@ -134,7 +136,7 @@ impl Config {
         let batches = [("reject", Batches::Reject), ("authorize_each", Batches::AuthorizeEach)];
         let batches = fields.take("batches").and_then(|at| at.choice(&batches, found));
         let config = Self {
-            issuers,
+            issuers: issuers.read,
             resources,
             routes,
             hold_request_headers: hold.unwrap_or(false),

@@ -127,8 +127,8 @@ impl KeySet {
             return Err(KeySetFault::TooLarge);
         }
         let document: Node = serde_json::from_slice(bytes).map_err(|_| KeySetFault::NotAKeySet)?;
-        match (document.repeated_member(), document.member("keys")) {
-            (None, Some(Node::List(keys))) => Self::from_nodes(keys),
+        match document.member("keys") {
+            Some(Node::List(keys)) if document.repeated_members().is_empty() => Self::from_nodes(keys),
             _ => Err(KeySetFault::NotAKeySet),
         }
     }
@@ -178,7 +178,7 @@ impl KeySet {
 
 impl Jwk {
     fn from_node(node: &Node) -> Result<Self, JwkFault> {
-        if node.repeated_member().is_some() || !matches!(node, Node::Object(_)) {
+        if !node.repeated_members().is_empty() || !matches!(node, Node::Object(_)) {
             return Err(JwkFault::Malformed);
         }
         let verifies = match node.member("key_ops") {

@@ -39,6 +39,14 @@ impl HostPattern {
         Some(Self::named(authority, url.scheme()))
     }
 
+    /// Whether some request matches both equally closely: the same host and port, whatever the schemes.
+    fn ties_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Named { authority, .. }, Self::Named { authority: other, .. }) => authority == other,
+            _ => self == other,
+        }
+    }
+
     /// How closely it matches `host`: with a port closer than without, a name closer than `*`.
     fn rank(&self, host: &Authority) -> Option<u8> {
         match self {
@@ -201,7 +209,7 @@ fn insert<K: Clone + PartialEq>(
         entries.push((key.clone(), vec![(host.clone(), place)]));
         return;
     };
-    match hosts.iter().find(|(other, _)| other == host) {
+    match hosts.iter().find(|(other, _)| other.ties_with(host)) {
         Some((_, other)) if *other != place && !conflicts.contains(&(*other, place)) => conflicts.push((*other, place)),
         Some(_) => {}
         None => hosts.push((host.clone(), place)),

@@ -182,7 +182,7 @@ impl<'a> At<'a> {
     }
 
     fn no_repeats(&self, found: &mut Findings) {
-        if let Some(name) = self.node.repeated_member() {
+        for name in self.node.repeated_members() {
             found.fault::<()>(&join(&self.path, name), "is given twice");
         }
     }

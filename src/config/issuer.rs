@@ -134,10 +134,31 @@ pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> 
     })
 }
 
+/// The issuers of a configuration that may have faults: those that could be read.
+pub struct Issuers {
+    /// In the order of the configuration, without the faulty ones.
+    pub read: Vec<Issuer>,
+    /// The place of each in the configuration.
+    places: Vec<usize>,
+    /// Whether none is faulty. Else a name that none of these has may be that of a faulty one, which is told already.
+    pub complete: bool,
+}
+
+impl Issuers {
+    /// Reads `issuers`.
+    pub fn read(at: Option<At<'_>>, environment: Environment<'_>, found: &mut Findings) -> Self {
+        let all = at.and_then(|at| at.list(Zero::Refuse, found, |at, found| Some(read(&at, environment, found))));
+        let complete = all.as_ref().is_some_and(|all| all.iter().all(Option::is_some));
+        let good = all.into_iter().flatten().enumerate().filter_map(|(place, issuer)| Some((place, issuer?)));
+        let (places, read) = good.unzip();
+        Self { read, places, complete }
+    }
+}
+
 /// Names must tell issuers apart, and one `iss` must not have two sets of rules.
-pub fn check_names(issuers: &[Issuer], found: &mut Findings) {
-    for (n, issuer) in issuers.iter().enumerate() {
-        let before = issuers.iter().take(n);
+pub fn check_names(issuers: &Issuers, found: &mut Findings) {
+    for (at, (n, issuer)) in issuers.places.iter().zip(&issuers.read).enumerate() {
+        let before = issuers.read.iter().take(at);
         if before.clone().any(|other| other.name == issuer.name) {
             found.fault::<()>(&format!("issuers[{n}].name"), format!("another issuer is named `{}`", issuer.name));
         } else if before.clone().any(|other| other.identifier == issuer.identifier) {
@@ -231,7 +252,7 @@ fn read_client(
     environment: Environment<'_>,
     found: &mut Findings,
 ) -> Option<ClientAuthentication> {
-    let id = fields.take("client_id").and_then(|at| at.text(found));
+    let id = fields.take("client_id").map(|at| at.text(found));
     let written = fields.take("client_secret").map(|at| (at.text(found).map(str::to_owned), at.path));
     let named = fields.take("client_secret_env").map(|at| {
         let name = at.text(found);
@@ -249,7 +270,7 @@ fn read_client(
     };
     match id {
         Some(id) => {
-            Some(ClientAuthentication { id: id.to_owned(), secret: secret?, in_body: in_body.unwrap_or(false) })
+            Some(ClientAuthentication { id: id?.to_owned(), secret: secret?, in_body: in_body.unwrap_or(false) })
         }
         None => found.fault(&path, "needs a `client_id`"),
     }

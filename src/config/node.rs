@@ -123,12 +123,15 @@ impl Node {
         }
     }
 
-    /// The name of a member that an object gives twice.
-    pub fn repeated_member(&self) -> Option<&str> {
-        let Self::Object(members) = self else { return None };
+    /// The names of members that an object gives more than once, each once.
+    pub fn repeated_members(&self) -> Vec<&str> {
+        let Self::Object(members) = self else { return Vec::new() };
         let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
-        names.windows(2).find(|pair| pair.first() == pair.last()).and_then(|pair| pair.first().copied())
+        let twice = names.windows(2).filter(|pair| pair.first() == pair.last());
+        let mut repeated: Vec<&str> = twice.filter_map(|pair| pair.first().copied()).collect();
+        repeated.dedup();
+        repeated
     }
 }
 
