@@ -16,6 +16,8 @@
 mod support;
 
 mod envoy {
+    mod classic;
     mod harness;
     mod provider;
+    mod weather;
 }
