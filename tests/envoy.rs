@@ -18,6 +18,7 @@ mod support;
 mod envoy {
     mod classic;
     mod harness;
+    mod hostile;
     mod provider;
     mod weather;
 }
