@@ -20,5 +20,6 @@ mod envoy {
     mod harness;
     mod hostile;
     mod provider;
+    mod streams;
     mod weather;
 }
