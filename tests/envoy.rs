@@ -17,6 +17,7 @@ mod support;
 
 mod envoy {
     mod classic;
+    mod configuration;
     mod harness;
     mod hostile;
     mod provider;
