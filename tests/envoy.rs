@@ -21,6 +21,7 @@ mod envoy {
     mod harness;
     mod hostile;
     mod provider;
+    mod records;
     mod streams;
     mod weather;
 }
