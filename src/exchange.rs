@@ -276,6 +276,13 @@ impl Exchange {
                 }
                 step
             }
+            // What flows after an upgrade has no messages to decide, with or without a token.
+            State::Passing if status == 101 => {
+                self.state = State::Replied;
+                let event = event_line("bad_gateway", None, "answer_upgrades");
+                let reply = Refusal::BadGateway("answer_upgrades").render(None, None);
+                Step::end(vec![Effect::Event(event), Effect::Reply(reply)])
+            }
             // The server answered what it was not yet asked: nothing of that may reach the client.
             State::AwaitingBody(verified) if verified.released => {
                 let asked = verified.asked(env);

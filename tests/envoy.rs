@@ -16,6 +16,12 @@
 mod support;
 
 mod envoy {
+    mod classic;
+    mod configuration;
     mod harness;
+    mod hostile;
     mod provider;
+    mod records;
+    mod streams;
+    mod weather;
 }
