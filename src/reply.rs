@@ -256,6 +256,7 @@ fn message_text(fault: MessageFault) -> &'static str {
 fn operation_text(fault: OperationFault) -> &'static str {
     match fault {
         OperationFault::LookAlike => "A member's name looks like another's",
+        OperationFault::Params => "The parameters are not of the expected types",
         OperationFault::Target => "The name or uri is missing or not a string",
         OperationFault::TargetTooLong => "The name or uri is too long",
         OperationFault::Uri(_) => "The uri must be in its normal form",

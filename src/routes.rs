@@ -180,7 +180,7 @@ impl Routes {
         let plain = plain_segments(path);
         let tells = |own: &PathPattern| !(own.below && own.plain.is_empty());
         let protected = self.endpoints.iter().any(|(own, _)| tells(own) && own.resembles(&plain));
-        let passes = self.pass.iter().any(|pattern| pattern.matches(path));
+        let passes = self.pass.iter().any(|own| own.matches(path) && !(own.below && is_ambiguous_below(path)));
         if passes && !protected { Route::Pass } else { Route::Nothing }
     }
 

@@ -212,7 +212,7 @@ fn read_jwks(at: &At<'_>, found: &mut Findings) -> Option<KeySource> {
         let uri = fields.require("uri", found).and_then(|at| at.url(found));
         let cluster = fields.require("cluster", found).and_then(|at| at.text(found)).map(str::to_owned);
         let timing = Timing {
-            timeout: duration(&mut fields, "timeout", 5, Zero::Refuse, found),
+            timeout: timeout(&mut fields, found),
             max_age: duration(&mut fields, "max_age", 600, Zero::Refuse, found),
             cooldown: duration(&mut fields, "cooldown", 30, Zero::Refuse, found),
             max_stale: duration(&mut fields, "max_stale", 3600, Zero::Allow, found),
@@ -228,8 +228,11 @@ fn fixed_keys(at: &At<'_>, found: &mut Findings) -> Option<KeySource> {
     let Ok(set) = KeySet::from_nodes(&keys) else {
         return found.fault(&at.path, "has too many keys");
     };
+    if set.is_empty() {
+        found.fault::<()>(&at.path, "holds no usable key");
+    }
     for (place, fault) in &set.skipped {
-        found.fault::<()>(&format!("{}[{place}]", at.path), format!("is not a usable key: {}", fault.code()));
+        found.warn(&format!("{}[{place}]", at.path), format!("is left out: {}", fault.code()));
     }
     Some(KeySource::Fixed(set))
 }
@@ -239,7 +242,7 @@ fn read_introspection(at: &At<'_>, environment: Environment<'_>, found: &mut Fin
     let uri = fields.require("uri", found).and_then(|at| at.url(found));
     let cluster = fields.require("cluster", found).and_then(|at| at.text(found)).map(str::to_owned);
     let client = read_client(&mut fields, environment, found);
-    let timeout = duration(&mut fields, "timeout", 5, Zero::Refuse, found);
+    let timeout = timeout(&mut fields, found);
     let cache_ttl = duration(&mut fields, "cache_ttl", 30, Zero::Allow, found);
     let max_in_flight = fields.take("max_in_flight").and_then(|at| at.whole(1, 100_000, found)).unwrap_or(64);
     fields.finish(found);
@@ -322,6 +325,17 @@ pub fn claim_tests(at: &At<'_>, found: &mut Findings) -> Option<Vec<ClaimTest>> 
         expected => Some(ClaimTest { name: (*name).to_owned(), expected: expected.clone() }),
     };
     Some(entries.iter().filter_map(test).collect())
+}
+
+/// A callout that takes longer than this is none; the host counts it in 32 bits of milliseconds.
+const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
+
+fn timeout(fields: &mut Fields<'_>, found: &mut Findings) -> Duration {
+    let timeout = duration(fields, "timeout", 5, Zero::Refuse, found);
+    if timeout > MAX_TIMEOUT {
+        found.fault::<()>(&join(&fields.path, "timeout"), "must be at most an hour");
+    }
+    timeout
 }
 
 fn duration(fields: &mut Fields<'_>, name: &'static str, seconds: u64, zero: Zero, found: &mut Findings) -> Duration {

@@ -75,7 +75,8 @@ impl Asked {
         Self { caller: Some(caller), ..self }
     }
 
-    fn record(&self, decision: Decision, reason: &'static str, env: &mut Env<'_>) -> Record {
+    /// A record of what is known so far.
+    pub fn record(&self, decision: Decision, reason: &'static str, env: &mut Env<'_>) -> Record {
         let resource = self.resource.and_then(|place| env.config.resources.get(place));
         let caller = self.caller.as_ref();
         Record {
@@ -94,16 +95,12 @@ impl Asked {
     }
 }
 
-/// The record of a request that needs no token.
-pub(super) fn passed(reason: &'static str, env: &mut Env<'_>) -> Record {
-    Record::new(env.ids.next_id(), Decision::Allow, reason)
-}
-
 impl Exchange {
     /// An answer of toolgate's own that is no refusal.
-    pub(super) fn reply_allowed(&mut self, reply: Reply, env: &mut Env<'_>) -> Step {
+    pub(super) fn reply_allowed(&mut self, asked: &Asked, reply: Reply, env: &mut Env<'_>) -> Step {
         self.state = State::Replied;
-        Step::end(vec![Effect::Record(Box::new(passed(reply.reason, env))), Effect::Reply(reply)])
+        let record = asked.record(Decision::Allow, reply.reason, env);
+        Step::end(vec![Effect::Record(Box::new(record)), Effect::Reply(reply)])
     }
 
     /// Refuses the request.

@@ -33,6 +33,7 @@ impl Root {
     fn fetch_due(&mut self) {
         let Some(shared) = self.shared.clone() else { return };
         let due = shared.keys.borrow().due(host::now());
+        let mut failed = false;
         for place in due {
             let sent = self.fetch(&shared, place);
             let mut keys = shared.keys.borrow_mut();
@@ -40,7 +41,12 @@ impl Root {
             cache.started(host::now());
             if !sent {
                 cache.finished(None, host::now());
+                failed = true;
             }
+        }
+        // No answer will come for what was not sent, so whoever waits for it is told now.
+        if failed {
+            self.wake_for_keys();
         }
     }
 
@@ -135,10 +141,7 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         let Some(shared) = self.shared.clone() else { return };
-        // A stream may have shortened it to be served at once.
-        if host::set_tick_period(TICK).is_err() {
-            log::error!("the host refused a timer");
-        }
+        shared.ticked();
         if shared.keys.borrow_mut().tick(host::now()) {
             self.wake_for_keys();
         }
