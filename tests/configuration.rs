@@ -466,6 +466,14 @@ fn a_bad_issuer_is_refused_at_its_path() {
 }
 
 #[test]
+fn a_key_of_another_kind_among_fixed_ones_is_left_out_with_a_warning() {
+    let keys = json!({"keys": [Key::ed25519().jwk(), Key::secret("s").jwk(), Key::p384().jwk()]});
+    let config = accepted(&set(minimal(), "/issuers/0/jwks", keys));
+    let warned: Vec<_> = config.warnings.iter().map(|warning| warning.path.as_str()).collect();
+    assert_eq!(warned, ["issuers[0].jwks.keys[1]", "issuers[0].jwks.keys[2]"]);
+}
+
+#[test]
 fn bad_key_sources_are_refused_at_their_path() {
     let fetched = json!({"uri": "https://auth.example.com/jwks", "cluster": "auth"});
     let base = set(minimal(), "/issuers/0/jwks", fetched);
@@ -487,9 +495,14 @@ fn bad_key_sources_are_refused_at_their_path() {
             &["issuers[0].jwks.cluster", "issuers[0].jwks.uri"],
         ),
         (
-            "an unusable key among good ones",
-            vec![("/issuers/0/jwks", json!({"keys": [Key::ed25519().jwk(), Key::secret("s").jwk()]}))],
+            "a malformed key among good ones",
+            vec![("/issuers/0/jwks", json!({"keys": [Key::ed25519().jwk(), {"kty": "RSA"}]}))],
             &["issuers[0].jwks.keys[1]"],
+        ),
+        (
+            "no usable key",
+            vec![("/issuers/0/jwks", json!({"keys": [Key::secret("s").jwk()]}))],
+            &["issuers[0].jwks.keys"],
         ),
         (
             "more than a hundred keys",

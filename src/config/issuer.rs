@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fields::{At, Fields, Findings, Zero, join};
 use super::node::Node;
-use crate::jwks::{KeySet, Timing};
+use crate::jwks::{JwkFault, KeySet, Timing};
 use crate::signature::Algorithm;
 use crate::token::{ClaimTest, Profile, TokenRules};
 use crate::url::Url;
@@ -232,7 +232,14 @@ fn fixed_keys(at: &At<'_>, found: &mut Findings) -> Option<KeySource> {
         found.fault::<()>(&at.path, "holds no usable key");
     }
     for (place, fault) in &set.skipped {
-        found.warn(&format!("{}[{place}]", at.path), format!("is left out: {}", fault.code()));
+        let path = format!("{}[{place}]", at.path);
+        match fault {
+            // Here it is a mistake of the configuration, and nothing in it is ignored.
+            JwkFault::Malformed => found.fault(&path, "is not a well-formed key").unwrap_or_default(),
+            JwkFault::Algorithm | JwkFault::Size | JwkFault::Type | JwkFault::Use => {
+                found.warn(&path, format!("is left out: {}", fault.code()));
+            }
+        }
     }
     Some(KeySource::Fixed(set))
 }
