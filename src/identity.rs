@@ -1,6 +1,7 @@
 //! The verified identity as request headers for the server.
 
-use crate::config::{IdentityValue, Node, Resource};
+use crate::config::{IdentityValue, Resource};
+use crate::node::Node;
 use crate::token::AccessToken;
 
 /// Longer values are no identity, and servers limit their headers.

@@ -26,7 +26,7 @@
 //! | [`bearer`] | the `Authorization` header | RFC 6750 section 2.1 |
 //! | [`config`] | the configuration, all faults at once | |
 //! | [`exchange`] | the state machine of one request and its answer | MCP, Streamable HTTP |
-//! | [`headers`], [`url`], [`uri`], [`text`], [`pattern`], [`time`], [`index`] | values that know nobody | RFC 9110, RFC 3986 |
+//! | [`headers`], [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`] | values that know nobody | RFC 9110, RFC 3986 |
 //! | [`identity`] | what the server learns of the caller | |
 //! | [`json`] | the strict JSON reader, and a writer | RFC 8259 |
 //! | [`jsonrpc`] | one message, as far as it decides | JSON-RPC 2.0 |
@@ -56,6 +56,7 @@ pub mod keys;
 pub mod listing;
 pub mod mcp;
 pub mod metadata;
+pub mod node;
 pub mod pattern;
 pub mod policy;
 pub mod reply;

@@ -2,7 +2,7 @@
 
 use crate::config::Resource;
 use crate::json::Object;
-use crate::routes::WELL_KNOWN;
+use crate::routes::metadata_path;
 
 /// The metadata document of a resource. What is not configured is left out, as section 3.2 demands of empty values.
 pub fn document(resource: &Resource) -> String {
@@ -23,11 +23,9 @@ pub fn document(resource: &Resource) -> String {
     document.finish()
 }
 
-/// The absolute URL of a resource's metadata: the well-known path between host and path, a lone `/` dropped, the query
-/// after it (section 3.1).
+/// The absolute URL of a resource's metadata: the well-known path stands between host and query (section 3.1).
 pub fn url(resource: &Resource) -> String {
     let identifier = &resource.identifier;
-    let path = if identifier.path() == "/" { "" } else { identifier.path() };
     let query = identifier.query().map(|query| format!("?{query}")).unwrap_or_default();
-    format!("{}://{}{WELL_KNOWN}{path}{query}", identifier.scheme().as_str(), identifier.authority())
+    format!("{}://{}{}{query}", identifier.scheme().as_str(), identifier.authority(), metadata_path(identifier))
 }

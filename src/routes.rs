@@ -3,13 +3,18 @@
 //! Paths are compared as received, byte for byte; a path that merely resembles a protected one belongs nowhere, since
 //! the server behind may take it for that one.
 
-use crate::config::Resource;
 use crate::index::Index;
 use crate::uri::{is_ambiguous_below, plain_segments};
 use crate::url::{Authority, Scheme, Url};
 
-/// The path of a metadata document, to which the resource's own is appended (RFC 9728 section 3.1).
-pub const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+/// The path of metadata documents, to which the resource's own is appended (RFC 9728 section 3.1).
+const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+
+/// The path of a resource's metadata: the well-known one before its own, of which a lone `/` is dropped.
+pub fn metadata_path(identifier: &Url) -> String {
+    let own = identifier.path();
+    format!("{WELL_KNOWN}{}", if own == "/" { "" } else { own })
+}
 
 /// Hosts that a resource is reached by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,6 +114,16 @@ pub enum Route {
     Resource(usize),
 }
 
+/// A resource as its requests find it.
+pub struct Protected<'p> {
+    /// Its resource identifier.
+    pub identifier: &'p Url,
+    /// The hosts it is reached by.
+    pub hosts: &'p [HostPattern],
+    /// The paths it is reached by.
+    pub paths: &'p [PathPattern],
+}
+
 /// The hosts under one path, each with its resource.
 type Hosts = Vec<(HostPattern, usize)>;
 
@@ -127,14 +142,13 @@ pub struct Routes {
 
 impl Routes {
     /// The routes to `resources`, and past the gate for `pass`.
-    pub fn new(resources: &[Resource], pass: Vec<PathPattern>) -> Self {
+    pub fn new<'p>(resources: impl Iterator<Item = Protected<'p>>, pass: Vec<PathPattern>) -> Self {
         let mut routes = Self { pass, ..Self::default() };
-        for (place, resource) in resources.iter().enumerate() {
-            let own_path = resource.identifier.path();
-            let metadata = format!("{WELL_KNOWN}{}", if own_path == "/" { "" } else { own_path });
-            for host in &resource.hosts {
+        for (place, resource) in resources.enumerate() {
+            let metadata = metadata_path(resource.identifier);
+            for host in resource.hosts {
                 insert(&mut routes.metadata, &metadata, host, place, &mut routes.conflicts);
-                for path in &resource.paths {
+                for path in resource.paths {
                     insert(&mut routes.endpoints, path, host, place, &mut routes.conflicts);
                 }
             }

@@ -11,7 +11,7 @@ pub use profile::{Profile, TokenRules};
 
 use std::fmt;
 
-use crate::config::Node;
+use crate::node::Node;
 
 /// A verified access token, as its issuer vouches for it.
 #[derive(Clone, PartialEq)]

@@ -16,9 +16,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::core::{accepted, faults, minimal, node, parse, paths, set, to_json, to_struct, with_policy, without};
 use support::keys::Key;
-use toolgate::config::{
-    Audit, Batches, Config, Decisions, IdentityValue, KeySource, Limits, Node, Number, SubjectForm, Validation,
-};
+use toolgate::config::{Audit, Batches, Config, Decisions, IdentityValue, KeySource, Limits, SubjectForm, Validation};
+use toolgate::node::{Node, Number};
 use toolgate::policy::{Access, Lists, Mode};
 use toolgate::scope::Scope;
 use toolgate::signature::Algorithm;
@@ -1169,7 +1168,7 @@ fn no_member_given_twice_is_ignored() {
     });
     assert!(tried > 150, "only {tried} members were tried");
     let found = faults(
-        &Node::from_configuration(
+        &serde_json::from_slice(
             br#"{"issuers":[],"pass":[],"pass":[],"batches":"reject","batches":"reject","resources":[]}"#,
         )
         .unwrap(),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::node::Node;
+use crate::node::Node;
 use crate::scope::Scope;
 use crate::url::{Scheme, Url};
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::fields::{At, Fields, Findings, Zero, join};
-use super::node::Node;
 use crate::jwks::{JwkFault, KeySet, Timing};
+use crate::node::Node;
 use crate::signature::Algorithm;
 use crate::token::{ClaimTest, Profile, TokenRules};
 use crate::url::Url;

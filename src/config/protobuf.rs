@@ -6,7 +6,7 @@
 //! ListValue { repeated Value values = 1 }
 //! ```
 
-use super::node::{Node, Number};
+use crate::node::{Node, Number};
 
 /// Structs and lists may stand this deep in one another: well above what the configuration's schema needs, well below
 /// what the stack bears.

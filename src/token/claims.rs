@@ -1,8 +1,8 @@
 //! Reading claims: of the right type, or a fault.
 
 use super::TokenError;
-use crate::config::Node;
 use crate::json;
+use crate::node::Node;
 
 /// A token's claims set, or its header: a JSON object in which no name stands twice.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -132,7 +132,7 @@ mod tests {
             (r#"{"org":"Acme"}"#, acme(), false),
             (r#"{"org":null}"#, acme(), false),
             (r#"{}"#, Node::Null, false),
-            (r#"{"org":7}"#, Node::Number(crate::config::Number::Double(7.0)), true),
+            (r#"{"org":7}"#, Node::Number(crate::node::Number::Double(7.0)), true),
             (r#"{"org":true}"#, Node::Text("true".into()), false),
             (r#"{"org":["acme"]}"#, Node::List(vec![acme()]), true),
         ] {

@@ -5,8 +5,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::{AccessToken, Claims, TokenError, TokenRules, claims};
-use crate::config::Node;
 use crate::jwks::{KeyQuery, PublicKey};
+use crate::node::Node;
 use crate::signature::{Algorithm, SignatureVerifier};
 use crate::time::UnixTime;
 

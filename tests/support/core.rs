@@ -3,9 +3,10 @@
 //! really verified.
 
 use serde_json::{Value, json};
-use toolgate::config::{Config, Fault, Node};
+use toolgate::config::{Config, Fault};
 use toolgate::jwks::Lookup;
 use toolgate::keys::IssuerKeys;
+use toolgate::node::Node;
 use toolgate::signature::PureVerifier;
 use toolgate::time::UnixTime;
 use toolgate::token::{AccessToken, Expectations, TokenError, UntrustedJwt};
@@ -74,7 +75,7 @@ pub fn paths(faults: &[Fault]) -> Vec<String> {
 
 /// `value` as the tree that the configuration is read into.
 pub fn node(value: &Value) -> Node {
-    Node::from_configuration(value.to_string().as_bytes()).expect("a JSON value")
+    serde_json::from_str(&value.to_string()).expect("a JSON value")
 }
 
 /// `value` with the member or element at `pointer` (RFC 6901) replaced or

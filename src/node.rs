@@ -1,10 +1,8 @@
-//! The configuration as a tree, from either of its two forms: JSON text, or the wire bytes of a protobuf `Struct`.
+//! JSON values as a tree, for what is small or comes from ourselves: the configuration, key sets, claims.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-
-use super::protobuf;
 
 /// A JSON value that keeps members in their order, and those given twice.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,24 +67,6 @@ impl fmt::Display for Number {
 }
 
 impl Node {
-    /// Reads the plugin configuration in whichever form the host handed it over.
-    ///
-    /// A `Struct` begins with byte 0x0a, which is white space to JSON, so the first byte alone does not tell: what
-    /// looks like JSON is tried as JSON first.
-    pub fn from_configuration(bytes: &[u8]) -> Result<Self, String> {
-        if bytes.is_empty() {
-            return Err("the configuration is empty".into());
-        }
-        let as_json = serde_json::from_slice(bytes);
-        match as_json {
-            Ok(node) => Ok(node),
-            Err(json_fault) => match protobuf::decode_struct(bytes) {
-                Some(node) => Ok(node),
-                None => Err(format!("neither a JSON object nor a protobuf Struct: {json_fault}")),
-            },
-        }
-    }
-
     /// The type in words, for messages.
     pub fn type_name(&self) -> &'static str {
         match self {
@@ -188,33 +168,5 @@ impl<'de> Visitor<'de> for NodeVisitor {
             members.push(entry);
         }
         Ok(Node::Object(members))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_forms_give_the_same_tree() {
-        let json = br#" {"a": [1, "x", true, null, {"b": 0.5}]}"#;
-        let expected = Node::from_configuration(json).unwrap();
-        let wire = protobuf::tests::encode_struct(&expected);
-        assert_eq!(Node::from_configuration(&wire).unwrap(), expected);
-    }
-
-    #[test]
-    fn a_struct_whose_first_length_looks_like_a_brace_is_still_a_struct() {
-        for pad in 90..130 {
-            let node = Node::Object(vec![("issuers".into(), Node::Text("x".repeat(pad)))]);
-            assert_eq!(Node::from_configuration(&protobuf::tests::encode_struct(&node)), Ok(node));
-        }
-    }
-
-    #[test]
-    fn other_bytes_are_a_fault() {
-        for bytes in [&b""[..], b"\xff\xff", b"{\"a\":", b"\n\x05abc"] {
-            assert!(Node::from_configuration(bytes).is_err(), "{bytes:?}");
-        }
     }
 }
