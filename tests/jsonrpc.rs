@@ -404,6 +404,7 @@ impl Gate {
             now: at(NOW),
             ids: &mut self.ids,
             host_shows_bodies: &mut self.shows_bodies,
+            may_wait: true,
         }
     }
 
