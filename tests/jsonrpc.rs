@@ -267,7 +267,8 @@ fn near_message() -> impl Strategy<Value = String> {
         ]
     });
     let method = prop::sample::select(vec!["tools/call", "ping", "resources/read", "p\\u0069ng"]);
-    let envelope = (method, prop::option::of(value.clone()), prop::option::of(value.clone()), value.clone(), 0usize..3);
+    let id = prop::sample::select(vec!["1", "\"x\"", "-0.5e1", "18446744073709551615", "\"\\u0031\"", "null"]);
+    let envelope = (method, prop::option::of(id), prop::option::of(value.clone()), value.clone(), 0usize..3);
     let message = envelope.prop_map(|(method, id, more, params, order)| {
         let mut parts = vec!["\"jsonrpc\":\"2.0\"".to_owned(), format!("\"method\":\"{method}\"")];
         parts.extend(id.map(|id| format!("\"id\":{id}")));

@@ -164,7 +164,7 @@ fn respelled(token: String) -> Option<String> {
     let parts: Vec<&str> = token.split('.').collect();
     let (first, last) = parts[1].split_at(parts[1].len() - 1);
     let other = ALPHABET.chars().nth(ALPHABET.find(last).unwrap() ^ 1).unwrap();
-    (parts[1].len() % 4 != 0).then(|| format!("{}.{first}{other}.{}", parts[0], parts[2]))
+    (!parts[1].len().is_multiple_of(4)).then(|| format!("{}.{first}{other}.{}", parts[0], parts[2]))
 }
 
 fn header() -> Vec<(&'static str, String, TokenError)> {
