@@ -234,6 +234,7 @@ fn the_unlisted_are_let_through_where_told_but_not_names_near_a_listed_one() {
             ("", "tool delete_a\u{ad}ll", "deny near_name"),
             ("", "tool Admin_x", "allow"),
             ("", "tool DROP_TABLE", "deny near_name"),
+            ("", "tool drop_table", "allow"),
             ("d", "tool delete_all", "allow"),
             ("", "tool delete_all", "deny d | d | d"),
             ("", "prompt other", "deny unlisted"),
