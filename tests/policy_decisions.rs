@@ -509,6 +509,16 @@ fn shadow_records_what_it_lets_through_and_an_enforcing_row_wins() {
     ] {
         assert_decides(&with_rows(rows), &[("base", "tool drop", expected)]);
     }
+    let without_base = with_rows(json!([{"scopes": ["t"], "mode": "enforce"}]));
+    assert_decides(
+        &without_base,
+        &[
+            ("base t", "open", "deny matrix_narrows_scopes"),
+            ("base t", "tool t", "deny matrix_narrows_scopes"),
+            ("base t", "tool unknown", "deny matrix_narrows_scopes"),
+            ("base t", "prompt unknown", "deny matrix_narrows_scopes"),
+        ],
+    );
     let narrowing = with_rows(json!([{"scopes": ["base"], "mode": "enforce"}]));
     assert_decides(&narrowing, &[("base t", "tool t", "deny matrix_narrows_scopes"), ("base", "tool drop", "allow")]);
 
