@@ -424,7 +424,7 @@ fn odd_path(chance: &mut Chance, tokens: &Tokens) -> Vec<u8> {
     let count = 1 + chance.below(12);
     let mut path: Vec<u8> = b"/".to_vec();
     for _ in 0..count {
-        path.extend_from_slice(*chance.one::<&[u8]>(pieces));
+        path.extend_from_slice(chance.one::<&[u8]>(pieces));
     }
     if chance.below(10) == 0 {
         path = b"/%25".repeat(1 + chance.below(8_000));
