@@ -6,6 +6,8 @@ mod operation;
 pub use headers::{HeaderFault, McpHeaders, Version};
 pub use operation::{ListKind, Operation, OperationFault};
 
+use crate::text::look_alike;
+
 /// Methods that a valid token with `base_scopes` may always use. What a list shows is decided entry by entry.
 const OPEN: [&str; 8] = [
     "initialize",
@@ -32,6 +34,13 @@ const TARGETED: [&str; 7] = [
 /// Whether a rule for this method would never be asked.
 pub fn is_decided_elsewhere(method: &str) -> bool {
     is_open(method) || TARGETED.contains(&method)
+}
+
+/// Whether a careless server would take `method`, which is none of these, for an open or a targeted one.
+pub fn looks_known(method: &str) -> bool {
+    let known = |method: &str| look_alike(method, &OPEN).or_else(|| look_alike(method, &TARGETED)).is_some();
+    let trimmed = method.trim();
+    known(trimmed) || (trimmed != method && is_decided_elsewhere(trimmed))
 }
 
 fn is_open(method: &str) -> bool {
