@@ -20,6 +20,7 @@ mod envoy {
     mod configuration;
     mod harness;
     mod hostile;
+    mod outage;
     mod provider;
     mod records;
     mod streams;

@@ -179,6 +179,8 @@ fn a_credential_that_breaks_the_syntax_is_400_and_another_scheme_is_no_token() {
     }
 }
 
+type Answers = Box<dyn Fn() -> Answer + Send + Sync>;
+
 /// The name that a reader must not see: a call of it would be denied.
 const HIDDEN: &str = "delete_city";
 
@@ -207,7 +209,7 @@ fn a_list_in_json_is_trimmed() {
         let text = list().to_string();
         let third = text.len() / 3;
         let whole = text.clone();
-        let answers: [(&str, Box<dyn Fn() -> Answer + Send + Sync>); 3] = [
+        let answers: [(&str, Answers); 3] = [
             ("with its length", Box::new(|| Answer::json(&list()))),
             ("in one chunk", Box::new(|| Answer::json(&list()).chunked())),
             (
@@ -280,7 +282,7 @@ fn a_list_in_events_is_trimmed_however_it_is_cut() {
 fn a_list_that_cannot_be_read_or_trimmed_never_passes() {
     let text = || list().to_string();
     let json = || Answer::new(200).header("content-type", "application/json");
-    type Case = (&'static str, Box<dyn Fn() -> Answer + Send + Sync>);
+    type Case = (&'static str, Answers);
     let cases: Vec<Case> = vec![
         ("compressed", Box::new(move || json().header("content-encoding", "gzip").body(text()))),
         ("identity is an encoding, too", Box::new(move || json().header("content-encoding", "identity").body(text()))),

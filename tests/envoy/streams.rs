@@ -388,14 +388,17 @@ fn a_body_over_the_limit_is_413_declared_or_as_it_comes() {
             let request = request.body(" ".repeat(size));
             for bytes in [request.bytes(), request.chunked(&[60_000; 10], &[]), request.chunked(&[], &[])] {
                 let response = gate.envoy.client().raw().send(bytes).response();
-                assert_eq!(
-                    (response.status, response.json()),
-                    (413, json!({"error": "payload_too_large"})),
-                    "{mode:?}"
-                );
+                assert_eq!(response.status, 413, "{mode:?}");
+                // Where one read takes the body over toolgate's limit and over Envoy's buffer, Envoy's words come
+                // first; the decision and its record are toolgate's all the same.
+                if response.text() != "Payload Too Large" {
+                    assert_eq!(response.json(), json!({"error": "payload_too_large"}), "{mode:?}");
+                }
             }
             assert!(scenario.requests().iter().all(|r| r.body_state != State::Complete), "{mode:?}");
         }
+        let refused = |record: &Value| record["reason"] == "payload_too_large";
+        wait_until("a record of each", || gate.envoy.audit().iter().filter(|record| refused(record)).count() >= 6);
         let scenario = gate.upstream.scenario(|_| ok());
         let text = forecast().to_string();
         let padded = format!("{text}{}", " ".repeat(1_000_000 - text.len()));
