@@ -44,7 +44,7 @@ pub fn read(at: &At<'_>, issuers: &[Issuer], found: &mut Findings) -> Option<Pol
         tools: RuleSet::new(tools, for_tools, &guarded),
         prompts: RuleSet::new(prompts, for_prompts, &[]),
         resources: RuleSet::new(resources, for_resources, &[]),
-        methods: RuleSet::new(methods, for_methods, &[]),
+        methods: RuleSet::new(methods, for_methods, &mcp::known_methods().collect::<Vec<_>>()),
         lists: lists.unwrap_or(Lists::Hide),
         matrix,
         mode: mode.unwrap_or(Mode::Enforce),
