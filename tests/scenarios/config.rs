@@ -63,7 +63,8 @@ pub fn configuration() -> Value {
 }
 
 fn issuers() -> Value {
-    let introspection = |host: &str| json!({"uri": format!("{host}/introspect"), "cluster": "auth", "client_id": "gate"});
+    let introspection =
+        |host: &str| json!({"uri": format!("{host}/introspect"), "cluster": "auth", "client_id": "gate"});
     json!([
         {"issuer": ISSUER, "name": "main", "jwks": {"uri": format!("{ISSUER}/jwks"), "cluster": "auth"}},
         {
@@ -106,10 +107,14 @@ fn resources() -> Value {
         policy
     };
     json!([
-        resource(MAIN, &weather, &json!({
-            "audiences": null, "name": "Weather", "documentation": "https://docs.example.com/weather",
-            "policy_uri": "https://docs.example.com/policy", "tos_uri": "https://docs.example.com/terms",
-        })),
+        resource(
+            MAIN,
+            &weather,
+            &json!({
+                "audiences": null, "name": "Weather", "documentation": "https://docs.example.com/weather",
+                "policy_uri": "https://docs.example.com/policy", "tos_uri": "https://docs.example.com/terms",
+            })
+        ),
         resource(BASE, &with("base_scopes", json!(["mcp:connect"])), &json!({"challenge_scopes": null})),
         resource(QUIET, &small, &json!({"challenge_scopes": []})),
         resource(OPEN, &open(), &json!({})),
@@ -117,20 +122,36 @@ fn resources() -> Value {
         resource(SHADOW, &shadow(), &json!({})),
         resource(OFFER, &with("lists", json!("offer")), &json!({})),
         resource(BROWSERS, &weather, &json!({"origins": ["https://app.example.com", "http://localhost:6274"]})),
-        resource(FORWARD, &weather, &json!({"forward": {"headers": {
-            "x-mcp-subject": "sub", "x-mcp-issuer": "issuer", "x-mcp-client": "client", "x-mcp-scopes": "scope",
-            "x-mcp-org": "claims.org.id", "x-mcp-roles": "claims.roles", "x-mcp-level": "claims.https://x.example/level",
-        }}})),
+        resource(
+            FORWARD,
+            &weather,
+            &json!({"forward": {"headers": {
+                "x-mcp-subject": "sub", "x-mcp-issuer": "issuer", "x-mcp-client": "client", "x-mcp-scopes": "scope",
+                "x-mcp-org": "claims.org.id", "x-mcp-roles": "claims.roles", "x-mcp-level": "claims.https://x.example/level",
+            }}})
+        ),
         resource(KEEP, &small, &json!({"forward": {"authorization": "keep"}})),
         resource(PORT, &small, &json!({})),
-        resource(FILES, &small, &json!({
-            "resource": format!("https://{FILES}/files"), "paths": ["/files/*", "/files/own"],
-            "scopes_supported": ["files:read", "files:write"],
-        })),
+        resource(
+            FILES,
+            &small,
+            &json!({
+                "resource": format!("https://{FILES}/files"), "paths": ["/files/*", "/files/own"],
+                "scopes_supported": ["files:read", "files:write"],
+            })
+        ),
         resource(DOWN, &small, &json!({"issuers": ["down"]})),
         resource(ASKED, &small, &json!({"issuers": ["both", "either"]})),
-        resource(MAIN, &small, &json!({"resource": format!("https://{MAIN}/second"), "hosts": [MAIN, "second.example.com"]})),
-        resource(MAIN, &small, &json!({"resource": "https://root.example.com/", "hosts": ["root.example.com"], "paths": ["/"]})),
+        resource(
+            MAIN,
+            &small,
+            &json!({"resource": format!("https://{MAIN}/second"), "hosts": [MAIN, "second.example.com"]})
+        ),
+        resource(
+            MAIN,
+            &small,
+            &json!({"resource": "https://root.example.com/", "hosts": ["root.example.com"], "paths": ["/"]})
+        ),
         resource(MAIN, &small, &json!({"resource": "https://anywhere.example.com/anywhere", "hosts": ["*"]})),
     ])
 }

@@ -8,11 +8,14 @@ use super::{Scenario, row};
 pub fn rows() -> Vec<Scenario> {
     let allowed = |name, tool: &str, scope: &str| row(name, call(tool).bearer(token(scope)), forwarded());
     let open = |name, tool: &str, scope: &str| row(name, call(tool).at(OPEN).bearer(token(scope)), forwarded());
-    let near = |name, tool: &str| row(name, call(tool).at(OPEN).bearer(token("weather:delete")), denied("tools/call", tool, "near_name"));
+    let near = |name, tool: &str| {
+        row(name, call(tool).at(OPEN).bearer(token("weather:delete")), denied("tools/call", tool, "near_name"))
+    };
     let lacks = |name, tool: &str, scope: &str, required: &str, missing: &str, ask: &str| {
         row(name, call(tool).bearer(token(scope)), step_up("tools/call", tool, required, missing, ask))
     };
-    let unlisted = |name, tool: &str| row(name, call(tool).bearer(token("weather:admin")), denied("tools/call", tool, "unlisted"));
+    let unlisted =
+        |name, tool: &str| row(name, call(tool).bearer(token("weather:admin")), denied("tools/call", tool, "unlisted"));
     let shadow = |tool: &str, scope: &str| call(tool).at(SHADOW).bearer(token(scope));
     vec![
         allowed("a tool of no scope is any valid token's", "echo", ""),

@@ -24,7 +24,11 @@ pub struct Expected {
 pub enum Challenge {
     None,
     /// Of these parameters; the URL of the metadata follows from the host.
-    Of { error: Option<&'static str>, scope: Option<String>, description: Option<&'static str> },
+    Of {
+        error: Option<&'static str>,
+        scope: Option<String>,
+        description: Option<&'static str>,
+    },
     /// Byte for byte.
     Text(&'static str),
 }
@@ -37,9 +41,15 @@ pub enum Body {
     Described(&'static str),
     Json(Value),
     /// A 403's JSON-RPC error: `error.data` without its decision id, which must be the record's.
-    Denial { id: Value, data: Value },
+    Denial {
+        id: Value,
+        data: Value,
+    },
     /// A JSON-RPC error with any message.
-    RpcError { id: Value, code: i64 },
+    RpcError {
+        id: Value,
+        code: i64,
+    },
     /// The server's own bytes.
     Servers,
     /// No whole answer ever comes, and nothing of the server's body.

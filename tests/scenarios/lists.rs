@@ -16,10 +16,15 @@ fn result(members: &str) -> String {
 pub fn rows() -> Vec<Scenario> {
     let read = |request: Request| request.bearer(token("weather:read"));
     let tools = || read(list_tools());
-    let trimmed = |name, request: Request, from: &str, to: &str| row(name, request, forwarded().text(&result(to))).answered(answer_json(result(from)));
-    let unreadable = |name, body: &str| row(name, tools(), bad_gateway()).ahead(bad_gateway_in_body()).answered(answer_json(body));
+    let trimmed = |name, request: Request, from: &str, to: &str| {
+        row(name, request, forwarded().text(&result(to))).answered(answer_json(result(from)))
+    };
+    let unreadable =
+        |name, body: &str| row(name, tools(), bad_gateway()).ahead(bad_gateway_in_body()).answered(answer_json(body));
     let refused = |name, answer| row(name, tools(), bad_gateway()).answered(answer);
-    let long = |size: usize| result(&format!(r#""tools":[],"x":"{}""#, "x".repeat(size - result(r#""tools":[],"x":"""#).len())));
+    let long = |size: usize| {
+        result(&format!(r#""tools":[],"x":"{}""#, "x".repeat(size - result(r#""tools":[],"x":"""#).len())))
+    };
     vec![
         row("a list keeps what the caller may use, byte for byte", tools(), forwarded()
             .text(r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"x":1.0,"name":"get_forecast"},{"name":"echo"}],"nextCursor":"c","unknown":[1, 2]}}"#).without("content-length"))

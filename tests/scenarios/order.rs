@@ -95,56 +95,175 @@ fn method_not_allowed() -> Expected {
 
 /// A call of `echo` with this many bytes.
 fn padded(size: usize) -> String {
-    let call = |text: &str| json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "echo", "arguments": {"text": text}}}).to_string();
+    let call = |text: &str| {
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "echo", "arguments": {"text": text}}}).to_string()
+    };
     call(&"x".repeat(size - call("").len()))
 }
 
 pub fn pairs() -> Vec<Scenario> {
     let upgrade = |request: Request| request.header("connection", "upgrade").header("upgrade", "websocket");
     let evil = |request: Request| request.at(BROWSERS).header("origin", "https://evil.example");
-    let preflight = || request("OPTIONS").at(BROWSERS).header("origin", "https://app.example.com").header("access-control-request-method", "POST");
+    let preflight = || {
+        request("OPTIONS")
+            .at(BROWSERS)
+            .header("origin", "https://app.example.com")
+            .header("access-control-request-method", "POST")
+    };
     let down = token(READ).claim("iss", DOWN_ISSUER);
     let doubled = |request: Request| request.header("mcp-method", "tools/call").header("mcp-method", "tools/call");
     let forbidden = || error(403, "forbidden_origin", "forbidden_origin");
     let base = || step_up("tools/call", "echo", "mcp:connect", "mcp:connect", "mcp:connect weather:read");
     let base_ahead = || base().on_headers(json!(null), json!(null));
     vec![
-        row("an upgrade from a foreign page: the upgrade answers", upgrade(evil(request("GET"))), error(400, "bad_request", "tunnel_refused")),
+        row(
+            "an upgrade from a foreign page: the upgrade answers",
+            upgrade(evil(request("GET"))),
+            error(400, "bad_request", "tunnel_refused"),
+        ),
         row("an upgrade where nothing is: nothing is found", upgrade(request("GET")).path("/elsewhere"), not_found()),
-        row("a token in the query where nothing is: nothing is found", request("GET").path("/elsewhere?access_token=x"), not_found()),
-        row("a foreign page with two credentials: the page answers", evil(call("echo")).authorization(&["Bearer a", "Bearer b"]), forbidden()),
-        row("a foreign page's preflight: the page answers", evil(request("OPTIONS")).header("access-control-request-method", "POST"), forbidden()),
+        row(
+            "a token in the query where nothing is: nothing is found",
+            request("GET").path("/elsewhere?access_token=x"),
+            not_found(),
+        ),
+        row(
+            "a foreign page with two credentials: the page answers",
+            evil(call("echo")).authorization(&["Bearer a", "Bearer b"]),
+            forbidden(),
+        ),
+        row(
+            "a foreign page's preflight: the page answers",
+            evil(request("OPTIONS")).header("access-control-request-method", "POST"),
+            forbidden(),
+        ),
         row("a foreign page without a token: the page answers", evil(call("echo")), forbidden()),
-        row("a preflight with a token in the query: the preflight answers", preflight().path("/mcp?access_token=x"), own(204, "preflight", Body::Any)),
-        row("a token in the query and none elsewhere: the query answers", request("PUT").path("/mcp?access_token=x"), invalid_request("token_in_query")),
-        row("two credentials with a wrong method: the credentials answer", request("PUT").authorization(&["Bearer a", "Bearer b"]), invalid_request("several_credentials")),
+        row(
+            "a preflight with a token in the query: the preflight answers",
+            preflight().path("/mcp?access_token=x"),
+            own(204, "preflight", Body::Any),
+        ),
+        row(
+            "a token in the query and none elsewhere: the query answers",
+            request("PUT").path("/mcp?access_token=x"),
+            invalid_request("token_in_query"),
+        ),
+        row(
+            "two credentials with a wrong method: the credentials answer",
+            request("PUT").authorization(&["Bearer a", "Bearer b"]),
+            invalid_request("several_credentials"),
+        ),
         row("no token with a wrong method: the token answers", request("PUT"), unauthorized()),
         row("no token with a broken body: the token answers", post(BROKEN), unauthorized()),
-        row("an expired token with a wrong method: the token answers", request("PUT").bearer(token(READ).time("exp", -60)), invalid_token("token_expired").described(EXPIRED)),
-        row("a bad token with a body too large: the token answers", post("x".repeat(BODY_LIMIT + 1)).bearer(token(READ).claim("aud", "x")), invalid_token("audience_mismatch")),
-        row("an expired token whose keys cannot be had: the token answers", call("echo").at(DOWN).bearer(down.clone().time("exp", -60)), invalid_token("token_expired").described(EXPIRED)),
-        row("no keys with a wrong method: the keys answer", request("PUT").at(DOWN).bearer(down.clone()), unavailable("keys_unavailable")),
-        row("no keys with a broken body: the keys answer", post(BROKEN).at(DOWN).bearer(down), unavailable("keys_unavailable")),
+        row(
+            "an expired token with a wrong method: the token answers",
+            request("PUT").bearer(token(READ).time("exp", -60)),
+            invalid_token("token_expired").described(EXPIRED),
+        ),
+        row(
+            "a bad token with a body too large: the token answers",
+            post("x".repeat(BODY_LIMIT + 1)).bearer(token(READ).claim("aud", "x")),
+            invalid_token("audience_mismatch"),
+        ),
+        row(
+            "an expired token whose keys cannot be had: the token answers",
+            call("echo").at(DOWN).bearer(down.clone().time("exp", -60)),
+            invalid_token("token_expired").described(EXPIRED),
+        ),
+        row(
+            "no keys with a wrong method: the keys answer",
+            request("PUT").at(DOWN).bearer(down.clone()),
+            unavailable("keys_unavailable"),
+        ),
+        row(
+            "no keys with a broken body: the keys answer",
+            post(BROKEN).at(DOWN).bearer(down),
+            unavailable("keys_unavailable"),
+        ),
         row("a wrong method with a body: the method answers", read(request("PUT")).body("{}"), method_not_allowed()),
-        row("a wrong method with a doubled header: the method answers", doubled(read(request("PATCH"))), method_not_allowed()),
-        row("a body on a GET that is no JSON: the GET answers", read(request("GET")).header("content-type", "text/plain").body("x"), rpc_error(400, -32600, "body_not_allowed")),
+        row(
+            "a wrong method with a doubled header: the method answers",
+            doubled(read(request("PATCH"))),
+            method_not_allowed(),
+        ),
+        row(
+            "a body on a GET that is no JSON: the GET answers",
+            read(request("GET")).header("content-type", "text/plain").body("x"),
+            rpc_error(400, -32600, "body_not_allowed"),
+        ),
         row("a wrong type with a doubled header: the type answers", doubled(typed("text/plain")), unsupported()),
-        row("a wrong type with a body too large: the type answers", read(post("x".repeat(BODY_LIMIT + 1))).without("content-type"), unsupported()),
-        row("a doubled header with a body too large: the header answers", doubled(read(post("x".repeat(BODY_LIMIT + 1)))), rpc_error(400, -32020, "mcp_header_doubled")),
-        row("a doubled header with a broken body: the header answers", doubled(read(post(BROKEN))), rpc_error(400, -32020, "mcp_header_doubled")),
-        row("a body too large that is broken: its size answers", read(post("{".repeat(BODY_LIMIT + 1))).chunks(BODY_LIMIT), error(413, "payload_too_large", "payload_too_large").server(Server::HeadersAhead)),
-        row("a broken body that a header contradicts: the body answers", read(post(BROKEN)).header("mcp-method", "tools/list"), rpc_refusal(-32700, json!(null), "json_syntax")),
-        row("a missing name that a header contradicts: the name answers", read(rpc("tools/call", json!({}))).header("mcp-method", "tools/list"), rpc_refusal(-32602, 1, "target_missing")),
-        row("a contradicting method with a denied name: the method answers", read(call("format_disk")).header("mcp-method", "tools/list"), rpc_refusal(-32020, 1, "mcp_header_mismatch")),
-        row("a contradicting name that is denied: the name in the body counts, once it is read", read(call("echo")).header("mcp-method", "tools/call").header("mcp-name", "format_disk"), rpc_refusal(-32020, 1, "mcp_header_mismatch"))
-            .ahead(denied("tools/call", "format_disk", "unlisted").on_headers("tools/call", "format_disk")),
+        row(
+            "a wrong type with a body too large: the type answers",
+            read(post("x".repeat(BODY_LIMIT + 1))).without("content-type"),
+            unsupported(),
+        ),
+        row(
+            "a doubled header with a body too large: the header answers",
+            doubled(read(post("x".repeat(BODY_LIMIT + 1)))),
+            rpc_error(400, -32020, "mcp_header_doubled"),
+        ),
+        row(
+            "a doubled header with a broken body: the header answers",
+            doubled(read(post(BROKEN))),
+            rpc_error(400, -32020, "mcp_header_doubled"),
+        ),
+        row(
+            "a body too large that is broken: its size answers",
+            read(post("{".repeat(BODY_LIMIT + 1))).chunks(BODY_LIMIT),
+            error(413, "payload_too_large", "payload_too_large").server(Server::HeadersAhead),
+        ),
+        row(
+            "a broken body that a header contradicts: the body answers",
+            read(post(BROKEN)).header("mcp-method", "tools/list"),
+            rpc_refusal(-32700, json!(null), "json_syntax"),
+        ),
+        row(
+            "a missing name that a header contradicts: the name answers",
+            read(rpc("tools/call", json!({}))).header("mcp-method", "tools/list"),
+            rpc_refusal(-32602, 1, "target_missing"),
+        ),
+        row(
+            "a contradicting method with a denied name: the method answers",
+            read(call("format_disk")).header("mcp-method", "tools/list"),
+            rpc_refusal(-32020, 1, "mcp_header_mismatch"),
+        ),
+        row(
+            "a contradicting name that is denied: the name in the body counts, once it is read",
+            read(call("echo")).header("mcp-method", "tools/call").header("mcp-name", "format_disk"),
+            rpc_refusal(-32020, 1, "mcp_header_mismatch"),
+        )
+        .ahead(denied("tools/call", "format_disk", "unlisted").on_headers("tools/call", "format_disk")),
         row("missing base scopes with a wrong type: the type answers", typed("text/plain").at(BASE), unsupported()),
-        row("missing base scopes with a broken body: the body answers where it is read first", read(post(BROKEN)).at(BASE), rpc_refusal(-32700, json!(null), "json_syntax")).ahead(base_ahead()),
-        row("missing base scopes with a contradicting header: the header answers where the body is read first", read(call("echo")).at(BASE).header("mcp-method", "ping"), rpc_refusal(-32020, 1, "mcp_header_mismatch"))
-            .ahead(base_ahead().on_headers("ping", json!(null))),
-        row("missing base scopes with an unlisted name: the name answers where it is read first", read(call("format_disk")).at(BASE), denied("tools/call", "format_disk", "unlisted")).ahead(base_ahead()),
+        row(
+            "missing base scopes with a broken body: the body answers where it is read first",
+            read(post(BROKEN)).at(BASE),
+            rpc_refusal(-32700, json!(null), "json_syntax"),
+        )
+        .ahead(base_ahead()),
+        row(
+            "missing base scopes with a contradicting header: the header answers where the body is read first",
+            read(call("echo")).at(BASE).header("mcp-method", "ping"),
+            rpc_refusal(-32020, 1, "mcp_header_mismatch"),
+        )
+        .ahead(base_ahead().on_headers("ping", json!(null))),
+        row(
+            "missing base scopes with an unlisted name: the name answers where it is read first",
+            read(call("format_disk")).at(BASE),
+            denied("tools/call", "format_disk", "unlisted"),
+        )
+        .ahead(base_ahead()),
         row("missing base scopes alone can step up", read(call("echo")).at(BASE), base()).ahead(base_ahead()),
-        row("missing base scopes close lists too", read(list_tools()).at(BASE), step_up("tools/list", json!(null), "mcp:connect", "mcp:connect", "mcp:connect weather:read")).ahead(base_ahead()),
-        row("missing base scopes close the stream too", read(request("GET")).at(BASE), step_up("GET", json!(null), "mcp:connect", "mcp:connect", "mcp:connect weather:read").on_headers("GET", json!(null))),
+        row(
+            "missing base scopes close lists too",
+            read(list_tools()).at(BASE),
+            step_up("tools/list", json!(null), "mcp:connect", "mcp:connect", "mcp:connect weather:read"),
+        )
+        .ahead(base_ahead()),
+        row(
+            "missing base scopes close the stream too",
+            read(request("GET")).at(BASE),
+            step_up("GET", json!(null), "mcp:connect", "mcp:connect", "mcp:connect weather:read")
+                .on_headers("GET", json!(null)),
+        ),
     ]
 }

