@@ -13,9 +13,11 @@
     clippy::unwrap_used
 )]
 
+mod scenarios;
 mod support;
 
 mod envoy {
     mod harness;
     mod provider;
+    mod scenarios;
 }

@@ -45,6 +45,8 @@ pub enum Body {
         id: Value,
         data: Value,
     },
+    /// Whatever the host itself says, but nothing of the server's.
+    Hosts,
     /// A JSON-RPC error with any message.
     RpcError {
         id: Value,

@@ -63,7 +63,7 @@ pub fn rows() -> Vec<Scenario> {
         unreadable("a list that is no array is a bad answer", &result(r#""tools":{"name":"admin_x"}"#)),
         unreadable("two lists are a bad answer", &[TOOLS, TOOLS].concat()),
         unreadable("a byte order mark before a list is a bad answer", &["\u{feff}", TOOLS].concat()),
-        row("a list whose connection breaks off never passes", tools(), forwarded().body(Body::CutOff)).answered(answer_json(&TOOLS[..60]).cut()),
+        row("a list whose connection breaks off never passes", tools(), forwarded().status(502).body(Body::Hosts)).ahead(forwarded().body(Body::CutOff)).answered(answer_json(&TOOLS[..60]).cut()),
         row("a request for a list goes on without what would hide it", read(list_tools()).header("accept-encoding", "gzip").header("range", "bytes=0-").header("if-none-match", "\"x\"").at(MAIN), forwarded()
             .server_gets("accept-encoding", &[]).server_gets("range", &[]).server_gets("if-none-match", &[])).answered(answer_json(result(r#""tools":[]"#))),
         row("a request for something else keeps it where its body was read first", read(rpc("ping", json!({}))).header("accept-encoding", "gzip").header("mcp-method", "ping"), forwarded().server_gets("accept-encoding", &["gzip"])),

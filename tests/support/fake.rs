@@ -350,8 +350,16 @@ impl Stream {
         for part in parts {
             self.answer_part(worker, part);
         }
-        // Whatever is still held will be for ever; what broke off is reset.
-        self.reset |= !self.replied && !self.response.ended;
+        if self.replied || self.response.ended {
+            return;
+        }
+        // It broke off. What the client has begun to get can only be cut off; else the host says so itself.
+        self.reset = self.client().is_some();
+        if !self.reset {
+            let headers = vec![(":status".to_owned(), b"502".to_vec())];
+            let body = b"upstream connect error or disconnect/reset before headers".to_vec();
+            self.response.sent = Some(Message { headers, body, trailers: Fields::new(), complete: true });
+        }
     }
 
     fn answer_part(&mut self, worker: &mut Worker, part: Part) {
