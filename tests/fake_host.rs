@@ -14,9 +14,12 @@
 mod scenarios;
 mod support;
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use scenarios::check::{self, Outcome, Received, Seen};
+use scenarios::keys_and_bodies::{self, BODY_WAIT, Cell, Keys, PER_HOST};
 use scenarios::request::{Answer, Request};
 use scenarios::{Scenario, config};
 use support::fake::{End, Fields, Message, Part, Stream, Worker};
@@ -70,6 +73,78 @@ fn the_table_is_large_and_its_names_are_sentences() {
     names.dedup();
     assert_eq!(names.len(), count, "two rows have one name");
     assert!(count >= 150, "{count} rows");
+}
+
+#[test]
+fn nothing_undecided_goes_on_whenever_keys_arrive() {
+    let cells = keys_and_bodies::groups().concat();
+    assert_eq!(cells.len(), 4 * PER_HOST);
+    let differ = |cell: &Cell| Some((cell.name(), run_cell(cell))).filter(|(_, differences)| !differences.is_empty());
+    let failures: Vec<_> = cells.iter().filter_map(differ).collect();
+    assert!(failures.is_empty(), "{} cells fail:{}", failures.len(), check::report(&failures));
+}
+
+fn run_cell(cell: &Cell) -> Vec<String> {
+    let mut worker = Worker::new(&keys_and_bodies::configuration(cell.setting), cell.flag, NOW);
+    let keys = config::published_keys();
+    let asked = worker.fetch_due();
+    let (place, _) = asked.into_iter().find(|(_, url)| url.ends_with(&keys_and_bodies::path(cell.number))).unwrap();
+    if cell.keys == Keys::BeforeTheBody {
+        worker.fetched(place, Some(&keys), &mut []);
+    }
+    let request = cell.request();
+    let mut stream = Stream::open(&mut worker, head(&request), End::More);
+    let arrive = |worker: &mut Worker, stream: &mut Stream, now: Keys| {
+        if cell.keys == now && now != Keys::BeforeTheBody {
+            worker.fetched(place, Some(&keys), &mut [&mut *stream]);
+        }
+        // Of an unknown key the keys are asked for again, and are the same.
+        worker.settle(&provider, &mut [&mut *stream]);
+        serve_if_asked(worker, stream, &Answer::default(), Delivery::Joined);
+    };
+    let mut parts = request_parts(&request, Delivery::Apart).into_iter();
+    arrive(&mut worker, &mut stream, Keys::BeforeTheBody);
+    stream.receive(&mut worker, parts.next().unwrap());
+    arrive(&mut worker, &mut stream, Keys::DuringTheBody);
+    parts.for_each(|part| stream.receive(&mut worker, part));
+    arrive(&mut worker, &mut stream, Keys::AfterTheBody);
+    let early = outcome(&stream, &request);
+    let mut differences = Vec::new();
+    if cell.expected.status == 500 {
+        worker.wait(Duration::from_millis(BODY_WAIT * 1000 - 1), &mut [&mut stream]);
+        if early.client.is_some() || early.server.is_some() || stream.client().is_some() {
+            differences.push(format!("an answer before {BODY_WAIT} s: {early:?}"));
+        }
+    }
+    worker.wait(Duration::from_secs(BODY_WAIT), &mut [&mut stream]);
+    differences.extend(cell.differences(&outcome(&stream, &request)));
+    differences
+}
+
+#[test]
+fn a_worker_that_was_never_shown_a_body_waits_five_seconds_for_one() {
+    let mut worker = Worker::new(&keys_and_bodies::configuration(true), true, NOW);
+    let cells = keys_and_bodies::groups().concat();
+    let request = cells[0].request();
+    let mut parts = request_parts(&request, Delivery::Joined).into_iter();
+    worker.settle(&provider, &mut []);
+
+    let mut silent = Stream::open(&mut worker, head(&request), End::More);
+    worker.wait(Duration::from_millis(4_999), &mut [&mut silent]);
+    assert!(silent.client().is_none(), "an answer before five seconds");
+    worker.wait(Duration::from_millis(1), &mut [&mut silent]);
+    assert_eq!(outcome(&silent, &request).reason, "misconfigured");
+    assert!(silent.events.iter().any(|event| event.contains("allow_on_headers_stop_iteration")), "{:?}", silent.events);
+
+    // The time counts from the token's verification, and a body that was shown ends the doubt for good.
+    let mut slow = Stream::open(&mut worker, head(&request), End::More);
+    worker.wait(Duration::from_millis(4_999), &mut [&mut slow]);
+    slow.receive(&mut worker, parts.next().unwrap());
+    let mut silent = Stream::open(&mut worker, head(&request), End::More);
+    worker.wait(Duration::from_secs(60), &mut [&mut slow, &mut silent]);
+    assert!(slow.client().is_none() && silent.client().is_none(), "a worker that sees bodies has time");
+    parts.for_each(|part| slow.receive(&mut worker, part));
+    assert!(slow.server().is_some_and(|server| server.complete));
 }
 
 fn same(outcome: &Outcome) -> Option<Received> {
