@@ -3,14 +3,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::scenarios::check::{self, Outcome, Received, Seen};
+use crate::scenarios::keys_and_bodies::{self, BODY_WAIT, Cell, Keys};
 use crate::scenarios::request::{Answer, Request};
 use crate::scenarios::{self, Scenario, config};
-use crate::support::bootstrap::Setup;
+use crate::support::bootstrap::{Configuration, Setup};
 use crate::support::envoy::Envoy;
 use crate::support::gate::{self, Mode};
 use crate::support::provider::{Behaviour, Provider};
@@ -28,12 +29,27 @@ fn every_row_holds_with_headers_ahead() {
     every_row_holds(Mode::Ahead);
 }
 
-/// A row that was sent, twice: equal requests get equal bytes.
+#[test]
+fn nothing_undecided_goes_on_whenever_keys_arrive() {
+    let groups = keys_and_bodies::groups();
+    let failures: Vec<_> = std::thread::scope(|scope| {
+        let hosts: Vec<_> = groups.iter().map(|group| scope.spawn(|| run_group(group))).collect();
+        hosts.into_iter().flat_map(|host| host.join().expect("a group that runs to its end")).collect()
+    });
+    assert!(failures.is_empty(), "{} cells fail:{}", failures.len(), check::report(&failures));
+}
+
+/// A request that was sent, what the server may have seen of it, and the answer.
 struct Sent {
-    row: Scenario,
     id: String,
     server: upstream::Scenario,
     client: Option<Received>,
+}
+
+/// A row that was sent twice: equal requests get equal bytes.
+struct SentTwice {
+    row: Scenario,
+    sent: Sent,
     again: Option<Received>,
 }
 
@@ -48,16 +64,16 @@ fn every_row_holds(mode: Mode) {
 
     let rows = scenarios::all().into_iter().enumerate();
     let sent: Vec<_> = rows.map(|(number, row)| send_twice(&envoy, &upstream, row, number)).collect();
-    let records = Records::of(&envoy, &sent);
+    let records = Records::of(&envoy, sent.iter().map(|twice| &twice.sent));
     let failures: Vec<_> = sent
         .iter()
-        .filter_map(|sent| {
-            let mut differences = check::differences(&sent.row, mode, &records.outcome(sent));
-            let [client, again] = [&sent.client, &sent.again].map(|client| client.as_ref().map(check::repeatable));
+        .filter_map(|SentTwice { row, sent, again }| {
+            let mut differences = check::differences(row, mode, &records.outcome(sent));
+            let [client, again] = [&sent.client, again].map(|client| client.as_ref().map(check::repeatable));
             if client != again {
                 differences.push(format!("an equal request gets other bytes:\n      {client:?}\n      {again:?}"));
             }
-            (!differences.is_empty()).then(|| (format!("{} ({mode:?})", sent.row.name), differences))
+            (!differences.is_empty()).then(|| (format!("{} ({mode:?})", row.name), differences))
         })
         .collect();
     assert!(failures.is_empty(), "{} rows fail:{}", failures.len(), check::report(&failures));
@@ -73,7 +89,7 @@ fn as_sent(setup: Setup) -> Setup {
     })
 }
 
-fn send_twice(envoy: &Envoy, upstream: &Upstream, row: Scenario, number: usize) -> Sent {
+fn send_twice(envoy: &Envoy, upstream: &Upstream, row: Scenario, number: usize) -> SentTwice {
     let script = |answer: &Answer| {
         let answer = scripted(answer);
         move |_: &upstream::Recorded| answer.clone()
@@ -85,7 +101,65 @@ fn send_twice(envoy: &Envoy, upstream: &Upstream, row: Scenario, number: usize) 
     let (id, server) = (format!("row-{number}"), open());
     let client = send(envoy, &row, &id, &server);
     let again = send(envoy, &row, &format!("again-{number}"), &open());
-    Sent { row, id, server, client, again }
+    SentTwice { row, sent: Sent { id, server, client }, again }
+}
+
+/// The cells of one setting and flag, on one Envoy, side by side.
+fn run_group(cells: &[Cell]) -> Vec<(String, Vec<String>)> {
+    let (setting, flag) = (cells[0].setting, cells[0].flag);
+    let latches: HashMap<_, _> =
+        cells.iter().map(|cell| (keys_and_bodies::path(cell.number), answer::Latch::new())).collect();
+    let upstream = Upstream::start();
+    let keys = latches.clone();
+    let provider = Provider::start(Behaviour::Script(Arc::new(move |request| {
+        let arrived = keys[&request.target].pass().is_ok();
+        if arrived { answer::Answer::json(&config::published_keys()) } else { answer::Answer::new(500) }
+    })));
+    let configuration = Configuration::Struct(keys_and_bodies::configuration(setting));
+    let setup = Setup::new(&upstream).configuration(&configuration).host_flag(flag).provider(&provider);
+    let envoy = as_sent(setup).start();
+
+    let run = |cell: &Cell| run_cell(cell, &envoy, &upstream, &latches[&keys_and_bodies::path(cell.number)]);
+    let sent: Vec<Sent> = std::thread::scope(|scope| {
+        let run = &run;
+        let cells: Vec<_> = cells.iter().map(|cell| scope.spawn(move || run(cell))).collect();
+        cells.into_iter().map(|cell| cell.join().expect("a cell that runs to its end")).collect()
+    });
+    let records = Records::of(&envoy, &sent);
+    let judge = |(cell, sent): (&Cell, &Sent)| (cell.name(), cell.differences(&records.outcome(sent)));
+    cells.iter().zip(&sent).map(judge).filter(|(_, differences)| !differences.is_empty()).collect()
+}
+
+fn run_cell(cell: &Cell, envoy: &Envoy, upstream: &Upstream, keys: &answer::Latch) -> Sent {
+    // Whether Envoy has taken in what was sent cannot be seen from outside, so this waits for it.
+    let settle = || std::thread::sleep(Duration::from_millis(300));
+    let (id, server) = (format!("cell-{}", cell.number), upstream.scenario(|_| scripted(&Answer::default())));
+    let unrecorded = upstream.scenario(|_| scripted(&Answer::default()));
+    let mut connection = envoy.client().raw();
+    if cell.keys == Keys::BeforeTheBody {
+        keys.open();
+        let warm_up = wire(&cell.warm_up(), "warm-up", &unrecorded);
+        assert_eq!(connection.send(warm_up.concat()).response().status, 200, "{}", cell.name());
+    }
+    let start = Instant::now();
+    let pieces = wire(&cell.request(), &id, &server);
+    connection.send_in_pieces(&pieces[..2], Duration::from_millis(20));
+    if cell.keys == Keys::DuringTheBody {
+        settle();
+        keys.open();
+        settle();
+    }
+    connection.send_in_pieces(&pieces[2..], Duration::from_millis(20));
+    if cell.keys == Keys::AfterTheBody {
+        settle();
+        assert!(server.requests().is_empty(), "{}: headers went before the keys came", cell.name());
+        keys.open();
+    }
+    let client = connection.try_response().ok().map(received);
+    if cell.expected.status == 500 {
+        assert!(start.elapsed() >= Duration::from_secs(BODY_WAIT), "{}: answered too soon", cell.name());
+    }
+    Sent { id, server, client }
 }
 
 fn send(envoy: &Envoy, row: &Scenario, id: &str, server: &upstream::Scenario) -> Option<Received> {
@@ -150,7 +224,8 @@ struct Records {
 
 impl Records {
     /// Waits until all is there.
-    fn of(envoy: &Envoy, sent: &[Sent]) -> Self {
+    fn of<'s>(envoy: &Envoy, sent: impl IntoIterator<Item = &'s Sent>) -> Self {
+        let sent: Vec<_> = sent.into_iter().collect();
         let id = |line: &Value| line["request_id"].as_str().unwrap_or_default().to_owned();
         let access = || envoy.access_log().into_iter().map(|line| (id(&line), line)).collect::<HashMap<_, _>>();
         wait_until("the access log of all rows", || {
