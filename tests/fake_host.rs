@@ -91,12 +91,12 @@ fn run_cell(cell: &Cell, request: &Request) -> Vec<String> {
     let keys = config::published_keys();
     let asked = worker.fetch_due();
     let (place, _) = asked.into_iter().find(|(_, url)| url.ends_with(&keys_and_bodies::path(cell.number))).unwrap();
-    if cell.keys == Keys::BeforeTheBody {
+    if cell.keys == Keys::Before {
         worker.fetched(place, Some(&keys), &mut []);
     }
     let mut stream = Stream::open(&mut worker, head(request), End::More);
     let arrive = |worker: &mut Worker, stream: &mut Stream, now: Keys| {
-        if cell.keys == now && now != Keys::BeforeTheBody {
+        if cell.keys == now && now != Keys::Before {
             worker.fetched(place, Some(&keys), &mut [&mut *stream]);
         }
         // Of an unknown key the keys are asked for again, and are the same.
@@ -104,11 +104,11 @@ fn run_cell(cell: &Cell, request: &Request) -> Vec<String> {
         serve_if_asked(worker, stream, &Answer::default(), Delivery::Joined);
     };
     let mut parts = request_parts(request, Delivery::Apart).into_iter();
-    arrive(&mut worker, &mut stream, Keys::BeforeTheBody);
+    arrive(&mut worker, &mut stream, Keys::Before);
     stream.receive(&mut worker, parts.next().unwrap());
-    arrive(&mut worker, &mut stream, Keys::DuringTheBody);
+    arrive(&mut worker, &mut stream, Keys::During);
     parts.for_each(|part| stream.receive(&mut worker, part));
-    arrive(&mut worker, &mut stream, Keys::AfterTheBody);
+    arrive(&mut worker, &mut stream, Keys::After);
     let early = outcome(&stream, request);
     let mut differences = Vec::new();
     if cell.expected.status == 500 {

@@ -136,7 +136,7 @@ fn run_cell(cell: &Cell, envoy: &Envoy, upstream: &Upstream, keys: &answer::Latc
     let (id, server) = (format!("cell-{}", cell.number), upstream.scenario(|_| scripted(&Answer::default())));
     let unrecorded = upstream.scenario(|_| scripted(&Answer::default()));
     let mut connection = envoy.client().raw();
-    if cell.keys == Keys::BeforeTheBody {
+    if cell.keys == Keys::Before {
         keys.open();
         let warm_up = wire(&cell.warm_up(), "warm-up", &unrecorded);
         assert_eq!(connection.send(warm_up.concat()).response().status, 200, "{}", cell.name());
@@ -144,13 +144,13 @@ fn run_cell(cell: &Cell, envoy: &Envoy, upstream: &Upstream, keys: &answer::Latc
     let start = Instant::now();
     let pieces = wire(&cell.request(), &id, &server);
     connection.send_in_pieces(&pieces[..2], Duration::from_millis(20));
-    if cell.keys == Keys::DuringTheBody {
+    if cell.keys == Keys::During {
         settle();
         keys.open();
         settle();
     }
     connection.send_in_pieces(&pieces[2..], Duration::from_millis(20));
-    if cell.keys == Keys::AfterTheBody {
+    if cell.keys == Keys::After {
         settle();
         assert!(server.requests().is_empty(), "{}: headers went before the keys came", cell.name());
         keys.open();

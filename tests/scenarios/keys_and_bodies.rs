@@ -24,12 +24,12 @@ pub struct Cell {
     pub expected: Expected,
 }
 
-/// When the keys arrive.
+/// When the keys arrive: then, in relation to the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keys {
-    BeforeTheBody,
-    DuringTheBody,
-    AfterTheBody,
+    Before,
+    During,
+    After,
 }
 
 /// What the request asks for.
@@ -59,21 +59,23 @@ enum Host {
 }
 
 use Host::{HoldsAll, LetsHeadersGo, NeverShowsABody};
-use Keys::{AfterTheBody, BeforeTheBody, DuringTheBody};
+use Keys::{After, Before, During};
+
+/// Setting, flag, and what the host makes of it for each time of the keys.
+type Group = (bool, bool, [(Keys, Host); 3]);
 
 #[rustfmt::skip]
-const TABLE: [(bool, bool, [(Keys, Host); 3]); 4] = [
-    // setting, flag
-    (true,  true,  [(BeforeTheBody, HoldsAll),        (DuringTheBody, HoldsAll),        (AfterTheBody, HoldsAll)]),
-    (false, false, [(BeforeTheBody, LetsHeadersGo),   (DuringTheBody, LetsHeadersGo),   (AfterTheBody, LetsHeadersGo)]),
+const TABLE: [Group; 4] = [
+    (true,  true,  [(Before, HoldsAll),        (During, HoldsAll),        (After, HoldsAll)]),
+    (false, false, [(Before, LetsHeadersGo),   (During, LetsHeadersGo),   (After, LetsHeadersGo)]),
     // Once a body was seen, its verdict alone lets the headers go.
-    (false, true,  [(BeforeTheBody, LetsHeadersGo),   (DuringTheBody, HoldsAll),        (AfterTheBody, HoldsAll)]),
-    (true,  false, [(BeforeTheBody, NeverShowsABody), (DuringTheBody, NeverShowsABody), (AfterTheBody, NeverShowsABody)]),
+    (false, true,  [(Before, LetsHeadersGo),   (During, HoldsAll),        (After, HoldsAll)]),
+    (true,  false, [(Before, NeverShowsABody), (During, NeverShowsABody), (After, NeverShowsABody)]),
 ];
 
 /// The whole table, a group for each setting and flag.
 pub fn groups() -> Vec<Vec<Cell>> {
-    let group = |(setting, flag, hosts): &(bool, bool, [(Keys, Host); 3])| {
+    let group = |(setting, flag, hosts): &Group| {
         let asked = |(keys, host): &(Keys, Host)| {
             let asks = [Asks::WhatIsAllowed, Asks::WhatIsDenied, Asks::WithAnUnknownKey];
             asks.map(|asks| (*keys, asks, expected(*host, asks)))
@@ -104,7 +106,7 @@ fn refusal() -> Expected {
 impl Cell {
     pub fn name(&self) -> String {
         let Self { setting, flag, keys, asks, .. } = self;
-        format!("setting {setting}, flag {flag}: keys {keys:?}, a request {asks:?}")
+        format!("setting {setting}, flag {flag}: keys {keys:?} the body, a request {asks:?}")
     }
 
     /// The request, with a body of two pieces.
