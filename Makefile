@@ -1,13 +1,39 @@
-# The two commands for users: `make demo`, `make test`. `make help` lists the rest.
-.PHONY: help build demo up test check clean
-WASM := target/wasm32-wasip1/release/toolgate.wasm
+# Two commands for users: `make demo` and `make test`. `make help` lists the rest.
+.PHONY: help build demo up test check size clean
+.DEFAULT_GOAL := help
+
+MODULE := target/wasm32-wasip1/release/toolgate.wasm
+# Every worker of every proxy loads it.
+MODULE_LIMIT := 700000
+
+help: ## list what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 build: ## build toolgate.wasm
-	@rustup target list --installed 2>/dev/null | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
+	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
 	cargo build --release --locked --target wasm32-wasip1
 
 demo: build ## walk the whole OAuth loop with a real MCP client
 	@node demo/setup.mjs && node demo/walk.mjs
 
-up: build ## the same stack, left running until Ctrl-C
+up: build ## the demo's stack, left running until Ctrl-C
 	@node demo/setup.mjs && node demo/up.mjs
+
+test: build ## run all tests, on a real Envoy too
+	@node demo/setup.mjs
+	envoy/get-envoy-test.sh
+	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked
+
+check: build size ## formatting, lints, documentation, licences
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --target wasm32-wasip1 -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; \
+	else echo "cargo-deny is not installed: licences and sources not checked"; fi
+
+size: build
+	@bytes=$$(wc -c <$(MODULE)); echo "toolgate.wasm: $$bytes bytes (limit $(MODULE_LIMIT))"; [ $$bytes -le $(MODULE_LIMIT) ]
+
+clean: ## remove everything that was built or downloaded
+	rm -rf target .cache demo/node_modules

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 use crate::config::SubjectForm;
-use crate::text::{is_invisible, printable, truncate};
+use crate::json::Object;
+use crate::text::printable;
 
 /// Strings in records are cut here.
 const MAX_TEXT: usize = 512;
@@ -114,7 +115,7 @@ impl Record {
 
     /// The audit line. What is not known is left out.
     pub fn line(&self, subject: SubjectForm) -> String {
-        let mut line = Object::new();
+        let mut line = Object::with_strings_cut_at(MAX_TEXT);
         line.text("decision_id", Some(&self.decision_id));
         line.text("decision", Some(self.decision.as_str()));
         line.text("reason", Some(self.reason));
@@ -128,11 +129,11 @@ impl Record {
         line.text("client", self.client.as_deref());
         line.text("issuer", self.issuer.as_deref());
         if let Some(scopes) = &self.scopes {
-            line.list("scopes", scopes);
+            line.list("scopes", scopes.iter().map(String::as_str));
         }
         if self.decision != Decision::Allow && self.scopes.is_some() {
-            line.list("required", &self.required);
-            line.list("missing", &self.missing);
+            line.list("required", self.required.iter().map(String::as_str));
+            line.list("missing", self.missing.iter().map(String::as_str));
         }
         line.text("matrix_row", self.matrix_row.as_deref());
         line.text("jti", self.jti.as_deref());
@@ -175,68 +176,11 @@ impl Record {
 
 /// A line for what happens after the decision.
 pub fn event_line(event: &str, decision_id: Option<&str>, detail: &str) -> String {
-    let mut line = Object::new();
+    let mut line = Object::with_strings_cut_at(MAX_TEXT);
     line.text("event", Some(event));
     line.text("decision_id", decision_id);
     line.text("detail", Some(detail));
     format!("toolgate.event {}", line.finish())
-}
-
-/// Writes one JSON object on one line.
-struct Object {
-    text: String,
-}
-
-impl Object {
-    fn new() -> Self {
-        Self { text: "{".into() }
-    }
-
-    fn raw(&mut self, name: &str, json: &str) {
-        if self.text.len() > 1 {
-            self.text.push(',');
-        }
-        self.text.push_str(&quote(name));
-        self.text.push(':');
-        self.text.push_str(json);
-    }
-
-    fn text(&mut self, name: &str, value: Option<&str>) {
-        if let Some(value) = value {
-            self.raw(name, &quote(value));
-        }
-    }
-
-    fn list(&mut self, name: &str, items: &[String]) {
-        let items: Vec<_> = items.iter().map(|item| quote(item)).collect();
-        self.raw(name, &format!("[{}]", items.join(",")));
-    }
-
-    fn finish(mut self) -> String {
-        self.text.push('}');
-        self.text
-    }
-}
-
-/// A JSON string that no terminal and no log reader takes for more than it is: control, bidirectional and
-/// line-separator characters are escaped.
-fn quote(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in truncate(text, MAX_TEXT).chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            c if is_invisible(c) => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    let _ = write!(out, "\\u{unit:04x}");
-                }
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]

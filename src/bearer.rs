@@ -90,7 +90,8 @@ mod tests {
 
     #[test]
     fn none_malformed_and_several_differ() {
-        const CASES: &[(&[&str], Result<Option<&str>, BearerFault>)] = &[
+        type Case = (&'static [&'static str], Result<Option<&'static str>, BearerFault>);
+        const CASES: &[Case] = &[
             (&[], Ok(None)),
             (&[""], Ok(None)),
             (&["Basic dTpw"], Ok(None)),

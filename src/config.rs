@@ -1,20 +1,20 @@
 //! The plugin configuration: read whole, checked whole, and only then a [`Config`]. It never starts half configured.
 
 mod fields;
+mod form;
 mod issuer;
-mod node;
 mod policy;
 mod protobuf;
 mod resource;
 
 pub use fields::{Fault, Findings};
 pub use issuer::{ClientAuthentication, Introspection, Issuer, KeySource, Validation};
-pub use node::Node;
 pub use resource::{ForwardedHeader, IdentityValue, Resource};
 
 use fields::{At, Fields, Zero};
+use issuer::Issuers;
 
-use crate::routes::{PathPattern, Routes};
+use crate::routes::{PathPattern, Protected, Routes};
 
 /// Envoy's default for `per_connection_buffer_limit_bytes`: beyond it the host itself refuses a buffered body.
 const HOST_BUFFER: usize = 1_048_576;
@@ -103,7 +103,7 @@ impl Config {
     /// `environment` looks up the variables that secrets may come from. All faults are given at once.
     pub fn parse(bytes: &[u8], environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
         let mut found = Findings::default();
-        let config = match Node::from_configuration(bytes) {
+        let config = match form::read(bytes) {
             Ok(node) => Self::read(&At { path: String::new(), node: &node }, environment, &mut found),
             Err(message) => found.fault("", message),
         };
@@ -115,18 +115,19 @@ impl Config {
 
     fn read(at: &At<'_>, environment: &dyn Fn(&str) -> Option<String>, found: &mut Findings) -> Option<Self> {
         let mut fields = at.fields(found)?;
-        let issuers = fields
-            .require("issuers", found)
-            .and_then(|at| at.list(Zero::Refuse, found, |at, found| issuer::read(&at, environment, found)));
-        let issuers = issuers.unwrap_or_default();
+        let issuers = Issuers::read(fields.require("issuers", found), environment, found);
         issuer::check_names(&issuers, found);
         let resources = fields
             .require("resources", found)
-            .and_then(|at| at.list(Zero::Refuse, found, |at, found| resource::read(&at, &issuers, found)));
-        let resources = resources.unwrap_or_default();
+            .and_then(|at| at.list(Zero::Refuse, found, |at, found| Some(resource::read(&at, &issuers, found))));
+        let resources = resources.unwrap_or_default().into_iter().enumerate();
+        // The faulty ones are left out; the others keep the places that messages name.
+        let (places, resources): (Vec<usize>, Vec<Resource>) =
+            resources.filter_map(|(place, resource)| Some((place, resource?))).unzip();
         let pass = fields.take("pass").and_then(|at| at.list(Zero::Allow, found, |at, found| path_pattern(&at, found)));
-        let routes = Routes::new(&resources, pass.unwrap_or_default());
+        let routes = Routes::new(resources.iter().map(protected), pass.unwrap_or_default());
         for (first, second) in routes.conflicts() {
+            let (Some(first), Some(second)) = (places.get(*first), places.get(*second)) else { continue };
             let message = format!("matches the same requests as resources[{first}]");
             found.fault::<()>(&format!("resources[{second}]"), message);
         }
@@ -134,7 +135,7 @@ impl Config {
         let batches = [("reject", Batches::Reject), ("authorize_each", Batches::AuthorizeEach)];
         let batches = fields.take("batches").and_then(|at| at.choice(&batches, found));
         let config = Self {
-            issuers,
+            issuers: issuers.read,
             resources,
             routes,
             hold_request_headers: hold.unwrap_or(false),
@@ -155,6 +156,11 @@ impl Config {
         METHOD_OVERRIDES.contains(&name.as_str())
             || self.resources.iter().flat_map(|resource| &resource.forwarded).any(|header| header.folded == name)
     }
+}
+
+/// A resource as its requests find it.
+fn protected(resource: &Resource) -> Protected<'_> {
+    Protected { identifier: &resource.identifier, hosts: &resource.hosts, paths: &resource.paths }
 }
 
 /// Headers by which some servers take another method than the request's.

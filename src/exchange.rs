@@ -26,14 +26,14 @@ use answer::Answer;
 use request::Request;
 use verdict::Asked;
 
-use crate::audit::event_line;
+use crate::audit::{Decision, event_line};
 use crate::config::Validation;
 use crate::headers::Headers;
 use crate::jwks::Lookup;
 use crate::reply::Refusal;
 use crate::routes::Route;
 use crate::time::UnixTime;
-use crate::token::{AccessToken, Expectations, TokenError, UntrustedJwt};
+use crate::token::{AccessToken, Expectations, TokenError};
 
 /// How long a request waits for a body that the host may never show.
 const BODY_WAIT: Duration = Duration::from_secs(5);
@@ -64,11 +64,10 @@ enum State {
     Replied,
 }
 
-/// A request whose token is not verified yet.
+/// A request whose token is not verified yet. It keeps the token in its headers only: decoded, it would be many times
+/// as large, and anybody may make requests wait.
 struct Asking {
     request: Request,
-    token: UntrustedJwt,
-    issuer: usize,
     body: Body,
 }
 
@@ -108,17 +107,20 @@ impl Exchange {
                 self.refuse(&Asked::nowhere(&head), Refusal::Tunnel, env)
             }
             Route::Nothing => self.refuse(&Asked::nowhere(&head), Refusal::NotFound, env),
+            // What flows in a tunnel has no messages to decide, with or without a token.
+            Route::Pass if tunnels => self.refuse(&Asked::nowhere(&head), Refusal::Tunnel, env),
             Route::Pass => {
                 self.state = State::Passing;
                 let edits = head.scrubs(env.config);
-                Step::go_on(vec![Effect::EditHeaders(edits), Effect::Record(verdict::passed("pass", env))])
+                let record = Asked::nowhere(&head).record(Decision::Allow, "pass", env);
+                Step::go_on(vec![Effect::EditHeaders(edits), Effect::Record(Box::new(record))])
             }
             Route::Resource(place) => {
                 let request = Request::new(head, place, end, env.config);
                 match request.before_token(tunnels, env.config) {
                     Err(refusal) => self.refuse(&Asked::by(&request, env.config), refusal, env),
-                    Ok(Some(reply)) => self.reply_allowed(reply, env),
-                    Ok(None) => self.authenticate_first(request, env),
+                    Ok(Some(reply)) => self.reply_allowed(&Asked::by(&request, env.config), reply, env),
+                    Ok(None) => self.authenticate(Asking { request, body: Body::default() }, None, env),
                 }
             }
         }
@@ -126,24 +128,19 @@ impl Exchange {
 
     fn metadata(&mut self, place: usize, head: &RequestHead, env: &mut Env<'_>) -> Step {
         match env.config.resources.get(place) {
-            Some(resource) => self.reply_allowed(crate::reply::metadata_reply(head.method(), resource), env),
-            None => self.refuse(&Asked::nowhere(head), Refusal::NotFound, env),
-        }
-    }
-
-    /// Reads the token and chooses its issuer; both stay the same however often keys must be waited for.
-    fn authenticate_first(&mut self, request: Request, env: &mut Env<'_>) -> Step {
-        match request.untrusted_token(env.config) {
-            Ok((token, issuer)) => {
-                let asking = Asking { request, token, issuer, body: Body::default() };
-                self.authenticate(asking, None, env)
+            Some(resource) => {
+                let reply = crate::reply::metadata_reply(head.method(), resource);
+                self.reply_allowed(&Asked::nowhere(head), reply, env)
             }
-            Err(refusal) => self.refuse(&Asked::by(&request, env.config), refusal, env),
+            None => self.refuse(&Asked::nowhere(head), Refusal::NotFound, env),
         }
     }
 
     fn authenticate(&mut self, asking: Asking, read: Option<ReadBody<'_>>, env: &mut Env<'_>) -> Step {
         match asking.verify(env) {
+            Authentication::Wait if !env.may_wait => {
+                self.refuse(&Asked::by(&asking.request, env.config), Refusal::KeysUnavailable, env)
+            }
             Authentication::Wait => {
                 self.state = State::AwaitingKeys(Box::new(asking));
                 Step::hold()
@@ -276,6 +273,13 @@ impl Exchange {
                 }
                 step
             }
+            // What flows after an upgrade has no messages to decide, with or without a token.
+            State::Passing if status == 101 => {
+                self.state = State::Replied;
+                let event = event_line("bad_gateway", None, "answer_upgrades");
+                let reply = Refusal::BadGateway("answer_upgrades").render(None, None);
+                Step::end(vec![Effect::Event(event), Effect::Reply(reply)])
+            }
             // The server answered what it was not yet asked: nothing of that may reach the client.
             State::AwaitingBody(verified) if verified.released => {
                 let asked = verified.asked(env);
@@ -323,9 +327,11 @@ impl Asking {
     fn verify(&self, env: &mut Env<'_>) -> Authentication {
         let invalid = |error| Authentication::Refused(Refusal::InvalidToken(error));
         let config = env.config;
-        let (Some(issuer), Some(resource)) =
-            (config.issuers.get(self.issuer), config.resources.get(self.request.resource))
-        else {
+        let (token, place) = match self.request.untrusted_token(config) {
+            Ok(found) => found,
+            Err(refusal) => return Authentication::Refused(refusal),
+        };
+        let (Some(issuer), Some(resource)) = (config.issuers.get(place), self.request.resource(config)) else {
             return invalid(TokenError::IssuerMismatch);
         };
         let expected = Expectations {
@@ -335,7 +341,7 @@ impl Asking {
             rules: &issuer.rules,
             audiences: &resource.audiences,
         };
-        let candidate = match self.token.check(expected, env.now) {
+        let candidate = match token.check(expected, env.now) {
             Ok(candidate) => candidate,
             Err(error) => return invalid(error),
         };
@@ -343,7 +349,7 @@ impl Asking {
             return Authentication::Refused(Refusal::IntrospectionUnavailable);
         }
         let or_ask = issuer.validation == Validation::JwtOrIntrospection;
-        let verified = match env.keys.find(self.issuer, candidate.query(), env.now) {
+        let verified = match env.keys.find(place, candidate.query(), env.now) {
             Lookup::Keys(keys) => candidate.verify(&keys, env.verifier),
             Lookup::Wait => return Authentication::Wait,
             Lookup::NoKey | Lookup::Unavailable if or_ask => {

@@ -1,8 +1,7 @@
 //! The verified identity as request headers for the server.
 
-use serde_json::Value;
-
 use crate::config::{IdentityValue, Resource};
+use crate::node::Node;
 use crate::token::AccessToken;
 
 /// Longer values are no identity, and servers limit their headers.
@@ -32,16 +31,16 @@ pub fn headers(resource: &Resource, caller: &AccessToken) -> Result<Vec<(String,
 }
 
 /// The claim at `path`: the whole as one name first, since namespaced names hold dots, then step by step.
-fn claim<'t>(caller: &'t AccessToken, path: &str) -> Option<&'t Value> {
+fn claim<'t>(caller: &'t AccessToken, path: &str) -> Option<&'t Node> {
     caller.claims().get(path).or_else(|| {
         let (first, rest) = path.split_once('.')?;
-        rest.split('.').try_fold(caller.claims().get(first)?, |value, name| value.get(name))
+        rest.split('.').try_fold(caller.claims().get(first)?, |value, name| value.member(name))
     })
 }
 
-fn render(value: &Value) -> Result<String, Unforwardable> {
+fn render(value: &Node) -> Result<String, Unforwardable> {
     match value {
-        Value::Array(items) => {
+        Node::List(items) => {
             let items: Result<Vec<_>, _> = items.iter().map(scalar).collect();
             joined(&items?)
         }
@@ -49,12 +48,12 @@ fn render(value: &Value) -> Result<String, Unforwardable> {
     }
 }
 
-fn scalar(value: &Value) -> Result<String, Unforwardable> {
+fn scalar(value: &Node) -> Result<String, Unforwardable> {
     match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Number(number) => Ok(number.to_string()),
-        Value::Bool(flag) => Ok(flag.to_string()),
-        Value::Array(_) | Value::Null | Value::Object(_) => Err(Unforwardable),
+        Node::Text(text) => Ok(text.clone()),
+        Node::Number(number) => Ok(number.to_string()),
+        Node::Bool(flag) => Ok(flag.to_string()),
+        Node::List(_) | Node::Null | Node::Object(_) => Err(Unforwardable),
     }
 }
 

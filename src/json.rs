@@ -12,8 +12,10 @@
 //! ```
 
 mod string;
+mod write;
 
 pub use string::Text;
+pub use write::Object;
 
 use std::borrow::Cow;
 

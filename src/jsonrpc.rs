@@ -125,8 +125,8 @@ pub struct Params<'a> {
     pub subscriptions: Vec<Member<'a>>,
     /// `_meta["io.modelcontextprotocol/protocolVersion"]`
     pub version: Member<'a>,
-    /// Names that look like one of [`READ`] without being it.
-    look_alikes: Vec<&'static str>,
+    /// What is wrong with the members of [`READ`], by their names. Whether it matters depends on the method.
+    faults: Vec<(&'static str, MessageFault)>,
 }
 
 /// `ref` of a completion.
@@ -170,7 +170,8 @@ struct Envelope<'a> {
     version: Member<'a>,
     method: Member<'a>,
     id: Option<&'a str>,
-    answers: usize,
+    results: usize,
+    errors: usize,
     params: Option<Result<Params<'a>, MessageFault>>,
 }
 
@@ -184,8 +185,8 @@ impl<'a> Envelope<'a> {
                 Name::Known("method") => envelope.method = Member::read(reader)?,
                 Name::Known("id") => envelope.id = Some(reader.skip()?),
                 Name::Known("params") => envelope.params = Some(read_params(reader)?),
-                Name::Known(_) => {
-                    envelope.answers += 1;
+                Name::Known(name) => {
+                    *(if name == "error" { &mut envelope.errors } else { &mut envelope.results }) += 1;
                     reader.skip()?;
                 }
                 Name::LookAlike(_) => {
@@ -203,11 +204,13 @@ impl<'a> Envelope<'a> {
 
     /// The kind follows from the members that are there; any other set of them is no message.
     fn into_message(self) -> Result<Message<'a>, Refused> {
-        let valid_id =
-            self.id.is_none_or(|id| id.starts_with(['"', '-']) || id.starts_with(|c: char| c.is_ascii_digit()));
-        let id = self.id.filter(|_| valid_id);
+        let is_id = |id: &str| id.starts_with(['"', '-']) || id.starts_with(|c: char| c.is_ascii_digit());
+        // Section 5.1: an error about a request whose id could not be read has the id `null`.
+        let null_id = self.id == Some("null") && self.errors == 1;
+        let valid_id = null_id || self.id.is_none_or(is_id);
+        let id = self.id.filter(|id| is_id(id));
         let refuse = |fault| Refused { fault, id: id.map(str::to_owned) };
-        let kind = match (&self.method, self.id, self.answers) {
+        let kind = match (&self.method, self.id, self.results + self.errors) {
             (Member::Is(_), Some(_), 0) => MessageKind::Request,
             (Member::Is(_), None, 0) => MessageKind::Notification,
             (Member::Absent, Some(_), 1) => MessageKind::Response,
@@ -226,38 +229,40 @@ impl<'a> Envelope<'a> {
 }
 
 impl Params<'_> {
-    /// Whether a member looks like one of `names` without being it.
-    pub fn has_look_alike_of(&self, names: &[&str]) -> bool {
-        self.look_alikes.iter().any(|name| names.contains(name))
+    /// What is wrong with the members `names`, or with a look-alike of one.
+    pub fn fault_of(&self, names: &[&str]) -> Option<MessageFault> {
+        self.faults.iter().find(|(name, _)| names.contains(name)).map(|(_, fault)| *fault)
     }
 }
 
-/// Faults of JSON end the reading; others are kept, since the id may still come.
+/// Faults of JSON end the reading; others are kept, since the id and the method may still come.
 fn read_params<'a>(reader: &mut Reader<'a>) -> Result<Result<Params<'a>, MessageFault>, JsonFault> {
     if reader.kind()? != Kind::Object {
         reader.skip()?;
         return Ok(Err(MessageFault::Params));
     }
     let mut params = Params::default();
-    let mut fault = None;
     reader.object(|reader, name| {
-        let part = match known(name, &READ) {
-            Name::Known("name") => Member::read(reader).map(|value| params.name = value).map(Ok),
-            Name::Known("uri") => Member::read(reader).map(|value| params.uri = value).map(Ok),
-            Name::Known("taskId") => Member::read(reader).map(|value| params.task_id = value).map(Ok),
-            Name::Known("ref") => read_reference(reader, &mut params),
-            Name::Known("_meta") => read_meta(reader, &mut params),
-            Name::Known(_) => read_notifications(reader, &mut params),
-            Name::LookAlike(known) => {
-                params.look_alikes.push(known);
-                reader.skip().map(|_| Ok(()))
-            }
-            Name::Other => reader.skip().map(|_| Ok(())),
+        let (name, part) = match known(name, &READ) {
+            Name::Known(name) => (name, read_param(reader, name, &mut params)?),
+            Name::LookAlike(name) => (name, reader.skip().map(|_| Err(MessageFault::LookAlike))?),
+            Name::Other => return reader.skip().map(|_| ()),
         };
-        fault = fault.or(part?.err());
+        params.faults.extend(part.err().map(|fault| (name, fault)));
         Ok::<(), JsonFault>(())
     })?;
-    Ok(fault.map_or(Ok(params), Err))
+    Ok(Ok(params))
+}
+
+fn read_param<'a>(reader: &mut Reader<'a>, name: &str, params: &mut Params<'a>) -> Part {
+    match name {
+        "_meta" => read_meta(reader, params),
+        "name" => Member::read(reader).map(|value| params.name = value).map(Ok),
+        "notifications" => read_notifications(reader, params),
+        "ref" => read_reference(reader, params),
+        "taskId" => Member::read(reader).map(|value| params.task_id = value).map(Ok),
+        _ => Member::read(reader).map(|value| params.uri = value).map(Ok),
+    }
 }
 
 type Part = Result<Result<(), MessageFault>, JsonFault>;

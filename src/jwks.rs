@@ -7,43 +7,17 @@ pub use cache::{KeySetCache, Lookup, Timing};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::config::Node;
-use crate::signature::{Algorithm, pure};
+use crate::node::Node;
+use crate::signature::{Algorithm, MAX_RSA_BITS, MIN_RSA_BITS, pure};
+
+pub use crate::signature::PublicKey;
 
 /// A provider's set beyond this size is taken for something else: the largest real ones have a few dozen keys.
 pub const MAX_BYTES: usize = 256_000;
 /// As many keys as a set may have.
 pub const MAX_KEYS: usize = 100;
-/// RFC 7518 section 3.3: smaller keys must not be used.
-pub const MIN_RSA_BITS: usize = 2048;
-/// Larger keys would cost a worker milliseconds for each signature.
-pub const MAX_RSA_BITS: usize = 8192;
 /// A token without `kid` is tried on this many keys at most, so that it costs no more than that.
 pub const MAX_TRIED: usize = 4;
-
-/// What a key is made of. Each kind fixes the family of algorithms it is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PublicKey {
-    /// RFC 8037: Ed25519
-    Ed25519 {
-        /// The public key, 32 bytes.
-        x: Vec<u8>,
-    },
-    /// RFC 7518 section 6.2.1: curve P-256
-    P256 {
-        /// A coordinate, 32 bytes.
-        x: Vec<u8>,
-        /// A coordinate, 32 bytes.
-        y: Vec<u8>,
-    },
-    /// RFC 7518 section 6.3.1
-    Rsa {
-        /// Big-endian, without leading zeros.
-        modulus: Vec<u8>,
-        /// Big-endian.
-        exponent: Vec<u8>,
-    },
-}
 
 /// One usable key of a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,8 +101,8 @@ impl KeySet {
             return Err(KeySetFault::TooLarge);
         }
         let document: Node = serde_json::from_slice(bytes).map_err(|_| KeySetFault::NotAKeySet)?;
-        match (document.repeated_member(), document.member("keys")) {
-            (None, Some(Node::List(keys))) => Self::from_nodes(keys),
+        match document.member("keys") {
+            Some(Node::List(keys)) if document.repeated_members().is_empty() => Self::from_nodes(keys),
             _ => Err(KeySetFault::NotAKeySet),
         }
     }
@@ -178,7 +152,7 @@ impl KeySet {
 
 impl Jwk {
     fn from_node(node: &Node) -> Result<Self, JwkFault> {
-        if node.repeated_member().is_some() || !matches!(node, Node::Object(_)) {
+        if !node.repeated_members().is_empty() || !matches!(node, Node::Object(_)) {
             return Err(JwkFault::Malformed);
         }
         let verifies = match node.member("key_ops") {

@@ -41,6 +41,7 @@ impl IssuerKeys {
 
     /// Gives up fetches that were never answered. Says whether there was one.
     pub fn tick(&mut self, now: UnixTime) -> bool {
-        self.caches.iter_mut().flatten().fold(false, |lost, cache| cache.tick(now) || lost)
+        // Every cache is told, also after the first that lost one.
+        self.caches.iter_mut().flatten().filter_map(|cache| cache.tick(now).then_some(())).count() > 0
     }
 }

@@ -1,4 +1,45 @@
-//! toolgate
+//! toolgate is a proxy-wasm filter for Envoy that makes any MCP server behind it an OAuth 2.1 resource server: it
+//! challenges, verifies tokens, decides per operation, trims lists, and records what it did.
+//!
+//! # The way of a request
+//!
+//! ```text
+//! filter ─ callback ► exchange ─┬► routes      which resource, which document, nowhere
+//!                               ├► bearer      one credential, in its header
+//!                               ├► token       untrusted claims, checked ─► jwks, signature ─► AccessToken
+//!                               ├► jsonrpc     the body, read strictly ─► mcp: what it would use
+//!                               ├► policy      AccessToken + Access ─► Verdict, with its reasons
+//!                               ├► listing     entries of lists, by the same verdict; sse: events as they come
+//!                               └► reply, audit   the only renderers of answers and records
+//! filter ◄─ effects ── exchange
+//! ```
+//!
+//! Everything but `filter` is pure: it makes no host call and reads no clock. Time, keys, randomness and signature
+//! verification are arguments, so that the same code runs in Envoy, in tests, and on the command line. `filter` is
+//! compiled for wasm only and knows nothing of OAuth; natively the crate does not even link the host's calls.
+//!
+//! # Where a change belongs
+//!
+//! | module | holds | follows |
+//! |---|---|---|
+//! | [`audit`] | audit lines, filter state, decision ids | |
+//! | [`bearer`] | the `Authorization` header | RFC 6750 section 2.1 |
+//! | [`config`] | the configuration, all faults at once | |
+//! | [`exchange`] | the state machine of one request and its answer | MCP, Streamable HTTP |
+//! | [`headers`], [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`] | values that know nobody | RFC 9110, RFC 3986 |
+//! | [`identity`] | what the server learns of the caller | |
+//! | [`json`] | the strict JSON reader, and a writer | RFC 8259 |
+//! | [`jsonrpc`] | one message, as far as it decides | JSON-RPC 2.0 |
+//! | [`jwks`], [`keys`] | key sets: parsing, selection, life | RFC 7517, RFC 7518 section 6 |
+//! | [`listing`], [`sse`] | trimming lists in documents and event streams | HTML Living Standard 9.2 |
+//! | [`mcp`] | methods, their targets, mirrored headers | MCP 2024-11-05 to 2026-07-28 |
+//! | [`metadata`] | protected resource metadata | RFC 9728 |
+//! | [`policy`], [`scope`] | rules, hierarchy, matrix; the one decision | RFC 6749 section 3.3 |
+//! | [`reply`] | every answer and challenge | RFC 6750 section 3, RFC 9728 section 5.1 |
+//! | [`routes`] | hosts and paths, and what only resembles them | |
+//! | [`signature`] | algorithms and their verification | RFC 7518 section 3, RFC 8037 |
+//! | [`token`] | JWT access tokens, per kind of provider | RFC 7519, RFC 8725, RFC 9068 |
+
 pub mod audit;
 pub mod bearer;
 pub mod config;
@@ -7,6 +48,7 @@ pub mod exchange;
 mod filter;
 pub mod headers;
 pub mod identity;
+pub mod index;
 pub mod json;
 pub mod jsonrpc;
 pub mod jwks;
@@ -14,6 +56,7 @@ pub mod keys;
 pub mod listing;
 pub mod mcp;
 pub mod metadata;
+pub mod node;
 pub mod pattern;
 pub mod policy;
 pub mod reply;

@@ -36,6 +36,8 @@ pub struct Trimmed<'a> {
     pub removed: usize,
     /// Whether it held a list at all.
     pub held_list: bool,
+    /// Whether it tells of a resource that the caller may not use: then it is not for the caller at all.
+    pub tells_of_denied: bool,
 }
 
 /// Trims the message, or array of messages, in `body`. `keeps` decides on each entry; `ttl` is how long the caller's
@@ -46,7 +48,8 @@ pub fn trim<'a>(
     ttl: u64,
     keeps: &dyn Fn(ListKind, &str) -> bool,
 ) -> Result<Trimmed<'a>, ListFault> {
-    let mut trimmer = Trimmer { body, ttl, keeps, edits: Vec::new(), removed: 0, held_list: false };
+    let mut trimmer =
+        Trimmer { body, ttl, keeps, edits: Vec::new(), removed: 0, held_list: false, tells_of_denied: false };
     json::read(body, depth, |reader| match reader.kind()? {
         Kind::Object => trimmer.message(reader),
         Kind::Array => reader.array(|reader| match reader.kind()? {
@@ -55,7 +58,8 @@ pub fn trim<'a>(
         }),
         Kind::Scalar | Kind::String => Ok(reader.skip().map(|_| ())?),
     })?;
-    Ok(Trimmed { removed: trimmer.removed, held_list: trimmer.held_list, body: apply(body, &trimmer.edits) })
+    let Trimmer { edits, removed, held_list, tells_of_denied, .. } = trimmer;
+    Ok(Trimmed { body: apply(body, &edits), removed, held_list, tells_of_denied })
 }
 
 struct Trimmer<'a, 'k> {
@@ -66,7 +70,11 @@ struct Trimmer<'a, 'k> {
     edits: Vec<(Range<usize>, Vec<u8>)>,
     removed: usize,
     held_list: bool,
+    tells_of_denied: bool,
 }
+
+/// The notification that names a resource.
+const UPDATED: &str = "notifications/resources/updated";
 
 const LISTS: [(&str, &str, ListKind); 4] = [
     ("prompts", "name", ListKind::Prompts),
@@ -78,14 +86,27 @@ const RESULT: [&str; 6] = ["cacheScope", "prompts", "resourceTemplates", "resour
 
 impl<'a> Trimmer<'a, '_> {
     fn message(&mut self, reader: &mut Reader<'a>) -> Result<(), ListFault> {
+        let mut method = None;
+        let mut uri = None;
         reader.object(|reader, name| {
             let name = name.decode().ok_or(ListFault::LookAlike)?;
-            match name.as_ref() {
-                "result" if reader.kind()? == Kind::Object => self.result(reader),
-                name if look_alike(name, &["result"]).is_some() => Err(ListFault::LookAlike),
-                _ => Ok(reader.skip().map(|_| ())?),
+            match (name.as_ref(), reader.kind()?) {
+                ("result", Kind::Object) => return self.result(reader),
+                ("method", Kind::String) => method = reader.string()?.decode(),
+                ("params", Kind::Object) => uri = entry_name(reader, "uri")?,
+                (name, _) if look_alike(name, &["method", "params", "result"]).is_some() => {
+                    return Err(ListFault::LookAlike);
+                }
+                _ => {
+                    reader.skip()?;
+                }
             }
-        })
+            Ok(())
+        })?;
+        if method.as_deref() == Some(UPDATED) {
+            self.tells_of_denied |= !uri.is_some_and(|uri| (self.keeps)(ListKind::Resources, &uri));
+        }
+        Ok(())
     }
 
     fn result(&mut self, reader: &mut Reader<'a>) -> Result<(), ListFault> {
@@ -112,7 +133,7 @@ impl<'a> Trimmer<'a, '_> {
         // What is cached for everybody would be served to callers for whom it was not trimmed.
         if self.held_list {
             self.edits.extend(caching);
-            self.edits.sort_by_key(|(range, _)| range.start);
+            self.edits.sort_unstable_by_key(|(range, _)| range.start);
         }
         self.held_list |= held_before;
         Ok(())
@@ -269,6 +290,21 @@ mod tests {
         ] {
             let body = format!(r#"{{"result":{{"tools":[{entry},{{"name":"read2"}}]}}}}"#);
             assert_eq!(trimmed(&body).as_deref(), Ok(r#"{"result":{"tools":[{"name":"read2"}]}}"#), "{entry}");
+        }
+    }
+
+    #[test]
+    fn news_of_a_resource_are_for_those_who_may_use_it() {
+        for (params, denied) in [
+            (r#"{"uri":"read"}"#, false),
+            (r#"{"uri":"write"}"#, true),
+            (r#"{"uri":1}"#, true),
+            (r#"{"uri":"read","URI":"write"}"#, true),
+            ("[]", true),
+        ] {
+            let body = format!(r#"{{"method":"notifications/resources/updated","params":{params}}}"#);
+            let trimmed = trim(body.as_bytes(), 64, 0, &|_, name| name.starts_with("read")).unwrap();
+            assert_eq!(trimmed.tells_of_denied, denied, "{params}");
         }
     }
 

@@ -6,6 +6,8 @@ mod operation;
 pub use headers::{HeaderFault, McpHeaders, Version};
 pub use operation::{ListKind, Operation, OperationFault};
 
+use crate::text::look_alike;
+
 /// Methods that a valid token with `base_scopes` may always use. What a list shows is decided entry by entry.
 const OPEN: [&str; 8] = [
     "initialize",
@@ -34,10 +36,11 @@ pub fn is_decided_elsewhere(method: &str) -> bool {
     is_open(method) || TARGETED.contains(&method)
 }
 
-/// The methods that the gate knows by their exact names. What only looks like one of them would miss its decision, and
-/// the trimming of its list, where a server reads names more loosely.
-pub fn known_methods() -> impl Iterator<Item = &'static str> {
-    OPEN.into_iter().chain(TARGETED)
+/// Whether a careless server would take `method`, which is none of these, for an open or a targeted one.
+pub fn looks_known(method: &str) -> bool {
+    let known = |method: &str| look_alike(method, &OPEN).or_else(|| look_alike(method, &TARGETED)).is_some();
+    let trimmed = method.trim();
+    known(trimmed) || (trimmed != method && is_decided_elsewhere(trimmed))
 }
 
 fn is_open(method: &str) -> bool {

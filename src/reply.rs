@@ -4,10 +4,12 @@
 
 use crate::bearer::BearerFault;
 use crate::config::Resource;
+use crate::json::Object;
 use crate::jsonrpc::MessageFault;
 use crate::mcp::{HeaderFault, OperationFault};
 use crate::metadata;
 use crate::policy::Denial;
+use crate::scope::{Scope, ScopeSet};
 use crate::token::TokenError;
 
 /// Seconds after which a client may ask again when keys cannot be had: a fetch and its first pause fit in.
@@ -53,7 +55,7 @@ pub enum Refusal {
     /// With the id as far as it was read.
     Message(MessageFault, Option<String>),
     Operation(OperationFault, Option<String>),
-    Denied(Denied),
+    Denied(Box<Denied>),
     /// An answer of the server that must not pass.
     BadGateway(&'static str),
     /// The wait for a body that the host will not show.
@@ -142,11 +144,13 @@ impl Refusal {
             Self::InvalidRequest(_) => (Some("invalid_request"), String::new(), None),
             Self::Unauthorized => (None, challenge_scopes(), None),
             Self::InvalidToken(fault) => (Some("invalid_token"), challenge_scopes(), Some(fault.description())),
-            Self::Denied(Denied { denial: Some(Denial::InsufficientScope { ask, .. }), .. }) => {
-                let ask: Vec<_> = ask.iter().map(crate::scope::Scope::as_str).collect();
-                (Some("insufficient_scope"), ask.join(" "), Some(STEP_UP))
-            }
-            Self::Denied(_) => (None, String::new(), None),
+            Self::Denied(denied) => match &denied.denial {
+                Some(Denial::InsufficientScope { ask, .. }) => {
+                    let ask: Vec<_> = ask.iter().map(Scope::as_str).collect();
+                    (Some("insufficient_scope"), ask.join(" "), Some(STEP_UP))
+                }
+                _ => (None, String::new(), None),
+            },
             _ => return None,
         };
         let scope = Some(scope).filter(|scope| !scope.is_empty());
@@ -162,9 +166,6 @@ impl Refusal {
     }
 
     fn body(&self) -> String {
-        let error = |error: &str| serde_json::json!({ "error": error }).to_string();
-        let described =
-            |error: &str, text: &str| serde_json::json!({ "error": error, "error_description": text }).to_string();
         match self {
             Self::Tunnel => error("bad_request"),
             Self::NotFound => error("not_found"),
@@ -190,26 +191,34 @@ impl Refusal {
     }
 }
 
+fn error(code: &str) -> String {
+    Object::new().text("error", Some(code)).finish()
+}
+
+fn described(code: &str, description: &str) -> String {
+    Object::new().text("error", Some(code)).text("error_description", Some(description)).finish()
+}
+
 const STEP_UP: &str = "More scope is needed for this operation";
 
 impl Denied {
     fn body(&self) -> String {
+        let none = ScopeSet::new();
         let (error, message, required, missing) = match &self.denial {
             Some(Denial::InsufficientScope { required, missing, .. }) => {
-                ("insufficient_scope", STEP_UP, required.iter().collect(), missing.iter().collect())
+                ("insufficient_scope", STEP_UP, required, missing)
             }
-            _ => ("access_denied", "This operation is not allowed", vec![], vec![]),
+            _ => ("access_denied", "This operation is not allowed", &none, &none),
         };
-        let texts = |scopes: Vec<&crate::scope::Scope>| scopes.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let data = serde_json::json!({
-            "error": error,
-            "method": self.method,
-            "target": self.target,
-            "required": texts(required),
-            "missing": texts(missing),
-            "decision_id": self.decision_id,
-        });
-        rpc_error(self.id.as_deref(), 403, message, Some(&data.to_string()))
+        let data = Object::new()
+            .text("error", Some(error))
+            .text_or_null("method", self.method.as_deref())
+            .text_or_null("target", self.target.as_deref())
+            .list("required", required.iter().map(Scope::as_str))
+            .list("missing", missing.iter().map(Scope::as_str))
+            .text("decision_id", Some(&self.decision_id))
+            .finish();
+        rpc_error(self.id.as_deref(), 403, message, Some(&data))
     }
 }
 
@@ -247,6 +256,7 @@ fn message_text(fault: MessageFault) -> &'static str {
 fn operation_text(fault: OperationFault) -> &'static str {
     match fault {
         OperationFault::LookAlike => "A member's name looks like another's",
+        OperationFault::Params => "The parameters are not of the expected types",
         OperationFault::Target => "The name or uri is missing or not a string",
         OperationFault::TargetTooLong => "The name or uri is too long",
         OperationFault::Uri(_) => "The uri must be in its normal form",
@@ -278,7 +288,7 @@ pub fn metadata_reply(method: &str, resource: &Resource) -> Reply {
         _ => Reply {
             status: 405,
             headers: vec![json, ("allow", "GET, HEAD, OPTIONS".to_owned()), any_origin],
-            body: serde_json::json!({ "error": "method_not_allowed" }).to_string(),
+            body: error("method_not_allowed"),
             reason: "metadata_method_not_allowed",
         },
     }

@@ -3,14 +3,18 @@
 //! Paths are compared as received, byte for byte; a path that merely resembles a protected one belongs nowhere, since
 //! the server behind may take it for that one.
 
-use std::collections::BTreeMap;
-
-use crate::config::Resource;
+use crate::index::Index;
 use crate::uri::{is_ambiguous_below, plain_segments};
 use crate::url::{Authority, Scheme, Url};
 
-/// The path of a metadata document, to which the resource's own is appended (RFC 9728 section 3.1).
-pub const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+/// The path of metadata documents, to which the resource's own is appended (RFC 9728 section 3.1).
+const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+
+/// The path of a resource's metadata: the well-known one before its own, of which a lone `/` is dropped.
+pub fn metadata_path(identifier: &Url) -> String {
+    let own = identifier.path();
+    format!("{WELL_KNOWN}{}", if own == "/" { "" } else { own })
+}
 
 /// Hosts that a resource is reached by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +42,14 @@ impl HostPattern {
         let mut authority = Authority::parse(url.authority())?;
         authority.port = authority.port.filter(|port| *port != url.scheme().default_port());
         Some(Self::named(authority, url.scheme()))
+    }
+
+    /// Whether some request matches both equally closely: the same host and port, whatever the schemes.
+    fn ties_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Named { authority, .. }, Self::Named { authority: other, .. }) => authority == other,
+            _ => self == other,
+        }
     }
 
     /// How closely it matches `host`: with a port closer than without, a name closer than `*`.
@@ -102,41 +114,48 @@ pub enum Route {
     Resource(usize),
 }
 
+/// A resource as its requests find it.
+pub struct Protected<'p> {
+    /// Its resource identifier.
+    pub identifier: &'p Url,
+    /// The hosts it is reached by.
+    pub hosts: &'p [HostPattern],
+    /// The paths it is reached by.
+    pub paths: &'p [PathPattern],
+}
+
 /// The hosts under one path, each with its resource.
 type Hosts = Vec<(HostPattern, usize)>;
 
 /// All routes of a configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Routes {
-    exact: BTreeMap<String, Hosts>,
-    below: Vec<(PathPattern, Hosts)>,
-    metadata: BTreeMap<String, Hosts>,
-    /// Every path of every resource, for what resembles one.
-    paths: Vec<PathPattern>,
+    /// Each path or pattern, with its hosts.
+    endpoints: Vec<(PathPattern, Hosts)>,
+    /// The places of exact paths in `endpoints`.
+    exact: Index,
+    /// Each metadata document's path, with its hosts.
+    metadata: Vec<(String, Hosts)>,
     pass: Vec<PathPattern>,
     conflicts: Vec<(usize, usize)>,
 }
 
 impl Routes {
     /// The routes to `resources`, and past the gate for `pass`.
-    pub fn new(resources: &[Resource], pass: Vec<PathPattern>) -> Self {
+    pub fn new<'p>(resources: impl Iterator<Item = Protected<'p>>, pass: Vec<PathPattern>) -> Self {
         let mut routes = Self { pass, ..Self::default() };
-        for (place, resource) in resources.iter().enumerate() {
-            let own_path = resource.identifier.path();
-            let metadata = format!("{WELL_KNOWN}{}", if own_path == "/" { "" } else { own_path });
-            for host in &resource.hosts {
-                insert(routes.metadata.entry(metadata.clone()).or_default(), host, place, &mut routes.conflicts);
-                for path in &resource.paths {
-                    let hosts = hosts_of(&mut routes.exact, &mut routes.below, path);
-                    insert(hosts, host, place, &mut routes.conflicts);
+        for (place, resource) in resources.enumerate() {
+            let metadata = metadata_path(resource.identifier);
+            for host in resource.hosts {
+                insert(&mut routes.metadata, &metadata, host, place, &mut routes.conflicts);
+                for path in resource.paths {
+                    insert(&mut routes.endpoints, path, host, place, &mut routes.conflicts);
                 }
             }
-            routes.paths.extend(resource.paths.iter().cloned());
         }
-        routes.paths.sort();
-        routes.paths.dedup();
-        routes.conflicts.sort_unstable();
-        routes.conflicts.dedup();
+        // A pattern's text ends with a slash that is not its path's: only exact paths may be found by it.
+        let name = |(path, _): &(PathPattern, Hosts)| if path.below { String::new() } else { path.text.clone() };
+        routes.exact = Index::new(routes.endpoints.iter().map(name));
         routes
     }
 
@@ -149,12 +168,17 @@ impl Routes {
     pub fn find(&self, host: &str, target: &str) -> Route {
         let path = target.split('?').next().unwrap_or_default();
         let host = Authority::parse(host);
-        if let Some(place) = closest(self.metadata.get(path), host.as_ref()) {
-            return Route::Metadata(place.1);
+        let metadata = self.metadata.iter().find(|(own, _)| own == path);
+        if let Some((_, place)) = metadata.and_then(|(_, hosts)| closest(hosts, host.as_ref())) {
+            return Route::Metadata(place);
         }
-        let exact = closest(self.exact.get(path), host.as_ref()).map(|(rank, place)| (rank, usize::MAX, place));
-        let below = self.below.iter().filter(|(pattern, _)| pattern.matches(path)).filter_map(|(pattern, hosts)| {
-            closest(Some(hosts), host.as_ref()).map(|(rank, place)| (rank, pattern.text.len(), place))
+        let exact =
+            self.exact.place(path).and_then(|place| self.endpoints.get(place)).filter(|(own, _)| own.matches(path));
+        let exact = exact.and_then(|(_, hosts)| closest(hosts, host.as_ref()));
+        let exact = exact.map(|(rank, place)| (rank, usize::MAX, place));
+        let below = self.endpoints.iter().filter(|(own, _)| own.below && own.matches(path));
+        let below = below.filter_map(|(own, hosts)| {
+            closest(hosts, host.as_ref()).map(|(rank, place)| (rank, own.text.len(), place))
         });
         match below.chain(exact).max_by_key(|(rank, length, _)| (*rank, *length)) {
             Some((_, usize::MAX, place)) => Route::Resource(place),
@@ -168,55 +192,47 @@ impl Routes {
     /// host is another: servers seldom look at it. A resource at `/*` is told by its host alone.
     fn pass(&self, path: &str) -> Route {
         let plain = plain_segments(path);
-        let protected = self.paths.iter().any(|own| !(own.below && own.plain.is_empty()) && own.resembles(&plain));
-        let passes = self.pass.iter().any(|pattern| pattern.matches(path));
+        let tells = |own: &PathPattern| !(own.below && own.plain.is_empty());
+        let protected = self.endpoints.iter().any(|(own, _)| tells(own) && own.resembles(&plain));
+        let passes = self.pass.iter().any(|own| own.matches(path) && !(own.below && is_ambiguous_below(path)));
         if passes && !protected { Route::Pass } else { Route::Nothing }
     }
 
     /// Whether `path`, which a pattern matched, resembles a resource's path without being it.
     fn is_look_alike(&self, path: &str) -> bool {
         let plain = plain_segments(path);
-        self.paths.iter().any(|own| own.resembles(&plain) && !own.matches(path))
+        self.endpoints.iter().any(|(own, _)| own.resembles(&plain) && !own.matches(path))
     }
 
     /// Whether `host` is one that a resource is reached by.
     pub fn knows_host(&self, host: &str) -> bool {
         let Some(host) = Authority::parse(host) else { return false };
-        let all = self.exact.values().chain(self.below.iter().map(|(_, hosts)| hosts)).flatten();
-        all.into_iter().any(|(pattern, _)| pattern.rank(&host).is_some())
+        self.endpoints.iter().flat_map(|(_, hosts)| hosts).any(|(pattern, _)| pattern.rank(&host).is_some())
     }
 }
 
-fn hosts_of<'r>(
-    exact: &'r mut BTreeMap<String, Hosts>,
-    below: &'r mut Vec<(PathPattern, Hosts)>,
-    path: &PathPattern,
-) -> &'r mut Hosts {
-    if !path.below {
-        return exact.entry(path.text.clone()).or_default();
-    }
-    let place = below.iter().position(|(other, _)| other == path).unwrap_or(below.len());
-    if place == below.len() {
-        below.push((path.clone(), Vec::new()));
-    }
-    // The place exists: it was found or just made. A fresh list would drop the route, which denies.
-    match below.get_mut(place) {
-        Some((_, hosts)) => hosts,
-        None => exact.entry(String::new()).or_default(),
-    }
-}
-
-fn insert(hosts: &mut Hosts, host: &HostPattern, place: usize, conflicts: &mut Vec<(usize, usize)>) {
-    match hosts.iter().find(|(other, _)| other == host) {
-        Some((_, other)) if *other != place => conflicts.push((*other, place)),
+/// Adds a host under `key`, or notes that another resource has it already.
+fn insert<K: Clone + PartialEq>(
+    entries: &mut Vec<(K, Hosts)>,
+    key: &K,
+    host: &HostPattern,
+    place: usize,
+    conflicts: &mut Vec<(usize, usize)>,
+) {
+    let Some((_, hosts)) = entries.iter_mut().find(|(own, _)| own == key) else {
+        entries.push((key.clone(), vec![(host.clone(), place)]));
+        return;
+    };
+    match hosts.iter().find(|(other, _)| other.ties_with(host)) {
+        Some((_, other)) if *other != place && !conflicts.contains(&(*other, place)) => conflicts.push((*other, place)),
         Some(_) => {}
         None => hosts.push((host.clone(), place)),
     }
 }
 
 /// The resource whose host pattern matches closest, with that pattern's rank.
-fn closest(hosts: Option<&Hosts>, host: Option<&Authority>) -> Option<(u8, usize)> {
+fn closest(hosts: &Hosts, host: Option<&Authority>) -> Option<(u8, usize)> {
     let host = host?;
-    let ranked = hosts?.iter().filter_map(|(pattern, place)| Some((pattern.rank(host)?, *place)));
+    let ranked = hosts.iter().filter_map(|(pattern, place)| Some((pattern.rank(host)?, *place)));
     ranked.max_by_key(|(rank, _)| *rank)
 }

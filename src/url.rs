@@ -1,6 +1,8 @@
 //! Absolute URLs of the configuration (RFC 3986), kept byte for byte: an identifier that a library normalises is no
 //! longer the one that clients and tokens name.
 
+use std::net::Ipv4Addr;
+
 /// The scheme of a [`Url`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
@@ -131,8 +133,10 @@ impl Url {
 
     /// Whether the host is this machine.
     pub fn is_loopback(&self) -> bool {
+        // A name may begin with `127.` as well, and belong to anyone.
+        let is_loopback = |host: &str| host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback());
         Authority::parse(&self.authority)
-            .is_some_and(|a| a.host == "localhost" || a.host == "[::1]" || a.host.starts_with("127."))
+            .is_some_and(|a| a.host == "localhost" || a.host == "[::1]" || is_loopback(&a.host))
     }
 }
 

@@ -17,7 +17,13 @@ mod scenarios;
 mod support;
 
 mod envoy {
+    mod classic;
+    mod configuration;
     mod harness;
+    mod hostile;
     mod provider;
+    mod records;
     mod scenarios;
+    mod streams;
+    mod weather;
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::node::Node;
+use crate::node::Node;
 use crate::scope::Scope;
 use crate::url::{Scheme, Url};
 
@@ -79,7 +79,9 @@ impl<'a> At<'a> {
     #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss)]
     pub fn whole(&self, least: usize, most: usize, found: &mut Findings) -> Option<usize> {
         match self.node {
-            Node::Number(n) if n.fract() == 0.0 && (least as f64..=most as f64).contains(n) => Some(*n as usize),
+            Node::Number(n) if n.as_f64().fract() == 0.0 && (least as f64..=most as f64).contains(&n.as_f64()) => {
+                Some(n.as_f64() as usize)
+            }
             Node::Number(_) => found.fault(&self.path, format!("must be a whole number from {least} to {most}")),
             _ => self.wrong_type("a number", found),
         }
@@ -180,7 +182,7 @@ impl<'a> At<'a> {
     }
 
     fn no_repeats(&self, found: &mut Findings) {
-        if let Some(name) = self.node.repeated_member() {
+        for name in self.node.repeated_members() {
             found.fault::<()>(&join(&self.path, name), "is given twice");
         }
     }

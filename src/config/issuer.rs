@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::fields::{At, Fields, Findings, Zero, join};
-use super::node::Node;
-use crate::jwks::{KeySet, Timing};
+use crate::jwks::{JwkFault, KeySet, Timing};
+use crate::node::Node;
 use crate::signature::Algorithm;
 use crate::token::{ClaimTest, Profile, TokenRules};
 use crate::url::Url;
@@ -134,10 +134,31 @@ pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> 
     })
 }
 
+/// The issuers of a configuration that may have faults: those that could be read.
+pub struct Issuers {
+    /// In the order of the configuration, without the faulty ones.
+    pub read: Vec<Issuer>,
+    /// The place of each in the configuration.
+    places: Vec<usize>,
+    /// Whether none is faulty. Else a name that none of these has may be that of a faulty one, which is told already.
+    pub complete: bool,
+}
+
+impl Issuers {
+    /// Reads `issuers`.
+    pub fn read(at: Option<At<'_>>, environment: Environment<'_>, found: &mut Findings) -> Self {
+        let all = at.and_then(|at| at.list(Zero::Refuse, found, |at, found| Some(read(&at, environment, found))));
+        let complete = all.as_ref().is_some_and(|all| all.iter().all(Option::is_some));
+        let good = all.into_iter().flatten().enumerate().filter_map(|(place, issuer)| Some((place, issuer?)));
+        let (places, read) = good.unzip();
+        Self { read, places, complete }
+    }
+}
+
 /// Names must tell issuers apart, and one `iss` must not have two sets of rules.
-pub fn check_names(issuers: &[Issuer], found: &mut Findings) {
-    for (n, issuer) in issuers.iter().enumerate() {
-        let before = issuers.iter().take(n);
+pub fn check_names(issuers: &Issuers, found: &mut Findings) {
+    for (at, (n, issuer)) in issuers.places.iter().zip(&issuers.read).enumerate() {
+        let before = issuers.read.iter().take(at);
         if before.clone().any(|other| other.name == issuer.name) {
             found.fault::<()>(&format!("issuers[{n}].name"), format!("another issuer is named `{}`", issuer.name));
         } else if before.clone().any(|other| other.identifier == issuer.identifier) {
@@ -191,7 +212,7 @@ fn read_jwks(at: &At<'_>, found: &mut Findings) -> Option<KeySource> {
         let uri = fields.require("uri", found).and_then(|at| at.url(found));
         let cluster = fields.require("cluster", found).and_then(|at| at.text(found)).map(str::to_owned);
         let timing = Timing {
-            timeout: duration(&mut fields, "timeout", 5, Zero::Refuse, found),
+            timeout: timeout(&mut fields, found),
             max_age: duration(&mut fields, "max_age", 600, Zero::Refuse, found),
             cooldown: duration(&mut fields, "cooldown", 30, Zero::Refuse, found),
             max_stale: duration(&mut fields, "max_stale", 3600, Zero::Allow, found),
@@ -207,8 +228,18 @@ fn fixed_keys(at: &At<'_>, found: &mut Findings) -> Option<KeySource> {
     let Ok(set) = KeySet::from_nodes(&keys) else {
         return found.fault(&at.path, "has too many keys");
     };
+    if set.is_empty() {
+        found.fault::<()>(&at.path, "holds no usable key");
+    }
     for (place, fault) in &set.skipped {
-        found.fault::<()>(&format!("{}[{place}]", at.path), format!("is not a usable key: {}", fault.code()));
+        let path = format!("{}[{place}]", at.path);
+        match fault {
+            // Here it is a mistake of the configuration, and nothing in it is ignored.
+            JwkFault::Malformed => found.fault(&path, "is not a well-formed key").unwrap_or_default(),
+            JwkFault::Algorithm | JwkFault::Size | JwkFault::Type | JwkFault::Use => {
+                found.warn(&path, format!("is left out: {}", fault.code()));
+            }
+        }
     }
     Some(KeySource::Fixed(set))
 }
@@ -218,7 +249,7 @@ fn read_introspection(at: &At<'_>, environment: Environment<'_>, found: &mut Fin
     let uri = fields.require("uri", found).and_then(|at| at.url(found));
     let cluster = fields.require("cluster", found).and_then(|at| at.text(found)).map(str::to_owned);
     let client = read_client(&mut fields, environment, found);
-    let timeout = duration(&mut fields, "timeout", 5, Zero::Refuse, found);
+    let timeout = timeout(&mut fields, found);
     let cache_ttl = duration(&mut fields, "cache_ttl", 30, Zero::Allow, found);
     let max_in_flight = fields.take("max_in_flight").and_then(|at| at.whole(1, 100_000, found)).unwrap_or(64);
     fields.finish(found);
@@ -231,7 +262,7 @@ fn read_client(
     environment: Environment<'_>,
     found: &mut Findings,
 ) -> Option<ClientAuthentication> {
-    let id = fields.take("client_id").and_then(|at| at.text(found));
+    let id = fields.take("client_id").map(|at| at.text(found));
     let written = fields.take("client_secret").map(|at| (at.text(found).map(str::to_owned), at.path));
     let named = fields.take("client_secret_env").map(|at| {
         let name = at.text(found);
@@ -249,7 +280,7 @@ fn read_client(
     };
     match id {
         Some(id) => {
-            Some(ClientAuthentication { id: id.to_owned(), secret: secret?, in_body: in_body.unwrap_or(false) })
+            Some(ClientAuthentication { id: id?.to_owned(), secret: secret?, in_body: in_body.unwrap_or(false) })
         }
         None => found.fault(&path, "needs a `client_id`"),
     }
@@ -301,6 +332,17 @@ pub fn claim_tests(at: &At<'_>, found: &mut Findings) -> Option<Vec<ClaimTest>> 
         expected => Some(ClaimTest { name: (*name).to_owned(), expected: expected.clone() }),
     };
     Some(entries.iter().filter_map(test).collect())
+}
+
+/// A callout that takes longer than this is none; the host counts it in 32 bits of milliseconds.
+const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
+
+fn timeout(fields: &mut Fields<'_>, found: &mut Findings) -> Duration {
+    let timeout = duration(fields, "timeout", 5, Zero::Refuse, found);
+    if timeout > MAX_TIMEOUT {
+        found.fault::<()>(&join(&fields.path, "timeout"), "must be at most an hour");
+    }
+    timeout
 }
 
 fn duration(fields: &mut Fields<'_>, name: &'static str, seconds: u64, zero: Zero, found: &mut Findings) -> Duration {

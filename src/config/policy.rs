@@ -1,9 +1,7 @@
 //! `resources[].policy`: rules, hierarchy, matrix.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::fields::{At, Fields, Findings, Zero, join};
-use super::issuer::{Issuer, claim_tests};
+use super::issuer::{Issuer, Issuers, claim_tests};
 use crate::mcp;
 use crate::pattern::Pattern;
 use crate::policy::{Lists, Mode, Policy, Requirement, Row, RuleSet, Unlisted};
@@ -18,7 +16,7 @@ const LATER: [&str; 5] = ["fresh", "arguments", "acr", "max_auth_age", "mode"];
 type Rules = Vec<(Pattern, Requirement)>;
 
 /// Reads a policy.
-pub fn read(at: &At<'_>, issuers: &[Issuer], found: &mut Findings) -> Option<Policy> {
+pub fn read(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Policy> {
     let mut fields = at.fields(found)?;
     let base = fields.take("base_scopes").and_then(|at| at.list(Zero::Allow, found, |at, found| at.scope(found)));
     let hierarchy = fields.take("hierarchy").and_then(|at| read_hierarchy(&at, found));
@@ -44,7 +42,7 @@ pub fn read(at: &At<'_>, issuers: &[Issuer], found: &mut Findings) -> Option<Pol
         tools: RuleSet::new(tools, for_tools, &guarded),
         prompts: RuleSet::new(prompts, for_prompts, &[]),
         resources: RuleSet::new(resources, for_resources, &[]),
-        methods: RuleSet::new(methods, for_methods, &mcp::known_methods().collect::<Vec<_>>()),
+        methods: RuleSet::new(methods, for_methods, &[]),
         lists: lists.unwrap_or(Lists::Hide),
         matrix,
         mode: mode.unwrap_or(Mode::Enforce),
@@ -52,7 +50,7 @@ pub fn read(at: &At<'_>, issuers: &[Issuer], found: &mut Findings) -> Option<Pol
 }
 
 fn read_hierarchy(at: &At<'_>, found: &mut Findings) -> Option<Hierarchy> {
-    let mut direct = BTreeMap::new();
+    let mut direct = Vec::new();
     for (name, at) in at.entries(found)? {
         let broader = match Scope::parse(name) {
             Some(scope) => Some(scope),
@@ -60,7 +58,7 @@ fn read_hierarchy(at: &At<'_>, found: &mut Findings) -> Option<Hierarchy> {
         };
         let narrower = at.list(Zero::Refuse, found, |at, found| at.scope(found));
         if let Some((broader, narrower)) = broader.zip(narrower) {
-            direct.insert(broader, narrower);
+            direct.push((broader, narrower));
         }
     }
     match Hierarchy::close(&direct) {
@@ -89,14 +87,14 @@ fn read_rule(at: &At<'_>, found: &mut Findings) -> Option<Requirement> {
         (None, Some(any)) => any?,
         (Some(all), Some(any)) => {
             let all = all?;
-            any?.into_iter().map(|one| one.union(&all).cloned().collect()).collect()
+            any?.into_iter().map(|one| one.union(&all)).collect()
         }
     };
     Some(Requirement { alternatives })
 }
 
 fn scope_set(at: &At<'_>, empty: Zero, found: &mut Findings) -> Option<ScopeSet> {
-    Some(at.list(empty, found, |at, found| at.scope(found))?.into_iter().collect::<BTreeSet<_>>())
+    Some(at.list(empty, found, |at, found| at.scope(found))?.into_iter().collect())
 }
 
 fn check_uris(fields: &Fields<'_>, rules: &Rules, found: &mut Findings) {
@@ -129,7 +127,7 @@ fn read_unlisted(fields: &mut Fields<'_>, found: &mut Findings) -> [Unlisted; 4]
     unlisted
 }
 
-fn read_row(at: &At<'_>, issuers: &[Issuer], found: &mut Findings) -> Option<Row> {
+fn read_row(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Row> {
     let mut fields = at.fields(found)?;
     let name = fields.take("name").and_then(|at| at.text(found)).map(str::to_owned);
     let row = Row {
@@ -144,7 +142,7 @@ fn read_row(at: &At<'_>, issuers: &[Issuer], found: &mut Findings) -> Option<Row
     };
     for (n, pattern) in row.issuers.iter().flatten().enumerate() {
         let known = |issuer: &Issuer| pattern.matches(&issuer.name) || pattern.matches(&issuer.identifier);
-        if !issuers.iter().any(known) {
+        if issuers.complete && !issuers.read.iter().any(known) {
             found.fault::<()>(&format!("{}.issuers[{n}]", fields.path), "no issuer has this name");
         }
     }

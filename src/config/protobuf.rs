@@ -6,7 +6,7 @@
 //! ListValue { repeated Value values = 1 }
 //! ```
 
-use super::node::Node;
+use crate::node::{Node, Number};
 
 /// Structs and lists may stand this deep in one another: well above what the configuration's schema needs, well below
 /// what the stack bears.
@@ -50,7 +50,7 @@ fn read_value(bytes: &[u8], depth: usize) -> Option<Node> {
     for_each_field(bytes, |number, wire| {
         value = match (number, wire) {
             (1, Wire::Varint(_)) => Node::Null,
-            (2, Wire::Fixed64(bits)) => Node::Number(f64::from_bits(bits)),
+            (2, Wire::Fixed64(bits)) => Node::Number(Number::Double(f64::from_bits(bits))),
             (3, Wire::Bytes(text)) => Node::Text(std::str::from_utf8(text).ok()?.to_owned()),
             (4, Wire::Varint(flag)) => Node::Bool(flag != 0),
             (5, Wire::Bytes(content)) => read_struct(content, depth)?,
@@ -129,7 +129,7 @@ pub mod tests {
     fn encode_value(node: &Node) -> Vec<u8> {
         match node {
             Node::Null => vec![1 << 3, 0],
-            Node::Number(n) => [&[2 << 3 | 1][..], &n.to_le_bytes()].concat(),
+            Node::Number(n) => [&[2 << 3 | 1][..], &n.as_f64().to_le_bytes()].concat(),
             Node::Text(text) => field(3, text.as_bytes()),
             Node::Bool(flag) => vec![4 << 3, u8::from(*flag)],
             Node::Object(_) => field(5, &encode_struct(node)),
@@ -152,7 +152,7 @@ pub mod tests {
 
     #[test]
     fn truncated_and_foreign_bytes_are_no_struct() {
-        let whole = encode_struct(&Node::Object(vec![("a".into(), Node::List(vec![Node::Number(1.0)]))]));
+        let whole = encode_struct(&Node::Object(vec![("a".into(), Node::List(vec![Node::Number(Number::Whole(1))]))]));
         assert!(decode_struct(&whole).is_some());
         for end in 1..whole.len() {
             assert_eq!(decode_struct(&whole[..end]), None, "cut at {end}");

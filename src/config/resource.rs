@@ -1,9 +1,7 @@
 //! `resources[]`: the protected MCP servers.
 
-use std::collections::BTreeSet;
-
 use super::fields::{At, Fields, Findings, Zero, join};
-use super::issuer::Issuer;
+use super::issuer::Issuers;
 use super::{path_pattern, policy};
 use crate::policy::Policy;
 use crate::routes::{HostPattern, PathPattern};
@@ -73,7 +71,7 @@ pub enum IdentityValue {
 }
 
 /// Reads one resource.
-pub fn read(at: &At<'_>, issuers: &[Issuer], found: &mut Findings) -> Option<Resource> {
+pub fn read(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Resource> {
     let mut fields = at.fields(found)?;
     let identifier = fields.require("resource", found).and_then(|at| at.url(found));
     let hosts = fields.take("hosts").and_then(|at| read_hosts(&at, identifier.as_ref(), found));
@@ -97,7 +95,7 @@ pub fn read(at: &At<'_>, issuers: &[Issuer], found: &mut Findings) -> Option<Res
     warn_of_ambiguous_subject(&path, &trusted, &forwarded, found);
     let (identifier, policy) = identifier.zip(policy)?;
     let default_servers =
-        || trusted.iter().filter_map(|n| issuers.get(*n)).map(|issuer| issuer.identifier.clone()).collect();
+        || trusted.iter().filter_map(|n| issuers.read.get(*n)).map(|issuer| issuer.identifier.clone()).collect();
     let base = || policy.base_scopes.iter().map(ToString::to_string).collect();
     let named = || policy.named_scopes().iter().map(ToString::to_string).filter(|s| s != "offline_access").collect();
     Some(Resource {
@@ -131,25 +129,25 @@ fn read_hosts(at: &At<'_>, identifier: Option<&Url>, found: &mut Findings) -> Op
     })
 }
 
-fn read_issuers(fields: &mut Fields<'_>, issuers: &[Issuer], found: &mut Findings) -> Vec<usize> {
+fn read_issuers(fields: &mut Fields<'_>, issuers: &Issuers, found: &mut Findings) -> Vec<usize> {
     let at = fields.take("issuers");
     let path = join(&fields.path, "issuers");
     let named = at.and_then(|at| {
         at.list(Zero::Refuse, found, |at, found| {
             let name = at.text(found)?;
-            match issuers.iter().position(|issuer| issuer.name == name) {
+            match issuers.read.iter().position(|issuer| issuer.name == name) {
                 Some(place) => Some(place),
+                None if !issuers.complete => None,
                 None => found.fault(&at.path, format!("no issuer is named `{name}`")),
             }
         })
     });
-    let trusted = named.unwrap_or_else(|| (0..issuers.len()).collect());
-    let distinct: BTreeSet<_> = trusted.iter().collect();
-    if distinct.len() < trusted.len() {
+    let trusted = named.unwrap_or_else(|| (0..issuers.read.len()).collect());
+    if trusted.iter().enumerate().any(|(n, place)| trusted.iter().take(n).any(|other| other == place)) {
         found.fault::<()>(&path, "names an issuer twice");
     }
     let opaque =
-        trusted.iter().filter_map(|n| issuers.get(*n)).filter(|issuer| issuer.validation.takes_opaque_tokens());
+        trusted.iter().filter_map(|n| issuers.read.get(*n)).filter(|issuer| issuer.validation.takes_opaque_tokens());
     if opaque.count() > 1 {
         found.fault::<()>(&path, "two issuers take opaque tokens: it could not be told whom to ask");
     }

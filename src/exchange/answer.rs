@@ -108,9 +108,9 @@ impl Answer {
             return Err("list_encoded");
         }
         match length {
+            _ if status == 206 => Err("list_partial"),
             _ if is_stream => Ok(Phase::Events(EventReader::new(config.limits.list))),
             Some(0) => Ok(Phase::Untouched),
-            _ if status == 206 => Err("list_partial"),
             Some(length) if length > config.limits.list => Err("list_too_large"),
             _ if is_json_type(media) => Ok(Phase::Document),
             _ => Err("list_content_type"),
@@ -126,7 +126,7 @@ impl Answer {
     /// What lets the page that asked read the answer, unless the server said it already.
     fn cors_edits(&self, headers: &Headers) -> Vec<HeaderEdit> {
         let missing = |(name, value): (&'static str, String)| match name {
-            "vary" => Some(HeaderEdit::Add(name.to_owned(), value)),
+            "vary" => (!varies_by_origin(headers)).then(|| HeaderEdit::Add(name.to_owned(), value)),
             _ => (!headers.has(name)).then(|| HeaderEdit::Set(name.to_owned(), value)),
         };
         self.origin.iter().flat_map(|origin| cors_headers(origin)).filter_map(missing).collect()
@@ -140,10 +140,10 @@ impl Answer {
             Phase::Document if size > env.config.limits.list => self.replace("list_too_large", env.config),
             Phase::Document if !end => Step::hold(),
             Phase::Document => {
-                let bytes = read(size).unwrap_or_default();
-                if bytes.is_empty() {
+                if size == 0 {
                     return Step::go_on(Vec::new());
                 }
+                let bytes = read(size).unwrap_or_default();
                 match self.trim(&bytes, env) {
                     Ok(trimmed) => Step::go_on(vec![Effect::ReplaceBody(trimmed.body.into_owned())]),
                     Err(fault) => self.replace(fault_code(fault), env.config),
@@ -194,6 +194,9 @@ impl Answer {
             _ => return Ok(event),
         };
         let trimmed = self.trim(&data, env).map_err(fault_code)?;
+        if trimmed.tells_of_denied && self.expects == Expects::Stream {
+            return Err("resource_denied");
+        }
         let changed = matches!(&trimmed.body, std::borrow::Cow::Owned(_));
         Ok(if changed { sse::with_data(&event, &trimmed.body) } else { event })
     }
@@ -231,6 +234,11 @@ impl Answer {
     fn event(&self, event: &str, detail: &str) -> Effect {
         Effect::Event(event_line(event, Some(&self.decision_id), detail))
     }
+}
+
+fn varies_by_origin(headers: &Headers) -> bool {
+    let says = |name: &[u8]| matches!(name.trim_ascii(), b"*") || name.trim_ascii().eq_ignore_ascii_case(b"origin");
+    headers.all("vary").any(|value| value.split(|b| *b == b',').any(says))
 }
 
 /// The first event of the older HTTP+SSE transport: a URL, in which no client looks for a list.

@@ -21,6 +21,8 @@ pub struct Env<'a> {
     pub ids: &'a mut DecisionIds,
     /// Whether this worker has once seen a body while headers were held.
     pub host_shows_bodies: &'a mut bool,
+    /// Whether one more request may wait for keys.
+    pub may_wait: bool,
 }
 
 /// What happens with the part of the message that the event brought.
@@ -60,7 +62,7 @@ pub enum Effect {
     /// Log a `toolgate.event` line.
     Event(String),
     /// Log the decision and put it into the filter state.
-    Record(Record),
+    Record(Box<Record>),
     /// Put other bytes in the place of the buffered body.
     ReplaceBody(Vec<u8>),
     /// Answer the client.

@@ -75,7 +75,8 @@ impl Asked {
         Self { caller: Some(caller), ..self }
     }
 
-    fn record(&self, decision: Decision, reason: &'static str, env: &mut Env<'_>) -> Record {
+    /// A record of what is known so far.
+    pub fn record(&self, decision: Decision, reason: &'static str, env: &mut Env<'_>) -> Record {
         let resource = self.resource.and_then(|place| env.config.resources.get(place));
         let caller = self.caller.as_ref();
         Record {
@@ -94,16 +95,12 @@ impl Asked {
     }
 }
 
-/// The record of a request that needs no token.
-pub(super) fn passed(reason: &'static str, env: &mut Env<'_>) -> Record {
-    Record::new(env.ids.next_id(), Decision::Allow, reason)
-}
-
 impl Exchange {
     /// An answer of toolgate's own that is no refusal.
-    pub(super) fn reply_allowed(&mut self, reply: Reply, env: &mut Env<'_>) -> Step {
+    pub(super) fn reply_allowed(&mut self, asked: &Asked, reply: Reply, env: &mut Env<'_>) -> Step {
         self.state = State::Replied;
-        Step::end(vec![Effect::Record(passed(reply.reason, env)), Effect::Reply(reply)])
+        let record = asked.record(Decision::Allow, reply.reason, env);
+        Step::end(vec![Effect::Record(Box::new(record)), Effect::Reply(reply)])
     }
 
     /// Refuses the request.
@@ -119,7 +116,7 @@ impl Exchange {
         }
         let reply = refusal.render(resource, asked.origin.as_deref());
         record.status = Some(reply.status);
-        Step::end(vec![Effect::Record(record), Effect::Reply(reply)])
+        Step::end(vec![Effect::Record(Box::new(record)), Effect::Reply(reply)])
     }
 
     /// The verdict on a request without a body: only the endpoint itself is asked for.
@@ -187,7 +184,7 @@ impl Exchange {
         if !verified.released {
             effects.push(Effect::EditHeaders(edits));
         }
-        effects.push(Effect::Record(record));
+        effects.push(Effect::Record(Box::new(record)));
         self.state = State::Forwarded(Box::new(answer));
         Step::go_on(effects)
     }
@@ -195,7 +192,7 @@ impl Exchange {
     fn deny(&mut self, asked: &Asked, denial: Option<Denial>, decided: Decided, env: &mut Env<'_>) -> Step {
         let Decided { id, method, target, .. } = decided;
         let denied = Denied { denial, id, method: Some(method), target, decision_id: String::new() };
-        self.refuse(asked, Refusal::Denied(denied), env)
+        self.refuse(asked, Refusal::Denied(Box::new(denied)), env)
     }
 }
 
@@ -271,7 +268,7 @@ impl Verified {
         let denied = |denial, name: bool| {
             let method = mcp.and_then(|mcp| mcp.method.clone());
             let target = mcp.and_then(|mcp| mcp.name.clone()).filter(|_| name);
-            Refusal::Denied(Denied { denial, id: None, method, target, decision_id: String::new() })
+            Refusal::Denied(Box::new(Denied { denial, id: None, method, target, decision_id: String::new() }))
         };
         for access in declared.iter().chain([&Access::Open]) {
             if let (Outcome::Deny, denial) = self.decide(access, env.config) {

@@ -1,6 +1,5 @@
 //! The root context: reads the configuration, owns the fetches of key sets, and wakes the streams that wait.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use proxy_wasm::hostcalls;
@@ -21,12 +20,12 @@ pub struct Root {
     id: u32,
     shared: Option<Rc<Shared>>,
     /// The issuer of each fetch under way, by its token.
-    fetches: BTreeMap<u32, usize>,
+    fetches: Vec<(u32, usize)>,
 }
 
 impl Root {
     pub fn new(id: u32) -> Self {
-        Self { id, shared: None, fetches: BTreeMap::new() }
+        Self { id, shared: None, fetches: Vec::new() }
     }
 
     /// Starts every fetch that is due. An answer comes to the context that asked, so streams never ask themselves:
@@ -34,6 +33,7 @@ impl Root {
     fn fetch_due(&mut self) {
         let Some(shared) = self.shared.clone() else { return };
         let due = shared.keys.borrow().due(host::now());
+        let mut failed = false;
         for place in due {
             let sent = self.fetch(&shared, place);
             let mut keys = shared.keys.borrow_mut();
@@ -41,7 +41,12 @@ impl Root {
             cache.started(host::now());
             if !sent {
                 cache.finished(None, host::now());
+                failed = true;
             }
+        }
+        // No answer will come for what was not sent, so whoever waits for it is told now.
+        if failed {
+            self.wake_for_keys();
         }
     }
 
@@ -58,7 +63,7 @@ impl Root {
         ];
         match hostcalls::dispatch_http_call(cluster, headers, None, vec![], timing.timeout) {
             Ok(token) => {
-                self.fetches.insert(token, place);
+                self.fetches.push((token, place));
                 true
             }
             Err(status) => {
@@ -100,7 +105,9 @@ impl Root {
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, _headers: usize, body_size: usize, _trailers: usize) {
-        let Some((place, shared)) = self.fetches.remove(&token).zip(self.shared.clone()) else { return };
+        let Some(call) = self.fetches.iter().position(|(own, _)| *own == token) else { return };
+        let (_, place) = self.fetches.swap_remove(call);
+        let Some(shared) = self.shared.clone() else { return };
         let name = shared.config.issuers.get(place).map(|issuer| issuer.name.as_str()).unwrap_or_default();
         let set = Self::read_keys(body_size, name);
         if let Some(cache) = shared.keys.borrow_mut().cache(place) {
@@ -134,10 +141,7 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         let Some(shared) = self.shared.clone() else { return };
-        // A stream may have shortened it to be served at once.
-        if host::set_tick_period(TICK).is_err() {
-            log::error!("the host refused a timer");
-        }
+        shared.ticked();
         if shared.keys.borrow_mut().tick(host::now()) {
             self.wake_for_keys();
         }

@@ -15,6 +15,9 @@ use crate::signature::PureVerifier;
 pub const TICK: u32 = 500;
 /// The period that makes it look at once.
 const AT_ONCE: u32 = 1;
+/// As many requests may wait for keys at once, each with its headers: it takes no valid token to wait, so this bounds
+/// what anybody can make a worker keep.
+const MAX_WAITING: usize = 1024;
 
 /// The state of one plugin instance.
 pub struct Shared {
@@ -22,6 +25,8 @@ pub struct Shared {
     pub keys: RefCell<IssuerKeys>,
     ids: RefCell<DecisionIds>,
     host_shows_bodies: Cell<bool>,
+    /// Whether the root was asked to look at once and has not yet done so.
+    poked: Cell<bool>,
     /// Streams that wait for keys or for time, by their context.
     waiting: RefCell<Vec<(u32, Weak<RefCell<Exchange>>)>>,
 }
@@ -49,6 +54,7 @@ impl Shared {
             keys: RefCell::new(keys),
             ids: RefCell::new(DecisionIds::new(seed)),
             host_shows_bodies: Cell::new(false),
+            poked: Cell::new(false),
             waiting: RefCell::default(),
         }
     }
@@ -63,6 +69,7 @@ impl Shared {
             now: host::now(),
             ids: &mut self.ids.borrow_mut(),
             host_shows_bodies: &mut shows,
+            may_wait: self.may_wait(),
         });
         self.host_shows_bodies.set(shows);
         step
@@ -122,12 +129,37 @@ impl Shared {
         }
     }
 
-    /// Notes that a stream waits, and has the root look after it at once if it waits for keys.
+    /// Whether one more request may wait. Streams that are gone do not count.
+    fn may_wait(&self) -> bool {
+        let mut waiting = self.waiting.borrow_mut();
+        if waiting.len() >= MAX_WAITING {
+            waiting.retain(|(_, stream)| stream.strong_count() > 0);
+        }
+        waiting.len() < MAX_WAITING
+    }
+
+    /// Notes that a stream waits, and has the root look after it at once if it waits for keys. Waiting for a body needs
+    /// no root once it is known that the host shows bodies.
     pub fn wait(&self, id: u32, exchange: &Rc<RefCell<Exchange>>) {
+        if !exchange.borrow().awaits_keys() && self.host_shows_bodies.get() {
+            return;
+        }
         self.waiting.borrow_mut().push((id, Rc::downgrade(exchange)));
-        let fetch_due = !self.keys.borrow().due(host::now()).is_empty();
-        if exchange.borrow().awaits_keys() && fetch_due && host::set_tick_period(AT_ONCE).is_err() {
-            log::error!("the host refused a timer; keys are fetched at the next tick");
+        let fetch_due = || !self.keys.borrow().due(host::now()).is_empty();
+        // Once is enough: every further call would start the period anew.
+        if exchange.borrow().awaits_keys() && !self.poked.get() && fetch_due() {
+            self.poked.set(true);
+            if host::set_tick_period(AT_ONCE).is_err() {
+                log::error!("the host refused a timer; keys are fetched at the next tick");
+            }
+        }
+    }
+
+    /// The root looks after everything now.
+    pub fn ticked(&self) {
+        self.poked.set(false);
+        if host::set_tick_period(TICK).is_err() {
+            log::error!("the host refused a timer");
         }
     }
 

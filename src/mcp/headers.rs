@@ -186,7 +186,8 @@ mod tests {
         let v = ("mcp-protocol-version", "2026-07-28");
         let method = ("mcp-method", "tools/call");
         let name = ("mcp-name", "=?base64?w6ljaG8=?=");
-        let cases: &[(&[(&str, &str)], &str, Result<(), &str>)] = &[
+        type Case<'c> = (&'c [(&'c str, &'c str)], &'c str, Result<(), &'c str>);
+        let cases: &[Case<'_>] = &[
             (&[], CALL, Ok(())),
             (&[("mcp-protocol-version", "2025-11-25")], CALL, Ok(())),
             (&[("mcp-method", "tools/call"), ("mcp-name", "echo")], CALL, Ok(())),

@@ -1,12 +1,15 @@
 //! From a message to what it would use.
 
 use super::{TARGETED, is_open};
-use crate::jsonrpc::{Member, Message, MessageKind, Params, Reference};
+use crate::jsonrpc::{Member, Message, MessageFault, MessageKind, Params, Reference};
 use crate::policy::Access;
 use crate::uri::{UriFault, check_uri};
 
 /// Longer names and URIs are no target: no server has such, and every comparison would cost as much.
 const MAX_TARGET: usize = 4096;
+
+/// Resources that one message may subscribe to: each is a decision.
+const MAX_SUBSCRIPTIONS: usize = 1000;
 
 /// The lists that are trimmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub struct Operation<'a> {
 pub enum OperationFault {
     /// A member that a careless parser would take for the target.
     LookAlike,
+    /// A member that decides is not of the type that its definition says.
+    Params,
     /// It is missing, or not a string.
     Target,
     /// It is longer than 4096 bytes.
@@ -47,7 +52,7 @@ impl OperationFault {
     pub fn error_code(self) -> i32 {
         match self {
             Self::LookAlike => -32600,
-            Self::Target | Self::TargetTooLong | Self::Uri(_) => -32602,
+            Self::Params | Self::Target | Self::TargetTooLong | Self::Uri(_) => -32602,
         }
     }
 
@@ -55,6 +60,7 @@ impl OperationFault {
     pub fn code(self) -> &'static str {
         match self {
             Self::LookAlike => "json_look_alike",
+            Self::Params => "params_malformed",
             Self::Target => "target_missing",
             Self::TargetTooLong => "target_too_long",
             Self::Uri(_) => "uri_ambiguous",
@@ -69,8 +75,10 @@ impl<'a> Operation<'a> {
             return Ok(Self { access: Access::Open, target: None, list: None });
         }
         let method = message.method.as_ref();
-        if message.params.has_look_alike_of(read_for(method)) {
-            return Err(OperationFault::LookAlike);
+        match message.params.fault_of(read_for(method)) {
+            Some(MessageFault::LookAlike) => return Err(OperationFault::LookAlike),
+            Some(_) => return Err(OperationFault::Params),
+            None => {}
         }
         if !TARGETED.contains(&method) {
             let access = if is_open(method) { Access::Open } else { Access::Method(method) };
@@ -113,6 +121,7 @@ fn access_of<'a>(method: &str, params: &'a Params<'a>) -> Result<Access<'a>, Ope
         "tools/call" => target(&params.name).map(Access::Tool),
         "prompts/get" => target(&params.name).map(Access::Prompt),
         "completion/complete" => completion(params.reference.as_ref()),
+        "subscriptions/listen" if params.subscriptions.len() > MAX_SUBSCRIPTIONS => Err(OperationFault::TargetTooLong),
         "subscriptions/listen" => {
             let uris: Result<Vec<_>, _> = params.subscriptions.iter().map(uri).collect();
             uris.map(|uris| if uris.is_empty() { Access::Open } else { Access::Resources(uris) })
@@ -217,6 +226,9 @@ mod tests {
                 "json_look_alike",
             ),
             (r#"{"method":"custom","params":{"Name":"b"}"#, "Method(\"custom\")"),
+            (r#"{"method":"git/checkout","params":{"ref":"main","notifications":true}"#, "Method(\"git/checkout\")"),
+            (r#"{"method":"completion/complete","params":{"ref":"main"}"#, "params_malformed"),
+            (r#"{"method":"custom","params":{"_meta":1}"#, "params_malformed"),
             (r#"{"method":"resources/read","params":{"uri":"file:///a/../b"}"#, "uri_ambiguous"),
         ];
         for (start, expected) in cases {

@@ -1,16 +1,17 @@
 //! The decision, with its reasons.
 
-use std::collections::BTreeSet;
-
 use super::matrix::{Matches, Row};
 use super::rules::{Found, Requirement};
 use super::{Access, Mode, Policy};
+use crate::mcp;
 use crate::scope::ScopeSet;
 use crate::token::AccessToken;
 
-/// Alternatives of rules that tie are combined up to this many sets; beyond it each further rule adds its cheapest
-/// alternative only. It bounds what a denial costs, never what is allowed.
-const MAX_COMBINATIONS: usize = 256;
+/// Alternatives of rules that must all be satisfied are combined up to this many sets; beyond it each further rule adds
+/// its cheapest alternative only. It bounds what a denial costs, never what is allowed.
+const MAX_COMBINATIONS: usize = 32;
+/// With more rules than this, none is combined.
+const MAX_COMBINED: usize = 8;
 
 /// What the policy says of one access.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,26 +93,28 @@ impl Denial {
 impl Policy {
     /// Decides whether `caller` may have `access`. Pure: the same arguments, the same verdict.
     pub fn decide(&self, caller: &AccessToken, access: &Access<'_>) -> Verdict {
-        let Err(denial) = self.judge(caller, access, &Matches::new(&self.matrix, caller, |_| true)) else {
+        let rows = Matches::new(&self.matrix, caller, |_| true);
+        let Err(denial) = self.judge(caller, access, &rows) else {
             return Verdict { outcome: Outcome::Allow, denial: None };
         };
-        match self.enforced(caller, access) {
+        let enforces = |row: &Row| row.mode.unwrap_or(self.mode) == Mode::Enforce;
+        let enforced = if self.mode == Mode::Enforce && rows.all(enforces) {
+            Some(denial.clone())
+        } else {
+            self.enforced(caller, access, &Matches::new(&self.matrix, caller, enforces))
+        };
+        match enforced {
             Some(enforced) => Verdict { outcome: Outcome::Deny, denial: Some(enforced) },
             None => Verdict { outcome: Outcome::ShadowDeny, denial: Some(denial) },
         }
     }
 
-    /// The denial that is carried out, if any: without the shadow rows, and, under a policy in shadow mode, only what
-    /// an enforcing row takes away.
-    fn enforced(&self, caller: &AccessToken, access: &Access<'_>) -> Option<Denial> {
-        let enforces = |row: &Row| row.mode.unwrap_or(self.mode) == Mode::Enforce;
-        let rows = Matches::new(&self.matrix, caller, enforces);
-        let denial = self.judge(caller, access, &rows).err()?;
-        let by_policy = || self.judge(caller, access, &Matches::default()).is_err();
-        match (self.mode, &denial) {
-            (Mode::Enforce, _) | (Mode::Shadow, Denial::MatrixDeniesTool { .. }) => Some(denial),
-            (Mode::Shadow, _) => (!by_policy()).then_some(denial),
-        }
+    /// The denial that the enforcing rows carry out. Under a policy in shadow mode that is only what a row itself takes
+    /// away, whatever the caller was granted: else less scope would get more.
+    fn enforced(&self, caller: &AccessToken, access: &Access<'_>, rows: &Matches<'_>) -> Option<Denial> {
+        let denial = self.judge(caller, access, rows).err()?;
+        let by_row = matches!(denial, Denial::MatrixDeniesTool { .. } | Denial::MatrixNarrows { .. });
+        (self.mode == Mode::Enforce || by_row).then_some(denial)
     }
 
     /// Decides under the given rows, as if all were enforced. What is denied whatever the scopes comes first: there a
@@ -134,6 +137,8 @@ impl Policy {
     fn rules_for(&self, access: &Access<'_>) -> Result<Vec<&Requirement>, Denial> {
         let found = match access {
             Access::Open => vec![],
+            // A careless server would run the method that is decided by its name or uri, or is trimmed.
+            Access::Method(name) if mcp::looks_known(name) => vec![Found::NearName],
             Access::Method(name) => vec![self.methods.find(name)],
             Access::Prompt(name) => vec![self.prompts.find(name)],
             Access::Resources(uris) => uris.iter().map(|uri| self.resources.find(uri)).collect(),
@@ -145,11 +150,13 @@ impl Policy {
             match found {
                 Found::NearName => return Err(Denial::NearName),
                 Found::Unlisted => return Err(Denial::Unlisted),
-                Found::Rules(more) => rules.extend(more),
+                Found::Rules(more) => more.into_iter().for_each(|rule| {
+                    if !rules.iter().any(|known| std::ptr::eq(*known, rule)) {
+                        rules.push(rule);
+                    }
+                }),
             }
         }
-        let mut seen = BTreeSet::new();
-        rules.retain(|rule| seen.insert(std::ptr::from_ref(*rule)));
         Ok(rules)
     }
 
@@ -168,8 +175,10 @@ impl Policy {
         rules: &[&Requirement],
     ) -> Denial {
         let mut combined = vec![base];
+        // Many rules are many resources in one message, and their sets grow: there, the cheapest of each.
+        let most = if rules.len() <= MAX_COMBINED { MAX_COMBINATIONS } else { 1 };
         for rule in rules {
-            combined = self.combine(caller, rows, combined, rule);
+            combined = self.combine(caller, rows, combined, rule, most);
         }
         let candidates = combined.into_iter().map(|required| (self.missing(caller, rows, &required), required));
         let grantable = candidates.filter(|(missing, _)| rows.would_count(missing.iter()));
@@ -191,15 +200,15 @@ impl Policy {
         rows: &Matches<'_>,
         combined: Vec<ScopeSet>,
         rule: &Requirement,
+        most: usize,
     ) -> Vec<ScopeSet> {
         let cheapest = || rule.alternatives.iter().min_by_key(|scopes| self.missing(caller, rows, scopes).len());
-        let alternatives: Vec<&ScopeSet> = if combined.len() * rule.alternatives.len() <= MAX_COMBINATIONS {
+        let alternatives: Vec<&ScopeSet> = if combined.len() * rule.alternatives.len() <= most {
             rule.alternatives.iter().collect()
         } else {
             cheapest().into_iter().collect()
         };
-        let union = |scopes: &ScopeSet, more: &ScopeSet| scopes.union(more).cloned().collect();
-        combined.iter().flat_map(|scopes| alternatives.iter().map(|more| union(scopes, more))).collect()
+        combined.iter().flat_map(|scopes| alternatives.iter().map(|more| scopes.union(more))).collect()
     }
 
     /// `required`, and the granted scopes (as issued) that this resource knows, so that a client which replaces its

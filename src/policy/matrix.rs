@@ -54,6 +54,11 @@ impl<'a> Matches<'a> {
         Self { rows: matrix.iter().filter(|row| keep(row) && row.selects(caller)).collect() }
     }
 
+    /// Whether all of them are as `test` says.
+    pub fn all(&self, test: impl Fn(&Row) -> bool) -> bool {
+        self.rows.iter().all(|row| test(row))
+    }
+
     /// The row that denies `tool` whatever the scopes.
     pub fn denying(&self, tool: &str) -> Option<&'a Row> {
         self.rows.iter().copied().find(|row| row.deny_tools.iter().any(|pattern| pattern.matches(tool)))

@@ -1,7 +1,6 @@
 //! Rules of one kind: exact names, patterns, and what is listed nowhere.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use crate::index::Index;
 use crate::pattern::Pattern;
 use crate::scope::{Scope, ScopeSet};
 use crate::text::fold;
@@ -25,11 +24,13 @@ pub enum Unlisted {
 /// The rules for tools, prompts, resources or methods.
 #[derive(Clone, Debug)]
 pub struct RuleSet {
-    exact: BTreeMap<String, Requirement>,
+    exact: Vec<Requirement>,
+    /// The places of exact names in `exact`.
+    names: Index,
     /// Most literal characters first, then by text: the order of the configuration does not count.
     patterns: Vec<(Pattern, Requirement)>,
     /// Exact names as a careless server reads them.
-    folded: BTreeSet<String>,
+    folded: Index,
     unlisted: Unlisted,
 }
 
@@ -47,17 +48,18 @@ pub enum Found<'a> {
 impl RuleSet {
     /// Builds the set. `guarded` are exact names that stand elsewhere and want to be told from their look-alikes too.
     pub fn new(rules: Vec<(Pattern, Requirement)>, unlisted: Unlisted, guarded: &[&str]) -> Self {
-        let (exact, mut patterns): (Vec<_>, Vec<_>) = rules.into_iter().partition(|(name, _)| name.is_exact());
-        patterns.sort_by(|(a, _), (b, _)| b.literals().cmp(&a.literals()).then_with(|| a.cmp(b)));
-        let exact: BTreeMap<_, _> = exact.into_iter().map(|(name, rule)| (name.as_str().to_owned(), rule)).collect();
-        let names = exact.keys().map(String::as_str).chain(guarded.iter().copied());
-        let folded = names.map(near).collect();
-        Self { exact, patterns, folded, unlisted }
+        let (exact, patterns): (Vec<_>, Vec<_>) = rules.into_iter().partition(|(name, _)| name.is_exact());
+        let text = |(name, _): &(Pattern, Requirement)| name.as_str().to_owned();
+        let folded = exact.iter().map(text).chain(guarded.iter().map(|name| (*name).to_owned()));
+        let folded = Index::new(folded.map(|name| near(&name)));
+        let names = Index::new(exact.iter().map(text));
+        let exact = exact.into_iter().map(|(_, rule)| rule).collect();
+        Self { exact, names, patterns: closest_first(patterns), folded, unlisted }
     }
 
     /// The rules for `name`: the exact one, else the closest pattern, or all of the closest where they tie.
     pub fn find(&self, name: &str) -> Found<'_> {
-        match self.exact.get(name) {
+        match self.exact(name) {
             Some(rule) => Found::Rules(vec![rule]),
             None => self.closest(|pattern| pattern.matches(name)).unwrap_or_else(|| self.find_unlisted(name)),
         }
@@ -65,10 +67,14 @@ impl RuleSet {
 
     /// The rules for all that `template` can expand to. An unlisted template is nobody's: some of it may be listed.
     pub fn find_template(&self, template: &str) -> Found<'_> {
-        match self.exact.get(template) {
+        match self.exact(template) {
             Some(rule) if !template.contains('{') => Found::Rules(vec![rule]),
             _ => self.closest(|pattern| pattern.covers_template(template)).unwrap_or(Found::Unlisted),
         }
+    }
+
+    fn exact(&self, name: &str) -> Option<&Requirement> {
+        self.names.place(name).and_then(|place| self.exact.get(place))
     }
 
     fn closest(&self, matches: impl Fn(&Pattern) -> bool) -> Option<Found<'_>> {
@@ -88,9 +94,17 @@ impl RuleSet {
 
     /// Every scope a rule names.
     pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
-        let rules = self.exact.values().chain(self.patterns.iter().map(|(_, rule)| rule));
+        let rules = self.exact.iter().chain(self.patterns.iter().map(|(_, rule)| rule));
         rules.flat_map(|rule| rule.alternatives.iter().flatten())
     }
+}
+
+/// Most literal characters first, then by text.
+fn closest_first(patterns: Vec<(Pattern, Requirement)>) -> Vec<(Pattern, Requirement)> {
+    let key = |pattern: &Pattern| format!("{:020}{}", usize::MAX - pattern.literals(), pattern.as_str());
+    let order = Index::new(patterns.iter().map(|(pattern, _)| key(pattern)));
+    let mut patterns: Vec<_> = patterns.into_iter().map(Some).collect();
+    order.places().filter_map(|place| patterns.get_mut(place).and_then(Option::take)).collect()
 }
 
 /// A name without case, invisible characters and white space at its ends.

@@ -4,8 +4,7 @@ use jwt_compact::AlgorithmSignature as _;
 use jwt_compact::alg::{Ed25519, Es256, Rsa, VerifyingKey};
 use rsa::{BigUint, RsaPublicKey};
 
-use super::{Algorithm, SignatureVerifier};
-use crate::jwks::{MAX_RSA_BITS, PublicKey};
+use super::{Algorithm, MAX_RSA_BITS, PublicKey, SignatureVerifier};
 
 /// Verifies RS*, PS*, ES256 and EdDSA. ES384 and ES512 it does not know.
 #[derive(Clone, Copy, Debug, Default)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ClaimTest;
-use crate::config::Node;
+use crate::node::Node;
 
 /// A kind of authorization server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

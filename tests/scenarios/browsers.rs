@@ -21,7 +21,7 @@ pub fn rows() -> Vec<Scenario> {
     let preflight = |origin: &str| from(request("OPTIONS"), origin).header("access-control-request-method", "POST");
     let forbidden = || error(403, "forbidden_origin", "forbidden_origin").without("access-control-allow-origin");
     let answered = || {
-        readable(own(204, "preflight", Body::Any))
+        readable(own(204, "preflight", Body::Any).audited())
             .with("access-control-allow-methods", "GET, POST, DELETE")
             .with("access-control-max-age", "600")
     };

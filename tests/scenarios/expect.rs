@@ -311,6 +311,11 @@ impl Expected {
 }
 
 impl Expected {
+    /// A resource is reached all the same.
+    pub fn audited(self) -> Self {
+        Self { audited: true, ..self }
+    }
+
     /// No resource is reached.
     pub fn unaudited(self) -> Self {
         Self { audited: false, audit: vec![], ..self }

@@ -139,11 +139,10 @@ pub fn rows() -> Vec<Scenario> {
             step_up("tasks/get", json!(null), "tasks:run", "tasks:run", "tasks:run weather:read"),
         ),
         unlisted("an unlisted method is nobody's", with("server/shutdown", json!({})), "server/shutdown", json!(null)),
-        unlisted(
+        row(
             "a method that differs by case is another",
             with("Tools/call", json!({"name": "echo"})),
-            "Tools/call",
-            json!(null),
+            denied("Tools/call", json!(null), "near_name"),
         ),
         allowed("an unlisted method is any caller's where that is said", bare("server/status", json!({})).at(OPEN)),
         row(

@@ -24,6 +24,7 @@ pub fn rows() -> Vec<Scenario> {
         row("CONNECT to a resource's host is refused", request("CONNECT").at("mcp.example.com:443"), tunnel().unaudited()),
         row("an upgrade is refused", read(upgrade("websocket")), tunnel()),
         row("an upgrade without a token is refused as one", upgrade("websocket"), tunnel()),
+        row("an upgrade on a path that passes is refused", upgrade("websocket").path("/open"), tunnel().unaudited()),
         row("an offer of h2c is no upgrade", read(upgrade("h2c")), forwarded()).answered(stream()),
         row("what no resource matches is not found", read(call("echo")).path("/elsewhere"), not_found()),
         row("a host that no resource has is not found", read(call("echo")).at("elsewhere.example.com"), not_found()),
@@ -141,7 +142,7 @@ pub fn pairs() -> Vec<Scenario> {
         row(
             "a preflight with a token in the query: the preflight answers",
             preflight().path("/mcp?access_token=x"),
-            own(204, "preflight", Body::Any),
+            own(204, "preflight", Body::Any).audited(),
         ),
         row(
             "a token in the query and none elsewhere: the query answers",

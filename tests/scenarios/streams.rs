@@ -11,6 +11,8 @@ const MIXED: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"admin
 const ECHO: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"echo"}]}}"#;
 const NOTE: &str = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"tools":[{"name":"admin_x"}]}}"#;
 
+const UPDATE: &str = "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/resources/updated\",\"params\":{\"uri\":\"weather://public/a\"}}\n\n";
+
 pub fn rows() -> Vec<Scenario> {
     let asked = || list_tools().bearer(token(""));
     let stream = || request("GET").header("accept", "text/event-stream").bearer(token(""));

@@ -42,6 +42,8 @@ pub struct Worker {
     now: UnixTime,
     /// `allow_on_headers_stop_iteration`
     flag: bool,
+    /// Whether one more request may wait for keys.
+    pub may_wait: bool,
 }
 
 impl Worker {
@@ -56,6 +58,7 @@ impl Worker {
             now: UnixTime::from_millis(u64::try_from(now).expect("a time") * 1000),
             config,
             flag,
+            may_wait: true,
         }
     }
 
@@ -67,6 +70,7 @@ impl Worker {
             now: self.now,
             ids: &mut self.ids,
             host_shows_bodies: &mut self.shows_bodies,
+            may_wait: self.may_wait,
         })
     }
 
@@ -395,7 +399,7 @@ impl Stream {
                     edits.iter().for_each(|edit| change(&mut self.request.trailers, edit));
                 }
                 (Effect::Event(line), _) => self.events.push(line),
-                (Effect::Record(record), _) => self.records.push(record),
+                (Effect::Record(record), _) => self.records.push(*record),
                 (Effect::ReplaceBody(bytes), Direction::Response) => self.response.body = bytes,
                 (Effect::ReplaceBody(_), Direction::Request) => panic!("the host refuses: no body of a request"),
                 (Effect::Reply(reply), _) => self.reply(worker, &reply),

@@ -1,10 +1,8 @@
-//! The configuration as a tree, from either of its two forms: JSON text, or the wire bytes of a protobuf `Struct`.
+//! JSON values as a tree, for what is small or comes from ourselves: the configuration, key sets, claims.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-
-use super::protobuf;
 
 /// A JSON value that keeps members in their order, and those given twice.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,33 +13,60 @@ pub enum Node {
     List(Vec<Node>),
     /// `null`
     Null,
-    /// A number; a protobuf `Struct` knows doubles only.
-    Number(f64),
+    /// A number
+    Number(Number),
     /// An object
     Object(Vec<(String, Node)>),
     /// A string
     Text(String),
 }
 
-impl Node {
-    /// Reads the plugin configuration in whichever form the host handed it over.
-    ///
-    /// A `Struct` begins with byte 0x0a, which is white space to JSON, so the first byte alone does not tell: what
-    /// looks like JSON is tried as JSON first.
-    pub fn from_configuration(bytes: &[u8]) -> Result<Self, String> {
-        if bytes.is_empty() {
-            return Err("the configuration is empty".into());
-        }
-        let as_json = serde_json::from_slice(bytes);
-        match as_json {
-            Ok(node) => Ok(node),
-            Err(json_fault) => match protobuf::decode_struct(bytes) {
-                Some(node) => Ok(node),
-                None => Err(format!("neither a JSON object nor a protobuf Struct: {json_fault}")),
-            },
+/// A number as far as it can be kept: whole ones exactly. A protobuf `Struct` knows doubles only.
+#[derive(Clone, Copy, Debug)]
+pub enum Number {
+    /// A double
+    Double(f64),
+    /// Below zero
+    Negative(i64),
+    /// Zero or above
+    Whole(u64),
+}
+
+impl Number {
+    /// The nearest double.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn as_f64(self) -> f64 {
+        match self {
+            Self::Double(n) => n,
+            Self::Negative(n) => n as f64,
+            Self::Whole(n) => n as f64,
         }
     }
+}
 
+/// Equal if they are the same number, however written.
+impl PartialEq for Number {
+    #[allow(clippy::float_cmp)]
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Whole(a), Self::Whole(b)) => a == b,
+            (Self::Negative(a), Self::Negative(b)) => a == b,
+            (a, b) => a.as_f64() == b.as_f64(),
+        }
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Double(n) => n.fmt(f),
+            Self::Negative(n) => n.fmt(f),
+            Self::Whole(n) => n.fmt(f),
+        }
+    }
+}
+
+impl Node {
     /// The type in words, for messages.
     pub fn type_name(&self) -> &'static str {
         match self {
@@ -70,12 +95,23 @@ impl Node {
         }
     }
 
-    /// The name of a member that an object gives twice.
-    pub fn repeated_member(&self) -> Option<&str> {
-        let Self::Object(members) = self else { return None };
+    /// The items of a list.
+    pub fn as_list(&self) -> Option<&[Self]> {
+        match self {
+            Self::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The names of members that an object gives more than once, each once.
+    pub fn repeated_members(&self) -> Vec<&str> {
+        let Self::Object(members) = self else { return Vec::new() };
         let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
-        names.windows(2).find(|pair| pair.first() == pair.last()).and_then(|pair| pair.first().copied())
+        let twice = names.windows(2).filter(|pair| pair.first() == pair.last());
+        let mut repeated: Vec<&str> = twice.filter_map(|pair| pair.first().copied()).collect();
+        repeated.dedup();
+        repeated
     }
 }
 
@@ -98,18 +134,16 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::Bool(value))
     }
 
-    #[allow(clippy::cast_precision_loss)]
     fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
-        Ok(Node::Number(value as f64))
+        Ok(Node::Number(Number::Negative(value)))
     }
 
-    #[allow(clippy::cast_precision_loss)]
     fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
-        Ok(Node::Number(value as f64))
+        Ok(Node::Number(Number::Whole(value)))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
-        Ok(Node::Number(value))
+        Ok(Node::Number(Number::Double(value)))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Node, E> {
@@ -134,33 +168,5 @@ impl<'de> Visitor<'de> for NodeVisitor {
             members.push(entry);
         }
         Ok(Node::Object(members))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_forms_give_the_same_tree() {
-        let json = br#" {"a": [1, "x", true, null, {"b": 0.5}]}"#;
-        let expected = Node::from_configuration(json).unwrap();
-        let wire = protobuf::tests::encode_struct(&expected);
-        assert_eq!(Node::from_configuration(&wire).unwrap(), expected);
-    }
-
-    #[test]
-    fn a_struct_whose_first_length_looks_like_a_brace_is_still_a_struct() {
-        for pad in 90..130 {
-            let node = Node::Object(vec![("issuers".into(), Node::Text("x".repeat(pad)))]);
-            assert_eq!(Node::from_configuration(&protobuf::tests::encode_struct(&node)), Ok(node));
-        }
-    }
-
-    #[test]
-    fn other_bytes_are_a_fault() {
-        for bytes in [&b""[..], b"\xff\xff", b"{\"a\":", b"\n\x05abc"] {
-            assert!(Node::from_configuration(bytes).is_err(), "{bytes:?}");
-        }
     }
 }

@@ -1,0 +1,43 @@
+//! The two forms in which hosts hand over the configuration: JSON text, or the wire bytes of a protobuf `Struct`.
+
+use super::protobuf;
+use crate::node::Node;
+
+/// Reads the plugin configuration in whichever form it has.
+///
+/// A `Struct` begins with byte 0x0a, which is white space to JSON, so the first byte alone does not tell: it is tried
+/// as JSON first, which no `Struct` is.
+pub fn read(bytes: &[u8]) -> Result<Node, String> {
+    if bytes.is_empty() {
+        return Err("the configuration is empty".into());
+    }
+    serde_json::from_slice(bytes).or_else(|fault| {
+        protobuf::decode_struct(bytes).ok_or_else(|| format!("neither a JSON object nor a protobuf Struct: {fault}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_give_the_same_tree() {
+        let expected = read(br#" {"a": [1, "x", true, null, {"b": 0.5}]}"#).unwrap();
+        assert_eq!(read(&protobuf::tests::encode_struct(&expected)).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_struct_whose_first_length_looks_like_a_brace_is_still_a_struct() {
+        for pad in 90..130 {
+            let node = Node::Object(vec![("issuers".into(), Node::Text("x".repeat(pad)))]);
+            assert_eq!(read(&protobuf::tests::encode_struct(&node)), Ok(node));
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_a_fault() {
+        for bytes in [&b""[..], b"\xff\xff", b"{\"a\":", b"\n\x05abc"] {
+            assert!(read(bytes).is_err(), "{bytes:?}");
+        }
+    }
+}

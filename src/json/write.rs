@@ -1,0 +1,121 @@
+//! Writing JSON: one object on one line, members in the order given.
+
+use crate::text::{is_invisible, truncate};
+
+/// An object being written.
+pub struct Object {
+    text: String,
+    max_string: usize,
+}
+
+impl Object {
+    /// An object whose strings are written whole.
+    pub fn new() -> Self {
+        Self::with_strings_cut_at(usize::MAX)
+    }
+
+    /// An object whose strings are cut at `max_string` bytes.
+    pub fn with_strings_cut_at(max_string: usize) -> Self {
+        Self { text: "{".into(), max_string }
+    }
+
+    /// Adds a member whose value is JSON already.
+    pub fn raw(&mut self, name: &str, json: &str) -> &mut Self {
+        if self.text.len() > 1 {
+            self.text.push(',');
+        }
+        push_quoted(&mut self.text, name);
+        self.text.push(':');
+        self.text.push_str(json);
+        self
+    }
+
+    /// Adds a string; nothing is left out.
+    pub fn text(&mut self, name: &str, value: Option<&str>) -> &mut Self {
+        match value {
+            Some(value) => self.raw(name, &quote(truncate(value, self.max_string))),
+            None => self,
+        }
+    }
+
+    /// Adds a string, or `null`.
+    pub fn text_or_null(&mut self, name: &str, value: Option<&str>) -> &mut Self {
+        let json = value.map(|value| quote(truncate(value, self.max_string)));
+        self.raw(name, json.as_deref().unwrap_or("null"))
+    }
+
+    /// Adds an array of strings.
+    pub fn list<'i>(&mut self, name: &str, items: impl Iterator<Item = &'i str>) -> &mut Self {
+        let mut json = String::from("[");
+        for item in items {
+            if json.len() > 1 {
+                json.push(',');
+            }
+            push_quoted(&mut json, truncate(item, self.max_string));
+        }
+        json.push(']');
+        self.raw(name, &json)
+    }
+
+    /// The object.
+    pub fn finish(&mut self) -> String {
+        let mut text = std::mem::take(&mut self.text);
+        text.push('}');
+        text
+    }
+}
+
+impl Default for Object {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn quote(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    push_quoted(&mut out, text);
+    out
+}
+
+/// Appends a JSON string that no terminal and no log reader takes for more than it is: control, bidirectional and
+/// line-separator characters are escaped.
+fn push_quoted(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if is_invisible(c) => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| push_escape(out, *unit)),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+fn push_escape(out: &mut String, unit: u16) {
+    out.push_str("\\u");
+    for shift in [12, 8, 4, 0] {
+        out.push(char::from_digit(u32::from(unit >> shift & 15), 16).unwrap_or('0'));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let text = "a\"b\\c\n\u{202e}\u{2028}\u{e0041}é😀\u{0}";
+        let mut object = Object::new();
+        object
+            .text("t", Some(text))
+            .text("left out", None)
+            .text_or_null("n", None)
+            .raw("r", "1")
+            .list("l", [text, ""].into_iter());
+        let json = object.finish();
+        let expected = serde_json::json!({ "t": text, "n": null, "r": 1, "l": [text, ""] });
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap(), expected);
+        assert!(!json.contains(['\n', '\u{202e}', '\u{2028}', '\u{e0041}']), "{json}");
+    }
+}

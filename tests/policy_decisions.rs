@@ -1,0 +1,702 @@
+//! The policy: who may use what, and what a denial says. The first test says
+//! what an empty policy does: it denies.
+
+// Tests fail loudly.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice, clippy::unwrap_used)]
+
+#[allow(dead_code, clippy::disallowed_methods)]
+mod support {
+    pub mod core;
+    pub mod keys;
+    pub mod tokens;
+}
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use support::core::{NOW, alice, caller, with_policy};
+use support::tokens::Token;
+use toolgate::listing;
+use toolgate::mcp::ListKind;
+use toolgate::policy::{Access, Denial, Outcome, Policy, Verdict};
+use toolgate::scope::ScopeSet;
+use toolgate::token::AccessToken;
+
+fn policy(value: Value) -> Policy {
+    with_policy(value).resources.remove(0).policy
+}
+
+/// `tool echo`, `prompt brief`, `uri docs://a docs://b`, `template docs://{x}`,
+/// `method tasks/get` or `open`.
+fn access(text: &str) -> Access<'_> {
+    let (kind, name) = text.split_once(' ').unwrap_or((text, ""));
+    match kind {
+        "tool" => Access::Tool(name),
+        "prompt" => Access::Prompt(name),
+        "uri" => Access::Resources(name.split(' ').collect()),
+        "template" => Access::Template(name),
+        "method" => Access::Method(name),
+        "open" => Access::Open,
+        other => panic!("`{other}` is no access"),
+    }
+}
+
+/// A verdict in one line: `allow`, or `deny` or `shadow` with its reason. A
+/// step-up says what it requires, what is missing and what to ask for.
+fn show(verdict: &Verdict) -> String {
+    let list = |scopes: &ScopeSet| scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let reason = match &verdict.denial {
+        None => String::new(),
+        Some(Denial::InsufficientScope { required, missing, ask, .. }) => {
+            format!(" {} | {} | {}", list(required), list(missing), list(ask))
+        }
+        Some(other) => format!(" {}", other.code()),
+    };
+    let outcome = match verdict.outcome {
+        Outcome::Allow => "allow",
+        Outcome::Deny => "deny",
+        Outcome::ShadowDeny => "shadow",
+    };
+    format!("{outcome}{reason}")
+}
+
+/// The scopes of `alice`, what she does, what becomes of it.
+type Case = (&'static str, &'static str, &'static str);
+
+fn assert_decides(policy_value: &Value, cases: &[Case]) {
+    let policy = policy(policy_value.clone());
+    for (scopes, what, expected) in cases {
+        let verdict = policy.decide(&alice(scopes), &access(what));
+        assert_eq!(show(&verdict), *expected, "`{what}` with `{scopes}` under {policy_value}");
+    }
+}
+
+#[test]
+fn an_empty_policy_denies() {
+    assert_decides(
+        &json!({}),
+        &[
+            ("a", "tool echo", "deny unlisted"),
+            ("a", "prompt brief", "deny unlisted"),
+            ("a", "uri docs://a", "deny unlisted"),
+            ("a", "template docs://{x}", "deny unlisted"),
+            ("a", "method tasks/get", "deny unlisted"),
+            ("", "open", "allow"),
+        ],
+    );
+}
+
+#[test]
+fn all_scopes_of_a_rule_are_needed() {
+    let policy = json!({"tools": {"t": {"scopes": ["b", "a"]}, "echo": {"scopes": []}}});
+    assert_decides(
+        &policy,
+        &[
+            ("a b", "tool t", "allow"),
+            ("b a x", "tool t", "allow"),
+            ("a", "tool t", "deny a b | b | a b"),
+            ("", "tool t", "deny a b | a b | a b"),
+            ("A B", "tool t", "deny a b | a b | a b"),
+            ("ab", "tool t", "deny a b | a b | a b"),
+            ("a b.", "tool t", "deny a b | b | a b"),
+            ("", "tool echo", "allow"),
+            ("a b", "tool T", "deny unlisted"),
+            ("a b", "tool t ", "deny unlisted"),
+            ("a b", "prompt t", "deny unlisted"),
+        ],
+    );
+}
+
+#[test]
+fn one_alternative_is_enough_and_a_denial_asks_for_the_nearest() {
+    let policy = json!({"tools": {
+        "t": {"any_of": [["weather:write"], ["alerts:write", "weather:read"]]},
+        "tie": {"any_of": [["z1", "z2"], ["a1", "a2"]]},
+        "both": {"scopes": ["all"], "any_of": [["x"], ["y"]]},
+    }});
+    assert_decides(
+        &policy,
+        &[
+            ("weather:write", "tool t", "allow"),
+            ("alerts:write weather:read", "tool t", "allow"),
+            ("weather:read", "tool t", "deny weather:write | weather:write | weather:read weather:write"),
+            ("other", "tool t", "deny weather:write | weather:write | weather:write"),
+            ("", "tool tie", "deny z1 z2 | z1 z2 | z1 z2"),
+            ("a1", "tool tie", "deny a1 a2 | a2 | a1 a2"),
+            ("a1 z1", "tool tie", "deny z1 z2 | z2 | a1 z1 z2"),
+            ("x", "tool both", "deny all x | all | all x"),
+            ("all y", "tool both", "allow"),
+            ("all", "tool both", "deny all x | x | all x"),
+        ],
+    );
+}
+
+#[test]
+fn a_broader_scope_implies_narrower_ones_and_not_the_reverse() {
+    let policy = json!({
+        "hierarchy": {"admin": ["write"], "write": ["read"]},
+        "tools": {"r": {"scopes": ["read"]}, "w": {"scopes": ["write"]}, "rw": {"scopes": ["read", "write"]}},
+    });
+    assert_decides(
+        &policy,
+        &[
+            ("admin", "tool r", "allow"),
+            ("write", "tool rw", "allow"),
+            ("read", "tool w", "deny write | write | read write"),
+            ("read", "tool rw", "deny read write | write | read write"),
+            ("Admin", "tool r", "deny read | read | read"),
+        ],
+    );
+}
+
+#[test]
+fn an_exact_name_wins_then_the_longest_pattern_and_ties_need_both() {
+    let policy = json!({"tools": {
+        "delete_all": {"scopes": ["exact"]},
+        "delete_*": {"scopes": ["delete"]},
+        "*": {"scopes": ["any"]},
+        "a*c": {"scopes": ["ac"]},
+        "ab*": {"any_of": [["ab"], ["abx", "aby"]]},
+        "*_audit_*": {"scopes": ["audit"]},
+        "del*_audit_x": {"scopes": ["longest"]},
+    }});
+    assert_decides(
+        &policy,
+        &[
+            ("exact", "tool delete_all", "allow"),
+            ("delete any", "tool delete_all", "deny exact | exact | any delete exact"),
+            ("delete", "tool delete_one", "allow"),
+            ("any", "tool delete_one", "deny delete | delete | any delete"),
+            ("any", "tool other", "allow"),
+            ("any", "tool Delete_all", "allow"),
+            ("ab ac", "tool abc", "allow"),
+            ("abx aby ac", "tool abc", "allow"),
+            ("ac", "tool abc", "deny ab ac | ab | ab ac"),
+            ("abx aby", "tool abc", "deny abx aby ac | ac | abx aby ac"),
+            ("ab", "tool abd", "allow"),
+            ("audit", "tool the_audit_log", "allow"),
+            ("longest", "tool delete_audit_x", "allow"),
+            ("delete audit", "tool delete_audit_x", "deny longest | longest | audit delete longest"),
+        ],
+    );
+}
+
+#[test]
+fn prompts_resources_and_methods_have_rules_of_their_own() {
+    let policy = json!({
+        "prompts": {"brief*": {"scopes": ["p"]}},
+        "resources": {"docs://public/*": {"scopes": []}, "docs://*": {"scopes": ["d"]}},
+        "methods": {"tasks/*": {"scopes": ["m"]}, "tasks/get": {"scopes": []}},
+    });
+    assert_decides(
+        &policy,
+        &[
+            ("p", "prompt briefing", "allow"),
+            ("", "prompt briefing", "deny p | p | p"),
+            ("p", "tool briefing", "deny unlisted"),
+            ("", "uri docs://public/a", "allow"),
+            ("d", "uri docs://a", "allow"),
+            ("", "uri docs://a", "deny d | d | d"),
+            ("d", "uri docs:", "deny unlisted"),
+            ("d", "uri docs://public/a docs://a", "allow"),
+            ("", "uri docs://public/a docs://a", "deny d | d | d"),
+            ("d", "uri docs://public/a other://x", "deny unlisted"),
+            ("", "method tasks/get", "allow"),
+            ("", "method tasks/cancel", "deny m | m | m"),
+            ("m", "method tasks/cancel", "allow"),
+            ("m", "method Tasks/cancel", "deny unlisted"),
+            ("m", "method custom/thing", "deny unlisted"),
+        ],
+    );
+}
+
+#[test]
+fn the_unlisted_are_let_through_where_told_but_not_names_near_a_listed_one() {
+    let policy = json!({
+        "tools": {"delete_all": {"scopes": ["d"]}, "admin_*": {"scopes": ["a"]}},
+        "prompts": {"brief": {"scopes": ["p"]}},
+        "matrix": [{"subjects": ["somebody else"], "deny_tools": ["drop_table"]}],
+        "unlisted": {"tools": "authenticated", "methods": "authenticated", "resources": "authenticated"},
+    });
+    assert_decides(
+        &policy,
+        &[
+            ("", "tool echo", "allow"),
+            ("", "tool delete_alle", "allow"),
+            ("", "tool Delete_All", "deny near_name"),
+            ("d", "tool DELETE_ALL", "deny near_name"),
+            ("", "tool delete_all ", "deny near_name"),
+            ("", "tool \u{a0}delete_all\t", "deny near_name"),
+            ("", "tool delete\u{200b}_all", "deny near_name"),
+            ("", "tool \u{feff}delete_all", "deny near_name"),
+            ("", "tool delete_a\u{ad}ll", "deny near_name"),
+            ("", "tool Admin_x", "allow"),
+            ("", "tool DROP_TABLE", "deny near_name"),
+            ("d", "tool delete_all", "allow"),
+            ("", "tool delete_all", "deny d | d | d"),
+            ("", "prompt other", "deny unlisted"),
+            ("", "method custom", "allow"),
+            ("", "uri docs://x", "allow"),
+            ("", "template docs://{x}", "deny unlisted"),
+        ],
+    );
+}
+
+#[test]
+fn a_template_needs_a_pattern_over_all_that_it_can_expand_to() {
+    let policy = json!({"resources": {
+        "docs://public/*": {"scopes": []},
+        "docs://team/*/notes": {"scopes": ["t"]},
+        "docs://one": {"scopes": []},
+    }});
+    assert_decides(
+        &policy,
+        &[
+            ("", "template docs://public/{id}", "allow"),
+            ("", "template docs://public/{a}/{b}{?q}", "allow"),
+            ("", "template docs://{area}/x", "deny unlisted"),
+            ("", "template {+all}", "deny unlisted"),
+            ("t", "template docs://team/{id}/notes", "allow"),
+            ("", "template docs://team/{id}/notes", "deny t | t | t"),
+            ("t", "template docs://team/{id}", "deny unlisted"),
+            ("", "template docs://one", "allow"),
+            ("", "template docs://public/{id", "deny unlisted"),
+        ],
+    );
+}
+
+#[test]
+fn base_scopes_are_needed_by_everything_and_named_by_every_step_up() {
+    let policy = json!({
+        "base_scopes": ["mcp:connect", "a"],
+        "hierarchy": {"all": ["a", "mcp:connect"]},
+        "tools": {"t": {"scopes": ["t"]}, "echo": {"scopes": []}, "any": {"any_of": [["x", "y"], ["z"]]}},
+    });
+    assert_decides(
+        &policy,
+        &[
+            ("", "open", "deny a mcp:connect | a mcp:connect | a mcp:connect"),
+            ("a", "open", "deny a mcp:connect | mcp:connect | a mcp:connect"),
+            ("a mcp:connect", "open", "allow"),
+            ("all", "open", "allow"),
+            ("all", "tool echo", "allow"),
+            ("t", "tool t", "deny a mcp:connect t | a mcp:connect | a mcp:connect t"),
+            ("a mcp:connect", "tool t", "deny a mcp:connect t | t | a mcp:connect t"),
+            ("all", "tool t", "deny a mcp:connect t | t | a mcp:connect t"),
+            ("x y", "tool any", "deny a mcp:connect x y | a mcp:connect | a mcp:connect x y"),
+            ("", "tool nothing", "deny unlisted"),
+        ],
+    );
+}
+
+#[test]
+fn a_step_up_keeps_the_granted_scopes_that_this_resource_knows_as_issued() {
+    let policy = json!({
+        "base_scopes": ["base"],
+        "hierarchy": {"super": ["base", "read"]},
+        "tools": {"r": {"scopes": ["read"]}, "w": {"scopes": ["write"]}, "s": {"scopes": ["super"]}},
+        "matrix": [{"subjects": ["nobody"], "scopes": ["only-in-a-row"]}],
+    });
+    assert_decides(
+        &policy,
+        &[
+            ("read base", "tool w", "deny base write | write | base read write"),
+            ("super", "tool w", "deny base write | write | base super write"),
+            ("base openid profile only-in-a-row", "tool w", "deny base write | write | base write"),
+        ],
+    );
+}
+
+#[test]
+fn every_selector_of_a_row_must_match() {
+    let row = |selectors: Value| {
+        let mut row = selectors;
+        row["deny_tools"] = json!(["t"]);
+        json!({"tools": {"t": {"scopes": []}}, "matrix": [row]})
+    };
+    let token = || {
+        let claims = Token::at(NOW).subject("alice").client("desk").claim("org", json!(["acme", "beta"]));
+        claims.claim("level", 2).claim("staff", true)
+    };
+    let anonymous = || token().without_claim("sub").without_claim("client_id");
+    let cases = [
+        (json!({}), token(), true),
+        (json!({"subjects": ["alice"]}), token(), true),
+        (json!({"subjects": ["Alice"]}), token(), false),
+        (json!({"subjects": ["bob", "al*"]}), token(), true),
+        (json!({"subjects": ["bob"]}), token(), false),
+        (json!({"clients": ["desk"]}), token(), true),
+        (json!({"clients": ["*"]}), token(), true),
+        (json!({"clients": ["phone"]}), token(), false),
+        (json!({"issuers": ["main"]}), token(), true),
+        (json!({"issuers": ["https://auth.example.com"]}), token(), true),
+        (json!({"issuers": ["m*n"]}), token(), true),
+        (json!({"claims": {"org": "acme"}}), token(), true),
+        (json!({"claims": {"org": "ACME"}}), token(), false),
+        (json!({"claims": {"missing": "x"}}), token(), false),
+        (json!({"claims": {"level": 2, "staff": true}}), token(), true),
+        (json!({"claims": {"level": 2, "staff": false}}), token(), false),
+        (json!({"claims": {"level": "2"}}), token(), false),
+        (
+            json!({"subjects": ["alice"], "clients": ["desk"], "issuers": ["main"], "claims": {"org": "beta"}}),
+            token(),
+            true,
+        ),
+        (json!({"subjects": ["alice"], "clients": ["phone"]}), token(), false),
+        (json!({"subjects": ["alice"], "clients": ["desk"], "claims": {"org": "x"}}), token(), false),
+        (json!({"subjects": ["*"]}), anonymous(), true),
+        (json!({"subjects": ["a*"]}), anonymous(), false),
+        (json!({"clients": ["*"], "subjects": ["*"]}), anonymous(), true),
+        (json!({"issuers": ["main"]}), anonymous(), true),
+    ];
+    for (selectors, token, matches) in cases {
+        let verdict = policy(row(selectors.clone())).decide(&caller(&token), &Access::Tool("t"));
+        let expected = if matches { "deny matrix_denies_tool" } else { "allow" };
+        assert_eq!(show(&verdict), expected, "{selectors} for {}", token.payload());
+    }
+}
+
+#[test]
+fn alice_with_claude_desktop_can_read_but_not_write() {
+    let policy = policy(json!({
+        "tools": {"read_note": {"scopes": ["notes:read"]}, "write_note": {"scopes": ["notes:write"]}},
+        "hierarchy": {"notes:write": ["notes:read"]},
+        "matrix": [{"name": "alice reads only", "subjects": ["alice"], "clients": ["claude-desktop"], "scopes": ["notes:read"]}],
+    }));
+    const BOTH: &str = "notes:read notes:write";
+    const CASES: &[(&str, &str, &str, &str, &str)] = &[
+        ("alice", "claude-desktop", BOTH, "tool read_note", "allow"),
+        ("alice", "claude-desktop", BOTH, "tool write_note", "deny matrix_narrows_scopes"),
+        ("alice", "claude-desktop", "", "tool write_note", "deny matrix_narrows_scopes"),
+        ("alice", "claude-desktop", "", "tool read_note", "deny notes:read | notes:read | notes:read"),
+        (
+            "alice",
+            "claude-desktop",
+            "notes:write",
+            "tool read_note",
+            "deny notes:read | notes:read | notes:read notes:write",
+        ),
+        ("alice", "claude-code", BOTH, "tool write_note", "allow"),
+        ("bob", "claude-desktop", BOTH, "tool write_note", "allow"),
+        (
+            "bob",
+            "claude-desktop",
+            "notes:read",
+            "tool write_note",
+            "deny notes:write | notes:write | notes:read notes:write",
+        ),
+    ];
+    for (who, client, scopes, what, expected) in CASES {
+        let caller = caller(&Token::at(NOW).subject(who).client(client).scope(scopes));
+        let verdict = policy.decide(&caller, &access(what));
+        assert_eq!(show(&verdict), *expected, "{who} with {client} and `{scopes}`: {what}");
+    }
+    let alice = caller(&Token::at(NOW).client("claude-desktop").scope(BOTH));
+    let denial = policy.decide(&alice, &Access::Tool("write_note")).denial.unwrap();
+    assert_eq!((denial.row(), denial.is_step_up()), (Some("alice reads only"), false));
+}
+
+#[test]
+fn under_a_row_a_step_up_is_offered_only_where_it_would_help() {
+    let policy = json!({
+        "base_scopes": ["base"],
+        "hierarchy": {"top": ["base"]},
+        "tools": {
+            "r": {"scopes": ["r"]},
+            "w": {"scopes": ["w"]},
+            "either": {"any_of": [["w"], ["r", "x"]]},
+            "echo": {"scopes": []},
+        },
+        "matrix": [{"scopes": ["base", "r", "x"]}],
+    });
+    assert_decides(
+        &policy,
+        &[
+            ("base r", "tool r", "allow"),
+            ("base", "tool r", "deny base r | r | base r"),
+            ("base w", "tool w", "deny matrix_narrows_scopes"),
+            ("base", "tool w", "deny matrix_narrows_scopes"),
+            ("base w", "tool either", "deny base r x | r x | base r w x"),
+            ("base r x", "tool either", "allow"),
+            ("top", "tool echo", "deny base | base | base"),
+            ("", "open", "deny base | base | base"),
+        ],
+    );
+    let without_base = json!({
+        "base_scopes": ["base"],
+        "tools": {"r": {"scopes": ["r"]}},
+        "matrix": [{"scopes": ["r"]}],
+    });
+    assert_decides(
+        &without_base,
+        &[
+            ("base r", "open", "deny matrix_narrows_scopes"),
+            ("base r", "tool r", "deny matrix_narrows_scopes"),
+            ("base r", "tool unknown", "deny unlisted"),
+        ],
+    );
+    let two_rows = json!({
+        "tools": {"a": {"scopes": ["a"]}, "b": {"scopes": ["b"]}, "c": {"scopes": ["c"]}},
+        "matrix": [{"scopes": ["a", "b"]}, {"scopes": ["b", "c"]}],
+    });
+    assert_decides(
+        &two_rows,
+        &[
+            ("a b c", "tool a", "deny matrix_narrows_scopes"),
+            ("a b c", "tool b", "allow"),
+            ("a b c", "tool c", "deny matrix_narrows_scopes"),
+            ("", "tool b", "deny b | b | b"),
+        ],
+    );
+    let nothing_counts = json!({"tools": {"a": {"scopes": ["a"]}, "echo": {"scopes": []}}, "matrix": [{"scopes": []}]});
+    assert_decides(&nothing_counts, &[("a", "tool a", "deny matrix_narrows_scopes"), ("a", "tool echo", "allow")]);
+}
+
+#[test]
+fn what_is_denied_whatever_the_scopes_offers_no_step_up_for_base_scopes() {
+    let policy = json!({
+        "base_scopes": ["base"],
+        "tools": {"drop": {"scopes": ["d"]}},
+        "matrix": [{"deny_tools": ["dr*"]}],
+    });
+    assert_decides(
+        &policy,
+        &[
+            ("", "tool drop", "deny matrix_denies_tool"),
+            ("base d", "tool drop", "deny matrix_denies_tool"),
+            ("", "tool drum", "deny matrix_denies_tool"),
+            ("", "tool other", "deny unlisted"),
+            ("", "prompt other", "deny unlisted"),
+            ("", "open", "deny base | base | base"),
+            ("base", "prompt drop", "deny unlisted"),
+        ],
+    );
+}
+
+#[test]
+fn shadow_records_what_it_lets_through_and_an_enforcing_row_wins() {
+    let shadow_policy = json!({
+        "mode": "shadow",
+        "base_scopes": ["base"],
+        "tools": {"t": {"scopes": ["t"]}, "drop": {"scopes": []}},
+    });
+    assert_decides(
+        &shadow_policy,
+        &[
+            ("base t", "tool t", "allow"),
+            ("", "open", "shadow base | base | base"),
+            ("base", "tool t", "shadow base t | t | base t"),
+            ("base", "tool unknown", "shadow unlisted"),
+        ],
+    );
+    let with_rows = |rows: Value| {
+        let mut value = shadow_policy.clone();
+        value["matrix"] = rows;
+        value
+    };
+    let enforced = json!({"deny_tools": ["drop"], "mode": "enforce"});
+    let shadowed = json!({"deny_tools": ["drop"], "mode": "shadow"});
+    let unsaid = json!({"deny_tools": ["drop"]});
+    for (rows, expected) in [
+        (json!([enforced]), "deny matrix_denies_tool"),
+        (json!([shadowed]), "shadow matrix_denies_tool"),
+        (json!([unsaid]), "shadow matrix_denies_tool"),
+        (json!([shadowed, enforced]), "deny matrix_denies_tool"),
+        (json!([enforced, shadowed]), "deny matrix_denies_tool"),
+    ] {
+        assert_decides(&with_rows(rows), &[("base", "tool drop", expected)]);
+    }
+    let narrowing = with_rows(json!([{"scopes": ["base"], "mode": "enforce"}]));
+    assert_decides(&narrowing, &[("base t", "tool t", "deny matrix_narrows_scopes"), ("base", "tool drop", "allow")]);
+
+    let enforcing_policy = json!({
+        "tools": {"t": {"scopes": ["t"]}, "drop": {"scopes": []}},
+        "matrix": [{"scopes": ["x"], "mode": "shadow"}, {"deny_tools": ["drop"], "mode": "shadow"}],
+    });
+    assert_decides(
+        &enforcing_policy,
+        &[
+            ("t", "tool t", "shadow matrix_narrows_scopes"),
+            ("t", "tool drop", "shadow matrix_denies_tool"),
+            ("", "tool t", "deny t | t | t"),
+            ("t", "tool unknown", "deny unlisted"),
+        ],
+    );
+}
+
+const SCOPES: [&str; 5] = ["a", "b", "c", "d", "e"];
+const TOOLS: [&str; 6] = ["get_x", "get_y", "set_x", "Get_X", "other", "x"];
+const PATTERNS: [&str; 7] = ["get_x", "get_*", "*_x", "*", "g*x", "set_x", "other"];
+const SUBJECTS: [&str; 2] = ["alice", "bob"];
+
+/// A caller of [`SUBJECTS`] with some of [`SCOPES`]; each is signed and
+/// verified once.
+fn any_caller() -> impl Strategy<Value = AccessToken> {
+    thread_local! {
+        static KNOWN: RefCell<HashMap<(usize, u8), AccessToken>> = RefCell::default();
+    }
+    (0..SUBJECTS.len(), 0u8..32).prop_map(|(who, bits)| {
+        KNOWN.with_borrow_mut(|known| {
+            let sign = || caller(&Token::at(NOW).subject(SUBJECTS[who]).scope(&scopes_of(bits).join(" ")));
+            known.entry((who, bits)).or_insert_with(sign).clone()
+        })
+    })
+}
+
+fn scopes_of(bits: u8) -> Vec<&'static str> {
+    SCOPES.iter().enumerate().filter(|(n, _)| bits & (1 << n) != 0).map(|(_, scope)| *scope).collect()
+}
+
+fn some_scopes() -> impl Strategy<Value = Value> {
+    (0u8..32).prop_map(|bits| json!(scopes_of(bits)))
+}
+
+fn any_rule() -> impl Strategy<Value = Value> {
+    let alternatives = prop::collection::vec((1u8..32).prop_map(scopes_of), 1..3);
+    prop_oneof![
+        some_scopes().prop_map(|scopes| json!({"scopes": scopes})),
+        alternatives.prop_map(|any| json!({"any_of": any})),
+    ]
+}
+
+fn any_rules() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
+    (
+        prop::sample::subsequence(PATTERNS.to_vec(), 0..=PATTERNS.len()),
+        prop::collection::vec(any_rule(), PATTERNS.len()),
+    )
+        .prop_map(|(names, rules)| names.into_iter().zip(rules).collect())
+}
+
+fn any_row() -> impl Strategy<Value = Value> {
+    let mode = prop::option::of(prop::sample::select(vec!["enforce", "shadow"]));
+    let subjects = prop::option::of(prop::sample::select(vec!["alice", "bob", "*", "a*"]));
+    let denied = prop::option::of(prop::sample::select(PATTERNS.to_vec()));
+    (subjects, prop::option::of(some_scopes()), denied, mode).prop_map(|(who, scopes, denied, mode)| {
+        let mut row = json!({});
+        for (name, value) in [("subjects", who), ("deny_tools", denied)] {
+            if let Some(value) = value {
+                row[name] = json!([value]);
+            }
+        }
+        if let Some(scopes) = scopes {
+            row["scopes"] = scopes;
+        }
+        if let Some(mode) = mode {
+            row["mode"] = json!(mode);
+        }
+        row
+    })
+}
+
+/// A policy of these parts, as JSON text, in which members keep this order.
+fn written(rules: &[(&str, Value)], rows: &[Value], rest: &Value) -> Policy {
+    let tools: Vec<_> = rules.iter().map(|(name, rule)| format!("{}:{rule}", json!(name))).collect();
+    let mut configuration = support::core::minimal();
+    configuration["resources"][0]["policy"] = json!("<policy>");
+    let rest: Vec<_> =
+        rest.as_object().unwrap().iter().map(|(name, value)| format!("{}:{value}", json!(name))).collect();
+    let parts = [format!("\"tools\":{{{}}}", tools.join(",")), format!("\"matrix\":{}", json!(rows))];
+    let policy = format!("{{{}}}", parts.into_iter().chain(rest).collect::<Vec<_>>().join(","));
+    let text = configuration.to_string().replace("\"<policy>\"", &policy);
+    support::core::parse(text.as_bytes()).unwrap_or_else(|faults| panic!("{faults:?}")).resources.remove(0).policy
+}
+
+fn any_rest() -> impl Strategy<Value = Value> {
+    let modes = || prop::sample::select(vec!["enforce", "shadow"]);
+    let unlisted = prop::sample::select(vec!["deny", "authenticated"]);
+    let hierarchy = prop::sample::select(vec![json!({}), json!({"a": ["b"], "b": ["c"]}), json!({"e": ["a", "d"]})]);
+    (some_scopes(), hierarchy, unlisted, modes()).prop_map(|(base, hierarchy, unlisted, mode)| {
+        let base = base.as_array().unwrap().iter().take(1).cloned().collect::<Vec<_>>();
+        json!({"base_scopes": base, "hierarchy": hierarchy, "unlisted": {"tools": unlisted}, "mode": mode})
+    })
+}
+
+/// The parts of a verdict that must not depend on any order: all but the name
+/// of the row.
+fn essence(verdict: &Verdict) -> String {
+    show(verdict)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn adding_a_row_never_turns_a_denial_into_a_permit(
+        caller in any_caller(), rules in any_rules(), rows in prop::collection::vec(any_row(), 0..4),
+        more in any_row(), place in 0usize..4, rest in any_rest(),
+    ) {
+        let mut extended = rows.clone();
+        extended.insert(place.min(rows.len()), more);
+        let (before, after) = (written(&rules, &rows, &rest), written(&rules, &extended, &rest));
+        for tool in TOOLS {
+            for what in [Access::Tool(tool), Access::Open, Access::Prompt(tool)] {
+                let (before, after) = (before.decide(&caller, &what), after.decide(&caller, &what));
+                prop_assert!(
+                    before.outcome != Outcome::Deny || after.outcome == Outcome::Deny,
+                    "{what:?}: {} became {} with {extended:?}", show(&before), show(&after)
+                );
+                prop_assert!(
+                    before.outcome == Outcome::Allow || after.outcome != Outcome::Allow,
+                    "{what:?}: {} became {}", show(&before), show(&after)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_of_rules_and_rows_never_changes_a_decision(
+        caller in any_caller(), rest in any_rest(),
+        (rules, shuffled) in any_rules().prop_flat_map(|rules| (Just(rules.clone()), Just(rules).prop_shuffle())),
+        (rows, turned) in prop::collection::vec(any_row(), 0..4)
+            .prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle())),
+    ) {
+        let (one, other) = (written(&rules, &rows, &rest), written(&shuffled, &turned, &rest));
+        for tool in TOOLS {
+            let what = Access::Tool(tool);
+            let (one, other) = (one.decide(&caller, &what), other.decide(&caller, &what));
+            prop_assert_eq!(essence(&one), essence(&other), "{}", tool);
+        }
+    }
+
+    #[test]
+    fn a_list_entry_is_kept_exactly_if_the_call_is_allowed(
+        caller in any_caller(), rules in any_rules(), rows in prop::collection::vec(any_row(), 0..3), rest in any_rest(),
+    ) {
+        let policy = written(&rules, &rows, &rest);
+        let entries: Vec<_> = TOOLS.iter().map(|name| json!({"name": name, "title": "t"})).collect();
+        let body = json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": entries}}).to_string();
+        let keeps = |kind: ListKind, name: &str| {
+            assert_eq!(kind, ListKind::Tools);
+            policy.decide(&caller, &Access::Tool(name)).outcome != Outcome::Deny
+        };
+        let trimmed = listing::trim(body.as_bytes(), 64, 1000, &keeps).unwrap();
+        let kept: Value = serde_json::from_slice(&trimmed.body).unwrap();
+        let kept: Vec<_> = kept["result"]["tools"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
+        for tool in TOOLS {
+            let allowed = policy.decide(&caller, &Access::Tool(tool)).outcome != Outcome::Deny;
+            prop_assert_eq!(kept.contains(&tool), allowed, "{}", tool);
+        }
+        prop_assert_eq!(trimmed.removed, TOOLS.len() - kept.len());
+    }
+
+    #[test]
+    fn a_granted_step_up_opens_what_was_denied(
+        caller in any_caller(), rules in any_rules(), rows in prop::collection::vec(any_row(), 0..3), rest in any_rest(),
+    ) {
+        let policy = written(&rules, &rows, &rest);
+        for tool in TOOLS {
+            let verdict = policy.decide(&caller, &Access::Tool(tool));
+            if let Some(Denial::InsufficientScope { required, missing, ask, .. }) = &verdict.denial {
+                prop_assert!(!missing.is_empty() && missing.iter().all(|scope| required.contains(scope.as_str())));
+                let ask: Vec<_> = ask.iter().map(ToString::to_string).collect();
+                let stepped = support::core::caller(
+                    &Token::at(NOW).subject(caller.subject().unwrap()).scope(&ask.join(" ")),
+                );
+                let again = policy.decide(&stepped, &Access::Tool(tool));
+                prop_assert!(again.outcome != Outcome::Deny, "{}: {} then {}", tool, show(&verdict), show(&again));
+            }
+        }
+    }
+}
