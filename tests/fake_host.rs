@@ -72,7 +72,7 @@ fn the_table_is_large_and_its_names_are_sentences() {
     let count = names.len();
     names.dedup();
     assert_eq!(names.len(), count, "two rows have one name");
-    assert!(count >= 150, "{count} rows");
+    assert!(count >= 300, "{count} rows");
 }
 
 #[test]
@@ -120,6 +120,15 @@ fn run_cell(cell: &Cell, request: &Request) -> Vec<String> {
     worker.wait(Duration::from_secs(BODY_WAIT), &mut [&mut stream]);
     differences.extend(cell.differences(&outcome(&stream, request)));
     differences
+}
+
+#[test]
+fn where_too_many_wait_for_keys_no_more_do() {
+    let mut worker = Worker::new(&keys_and_bodies::configuration(true), true, NOW);
+    worker.may_wait = false;
+    let request = keys_and_bodies::groups()[0][0].request();
+    let stream = Stream::open(&mut worker, head(&request), End::More);
+    assert_eq!(outcome(&stream, &request).reason, "keys_unavailable");
 }
 
 #[test]

@@ -37,9 +37,9 @@ pub fn rows() -> Vec<Scenario> {
         "resource_policy_uri": "https://docs.example.com/policy", "resource_tos_uri": "https://docs.example.com/terms",
     });
     let other_method = || {
-        error(405, "method_not_allowed", "metadata_method_not_allowed").with("allow", "GET, HEAD, OPTIONS").unaudited()
+        let refused = error(405, "method_not_allowed", "metadata_method_not_allowed").unaudited();
+        Expected { decision: "allow", ..refused }.with("allow", "GET, HEAD, OPTIONS")
     };
-    let other_method = || Expected { decision: "allow", ..other_method() };
     vec![
         row("the metadata says all that is configured", at("GET", MAIN, "/mcp"), document(main.clone())),
         row("a query makes no difference to it", at("GET", MAIN, "/mcp?x=1"), document(main.clone())),

@@ -92,6 +92,14 @@ pub fn rows() -> Vec<Scenario> {
             &["data: {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sampling/createMessage\"}\n\n"],
             "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sampling/createMessage\"}\n\n",
         ),
+        events(
+            "an update of a resource that is denied is dropped from the standing stream",
+            stream(),
+            &[&UPDATE.replace("public/", ""), UPDATE],
+            UPDATE,
+        ),
+        row("a partial stream that may hold a list is a bad answer", asked(), bad_gateway())
+            .answered(answer_events(&[&event(MIXED)]).status(206)),
         row("a compressed standing stream is a bad answer", stream(), bad_gateway())
             .answered(answer_events(&["x"]).header("content-encoding", "br")),
         events(
