@@ -198,8 +198,11 @@ impl Routes {
         if passes && !protected { Route::Pass } else { Route::Nothing }
     }
 
-    /// Whether `path`, which a pattern matched, resembles a resource's path without being it.
+    /// Whether `path`, which a pattern matched, resembles a resource's path without being one, be it another host's.
     fn is_look_alike(&self, path: &str) -> bool {
+        if self.endpoints.iter().any(|(own, _)| !own.below && own.matches(path)) {
+            return false;
+        }
         let plain = plain_segments(path);
         self.endpoints.iter().any(|(own, _)| own.resembles(&plain) && !own.matches(path))
     }

@@ -234,6 +234,7 @@ fn the_unlisted_are_let_through_where_told_but_not_names_near_a_listed_one() {
             ("", "tool delete_a\u{ad}ll", "deny near_name"),
             ("", "tool Admin_x", "allow"),
             ("", "tool DROP_TABLE", "deny near_name"),
+            ("", "tool drop_table", "allow"),
             ("d", "tool delete_all", "allow"),
             ("", "tool delete_all", "deny d | d | d"),
             ("", "prompt other", "deny unlisted"),
@@ -508,6 +509,16 @@ fn shadow_records_what_it_lets_through_and_an_enforcing_row_wins() {
     ] {
         assert_decides(&with_rows(rows), &[("base", "tool drop", expected)]);
     }
+    let without_base = with_rows(json!([{"scopes": ["t"], "mode": "enforce"}]));
+    assert_decides(
+        &without_base,
+        &[
+            ("base t", "open", "deny matrix_narrows_scopes"),
+            ("base t", "tool t", "deny matrix_narrows_scopes"),
+            ("base t", "tool unknown", "deny matrix_narrows_scopes"),
+            ("base t", "prompt unknown", "deny matrix_narrows_scopes"),
+        ],
+    );
     let narrowing = with_rows(json!([{"scopes": ["base"], "mode": "enforce"}]));
     assert_decides(&narrowing, &[("base t", "tool t", "deny matrix_narrows_scopes"), ("base", "tool drop", "allow")]);
 
@@ -531,17 +542,24 @@ const TOOLS: [&str; 6] = ["get_x", "get_y", "set_x", "Get_X", "other", "x"];
 const PATTERNS: [&str; 7] = ["get_x", "get_*", "*_x", "*", "g*x", "set_x", "other"];
 const SUBJECTS: [&str; 2] = ["alice", "bob"];
 
-/// A caller of [`SUBJECTS`] with some of [`SCOPES`]; each is signed and
-/// verified once.
+/// A caller of [`SUBJECTS`] with some of [`SCOPES`].
 fn any_caller() -> impl Strategy<Value = AccessToken> {
+    (prop::sample::select(SUBJECTS.to_vec()), 0u8..32)
+        .prop_map(|(who, bits)| known_caller(who, &scopes_of(bits).join(" ")))
+}
+
+/// Each token is signed and verified once: that is what takes time.
+fn known_caller(who: &str, scopes: &str) -> AccessToken {
     thread_local! {
-        static KNOWN: RefCell<HashMap<(usize, u8), AccessToken>> = RefCell::default();
+        static KNOWN: RefCell<HashMap<(String, String), AccessToken>> = RefCell::default();
     }
-    (0..SUBJECTS.len(), 0u8..32).prop_map(|(who, bits)| {
-        KNOWN.with_borrow_mut(|known| {
-            let sign = || caller(&Token::at(NOW).subject(SUBJECTS[who]).scope(&scopes_of(bits).join(" ")));
-            known.entry((who, bits)).or_insert_with(sign).clone()
-        })
+    let mut sorted: Vec<&str> = scopes.split(' ').collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let scopes = sorted.join(" ");
+    KNOWN.with_borrow_mut(|known| {
+        let sign = || caller(&Token::at(NOW).subject(who).scope(&scopes));
+        known.entry((who.to_owned(), scopes.clone())).or_insert_with(sign).clone()
     })
 }
 
@@ -682,6 +700,26 @@ proptest! {
     }
 
     #[test]
+    fn more_scope_never_gets_less(
+        caller in any_caller(), more in some_scopes(), rules in any_rules(), rows in prop::collection::vec(any_row(), 0..4),
+        rest in any_rest(),
+    ) {
+        let policy = written(&rules, &rows, &rest);
+        let more = more.as_array().unwrap().iter().map(|scope| scope.as_str().unwrap().to_owned());
+        let scopes: Vec<_> = caller.scopes().iter().cloned().chain(more).collect();
+        let richer = known_caller(caller.subject().unwrap(), &scopes.join(" "));
+        for tool in TOOLS {
+            for what in [Access::Tool(tool), Access::Open] {
+                let (less, more) = (policy.decide(&caller, &what), policy.decide(&richer, &what));
+                prop_assert!(
+                    less.outcome == Outcome::Deny || more.outcome != Outcome::Deny,
+                    "{what:?}: {} became {}", show(&less), show(&more)
+                );
+            }
+        }
+    }
+
+    #[test]
     fn a_granted_step_up_opens_what_was_denied(
         caller in any_caller(), rules in any_rules(), rows in prop::collection::vec(any_row(), 0..3), rest in any_rest(),
     ) {
@@ -691,9 +729,7 @@ proptest! {
             if let Some(Denial::InsufficientScope { required, missing, ask, .. }) = &verdict.denial {
                 prop_assert!(!missing.is_empty() && missing.iter().all(|scope| required.contains(scope.as_str())));
                 let ask: Vec<_> = ask.iter().map(ToString::to_string).collect();
-                let stepped = support::core::caller(
-                    &Token::at(NOW).subject(caller.subject().unwrap()).scope(&ask.join(" ")),
-                );
+                let stepped = known_caller(caller.subject().unwrap(), &ask.join(" "));
                 let again = policy.decide(&stepped, &Access::Tool(tool));
                 prop_assert!(again.outcome != Outcome::Deny, "{}: {} then {}", tool, show(&verdict), show(&again));
             }

@@ -113,8 +113,12 @@ impl Policy {
     /// away, whatever the caller was granted: else less scope would get more.
     fn enforced(&self, caller: &AccessToken, access: &Access<'_>, rows: &Matches<'_>) -> Option<Denial> {
         let denial = self.judge(caller, access, rows).err()?;
-        let by_row = matches!(denial, Denial::MatrixDeniesTool { .. } | Denial::MatrixNarrows { .. });
-        (self.mode == Mode::Enforce || by_row).then_some(denial)
+        let by_row = |denial: &Denial| matches!(denial, Denial::MatrixDeniesTool { .. } | Denial::MatrixNarrows { .. });
+        if self.mode == Mode::Enforce || by_row(&denial) {
+            return Some(denial);
+        }
+        // What no rule lists needs the base scopes all the same, and those a row may take away.
+        self.judge(caller, &Access::Open, rows).err().filter(by_row)
     }
 
     /// Decides under the given rows, as if all were enforced. What is denied whatever the scopes comes first: there a

@@ -31,6 +31,9 @@ pub struct RuleSet {
     patterns: Vec<(Pattern, Requirement)>,
     /// Exact names as a careless server reads them.
     folded: Index,
+    /// Names that stand elsewhere, and how a careless server reads them: they are no near names of themselves.
+    guarded: Index,
+    folded_guarded: Index,
     unlisted: Unlisted,
 }
 
@@ -50,11 +53,12 @@ impl RuleSet {
     pub fn new(rules: Vec<(Pattern, Requirement)>, unlisted: Unlisted, guarded: &[&str]) -> Self {
         let (exact, patterns): (Vec<_>, Vec<_>) = rules.into_iter().partition(|(name, _)| name.is_exact());
         let text = |(name, _): &(Pattern, Requirement)| name.as_str().to_owned();
-        let folded = exact.iter().map(text).chain(guarded.iter().map(|name| (*name).to_owned()));
-        let folded = Index::new(folded.map(|name| near(&name)));
+        let folded = Index::new(exact.iter().map(|(name, _)| near(name.as_str())));
+        let folded_guarded = Index::new(guarded.iter().map(|name| near(name)));
+        let guarded = Index::new(guarded.iter().map(|name| (*name).to_owned()));
         let names = Index::new(exact.iter().map(text));
         let exact = exact.into_iter().map(|(_, rule)| rule).collect();
-        Self { exact, names, patterns: closest_first(patterns), folded, unlisted }
+        Self { exact, names, patterns: closest_first(patterns), folded, guarded, folded_guarded, unlisted }
     }
 
     /// The rules for `name`: the exact one, else the closest pattern, or all of the closest where they tie.
@@ -87,9 +91,14 @@ impl RuleSet {
     fn find_unlisted(&self, name: &str) -> Found<'_> {
         match self.unlisted {
             Unlisted::Deny => Found::Unlisted,
-            Unlisted::Authenticated if self.folded.contains(&near(name)) => Found::NearName,
+            Unlisted::Authenticated if self.is_near(name) => Found::NearName,
             Unlisted::Authenticated => Found::Rules(Vec::new()),
         }
+    }
+
+    fn is_near(&self, name: &str) -> bool {
+        let folded = near(name);
+        self.folded.contains(&folded) || (self.folded_guarded.contains(&folded) && !self.guarded.contains(name))
     }
 
     /// Every scope a rule names.
@@ -161,6 +170,7 @@ mod tests {
             (" delete_all\t", Found::NearName),
             ("delete\u{200b}_all", Found::NearName),
             ("GUARDED", Found::NearName),
+            ("guarded", Found::Rules(vec![])),
             ("echo", Found::Rules(vec![])),
             ("Admin_x", Found::Rules(vec![])),
         ] {

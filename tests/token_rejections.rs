@@ -1,0 +1,924 @@
+//! Tokens: each rejection fails exactly one check, each acceptance is the
+//! shape that one kind of provider issues, and the signatures are also held to
+//! vectors that nobody here made.
+
+// Tests fail loudly.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice, clippy::unwrap_used)]
+
+#[allow(dead_code, clippy::disallowed_methods)]
+mod support {
+    pub mod core;
+    pub mod keys;
+    pub mod tokens;
+}
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use support::core::{NOW, accepted, at, at_millis, minimal, set, verify};
+use support::keys::{Key, base64url, key_set};
+use support::tokens::{AUDIENCE, ISSUER, Token, sign_raw, tampered, with_payload};
+use toolgate::config::Config;
+use toolgate::jwks::{KeyQuery, KeySet, Selection};
+use toolgate::signature::{Algorithm, PureVerifier, SignatureVerifier};
+use toolgate::token::{AccessToken, TokenError, UntrustedJwt};
+
+/// An issuer of this profile with every test key, and its resource.
+fn config(profile: &str) -> Config {
+    let keys: Vec<Value> = [Key::rsa_a(), Key::p256(), Key::ed25519()].iter().map(Key::jwk).collect();
+    let issuer = json!({"issuer": ISSUER, "name": "main", "profile": profile, "jwks": {"keys": keys}});
+    let value = set(minimal(), "/issuers/0", issuer);
+    accepted(&set(value, "/resources/0/audiences", json!([AUDIENCE, "api://default", "client-7"])))
+}
+
+fn judge(profile: &str, token: &str) -> Result<AccessToken, TokenError> {
+    verify(&config(profile), token, at(NOW))
+}
+
+/// Signed by the issuer's quickest key.
+fn signed(token: &Token) -> String {
+    token.sign(&Key::ed25519())
+}
+
+fn good() -> Token {
+    Token::at(NOW).scope("read")
+}
+
+/// Asserts that each token of the table is refused for exactly that reason,
+/// and gives how many there were.
+fn assert_rejected(profile: &str, cases: &[(&str, String, TokenError)]) -> usize {
+    for (name, token, expected) in cases {
+        assert_eq!(judge(profile, token).map(|_| "accepted"), Err(*expected), "{name} ({profile})");
+    }
+    cases.len()
+}
+
+/// `{part}` of a good token replaced.
+fn with_part(place: usize, part: &str) -> String {
+    let token = signed(&good());
+    let mut parts: Vec<&str> = token.split('.').collect();
+    parts[place] = part;
+    parts.join(".")
+}
+
+#[test]
+fn the_good_token_of_these_tests_is_good() {
+    for key in [Key::rsa_a(), Key::p256(), Key::ed25519()] {
+        let token = judge("generic", &good().sign(&key)).unwrap();
+        assert_eq!((token.issuer(), token.issuer_name()), (ISSUER, "main"), "{}", key.kid());
+        assert_eq!((token.subject(), token.client()), (Some("alice"), Some("test-client")));
+        assert_eq!((token.scopes(), token.expires_at()), (&["read".to_owned()][..], 1_800_000_300.0));
+    }
+}
+
+#[test]
+fn eighty_tokens_and_more_are_each_refused_for_one_reason() {
+    let count = assert_rejected("generic", &form())
+        + assert_rejected("generic", &header())
+        + assert_rejected("generic", &algorithm())
+        + assert_rejected("generic", &signature())
+        + assert_rejected("generic", &claims())
+        + assert_rejected("generic", &kinds())
+        + assert_rejected("generic", &times());
+    assert!(count >= 80, "only {count} rejections");
+}
+
+fn form() -> Vec<(&'static str, String, TokenError)> {
+    let whole = signed(&good());
+    let header = whole.split('.').next().unwrap().to_owned();
+    let payload = whole.split('.').nth(1).unwrap().to_owned();
+    let raw = |header: &str, payload: &str| sign_raw(header, payload, &Key::ed25519());
+    let head = r#"{"alg":"EdDSA","kid":"ed25519","typ":"at+jwt"}"#;
+    // Where the last character carries spare bits, another one decodes to the same bytes.
+    let loose = (0..3).map(|n| signed(&good().claim("pad", "x".repeat(n))));
+    let loose = loose.map(respelled).find(Option::is_some).flatten().expect("a payload with spare bits");
+    vec![
+        ("nothing", String::new(), TokenError::Malformed),
+        ("garbage", "garbage".to_owned(), TokenError::Malformed),
+        ("two parts", format!("{header}.{payload}"), TokenError::Malformed),
+        ("one part", header.clone(), TokenError::Malformed),
+        ("four parts", format!("{whole}.x"), TokenError::Malformed),
+        ("an empty fourth part", format!("{whole}."), TokenError::Malformed),
+        ("five parts, as an encrypted token has", format!("{whole}.x.y"), TokenError::Malformed),
+        ("an empty header", with_part(0, ""), TokenError::Malformed),
+        ("an empty payload", with_part(1, ""), TokenError::Malformed),
+        ("three empty parts", "..".to_owned(), TokenError::Malformed),
+        ("padding after the header", with_part(0, &format!("{header}=")), TokenError::Malformed),
+        ("padding after the payload", with_part(1, &format!("{payload}==")), TokenError::Malformed),
+        ("padding after the signature", format!("{whole}="), TokenError::Malformed),
+        ("the other alphabet of base64", with_part(2, &"+".repeat(86)), TokenError::Malformed),
+        ("a space in the payload", with_part(1, &format!(" {payload}")), TokenError::Malformed),
+        ("a line end after the token", format!("{whole}\n"), TokenError::Malformed),
+        ("a character beyond ASCII", with_part(1, "é"), TokenError::Malformed),
+        ("a header that is no JSON", with_part(0, &base64url("nope")), TokenError::Malformed),
+        ("a header that is an array", raw("[]", "{}"), TokenError::Malformed),
+        ("a payload that is an array", raw(head, "[]"), TokenError::Malformed),
+        ("a payload that is a string", raw(head, "\"x\""), TokenError::Malformed),
+        ("a payload that is cut short", raw(head, "{\"iss\":"), TokenError::Malformed),
+        ("a payload with something after it", raw(head, "{} {}"), TokenError::Malformed),
+        ("a payload with a byte order mark", raw(head, "\u{feff}{}"), TokenError::Malformed),
+        ("a header with a byte order mark", raw(&format!("\u{feff}{head}"), &good().payload()), TokenError::Malformed),
+        ("a payload that is not UTF-8", sign_raw(head, b"{\"iss\":\"\xff\"}", &Key::ed25519()), TokenError::Malformed),
+        (
+            "a payload of a hundred arrays in one another",
+            raw(head, &format!("{{\"a\":{}{}}}", "[".repeat(100), "]".repeat(100))),
+            TokenError::Malformed,
+        ),
+        (
+            "two algorithms in the header",
+            raw(&head.replace('{', "{\"alg\":\"none\","), &good().payload()),
+            TokenError::Malformed,
+        ),
+        (
+            "two kids in the header",
+            raw(&head.replace('{', "{\"kid\":\"x\","), &good().payload()),
+            TokenError::Malformed,
+        ),
+        (
+            "an algorithm twice, once in an escaped spelling",
+            raw(&head.replace('{', "{\"\\u0061lg\":\"none\","), &good().payload()),
+            TokenError::Malformed,
+        ),
+        (
+            "two audiences in the claims",
+            raw(head, &good().payload().replacen('{', "{\"aud\":\"x\",", 1)),
+            TokenError::Malformed,
+        ),
+        (
+            "two scopes in the claims",
+            raw(head, &good().payload().replacen('{', "{\"scope\":\"admin\",", 1)),
+            TokenError::Malformed,
+        ),
+        (
+            "a claim twice further down",
+            raw(head, &good().payload().replacen('{', "{\"x\":{\"a\":1,\"a\":2},", 1)),
+            TokenError::Malformed,
+        ),
+        ("base64url whose spare bits are not zero", loose, TokenError::Malformed),
+    ]
+}
+
+/// `token` with the spare bits of its payload's last character set, if there are any.
+fn respelled(token: String) -> Option<String> {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let parts: Vec<&str> = token.split('.').collect();
+    let (first, last) = parts[1].split_at(parts[1].len() - 1);
+    let other = ALPHABET.chars().nth(ALPHABET.find(last).unwrap() ^ 1).unwrap();
+    (!parts[1].len().is_multiple_of(4)).then(|| format!("{}.{first}{other}.{}", parts[0], parts[2]))
+}
+
+fn header() -> Vec<(&'static str, String, TokenError)> {
+    use TokenError::{CriticalHeader, TypeNotAllowed};
+    let typed = |typ: &str| signed(&good().typ(typ));
+    vec![
+        ("an ID-JAG", typed("oauth-id-jag+jwt"), TypeNotAllowed),
+        ("a DPoP proof", typed("dpop+jwt"), TypeNotAllowed),
+        ("a logout token", typed("logout+jwt"), TypeNotAllowed),
+        ("a security event", typed("secevent+jwt"), TypeNotAllowed),
+        ("an introspection answer", typed("token-introspection+jwt"), TypeNotAllowed),
+        ("a client's assertion", typed("client-authentication+jwt"), TypeNotAllowed),
+        ("a request object", typed("oauth-authz-req+jwt"), TypeNotAllowed),
+        ("an entity statement", typed("entity-statement+jwt"), TypeNotAllowed),
+        ("an unknown type", typed("x"), TypeNotAllowed),
+        ("an empty type", typed(""), TypeNotAllowed),
+        ("a type with a space", typed("at+jwt "), TypeNotAllowed),
+        ("a type under another prefix", typed("text/at+jwt"), TypeNotAllowed),
+        ("a type with the prefix twice", typed("application/application/at+jwt"), TypeNotAllowed),
+        ("an encrypted token's type", typed("JWE"), TypeNotAllowed),
+        ("crit", signed(&good().header("crit", json!(["exp"]))), CriticalHeader),
+        ("an empty crit", signed(&good().header("crit", json!([]))), CriticalHeader),
+        ("b64: false", signed(&good().header("b64", false).header("crit", json!(["b64"]))), CriticalHeader),
+        ("b64: false that is not critical", signed(&good().header("b64", false)), CriticalHeader),
+        ("a type that is no string", signed(&good().header("typ", 1)), TokenError::ClaimMalformed),
+        ("a kid that is no string", signed(&good().header("kid", 1)), TokenError::ClaimMalformed),
+    ]
+}
+
+fn algorithm() -> Vec<(&'static str, String, TokenError)> {
+    use TokenError::{AlgorithmNotAllowed, BadSignature, KeyUnknown};
+    let rsa = Key::rsa_a();
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", base64url(rsa.rsa_public_der()));
+    let confused = |secret: Vec<u8>| good().header("kid", "rsa-a").sign(&Key::secret(secret));
+    let modulus = URL_SAFE_NO_PAD.decode(rsa.jwk()["n"].as_str().unwrap()).unwrap();
+    vec![
+        ("alg: none without a signature", good().unsigned(), AlgorithmNotAllowed),
+        ("alg: None", good().header("alg", "None").unsigned(), AlgorithmNotAllowed),
+        ("alg: NONE with a signature", signed(&good().header("alg", "NONE")), AlgorithmNotAllowed),
+        ("an empty alg", signed(&good().header("alg", "")), AlgorithmNotAllowed),
+        ("HS256 by the RSA public key in DER", confused(rsa.rsa_public_der()), AlgorithmNotAllowed),
+        ("HS256 by the RSA public key in PEM", confused(pem.into_bytes()), AlgorithmNotAllowed),
+        ("HS256 by the modulus", confused(modulus), AlgorithmNotAllowed),
+        ("HS256 by an empty secret", confused(vec![]), AlgorithmNotAllowed),
+        ("HS512 in the header", signed(&good().header("alg", "HS512")), AlgorithmNotAllowed),
+        ("an encryption's algorithm", signed(&good().header("alg", "RSA-OAEP")), AlgorithmNotAllowed),
+        ("an algorithm in lower case", signed(&good().header("alg", "eddsa")), AlgorithmNotAllowed),
+        ("an unknown algorithm", signed(&good().header("alg", "ES256K")), AlgorithmNotAllowed),
+        ("no alg", signed(&good().without_header("alg")), TokenError::Malformed),
+        ("an alg that is no string", signed(&good().header("alg", json!(["EdDSA"]))), TokenError::ClaimMalformed),
+        ("ES256 for an Ed25519 key", signed(&good().header("alg", "ES256")), KeyUnknown),
+        ("RS256 for an Ed25519 key", signed(&good().header("alg", "RS256")), KeyUnknown),
+        (
+            "PS256 for a key that is for RS256",
+            good().header("kid", "rsa-a").sign(&rsa.clone().with_alg("PS256")),
+            KeyUnknown,
+        ),
+        (
+            "RS512 for a key that is for RS256",
+            good().header("kid", "rsa-a").sign(&rsa.clone().with_alg("RS512")),
+            KeyUnknown,
+        ),
+        ("a kid that nobody has", signed(&good().header("kid", "other")), KeyUnknown),
+        ("an empty kid", signed(&good().header("kid", "")), KeyUnknown),
+        ("the kid of another key of the same kind", good().header("kid", "rsa-a").sign(&Key::rsa_b()), BadSignature),
+        ("a stranger's key without kid", good().without_header("kid").sign(&Key::rsa_b()), BadSignature),
+        (
+            "a stranger's key in the header",
+            good().header("kid", "rsa-a").header("jwk", Key::rsa_b().jwk()).sign(&Key::rsa_b()),
+            BadSignature,
+        ),
+        (
+            "a stranger's key set in the header",
+            good().header("kid", "rsa-a").header("jku", "https://evil.example/jwks").sign(&Key::rsa_b()),
+            BadSignature,
+        ),
+        (
+            "a stranger's certificate in the header",
+            good().header("kid", "rsa-a").header("x5c", json!(["MII"])).sign(&Key::rsa_b()),
+            BadSignature,
+        ),
+        (
+            "a stranger's certificate by URL",
+            good().header("kid", "rsa-a").header("x5u", "https://evil.example/c").sign(&Key::rsa_b()),
+            BadSignature,
+        ),
+    ]
+}
+
+fn signature() -> Vec<(&'static str, String, TokenError)> {
+    use TokenError::BadSignature;
+    let whole = signed(&good());
+    let (body, signature) = whole.rsplit_once('.').unwrap();
+    let bytes = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let with = |bytes: &[u8]| format!("{body}.{}", base64url(bytes));
+    let es = good().sign(&Key::p256());
+    let (es_body, es_signature) = es.rsplit_once('.').unwrap();
+    let es_bytes = URL_SAFE_NO_PAD.decode(es_signature).unwrap();
+    let rs = good().sign(&Key::rsa_a());
+    let (rs_body, rs_signature) = rs.rsplit_once('.').unwrap();
+    let rs_bytes = URL_SAFE_NO_PAD.decode(rs_signature).unwrap();
+    let other = signed(&good().subject("mallory"));
+    vec![
+        ("no signature", format!("{body}."), BadSignature),
+        ("one bit of the signature", tampered(&whole), BadSignature),
+        ("one bit of an ECDSA signature", tampered(&es), BadSignature),
+        ("one bit of an RSA signature", tampered(&rs), BadSignature),
+        ("a signature that is cut short", with(&bytes[..63]), BadSignature),
+        ("a signature with a byte more", with(&[&bytes[..], &[0]].concat()), BadSignature),
+        ("a signature of zeros", with(&[0; 64]), BadSignature),
+        ("an ECDSA signature of zeros", format!("{es_body}.{}", base64url([0; 64])), BadSignature),
+        ("an ECDSA signature in DER", format!("{es_body}.{}", base64url(der(&es_bytes))), BadSignature),
+        (
+            "an ECDSA signature with a byte more",
+            format!("{es_body}.{}", base64url([&es_bytes[..], &[0]].concat())),
+            BadSignature,
+        ),
+        ("an RSA signature of zeros", format!("{rs_body}.{}", base64url(vec![0; 256])), BadSignature),
+        (
+            "an RSA signature with a zero before it",
+            format!("{rs_body}.{}", base64url([&[0][..], &rs_bytes].concat())),
+            BadSignature,
+        ),
+        (
+            "other claims under a good signature",
+            with_payload(&whole, good().subject("mallory").payload()),
+            BadSignature,
+        ),
+        ("the signature of another token", format!("{body}.{}", other.rsplit_once('.').unwrap().1), BadSignature),
+        (
+            "the same header spelled in another way",
+            with_part(0, &base64url(r#"{ "alg":"EdDSA","kid":"ed25519","typ":"at+jwt"}"#)),
+            BadSignature,
+        ),
+    ]
+}
+
+/// An ECDSA signature as ASN.1 writes it: two integers in a sequence.
+fn der(fixed: &[u8]) -> Vec<u8> {
+    let integer = |bytes: &[u8]| {
+        let mut bytes: Vec<u8> = bytes.iter().copied().skip_while(|b| *b == 0).collect();
+        if bytes.first().is_some_and(|b| *b >= 0x80) {
+            bytes.insert(0, 0);
+        }
+        [&[2, u8::try_from(bytes.len()).unwrap()][..], &bytes].concat()
+    };
+    let content = [integer(&fixed[..32]), integer(&fixed[32..])].concat();
+    [&[0x30, u8::try_from(content.len()).unwrap()][..], &content].concat()
+}
+
+fn claims() -> Vec<(&'static str, String, TokenError)> {
+    use TokenError::{AudienceMismatch, AudienceMissing, ClaimMalformed, IssuerMismatch, IssuerMissing};
+    let with = |name: &str, value: Value| signed(&good().claim(name, value));
+    vec![
+        ("no iss", signed(&good().without_claim("iss")), IssuerMissing),
+        ("another iss", with("iss", json!("https://evil.example")), IssuerMismatch),
+        ("iss with a slash more", with("iss", json!("https://auth.example.com/")), IssuerMismatch),
+        ("iss in upper case", with("iss", json!("https://AUTH.example.com")), IssuerMismatch),
+        ("iss with a longer host", with("iss", json!("https://auth.example.com.evil.example")), IssuerMismatch),
+        ("iss with a default port", with("iss", json!("https://auth.example.com:443")), IssuerMismatch),
+        ("an empty iss", with("iss", json!("")), IssuerMismatch),
+        ("iss that is an array", with("iss", json!([ISSUER])), ClaimMalformed),
+        ("no aud", signed(&good().without_claim("aud")), AudienceMissing),
+        ("an empty list of audiences", with("aud", json!([])), AudienceMissing),
+        ("another aud", with("aud", json!("https://other.example/mcp")), AudienceMismatch),
+        ("an empty aud", with("aud", json!("")), AudienceMismatch),
+        ("a list of others", with("aud", json!(["a", "b"])), AudienceMismatch),
+        ("aud in upper case", with("aud", json!("https://MCP.example.com/mcp")), AudienceMismatch),
+        ("aud with two slashes more", with("aud", json!("https://mcp.example.com/mcp//")), AudienceMismatch),
+        ("aud of the host alone", with("aud", json!("https://mcp.example.com")), AudienceMismatch),
+        ("aud of a path below", with("aud", json!("https://mcp.example.com/mcp/x")), AudienceMismatch),
+        ("aud with a query", with("aud", json!("https://mcp.example.com/mcp?x")), AudienceMismatch),
+        ("aud with a space after it", with("aud", json!("https://mcp.example.com/mcp ")), AudienceMismatch),
+        ("two audiences in one string", with("aud", json!(format!("{AUDIENCE} other"))), AudienceMismatch),
+        ("the client as aud", with("aud", json!("test-client")), AudienceMismatch),
+        ("aud that is a number", with("aud", json!(7)), ClaimMalformed),
+        ("aud that is null", with("aud", json!(null)), ClaimMalformed),
+        ("aud that is an object", with("aud", json!({AUDIENCE: true})), ClaimMalformed),
+        ("aud with a number in it", with("aud", json!([AUDIENCE, 7])), ClaimMalformed),
+        ("cnf with a thumbprint", with("cnf", json!({"jkt": "x"})), TokenError::Bound),
+        ("cnf with a certificate", with("cnf", json!({"x5t#S256": "x"})), TokenError::Bound),
+        ("an empty cnf", with("cnf", json!({})), TokenError::Bound),
+        ("a subject that is a number", with("sub", json!(7)), ClaimMalformed),
+        ("a client that is an object", with("client_id", json!({})), ClaimMalformed),
+        ("a scope that is a number", with("scope", json!(7)), ClaimMalformed),
+        ("a scope that is null", with("scope", json!(null)), ClaimMalformed),
+        ("a scope with a number in it", with("scope", json!(["read", 7])), ClaimMalformed),
+    ]
+}
+
+fn kinds() -> Vec<(&'static str, String, TokenError)> {
+    use TokenError::NotAnAccessToken;
+    let plain = |name: &str, value: Value| signed(&good().typ("JWT").claim(name, value));
+    vec![
+        ("an ID token with at_hash", plain("at_hash", json!("x")), NotAnAccessToken),
+        ("an ID token with c_hash", plain("c_hash", json!("x")), NotAnAccessToken),
+        ("an ID token with nonce", plain("nonce", json!("x")), NotAnAccessToken),
+        (
+            "an ID token with nonce and no type",
+            signed(&good().without_header("typ").claim("nonce", "x")),
+            NotAnAccessToken,
+        ),
+        ("an ID token that calls itself at+jwt", signed(&good().claim("at_hash", "x")), NotAnAccessToken),
+        ("token_use: id", plain("token_use", json!("id")), NotAnAccessToken),
+        ("token_use: refresh_token", plain("token_use", json!("refresh_token")), NotAnAccessToken),
+        ("token_use in upper case", plain("token_use", json!("ACCESS")), NotAnAccessToken),
+        ("token_use that is a list", plain("token_use", json!(["access"])), NotAnAccessToken),
+        ("token_use that is null", plain("token_use", json!(null)), NotAnAccessToken),
+        ("a payload of type ID", plain("typ", json!("ID")), NotAnAccessToken),
+        ("a payload of type Refresh", plain("typ", json!("Refresh")), NotAnAccessToken),
+        ("a payload of type Offline", plain("typ", json!("Offline")), NotAnAccessToken),
+        ("a payload of type Logout", plain("typ", json!("Logout")), NotAnAccessToken),
+        (
+            "a logout token by its event",
+            plain("events", json!({"http://schemas.openid.net/event/backchannel-logout": {}})),
+            NotAnAccessToken,
+        ),
+    ]
+}
+
+fn times() -> Vec<(&'static str, String, TokenError)> {
+    use TokenError::{ClaimMalformed, Expired, ExpiryMissing, IssuedInFuture, NotYetValid};
+    let with = |name: &str, value: Value| signed(&good().claim(name, value));
+    vec![
+        ("no exp", signed(&good().without_claim("exp")), ExpiryMissing),
+        ("exp long ago", with("exp", json!(0)), Expired),
+        ("exp before 1970", with("exp", json!(-1)), Expired),
+        ("exp that is a string", with("exp", json!((NOW + 300).to_string())), ClaimMalformed),
+        ("exp that is null", with("exp", json!(null)), ClaimMalformed),
+        ("exp that is a list", with("exp", json!([NOW + 300])), ClaimMalformed),
+        ("nbf in an hour", with("nbf", json!(NOW + 3600)), NotYetValid),
+        ("nbf that is a string", with("nbf", json!("now")), ClaimMalformed),
+        ("iat in an hour", with("iat", json!(NOW + 3600)), IssuedInFuture),
+        ("iat that is a string", with("iat", json!("now")), ClaimMalformed),
+    ]
+}
+
+#[test]
+fn times_are_compared_with_leeway_and_fractions_count() {
+    let millis = NOW * 1000;
+    let accepted_or = |ok: bool, error| if ok { Ok(()) } else { Err(error) };
+    // Each claim's offset from now in milliseconds, with 30 s of leeway.
+    let cases: &[(&str, i64, TokenError, bool)] = &[
+        ("exp", 1, TokenError::Expired, true),
+        ("exp", 0, TokenError::Expired, true),
+        ("exp", -29_999, TokenError::Expired, true),
+        ("exp", -30_000, TokenError::Expired, false),
+        ("exp", -30_001, TokenError::Expired, false),
+        ("nbf", 0, TokenError::NotYetValid, true),
+        ("nbf", 30_000, TokenError::NotYetValid, true),
+        ("nbf", 30_001, TokenError::NotYetValid, false),
+        ("iat", 29_500, TokenError::IssuedInFuture, true),
+        ("iat", 30_000, TokenError::IssuedInFuture, true),
+        ("iat", 31_000, TokenError::IssuedInFuture, false),
+        ("iat", -1_000_000_000, TokenError::IssuedInFuture, true),
+    ];
+    for (claim, offset, error, accepts) in cases {
+        #[allow(clippy::cast_precision_loss)]
+        let moment = (millis + offset) as f64 / 1000.0;
+        let verdict = verify(&config("generic"), &signed(&good().claim(claim, moment)), at_millis(millis));
+        assert_eq!(verdict.map(|_| ()), accepted_or(*accepts, *error), "{claim} at now {offset:+} ms");
+    }
+    let strict = accepted(&set(minimal(), "/issuers/0/leeway", json!("0s")));
+    for (offset, accepts) in [(1, true), (0, false), (-1, false)] {
+        #[allow(clippy::cast_precision_loss)]
+        let moment = (millis + offset) as f64 / 1000.0;
+        let verdict = verify(&strict, &signed(&good().claim("exp", moment)), at_millis(millis));
+        assert_eq!(verdict.map(|_| ()), accepted_or(accepts, TokenError::Expired), "no leeway, now {offset:+} ms");
+    }
+}
+
+#[test]
+fn an_audience_is_one_of_a_string_or_an_array_but_for_one_trailing_slash() {
+    let accepted_as: &[(&str, Value)] = &[
+        ("the identifier", json!("https://mcp.example.com/mcp")),
+        ("with a slash", json!("https://mcp.example.com/mcp/")),
+        ("one of several", json!(["https://other.example", "https://mcp.example.com/mcp"])),
+        ("one of several with a slash", json!(["x", "https://mcp.example.com/mcp/"])),
+        ("another of the configured ones", json!("api://default")),
+    ];
+    for (name, aud) in accepted_as {
+        assert!(judge("generic", &signed(&good().audience(aud.clone()))).is_ok(), "{name}");
+    }
+    let slashed = accepted(&set(minimal(), "/resources/0/audiences", json!(["https://mcp.example.com/"])));
+    for (aud, accepts) in [
+        ("https://mcp.example.com/", true),
+        ("https://mcp.example.com", true),
+        ("https://mcp.example.com//", false),
+        ("/", false),
+    ] {
+        let verdict = verify(&slashed, &signed(&good().audience(aud)), at(NOW));
+        assert_eq!(verdict.is_ok(), accepts, "{aud} where the audience has a slash");
+    }
+}
+
+#[test]
+fn a_type_is_compared_without_case_and_prefix() {
+    for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt", "JWT", "jwt", "application/jwt"] {
+        assert!(judge("generic", &signed(&good().typ(typ))).is_ok(), "{typ}");
+    }
+    assert!(judge("generic", &signed(&good().without_header("typ"))).is_ok(), "none");
+}
+
+/// The shape of each provider's access token: header, claims, and what is to
+/// be read of it.
+struct Shape {
+    profile: &'static str,
+    name: &'static str,
+    token: Token,
+    subject: Option<&'static str>,
+    client: Option<&'static str>,
+    scopes: &'static [&'static str],
+}
+
+fn shape(profile: &'static str, name: &'static str, typ: Option<&str>, claims: Value) -> Shape {
+    let bare =
+        ["sub", "client_id", "jti", "iat", "aud"].iter().fold(Token::at(NOW), |token, name| token.without_claim(name));
+    let bare = match typ {
+        Some(typ) => bare.typ(typ),
+        None => bare.without_header("typ"),
+    };
+    let claims = claims.as_object().unwrap().clone();
+    let token = claims.into_iter().fold(bare.claim("iat", NOW), |token, (name, value)| token.claim(&name, value));
+    Shape { profile, name, token, subject: None, client: None, scopes: &[] }
+}
+
+fn shapes() -> Vec<Shape> {
+    vec![
+        Shape {
+            subject: Some("u-1"),
+            client: Some("app-1"),
+            scopes: &["mcp:read", "mcp:write"],
+            ..shape(
+                "rfc9068",
+                "the standard's own",
+                Some("at+jwt"),
+                json!({
+                "aud": AUDIENCE, "sub": "u-1", "client_id": "app-1", "jti": "j", "scope": "mcp:read mcp:write",
+                "auth_time": NOW - 60, "acr": "1", "roles": ["admin"]}),
+            )
+        },
+        Shape {
+            subject: Some("auth0|5f"),
+            client: Some("8HDZ"),
+            scopes: &["openid", "mcp:read"],
+            ..shape(
+                "auth0",
+                "its own format, for several audiences",
+                Some("JWT"),
+                json!({
+                "aud": [AUDIENCE, "https://tenant.example/userinfo"], "sub": "auth0|5f", "azp": "8HDZ",
+                "scope": "openid mcp:read", "permissions": ["mcp:admin"]}),
+            )
+        },
+        Shape {
+            subject: Some("auth0|5f"),
+            client: Some("8HDZ"),
+            scopes: &["mcp:read"],
+            ..shape(
+                "auth0",
+                "its RFC 9068 format",
+                Some("at+jwt"),
+                json!({
+                "aud": AUDIENCE, "sub": "auth0|5f", "client_id": "8HDZ", "jti": "j", "scope": "mcp:read"}),
+            )
+        },
+        Shape {
+            subject: Some("9f1c"),
+            client: Some("client-7"),
+            scopes: &["mcp/read"],
+            ..shape(
+                "cognito",
+                "without an audience",
+                None,
+                json!({
+                "sub": "9f1c", "client_id": "client-7", "token_use": "access", "scope": "mcp/read",
+                "cognito:groups": ["g"], "version": 2, "username": "u"}),
+            )
+        },
+        Shape {
+            subject: Some("9f1c"),
+            client: Some("unlisted"),
+            scopes: &["mcp/read"],
+            ..shape(
+                "cognito",
+                "bound to a resource",
+                None,
+                json!({
+                "aud": AUDIENCE, "sub": "9f1c", "client_id": "unlisted", "token_use": "access", "scope": "mcp/read"}),
+            )
+        },
+        Shape {
+            subject: Some("AAA"),
+            client: Some("6e74"),
+            scopes: &["mcp.read", "mcp.write"],
+            ..shape(
+                "entra",
+                "version 2",
+                Some("JWT"),
+                json!({
+                "aud": "api://default", "sub": "AAA", "azp": "6e74", "azpacr": "1", "scp": "mcp.read mcp.write",
+                "tid": "t", "oid": "o", "ver": "2.0", "uti": "x", "rh": "0.x"}),
+            )
+        },
+        Shape {
+            subject: Some("AAA"),
+            client: Some("6e74"),
+            scopes: &[],
+            ..shape(
+                "entra",
+                "version 1, for an app alone",
+                Some("JWT"),
+                json!({
+                "aud": "api://default", "sub": "AAA", "appid": "6e74", "roles": ["Mcp.All"], "ver": "1.0"}),
+            )
+        },
+        Shape {
+            subject: Some("foo@bar"),
+            client: Some("hydra-app"),
+            scopes: &["mcp:read", "offline"],
+            ..shape(
+                "hydra",
+                "scopes as a list",
+                Some("JWT"),
+                json!({
+                "aud": [AUDIENCE], "sub": "foo@bar", "client_id": "hydra-app", "scp": ["mcp:read", "offline"],
+                "ext": {"team": "x"}, "jti": "j", "nbf": NOW}),
+            )
+        },
+        Shape {
+            subject: Some("foo@bar"),
+            client: Some("hydra-app"),
+            scopes: &["mcp:read"],
+            ..shape(
+                "hydra",
+                "scopes as a string",
+                Some("JWT"),
+                json!({
+                "aud": [AUDIENCE], "sub": "foo@bar", "client_id": "hydra-app", "scope": "mcp:read"}),
+            )
+        },
+        Shape {
+            subject: Some("f:1:u"),
+            client: Some("claude"),
+            scopes: &["openid", "mcp:read"],
+            ..shape(
+                "keycloak",
+                "with nonce, as older ones",
+                Some("JWT"),
+                json!({
+                "aud": [AUDIENCE, "account"], "sub": "f:1:u", "azp": "claude", "typ": "Bearer", "nonce": "n",
+                "scope": "openid mcp:read", "sid": "s", "acr": "1", "realm_access": {"roles": ["r"]}}),
+            )
+        },
+        Shape {
+            subject: Some("f:1:u"),
+            client: Some("claude"),
+            scopes: &["mcp:read"],
+            ..shape(
+                "keycloak",
+                "of the standard's type",
+                Some("at+jwt"),
+                json!({
+                "aud": AUDIENCE, "sub": "f:1:u", "azp": "claude", "client_id": "other", "scope": "mcp:read"}),
+            )
+        },
+        Shape {
+            subject: Some("u@example.com"),
+            client: Some("0oa1"),
+            scopes: &["mcp:read"],
+            ..shape(
+                "okta",
+                "of a custom server",
+                None,
+                json!({
+                "aud": "api://default", "sub": "u@example.com", "cid": "0oa1", "uid": "00u1",
+                "scp": ["mcp:read"], "ver": 1, "jti": "AT.x"}),
+            )
+        },
+        Shape {
+            subject: Some("u"),
+            client: Some("c"),
+            scopes: &["a"],
+            ..shape(
+                "generic",
+                "scp where there is no scope",
+                None,
+                json!({"aud": AUDIENCE, "sub": "u", "appid": "c", "scp": ["a"]}),
+            )
+        },
+        Shape {
+            subject: None,
+            client: None,
+            scopes: &[],
+            ..shape("generic", "as little as there may be", None, json!({"aud": AUDIENCE}))
+        },
+    ]
+}
+
+#[test]
+fn the_tokens_of_each_provider_are_read() {
+    let mut profiles: Vec<&str> = Vec::new();
+    for shape in shapes() {
+        let name = format!("{}: {}", shape.profile, shape.name);
+        let token = judge(shape.profile, &signed(&shape.token)).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        assert_eq!(token.subject(), shape.subject, "{name}");
+        assert_eq!(token.client(), shape.client, "{name}");
+        assert_eq!(token.scopes(), shape.scopes, "{name}");
+        profiles.push(shape.profile);
+    }
+    profiles.sort_unstable();
+    profiles.dedup();
+    assert_eq!(profiles, ["auth0", "cognito", "entra", "generic", "hydra", "keycloak", "okta", "rfc9068"]);
+}
+
+#[test]
+fn each_profile_refuses_what_its_provider_does_not_mean_as_an_access_token() {
+    use TokenError::{AudienceMismatch, AudienceMissing, NotAnAccessToken, RequiredClaim, TypeNotAllowed};
+    let of = |profile: &str| shapes().into_iter().find(|shape| shape.profile == profile).unwrap().token;
+    let cases: Vec<(&str, &str, Token, TokenError)> = vec![
+        ("rfc9068", "type JWT", of("rfc9068").typ("JWT"), TypeNotAllowed),
+        ("rfc9068", "no type", of("rfc9068").without_header("typ"), TypeNotAllowed),
+        ("rfc9068", "no sub", of("rfc9068").without_claim("sub"), RequiredClaim),
+        ("rfc9068", "no client_id", of("rfc9068").without_claim("client_id"), RequiredClaim),
+        ("rfc9068", "no iat", of("rfc9068").without_claim("iat"), RequiredClaim),
+        ("rfc9068", "no jti", of("rfc9068").without_claim("jti"), RequiredClaim),
+        ("rfc9068", "an empty jti", of("rfc9068").claim("jti", ""), RequiredClaim),
+        ("auth0", "no type", of("auth0").without_header("typ"), TypeNotAllowed),
+        ("auth0", "an ID token", of("auth0").audience("8HDZ").claim("nonce", "n"), NotAnAccessToken),
+        ("auth0", "no audience", of("auth0").without_claim("aud"), AudienceMissing),
+        ("cognito", "an ID token", of("cognito").claim("token_use", "id").audience("client-7"), NotAnAccessToken),
+        ("cognito", "no token_use", of("cognito").without_claim("token_use"), RequiredClaim),
+        ("cognito", "another client's", of("cognito").client("client-8"), AudienceMismatch),
+        ("cognito", "nobody's", of("cognito").without_claim("client_id"), AudienceMismatch),
+        ("cognito", "an empty audience", of("cognito").audience(json!([])), AudienceMissing),
+        ("cognito", "type at+jwt", of("cognito").typ("at+jwt"), TypeNotAllowed),
+        ("entra", "no type", of("entra").without_header("typ"), TypeNotAllowed),
+        ("entra", "another API's", of("entra").audience("00000003-0000-0000-c000-000000000000"), AudienceMismatch),
+        ("entra", "an ID token", of("entra").claim("nonce", "n"), NotAnAccessToken),
+        ("hydra", "no audience granted", of("hydra").audience(json!([])), AudienceMissing),
+        ("hydra", "a refresh token", of("hydra").claim("token_use", "refresh_token"), NotAnAccessToken),
+        ("hydra", "no type", of("hydra").without_header("typ"), TypeNotAllowed),
+        ("keycloak", "an ID token", of("keycloak").claim("typ", "ID"), NotAnAccessToken),
+        ("keycloak", "a refresh token", of("keycloak").claim("typ", "Refresh"), NotAnAccessToken),
+        ("keycloak", "an offline token", of("keycloak").claim("typ", "Offline"), NotAnAccessToken),
+        ("keycloak", "a logout token", of("keycloak").claim("typ", "Logout"), NotAnAccessToken),
+        ("keycloak", "an unknown payload type", of("keycloak").claim("typ", "Serialized-ID"), NotAnAccessToken),
+        ("keycloak", "a payload type that is no string", of("keycloak").claim("typ", 1), NotAnAccessToken),
+        ("keycloak", "at_hash, nonce or not", of("keycloak").claim("at_hash", "x"), NotAnAccessToken),
+        ("keycloak", "the default audience alone", of("keycloak").audience("account"), AudienceMismatch),
+        ("okta", "type at+jwt", of("okta").typ("at+jwt"), TypeNotAllowed),
+        ("okta", "an ID token", of("okta").claim("nonce", "n"), NotAnAccessToken),
+        ("generic", "no audience", of("generic").without_claim("aud"), AudienceMissing),
+        ("generic", "a client as audience", of("cognito"), AudienceMissing),
+    ];
+    for (profile, name, token, expected) in cases {
+        assert_eq!(judge(profile, &signed(&token)).map(|_| "accepted"), Err(expected), "{profile}: {name}");
+    }
+    let keycloak_dpop = of("keycloak").claim("typ", "DPoP");
+    assert!(judge("keycloak", &signed(&keycloak_dpop)).is_ok(), "a payload type of DPoP without cnf");
+}
+
+#[test]
+fn the_configuration_overrides_the_profile() {
+    let base = |rules: Value| {
+        let mut issuer = json!({"issuer": ISSUER, "profile": "okta", "jwks": {"keys": [Key::ed25519().jwk()]}});
+        issuer.as_object_mut().unwrap().extend(rules.as_object().unwrap().clone());
+        accepted(&set(minimal(), "/issuers/0", issuer))
+    };
+    let token = || {
+        Token::at(NOW)
+            .typ("special")
+            .claim("perms", json!(["p"]))
+            .claim("app", "a")
+            .claim("uid", "u")
+            .claim("org", "acme")
+    };
+    let rules = json!({
+        "token_types": ["Special"], "scope_claims": ["nothing", "perms"], "client_claims": ["app"],
+        "subject_claim": "uid", "required_claims": {"org": "acme"},
+    });
+    let read = verify(&base(rules.clone()), &signed(&token()), at(NOW)).unwrap();
+    assert_eq!((read.subject(), read.client(), read.scopes()), (Some("u"), Some("a"), &["p".to_owned()][..]));
+    let cases = [
+        ("the profile's type", token().typ("JWT"), TokenError::TypeNotAllowed),
+        ("no type", token().without_header("typ"), TokenError::TypeNotAllowed),
+        ("another value", token().claim("org", "other"), TokenError::RequiredClaim),
+        ("a list without the value", token().claim("org", json!(["other"])), TokenError::RequiredClaim),
+        ("no value", token().without_claim("org"), TokenError::RequiredClaim),
+        ("a value of another type", token().claim("org", true), TokenError::RequiredClaim),
+    ];
+    for (name, token, expected) in cases {
+        assert_eq!(verify(&base(rules.clone()), &signed(&token), at(NOW)).map(|_| ()), Err(expected), "{name}");
+    }
+    let listed = token().claim("org", json!(["x", "acme"]));
+    assert!(verify(&base(rules), &signed(&listed), at(NOW)).is_ok(), "membership in a list");
+    let pinned = base(json!({"algorithms": ["ES256"], "token_types": ["at+jwt"]}));
+    let verdict = verify(&pinned, &signed(&good()), at(NOW));
+    assert_eq!(verdict.map(|_| ()), Err(TokenError::AlgorithmNotAllowed), "an algorithm that is not listed");
+}
+
+#[test]
+fn keys_belong_to_one_issuer() {
+    let value = json!({
+        "issuers": [
+            {"issuer": "https://a.example", "jwks": {"keys": [Key::p256().named("k").jwk()]}},
+            {"issuer": "https://b.example", "jwks": {"keys": [Key::ed25519().named("k").jwk()]}},
+        ],
+        "resources": [{"resource": AUDIENCE, "policy": {}}],
+    });
+    let config = accepted(&value);
+    let cases = [
+        ("https://a.example", Key::p256(), true),
+        ("https://b.example", Key::ed25519(), true),
+        ("https://a.example", Key::ed25519(), false),
+        ("https://b.example", Key::p256(), false),
+    ];
+    for (issuer, key, accepts) in cases {
+        let token = good().issuer(issuer).sign(&key.clone().named("k"));
+        assert_eq!(verify(&config, &token, at(NOW)).is_ok(), accepts, "{issuer} with {}", key.alg());
+    }
+}
+
+#[test]
+fn a_token_is_never_printed_with_its_claims() {
+    let token = judge("generic", &signed(&good().subject("alice@example.com"))).unwrap();
+    assert!(!format!("{token:?}").contains("alice"), "{token:?}");
+}
+
+#[test]
+fn what_a_client_is_told_names_nothing_of_the_token() {
+    for error in [
+        TokenError::AlgorithmNotAllowed,
+        TokenError::AudienceMismatch,
+        TokenError::BadSignature,
+        TokenError::Bound,
+        TokenError::Expired,
+        TokenError::IssuerMismatch,
+        TokenError::KeyUnknown,
+        TokenError::Malformed,
+        TokenError::NotAnAccessToken,
+        TokenError::NotYetValid,
+        TokenError::RequiredClaim,
+        TokenError::TypeNotAllowed,
+    ] {
+        let text = error.description();
+        assert!(text.is_ascii() && !text.contains(['"', '=', '\\']) && !text.is_empty(), "{text}");
+        assert!(error.code().bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{}", error.code());
+    }
+}
+
+/// Whether the published `token` verifies under the published `key`.
+fn verifies(algorithm: Algorithm, key: Value, token: &str) -> bool {
+    let set = KeySet::parse(json!({"keys": [key]}).to_string().as_bytes()).unwrap();
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    match set.select(&KeyQuery { kid: None, algorithm }) {
+        Selection::Keys(keys) => PureVerifier.verify(algorithm, keys[0], signed.as_bytes(), &signature),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// RFC 7515 appendix A.2: RS256.
+const RFC_7515_A2: &str = "eyJhbGciOiJSUzI1NiJ9.\
+eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
+cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKB\
+YNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6Bf\
+I7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
+
+fn rfc_7515_a2_key() -> Value {
+    json!({
+        "kty": "RSA",
+        "n": "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMs\
+    D1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZ\
+    lxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ",
+        "e": "AQAB"
+    })
+}
+
+/// RFC 7515 appendix A.3: ES256.
+const RFC_7515_A3: &str = "eyJhbGciOiJFUzI1NiJ9.\
+eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
+DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+
+fn rfc_7515_a3_key() -> Value {
+    json!({
+        "kty": "EC",
+        "crv": "P-256",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
+    })
+}
+
+/// RFC 8037 appendix A.4: Ed25519.
+const RFC_8037_A4: &str = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.\
+hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+
+fn rfc_8037_a4_key() -> Value {
+    json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})
+}
+
+#[test]
+fn the_published_vectors_verify_and_nothing_near_them_does() {
+    let vectors = [
+        ("RFC 7515 A.2", Algorithm::Rs256, rfc_7515_a2_key(), RFC_7515_A2),
+        ("RFC 7515 A.3", Algorithm::Es256, rfc_7515_a3_key(), RFC_7515_A3),
+        ("RFC 8037 A.4", Algorithm::EdDsa, rfc_8037_a4_key(), RFC_8037_A4),
+    ];
+    for (name, algorithm, key, token) in vectors {
+        assert!(verifies(algorithm, key.clone(), token), "{name}");
+        assert!(!verifies(algorithm, key.clone(), &tampered(token)), "{name} with another signature");
+        assert!(!verifies(algorithm, key.clone(), &with_payload(token, "x")), "{name} with another payload");
+        assert!(!verifies(algorithm, key, &format!("{token}AA")), "{name} with more of a signature");
+    }
+    assert!(!verifies(Algorithm::Rs384, rfc_7515_a2_key(), RFC_7515_A2), "A.2 under another digest");
+    assert!(!verifies(Algorithm::Ps256, rfc_7515_a2_key(), RFC_7515_A2), "A.2 under another padding");
+}
+
+#[test]
+fn every_algorithm_of_the_pure_verifier_verifies_its_own_signatures_only() {
+    let keys = [
+        (Key::rsa_a(), Algorithm::Rs256),
+        (Key::rsa_a().with_alg("RS384"), Algorithm::Rs384),
+        (Key::rsa_a().with_alg("RS512"), Algorithm::Rs512),
+        (Key::rsa_a().with_alg("PS256"), Algorithm::Ps256),
+        (Key::rsa_a().with_alg("PS384"), Algorithm::Ps384),
+        (Key::rsa_a().with_alg("PS512"), Algorithm::Ps512),
+        (Key::p256(), Algorithm::Es256),
+        (Key::ed25519(), Algorithm::EdDsa),
+    ];
+    for (key, own) in &keys {
+        let set = KeySet::parse(key_set([key]).to_string().as_bytes()).unwrap();
+        let Selection::Keys(public) = set.select(&KeyQuery { kid: None, algorithm: *own }) else {
+            panic!("{own:?} has no key")
+        };
+        let signature = key.sign(b"message");
+        for algorithm in Algorithm::ALL {
+            let verified = PureVerifier.verify(algorithm, public[0], b"message", &signature);
+            assert_eq!(verified, algorithm == *own, "{own:?} as {algorithm:?}");
+        }
+    }
+}
+
+#[test]
+fn a_jwt_is_told_from_an_opaque_token_by_its_form_alone() {
+    let whole = signed(&good());
+    for (token, expected) in [
+        (whole.as_str(), true),
+        ("ory_at_x.y", false),
+        ("garbage", false),
+        ("a.b.c", false),
+        ("e30.e30.", true),
+        ("e30.x.y.z.w", false),
+    ] {
+        assert_eq!(UntrustedJwt::is_shaped_like(token), expected, "{token}");
+    }
+}
