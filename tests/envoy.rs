@@ -13,6 +13,7 @@
     clippy::unwrap_used
 )]
 
+mod scenarios;
 mod support;
 
 mod envoy {
@@ -23,6 +24,7 @@ mod envoy {
     mod outage;
     mod provider;
     mod records;
+    mod scenarios;
     mod streams;
     mod weather;
 }

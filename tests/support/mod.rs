@@ -22,6 +22,7 @@ pub mod answer;
 pub mod bootstrap;
 pub mod client;
 pub mod envoy;
+pub mod fake;
 pub mod gate;
 pub mod http2;
 pub mod keys;

@@ -1,0 +1,222 @@
+//! The configuration of all rows. Its resources differ by host.
+
+use serde_json::{Value, json};
+
+use crate::support::keys::{Key, key_set};
+use crate::support::tokens::{AUDIENCE, ISSUER};
+
+/// The resource of most rows.
+pub const MAIN: &str = "mcp.example.com";
+/// Needs `mcp:connect` of everyone.
+pub const BASE: &str = "base.example.com";
+/// Names no scope of its challenge.
+pub const QUIET: &str = "quiet.example.com";
+/// Lets through what it does not list.
+pub const OPEN: &str = "open.example.com";
+/// Has a scope matrix.
+pub const MATRIX: &str = "matrix.example.com";
+/// Has a policy in shadow mode.
+pub const SHADOW: &str = "shadow.example.com";
+/// Shows in lists what a step-up could unlock.
+pub const OFFER: &str = "offer.example.com";
+/// Is called by browsers.
+pub const BROWSERS: &str = "browsers.example.com";
+/// Forwards who calls.
+pub const FORWARD: &str = "forward.example.com";
+/// Keeps `Authorization`.
+pub const KEEP: &str = "keep.example.com";
+/// Is reached on a port only.
+pub const PORT: &str = "port.example.com:8443";
+/// Protects all below `/files/`.
+pub const FILES: &str = "files.example.com";
+/// Has an issuer whose keys cannot be had.
+pub const DOWN: &str = "down.example.com";
+/// Has issuers that want to be asked.
+pub const ASKED: &str = "asked.example.com";
+/// An issuer of [`ASKED`] whose tokens are verified, then asked about.
+pub const BOTH: &str = "https://both.example.com";
+/// One whose tokens are asked about where they cannot be verified.
+pub const EITHER: &str = "https://either.example.com";
+/// The issuer of [`DOWN`].
+pub const DOWN_ISSUER: &str = "https://down-auth.example.com";
+
+/// The limits, small enough to reach.
+pub const BODY_LIMIT: usize = 20_000;
+pub const LIST_LIMIT: usize = 5_000;
+
+/// What the provider publishes.
+pub fn published_keys() -> Value {
+    key_set(&[Key::ed25519(), Key::p256(), Key::rsa_a()])
+}
+
+/// The path of the key set that never comes.
+pub const DOWN_PATH: &str = "/down";
+
+/// The configuration, but for `hold_request_headers`.
+pub fn configuration() -> Value {
+    json!({
+        "issuers": issuers(),
+        "resources": resources(),
+        "pass": ["/open", "/assets/*", "/mcp/"],
+        "limits": {"body": BODY_LIMIT, "list": LIST_LIMIT, "token": 4000, "depth": 20},
+    })
+}
+
+fn issuers() -> Value {
+    let introspection =
+        |host: &str| json!({"uri": format!("{host}/introspect"), "cluster": "auth", "client_id": "gate"});
+    json!([
+        {"issuer": ISSUER, "name": "main", "jwks": {"uri": format!("{ISSUER}/jwks"), "cluster": "auth"}},
+        {
+            "issuer": DOWN_ISSUER, "name": "down",
+            "jwks": {"uri": format!("{DOWN_ISSUER}{DOWN_PATH}"), "cluster": "auth"},
+        },
+        {
+            "issuer": BOTH, "name": "both",
+            "jwks": {"keys": published_keys()["keys"]}, "introspection": introspection(BOTH),
+        },
+        {
+            "issuer": EITHER, "name": "either", "validation": "jwt_or_introspection",
+            "jwks": {"keys": published_keys()["keys"]}, "introspection": introspection(EITHER),
+        },
+    ])
+}
+
+/// A resource at `/mcp` of this host, with the members of `more` besides or instead.
+fn resource(host: &str, policy: &Value, more: &Value) -> Value {
+    let mut resource = json!({
+        "resource": format!("https://{host}/mcp"),
+        "issuers": ["main"],
+        "audiences": [AUDIENCE],
+        "challenge_scopes": ["weather:read"],
+        "policy": policy,
+    });
+    let members = more.as_object().expect("an object").clone();
+    let own = resource.as_object_mut().expect("an object");
+    own.extend(members);
+    own.retain(|_, value| !value.is_null());
+    resource
+}
+
+fn resources() -> Value {
+    let weather = weather();
+    let small = json!({"tools": {"echo": {"scopes": []}, "read": {"scopes": ["weather:read"]}}});
+    let with = |name: &str, value: Value| {
+        let mut policy = weather.clone();
+        policy[name] = value;
+        policy
+    };
+    json!([
+        resource(
+            MAIN,
+            &weather,
+            &json!({
+                "audiences": null, "name": "Weather", "documentation": "https://docs.example.com/weather",
+                "policy_uri": "https://docs.example.com/policy", "tos_uri": "https://docs.example.com/terms",
+            })
+        ),
+        resource(BASE, &with("base_scopes", json!(["mcp:connect"])), &json!({"challenge_scopes": null})),
+        resource(QUIET, &small, &json!({"challenge_scopes": []})),
+        resource(OPEN, &open(), &json!({})),
+        resource(MATRIX, &matrix(), &json!({})),
+        resource(SHADOW, &shadow(), &json!({})),
+        resource(OFFER, &with("lists", json!("offer")), &json!({})),
+        resource(BROWSERS, &weather, &json!({"origins": ["https://app.example.com", "http://localhost:6274"]})),
+        resource(
+            FORWARD,
+            &weather,
+            &json!({"forward": {"headers": {
+                "x-mcp-subject": "sub", "x-mcp-issuer": "issuer", "x-mcp-client": "client", "x-mcp-scopes": "scope",
+                "x-mcp-org": "claims.org.id", "x-mcp-roles": "claims.roles", "x-mcp-level": "claims.https://x.example/level",
+            }}})
+        ),
+        resource(KEEP, &small, &json!({"forward": {"authorization": "keep"}})),
+        resource(PORT, &small, &json!({})),
+        resource(
+            FILES,
+            &small,
+            &json!({
+                "resource": format!("https://{FILES}/files"), "paths": ["/files/*", "/files/own"],
+                "scopes_supported": ["files:read", "files:write"],
+            })
+        ),
+        resource(DOWN, &small, &json!({"issuers": ["down"]})),
+        resource(ASKED, &small, &json!({"issuers": ["both", "either"]})),
+        resource(
+            MAIN,
+            &small,
+            &json!({"resource": format!("https://{MAIN}/second"), "hosts": [MAIN, "second.example.com"]})
+        ),
+        resource(
+            MAIN,
+            &small,
+            &json!({"resource": "https://root.example.com/", "hosts": ["root.example.com"], "paths": ["/"]})
+        ),
+        resource(MAIN, &small, &json!({"resource": "https://anywhere.example.com/anywhere", "hosts": ["*"]})),
+    ])
+}
+
+fn weather() -> Value {
+    json!({
+        "hierarchy": {"weather:admin": ["weather:write"], "weather:write": ["weather:read"]},
+        "tools": {
+            "echo": {"scopes": []},
+            "get_forecast": {"scopes": ["weather:read"]},
+            "set_alert": {"any_of": [["weather:write"], ["alerts:write", "weather:read"]]},
+            "merge": {"scopes": ["weather:write", "alerts:write"]},
+            "admin_*": {"scopes": ["weather:admin"]},
+            "admin_help": {"scopes": []},
+            "admin_audit_*": {"scopes": ["audit:read"]},
+            "drop_*": {"scopes": ["drop:run"]},
+            "*_data": {"scopes": ["data:run"]},
+        },
+        "prompts": {"brief*": {"scopes": ["weather:read"]}},
+        "resources": {"weather://*": {"scopes": ["weather:read"]}, "weather://public/*": {"scopes": []}},
+        "methods": {"tasks/*": {"scopes": ["tasks:run"]}},
+    })
+}
+
+fn open() -> Value {
+    let authenticated = "authenticated";
+    json!({
+        "tools": {"delete_all": {"scopes": ["weather:delete"]}, "admin_*": {"scopes": ["weather:admin"]}},
+        "prompts": {"brief": {"scopes": ["weather:read"]}},
+        "resources": {"weather://secret": {"scopes": ["weather:read"]}},
+        "methods": {"tasks/cancel": {"scopes": ["tasks:run"]}},
+        "unlisted": {
+            "tools": authenticated, "prompts": authenticated, "resources": authenticated, "methods": authenticated,
+        },
+    })
+}
+
+fn matrix() -> Value {
+    json!({
+        "base_scopes": ["mcp:connect"],
+        "hierarchy": {"weather:write": ["weather:read"]},
+        "tools": {
+            "echo": {"scopes": []},
+            "read": {"scopes": ["weather:read"]},
+            "write": {"scopes": ["weather:write"]},
+            "delete_all": {"scopes": []},
+        },
+        "matrix": [
+            {
+                "name": "alice only reads from the desktop", "subjects": ["alice"], "clients": ["desktop-*"],
+                "scopes": ["mcp:connect", "weather:read"],
+            },
+            {"name": "the bot deletes nothing", "subjects": ["bot"], "deny_tools": ["delete_*"]},
+            {"name": "acme is watched", "claims": {"org": "acme"}, "deny_tools": ["*"], "mode": "shadow"},
+            {"name": "a guest reads nothing", "subjects": ["guest"], "scopes": ["mcp:connect"]},
+            {"name": "nobody of no scope", "subjects": ["nobody"], "scopes": []},
+        ],
+    })
+}
+
+fn shadow() -> Value {
+    json!({
+        "base_scopes": ["mcp:connect"],
+        "tools": {"echo": {"scopes": []}, "write": {"scopes": ["weather:write"]}, "delete_all": {"scopes": []}},
+        "matrix": [{"name": "no deletion", "subjects": ["bot"], "deny_tools": ["delete_*"], "mode": "enforce"}],
+        "mode": "shadow",
+    })
+}

@@ -1,0 +1,71 @@
+//! Lists in JSON: an entry stays exactly if using it would be allowed, and a list that cannot be read never passes.
+
+use serde_json::json;
+
+use super::config::{LIST_LIMIT, MAIN, OFFER, OPEN};
+use super::expect::*;
+use super::request::{Request, answer_json, call, list_tools, rpc, token};
+use super::{Scenario, row};
+
+const TOOLS: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"admin_x"}, {"x":1.0,"name":"get_forecast"} ,{"name":"echo"},{"name":"format_disk"}],"nextCursor":"c","unknown":[1, 2]}}"#;
+
+fn result(members: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{{members}}}}}"#)
+}
+
+pub fn rows() -> Vec<Scenario> {
+    let read = |request: Request| request.bearer(token("weather:read"));
+    let tools = || read(list_tools());
+    let trimmed = |name, request: Request, from: &str, to: &str| {
+        row(name, request, forwarded().text(&result(to))).answered(answer_json(result(from)))
+    };
+    let unreadable =
+        |name, body: &str| row(name, tools(), bad_gateway()).ahead(bad_gateway_in_body()).answered(answer_json(body));
+    let refused = |name, answer| row(name, tools(), bad_gateway()).answered(answer);
+    let long = |size: usize| {
+        result(&format!(r#""tools":[],"x":"{}""#, "x".repeat(size - result(r#""tools":[],"x":"""#).len())))
+    };
+    vec![
+        row("a list keeps what the caller may use, byte for byte", tools(), forwarded()
+            .text(r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"x":1.0,"name":"get_forecast"},{"name":"echo"}],"nextCursor":"c","unknown":[1, 2]}}"#).without("content-length"))
+            .answered(answer_json(TOOLS)),
+        row("a list in pieces is trimmed", tools(), forwarded()
+            .text(r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"x":1.0,"name":"get_forecast"},{"name":"echo"}],"nextCursor":"c","unknown":[1, 2]}}"#))
+            .answered(answer_json(TOOLS).chunks(11)),
+        row("a list of what the caller may use comes as it was", read(list_tools()), forwarded()).answered(answer_json(result(r#""tools":[ {"name":"echo"} ]"#))),
+        trimmed("an untouched caller sees little", list_tools().bearer(token("")), r#""tools":[{"name":"get_forecast"},{"name":"echo"}]"#, r#""tools":[{"name":"echo"}]"#),
+        trimmed("an entry without a usable name goes", tools(), r#""tools":[{"name":1},{"Name":"echo"},"echo",{"name":"echo","NAME":"x"},{"name":"echo"}]"#, r#""tools":[{"name":"echo"}]"#),
+        trimmed("a list of prompts is trimmed by name", read(rpc("prompts/list", json!({}))), r#""prompts":[{"name":"other"},{"name":"brief"}]"#, r#""prompts":[{"name":"brief"}]"#),
+        trimmed("a list of resources is trimmed by uri", rpc("resources/list", json!({})).bearer(token("")), r#""resources":[{"uri":"weather://a","name":"x"},{"uri":"weather://public/a"},{"uri":"weather://public/../a"}]"#, r#""resources":[{"uri":"weather://public/a"}]"#),
+        trimmed("a list of templates is trimmed by all they cover", rpc("resources/templates/list", json!({})).bearer(token("")), r#""resourceTemplates":[{"uriTemplate":"weather://{a}"},{"uriTemplate":"weather://public/{a}"},{"uriTemplate":"weather://public/{a"}]"#, r#""resourceTemplates":[{"uriTemplate":"weather://public/{a}"}]"#),
+        trimmed("a list becomes private", tools(), r#""cacheScope":"public","tools":[{"name":"echo"}]"#, r#""cacheScope":"private","tools":[{"name":"echo"}]"#),
+        trimmed("a list does not outlive the token", list_tools().bearer(token("").time("exp", -5)), r#""tools":[],"ttlMs":60000"#, r#""tools":[],"ttlMs":0"#),
+        trimmed("a list that is cached for less stays so", tools(), r#""tools":[],"ttlMs":10"#, r#""tools":[],"ttlMs":10"#),
+        trimmed("whatever list comes is trimmed", tools(), r#""prompts":[{"name":"other"}],"tools":[{"name":"echo"}]"#, r#""prompts":[],"tools":[{"name":"echo"}]"#),
+        trimmed("what a step-up could unlock is offered where that is said", list_tools().at(OFFER).bearer(token("")), r#""tools":[{"name":"admin_x"},{"name":"format_disk"},{"name":"echo"}]"#, r#""tools":[{"name":"admin_x"},{"name":"echo"}]"#),
+        trimmed("a list shows no near names", list_tools().at(OPEN).bearer(token("")), r#""tools":[{"name":"DELETE_ALL"},{"name":"delete_all"},{"name":"any"}]"#, r#""tools":[{"name":"any"}]"#),
+        row("an error in place of a list passes", tools(), forwarded()).answered(answer_json(r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"no"}}"#)),
+        row("a refusal of the server in place of a list passes", tools(), forwarded().status(500)).answered(answer_json("<p>").status(500).without("content-type").header("content-type", "text/html")),
+        row("a 202 with a list is trimmed too", tools(), forwarded().status(202).text(&result(r#""tools":[]"#))).answered(answer_json(result(r#""tools":[{"name":"admin_x"}]"#)).status(202)),
+        row("a list in the answer to a call is the call's own", read(call("echo")), forwarded()).answered(answer_json(result(r#""tools":[{"name":"admin_x"}]"#))),
+        row("an answer to a call streams in any coding", read(call("echo")), forwarded().with("content-encoding", "x-own")).answered(answer_json("\u{1}\u{2}").header("content-encoding", "x-own")),
+        refused("a compressed list is a bad answer", answer_json("x").header("content-encoding", "gzip")),
+        refused("a partial list is a bad answer", answer_json(TOOLS).status(206)),
+        refused("a list of another type is a bad answer", answer_json(TOOLS).without("content-type").header("content-type", "text/plain")),
+        refused("a list of no type is a bad answer", answer_json(TOOLS).without("content-type")),
+        refused("a list that is declared as too long is a bad answer", answer_json(long(LIST_LIMIT + 1))),
+        row("a list of just the limit is read", tools(), forwarded()).answered(answer_json(long(LIST_LIMIT))),
+        row("a list that grows too long is a bad answer", tools(), bad_gateway()).ahead(bad_gateway_in_body()).answered(answer_json(long(LIST_LIMIT + 1)).chunks(1_000)),
+        unreadable("a list that is no JSON is a bad answer", "<p>"),
+        unreadable("a list that breaks off is a bad answer", &TOOLS[..60]),
+        unreadable("a list given twice is a bad answer", &result(r#""tools":[],"tools":[{"name":"admin_x"}]"#)),
+        unreadable("a look-alike of a list is a bad answer", &result(r#""Tools":[{"name":"admin_x"}]"#)),
+        unreadable("a list that is no array is a bad answer", &result(r#""tools":{"name":"admin_x"}"#)),
+        unreadable("two lists are a bad answer", &[TOOLS, TOOLS].concat()),
+        unreadable("a byte order mark before a list is a bad answer", &["\u{feff}", TOOLS].concat()),
+        row("a list whose connection breaks off never passes", tools(), forwarded().status(502).body(Body::Hosts)).ahead(forwarded().body(Body::CutOff)).answered(answer_json(&TOOLS[..60]).cut()),
+        row("a request for a list goes on without what would hide it", read(list_tools()).header("accept-encoding", "gzip").header("range", "bytes=0-").header("if-none-match", "\"x\"").at(MAIN), forwarded()
+            .server_gets("accept-encoding", &[]).server_gets("range", &[]).server_gets("if-none-match", &[])).answered(answer_json(result(r#""tools":[]"#))),
+        row("a request for something else keeps it where its body was read first", read(rpc("ping", json!({}))).header("accept-encoding", "gzip").header("mcp-method", "ping"), forwarded().server_gets("accept-encoding", &["gzip"])),
+    ]
+}

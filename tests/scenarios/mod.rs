@@ -1,0 +1,107 @@
+//! What toolgate promises, as one table of exchanges that two hosts run: the
+//! fake host (`tests/fake_host.rs`) and a real Envoy (`tests/envoy`), each with
+//! headers held and with headers ahead.
+//!
+//! One configuration serves all rows: its resources differ by host, and each
+//! stands for a way to configure one. A row is data: a request, the answer of
+//! the server behind, and what client, server and records must have seen.
+
+// Two test binaries compile this module, and each runs a part of it.
+#![allow(
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)]
+
+pub mod check;
+pub mod config;
+pub mod expect;
+pub mod keys_and_bodies;
+pub mod request;
+
+mod bodies;
+mod browsers;
+mod decisions;
+mod forwarding;
+mod identity;
+mod introspection;
+mod lists;
+mod matrix;
+mod mcp_headers;
+mod metadata;
+mod operations;
+mod order;
+mod paths;
+mod step_up;
+mod streams;
+mod tokens;
+
+use expect::Expected;
+use request::{Answer, Request};
+
+use crate::support::gate::Mode;
+
+/// One row.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The rule, as a sentence.
+    pub name: &'static str,
+    pub request: Request,
+    /// What the server says, if it is asked.
+    pub answer: Answer,
+    expected: Expected,
+    /// Where it is another with headers ahead.
+    ahead: Option<Expected>,
+}
+
+/// A row whose server gives an empty result.
+pub fn row(name: &'static str, request: Request, expected: Expected) -> Scenario {
+    Scenario { name, request, answer: Answer::default(), expected, ahead: None }
+}
+
+impl Scenario {
+    /// The server says this instead.
+    pub fn answered(self, answer: Answer) -> Self {
+        Self { answer, ..self }
+    }
+
+    /// Where headers go ahead, this holds instead.
+    pub fn ahead(self, expected: Expected) -> Self {
+        Self { ahead: Some(expected), ..self }
+    }
+
+    pub fn expected(&self, mode: Mode) -> &Expected {
+        match (mode, &self.ahead) {
+            (Mode::Ahead, Some(ahead)) => ahead,
+            _ => &self.expected,
+        }
+    }
+}
+
+/// The whole table.
+pub fn all() -> Vec<Scenario> {
+    let topics = [
+        order::rows(),
+        order::pairs(),
+        tokens::rows(),
+        introspection::rows(),
+        bodies::rows(),
+        mcp_headers::rows(),
+        decisions::rows(),
+        operations::rows(),
+        step_up::rows(),
+        matrix::rows(),
+        lists::rows(),
+        streams::rows(),
+        browsers::rows(),
+        metadata::rows(),
+        paths::rows(),
+        forwarding::rows(),
+        identity::rows(),
+    ];
+    topics.into_iter().flatten().collect()
+}

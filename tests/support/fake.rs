@@ -1,0 +1,441 @@
+//! A host that behaves as Envoy was seen to behave, around the core as it is
+//! built natively: it buffers bodies, calls back in Envoy's order, and lets go
+//! what Envoy would let go, whether the core means it to or not.
+//!
+//! ```text
+//!                        host flag off                 host flag on
+//! Pause in headers       nothing more is shown         bodies are shown
+//! resume there           headers go, then the body     all goes that is held,
+//!                        is shown                      and is not shown again
+//! Continue in a body     it goes                       the headers go with it
+//! ```
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde_json::Value;
+use toolgate::audit::{DecisionIds, Record};
+use toolgate::config::{Config, KeySource};
+use toolgate::exchange::{Effect, Env, Exchange, Flow, HeaderEdit, RequestHead, Step};
+use toolgate::headers::Headers;
+use toolgate::jwks::{KeySet, PublicKey};
+use toolgate::keys::IssuerKeys;
+use toolgate::reply::Reply;
+use toolgate::signature::{Algorithm, PureVerifier, SignatureVerifier};
+use toolgate::time::UnixTime;
+
+pub type Fields = Vec<(String, Vec<u8>)>;
+
+/// Envoy's default for `per_connection_buffer_limit_bytes`.
+const BUFFER_LIMIT: usize = 1_048_576;
+
+/// What the provider says when keys are fetched from a URL; nothing: it fails.
+pub type Provider = dyn Fn(&str) -> Option<Value>;
+
+/// One plugin instance in one worker, with its clock.
+pub struct Worker {
+    config: Config,
+    keys: IssuerKeys,
+    ids: DecisionIds,
+    shows_bodies: bool,
+    now: UnixTime,
+    /// `allow_on_headers_stop_iteration`
+    flag: bool,
+    /// Whether one more request may wait for keys.
+    pub may_wait: bool,
+}
+
+impl Worker {
+    /// A worker at a time in seconds.
+    pub fn new(configuration: &Value, flag: bool, now: i64) -> Self {
+        let text = configuration.to_string();
+        let config = Config::parse(text.as_bytes(), &|_| None).expect("a configuration");
+        Self {
+            keys: IssuerKeys::new(&config.issuers, 0),
+            ids: DecisionIds::new(1),
+            shows_bodies: false,
+            now: UnixTime::from_millis(u64::try_from(now).expect("a time") * 1000),
+            config,
+            flag,
+            may_wait: true,
+        }
+    }
+
+    fn run(&mut self, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
+        event(&mut Env {
+            config: &self.config,
+            keys: &mut self.keys,
+            verifier: &Remembering,
+            now: self.now,
+            ids: &mut self.ids,
+            host_shows_bodies: &mut self.shows_bodies,
+            may_wait: self.may_wait,
+        })
+    }
+
+    /// Sends every fetch that is due; the URL of each.
+    pub fn fetch_due(&mut self) -> Vec<(usize, String)> {
+        let due = self.keys.due(self.now);
+        due.into_iter()
+            .map(|place| {
+                self.keys.cache(place).expect("a cache").started(self.now);
+                match &self.config.issuers[place].keys {
+                    Some(KeySource::Fetched { uri, .. }) => (place, uri.as_str().to_owned()),
+                    other => panic!("{other:?} is not fetched"),
+                }
+            })
+            .collect()
+    }
+
+    /// Answers a fetch, and wakes the streams that wait as the root does.
+    pub fn fetched(&mut self, place: usize, set: Option<&Value>, streams: &mut [&mut Stream]) {
+        let set = set.map(|set| KeySet::parse(set.to_string().as_bytes()).expect("a key set"));
+        self.keys.cache(place).expect("a cache").finished(set, self.now);
+        for stream in streams {
+            stream.wake(self, |exchange, body, env| exchange.keys_changed(&|size| body(size), env));
+        }
+    }
+
+    /// Fetches from `provider` until nothing is due.
+    pub fn settle(&mut self, provider: &Provider, streams: &mut [&mut Stream]) {
+        loop {
+            let due = self.fetch_due();
+            if due.is_empty() {
+                return;
+            }
+            for (place, url) in due {
+                self.fetched(place, provider(&url).as_ref(), streams);
+            }
+        }
+    }
+
+    /// Time goes by, in the root's ticks.
+    pub fn wait(&mut self, time: Duration, streams: &mut [&mut Stream]) {
+        const TICK: Duration = Duration::from_millis(500);
+        let end = self.now.plus(time);
+        while self.now < end {
+            self.now = self.now.plus(TICK).min(end);
+            self.keys.tick(self.now);
+            for stream in streams.iter_mut() {
+                stream.wake(self, |exchange, _, env| exchange.tick(env));
+            }
+        }
+    }
+}
+
+/// The pure verifier, asked once for each signature: unoptimised, it is what the tests spend their time on.
+struct Remembering;
+
+impl SignatureVerifier for Remembering {
+    fn verify(&self, algorithm: Algorithm, key: &PublicKey, signed: &[u8], signature: &[u8]) -> bool {
+        static VERDICTS: Mutex<Option<HashMap<String, bool>>> = Mutex::new(None);
+        let asked = format!("{algorithm:?} {key:?} {signed:?} {signature:?}");
+        let known = VERDICTS.lock().unwrap().get_or_insert_default().get(&asked).copied();
+        known.unwrap_or_else(|| {
+            let verdict = PureVerifier.verify(algorithm, key, signed, signature);
+            VERDICTS.lock().unwrap().get_or_insert_default().insert(asked, verdict);
+            verdict
+        })
+    }
+}
+
+/// A part of a request or an answer, after its headers.
+#[derive(Clone, Debug)]
+pub enum Part {
+    Data(Vec<u8>, End),
+    Trailers(Fields),
+}
+
+/// Whether anything follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Last,
+    More,
+}
+
+/// What stands still, and what is shown nevertheless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hold {
+    /// Nothing does.
+    Nothing,
+    /// Headers; bodies are shown.
+    Headers,
+    /// All of it, and nothing is shown.
+    All,
+}
+
+/// A message on its way through the host.
+#[derive(Clone, Debug, Default)]
+pub struct Message {
+    pub headers: Fields,
+    pub body: Vec<u8>,
+    pub trailers: Fields,
+    pub complete: bool,
+}
+
+/// One direction of a stream.
+struct Side {
+    headers: Fields,
+    hold: Hold,
+    /// What the filter was shown and holds back.
+    body: Vec<u8>,
+    trailers: Fields,
+    ended: bool,
+    /// What came while nothing was shown.
+    unseen: Vec<Part>,
+    /// What went on.
+    sent: Option<Message>,
+}
+
+impl Side {
+    fn new() -> Self {
+        Self {
+            headers: Fields::new(),
+            hold: Hold::Nothing,
+            body: Vec::new(),
+            trailers: Fields::new(),
+            ended: false,
+            unseen: Vec::new(),
+            sent: None,
+        }
+    }
+
+    /// Lets everything go that is held and was shown.
+    fn release(&mut self) {
+        self.hold = Hold::Nothing;
+        let headers = &self.headers;
+        let sent = self.sent.get_or_insert_with(|| Message { headers: headers.clone(), ..Message::default() });
+        sent.body.append(&mut self.body);
+        sent.trailers.append(&mut self.trailers);
+        sent.complete = self.ended;
+    }
+
+    fn edit(&mut self, edits: &[HeaderEdit]) {
+        assert!(edits.is_empty() || self.sent.is_none(), "the host refuses: these headers are gone: {edits:?}");
+        edits.iter().for_each(|edit| change(&mut self.headers, edit));
+    }
+}
+
+fn change(fields: &mut Fields, edit: &HeaderEdit) {
+    match edit {
+        HeaderEdit::Add(name, value) => fields.push((name.clone(), value.clone().into_bytes())),
+        HeaderEdit::Remove(name) => fields.retain(|(own, _)| own != name),
+        HeaderEdit::Set(name, value) => {
+            fields.retain(|(own, _)| own != name);
+            fields.push((name.clone(), value.clone().into_bytes()));
+        }
+    }
+}
+
+/// One stream through the filter.
+pub struct Stream {
+    exchange: Exchange,
+    flag: bool,
+    request: Side,
+    response: Side,
+    /// toolgate's own answer, if it gave one.
+    replied: bool,
+    /// The answer was cut off: its beginning cannot be taken back.
+    pub reset: bool,
+    pub records: Vec<Record>,
+    pub events: Vec<String>,
+}
+
+impl Stream {
+    /// The headers of a request come; `end`: nothing follows.
+    pub fn open(worker: &mut Worker, headers: Fields, end: End) -> Self {
+        let mut stream = Self {
+            exchange: Exchange::default(),
+            flag: worker.flag,
+            request: Side { headers: headers.clone(), ended: end == End::Last, ..Side::new() },
+            response: Side::new(),
+            replied: false,
+            reset: false,
+            records: Vec::new(),
+            events: Vec::new(),
+        };
+        let head = RequestHead::new(Headers::new(headers));
+        let step = worker.run(|env| stream.exchange.request_headers(head, end == End::Last, env));
+        match stream.carry_out(worker, step, Direction::Request) {
+            Some(Flow::Continue) => stream.request.release(),
+            Some(Flow::Pause) => stream.request.hold = if stream.flag { Hold::Headers } else { Hold::All },
+            None => {}
+        }
+        stream
+    }
+
+    /// A part of the request comes.
+    pub fn receive(&mut self, worker: &mut Worker, part: Part) {
+        // A client that is answered is not listened to any more.
+        if self.replied || self.client().is_some_and(|answer| answer.complete) {
+            return;
+        }
+        if self.request.hold == Hold::All {
+            return self.request.unseen.push(part);
+        }
+        let step = match part {
+            Part::Data(bytes, end) => {
+                self.request.body.extend(bytes);
+                self.request.ended = end == End::Last;
+                if self.request.body.len() > BUFFER_LIMIT {
+                    panic!("the host itself refuses a body beyond its buffer");
+                }
+                let body = self.request.body.clone();
+                let read = |max: usize| Some(body[..max.min(body.len())].to_vec());
+                worker.run(|env| self.exchange.request_body(body.len(), end == End::Last, &read, env))
+            }
+            Part::Trailers(trailers) => {
+                self.request.trailers.clone_from(&trailers);
+                self.request.ended = true;
+                let body = self.request.body.clone();
+                let read = |max: usize| Some(body[..max.min(body.len())].to_vec());
+                worker.run(|env| self.exchange.request_trailers(&Headers::new(trailers), &read, env))
+            }
+        };
+        if self.carry_out(worker, step, Direction::Request) == Some(Flow::Continue) {
+            self.request.release();
+        }
+    }
+
+    /// The root runs an event of a stream that waits.
+    fn wake(
+        &mut self,
+        worker: &mut Worker,
+        event: impl Fn(&mut Exchange, &dyn Fn(usize) -> Option<Vec<u8>>, &mut Env<'_>) -> Step,
+    ) {
+        if !self.exchange.is_waiting() {
+            return;
+        }
+        let body = self.request.body.clone();
+        let read = |max: usize| Some(body[..max.min(body.len())].to_vec());
+        let step = worker.run(|env| event(&mut self.exchange, &read, env));
+        if self.carry_out(worker, step, Direction::Request) == Some(Flow::Continue) {
+            self.resume(worker);
+        }
+    }
+
+    /// All that was shown goes on without being shown again; what was not is shown now.
+    fn resume(&mut self, worker: &mut Worker) {
+        self.request.release();
+        for part in std::mem::take(&mut self.request.unseen) {
+            self.receive(worker, part);
+        }
+    }
+
+    /// What the server has of the request.
+    pub fn server(&self) -> Option<&Message> {
+        self.request.sent.as_ref()
+    }
+
+    /// What the client has of the answer.
+    pub fn client(&self) -> Option<&Message> {
+        self.response.sent.as_ref()
+    }
+
+    /// Whether the server may answer: it has what it needs, and nobody did in its place.
+    pub fn wants_answer(&self, early: bool) -> bool {
+        let asked = self.server().is_some_and(|request| request.complete || early);
+        asked && !self.replied && self.response.headers.is_empty()
+    }
+
+    /// The server answers. Without an end in `parts`, it breaks off.
+    pub fn answer(&mut self, worker: &mut Worker, status: u16, mut headers: Fields, parts: Vec<Part>, end: End) {
+        headers.insert(0, (":status".to_owned(), status.to_string().into_bytes()));
+        self.response.headers.clone_from(&headers);
+        self.response.ended = end == End::Last;
+        let headers = Headers::new(headers);
+        let step = worker.run(|env| self.exchange.response_headers(status, &headers, end == End::Last, env));
+        match self.carry_out(worker, step, Direction::Response) {
+            Some(Flow::Continue) => self.response.release(),
+            Some(Flow::Pause) => self.response.hold = if self.flag { Hold::Headers } else { Hold::All },
+            None => return,
+        }
+        for part in parts {
+            self.answer_part(worker, part);
+        }
+        if self.replied || self.response.ended {
+            return;
+        }
+        // It broke off. What the client has begun to get can only be cut off; else the host says so itself.
+        self.reset = self.client().is_some();
+        if !self.reset {
+            let headers = vec![(":status".to_owned(), b"502".to_vec())];
+            let body = b"upstream connect error or disconnect/reset before headers".to_vec();
+            self.response.sent = Some(Message { headers, body, trailers: Fields::new(), complete: true });
+        }
+    }
+
+    fn answer_part(&mut self, worker: &mut Worker, part: Part) {
+        if self.replied || self.reset || self.response.hold == Hold::All {
+            return;
+        }
+        let step = match part {
+            Part::Data(bytes, end) => {
+                self.response.body.extend(bytes);
+                self.response.ended = end == End::Last;
+                let body = self.response.body.clone();
+                let read = |max: usize| Some(body[..max.min(body.len())].to_vec());
+                worker.run(|env| self.exchange.response_body(body.len(), end == End::Last, &read, env))
+            }
+            Part::Trailers(trailers) => {
+                self.response.trailers = trailers;
+                self.response.ended = true;
+                worker.run(|env| self.exchange.response_trailers(env))
+            }
+        };
+        if self.carry_out(worker, step, Direction::Response) == Some(Flow::Continue) {
+            self.response.release();
+        }
+    }
+
+    /// Carries out what follows from an event; nothing if that ended the stream.
+    fn carry_out(&mut self, worker: &mut Worker, step: Step, direction: Direction) -> Option<Flow> {
+        for effect in step.effects {
+            match (effect, direction) {
+                (Effect::EditHeaders(edits), Direction::Request) => self.request.edit(&edits),
+                (Effect::EditHeaders(edits), Direction::Response) => self.response.edit(&edits),
+                (Effect::EditTrailers(edits), _) => {
+                    edits.iter().for_each(|edit| change(&mut self.request.trailers, edit));
+                }
+                (Effect::Event(line), _) => self.events.push(line),
+                (Effect::Record(record), _) => self.records.push(*record),
+                (Effect::ReplaceBody(bytes), Direction::Response) => self.response.body = bytes,
+                (Effect::ReplaceBody(_), Direction::Request) => panic!("the host refuses: no body of a request"),
+                (Effect::Reply(reply), _) => self.reply(worker, &reply),
+            }
+        }
+        (!self.replied).then_some(step.flow)
+    }
+
+    /// A reply takes the place of an answer that the client has nothing of; one that has begun can only be cut off.
+    fn reply(&mut self, worker: &mut Worker, reply: &Reply) {
+        assert!(!self.replied, "a second reply");
+        self.replied = true;
+        if self.client().is_some() {
+            self.reset = true;
+            return;
+        }
+        let status = (":status".to_owned(), reply.status.to_string().into_bytes());
+        let fields = reply.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes()));
+        let headers: Fields = std::iter::once(status).chain(fields).collect();
+        let body = reply.body.clone().into_bytes();
+        // Before an answer of the server, it takes the way of one.
+        if self.response.headers.is_empty() {
+            let seen = Headers::new(headers.clone());
+            let step = worker.run(|env| self.exchange.response_headers(reply.status, &seen, body.is_empty(), env));
+            assert_eq!(step, Step::go_on(Vec::new()), "toolgate changes its own reply");
+            let read = |_| Some(body.clone());
+            let step = worker.run(|env| self.exchange.response_body(body.len(), true, &read, env));
+            assert_eq!(step, Step::go_on(Vec::new()), "toolgate changes its own reply");
+        }
+        self.response.headers.clone_from(&headers);
+        self.response.sent = Some(Message { headers, body, trailers: Fields::new(), complete: true });
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Direction {
+    Request,
+    Response,
+}
