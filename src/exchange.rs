@@ -30,7 +30,7 @@ use crate::audit::{Decision, event_line};
 use crate::config::Validation;
 use crate::headers::Headers;
 use crate::jwks::Lookup;
-use crate::reply::Refusal;
+use crate::reply::{Refusal, Reply};
 use crate::routes::Route;
 use crate::time::UnixTime;
 use crate::token::{AccessToken, Expectations, TokenError};
@@ -62,6 +62,9 @@ enum State {
     Forwarded(Box<Answer>),
     /// Answered by toolgate.
     Replied,
+    /// Answered by toolgate, where the host may have prepared an answer of its own before: one read of a body can go
+    /// over both limits at once. Then the host's words get through, and are replaced by these.
+    Overtaken(Box<Reply>),
 }
 
 /// A request whose token is not verified yet. It keeps the token in its headers only: decoded, it would be many times
@@ -156,7 +159,7 @@ impl Exchange {
 
     /// The token is verified. What the headers alone refuse is refused now; then the body decides, if there is one.
     fn admit(&mut self, mut verified: Verified, read: Option<ReadBody<'_>>, env: &mut Env<'_>) -> Step {
-        if let Err(refusal) = verified.request.after_token(env.config) {
+        if let Err(refusal) = verified.request.after_token() {
             return self.refuse(&verified.asked(env), refusal, env);
         }
         if !verified.request.has_body {
@@ -166,18 +169,18 @@ impl Exchange {
             return self.decide_body(verified, read, env);
         }
         // Once a body was seen while headers are held, only its verdict lets them go, whatever the setting says.
-        if env.config.hold_request_headers || verified.body.seen {
-            self.state = State::AwaitingBody(Box::new(verified));
-            return Step::hold();
-        }
-        match verified.edits_ahead(env) {
-            Err(refusal) => self.refuse(&verified.asked(env), refusal, env),
-            Ok(edits) => {
-                verified.released = true;
-                self.state = State::AwaitingBody(Box::new(verified));
-                Step::go_on(vec![Effect::EditHeaders(edits)])
+        let holds = env.config.hold_request_headers || verified.body.seen;
+        let ahead = if holds { Ok(None) } else { verified.edits_ahead(env).map(Some) };
+        let edits = match ahead {
+            Err(refusal) => return self.refuse(&verified.asked(env), refusal, env),
+            Ok(_) if verified.request.declares_too_much(env.config) => {
+                return self.refuse(&verified.asked(env), Refusal::TooLarge, env);
             }
-        }
+            Ok(edits) => edits,
+        };
+        verified.released = !holds;
+        self.state = State::AwaitingBody(Box::new(verified));
+        edits.map_or_else(Step::hold, |edits| Step::go_on(vec![Effect::EditHeaders(edits)]))
     }
 
     /// Keys came, or an attempt to get them ended: the waiting token is tried again. `read` gives the body as far as
@@ -273,6 +276,17 @@ impl Exchange {
                 }
                 step
             }
+            State::Overtaken(reply) => {
+                let own = reply.headers.iter().find(|(name, _)| *name == "content-type");
+                if own.is_some_and(|(name, value)| headers.text(name) == Some(value)) {
+                    self.state = State::Replied;
+                    return Step::go_on(Vec::new());
+                }
+                let set = |(name, value): &(&str, String)| HeaderEdit::Set((*name).to_owned(), value.clone());
+                let mut edits: Vec<_> = reply.headers.iter().map(set).collect();
+                edits.push(HeaderEdit::remove("content-length"));
+                Step::go_on(vec![Effect::EditHeaders(edits)])
+            }
             // What flows after an upgrade has no messages to decide, with or without a token.
             State::Passing if status == 101 => {
                 self.state = State::Replied;
@@ -283,18 +297,35 @@ impl Exchange {
             // The server answered what it was not yet asked: nothing of that may reach the client.
             State::AwaitingBody(verified) if verified.released => {
                 let asked = verified.asked(env);
-                let step = self.refuse(&asked, Refusal::BadGateway("answer_before_verdict"), env);
-                self.state = State::Replied;
-                step
+                self.refuse(&asked, Refusal::BadGateway("answer_before_verdict"), env)
             }
             _ => Step::go_on(Vec::new()),
         }
+    }
+
+    /// The host itself answered before there was a verdict: its limits, its time-outs, a server it cannot reach. Nothing
+    /// of the server's is in that, so it may pass; here it is recorded.
+    pub fn ended_by_host(&mut self, status: u16, env: &mut Env<'_>) -> Step {
+        let asked = match std::mem::replace(&mut self.state, State::Replied) {
+            State::AwaitingKeys(asking) => Asked::by(&asking.request, env.config),
+            State::AwaitingBody(verified) => verified.asked(env),
+            other => {
+                self.state = other;
+                return Step::go_on(Vec::new());
+            }
+        };
+        let mut record = asked.record(Decision::Deny, "ended_by_host", env);
+        record.status = Some(status);
+        Step::go_on(vec![Effect::Record(Box::new(record))])
     }
 
     /// A part of the answer's body came: what goes on in its place.
     pub fn response_body(&mut self, size: usize, end: bool, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         match &mut self.state {
             State::Forwarded(answer) => answer.body(size, end, read, env),
+            State::Overtaken(reply) => {
+                Step::go_on(vec![Effect::ReplaceBody(std::mem::take(&mut reply.body).into_bytes())])
+            }
             _ => Step::go_on(Vec::new()),
         }
     }
@@ -305,6 +336,11 @@ impl Exchange {
             State::Forwarded(answer) => answer.trailers(env),
             _ => Step::go_on(Vec::new()),
         }
+    }
+
+    /// Whether a verdict is still to come.
+    pub fn is_undecided(&self) -> bool {
+        matches!(self.state, State::AwaitingKeys(_) | State::AwaitingBody(_))
     }
 
     /// Whether it waits for something that the root context brings: keys, or the time when waiting ends.

@@ -138,7 +138,7 @@ impl Request {
     }
 
     /// What the headers alone refuse of a request with a good token, in the order of the answers' table.
-    pub fn after_token(&self, config: &Config) -> Result<(), Refusal> {
+    pub fn after_token(&self) -> Result<(), Refusal> {
         let posts = self.head.method() == "POST";
         if !posts && !matches!(self.head.method(), "GET" | "HEAD" | "DELETE") {
             return Err(Refusal::MethodNotAllowed);
@@ -155,11 +155,13 @@ impl Request {
         if let Err(fault) = self.mcp {
             return Err(Refusal::Headers(fault, None));
         }
-        let limit = u64::try_from(config.limits.body).unwrap_or(u64::MAX);
-        if self.head.declared_length().is_some_and(|length| length > limit) {
-            return Err(Refusal::TooLarge);
-        }
         Ok(())
+    }
+
+    /// Whether the body is declared to be larger than allowed.
+    pub fn declares_too_much(&self, config: &Config) -> bool {
+        let limit = u64::try_from(config.limits.body).unwrap_or(u64::MAX);
+        self.head.declared_length().is_some_and(|length| length > limit)
     }
 
     /// Whether the body is declared as JSON in UTF-8, once and clearly.

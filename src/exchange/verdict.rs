@@ -105,7 +105,6 @@ impl Exchange {
 
     /// Refuses the request.
     pub(super) fn refuse(&mut self, asked: &Asked, refusal: Refusal, env: &mut Env<'_>) -> Step {
-        self.state = State::Replied;
         let resource = asked.resource.and_then(|place| env.config.resources.get(place));
         let mut record = asked.record(Decision::Deny, refusal.code(), env);
         let mut refusal = refusal;
@@ -116,6 +115,10 @@ impl Exchange {
         }
         let reply = refusal.render(resource, asked.origin.as_deref());
         record.status = Some(reply.status);
+        self.state = match refusal {
+            Refusal::TooLarge => State::Overtaken(Box::new(reply.clone())),
+            _ => State::Replied,
+        };
         Step::end(vec![Effect::Record(Box::new(record)), Effect::Reply(reply)])
     }
 

@@ -56,6 +56,7 @@ mod abi {
         ) -> u32;
         pub fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
         pub fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+        pub fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
         pub fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
         pub fn proxy_replace_header_map_value(
             map: u32,
@@ -190,6 +191,21 @@ pub fn buffer(buffer: Buffer, max: usize) -> Option<Vec<u8>> {
         let status = abi::proxy_get_buffer_bytes(buffer as u32, 0, max, &raw mut data, &raw mut size);
         check(status).ok().map(|()| owned(data, size))
     }
+}
+
+/// Whether the answer under way is the host's own rather than the server's. In doubt it is the server's.
+pub fn answer_is_hosts_own() -> bool {
+    // The host notes how an answer came about; of a server's it says this.
+    const FROM_SERVER: &[u8] = b"via_upstream";
+    let path = b"response\0code_details";
+    let (mut data, mut size) = (null_mut(), 0);
+    // SAFETY: the pointers are to locals of the right types and to a slice with its length; what comes back is taken
+    // over once.
+    let details = unsafe {
+        let status = abi::proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size);
+        check(status).ok().map(|()| owned(data, size))
+    };
+    details.is_some_and(|details| !details.is_empty() && details != FROM_SERVER)
 }
 
 /// Puts `bytes` in the place of the `size` bytes of a buffer.

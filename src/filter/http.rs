@@ -81,7 +81,11 @@ impl HttpContext for Stream {
         let Ok(headers) = host::headers(Map::ResponseHeaders) else { return refuse() };
         // A status that cannot be read is that of no good answer.
         let status = headers.text(":status").and_then(|status| status.parse().ok()).unwrap_or(101);
-        self.event(Side::Response { size: 0 }, |x, env| x.response_headers(status, &headers, end, env))
+        let side = Side::Response { size: 0 };
+        if self.exchange.borrow().is_undecided() && host::answer_is_hosts_own() {
+            return self.event(side, |x, env| x.ended_by_host(status, env));
+        }
+        self.event(side, |x, env| x.response_headers(status, &headers, end, env))
     }
 
     fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
