@@ -161,7 +161,21 @@ fn the_demo_walks_the_whole_loop_with_success() {
     let output = demo.output();
     assert!(output.contains("all as expected") && !output.contains('✗'), "{output}");
     assert!(!output.contains('\u{1b}'), "no colours where no terminal is");
+    assert_readme_shows(&output);
     nothing_is_left(&family);
+}
+
+/// What the README shows of the walk is what it prints. Ports may be others.
+fn assert_readme_shows(output: &str) {
+    let readme = include_str!("../README.md");
+    let shown = readme.split("```").find(|block| block.contains("all as expected")).expect("the walk in the README");
+    let ports = |line: &str| {
+        line.split("127.0.0.1:").map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit())).collect::<String>()
+    };
+    let printed: BTreeSet<String> = output.lines().map(ports).collect();
+    for line in shown.lines() {
+        assert!(line.is_empty() || printed.contains(&ports(line)), "the README shows what is not printed: {line}");
+    }
 }
 
 #[test]
