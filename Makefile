@@ -9,15 +9,20 @@ MODULE_LIMIT := 700000
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 14
 
+# The module holds no path of the machine that built it.
+CARGO_HOME ?= $(HOME)/.cargo
+REMAP := --remap-path-prefix=$(CARGO_HOME)=cargo --remap-path-prefix=$(CURDIR)=toolgate
+export CARGO_TARGET_DIR := $(CURDIR)/target
+
 build: ## build toolgate.wasm
 	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
-	cargo build --release --locked --target wasm32-wasip1
+	RUSTFLAGS="$(REMAP)" cargo build --release --locked --target wasm32-wasip1
 
 demo: build ## walk the whole OAuth loop with a real MCP client
 	@node demo/setup.mjs && node demo/walk.mjs
 
 up: build ## the demo's stack, left running until Ctrl-C
-	@node demo/setup.mjs && node demo/up.mjs
+	@node demo/setup.mjs && exec node demo/up.mjs
 
 test: build ## run all tests, on a real Envoy too
 	@node demo/setup.mjs

@@ -1,5 +1,6 @@
-// Fits `envoy/envoy.yaml`, the file that users copy, to the demo: only addresses, identifiers
-// and the path of the module change. Policy, filters and limits are the ones in the file.
+// Fits `envoy/envoy.yaml`, the file that users copy, to the demo: addresses, identifiers and the
+// path of the module change, and the authorization server on loopback needs no TLS. Policy,
+// filters and limits are the ones in the file.
 import { parse, stringify } from 'yaml';
 
 /** The text of envoy.yaml in, an Envoy configuration for this machine out. */

@@ -14,7 +14,7 @@ ${heading('No token: 401 and a challenge, then what it points to')}
 curl -i -X POST ${resource}
 curl ${resource.replace('/mcp', '/.well-known/oauth-protected-resource/mcp')}
 
-${heading('A token with the read scope (for one with all of them: scope=mcp:admin)')}
+${heading('A token with the read scope (for every listed tool: scope=mcp:admin)')}
 TOKEN=$(curl -s -u curl:${clientSecret} ${issuer}/token -d grant_type=client_credentials -d scope=mcp:read -d resource=${resource} | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
 
 ${heading('A session, the tools it may see, a call that is allowed, one that is not (403)')}

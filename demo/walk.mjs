@@ -153,7 +153,7 @@ async function walk(stack) {
   expect('no scope is offered', refused.challenge, { resource_metadata: metadataUrl });
   await client.close();
 
-  step('A token that is none: 401');
+  step('Not a token: 401');
   await wire.fetch(stack.resource, {
     method: 'POST',
     headers: {

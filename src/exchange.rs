@@ -6,7 +6,9 @@
 //!       └► verified ◄────────────────────────────────────┘── headers at fault ► reply
 //!            ├ no body ─► verdict
 //!            └ body ─► AwaitingBody: headers held, or let go ahead ─ end of body or trailers ─► verdict
-//! verdict ─► Forwarded, or reply           answer before it ► 502
+//! verdict ─► Forwarded, or reply           the server's answer before it ► 502
+//!                                          the host's own before it ► passes, recorded
+//! a body too large ─► Overtaken: the host's own 413 may come first, and is reworded
 //! ```
 //!
 //! The host decides when a body is visible, so the machine is right whether or not a body shows while headers are
@@ -121,8 +123,8 @@ impl Exchange {
             Route::Resource(place) => {
                 let request = Request::new(head, place, end, env.config);
                 match request.before_token(tunnels, env.config) {
-                    Err(refusal) => self.refuse(&Asked::by(&request, env.config), refusal, env),
-                    Ok(Some(reply)) => self.reply_allowed(&Asked::by(&request, env.config), reply, env),
+                    Err(refusal) => self.refuse(&Asked::by(&request), refusal, env),
+                    Ok(Some(reply)) => self.reply_to_anyone(&Asked::by(&request), reply, env),
                     Ok(None) => self.authenticate(Asking { request, body: Body::default() }, None, env),
                 }
             }
@@ -133,7 +135,7 @@ impl Exchange {
         match env.config.resources.get(place) {
             Some(resource) => {
                 let reply = crate::reply::metadata_reply(head.method(), resource);
-                self.reply_allowed(&Asked::nowhere(head), reply, env)
+                self.reply_to_anyone(&Asked::nowhere(head), reply, env)
             }
             None => self.refuse(&Asked::nowhere(head), Refusal::NotFound, env),
         }
@@ -142,13 +144,13 @@ impl Exchange {
     fn authenticate(&mut self, asking: Asking, read: Option<ReadBody<'_>>, env: &mut Env<'_>) -> Step {
         match asking.verify(env) {
             Authentication::Wait if !env.may_wait => {
-                self.refuse(&Asked::by(&asking.request, env.config), Refusal::KeysUnavailable, env)
+                self.refuse(&Asked::by(&asking.request), Refusal::KeysUnavailable, env)
             }
             Authentication::Wait => {
                 self.state = State::AwaitingKeys(Box::new(asking));
                 Step::hold()
             }
-            Authentication::Refused(refusal) => self.refuse(&Asked::by(&asking.request, env.config), refusal, env),
+            Authentication::Refused(refusal) => self.refuse(&Asked::by(&asking.request), refusal, env),
             Authentication::Verified(caller) => {
                 let Asking { request, body, .. } = asking;
                 let verified = Verified { request, caller, since: env.now, released: false, body };
@@ -160,7 +162,7 @@ impl Exchange {
     /// The token is verified. What the headers alone refuse is refused now; then the body decides, if there is one.
     fn admit(&mut self, mut verified: Verified, read: Option<ReadBody<'_>>, env: &mut Env<'_>) -> Step {
         if let Err(refusal) = verified.request.after_token() {
-            return self.refuse(&verified.asked(env), refusal, env);
+            return self.refuse(&verified.asked(), refusal, env);
         }
         if !verified.request.has_body {
             return self.decide_bodiless(verified, env);
@@ -172,9 +174,9 @@ impl Exchange {
         let holds = env.config.hold_request_headers || verified.body.seen;
         let ahead = if holds { Ok(None) } else { verified.edits_ahead(env).map(Some) };
         let edits = match ahead {
-            Err(refusal) => return self.refuse(&verified.asked(env), refusal, env),
+            Err(refusal) => return self.refuse(&verified.asked(), refusal, env),
             Ok(_) if verified.request.declares_too_much(env.config) => {
-                return self.refuse(&verified.asked(env), Refusal::TooLarge, env);
+                return self.refuse(&verified.asked(), Refusal::TooLarge, env);
             }
             Ok(edits) => edits,
         };
@@ -204,9 +206,9 @@ impl Exchange {
                     && !*env.host_shows_bodies
                     && !env.now.within(BODY_WAIT, verified.since) =>
             {
-                let mut step = self.refuse(&verified.asked(env), Refusal::Misconfigured, env);
+                let mut step = self.refuse(&verified.asked(), Refusal::Misconfigured, env);
                 let detail = "hold_request_headers is true, but the plugin's allow_on_headers_stop_iteration is not: no body is shown while headers are held";
-                step.effects.push(Effect::Event(event_line("misconfigured", None, detail)));
+                step.effects.insert(0, Effect::Warn(event_line("misconfigured", None, detail)));
                 step
             }
             other => {
@@ -284,6 +286,7 @@ impl Exchange {
                 }
                 let set = |(name, value): &(&str, String)| HeaderEdit::Set((*name).to_owned(), value.clone());
                 let mut edits: Vec<_> = reply.headers.iter().map(set).collect();
+                edits.push(HeaderEdit::Set(":status".to_owned(), reply.status.to_string()));
                 edits.push(HeaderEdit::remove("content-length"));
                 Step::go_on(vec![Effect::EditHeaders(edits)])
             }
@@ -296,7 +299,7 @@ impl Exchange {
             }
             // The server answered what it was not yet asked: nothing of that may reach the client.
             State::AwaitingBody(verified) if verified.released => {
-                let asked = verified.asked(env);
+                let asked = verified.asked();
                 self.refuse(&asked, Refusal::BadGateway("answer_before_verdict"), env)
             }
             _ => Step::go_on(Vec::new()),
@@ -305,17 +308,16 @@ impl Exchange {
 
     /// The host itself answered before there was a verdict: its limits, its time-outs, a server it cannot reach. Nothing
     /// of the server's is in that, so it may pass; here it is recorded.
-    pub fn ended_by_host(&mut self, status: u16, env: &mut Env<'_>) -> Step {
+    pub fn ended_by_host(&mut self, env: &mut Env<'_>) -> Step {
         let asked = match std::mem::replace(&mut self.state, State::Replied) {
-            State::AwaitingKeys(asking) => Asked::by(&asking.request, env.config),
-            State::AwaitingBody(verified) => verified.asked(env),
+            State::AwaitingKeys(asking) => Asked::by(&asking.request),
+            State::AwaitingBody(verified) => verified.asked(),
             other => {
                 self.state = other;
                 return Step::go_on(Vec::new());
             }
         };
-        let mut record = asked.record(Decision::Deny, "ended_by_host", env);
-        record.status = Some(status);
+        let record = asked.record(Decision::Deny, "ended_by_host", env);
         Step::go_on(vec![Effect::Record(Box::new(record))])
     }
 
@@ -331,10 +333,18 @@ impl Exchange {
     }
 
     /// The answer ended in trailers.
-    pub fn response_trailers(&mut self, env: &mut Env<'_>) -> Step {
+    pub fn response_trailers(&mut self, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         match &mut self.state {
-            State::Forwarded(answer) => answer.trailers(env),
+            State::Forwarded(answer) => answer.trailers(read, env),
             _ => Step::go_on(Vec::new()),
+        }
+    }
+
+    /// Bytes of the answer that are held when its trailers come.
+    pub fn held_answer(&self) -> usize {
+        match &self.state {
+            State::Forwarded(answer) => answer.held(),
+            _ => 0,
         }
     }
 

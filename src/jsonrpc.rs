@@ -173,12 +173,12 @@ struct Envelope<'a> {
     results: usize,
     errors: usize,
     params: Option<Result<Params<'a>, MessageFault>>,
+    look_alike: bool,
 }
 
 impl<'a> Envelope<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, MessageFault> {
         let mut envelope = Self::default();
-        let mut look_alike = false;
         reader.object(|reader, name| {
             match known(name, &ENVELOPE) {
                 Name::Known("jsonrpc") => envelope.version = Member::read(reader)?,
@@ -190,7 +190,7 @@ impl<'a> Envelope<'a> {
                     reader.skip()?;
                 }
                 Name::LookAlike(_) => {
-                    look_alike = true;
+                    envelope.look_alike = true;
                     reader.skip()?;
                 }
                 Name::Other => {
@@ -199,7 +199,7 @@ impl<'a> Envelope<'a> {
             }
             Ok::<(), MessageFault>(())
         })?;
-        if look_alike { Err(MessageFault::LookAlike) } else { Ok(envelope) }
+        Ok(envelope)
     }
 
     /// The kind follows from the members that are there; any other set of them is no message.
@@ -210,6 +210,9 @@ impl<'a> Envelope<'a> {
         let valid_id = null_id || self.id.is_none_or(is_id);
         let id = self.id.filter(|id| is_id(id));
         let refuse = |fault| Refused { fault, id: id.map(str::to_owned) };
+        if self.look_alike {
+            return Err(refuse(MessageFault::LookAlike));
+        }
         let kind = match (&self.method, self.id, self.results + self.errors) {
             (Member::Is(_), Some(_), 0) => MessageKind::Request,
             (Member::Is(_), None, 0) => MessageKind::Notification,
@@ -238,8 +241,9 @@ impl Params<'_> {
 /// Faults of JSON end the reading; others are kept, since the id and the method may still come.
 fn read_params<'a>(reader: &mut Reader<'a>) -> Result<Result<Params<'a>, MessageFault>, JsonFault> {
     if reader.kind()? != Kind::Object {
-        reader.skip()?;
-        return Ok(Err(MessageFault::Params));
+        // Some clients write `null` for none.
+        let none = reader.skip()? == "null";
+        return Ok(if none { Ok(Params::default()) } else { Err(MessageFault::Params) });
     }
     let mut params = Params::default();
     reader.object(|reader, name| {

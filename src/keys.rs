@@ -39,9 +39,9 @@ impl IssuerKeys {
         self.caches.iter().enumerate().filter(|(_, cache)| due(cache)).map(|(place, _)| place).collect()
     }
 
-    /// Gives up fetches that were never answered. Says whether there was one.
-    pub fn tick(&mut self, now: UnixTime) -> bool {
-        // Every cache is told, also after the first that lost one.
-        self.caches.iter_mut().flatten().filter_map(|cache| cache.tick(now).then_some(())).count() > 0
+    /// Gives up fetches that were never answered, and tells whose.
+    pub fn tick(&mut self, now: UnixTime) -> Vec<usize> {
+        let caches = self.caches.iter_mut().enumerate();
+        caches.filter_map(|(place, cache)| cache.as_mut()?.tick(now).then_some(place)).collect()
     }
 }

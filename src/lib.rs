@@ -1,4 +1,4 @@
-//! toolgate is a proxy-wasm filter for Envoy that makes any MCP server behind it an OAuth 2.1 resource server: it
+//! toolgate is a proxy-wasm filter for Envoy that makes an MCP server behind it an OAuth 2.1 resource server: it
 //! challenges, verifies tokens, decides per operation, trims lists, and records what it did.
 //!
 //! # The way of a request
@@ -15,7 +15,7 @@
 //! ```
 //!
 //! Everything but `filter` is pure: it makes no host call and reads no clock. Time, keys, randomness and signature
-//! verification are arguments, so that the same code runs in Envoy, in tests, and on the command line. `filter` is
+//! verification are arguments, so that the same code runs in Envoy and in tests. `filter` is
 //! compiled for wasm only and knows nothing of OAuth; natively the crate does not even link the host's calls.
 //!
 //! # Where a change belongs
@@ -26,7 +26,7 @@
 //! | [`bearer`] | the `Authorization` header | RFC 6750 section 2.1 |
 //! | [`config`] | the configuration, all faults at once | |
 //! | [`exchange`] | the state machine of one request and its answer | MCP, Streamable HTTP |
-//! | [`headers`], [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`] | values that know nobody | RFC 9110, RFC 3986 |
+//! | [`headers`], [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`] | leaf types, which use no other module's rules | RFC 9110, RFC 3986 |
 //! | [`identity`] | what the server learns of the caller | |
 //! | [`json`] | the strict JSON reader, and a writer | RFC 8259 |
 //! | [`jsonrpc`] | one message, as far as it decides | JSON-RPC 2.0 |
@@ -39,6 +39,9 @@
 //! | [`routes`] | hosts and paths, and what only resembles them | |
 //! | [`signature`] | algorithms and their verification | RFC 7518 section 3, RFC 8037 |
 //! | [`token`] | JWT access tokens, per kind of provider | RFC 7519, RFC 8725, RFC 9068 |
+//!
+//! A new rule gets rows in `tests/scenarios/`, which run on a fake host and on a real Envoy; a new field of the
+//! configuration also gets a row in the README, which `tests/readme.rs` holds to the code.
 
 pub mod audit;
 pub mod bearer;

@@ -4,7 +4,7 @@ mod headers;
 mod operation;
 
 pub use headers::{HeaderFault, McpHeaders, Version};
-pub use operation::{ListKind, Operation, OperationFault};
+pub use operation::{ListKind, MAX_TARGET, Operation, OperationFault};
 
 use crate::text::look_alike;
 

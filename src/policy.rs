@@ -69,18 +69,14 @@ pub struct Policy {
     pub matrix: Vec<Row>,
     /// Whether denials are carried out.
     pub mode: Mode,
+    /// The scopes that `base_scopes` or a rule names: what a client that replaces its scopes should keep.
+    pub needed_scopes: ScopeSet,
 }
 
 impl Policy {
-    /// The scopes that `base_scopes` or a rule names: what a client that replaces its scopes should keep.
-    pub fn needed_scopes(&self) -> ScopeSet {
-        let rules = [&self.tools, &self.prompts, &self.resources, &self.methods];
-        self.base_scopes.iter().chain(rules.into_iter().flat_map(RuleSet::scopes)).cloned().collect()
-    }
-
     /// Every scope that the policy names, for `scopes_supported`.
     pub fn named_scopes(&self) -> ScopeSet {
-        let mut named = self.needed_scopes();
+        let mut named = self.needed_scopes.clone();
         named.extend(self.hierarchy.scopes().cloned());
         named
     }

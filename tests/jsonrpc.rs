@@ -94,7 +94,7 @@ fn a_body_is_one_message_or_refused_with_its_error() {
         (r#"{"jsonrpc":"2.0","result":{}}"#, Err(("not_json_rpc", INVALID))),
         (r#"{"jsonrpc":"2.0","id":1}"#, Err(("not_json_rpc", INVALID))),
         (r#"{"jsonrpc":"2.0","id":1,"method":"x","params":[]}"#, Err(("params_malformed", PARAMS))),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"x","params":null}"#, Err(("params_malformed", PARAMS))),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"x","params":null}"#, Ok((MessageKind::Request, "x"))),
         (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}"#, Err(("target_missing", PARAMS))),
         (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":["a"]}}"#, Err(("target_missing", PARAMS))),
         (

@@ -1,7 +1,11 @@
-//! What the README shows is true: its configurations are read, and its tables name what the code knows.
+//! What the README shows is true: its configurations are read, and its tables of fields, profiles and reasons name what
+//! the code knows.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+
 use toolgate::config::Config;
+use toolgate::token::Profile;
 
 const README: &str = include_str!("../README.md");
 
@@ -66,6 +70,64 @@ fn put(config: &mut serde_json::Value, field: &str, value: serde_json::Value) {
         };
     }
     *at = value;
+}
+
+/// The cells of the rows of the table whose header begins with `first`.
+fn table(first: &str) -> Vec<Vec<String>> {
+    let header = format!("| {first} |");
+    let lines = README.lines().skip_while(|line| !line.starts_with(&header)).skip(2);
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+    lines.take_while(|line| line.starts_with('|')).map(cells).collect()
+}
+
+/// The names in backticks.
+fn names(cell: &str) -> Vec<String> {
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn its_profiles_are_those_of_the_code() {
+    let rows = table("profile");
+    assert_eq!(rows.len(), Profile::NAMES.len());
+    for (row, (name, profile)) in rows.iter().zip(Profile::NAMES) {
+        let rules = profile.rules();
+        assert_eq!(names(&row[0]), [name]);
+        assert_eq!(names(&row[1]), rules.types, "{name}");
+        assert_eq!(row[1].ends_with("absent"), rules.type_may_be_absent, "{name}");
+        assert_eq!(names(&row[2]), rules.scope_claims, "{name}");
+        assert_eq!(names(&row[3]), rules.client_claims, "{name}");
+        let required = rules.present_claims.iter().all(|claim| names(&row[4]).contains(&(*claim).to_owned()));
+        assert!(required && row[4].contains("nonce") == rules.nonce_is_tolerated, "{name}");
+        assert_eq!(row[4].contains("must be one of the audiences"), rules.client_may_be_audience, "{name}");
+    }
+}
+
+#[test]
+fn its_reasons_are_the_codes_of_the_code() {
+    let listed: BTreeSet<String> = table("when").iter().flat_map(|row| names(&row[1])).collect();
+    let mut codes = BTreeSet::new();
+    for file in ["token", "bearer", "reply", "jsonrpc", "mcp/headers", "mcp/operation", "policy/decide"] {
+        let path = format!("{}/src/{file}.rs", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).unwrap();
+        let after = text.split(" fn code(").skip(1);
+        codes.extend(after.flat_map(|rest| {
+            rest.split("\n    }").next().unwrap().split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
+        }));
+    }
+    assert!(codes.len() > 50, "{codes:?}");
+    let missing: Vec<_> = codes.difference(&listed).collect();
+    assert!(missing.is_empty(), "not in the README: {missing:?}");
+    let exchange = [
+        "allowed",
+        "pass",
+        "metadata",
+        "preflight",
+        "metadata_method_not_allowed",
+        "ended_by_host",
+        "answer_before_verdict",
+    ];
+    let invented: Vec<_> = listed.difference(&codes).filter(|code| !exchange.contains(&code.as_str())).collect();
+    assert!(invented.is_empty(), "in the README only: {invented:?}");
 }
 
 #[test]

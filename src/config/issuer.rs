@@ -117,6 +117,9 @@ pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> 
     let keys = fields.take("jwks").map(|at| read_jwks(&at, found));
     let introspection = fields.take("introspection").map(|at| read_introspection(&at, environment, found));
     let validation = read_validation(&mut fields, keys.is_some(), introspection.is_some(), found);
+    if validation.is_some_and(Validation::uses_introspection) {
+        found.warn(&join(&fields.path, "introspection"), "is not used yet: a token that needs it gets 503");
+    }
     let algorithms =
         fields.take("algorithms").and_then(|at| at.list(Zero::Refuse, found, |at, found| algorithm(&at, found)));
     let rules = read_rules(&mut fields, profile, found);

@@ -36,16 +36,26 @@ pub fn read(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Poli
     let mode = fields.take("mode").and_then(|at| at.choice(&MODES, found));
     fields.finish(found);
     let [for_tools, for_prompts, for_resources, for_methods] = unlisted;
+    let base_scopes = base.unwrap_or_default();
+    let [tools, prompts, resources, methods] = [
+        RuleSet::new(tools, for_tools, &guarded),
+        RuleSet::new(prompts, for_prompts, &[]),
+        RuleSet::new(resources, for_resources, &[]),
+        RuleSet::new(methods, for_methods, &[]),
+    ];
+    let in_rules = [&tools, &prompts, &resources, &methods].into_iter().flat_map(RuleSet::scopes);
+    let needed_scopes = base_scopes.iter().chain(in_rules).cloned().collect();
     Some(Policy {
-        base_scopes: base.unwrap_or_default(),
+        base_scopes,
         hierarchy: hierarchy.unwrap_or_default(),
-        tools: RuleSet::new(tools, for_tools, &guarded),
-        prompts: RuleSet::new(prompts, for_prompts, &[]),
-        resources: RuleSet::new(resources, for_resources, &[]),
-        methods: RuleSet::new(methods, for_methods, &[]),
+        tools,
+        prompts,
+        resources,
+        methods,
         lists: lists.unwrap_or(Lists::Hide),
         matrix,
         mode: mode.unwrap_or(Mode::Enforce),
+        needed_scopes,
     })
 }
 

@@ -30,7 +30,7 @@ pub struct Resource {
     pub policy_uri: Option<String>,
     /// Terms of service.
     pub tos_uri: Option<String>,
-    /// Published; never `offline_access`.
+    /// Published; by default every scope of the policy, without `offline_access`.
     pub scopes_supported: Vec<String>,
     /// `scope` of a 401, in this order.
     pub challenge_scopes: Vec<String>,

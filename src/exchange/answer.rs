@@ -7,8 +7,8 @@ use crate::audit::event_line;
 use crate::config::Config;
 use crate::headers::{Headers, Single};
 use crate::listing::{self, ListFault, Trimmed};
-use crate::mcp::ListKind;
-use crate::policy::{Access, Lists, Outcome};
+use crate::mcp::{ListKind, MAX_TARGET};
+use crate::policy::{Access, Lists, Mode, Outcome};
 use crate::reply::{Refusal, bad_gateway_message, cors_headers};
 use crate::sse::{self, EventReader, Piece};
 use crate::time::UnixTime;
@@ -27,6 +27,8 @@ pub(super) struct Answer {
     /// Whether the host shows bodies while headers are held: then a fault can still be a 502.
     may_hold_headers: bool,
     phase: Phase,
+    /// Bytes of a document that are held.
+    held: usize,
 }
 
 /// What the request asked for.
@@ -67,7 +69,13 @@ impl Answer {
             decision_id,
             may_hold_headers: verified.body.seen && !verified.released,
             phase: Phase::Untouched,
+            held: 0,
         }
+    }
+
+    /// Bytes of a document that are held: what a replacement takes the place of.
+    pub fn held(&self) -> usize {
+        self.held
     }
 
     /// The answer's headers: whether it was refused, and the step.
@@ -95,11 +103,14 @@ impl Answer {
         if self.expects == Expects::Other || !(200..300).contains(&status) || end || status == 204 {
             return Ok(Phase::Untouched);
         }
-        let media = match headers.single("content-type") {
+        let content_type = match headers.single("content-type") {
             Single::One(value) => std::str::from_utf8(value).unwrap_or_default(),
             Single::None | Single::Many => "",
         };
-        let is_stream = media.split(';').next().is_some_and(|m| m.trim().eq_ignore_ascii_case("text/event-stream"));
+        let media = content_type.split(';').next().unwrap_or_default().trim();
+        // Clients may take the answer to a GET for a stream without looking at its type, so only a clear other one counts.
+        let clear = !media.is_empty() && !content_type.contains(',');
+        let is_stream = media.eq_ignore_ascii_case("text/event-stream") || (self.expects == Expects::Stream && !clear);
         let length = headers.text("content-length").and_then(|text| text.parse::<usize>().ok());
         if self.expects == Expects::Stream && !is_stream {
             return Ok(Phase::Untouched);
@@ -112,7 +123,7 @@ impl Answer {
             _ if is_stream => Ok(Phase::Events(EventReader::new(config.limits.list))),
             Some(0) => Ok(Phase::Untouched),
             Some(length) if length > config.limits.list => Err("list_too_large"),
-            _ if is_json_type(media) => Ok(Phase::Document),
+            _ if is_json_type(content_type) => Ok(Phase::Document),
             _ => Err("list_content_type"),
         }
     }
@@ -134,6 +145,7 @@ impl Answer {
 
     /// A part of the body: a document is held until it is whole, events go on as they end, the rest is left alone.
     pub fn body(&mut self, size: usize, end: bool, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
+        self.held = size;
         match &mut self.phase {
             Phase::Untouched => Step::go_on(Vec::new()),
             Phase::Replaced => Step::go_on(vec![Effect::ReplaceBody(Vec::new())]),
@@ -165,10 +177,10 @@ impl Answer {
         }
     }
 
-    /// An answer that ends in trailers: a document that is still held cannot be replaced any more, so it is cut off.
-    pub fn trailers(&mut self, env: &mut Env<'_>) -> Step {
+    /// An answer that ends in trailers: they end a document as its body's end would.
+    pub fn trailers(&mut self, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         match self.phase {
-            Phase::Document => self.refuse("list_with_trailers", env.config),
+            Phase::Document => self.body(self.held, true, read, env),
             Phase::Events(_) | Phase::Replaced | Phase::Untouched => Step::go_on(Vec::new()),
         }
     }
@@ -222,7 +234,9 @@ impl Answer {
             Outcome::Allow | Outcome::ShadowDeny => true,
             Outcome::Deny => resource.policy.lists == Lists::Offer && unlockable,
         };
-        keeps && !(is_uri && check_uri(name).is_err())
+        // In shadow mode a list stays whole; else what a call could not even name goes.
+        let nameable = name.len() <= MAX_TARGET && !(is_uri && check_uri(name).is_err());
+        keeps && (nameable || verdict.outcome == Outcome::ShadowDeny || resource.policy.mode == Mode::Shadow)
     }
 
     /// How long the caller's token lives on, in milliseconds.

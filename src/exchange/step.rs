@@ -63,6 +63,8 @@ pub enum Effect {
     Event(String),
     /// Log the decision and put it into the filter state.
     Record(Box<Record>),
+    /// Log what the operator must mend.
+    Warn(String),
     /// Put other bytes in the place of the buffered body.
     ReplaceBody(Vec<u8>),
     /// Answer the client.

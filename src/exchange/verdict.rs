@@ -48,18 +48,18 @@ struct Decided {
 impl Asked {
     /// A request that no resource matched.
     pub fn nowhere(head: &RequestHead) -> Self {
-        Self { request_id: head.request_id().map(str::to_owned), ..Self::default() }
+        let method = Some(head.method().to_owned());
+        Self { method, request_id: head.request_id().map(str::to_owned), ..Self::default() }
     }
 
-    /// A request to a resource. Its method and name are those that its headers declare, until a body says more.
-    pub fn by(request: &Request, _config: &Config) -> Self {
+    /// A request to a resource. Its method is that of HTTP until a message says more.
+    pub fn by(request: &Request) -> Self {
         let declared = request.mcp.as_ref().ok();
         let version = declared.and_then(|mcp| mcp.version.as_ref());
         Self {
             resource: Some(request.resource),
             origin: request.origin.clone(),
             protocol_version: version.map(|version| version.as_str().to_owned()),
-            method: Some(request.head.method().to_owned()),
             ..Self::nowhere(&request.head)
         }
     }
@@ -96,10 +96,11 @@ impl Asked {
 }
 
 impl Exchange {
-    /// An answer of toolgate's own that is no refusal.
-    pub(super) fn reply_allowed(&mut self, asked: &Asked, reply: Reply, env: &mut Env<'_>) -> Step {
+    /// An answer of toolgate's own for which nobody has to be asked.
+    pub(super) fn reply_to_anyone(&mut self, asked: &Asked, reply: Reply, env: &mut Env<'_>) -> Step {
         self.state = State::Replied;
-        let record = asked.record(Decision::Allow, reply.reason, env);
+        let decision = if reply.status < 400 { Decision::Allow } else { Decision::Deny };
+        let record = asked.record(decision, reply.reason, env);
         Step::end(vec![Effect::Record(Box::new(record)), Effect::Reply(reply)])
     }
 
@@ -110,7 +111,8 @@ impl Exchange {
         let mut refusal = refusal;
         if let Refusal::Denied(denied) = &mut refusal {
             denied.decision_id.clone_from(&record.decision_id);
-            record.status = Some(refusal.status());
+            record.method = denied.method.clone().or(record.method);
+            record.target = denied.target.clone().or(record.target);
             add_denial(&mut record, refusal.denial());
         }
         let reply = refusal.render(resource, asked.origin.as_deref());
@@ -126,7 +128,7 @@ impl Exchange {
     pub(super) fn decide_bodiless(&mut self, verified: Verified, env: &mut Env<'_>) -> Step {
         if verified.request.head.method() == "POST" {
             let fault = Refusal::Message(MessageFault::Json(crate::json::JsonFault::Syntax), None);
-            return self.refuse(&verified.asked(env), fault, env);
+            return self.refuse(&verified.asked(), fault, env);
         }
         let (outcome, denial) = verified.decide(&Access::Open, env.config);
         let decided = Decided {
@@ -147,16 +149,16 @@ impl Exchange {
         let bytes = match read.filter(|_| verified.body.size <= limit) {
             // One byte more than allowed tells a body that grew since the host last counted.
             Some(read) => read(limit.saturating_add(1)).unwrap_or_default(),
-            None => return self.refuse(&verified.asked(env), Refusal::TooLarge, env),
+            None => return self.refuse(&verified.asked(), Refusal::TooLarge, env),
         };
         if bytes.len() > limit {
-            return self.refuse(&verified.asked(env), Refusal::TooLarge, env);
+            return self.refuse(&verified.asked(), Refusal::TooLarge, env);
         }
         match verified.read(&bytes, env.config) {
             Ok(decided) => self.carry_out(verified, decided, env),
             Err((refusal, method)) => {
-                let asked = verified.asked(env);
-                let asked = Asked { method: method.or(asked.method.clone()), ..asked };
+                let mut asked = verified.asked();
+                asked.method = method.or(asked.method);
                 self.refuse(&asked, refusal, env)
             }
         }
@@ -164,7 +166,7 @@ impl Exchange {
 
     /// Forwards or refuses as decided.
     fn carry_out(&mut self, verified: Verified, decided: Decided, env: &mut Env<'_>) -> Step {
-        let mut asked = verified.asked(env);
+        let mut asked = verified.asked();
         asked.method = Some(decided.method.clone());
         asked.target.clone_from(&decided.target);
         asked.protocol_version = decided.version.clone().or(asked.protocol_version);
@@ -218,8 +220,8 @@ fn add_denial(record: &mut Record, denial: Option<&Denial>) {
 }
 
 impl Verified {
-    pub(super) fn asked(&self, env: &Env<'_>) -> Asked {
-        Asked::by(&self.request, env.config).with_caller(&self.caller)
+    pub(super) fn asked(&self) -> Asked {
+        Asked::by(&self.request).with_caller(&self.caller)
     }
 
     fn identity(&self, config: &Config) -> Result<Vec<(String, String)>, identity::Unforwardable> {

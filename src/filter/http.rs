@@ -83,7 +83,7 @@ impl HttpContext for Stream {
         let status = headers.text(":status").and_then(|status| status.parse().ok()).unwrap_or(101);
         let side = Side::Response { size: 0 };
         if self.exchange.borrow().is_undecided() && host::answer_is_hosts_own() {
-            return self.event(side, |x, env| x.ended_by_host(status, env));
+            return self.event(side, Exchange::ended_by_host);
         }
         self.event(side, |x, env| x.response_headers(status, &headers, end, env))
     }
@@ -93,6 +93,7 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
-        self.event(Side::Response { size: 0 }, Exchange::response_trailers)
+        let size = self.exchange.borrow().held_answer();
+        self.event(Side::Response { size }, |x, env| x.response_trailers(&response_body, env))
     }
 }

@@ -67,7 +67,12 @@ impl Root {
                 true
             }
             Err(status) => {
-                log::warn!("the keys of issuer {} cannot be fetched: cluster {cluster}: {status:?}", issuer.name);
+                let name = &issuer.name;
+                log::warn!(
+                    "the keys of issuer {name} cannot be fetched: the host refused a call to its cluster {cluster} ({}); \
+                     is it defined? (under --mode validate every call is refused)",
+                    status as u32
+                );
                 false
             }
         }
@@ -142,7 +147,10 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         let Some(shared) = self.shared.clone() else { return };
         shared.ticked();
-        if shared.keys.borrow_mut().tick(host::now()) {
+        let given_up = shared.keys.borrow_mut().tick(host::now());
+        if !given_up.is_empty() {
+            // Should their answers come after all, they are nobody's.
+            self.fetches.retain(|(_, place)| !given_up.contains(place));
             self.wake_for_keys();
         }
         self.fetch_due();

@@ -99,6 +99,10 @@ impl Shared {
                 log::info!("{line}");
                 Ok(())
             }
+            (Effect::Warn(line), _) => {
+                log::warn!("{line}");
+                Ok(())
+            }
             (Effect::Record(record), _) => {
                 self.record(&record);
                 Ok(())
@@ -129,6 +133,11 @@ impl Shared {
         }
     }
 
+    /// Whether a waiting stream needs the root: for keys, or for the time when its waiting ends.
+    fn needs_root(&self, exchange: &Exchange) -> bool {
+        exchange.awaits_keys() || (exchange.is_waiting() && !self.host_shows_bodies.get())
+    }
+
     /// Whether one more request may wait. Streams that are gone do not count.
     fn may_wait(&self) -> bool {
         let mut waiting = self.waiting.borrow_mut();
@@ -141,7 +150,7 @@ impl Shared {
     /// Notes that a stream waits, and has the root look after it at once if it waits for keys. Waiting for a body needs
     /// no root once it is known that the host shows bodies.
     pub fn wait(&self, id: u32, exchange: &Rc<RefCell<Exchange>>) {
-        if !exchange.borrow().awaits_keys() && self.host_shows_bodies.get() {
+        if !self.needs_root(&exchange.borrow()) {
             return;
         }
         self.waiting.borrow_mut().push((id, Rc::downgrade(exchange)));
@@ -177,7 +186,7 @@ impl Shared {
             if flow == Flow::Continue && host::resume_request().is_err() {
                 log::error!("the host refused to resume a request");
             }
-            if exchange.borrow().is_waiting() {
+            if self.needs_root(&exchange.borrow()) {
                 self.waiting.borrow_mut().push((id, stream));
             }
         }

@@ -154,7 +154,7 @@ impl KeySetCache {
             return false;
         }
         let fresh = self.fetched_at.is_some_and(|at| now.within(self.refresh_after, at));
-        self.wanted || (!fresh && !self.is_backing_off(timing, now))
+        self.wanted || ((!fresh || self.failures > 0) && !self.is_backing_off(timing, now))
     }
 
     /// Whether the latest fetch failed and its pause, from one second doubling up to the cooldown, is not over.

@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Operation, is_open};
+use super::{Operation, is_decided_elsewhere};
 use crate::headers::{Headers, Single};
 use crate::jsonrpc::{Member, Message, MessageKind};
 use crate::policy::Access;
@@ -119,7 +119,8 @@ impl McpHeaders {
             "tools/call" => Some(Access::Tool(name)),
             "prompts/get" => Some(Access::Prompt(name)),
             "resources/read" | "resources/subscribe" | "resources/unsubscribe" => Some(Access::Resources(vec![name])),
-            method if is_open(method) => None,
+            // What these ask for only the body tells.
+            method if is_decided_elsewhere(method) => None,
             method => Some(Access::Method(method)),
         }
     }

@@ -6,7 +6,7 @@ use crate::policy::Access;
 use crate::uri::{UriFault, check_uri};
 
 /// Longer names and URIs are no target: no server has such, and every comparison would cost as much.
-const MAX_TARGET: usize = 4096;
+pub const MAX_TARGET: usize = 4096;
 
 /// Resources that one message may subscribe to: each is a decision.
 const MAX_SUBSCRIPTIONS: usize = 1000;

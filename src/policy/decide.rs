@@ -114,7 +114,14 @@ impl Policy {
     fn enforced(&self, caller: &AccessToken, access: &Access<'_>, rows: &Matches<'_>) -> Option<Denial> {
         let denial = self.judge(caller, access, rows).err()?;
         let by_row = |denial: &Denial| matches!(denial, Denial::MatrixDeniesTool { .. } | Denial::MatrixNarrows { .. });
-        if self.mode == Mode::Enforce || by_row(&denial) {
+        // A careless server would run a tool that a row denies under the name that only looks like it.
+        let around_row = denial == Denial::NearName
+            && match access {
+                Access::Tool(name) => rows.nearly_denies(name),
+                Access::Method(_) => rows.denies_tools(),
+                _ => false,
+            };
+        if self.mode == Mode::Enforce || by_row(&denial) || around_row {
             return Some(denial);
         }
         // What no rule lists needs the base scopes all the same, and those a row may take away.
@@ -206,7 +213,12 @@ impl Policy {
         rule: &Requirement,
         most: usize,
     ) -> Vec<ScopeSet> {
-        let cheapest = || rule.alternatives.iter().min_by_key(|scopes| self.missing(caller, rows, scopes).len());
+        // Of those that could be granted under the rows, if there is one: the kind of denial must not depend on the cut.
+        let cost = |scopes: &&ScopeSet| {
+            let missing = self.missing(caller, rows, scopes);
+            (!rows.would_count(missing.iter()), missing.len())
+        };
+        let cheapest = || rule.alternatives.iter().min_by_key(cost);
         let alternatives: Vec<&ScopeSet> = if combined.len() * rule.alternatives.len() <= most {
             rule.alternatives.iter().collect()
         } else {
@@ -218,8 +230,7 @@ impl Policy {
     /// `required`, and the granted scopes (as issued) that this resource knows, so that a client which replaces its
     /// scopes keeps them.
     fn worth_asking(&self, caller: &AccessToken, required: &ScopeSet) -> ScopeSet {
-        let known = self.needed_scopes();
-        let kept = caller.scopes().iter().filter_map(|scope| known.get(scope.as_str()));
+        let kept = caller.scopes().iter().filter_map(|scope| self.needed_scopes.get(scope.as_str()));
         required.iter().chain(kept).cloned().collect()
     }
 }

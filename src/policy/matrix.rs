@@ -1,6 +1,7 @@
 //! The scope matrix: scenarios of who calls through which client, each of which only narrows.
 
 use super::Mode;
+use super::rules::near;
 use crate::pattern::Pattern;
 use crate::scope::{Scope, ScopeSet};
 use crate::token::{AccessToken, ClaimTest};
@@ -57,6 +58,18 @@ impl<'a> Matches<'a> {
     /// Whether all of them are as `test` says.
     pub fn all(&self, test: impl Fn(&Row) -> bool) -> bool {
         self.rows.iter().all(|row| test(row))
+    }
+
+    /// Whether one of them denies tools by name.
+    pub fn denies_tools(&self) -> bool {
+        self.rows.iter().any(|row| !row.deny_tools.is_empty())
+    }
+
+    /// Whether one of them denies a tool that a careless server takes `tool` for.
+    pub fn nearly_denies(&self, tool: &str) -> bool {
+        let near_tool = near(tool);
+        let names = self.rows.iter().flat_map(|row| &row.deny_tools).filter(|pattern| pattern.is_exact());
+        names.into_iter().any(|pattern| near(pattern.as_str()) == near_tool)
     }
 
     /// The row that denies `tool` whatever the scopes.

@@ -117,7 +117,7 @@ fn closest_first(patterns: Vec<(Pattern, Requirement)>) -> Vec<(Pattern, Require
 }
 
 /// A name without case, invisible characters and white space at its ends.
-fn near(name: &str) -> String {
+pub(super) fn near(name: &str) -> String {
     fold(name).trim().to_owned()
 }
 

@@ -43,7 +43,7 @@ pub fn scope_list(claims: &Claims, names: &[String]) -> Result<Vec<String>, Toke
     }
 }
 
-/// `aud`: a string, or an array of strings (RFC 7519 section 4.1.3). Empty is absent.
+/// `aud`: a string, or an array of strings (RFC 7519 section 4.1.3). Nothing for an absent one.
 pub fn audiences(claims: &Claims) -> Result<Vec<String>, TokenError> {
     match claims.get("aud") {
         None => Ok(Vec::new()),

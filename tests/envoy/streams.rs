@@ -416,7 +416,7 @@ fn what_envoy_itself_answers_before_the_verdict_passes_and_is_recorded() {
     assert_eq!(response.status, 503);
     assert!(response.text().starts_with("upstream connect error"), "{}", response.text());
     let record = gate.envoy.wait_for_audit(|record| record["reason"] == "ended_by_host");
-    assert_eq!((&record["decision"], &record["status"]), (&json!("deny"), &json!(503)));
+    assert_eq!((&record["decision"], &record["status"]), (&json!("deny"), &Value::Null), "the status is Envoy's");
 }
 
 #[test]

@@ -71,12 +71,12 @@ pub fn rows() -> Vec<Scenario> {
         row(
             "a look-alike of the method is refused",
             message(r#""method":"tools/call","METHOD":"ping","params":{"name":"echo"}"#),
-            unread(-32600, "json_look_alike"),
+            rpc_refusal(-32600, 1, "json_look_alike"),
         ),
         row(
             "a look-alike of params in another alphabet is refused",
             message(r#""method":"tools/call","params":{"name":"echo"},"param\u017f":{"name":"drop_table"}"#),
-            unread(-32600, "json_look_alike"),
+            rpc_refusal(-32600, 1, "json_look_alike"),
         ),
         row(
             "a look-alike of the uri is refused",

@@ -38,7 +38,7 @@ pub fn rows() -> Vec<Scenario> {
     });
     let other_method = || {
         let refused = error(405, "method_not_allowed", "metadata_method_not_allowed").unaudited();
-        Expected { decision: "allow", ..refused }.with("allow", "GET, HEAD, OPTIONS")
+        refused.with("allow", "GET, HEAD, OPTIONS")
     };
     vec![
         row("the metadata says all that is configured", at("GET", MAIN, "/mcp"), document(main.clone())),

@@ -381,7 +381,9 @@ impl Stream {
             Part::Trailers(trailers) => {
                 self.response.trailers = trailers;
                 self.response.ended = true;
-                worker.run(|env| self.exchange.response_trailers(env))
+                let body = self.response.body.clone();
+                let read = |max: usize| Some(body[..max.min(body.len())].to_vec());
+                worker.run(|env| self.exchange.response_trailers(&read, env))
             }
         };
         if self.carry_out(worker, step, Direction::Response) == Some(Flow::Continue) {
@@ -398,7 +400,7 @@ impl Stream {
                 (Effect::EditTrailers(edits), _) => {
                     edits.iter().for_each(|edit| change(&mut self.request.trailers, edit));
                 }
-                (Effect::Event(line), _) => self.events.push(line),
+                (Effect::Event(line) | Effect::Warn(line), _) => self.events.push(line),
                 (Effect::Record(record), _) => self.records.push(*record),
                 (Effect::ReplaceBody(bytes), Direction::Response) => self.response.body = bytes,
                 (Effect::ReplaceBody(_), Direction::Request) => panic!("the host refuses: no body of a request"),
