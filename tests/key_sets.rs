@@ -484,6 +484,26 @@ fn an_unknown_kid_is_an_outage_where_the_latest_attempt_failed() {
 }
 
 #[test]
+fn a_failed_refetch_is_retried_and_heals_without_another_question() {
+    live(
+        "the provider heals",
+        &[
+            (0, Start),
+            (0, Bring(&["k"])),
+            (1_000, Ask("x", "wait")),
+            (1_000, Start),
+            (1_100, Fail),
+            (1_500, Ask("x", "503")),
+            (1_900, Due(false)),
+            (2_100, Due(true)),
+            (2_100, Start),
+            (2_200, Bring(&["k", "x"])),
+            (2_200, Ask("x", "1 key")),
+        ],
+    );
+}
+
+#[test]
 fn failed_fetches_are_retried_with_back_off_up_to_the_cooldown() {
     // 1, 2, 4, 8, 16, then 30 s for ever.
     let mut story = vec![];

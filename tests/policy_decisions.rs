@@ -43,6 +43,46 @@ fn access(text: &str) -> Access<'_> {
     }
 }
 
+#[test]
+fn how_many_rules_ask_the_same_makes_no_difference_to_the_kind_of_denial() {
+    for mode in ["enforce", "shadow"] {
+        for count in [1, 2, 5, 6, 8, 9, 40] {
+            let uris: Vec<String> = (0..count).map(|n| format!("docs://{n}")).collect();
+            let rules: serde_json::Map<_, _> =
+                uris.iter().map(|uri| (uri.clone(), json!({"any_of": [["a"], ["b"]]}))).collect();
+            let many: Vec<Value> = (0..count).map(|n| json!([format!("a{n}")])).chain([json!(["b"])]).collect();
+            let policy = policy(json!({
+                "mode": mode, "resources": rules, "tools": {"t": {"any_of": many}},
+                "matrix": [{"scopes": ["b"], "mode": "enforce"}],
+            }));
+            let uris = Access::Resources(uris.iter().map(String::as_str).collect());
+            for access in [uris, Access::Tool("t")] {
+                let verdict = policy.decide(&caller(&Token::at(NOW).scope("")), &access);
+                let word = if mode == "enforce" { "deny" } else { "shadow" };
+                assert_eq!(show(&verdict), format!("{word} b | b | b"), "{mode}, {count}");
+            }
+        }
+    }
+}
+
+#[test]
+fn in_shadow_no_near_name_gets_around_a_row_that_denies_a_tool() {
+    let policy = policy(json!({
+        "mode": "shadow", "tools": {"get": {"scopes": ["a"]}}, "unlisted": {"tools": "authenticated", "methods": "authenticated"},
+        "matrix": [{"deny_tools": ["delete_all"], "mode": "enforce"}],
+    }));
+    for (wanted, expected) in [
+        ("tool delete_all", "deny matrix_denies_tool"),
+        ("tool Delete_All", "deny near_name"),
+        ("method Tools/Call", "deny near_name"),
+        ("tool Get", "shadow near_name"),
+        ("tool other", "allow"),
+    ] {
+        let verdict = policy.decide(&caller(&Token::at(NOW).scope("")), &access(wanted));
+        assert_eq!(show(&verdict), expected, "{wanted}");
+    }
+}
+
 /// A verdict in one line: `allow`, or `deny` or `shadow` with its reason. A
 /// step-up says what it requires, what is missing and what to ask for.
 fn show(verdict: &Verdict) -> String {

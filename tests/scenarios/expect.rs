@@ -273,9 +273,14 @@ impl Expected {
 
     /// Decided on the headers: nothing was read of the body, and nothing goes to the server.
     pub fn on_headers(mut self, method: impl Into<Value>, target: impl Into<Value>) -> Self {
+        let (method, target) = (method.into(), target.into());
         if let Body::Denial { data, .. } = &mut self.body {
-            (data["method"], data["target"]) = (method.into(), target.into());
+            (data["method"], data["target"]) = (method.clone(), target.clone());
         }
+        // What the headers say is recorded as what a body says would be.
+        self.audit.retain(|(member, _)| !matches!(*member, "method" | "target"));
+        self.audit.push(("method", if method.is_null() { Value::from("POST") } else { method }));
+        self.audit.push(("target", target));
         Self { server: Server::Nothing, ..self.id(Value::Null) }
     }
 

@@ -100,6 +100,13 @@ pub fn rows() -> Vec<Scenario> {
         ),
         row("a partial stream that may hold a list is a bad answer", asked(), bad_gateway())
             .answered(answer_events(&[&event(MIXED)]).status(206)),
+        row("a standing stream of no declared type is trimmed", stream(), forwarded().text(&event(ECHO)))
+            .answered(answer_events(&[&event(MIXED)]).without("content-type")),
+        row("a standing stream of two declared types is trimmed", stream(), forwarded().text(&event(ECHO))).answered(
+            answer_events(&[&event(MIXED)])
+                .without("content-type")
+                .header("content-type", "text/event-stream, text/event-stream"),
+        ),
         row("a compressed standing stream is a bad answer", stream(), bad_gateway())
             .answered(answer_events(&["x"]).header("content-encoding", "br")),
         events(
