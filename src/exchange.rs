@@ -14,6 +14,7 @@
 //! The host decides when a body is visible, so the machine is right whether or not a body shows while headers are
 //! held: nothing but a verdict ever resumes a stream of which a body was seen.
 
+mod admission;
 mod answer;
 mod request;
 mod step;
@@ -24,18 +25,17 @@ pub use step::{Effect, Env, Flow, HeaderEdit, Step};
 
 use std::time::Duration;
 
+use admission::Asking;
 use answer::Answer;
 use request::Request;
 use verdict::Asked;
 
 use crate::audit::{Decision, event_line};
-use crate::config::Validation;
 use crate::headers::Headers;
-use crate::jwks::Lookup;
 use crate::reply::{Refusal, Reply};
 use crate::routes::Route;
 use crate::time::UnixTime;
-use crate::token::{AccessToken, Expectations, TokenError};
+use crate::token::AccessToken;
 
 /// How long a request waits for a body that the host may never show.
 const BODY_WAIT: Duration = Duration::from_secs(5);
@@ -69,13 +69,6 @@ enum State {
     Overtaken(Box<Reply>),
 }
 
-/// A request whose token is not verified yet. It keeps the token in its headers only: decoded, it would be many times
-/// as large, and anybody may make requests wait.
-struct Asking {
-    request: Request,
-    body: Body,
-}
-
 /// A request whose token is verified.
 struct Verified {
     request: Request,
@@ -92,13 +85,6 @@ struct Body {
     seen: bool,
     size: usize,
     ended: bool,
-}
-
-/// What became of an attempt to verify the token.
-enum Authentication {
-    Refused(Refusal),
-    Verified(AccessToken),
-    Wait,
 }
 
 impl Exchange {
@@ -139,50 +125,6 @@ impl Exchange {
             }
             None => self.refuse(&Asked::nowhere(head), Refusal::NotFound, env),
         }
-    }
-
-    fn authenticate(&mut self, asking: Asking, read: Option<ReadBody<'_>>, env: &mut Env<'_>) -> Step {
-        match asking.verify(env) {
-            Authentication::Wait if !env.may_wait => {
-                self.refuse(&Asked::by(&asking.request), Refusal::KeysUnavailable, env)
-            }
-            Authentication::Wait => {
-                self.state = State::AwaitingKeys(Box::new(asking));
-                Step::hold()
-            }
-            Authentication::Refused(refusal) => self.refuse(&Asked::by(&asking.request), refusal, env),
-            Authentication::Verified(caller) => {
-                let Asking { request, body, .. } = asking;
-                let verified = Verified { request, caller, since: env.now, released: false, body };
-                self.admit(verified, read, env)
-            }
-        }
-    }
-
-    /// The token is verified. What the headers alone refuse is refused now; then the body decides, if there is one.
-    fn admit(&mut self, mut verified: Verified, read: Option<ReadBody<'_>>, env: &mut Env<'_>) -> Step {
-        if let Err(refusal) = verified.request.after_token() {
-            return self.refuse(&verified.asked(), refusal, env);
-        }
-        if !verified.request.has_body {
-            return self.decide_bodiless(verified, env);
-        }
-        if verified.body.ended {
-            return self.decide_body(verified, read, env);
-        }
-        // Once a body was seen while headers are held, only its verdict lets them go, whatever the setting says.
-        let holds = env.config.hold_request_headers || verified.body.seen;
-        let ahead = if holds { Ok(None) } else { verified.edits_ahead(env).map(Some) };
-        let edits = match ahead {
-            Err(refusal) => return self.refuse(&verified.asked(), refusal, env),
-            Ok(_) if verified.request.declares_too_much(env.config) => {
-                return self.refuse(&verified.asked(), Refusal::TooLarge, env);
-            }
-            Ok(edits) => edits,
-        };
-        verified.released = !holds;
-        self.state = State::AwaitingBody(Box::new(verified));
-        edits.map_or_else(Step::hold, |edits| Step::go_on(vec![Effect::EditHeaders(edits)]))
     }
 
     /// Keys came, or an attempt to get them ended: the waiting token is tried again. `read` gives the body as far as
@@ -365,52 +307,5 @@ impl Exchange {
     /// Whether it waits for keys.
     pub fn awaits_keys(&self) -> bool {
         matches!(self.state, State::AwaitingKeys(_))
-    }
-}
-
-impl Asking {
-    /// One attempt to verify the token, with the keys there are.
-    fn verify(&self, env: &mut Env<'_>) -> Authentication {
-        let invalid = |error| Authentication::Refused(Refusal::InvalidToken(error));
-        let config = env.config;
-        let (token, place) = match self.request.untrusted_token(config) {
-            Ok(found) => found,
-            Err(refusal) => return Authentication::Refused(refusal),
-        };
-        let (Some(issuer), Some(resource)) = (config.issuers.get(place), self.request.resource(config)) else {
-            return invalid(TokenError::IssuerMismatch);
-        };
-        let expected = Expectations {
-            issuer: &issuer.identifier,
-            issuer_name: &issuer.name,
-            algorithms: &issuer.algorithms,
-            rules: &issuer.rules,
-            audiences: &resource.audiences,
-        };
-        let candidate = match token.check(expected, env.now) {
-            Ok(candidate) => candidate,
-            Err(error) => return invalid(error),
-        };
-        if issuer.validation == Validation::Introspection {
-            return Authentication::Refused(Refusal::IntrospectionUnavailable);
-        }
-        let or_ask = issuer.validation == Validation::JwtOrIntrospection;
-        let verified = match env.keys.find(place, candidate.query(), env.now) {
-            Lookup::Keys(keys) => candidate.verify(&keys, env.verifier),
-            Lookup::Wait => return Authentication::Wait,
-            Lookup::NoKey | Lookup::Unavailable if or_ask => {
-                return Authentication::Refused(Refusal::IntrospectionUnavailable);
-            }
-            Lookup::NoKey => Err(TokenError::KeyUnknown),
-            Lookup::Unavailable => return Authentication::Refused(Refusal::KeysUnavailable),
-        };
-        match verified {
-            // What the signature proves is not enough here, and the endpoint cannot be asked yet.
-            Ok(_) if issuer.validation == Validation::JwtAndIntrospection => {
-                Authentication::Refused(Refusal::IntrospectionUnavailable)
-            }
-            Ok(caller) => Authentication::Verified(caller),
-            Err(error) => invalid(error),
-        }
     }
 }
