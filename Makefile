@@ -34,7 +34,8 @@ check: build size ## formatting, lints, documentation, licences
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --target wasm32-wasip1 -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
-	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; \
+	@if command -v cargo-deny >/dev/null; then \
+	cargo fetch --quiet --locked && cargo deny --offline check bans licenses sources; \
 	else echo "cargo-deny is not installed: licences and sources not checked"; fi
 
 size: build

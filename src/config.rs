@@ -134,9 +134,6 @@ impl Config {
         let hold = fields.take("hold_request_headers").and_then(|at| at.flag(found));
         let batches = [("reject", Batches::Reject), ("authorize_each", Batches::AuthorizeEach)];
         let batches = fields.take("batches").and_then(|at| at.choice(&batches, found));
-        if batches == Some(Batches::AuthorizeEach) {
-            found.warn("batches", "`authorize_each` is not supported yet: batches are refused");
-        }
         let config = Self {
             issuers: issuers.read,
             resources,

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use crate::index::Index;
 use crate::json::{self, JsonFault, Kind, Reader, Text};
 use crate::text::{fold, look_alike};
 
@@ -13,6 +14,10 @@ use crate::text::{fold, look_alike};
 pub enum MessageFault {
     /// An array, and arrays are refused.
     Batch,
+    /// Two elements with one id, or `initialize` among them.
+    BatchElements,
+    /// More elements than allowed.
+    BatchTooLong,
     /// Not strict JSON.
     Json(JsonFault),
     /// A member that a careless parser would take for one the gate reads.
@@ -34,7 +39,7 @@ impl MessageFault {
     pub fn error_code(self) -> i32 {
         match self {
             Self::Json(_) => -32700,
-            Self::Batch | Self::LookAlike | Self::NotJsonRpc => -32600,
+            Self::Batch | Self::BatchElements | Self::BatchTooLong | Self::LookAlike | Self::NotJsonRpc => -32600,
             Self::Params => -32602,
         }
     }
@@ -43,6 +48,8 @@ impl MessageFault {
     pub fn code(self) -> &'static str {
         match self {
             Self::Batch => "batch_refused",
+            Self::BatchElements => "batch_elements",
+            Self::BatchTooLong => "batch_too_long",
             Self::Json(JsonFault::ByteOrderMark) => "json_byte_order_mark",
             Self::Json(JsonFault::DuplicateMember) => "json_duplicate_member",
             Self::Json(JsonFault::Syntax | JsonFault::UnexpectedType) => "json_syntax",
@@ -154,15 +161,62 @@ pub struct Refused {
     pub id: Option<String>,
 }
 
+/// What a body holds.
+#[derive(Clone, Debug)]
+pub enum Body<'a> {
+    /// Several messages; never none.
+    Batch(Vec<Message<'a>>),
+    /// One message.
+    Single(Box<Message<'a>>),
+}
+
 /// Reads `bytes` as one message; `depth` limits its nesting.
 pub fn read(bytes: &[u8], depth: usize) -> Result<Message<'_>, Refused> {
+    match read_body(bytes, depth, None)? {
+        Body::Single(message) => Ok(*message),
+        Body::Batch(_) => Err(Refused { fault: MessageFault::Batch, id: None }),
+    }
+}
+
+/// Reads `bytes` as one message, or as an array of up to `batch` messages where arrays are accepted.
+pub fn read_body(bytes: &[u8], depth: usize, batch: Option<usize>) -> Result<Body<'_>, Refused> {
     let without_id = |fault| Refused { fault, id: None };
-    let envelope = json::read(bytes, depth, |reader| match reader.kind()? {
-        Kind::Object => Envelope::read(reader),
-        Kind::Array => Err(MessageFault::Batch),
-        Kind::String | Kind::Scalar => reader.skip().map_err(Into::into).and(Err(MessageFault::NotJsonRpc)),
+    let envelopes = json::read(bytes, depth, |reader| match (reader.kind()?, batch) {
+        (Kind::Object, _) => Envelope::read(reader).map(|envelope| (vec![envelope], false)),
+        (Kind::Array, Some(most)) => Envelope::read_all(reader, most).map(|envelopes| (envelopes, true)),
+        (Kind::Array, None) => Err(MessageFault::Batch),
+        (Kind::String | Kind::Scalar, _) => reader.skip().map_err(Into::into).and(Err(MessageFault::NotJsonRpc)),
     });
-    envelope.map_err(without_id)?.into_message()
+    let (envelopes, is_batch) = envelopes.map_err(without_id)?;
+    let mut messages: Vec<_> = envelopes.into_iter().map(Envelope::into_message).collect::<Result<_, _>>()?;
+    if is_batch {
+        return check_batch(&messages).map_err(without_id).map(|()| Body::Batch(messages));
+    }
+    messages.pop().map(|message| Body::Single(Box::new(message))).ok_or(without_id(MessageFault::NotJsonRpc))
+}
+
+/// A batch opens no session (2025-03-26, Lifecycle), and answers must be told apart by their ids.
+fn check_batch(messages: &[Message<'_>]) -> Result<(), MessageFault> {
+    let ids =
+        || messages.iter().filter(|message| message.kind == MessageKind::Request).filter_map(|message| message.id);
+    let distinct = Index::new(ids().map(plain_id)).places().count();
+    if messages.is_empty() {
+        return Err(MessageFault::NotJsonRpc);
+    }
+    if distinct < ids().count() || messages.iter().any(|message| message.method == "initialize") {
+        return Err(MessageFault::BatchElements);
+    }
+    Ok(())
+}
+
+/// An id as readers compare it: `1` and `1.0` are one number, `"a"` and `"\u0061"` one string.
+fn plain_id(id: &str) -> String {
+    let text = json::read::<_, JsonFault>(id.as_bytes(), 0, |reader| Ok(reader.string()?.decode()));
+    match (text, id.parse::<f64>()) {
+        (Ok(Some(text)), _) => ["\"", &text].concat(),
+        (_, Ok(number)) => number.to_bits().to_string(),
+        _ => id.to_owned(),
+    }
 }
 
 #[derive(Default)]
@@ -177,6 +231,22 @@ struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
+    fn read_all(reader: &mut Reader<'a>, most: usize) -> Result<Vec<Self>, MessageFault> {
+        let mut envelopes = Vec::new();
+        reader.array(|reader| {
+            if envelopes.len() == most {
+                return Err(MessageFault::BatchTooLong);
+            }
+            if reader.kind()? != Kind::Object {
+                reader.skip()?;
+                return Err(MessageFault::NotJsonRpc);
+            }
+            envelopes.push(Self::read(reader)?);
+            Ok(())
+        })?;
+        Ok(envelopes)
+    }
+
     fn read(reader: &mut Reader<'a>) -> Result<Self, MessageFault> {
         let mut envelope = Self::default();
         reader.object(|reader, name| {

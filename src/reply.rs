@@ -62,11 +62,50 @@ pub enum Refusal {
     Misconfigured,
 }
 
-/// A 403 of the policy.
+/// A 403 of the policy: one denied message, or a batch of which one is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied {
-    /// Why; without it, an identity that cannot be forwarded.
-    pub denial: Option<Denial>,
+    /// In the order of the messages; never none.
+    pub elements: Vec<DeniedElement>,
+    /// Whether they came as an array: then so does the answer.
+    pub is_batch: bool,
+}
+
+/// Why a message does not go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Another element of its batch is denied.
+    Companion,
+    /// The policy denies it.
+    Policy(Denial),
+    /// The caller's identity cannot be forwarded.
+    Unforwardable,
+}
+
+impl Cause {
+    /// The stable code of audit lines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Companion => "batch_companion_denied",
+            Self::Policy(denial) => denial.code(),
+            Self::Unforwardable => "identity_unforwardable",
+        }
+    }
+
+    /// The policy's denial, if it is one.
+    pub fn denial(&self) -> Option<&Denial> {
+        match self {
+            Self::Policy(denial) => Some(denial),
+            Self::Companion | Self::Unforwardable => None,
+        }
+    }
+}
+
+/// One message of a 403.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeniedElement {
+    /// Why.
+    pub cause: Cause,
     /// The request's id, as far as it was read.
     pub id: Option<String>,
     /// The MCP method, as far as it is known.
@@ -97,7 +136,7 @@ impl Refusal {
             Self::TooLarge => "payload_too_large",
             Self::Message(fault, _) => fault.code(),
             Self::Operation(fault, _) => fault.code(),
-            Self::Denied(denied) => denied.denial.as_ref().map_or("identity_unforwardable", Denial::code),
+            Self::Denied(denied) => denied.code(),
             Self::BadGateway(reason) => reason,
             Self::Misconfigured => "misconfigured",
         }
@@ -144,12 +183,12 @@ impl Refusal {
             Self::InvalidRequest(_) => (Some("invalid_request"), String::new(), None),
             Self::Unauthorized => (None, challenge_scopes(), None),
             Self::InvalidToken(fault) => (Some("invalid_token"), challenge_scopes(), Some(fault.description())),
-            Self::Denied(denied) => match &denied.denial {
-                Some(Denial::InsufficientScope { ask, .. }) => {
+            Self::Denied(denied) => match denied.step_up() {
+                Some(ask) => {
                     let ask: Vec<_> = ask.iter().map(Scope::as_str).collect();
                     (Some("insufficient_scope"), ask.join(" "), Some(STEP_UP))
                 }
-                _ => (None, String::new(), None),
+                None => (None, String::new(), None),
             },
             _ => return None,
         };
@@ -202,11 +241,42 @@ fn described(code: &str, description: &str) -> String {
 const STEP_UP: &str = "More scope is needed for this operation";
 
 impl Denied {
+    /// The first reason of its own.
+    fn code(&self) -> &'static str {
+        let own = self.elements.iter().map(|element| &element.cause).find(|cause| **cause != Cause::Companion);
+        own.map_or("batch_companion_denied", Cause::code)
+    }
+
+    /// What to ask for, if more scope would open all of it: every element's scopes together.
+    fn step_up(&self) -> Option<ScopeSet> {
+        let mut ask = None;
+        for element in &self.elements {
+            match &element.cause {
+                Cause::Companion => {}
+                Cause::Policy(Denial::InsufficientScope { ask: more, .. }) => {
+                    ask = Some(ask.unwrap_or_else(ScopeSet::new).union(more));
+                }
+                Cause::Policy(_) | Cause::Unforwardable => return None,
+            }
+        }
+        ask
+    }
+
+    fn body(&self) -> String {
+        let errors: Vec<_> = self.elements.iter().map(DeniedElement::body).collect();
+        if self.is_batch { format!("[{}]", errors.join(",")) } else { errors.concat() }
+    }
+}
+
+impl DeniedElement {
     fn body(&self) -> String {
         let none = ScopeSet::new();
-        let (error, message, required, missing) = match &self.denial {
+        let (error, message, required, missing) = match self.cause.denial() {
             Some(Denial::InsufficientScope { required, missing, .. }) => {
                 ("insufficient_scope", STEP_UP, required, missing)
+            }
+            _ if self.cause == Cause::Companion => {
+                ("access_denied", "Another message of the batch is not allowed", &none, &none)
             }
             _ => ("access_denied", "This operation is not allowed", &none, &none),
         };
@@ -246,6 +316,8 @@ fn header_message(fault: HeaderFault) -> &'static str {
 fn message_text(fault: MessageFault) -> &'static str {
     match fault {
         MessageFault::Batch => "Batches are not accepted",
+        MessageFault::BatchElements => "A batch may neither repeat an id nor initialize",
+        MessageFault::BatchTooLong => "The batch has too many elements",
         MessageFault::Json(_) => "The body is not one strict JSON value",
         MessageFault::LookAlike => "A member's name looks like another's",
         MessageFault::NotJsonRpc => "The body is not a JSON-RPC 2.0 message",

@@ -289,7 +289,7 @@ fn every_field_is_there(config: &Config, form: &str) {
     assert_eq!(config.token_cache_entries, 17);
     assert_eq!(config.audit, Audit { decisions: Decisions::Denied, subject: SubjectForm::Hash });
     let warned: Vec<_> = config.warnings.iter().map(|warning| warning.path.as_str()).collect();
-    assert_eq!(warned, ["issuers[0].introspection", "issuers[1].introspection", "batches"], "what has no effect yet");
+    assert_eq!(warned, ["issuers[0].introspection", "issuers[1].introspection"], "what has no effect yet");
 }
 
 #[test]

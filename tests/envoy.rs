@@ -17,6 +17,7 @@ mod scenarios;
 mod support;
 
 mod envoy {
+    mod batches;
     mod classic;
     mod configuration;
     mod harness;

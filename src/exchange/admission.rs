@@ -58,7 +58,7 @@ impl Exchange {
         let holds = env.config.hold_request_headers || verified.body.seen;
         let ahead = if holds { Ok(None) } else { verified.edits_ahead(env).map(Some) };
         let edits = match ahead {
-            Err(refusal) => return self.refuse(&verified.asked(), refusal, env),
+            Err(denied) => return self.deny(&verified.asked(), denied, env),
             Ok(_) if verified.request.declares_too_much(env.config) => {
                 return self.refuse(&verified.asked(), Refusal::TooLarge, env);
             }

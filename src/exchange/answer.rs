@@ -21,14 +21,33 @@ pub(super) struct Answer {
     origin: Option<String>,
     caller: AccessToken,
     expects: Expects,
-    /// The request's id, for the error that takes a list's place.
-    id: Option<String>,
+    /// The requests' ids, for the errors that take a list's place.
+    ids: Ids,
     decision_id: String,
     /// Whether the host shows bodies while headers are held: then a fault can still be a 502.
     may_hold_headers: bool,
     phase: Phase,
     /// Bytes of a document that are held.
     held: usize,
+}
+
+/// The ids of the requests that are answered.
+pub(super) struct Ids {
+    pub ids: Vec<String>,
+    /// Whether they came as an array: then so does the answer.
+    pub is_batch: bool,
+}
+
+impl Ids {
+    /// In place of an answer that must not pass.
+    fn errors(&self) -> String {
+        let errors: Vec<_> = self.ids.iter().map(|id| bad_gateway_message(Some(id))).collect();
+        match (self.is_batch, errors.as_slice()) {
+            (true, _) => format!("[{}]", errors.join(",")),
+            (false, [error]) => error.clone(),
+            (false, _) => bad_gateway_message(None),
+        }
+    }
 }
 
 /// What the request asked for.
@@ -54,7 +73,7 @@ enum Phase {
 }
 
 impl Answer {
-    pub fn new(verified: &Verified, lists: bool, id: Option<String>, decision_id: String) -> Self {
+    pub fn new(verified: &Verified, lists: bool, ids: Ids, decision_id: String) -> Self {
         let expects = match verified.request.head.method() {
             "GET" => Expects::Stream,
             _ if lists => Expects::List,
@@ -65,7 +84,7 @@ impl Answer {
             origin: verified.request.origin.clone(),
             caller: verified.caller.clone(),
             expects,
-            id,
+            ids,
             decision_id,
             may_hold_headers: verified.body.seen && !verified.released,
             phase: Phase::Untouched,
@@ -191,7 +210,7 @@ impl Answer {
         if self.may_hold_headers {
             return self.refuse(reason, config);
         }
-        let message = bad_gateway_message(self.id.as_deref()).into_bytes();
+        let message = self.ids.errors().into_bytes();
         Step::go_on(vec![self.event("bad_gateway", reason), Effect::ReplaceBody(message)])
     }
 

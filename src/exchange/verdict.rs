@@ -1,15 +1,15 @@
 //! The verdict on a request, and its record.
 
-use super::answer::Answer;
+use super::answer::{Answer, Ids};
 use super::step::{Effect, Env, HeaderEdit, Step};
 use super::{Exchange, ReadBody, Request, RequestHead, State, Verified};
 use crate::audit::{Decision, Record};
-use crate::config::Config;
+use crate::config::{Batches, Config};
 use crate::identity;
-use crate::jsonrpc::{self, MessageFault};
+use crate::jsonrpc::{self, Body, Message, MessageFault};
 use crate::mcp::{ListKind, McpHeaders, Operation};
 use crate::policy::{Access, Denial, Outcome};
-use crate::reply::{Denied, Refusal, Reply};
+use crate::reply::{Cause, Denied, DeniedElement, Refusal, Reply};
 use crate::token::AccessToken;
 
 /// What is known of a request, for records and answers.
@@ -106,22 +106,35 @@ impl Exchange {
 
     /// Refuses the request.
     pub(super) fn refuse(&mut self, asked: &Asked, refusal: Refusal, env: &mut Env<'_>) -> Step {
-        let resource = asked.resource.and_then(|place| env.config.resources.get(place));
-        let mut record = asked.record(Decision::Deny, refusal.code(), env);
-        let mut refusal = refusal;
-        if let Refusal::Denied(denied) = &mut refusal {
-            denied.decision_id.clone_from(&record.decision_id);
-            record.method = denied.method.clone().or(record.method);
-            record.target = denied.target.clone().or(record.target);
-            add_denial(&mut record, refusal.denial());
+        let record = asked.record(Decision::Deny, refusal.code(), env);
+        self.refuse_with(asked, refusal, vec![record], env)
+    }
+
+    /// Refuses a message, or all messages of a batch, each with a record of its own.
+    pub(super) fn deny(&mut self, asked: &Asked, mut denied: Denied, env: &mut Env<'_>) -> Step {
+        let mut records = Vec::new();
+        for element in &mut denied.elements {
+            let mut record = asked.record(Decision::Deny, element.cause.code(), env);
+            record.method = element.method.clone().or(record.method);
+            record.target = element.target.clone().or(record.target);
+            add_denial(&mut record, element.cause.denial());
+            element.decision_id.clone_from(&record.decision_id);
+            records.push(record);
         }
+        self.refuse_with(asked, Refusal::Denied(Box::new(denied)), records, env)
+    }
+
+    fn refuse_with(&mut self, asked: &Asked, refusal: Refusal, records: Vec<Record>, env: &mut Env<'_>) -> Step {
+        let resource = asked.resource.and_then(|place| env.config.resources.get(place));
         let reply = refusal.render(resource, asked.origin.as_deref());
-        record.status = Some(reply.status);
         self.state = match refusal {
             Refusal::TooLarge => State::Overtaken(Box::new(reply.clone())),
             _ => State::Replied,
         };
-        Step::end(vec![Effect::Record(Box::new(record)), Effect::Reply(reply)])
+        let with_status = |record| Effect::Record(Box::new(Record { status: Some(reply.status), ..record }));
+        let mut effects: Vec<_> = records.into_iter().map(with_status).collect();
+        effects.push(Effect::Reply(reply));
+        Step::end(effects)
     }
 
     /// The verdict on a request without a body: only the endpoint itself is asked for.
@@ -140,7 +153,7 @@ impl Exchange {
             outcome,
             denial,
         };
-        self.carry_out(verified, decided, env)
+        self.carry_out(verified, vec![decided], false, env)
     }
 
     /// The verdict on a request whose body is whole, or too large to ever be.
@@ -155,7 +168,7 @@ impl Exchange {
             return self.refuse(&verified.asked(), Refusal::TooLarge, env);
         }
         match verified.read(&bytes, env.config) {
-            Ok(decided) => self.carry_out(verified, decided, env),
+            Ok((decided, is_batch)) => self.carry_out(verified, decided, is_batch, env),
             Err((refusal, method)) => {
                 let mut asked = verified.asked();
                 asked.method = method.or(asked.method);
@@ -164,49 +177,57 @@ impl Exchange {
         }
     }
 
-    /// Forwards or refuses as decided.
-    fn carry_out(&mut self, verified: Verified, decided: Decided, env: &mut Env<'_>) -> Step {
-        let mut asked = verified.asked();
-        asked.method = Some(decided.method.clone());
-        asked.target.clone_from(&decided.target);
-        asked.protocol_version = decided.version.clone().or(asked.protocol_version);
+    /// Forwards or refuses as decided: all messages of a batch, or none.
+    fn carry_out(&mut self, verified: Verified, decided: Vec<Decided>, is_batch: bool, env: &mut Env<'_>) -> Step {
+        let asked = verified.asked();
         // An identity that cannot be forwarded denies whatever the scopes, in shadow mode too.
-        let identity = match (verified.identity(env.config), decided.outcome) {
-            (Err(identity::Unforwardable), _) => return self.deny(&asked, None, decided, env),
-            (Ok(_), Outcome::Deny) => return self.deny(&asked, decided.denial.clone(), decided, env),
-            (Ok(identity), Outcome::Allow | Outcome::ShadowDeny) => identity,
+        let identity = match verified.identity(env.config) {
+            Ok(identity) if decided.iter().all(|one| one.outcome != Outcome::Deny) => identity,
+            identity => {
+                let forwardable = identity.is_ok();
+                let elements = decided.into_iter().map(|one| one.into_denied(forwardable)).collect();
+                return self.deny(&asked, Denied { elements, is_batch }, env);
+            }
         };
-        let (decision, reason) = match &decided.denial {
-            None => (Decision::Allow, "allowed"),
-            Some(denial) => (Decision::ShadowDeny, denial.code()),
-        };
-        let mut record = asked.record(decision, reason, env);
-        add_denial(&mut record, decided.denial.as_ref());
-        let lists_on_get = verified.request.head.method() == "GET";
-        let edits = verified.request.forward_edits(identity, decided.list.is_some() || lists_on_get, env.config);
-        let answer = Answer::new(&verified, decided.list.is_some(), decided.id, record.decision_id.clone());
+        let records: Vec<_> = decided.iter().map(|one| one.record(&asked, env)).collect();
+        let lists = decided.iter().any(|one| one.list.is_some());
+        let may_list = lists || verified.request.head.method() == "GET";
+        let edits = verified.request.forward_edits(identity, may_list, env.config);
+        let decision_id = records.first().map(|record| record.decision_id.clone()).unwrap_or_default();
+        let ids = decided.into_iter().filter_map(|one| one.id).collect();
+        self.state = State::Forwarded(Box::new(Answer::new(&verified, lists, Ids { ids, is_batch }, decision_id)));
         let mut effects = vec![];
         if !verified.released {
             effects.push(Effect::EditHeaders(edits));
         }
-        effects.push(Effect::Record(Box::new(record)));
-        self.state = State::Forwarded(Box::new(answer));
+        effects.extend(records.into_iter().map(|record| Effect::Record(Box::new(record))));
         Step::go_on(effects)
-    }
-
-    fn deny(&mut self, asked: &Asked, denial: Option<Denial>, decided: Decided, env: &mut Env<'_>) -> Step {
-        let Decided { id, method, target, .. } = decided;
-        let denied = Denied { denial, id, method: Some(method), target, decision_id: String::new() };
-        self.refuse(asked, Refusal::Denied(Box::new(denied)), env)
     }
 }
 
-impl Refusal {
-    fn denial(&self) -> Option<&Denial> {
-        match self {
-            Self::Denied(denied) => denied.denial.as_ref(),
-            _ => None,
-        }
+impl Decided {
+    /// What a 403 says of it.
+    fn into_denied(self, forwardable: bool) -> DeniedElement {
+        let cause = match (forwardable, self.outcome, self.denial) {
+            (false, _, _) => Cause::Unforwardable,
+            (true, Outcome::Deny, Some(denial)) => Cause::Policy(denial),
+            (true, _, _) => Cause::Companion,
+        };
+        DeniedElement { cause, id: self.id, method: Some(self.method), target: self.target, decision_id: String::new() }
+    }
+
+    /// The record of its going on.
+    fn record(&self, asked: &Asked, env: &mut Env<'_>) -> Record {
+        let (decision, reason) = match &self.denial {
+            None => (Decision::Allow, "allowed"),
+            Some(denial) => (Decision::ShadowDeny, denial.code()),
+        };
+        let mut record = asked.record(decision, reason, env);
+        record.method = Some(self.method.clone());
+        record.target.clone_from(&self.target);
+        record.protocol_version = self.version.clone().or(record.protocol_version);
+        add_denial(&mut record, self.denial.as_ref());
+        record
     }
 }
 
@@ -242,17 +263,29 @@ impl Verified {
         }
     }
 
-    /// Reads the body as a message, compares it with the headers and decides. With a refusal comes the method, as far
-    /// as it was read.
-    fn read(&self, bytes: &[u8], config: &Config) -> Result<Decided, (Refusal, Option<String>)> {
-        let message = jsonrpc::read(bytes, config.limits.depth)
+    /// Reads the body's messages, compares each with the headers and decides, and says whether they came as an array.
+    /// With a refusal comes the method, as far as it was read.
+    fn read(&self, bytes: &[u8], config: &Config) -> Result<(Vec<Decided>, bool), (Refusal, Option<String>)> {
+        let batch = (config.batches == Batches::AuthorizeEach).then_some(config.limits.batch);
+        let body = jsonrpc::read_body(bytes, config.limits.depth, batch)
             .map_err(|refused| (Refusal::Message(refused.fault, refused.id), None))?;
+        match body {
+            Body::Single(message) => Ok((vec![self.decide_message(&message, config)?], false)),
+            Body::Batch(messages) => {
+                let decided: Result<_, _> =
+                    messages.iter().map(|message| self.decide_message(message, config)).collect();
+                Ok((decided?, true))
+            }
+        }
+    }
+
+    fn decide_message(&self, message: &Message<'_>, config: &Config) -> Result<Decided, (Refusal, Option<String>)> {
         let id = || message.id.map(str::to_owned);
         let method = || Some(message.method.to_string()).filter(|method| !method.is_empty());
-        let operation = Operation::of(&message).map_err(|fault| (Refusal::Operation(fault, id()), method()))?;
+        let operation = Operation::of(message).map_err(|fault| (Refusal::Operation(fault, id()), method()))?;
         let empty = McpHeaders::default();
         let headers = self.request.mcp.as_ref().unwrap_or(&empty);
-        headers.check(&message, &operation).map_err(|fault| (Refusal::Headers(fault, id()), method()))?;
+        headers.check(message, &operation).map_err(|fault| (Refusal::Headers(fault, id()), method()))?;
         let (outcome, denial) = self.decide(&operation.access, config);
         Ok(Decided {
             method: method().unwrap_or_else(|| "response".to_owned()),
@@ -267,20 +300,22 @@ impl Verified {
 
     /// Whether the headers may go ahead of the body's verdict, and how they are changed then: not where the token, the
     /// base scopes or what the headers declare already denies.
-    pub(super) fn edits_ahead(&self, env: &Env<'_>) -> Result<Vec<HeaderEdit>, Refusal> {
+    pub(super) fn edits_ahead(&self, env: &Env<'_>) -> Result<Vec<HeaderEdit>, Denied> {
         let mcp = self.request.mcp.as_ref().ok();
         let declared = mcp.and_then(McpHeaders::declared);
-        let denied = |denial, name: bool| {
+        let denied = |cause, name: bool| {
             let method = mcp.and_then(|mcp| mcp.method.clone());
             let target = mcp.and_then(|mcp| mcp.name.clone()).filter(|_| name);
-            Refusal::Denied(Box::new(Denied { denial, id: None, method, target, decision_id: String::new() }))
+            let element = DeniedElement { cause, id: None, method, target, decision_id: String::new() };
+            Denied { elements: vec![element], is_batch: false }
         };
         for access in declared.iter().chain([&Access::Open]) {
             if let (Outcome::Deny, denial) = self.decide(access, env.config) {
-                return Err(denied(denial, *access != Access::Open));
+                let cause = denial.map_or(Cause::Unforwardable, Cause::Policy);
+                return Err(denied(cause, *access != Access::Open));
             }
         }
-        let identity = self.identity(env.config).map_err(|_| denied(None, false))?;
+        let identity = self.identity(env.config).map_err(|_| denied(Cause::Unforwardable, false))?;
         let may_list = mcp.and_then(|mcp| mcp.method.as_deref()).is_none_or(|method| method.ends_with("/list"));
         Ok(self.request.forward_edits(identity, may_list, env.config))
     }
