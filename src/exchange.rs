@@ -290,6 +290,23 @@ impl Exchange {
         }
     }
 
+    /// Whether the answer goes on for as long as the server likes: then the token ends it.
+    pub fn is_long_lived(&self) -> bool {
+        matches!(&self.state, State::Forwarded(answer) if answer.is_long_lived())
+    }
+
+    /// Whether the host is to end the stream, because its token has expired; with the line that records it.
+    pub fn outlived(&mut self, env: &Env<'_>) -> Option<String> {
+        match &self.state {
+            State::Forwarded(answer) if answer.is_long_lived() && answer.has_outlived_token(env.now, env.config) => {
+                let line = answer.end_line();
+                self.state = State::Replied;
+                Some(line)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether a verdict is still to come.
     pub fn is_undecided(&self) -> bool {
         matches!(self.state, State::AwaitingKeys(_) | State::AwaitingBody(_))

@@ -29,6 +29,8 @@ pub(super) struct Answer {
     phase: Phase,
     /// Bytes of a document that are held.
     held: usize,
+    /// Whether the request subscribed to a stream of its own (`subscriptions/listen`).
+    listens: bool,
 }
 
 /// The ids of the requests that are answered.
@@ -73,7 +75,7 @@ enum Phase {
 }
 
 impl Answer {
-    pub fn new(verified: &Verified, lists: bool, ids: Ids, decision_id: String) -> Self {
+    pub fn new(verified: &Verified, lists: bool, listens: bool, ids: Ids, decision_id: String) -> Self {
         let expects = match verified.request.head.method() {
             "GET" => Expects::Stream,
             _ if lists => Expects::List,
@@ -89,7 +91,25 @@ impl Answer {
             may_hold_headers: verified.body.seen && !verified.released,
             phase: Phase::Untouched,
             held: 0,
+            listens,
         }
+    }
+
+    /// Whether it goes on for as long as the server likes, so that the token must end it.
+    pub fn is_long_lived(&self) -> bool {
+        self.expects == Expects::Stream || self.listens
+    }
+
+    /// Whether the token has expired, as the issuer's clock may have it.
+    pub fn has_outlived_token(&self, now: UnixTime, config: &Config) -> bool {
+        let issuer = config.issuers.iter().find(|issuer| issuer.identifier == self.caller.issuer());
+        let leeway = issuer.map_or(0.0, |issuer| issuer.rules.leeway.as_secs_f64());
+        now.as_numeric_date() >= self.caller.expires_at() + leeway
+    }
+
+    /// The line that records its end.
+    pub fn end_line(&self) -> String {
+        event_line("stream_ended", Some(&self.decision_id), "token_expired")
     }
 
     /// Bytes of a document that are held: what a replacement takes the place of.

@@ -194,8 +194,10 @@ impl Exchange {
         let may_list = lists || verified.request.head.method() == "GET";
         let edits = verified.request.forward_edits(identity, may_list, env.config);
         let decision_id = records.first().map(|record| record.decision_id.clone()).unwrap_or_default();
+        let listens = decided.iter().any(|one| one.method == "subscriptions/listen");
         let ids = decided.into_iter().filter_map(|one| one.id).collect();
-        self.state = State::Forwarded(Box::new(Answer::new(&verified, lists, Ids { ids, is_batch }, decision_id)));
+        self.state =
+            State::Forwarded(Box::new(Answer::new(&verified, lists, listens, Ids { ids, is_batch }, decision_id)));
         let mut effects = vec![];
         if !verified.released {
             effects.push(Effect::EditHeaders(edits));

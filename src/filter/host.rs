@@ -46,6 +46,7 @@ mod abi {
             value: *const u8,
             value_size: usize,
         ) -> u32;
+        pub fn proxy_close_stream(stream: u32) -> u32;
         pub fn proxy_continue_stream(stream: u32) -> u32;
         pub fn proxy_get_buffer_bytes(
             buffer: u32,
@@ -231,6 +232,13 @@ pub fn reply(reply: &Reply) -> Result<(), HostFault> {
             -1,
         )
     })
+}
+
+/// Ends a stream at once, both ways.
+pub fn close_stream() -> Result<(), HostFault> {
+    const ANSWER: u32 = 1;
+    // SAFETY: no pointers.
+    check(unsafe { abi::proxy_close_stream(ANSWER) })
 }
 
 /// Lets a held request go.

@@ -27,11 +27,17 @@ impl Stream {
     /// Runs one event and carries out what follows from it.
     fn event(&self, side: Side, event: impl FnOnce(&mut Exchange, &mut Env<'_>) -> Step) -> Action {
         let Some(shared) = &self.shared else { return refuse() };
-        let was_waiting = self.exchange.borrow().is_waiting();
+        let (was_waiting, was_watched) = {
+            let exchange = self.exchange.borrow();
+            (exchange.is_waiting(), exchange.is_long_lived())
+        };
         let step = shared.run(|env| event(&mut self.exchange.borrow_mut(), env));
         let flow = shared.apply(step, side);
         if !was_waiting && self.exchange.borrow().is_waiting() {
             shared.wait(self.id, &self.exchange);
+        }
+        if !was_watched && self.exchange.borrow().is_long_lived() {
+            shared.watch(self.id, &self.exchange);
         }
         match flow {
             Flow::Continue => Action::Continue,

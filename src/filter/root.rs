@@ -155,6 +155,7 @@ impl RootContext for Root {
         }
         self.fetch_due();
         shared.wake(self.id, |exchange, env| exchange.tick(env));
+        shared.end_outlived(self.id);
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {

@@ -29,6 +29,8 @@ pub struct Shared {
     poked: Cell<bool>,
     /// Streams that wait for keys or for time, by their context.
     waiting: RefCell<Vec<(u32, Weak<RefCell<Exchange>>)>>,
+    /// Streams that end with their token, by their context.
+    long_lived: RefCell<Vec<(u32, Weak<RefCell<Exchange>>)>>,
 }
 
 /// What an effect's headers and body are.
@@ -56,6 +58,7 @@ impl Shared {
             host_shows_bodies: Cell::new(false),
             poked: Cell::new(false),
             waiting: RefCell::default(),
+            long_lived: RefCell::default(),
         }
     }
 
@@ -161,6 +164,37 @@ impl Shared {
             if host::set_tick_period(AT_ONCE).is_err() {
                 log::error!("the host refused a timer; keys are fetched at the next tick");
             }
+        }
+    }
+
+    /// Notes that a stream is to end with its token.
+    pub fn watch(&self, id: u32, exchange: &Rc<RefCell<Exchange>>) {
+        self.long_lived.borrow_mut().push((id, Rc::downgrade(exchange)));
+    }
+
+    /// Ends the streams whose token has expired, from the root context `root`.
+    pub fn end_outlived(&self, root: u32) {
+        let mut ended = false;
+        let watched = self.long_lived.take();
+        for (id, stream) in watched {
+            let Some(exchange) = stream.upgrade() else { continue };
+            let mut line = None;
+            self.run(|env| {
+                line = exchange.borrow_mut().outlived(env);
+                Step::hold()
+            });
+            let Some(line) = line else {
+                self.long_lived.borrow_mut().push((id, stream));
+                continue;
+            };
+            log::info!("{line}");
+            ended = true;
+            if host::set_effective_context(id).and_then(|()| host::close_stream()).is_err() {
+                log::error!("the host refused to end a stream whose token has expired");
+            }
+        }
+        if ended && host::set_effective_context(root).is_err() {
+            log::error!("the host refused to return to the root context");
         }
     }
 

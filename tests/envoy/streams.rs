@@ -405,6 +405,41 @@ fn a_body_over_the_limit_is_413_declared_or_as_it_comes() {
 }
 
 #[test]
+fn a_stream_that_goes_on_ends_with_its_token_and_a_call_does_not() {
+    let mut configuration = configuration(&policy());
+    configuration["issuers"][0]["leeway"] = json!("0s");
+    let gate = Gate::start(Mode::Held, &configuration);
+    let first = ": hello\n\n";
+    let script = |latch: &Latch| {
+        let latch = latch.clone();
+        move |_: &_| Answer::events([first]).wait(&latch).body(": late\n\n")
+    };
+    let short = || Token::new().scope("weather:read").expires_in(2).sign(&Key::rsa_a());
+    let listen = json!({"notifications": {"resourceSubscriptions": ["weather://here"]}});
+    for (request, ends) in [
+        (Request::get("/mcp").header("accept", "text/event-stream"), true),
+        (Request::rpc("subscriptions/listen", listen), true),
+        (Request::post("/mcp", &forecast()), false),
+    ] {
+        let latch = Latch::new();
+        let scenario = gate.upstream.scenario(script(&latch));
+        let mut stream = gate.envoy.client().open(&request.bearer(&short()).scenario(&scenario));
+        assert_eq!((stream.status, stream.read_until("\n\n").as_str()), (200, first));
+        if ends {
+            assert!(!stream.rest().complete, "it breaks off");
+            latch.open();
+        } else {
+            // Longer than the token lives: an answer to a call is a promise kept.
+            std::thread::sleep(Duration::from_secs(3));
+            latch.open();
+            assert_eq!(stream.rest().bytes, b": late\n\n");
+        }
+    }
+    wait_until("a line for each", || gate.envoy.events().iter().filter(|e| e["event"] == "stream_ended").count() == 2);
+    assert_eq!(gate.envoy.client().send(&Request::call("echo").bearer(&token(""))).status, 200, "the worker goes on");
+}
+
+#[test]
 fn what_envoy_itself_answers_before_the_verdict_passes_and_is_recorded() {
     // Nothing listens where the server should be: with the headers ahead, Envoy finds that out before the body is there.
     let mut gate = Gate::start(Mode::Ahead, &configuration(&policy()));
