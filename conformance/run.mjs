@@ -26,6 +26,9 @@ const RUNS = [
 ];
 const HOST_MODES = [true, false]; // `hold_request_headers`; see the README
 
+// The suite says by its exit status that checks failed. It is the comparison that counts here.
+const WHATEVER_FAILS = '"$0" "$@" 2>&1 & suite=$!; trap "kill $suite" TERM; wait $suite; true';
+
 const { PATH, HOME, LANG } = process.env;
 const BASE_ENV = Object.fromEntries(Object.entries({ PATH, HOME, LANG }).filter(([, value]) => value));
 
@@ -58,9 +61,8 @@ async function runSuite(processes, { suite }, set, folder, start) {
   const output = `${folder}/checks`;
   mkdirSync(output, { recursive: true });
   const port = await start(folder);
-  // The suite says by its exit status that checks failed. It is the comparison that counts here.
   const command = [...suite, 'server', '--url', `http://localhost:${port}/mcp`, '--requirements', set, '-o', output];
-  writeFileSync(`${folder}/suite.log`, await processes.complete(['/bin/sh', '-c', '"$0" "$@" 2>&1 || true', ...command], { env: BASE_ENV }));
+  writeFileSync(`${folder}/suite.log`, await processes.complete(['/bin/sh', '-c', WHATEVER_FAILS, ...command], { env: BASE_ENV }));
   return readChecks(output);
 }
 
