@@ -1,5 +1,5 @@
 # Two commands for users: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build demo up test check size clean
+.PHONY: help build demo up test conformance check size clean
 .DEFAULT_GOAL := help
 
 MODULE := target/wasm32-wasip1/release/toolgate.wasm
@@ -7,7 +7,7 @@ MODULE := target/wasm32-wasip1/release/toolgate.wasm
 MODULE_LIMIT := 700000
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 # The module holds no path of the machine that built it.
 CARGO_HOME ?= $(HOME)/.cargo
@@ -28,6 +28,9 @@ test: build ## run all tests, on a real Envoy too
 	@node demo/setup.mjs
 	envoy/get-envoy-test.sh
 	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked
+
+conformance: build ## the official MCP suite, directly and through toolgate
+	@node demo/setup.mjs && node conformance/run.mjs
 
 check: build size ## formatting, lints, documentation, licences
 	cargo fmt --check
