@@ -19,6 +19,7 @@ mod support;
 mod envoy {
     mod classic;
     mod configuration;
+    mod corpus;
     mod harness;
     mod hostile;
     mod outage;
