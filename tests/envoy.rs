@@ -20,6 +20,7 @@ mod envoy {
     mod batches;
     mod classic;
     mod configuration;
+    mod corpus;
     mod harness;
     mod hostile;
     mod outage;

@@ -63,3 +63,8 @@ pub fn asked_scope(response: &Response) -> Option<String> {
     let (_, rest) = challenge.split_once(" scope=\"")?;
     rest.split_once('"').map(|(scope, _)| scope.to_owned())
 }
+
+/// A good token for these audiences, with these scopes.
+pub fn token_for(audiences: &[&str], scope: &str) -> String {
+    Token::new().audience(json!(audiences)).scope(scope).sign(&Key::rsa_a())
+}

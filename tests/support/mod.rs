@@ -29,6 +29,7 @@ pub mod keys;
 pub mod process;
 pub mod provider;
 pub mod raw;
+pub mod readers;
 pub mod server;
 pub mod tls;
 pub mod tokens;

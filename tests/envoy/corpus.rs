@@ -1,0 +1,375 @@
+//! The bypass corpus: requests by which a caller who may call `echo` only tries
+//! to use something else. What counts is what the server received: a complete
+//! body that any reader takes for the denied use is a way around.
+//!
+//! One file a case, in `tests/corpus`. Members: `why` it is dangerous and `for`
+//! which servers; `method`, `path`, `host`, `version`; `headers`, beside those
+//! of any MCP client, which a member `null` leaves out; `body` or
+//! `body_base64`, with `repeat` in place of `{REPEAT}`; `chunks`, `trailers`;
+//! or `raw`, all of it as sent. `{TOKEN}` and `{SCENARIO}` are filled in.
+//! `transport` says why the body alone is harmless; `known`, why a request that
+//! some reader could be misled by goes on nevertheless.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::weather::{permissive, token_for};
+use crate::support::client::HOST;
+use crate::support::gate::{Gate, Mode, configuration, setup};
+use crate::support::raw::{Raw, Response};
+use crate::support::readers::{self, Reader, TOOL};
+use crate::support::upstream::{HEADER, Recorded, Scenario, State, Upstream};
+
+/// The second is of a resource where all that is not listed is open to any token.
+const AUDIENCES: [&str; 2] = ["https://mcp.example.com/mcp", "https://open.example.com/mcp"];
+
+struct Case {
+    name: String,
+    file: Value,
+}
+
+impl Case {
+    fn all() -> Vec<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+        let files = fs::read_dir(folder).expect("the corpus").map(|entry| entry.expect("a file").path());
+        let mut paths: Vec<_> = files.filter(|path| path.extension().is_some_and(|kind| kind == "json")).collect();
+        paths.sort();
+        let read = |path: &std::path::PathBuf| {
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            let text = fs::read_to_string(path).expect("a case");
+            let file: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+            for member in ["why", "for"] {
+                assert!(file[member].is_string(), "{name} does not say `{member}`");
+            }
+            Self { name, file }
+        };
+        paths.iter().map(read).collect()
+    }
+
+    fn text(&self, member: &str) -> Option<&str> {
+        self.file[member].as_str()
+    }
+
+    fn body(&self) -> Vec<u8> {
+        if let Some(encoded) = self.text("body_base64") {
+            return STANDARD.decode(encoded).expect("base64");
+        }
+        let repeat = &self.file["repeat"];
+        let times = repeat["times"].as_u64().unwrap_or(1).try_into().expect("a number");
+        let repeated = repeat["text"].as_str().unwrap_or_default().repeat(times);
+        self.text("body").unwrap_or_default().replace("{REPEAT}", &repeated).into_bytes()
+    }
+
+    /// Pairs of a name and a value.
+    fn fields(&self, member: &str) -> Vec<(&str, Option<&str>)> {
+        let pairs = self.file[member].as_array().into_iter().flatten();
+        pairs.map(|pair| (pair[0].as_str().expect("a name"), pair[1].as_str())).collect()
+    }
+
+    /// The case on the wire.
+    fn bytes(&self, token: &str, scenario: &str) -> Vec<u8> {
+        let fill = |text: &str| text.replace("{TOKEN}", token).replace("{SCENARIO}", scenario);
+        if let Some(raw) = self.text("raw") {
+            return fill(raw).into_bytes();
+        }
+        let own = self.fields("headers");
+        let authorization = format!("Bearer {token}");
+        let usual = [
+            ("host", self.text("host").unwrap_or(HOST)),
+            (HEADER, scenario),
+            ("authorization", &authorization),
+            ("accept", "application/json, text/event-stream"),
+            ("content-type", "application/json"),
+        ];
+        let usual = usual.into_iter().filter(|(name, _)| !own.iter().any(|(o, _)| o.eq_ignore_ascii_case(name)));
+        let (method, path) = (self.text("method").unwrap_or("POST"), self.text("path").unwrap_or("/mcp"));
+        let mut head = format!("{method} {} {}\r\n", fill(path), self.text("version").unwrap_or("HTTP/1.1"));
+        for (name, value) in usual.map(|(name, value)| (name, Some(value))).chain(own.iter().copied()) {
+            let Some(value) = value else { continue };
+            head.push_str(&format!("{name}: {}\r\n", fill(value)));
+        }
+        let body = self.body();
+        let framed = own.iter().any(|(name, _)| {
+            ["content-length", "transfer-encoding"].iter().any(|framing| name.eq_ignore_ascii_case(framing))
+        });
+        if !self.file["chunks"].is_array() && !self.file["trailers"].is_array() {
+            let length = if framed { String::new() } else { format!("content-length: {}\r\n", body.len()) };
+            return [head.as_bytes(), length.as_bytes(), b"\r\n", &body].concat();
+        }
+        let mut bytes = format!("{head}transfer-encoding: chunked\r\n\r\n").into_bytes();
+        let sizes = self.file["chunks"].as_array().into_iter().flatten().filter_map(Value::as_u64);
+        let mut left = body.as_slice();
+        for size in sizes.map(|size| size.try_into().expect("a size")).chain([usize::MAX]) {
+            let (chunk, rest) = left.split_at(left.len().min(size));
+            if !chunk.is_empty() {
+                bytes.extend(format!("{:x}\r\n", chunk.len()).into_bytes());
+                bytes.extend([chunk, b"\r\n"].concat());
+            }
+            left = rest;
+        }
+        bytes.extend(b"0\r\n");
+        for (name, value) in self.fields("trailers") {
+            bytes.extend(format!("{name}: {}\r\n", fill(value.unwrap_or_default())).into_bytes());
+        }
+        bytes.extend(b"\r\n");
+        bytes
+    }
+}
+
+/// What was answered to a case, and where its requests went.
+struct Run {
+    name: String,
+    answers: Vec<Response>,
+    scenario: Scenario,
+}
+
+fn run(case: &Case, to: std::net::SocketAddr, upstream: &Upstream, token: &str) -> Run {
+    let scenario =
+        upstream.scenario(|_| crate::support::answer::Answer::json(&json!({"jsonrpc": "2.0", "id": 1, "result": {}})));
+    let mut connection = Raw::connect(to).patience(Duration::from_secs(2));
+    connection.send(case.bytes(token, scenario.id()));
+    let mut answers: Vec<_> = connection.try_response().into_iter().collect();
+    let more = if case.file["raw"].is_string() { 3 } else { 0 };
+    let mut connection = connection.patience(Duration::from_millis(150));
+    for _ in 0..more {
+        answers.extend(connection.try_response());
+    }
+    Run { name: case.name.clone(), answers, scenario }
+}
+
+/// The requests of a scenario once none is on its way any more. One that never
+/// ends never was complete.
+fn settled(scenario: &Scenario) -> Vec<Recorded> {
+    let start = Instant::now();
+    loop {
+        let requests = scenario.requests();
+        let pending = requests.iter().any(|request| request.body_state == State::Pending);
+        if !pending || start.elapsed() > Duration::from_secs(1) {
+            return requests;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Why a request that reached the server is a way around; `None`: it is none.
+fn way_around(request: &Recorded) -> Option<String> {
+    if request.body_state != State::Complete {
+        return None;
+    }
+    let readers: Vec<_> = Reader::ALL.into_iter().filter(|reader| reader.takes(&request.body)).collect();
+    if !readers.is_empty() {
+        return Some(format!("read as the denied use by {readers:?}"));
+    }
+    let path = request.target.split('?').next().unwrap_or_default();
+    if path != "/mcp" {
+        return Some(format!("`{path}` was never decided on"));
+    }
+    // What a server that trusts its gateway's headers would act on.
+    let folded = |name: &str| name.to_ascii_lowercase().replace('_', "-");
+    let overrides = ["x-http-method-override", "x-http-method", "x-method-override"];
+    for (name, value) in request.headers.0.iter().chain(&request.trailers.0) {
+        let value = String::from_utf8_lossy(value);
+        if overrides.contains(&&*folded(name)) {
+            return Some(format!("`{name}` changes the method"));
+        }
+        if folded(name) == "mcp-name" && readers::fold(&value) == TOOL {
+            return Some(format!("`{name}: {value}` names the tool"));
+        }
+    }
+    None
+}
+
+fn config() -> Value {
+    let rules = json!({
+        "tools": {"echo": {"scopes": []}, TOOL: {"scopes": ["admin"]}},
+        "prompts": {"brief": {"scopes": []}, readers::PROMPT: {"scopes": ["admin"]}},
+        "resources": {"docs://public/*": {"scopes": []}, format!("{}*", readers::RESOURCES): {"scopes": ["admin"]}},
+        "methods": {format!("{}*", readers::METHODS): {"scopes": ["admin"]}},
+    });
+    let mut open = rules.clone();
+    open["unlisted"] =
+        ["tools", "prompts", "resources", "methods"].iter().map(|kind| (*kind, "authenticated")).collect();
+    let mut config = configuration(&rules);
+    config["resources"].as_array_mut().expect("a list").push(json!({"resource": AUDIENCES[1], "policy": open}));
+    config
+}
+
+fn corpus(mode: Mode) {
+    let gate = Gate::start_changed(mode, &config(), |setup| permissive(setup).unnormalised());
+    let (caller, administrator) = (token_for(&AUDIENCES, ""), token_for(&AUDIENCES, "admin"));
+    let to = gate.envoy.address();
+
+    controls(&gate, &administrator);
+
+    let cases = Case::all();
+    let runs: Vec<_> = cases.iter().map(|case| run(case, to, &gate.upstream, &caller)).collect();
+    let mut through = Vec::new();
+    let mut listed = 0;
+    for (case, run) in cases.iter().zip(&runs) {
+        let statuses: Vec<_> = run.answers.iter().map(|answer| answer.status).collect();
+        let ways: Vec<_> = settled(&run.scenario).iter().filter_map(way_around).collect();
+        if let Some(known) = case.text("known") {
+            assert!(!ways.is_empty(), "{}: no longer reaches the server: {known}", run.name);
+            listed += 1;
+        } else if !ways.is_empty() {
+            through.push(format!("{}: {statuses:?}: {ways:?}", run.name));
+        }
+    }
+    // Requests that hid in another, and so belong to no case.
+    for request in settled(&gate.upstream.unclaimed()) {
+        if let Some(way) = way_around(&request) {
+            through.push(format!("a hidden request: {way}: {request:?}"));
+        }
+    }
+    println!(
+        "{mode:?}: {} of {} reached the server; {listed} more are listed as known",
+        through.len(),
+        cases.len() - listed
+    );
+    assert!(through.is_empty(), "{mode:?}:\n{}", through.join("\n"));
+}
+
+/// That the runner can fail: what an administrator may call reaches the server,
+/// and is recognised there by every reader.
+fn controls(gate: &Gate, administrator: &str) {
+    for body in [
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete_all"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"secret_brief"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"docs://private/key"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tasks/cancel","params":{"taskId":"7"}}"#,
+    ] {
+        let case = Case { name: "control".to_owned(), file: json!({"body": body}) };
+        let run = run(&case, gate.envoy.address(), &gate.upstream, administrator);
+        assert_eq!(run.answers.first().map(|answer| answer.status), Some(200), "{body}");
+        let request = run.scenario.request();
+        for reader in Reader::ALL {
+            assert!(reader.takes(&request.body), "{reader:?} does not recognise {body}");
+        }
+        assert!(way_around(&request).is_some(), "{body}");
+    }
+}
+
+#[test]
+fn nothing_of_the_corpus_reaches_the_server_when_headers_go_ahead() {
+    corpus(Mode::Ahead);
+}
+
+#[test]
+fn nothing_of_the_corpus_reaches_the_server_when_headers_are_held() {
+    corpus(Mode::Held);
+}
+
+/// Each case is dangerous: some reader takes its body for the denied use, or
+/// it says what else is the matter.
+#[test]
+fn each_case_of_the_corpus_means_what_it_says() {
+    let cases = Case::all();
+    assert!(cases.len() >= 120, "{} cases", cases.len());
+    let harmless: Vec<_> = cases
+        .iter()
+        .filter(|case| case.text("transport").is_none() && case.text("raw").is_none())
+        .filter(|case| !Reader::ALL.into_iter().any(|reader| reader.takes(&case.body())))
+        .map(|case| case.name.clone())
+        .collect();
+    assert!(harmless.is_empty(), "no reader takes these for the denied use: {harmless:#?}");
+}
+
+#[test]
+fn readers_take_nothing_else_for_the_denied_use() {
+    for body in [
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"name":"delete_all"}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":[{"method":"tools/call","params":{"name":"delete_all"}}]}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"name":"delete_all"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"docs://public/private/key"}}"#,
+        "",
+    ] {
+        for reader in Reader::ALL {
+            assert!(!reader.takes(body.as_bytes()), "{reader:?} sees a denied use in {body}");
+        }
+    }
+}
+
+/// Envoy's own filter for the protocol and a rule against the tool in the place
+/// of toolgate, with everything else alike.
+fn native(mcp: &Value) -> usize {
+    const KIND: &str = "type.googleapis.com/envoy.extensions.filters.http";
+    let upstream = Upstream::start();
+    let is = |path: &[&str], value: &str| {
+        let path: Vec<_> = path.iter().map(|key| json!({"key": key})).collect();
+        let value = json!({"string_match": {"exact": value}});
+        json!({"metadata": {"filter": "envoy.filters.http.mcp", "path": path, "value": value}})
+    };
+    let denied = json!({"and_rules": {"rules": [is(&["method"], "tools/call"), is(&["params", "name"], TOOL)]}});
+    let rules = json!({"action": "DENY", "policies": {TOOL: {"permissions": [denied], "principals": [{"any": true}]}}});
+    let mut mcp = mcp.clone();
+    mcp["@type"] = json!(format!("{KIND}.mcp.v3.Mcp"));
+    let rbac = json!({"@type": format!("{KIND}.rbac.v3.RBAC"), "rules": rules});
+    let setup = permissive(setup(&upstream, Mode::Ahead, &config()).unnormalised()).http_manager(|http| {
+        let filters = http["http_filters"].as_array_mut().expect("a list of filters");
+        let place = filters.iter().position(|filter| filter["name"] == "toolgate").expect("toolgate");
+        filters[place] = json!({"name": "envoy.filters.http.mcp", "typed_config": mcp});
+        filters.insert(place + 1, json!({"name": "envoy.filters.http.rbac", "typed_config": rbac}));
+    });
+    let envoy = setup.start();
+    let plain = Case { name: "plain".to_owned(), file: json!({"body": PLAIN}) };
+    let refused = run(&plain, envoy.address(), &upstream, "x");
+    assert_eq!(refused.answers.first().map(|answer| answer.status), Some(403), "the rule holds for the call itself");
+    let reaches = |case: &Case| {
+        let run = run(case, envoy.address(), &upstream, "x");
+        let requests = settled(&run.scenario);
+        let taken = |request: &Recorded| {
+            let complete = request.body_state == State::Complete;
+            complete && Reader::ALL.into_iter().any(|reader| reader.takes(&request.body))
+        };
+        requests.iter().any(taken)
+    };
+    native_cases().iter().filter(|case| reaches(case)).count()
+}
+
+const PLAIN: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete_all"}}"#;
+
+/// What a filter that looks for one tool in bodies could catch: no other
+/// resource, path, method or framing.
+fn native_cases() -> Vec<Case> {
+    const ABOUT: [&str; 13] = [
+        "plain",
+        "double",
+        "look-alike",
+        "name",
+        "method-name",
+        "params",
+        "documents",
+        "syntax",
+        "encoding",
+        "content-type",
+        "batch",
+        "size",
+        "depth",
+    ];
+    let mut cases = Case::all();
+    cases.retain(|case| {
+        let about = ABOUT
+            .iter()
+            .any(|about| case.name.strip_prefix(about).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')));
+        about && case.text("host").is_none() && case.text("transport").is_none()
+    });
+    cases
+}
+
+/// Prints the table of `docs/native-mcp-filter.md`.
+#[test]
+#[ignore = "measures Envoy's filter, not toolgate"]
+fn the_corpus_against_envoys_own_filter() {
+    let of = native_cases().len();
+    println!("| `envoy.filters.http.mcp` | of {of} cases reach the server |\n|---|---|");
+    for (name, mcp) in
+        [("`PASS_THROUGH`, the default", json!({})), ("`REJECT_NO_MCP`", json!({"traffic_mode": "REJECT_NO_MCP"}))]
+    {
+        println!("| {name} | {} |", native(&mcp));
+    }
+}
