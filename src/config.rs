@@ -152,8 +152,11 @@ impl Config {
     /// Whether `name`, in any case and with `_` for `-`, is a header that toolgate alone may set or that would change
     /// the method behind its back. Such headers never reach a server as the client sent them.
     pub fn must_scrub(&self, name: &str) -> bool {
+        // With `_` it is none of MCP's, but a server may read it as one that nobody compared with the body.
+        let disguised = name.contains('_');
         let name = resource::folded_header(name);
-        METHOD_OVERRIDES.contains(&name.as_str())
+        (disguised && name.starts_with("mcp-"))
+            || METHOD_OVERRIDES.contains(&name.as_str())
             || self.resources.iter().flat_map(|resource| &resource.forwarded).any(|header| header.folded == name)
     }
 }

@@ -185,8 +185,9 @@ impl Exchange {
 
     /// The request ended in trailers: they get the verdict as its body's end would.
     pub fn request_trailers(&mut self, trailers: &Headers, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
-        let scrubs: Vec<_> =
-            trailers.names().filter(|name| env.config.must_scrub(name)).map(HeaderEdit::remove).collect();
+        // In trailers nothing compares MCP's headers with the body.
+        let scrubbed = |name: &&str| name.starts_with("mcp-") || env.config.must_scrub(name);
+        let scrubs: Vec<_> = trailers.names().filter(scrubbed).map(HeaderEdit::remove).collect();
         let mut step = match std::mem::take(&mut self.state) {
             State::AwaitingKeys(mut asking) => {
                 asking.body = Body { seen: true, ended: true, ..asking.body };

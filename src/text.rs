@@ -39,7 +39,10 @@ fn upper_cased(c: char) -> char {
 pub fn look_alike<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let plain = name.bytes().all(|b| matches!(b, 0x20..=0x7e));
     let folded = if plain { Cow::Borrowed(name) } else { Cow::Owned(fold(name)) };
-    known.iter().copied().find(|known| *known != name && known.eq_ignore_ascii_case(&folded))
+    // Servers in C end a name at its NUL, and hand-written ones trim it.
+    let cut = name.split('\0').next().unwrap_or_default();
+    let seen = |known: &str, name: &str| known.eq_ignore_ascii_case(name.trim());
+    known.iter().copied().find(|known| *known != name && (seen(known, &folded) || seen(known, cut)))
 }
 
 /// `text` cut to at most `max` bytes, at a character's boundary.
@@ -82,7 +85,10 @@ mod tests {
             ("na\u{200b}me", true),
             ("name\u{0}", true),
             ("\u{feff}name", true),
-            ("name ", false),
+            ("name ", true),
+            ("\u{0}", false),
+            ("name\u{0}x", true),
+            ("na me", false),
             ("names", false),
             ("param\u{17f}", true),
             ("params", false),

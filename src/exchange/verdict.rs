@@ -7,7 +7,7 @@ use crate::audit::{Decision, Record};
 use crate::config::{Batches, Config};
 use crate::identity;
 use crate::jsonrpc::{self, Body, Message, MessageFault};
-use crate::mcp::{ListKind, McpHeaders, Operation};
+use crate::mcp::{HeaderFault, ListKind, McpHeaders, Operation};
 use crate::policy::{Access, Denial, Outcome};
 use crate::reply::{Cause, Denied, DeniedElement, Refusal, Reply};
 use crate::token::AccessToken;
@@ -142,6 +142,9 @@ impl Exchange {
         if verified.request.head.method() == "POST" {
             let fault = Refusal::Message(MessageFault::Json(crate::json::JsonFault::Syntax), None);
             return self.refuse(&verified.asked(), fault, env);
+        }
+        if verified.request.mcp.as_ref().is_ok_and(McpHeaders::declare_a_message) {
+            return self.refuse(&verified.asked(), Refusal::Headers(HeaderFault::Mismatch, None), env);
         }
         let (outcome, denial) = verified.decide(&Access::Open, env.config);
         let decided = Decided {

@@ -112,6 +112,11 @@ impl McpHeaders {
         present(self.name.as_deref(), name, required && name.is_some() && requires_name(&message.method))
     }
 
+    /// Whether they say what a body does: where there is none, that is not so.
+    pub fn declare_a_message(&self) -> bool {
+        self.method.is_some() || self.name.is_some()
+    }
+
     /// What `Mcp-Method` and `Mcp-Name` declare, where they say enough to decide it before the body comes.
     pub fn declared(&self) -> Option<Access<'_>> {
         let name = self.name.as_deref()?;

@@ -133,6 +133,10 @@ fn access_of<'a>(method: &str, params: &'a Params<'a>) -> Result<Access<'a>, Ope
 /// A completion is for a prompt's argument or for a template's variable.
 fn completion<'a>(reference: Option<&'a Reference<'a>>) -> Result<Access<'a>, OperationFault> {
     let reference = reference.ok_or(OperationFault::Target)?;
+    // A server that does not look at the type would take the other one.
+    if reference.name != Member::Absent && reference.uri != Member::Absent {
+        return Err(OperationFault::Params);
+    }
     match reference.kind.text() {
         Some("ref/prompt") => target(&reference.name).map(Access::Prompt),
         Some("ref/resource") => {
