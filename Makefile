@@ -1,5 +1,5 @@
 # Two commands for users: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build demo up test conformance check size clean
+.PHONY: help build demo up test conformance fuzz check size clean
 .DEFAULT_GOAL := help
 
 MODULE := target/wasm32-wasip1/release/toolgate.wasm
@@ -43,6 +43,9 @@ check: build size ## formatting, lints, documentation, licences
 
 size: build
 	@bytes=$$(wc -c <$(MODULE)); echo "toolgate.wasm: $$bytes bytes (limit $(MODULE_LIMIT))"; [ $$bytes -le $(MODULE_LIMIT) ]
+
+fuzz: ## run each fuzz target for TIME seconds (60)
+	@fuzz/run.sh
 
 clean: ## remove everything that was built or downloaded
 	rm -rf target .cache demo/node_modules

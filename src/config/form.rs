@@ -19,11 +19,23 @@ pub fn read(bytes: &[u8]) -> Result<Node, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::Number;
 
     #[test]
     fn both_forms_give_the_same_tree() {
         let expected = read(br#" {"a": [1, "x", true, null, {"b": 0.5}]}"#).unwrap();
         assert_eq!(read(&protobuf::tests::encode_struct(&expected)).unwrap(), expected);
+    }
+
+    #[test]
+    fn both_forms_are_read_to_the_same_depth() {
+        let text = |depth: usize| format!("{{\"a\":{}1{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+        let tree = |depth| (1..depth).fold(Node::Number(Number::Whole(1)), |inner, _| Node::List(vec![inner]));
+        for (depth, is_read) in [(65, true), (127, true), (128, false)] {
+            let node = Node::Object(vec![("a".into(), tree(depth))]);
+            assert_eq!(read(text(depth).as_bytes()).is_ok(), is_read, "JSON, {depth} deep");
+            assert_eq!(read(&protobuf::tests::encode_struct(&node)).is_ok(), is_read, "Struct, {depth} deep");
+        }
     }
 
     #[test]

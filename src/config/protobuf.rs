@@ -8,9 +8,9 @@
 
 use crate::node::{Node, Number};
 
-/// Structs and lists may stand this deep in one another: well above what the configuration's schema needs, well below
-/// what the stack bears.
-const MAX_DEPTH: usize = 64;
+/// Structs and lists may stand this deep in one another: as deep as `serde_json` reads, so that both forms of a
+/// configuration are read or neither is. Well below what the stack bears.
+const MAX_DEPTH: usize = 127;
 
 /// Decodes a `Struct`, or nothing if the bytes are not one.
 pub fn decode_struct(bytes: &[u8]) -> Option<Node> {

@@ -1,0 +1,60 @@
+//! Where a stream is cut makes no difference, every byte comes out, and the data is what a plain reader finds.
+//!
+//! The input: a limit, a number of cuts, as many gaps between them, and the stream.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use toolgate::sse::{EventReader, Piece, data, with_data};
+
+fuzz_target!(|bytes: &[u8]| {
+    let [limit, cuts, rest @ ..] = bytes else { return };
+    let (gaps, stream) = rest.split_at(rest.len().min(usize::from(cuts % 16)));
+    for limit in [usize::from(*limit), usize::MAX] {
+        let mut reader = EventReader::new(limit);
+        let (mut pieces, mut left) = (Vec::new(), stream);
+        for gap in gaps {
+            let (chunk, after) = left.split_at(left.len().min(usize::from(*gap)));
+            pieces.extend(reader.feed(chunk, false));
+            left = after;
+        }
+        pieces.extend(reader.feed(left, true));
+        assert_eq!(pieces, EventReader::new(limit).feed(stream, true), "the cuts made a difference");
+        if limit == usize::MAX {
+            check_whole(stream, &pieces);
+        }
+    }
+});
+
+fn check_whole(stream: &[u8], pieces: &[Piece]) {
+    let (mut out, mut found) = (Vec::new(), Vec::new());
+    for piece in pieces {
+        match piece {
+            Piece::Event(event) => {
+                out.extend_from_slice(event);
+                if let Some(data) = data(event) {
+                    assert_eq!(toolgate::sse::data(&with_data(event, &data)).as_ref(), Some(&data), "rewritten");
+                    found.push(data);
+                }
+            }
+            Piece::LineFeed => out.push(b'\n'),
+            Piece::Oversized => panic!("there is no limit"),
+        }
+    }
+    assert_eq!(out, stream, "bytes got lost");
+    // Latin-1 keeps every byte apart; the mark that may begin a stream is taken off any line, which finds more data.
+    let text: String = stream.iter().copied().map(char::from).collect();
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let value = |line: &str| {
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let field = field.strip_prefix("\u{ef}\u{bb}\u{bf}").unwrap_or(field);
+        (field == "data").then(|| value.strip_prefix(' ').unwrap_or(value).to_owned())
+    };
+    let mut expected = Vec::new();
+    for lines in text.split('\n').collect::<Vec<_>>().split(|line| line.is_empty()) {
+        let values: Vec<String> = lines.iter().filter_map(|line| value(line)).collect();
+        if !values.is_empty() {
+            expected.push(values.join("\n").chars().map(|c| c as u8).collect::<Vec<u8>>());
+        }
+    }
+    assert_eq!(found, expected, "other data than a plain reader finds");
+}
