@@ -414,7 +414,7 @@ fn a_stream_that_goes_on_ends_with_its_token_and_a_call_does_not() {
         let latch = latch.clone();
         move |_: &_| Answer::events([first]).wait(&latch).body(": late\n\n")
     };
-    let short = || Token::new().scope("weather:read").expires_in(2).sign(&Key::rsa_a());
+    let short = || Token::new().scope("weather:read").expires_in(4).sign(&Key::rsa_a());
     let listen = json!({"notifications": {"resourceSubscriptions": ["weather://here"]}});
     for (request, ends) in [
         (Request::get("/mcp").header("accept", "text/event-stream"), true),
@@ -430,7 +430,7 @@ fn a_stream_that_goes_on_ends_with_its_token_and_a_call_does_not() {
             latch.open();
         } else {
             // Longer than the token lives: an answer to a call is a promise kept.
-            std::thread::sleep(Duration::from_secs(3));
+            std::thread::sleep(Duration::from_secs(5));
             latch.open();
             assert_eq!(stream.rest().bytes, b": late\n\n");
         }
