@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::node::Node;
 use crate::signature::{Algorithm, MAX_RSA_BITS, MIN_RSA_BITS, pure};
 
-pub use crate::signature::PublicKey;
+use crate::signature::PublicKey;
 
 /// A provider's set beyond this size is taken for something else: the largest real ones have a few dozen keys.
 pub const MAX_BYTES: usize = 256_000;

@@ -111,7 +111,6 @@ impl Request {
             let requested = self.head.headers.text("access-control-request-headers").unwrap_or_default();
             return Ok(Some(reply::preflight_reply(origin, requested)));
         }
-        bearer::extract(&self.head.headers, self.head.target()).map_err(Refusal::InvalidRequest)?;
         Ok(None)
     }
 
@@ -126,7 +125,7 @@ impl Request {
             let places = self.resource(config).map(|resource| resource.issuers.as_slice()).unwrap_or_default();
             places.iter().filter_map(|place| Some((*place, config.issuers.get(*place)?)))
         };
-        if !UntrustedJwt::is_shaped_like(token) && trusted().any(|(_, issuer)| issuer.validation.takes_opaque_tokens())
+        if trusted().any(|(_, issuer)| issuer.validation.takes_opaque_tokens()) && !UntrustedJwt::is_shaped_like(token)
         {
             return Err(Refusal::IntrospectionUnavailable);
         }

@@ -4,7 +4,7 @@ use super::matrix::{Matches, Row};
 use super::rules::{Found, Requirement};
 use super::{Access, Mode, Policy};
 use crate::mcp;
-use crate::scope::ScopeSet;
+use crate::scope::{Scope, ScopeSet};
 use crate::token::AccessToken;
 
 /// Alternatives of rules that must all be satisfied are combined up to this many sets; beyond it each further rule adds
@@ -137,11 +137,10 @@ impl Policy {
             return Err(Denial::MatrixDeniesTool { row: row.name.clone() });
         }
         let rules = self.rules_for(access)?;
-        let base = ScopeSet::from_iter(self.base_scopes.iter().cloned());
-        let lacks = |needed: &ScopeSet| self.missing(caller, rows, needed);
-        let satisfied = lacks(&base).is_empty()
-            && rules.iter().all(|rule| rule.alternatives.iter().any(|scopes| lacks(scopes).is_empty()));
-        if satisfied { Ok(()) } else { Err(self.cheapest_denial(caller, rows, base, &rules)) }
+        let has = |scope: &Scope| self.has(caller, rows, scope);
+        let opens = |rule: &&Requirement| rule.alternatives.iter().any(|scopes| scopes.iter().all(has));
+        let satisfied = self.base_scopes.iter().all(has) && rules.iter().all(opens);
+        if satisfied { Ok(()) } else { Err(self.cheapest_denial(caller, rows, &rules)) }
     }
 
     /// The rules that must all be satisfied for `access`, each once.
@@ -171,21 +170,20 @@ impl Policy {
         Ok(rules)
     }
 
-    /// Those of `needed` that the caller lacks, counting only what the rows count.
+    /// Whether the caller has `scope`, counting only what the rows count.
+    fn has(&self, caller: &AccessToken, rows: &Matches<'_>, scope: &Scope) -> bool {
+        let counted = caller.scopes().iter().map(String::as_str).filter(|scope| rows.discounting(scope).is_none());
+        self.hierarchy.grants(counted, scope)
+    }
+
+    /// Those of `needed` that the caller lacks.
     fn missing(&self, caller: &AccessToken, rows: &Matches<'_>, needed: &ScopeSet) -> ScopeSet {
-        let counted = || caller.scopes().iter().map(String::as_str).filter(|scope| rows.discounting(scope).is_none());
-        needed.iter().filter(|scope| !self.hierarchy.grants(counted(), scope)).cloned().collect()
+        needed.iter().filter(|scope| !self.has(caller, rows, scope)).cloned().collect()
     }
 
     /// The alternative with the fewest missing scopes, of those that could be granted under the rows.
-    fn cheapest_denial(
-        &self,
-        caller: &AccessToken,
-        rows: &Matches<'_>,
-        base: ScopeSet,
-        rules: &[&Requirement],
-    ) -> Denial {
-        let mut combined = vec![base];
+    fn cheapest_denial(&self, caller: &AccessToken, rows: &Matches<'_>, rules: &[&Requirement]) -> Denial {
+        let mut combined: Vec<ScopeSet> = vec![self.base_scopes.iter().cloned().collect()];
         // Many rules are many resources in one message, and their sets grow: there, the cheapest of each.
         let most = if rules.len() <= MAX_COMBINED { MAX_COMBINATIONS } else { 1 };
         for rule in rules {

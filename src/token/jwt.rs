@@ -5,9 +5,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::{AccessToken, Claims, TokenError, TokenRules, claims};
-use crate::jwks::{KeyQuery, PublicKey};
+use crate::jwks::KeyQuery;
 use crate::node::Node;
-use crate::signature::{Algorithm, SignatureVerifier};
+use crate::signature::{Algorithm, PublicKey, SignatureVerifier};
 use crate::time::UnixTime;
 
 /// A token of which nothing is known but that it has the form of a JWT.

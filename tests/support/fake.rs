@@ -19,10 +19,10 @@ use toolgate::audit::{DecisionIds, Record};
 use toolgate::config::{Config, KeySource};
 use toolgate::exchange::{Effect, Env, Exchange, Flow, HeaderEdit, RequestHead, Step};
 use toolgate::headers::Headers;
-use toolgate::jwks::{KeySet, PublicKey};
+use toolgate::jwks::KeySet;
 use toolgate::keys::IssuerKeys;
 use toolgate::reply::Reply;
-use toolgate::signature::{Algorithm, PureVerifier, SignatureVerifier};
+use toolgate::signature::{Algorithm, PublicKey, PureVerifier, SignatureVerifier};
 use toolgate::time::UnixTime;
 
 pub type Fields = Vec<(String, Vec<u8>)>;
