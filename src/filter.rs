@@ -1,5 +1,6 @@
 //! The host's side: callbacks become events of the core, effects become host calls. Nothing here knows OAuth.
 
+mod callout;
 mod host;
 mod http;
 mod root;

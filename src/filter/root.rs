@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
-use super::host::{self, Buffer, Map};
+use super::callout;
+use super::host::{self, Buffer};
 use super::http::Stream;
 use super::shared::{Shared, TICK};
 use crate::config::{Config, KeySource};
@@ -19,13 +19,20 @@ const MAX_CONFIGURATION: usize = 64 << 20;
 pub struct Root {
     id: u32,
     shared: Option<Rc<Shared>>,
-    /// The issuer of each fetch under way, by its token.
-    fetches: Vec<(u32, usize)>,
+    /// What each call under way is about, by the host's name for it.
+    calls: Vec<(u32, Call)>,
+}
+
+/// What a callout is about.
+#[derive(Clone, Copy)]
+enum Call {
+    /// The key set of the issuer at this place.
+    Keys(usize),
 }
 
 impl Root {
     pub fn new(id: u32) -> Self {
-        Self { id, shared: None, fetches: Vec::new() }
+        Self { id, shared: None, calls: Vec::new() }
     }
 
     /// Starts every fetch that is due. An answer comes to the context that asked, so streams never ask themselves:
@@ -53,40 +60,38 @@ impl Root {
     fn fetch(&mut self, shared: &Shared, place: usize) -> bool {
         let Some(issuer) = shared.config.issuers.get(place) else { return false };
         let Some(KeySource::Fetched { uri, cluster, timing }) = &issuer.keys else { return false };
-        let target = uri.request_target();
-        let headers = vec![
-            (":method", "GET"),
-            (":scheme", uri.scheme().as_str()),
-            (":authority", uri.authority()),
-            (":path", target.as_str()),
-            ("accept", "application/json, application/jwk-set+json"),
-        ];
-        match hostcalls::dispatch_http_call(cluster, headers, None, vec![], timing.timeout) {
+        let request = callout::Request {
+            cluster,
+            method: "GET",
+            uri,
+            headers: vec![("accept", "application/json, application/jwk-set+json")],
+            body: None,
+            timeout: timing.timeout,
+        };
+        match callout::send(request) {
             Ok(token) => {
-                self.fetches.push((token, place));
+                self.calls.push((token, Call::Keys(place)));
                 true
             }
             Err(status) => {
                 let name = &issuer.name;
                 log::warn!(
-                    "the keys of issuer {name} cannot be fetched: the host refused a call to its cluster {cluster} ({}); \
-                     is it defined? (under --mode validate every call is refused)",
-                    status as u32
+                    "the keys of issuer {name} cannot be fetched: the host refused a call to its cluster {cluster} ({status}); \
+                     is it defined? (under --mode validate every call is refused)"
                 );
                 false
             }
         }
     }
 
-    /// The key set of an answer. Failures look like answers too: a refused connection is a 503 with a body.
+    /// The key set of an answer.
     fn read_keys(body_size: usize, issuer: &str) -> Option<KeySet> {
-        let status = host::headers(Map::CallResponseHeaders).ok()?;
-        let status = status.text(":status").unwrap_or("none").to_owned();
-        if status != "200" || body_size > jwks::MAX_BYTES {
+        let answer = callout::answer(body_size, jwks::MAX_BYTES);
+        let (Some(200), Some(body)) = (answer.status, answer.body) else {
+            let status = answer.status.map_or("none".to_owned(), |status| status.to_string());
             log::warn!("the keys of issuer {issuer} were not delivered: status {status}, {body_size} bytes");
             return None;
-        }
-        let body = host::buffer(Buffer::CallResponseBody, body_size)?;
+        };
         match KeySet::parse(&body) {
             Ok(set) => {
                 for (place, fault) in &set.skipped {
@@ -110,8 +115,16 @@ impl Root {
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, _headers: usize, body_size: usize, _trailers: usize) {
-        let Some(call) = self.fetches.iter().position(|(own, _)| *own == token) else { return };
-        let (_, place) = self.fetches.swap_remove(call);
+        let Some(call) = self.calls.iter().position(|(own, _)| *own == token) else { return };
+        let (_, call) = self.calls.swap_remove(call);
+        match call {
+            Call::Keys(place) => self.keys_answered(place, body_size),
+        }
+    }
+}
+
+impl Root {
+    fn keys_answered(&mut self, place: usize, body_size: usize) {
         let Some(shared) = self.shared.clone() else { return };
         let name = shared.config.issuers.get(place).map(|issuer| issuer.name.as_str()).unwrap_or_default();
         let set = Self::read_keys(body_size, name);
@@ -150,7 +163,7 @@ impl RootContext for Root {
         let given_up = shared.keys.borrow_mut().tick(host::now());
         if !given_up.is_empty() {
             // Should their answers come after all, they are nobody's.
-            self.fetches.retain(|(_, place)| !given_up.contains(place));
+            self.calls.retain(|(_, call)| !matches!(call, Call::Keys(place) if given_up.contains(place)));
             self.wake_for_keys();
         }
         self.fetch_due();

@@ -49,6 +49,8 @@ pub struct KeySetCache {
     /// Nothing for a fixed set.
     timing: Option<Timing>,
     set: KeySet,
+    /// Counts the changes of the set: what was verified with an earlier one is verified again.
+    generation: u64,
     fetched_at: Option<UnixTime>,
     /// Where between 80 and 90 per cent of `max_age` this worker refreshes, so that workers do not all at once.
     refresh_after: Duration,
@@ -78,6 +80,7 @@ impl KeySetCache {
         Self {
             timing,
             set: KeySet::default(),
+            generation: 0,
             fetched_at: None,
             refresh_after,
             in_flight: None,
@@ -183,7 +186,10 @@ impl KeySetCache {
                 self.absent.extend(awaited.into_iter().map(|kid| (kid, now)));
                 let excess = self.absent.len().saturating_sub(MAX_REMEMBERED);
                 self.absent.drain(..excess);
-                self.set = set;
+                if self.set != set {
+                    self.generation += 1;
+                    self.set = set;
+                }
             }
             None => self.failures = self.failures.saturating_add(1),
         }
@@ -199,6 +205,11 @@ impl KeySetCache {
             self.finished(None, now);
         }
         lost
+    }
+
+    /// Which set this is, if it may be used at `now`: another number for every other set.
+    pub fn generation(&self, now: UnixTime) -> Option<u64> {
+        self.timing.is_none_or(|timing| self.is_usable(timing, now)).then_some(self.generation)
     }
 
     /// The age of the set, for records; nothing before the first fetch.
