@@ -28,6 +28,11 @@ impl IssuerKeys {
         }
     }
 
+    /// Which set the issuer at `place` has, if it has one that may be used at `now`.
+    pub fn generation(&self, place: usize, now: UnixTime) -> Option<u64> {
+        self.caches.get(place)?.as_ref()?.generation(now)
+    }
+
     /// The cache of the issuer at `place`, if it has keys.
     pub fn cache(&mut self, place: usize) -> Option<&mut KeySetCache> {
         self.caches.get_mut(place).and_then(Option::as_mut)

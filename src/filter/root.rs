@@ -10,22 +10,26 @@ use super::host::{self, Buffer};
 use super::http::Stream;
 use super::shared::{Shared, TICK};
 use crate::config::{Config, KeySource};
+use crate::exchange::{Awaited, Exchange};
 use crate::jwks::{self, KeySet};
+use crate::token::TokenDigest;
 
 /// What the plugin configuration may have: far beyond any real one, far below a worker's memory.
 const MAX_CONFIGURATION: usize = 64 << 20;
 
 /// One plugin instance in one worker.
 pub struct Root {
-    id: u32,
-    shared: Option<Rc<Shared>>,
+    pub(super) id: u32,
+    pub(super) shared: Option<Rc<Shared>>,
     /// What each call under way is about, by the host's name for it.
-    calls: Vec<(u32, Call)>,
+    pub(super) calls: Vec<(u32, Call)>,
 }
 
 /// What a callout is about.
-#[derive(Clone, Copy)]
-enum Call {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// A token of the issuer at this place, by its digest.
+    Introspection(usize, TokenDigest),
     /// The key set of the issuer at this place.
     Keys(usize),
 }
@@ -109,7 +113,8 @@ impl Root {
     fn wake_for_keys(&self) {
         let Some(shared) = &self.shared else { return };
         let body = |size| host::buffer(Buffer::RequestBody, size);
-        shared.wake(self.id, |exchange, env| exchange.keys_changed(&body, env));
+        let waits = |exchange: &Exchange| exchange.awaits() == Some(Awaited::Keys);
+        shared.wake(self.id, waits, |exchange, env| exchange.try_again(&body, env));
     }
 }
 
@@ -118,6 +123,7 @@ impl Context for Root {
         let Some(call) = self.calls.iter().position(|(own, _)| *own == token) else { return };
         let (_, call) = self.calls.swap_remove(call);
         match call {
+            Call::Introspection(issuer, digest) => self.read_endpoint_answer(issuer, digest, body_size),
             Call::Keys(place) => self.keys_answered(place, body_size),
         }
     }
@@ -132,8 +138,9 @@ impl Root {
             cache.finished(set, host::now());
         }
         self.wake_for_keys();
-        // A waiting token may have asked for yet another fetch.
+        // A waiting token may have asked for yet another fetch, or for its issuer's word.
         self.fetch_due();
+        self.ask_endpoints();
     }
 }
 
@@ -167,7 +174,9 @@ impl RootContext for Root {
             self.wake_for_keys();
         }
         self.fetch_due();
-        shared.wake(self.id, |exchange, env| exchange.tick(env));
+        self.give_up_endpoints();
+        self.ask_endpoints();
+        shared.wake(self.id, |exchange| exchange.awaits().is_none(), |exchange, env| exchange.tick(env));
         shared.end_outlived(self.id);
     }
 
