@@ -26,6 +26,7 @@
 //! | [`audit`] | audit lines, filter state, decision ids | |
 //! | [`bearer`] | the `Authorization` header | RFC 6750 section 2.1 |
 //! | [`config`] | the configuration, all faults at once | |
+//! | [`drift`], [`manifest`] | what a server's live tools differ in from policy and approval | RFC 8785 |
 //! | [`exchange`] | the state machine of one request and its answer | MCP, Streamable HTTP |
 //! | [`headers`], [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`] | leaf types, which use no other module's rules | RFC 9110, RFC 3986 |
 //! | [`identity`] | what the server learns of the caller | |
@@ -48,6 +49,7 @@
 pub mod audit;
 pub mod bearer;
 pub mod config;
+pub mod drift;
 pub mod exchange;
 #[cfg(target_family = "wasm")]
 mod filter;
@@ -60,6 +62,7 @@ pub mod jsonrpc;
 pub mod jwks;
 pub mod keys;
 pub mod listing;
+pub mod manifest;
 pub mod mcp;
 pub mod metadata;
 pub mod node;

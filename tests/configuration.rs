@@ -939,7 +939,7 @@ fn further_fields_are_refused_until_they_are_supported() {
         ("/issuers/0/jwks/discover".to_owned(), "issuers[0].jwks.discover".to_owned()),
         ("/issuers/0/dpop".to_owned(), "issuers[0].dpop".to_owned()),
     ];
-    for name in ["manifest", "on_drift", "publish", "policy_source"] {
+    for name in ["publish", "policy_source"] {
         places.push((format!("/resources/0/{name}"), format!("resources[0].{name}")));
     }
     for (kind, rule) in [("tools", "t"), ("prompts", "t:x"), ("resources", "t:x"), ("methods", "t:x")] {

@@ -6,6 +6,7 @@ use std::rc::{Rc, Weak};
 use super::host::{self, Map};
 use crate::audit::{Decision, DecisionIds, Record};
 use crate::config::{Config, Decisions};
+use crate::drift::Drift;
 use crate::exchange::{Awaited, Effect, Env, Exchange, Flow, Step};
 use crate::introspection::Introspections;
 use crate::keys::IssuerKeys;
@@ -26,6 +27,7 @@ pub struct Shared {
     pub config: Config,
     pub keys: RefCell<IssuerKeys>,
     pub introspection: RefCell<Introspections>,
+    pub drift: RefCell<Drift>,
     tokens: RefCell<TokenCache>,
     ids: RefCell<DecisionIds>,
     host_shows_bodies: Cell<bool>,
@@ -57,6 +59,7 @@ impl Shared {
         Self {
             keys: RefCell::new(IssuerKeys::new(&config.issuers, seed.to_le_bytes()[0])),
             introspection: RefCell::new(Introspections::new(&config.issuers)),
+            drift: RefCell::new(Drift::new(&config, seed.rotate_left(32))),
             tokens: RefCell::new(TokenCache::new(config.token_cache_entries)),
             config,
             ids: RefCell::new(DecisionIds::new(seed)),
@@ -75,6 +78,7 @@ impl Shared {
             keys: &mut self.keys.borrow_mut(),
             tokens: &mut self.tokens.borrow_mut(),
             introspection: &mut self.introspection.borrow_mut(),
+            drift: &mut self.drift.borrow_mut(),
             verifier: &PureVerifier,
             now: host::now(),
             ids: &mut self.ids.borrow_mut(),
