@@ -4,6 +4,7 @@ mod host;
 mod http;
 mod root;
 mod shared;
+mod signature;
 
 use proxy_wasm::traits::RootContext;
 use proxy_wasm::types::LogLevel;

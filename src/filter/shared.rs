@@ -4,12 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::host::{self, Map};
+use super::signature::{self, VerifySignature};
 use crate::audit::{Decision, DecisionIds, Record};
 use crate::config::{Config, Decisions};
 use crate::exchange::{Effect, Env, Exchange, Flow, Step};
 use crate::keys::IssuerKeys;
 use crate::reply::Refusal;
-use crate::signature::PureVerifier;
+use crate::signature::HostVerifier;
 
 /// How often the root looks after keys and waits, in milliseconds.
 pub const TICK: u32 = 500;
@@ -23,6 +24,7 @@ const MAX_WAITING: usize = 1024;
 pub struct Shared {
     pub config: Config,
     pub keys: RefCell<IssuerKeys>,
+    verifier: HostVerifier<VerifySignature>,
     ids: RefCell<DecisionIds>,
     host_shows_bodies: Cell<bool>,
     /// Whether the root was asked to look at once and has not yet done so.
@@ -54,6 +56,7 @@ impl Shared {
         Self {
             config,
             keys: RefCell::new(keys),
+            verifier: signature::verifier(),
             ids: RefCell::new(DecisionIds::new(seed)),
             host_shows_bodies: Cell::new(false),
             poked: Cell::new(false),
@@ -68,7 +71,7 @@ impl Shared {
         let step = event(&mut Env {
             config: &self.config,
             keys: &mut self.keys.borrow_mut(),
-            verifier: &PureVerifier,
+            verifier: &self.verifier,
             now: host::now(),
             ids: &mut self.ids.borrow_mut(),
             host_shows_bodies: &mut shows,
