@@ -196,6 +196,14 @@ pub fn key_set<'a>(keys: impl IntoIterator<Item = &'a Key>) -> Value {
     json!({"keys": keys.into_iter().map(Key::jwk).collect::<Vec<_>>()})
 }
 
+/// Keys of sizes and exponents that `ring` does not sign with, each with a good
+/// token.
+pub fn openssl_tokens() -> Vec<(Value, String)> {
+    let rows: Vec<Value> = serde_json::from_str(include_str!("../keys/openssl_tokens.json")).expect("a list");
+    let row = |row: &Value| (row["jwk"].clone(), row["token"].as_str().expect("a token").to_owned());
+    rows.iter().map(row).collect()
+}
+
 /// Base64 as tokens and keys write it (RFC 7515 section 2).
 pub fn base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
