@@ -6,6 +6,7 @@ mod http;
 mod introspection;
 mod root;
 mod shared;
+mod signature;
 
 use proxy_wasm::traits::RootContext;
 use proxy_wasm::types::LogLevel;

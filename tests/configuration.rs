@@ -469,7 +469,8 @@ fn a_bad_issuer_is_refused_at_its_path() {
 
 #[test]
 fn a_key_of_another_kind_among_fixed_ones_is_left_out_with_a_warning() {
-    let keys = json!({"keys": [Key::ed25519().jwk(), Key::secret("s").jwk(), Key::p384().jwk()]});
+    let private = set(Key::p256().jwk(), "/d", json!("AQ"));
+    let keys = json!({"keys": [Key::ed25519().jwk(), Key::secret("s").jwk(), private, Key::p521().jwk()]});
     let config = accepted(&set(minimal(), "/issuers/0/jwks", keys));
     let warned: Vec<_> = config.warnings.iter().map(|warning| warning.path.as_str()).collect();
     assert_eq!(warned, ["issuers[0].jwks.keys[1]", "issuers[0].jwks.keys[2]"]);

@@ -28,6 +28,7 @@ mod envoy {
     mod provider;
     mod records;
     mod scenarios;
+    mod signatures;
     mod streams;
     mod weather;
 }
