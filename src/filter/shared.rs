@@ -12,9 +12,11 @@ use crate::reply::Refusal;
 use crate::signature::PureVerifier;
 
 /// How often the root looks after keys and waits, in milliseconds.
-pub const TICK: u32 = 500;
+const TICK: u32 = 500;
+/// How often, while streams wait for what another worker fetches.
+const POLL: u32 = 20;
 /// The period that makes it look at once.
-const AT_ONCE: u32 = 1;
+pub const AT_ONCE: u32 = 1;
 /// As many requests may wait for keys at once, each with its headers: it takes no valid token to wait, so this bounds
 /// what anybody can make a worker keep.
 const MAX_WAITING: usize = 1024;
@@ -50,7 +52,7 @@ impl Shared {
             let now = host::now().as_numeric_date().to_bits();
             now ^ (std::ptr::from_ref(&now) as u64)
         });
-        let keys = IssuerKeys::new(&config.issuers, seed.to_le_bytes()[0]);
+        let keys = IssuerKeys::new(&config.issuers, seed);
         Self {
             config,
             keys: RefCell::new(keys),
@@ -157,9 +159,12 @@ impl Shared {
             return;
         }
         self.waiting.borrow_mut().push((id, Rc::downgrade(exchange)));
-        let fetch_due = || !self.keys.borrow().due(host::now()).is_empty();
+        let is_of_use = || {
+            let (keys, now) = (self.keys.borrow(), host::now());
+            !keys.due(now).is_empty() || keys.are_fetched_elsewhere(now)
+        };
         // Once is enough: every further call would start the period anew.
-        if exchange.borrow().awaits_keys() && !self.poked.get() && fetch_due() {
+        if exchange.borrow().awaits_keys() && !self.poked.get() && is_of_use() {
             self.poked.set(true);
             if host::set_tick_period(AT_ONCE).is_err() {
                 log::error!("the host refused a timer; keys are fetched at the next tick");
@@ -198,10 +203,14 @@ impl Shared {
         }
     }
 
-    /// The root looks after everything now.
+    /// The root has looked after everything. Nobody tells it when another worker's fetch ends.
     pub fn ticked(&self) {
-        self.poked.set(false);
-        if host::set_tick_period(TICK).is_err() {
+        let awaits = |(_, stream): &(u32, Weak<RefCell<Exchange>>)| {
+            stream.upgrade().is_some_and(|exchange| exchange.borrow().awaits_keys())
+        };
+        let soon = self.keys.borrow().are_fetched_elsewhere(host::now()) && self.waiting.borrow().iter().any(awaits);
+        self.poked.set(soon);
+        if host::set_tick_period(if soon { POLL } else { TICK }).is_err() {
             log::error!("the host refused a timer");
         }
     }
