@@ -7,6 +7,7 @@ use std::ptr::null_mut;
 
 use crate::exchange::HeaderEdit;
 use crate::headers::Headers;
+use crate::jwks::{NotShared, SharedData, Versioned};
 use crate::reply::Reply;
 use crate::time::UnixTime;
 
@@ -219,47 +220,40 @@ pub fn property(path: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// A value that the plugins of one `vm_id` share, at one of its versions.
-#[derive(Default)]
-pub struct SharedValue {
-    pub bytes: Vec<u8>,
-    /// Nothing if there is no value yet.
-    version: Option<u32>,
-}
+/// The data that the plugins of one `vm_id` share, in all workers.
+pub struct Shared;
 
-/// The shared value of this name.
-pub fn shared(name: &str) -> Result<SharedValue, HostFault> {
-    const NOT_FOUND: u32 = 1;
-    let (mut data, mut size, mut version) = (null_mut(), 0, 0);
-    // SAFETY: the pointers are to locals of the right types and to a slice with its length; what comes back is taken
-    // over once.
-    unsafe {
-        let status =
-            abi::proxy_get_shared_data(name.as_ptr(), name.len(), &raw mut data, &raw mut size, &raw mut version);
-        if status == NOT_FOUND {
-            return Ok(SharedValue::default());
+impl SharedData for Shared {
+    fn read(&self, name: &str) -> Result<Versioned, NotShared> {
+        const NOT_FOUND: u32 = 1;
+        let (mut data, mut size, mut version) = (null_mut(), 0, 0);
+        // SAFETY: the pointers are to locals of the right types and to a slice with its length; what comes back is
+        // taken over once.
+        unsafe {
+            let status =
+                abi::proxy_get_shared_data(name.as_ptr(), name.len(), &raw mut data, &raw mut size, &raw mut version);
+            match status {
+                OK => Ok(Versioned { bytes: owned(data, size), version: Some(version) }),
+                NOT_FOUND => Ok(Versioned::default()),
+                _ => Err(NotShared),
+            }
         }
-        check(status)?;
-        Ok(SharedValue { bytes: owned(data, size), version: Some(version) })
     }
-}
 
-/// Puts a value into the place of `old`. Says whether it did: not if another was faster.
-pub fn replace_shared(name: &str, old: &SharedValue, value: &[u8]) -> Result<bool, HostFault> {
-    const VERSION_MISMATCH: u32 = 8;
-    // The host counts versions from 1, and takes 0 for "whatever there is". So one that it will not reach creates what
-    // is not there yet, and loses against whoever was faster.
-    let version = old.version.unwrap_or(u32::MAX);
-    match set_shared(name, value, version) {
-        OK => Ok(true),
-        VERSION_MISMATCH => Ok(false),
-        _ => Err(HostFault),
+    fn replace(&self, name: &str, old: &Versioned, value: &[u8]) -> Result<bool, NotShared> {
+        const VERSION_MISMATCH: u32 = 8;
+        // The host counts versions from 1, and takes 0 for "whatever there is". So one that it will not reach creates
+        // what is not there yet, and loses against whoever was faster.
+        match set_shared(name, value, old.version.unwrap_or(u32::MAX)) {
+            OK => Ok(true),
+            VERSION_MISMATCH => Ok(false),
+            _ => Err(NotShared),
+        }
     }
-}
 
-/// Sets a shared value, whatever there is.
-pub fn overwrite_shared(name: &str, value: &[u8]) -> Result<(), HostFault> {
-    check(set_shared(name, value, 0))
+    fn overwrite(&self, name: &str, value: &[u8]) -> Result<(), NotShared> {
+        if set_shared(name, value, 0) == OK { Ok(()) } else { Err(NotShared) }
+    }
 }
 
 fn set_shared(name: &str, value: &[u8], version: u32) -> u32 {

@@ -9,8 +9,6 @@ use std::time::Duration;
 use super::Timing;
 use crate::time::UnixTime;
 
-/// Refetches for unknown `kid`s in one cooldown. Two, because the first may come just before the provider publishes.
-pub const REFETCHES_PER_COOLDOWN: usize = 2;
 /// The first pause after a failed fetch; it doubles up to the cooldown.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 /// A fetch whose answer is this much later than its timeout will have none.
@@ -27,8 +25,9 @@ pub struct Attempts {
     pub failures: u32,
     /// Who fetches.
     pub lease: Option<Lease>,
-    /// When fetches for unknown `kid`s started, the latest ones.
-    pub refetches: [Option<UnixTime>; REFETCHES_PER_COOLDOWN],
+    /// When fetches for unknown `kid`s started: as many as one cooldown allows. Two, because the first may come just
+    /// before the provider publishes.
+    pub refetches: [Option<UnixTime>; 2],
 }
 
 /// The right to fetch. It ends by time, because its owner may end without a word.

@@ -56,8 +56,9 @@ pub struct KeySetCache {
     attempts: Attempts,
     /// An unknown `kid` wants a fetch.
     wanted: bool,
-    /// `kid`s that streams wait for, and those that a successful fetch did not bring, with the time that it started.
-    awaited: Vec<Option<String>>,
+    /// `kid`s that streams wait for, and since when.
+    awaited: Vec<(Option<String>, UnixTime)>,
+    /// `kid`s that a successful fetch did not bring, and when it started.
     absent: Vec<(Option<String>, UnixTime)>,
 }
 
@@ -94,7 +95,7 @@ impl KeySetCache {
         let Some(timing) = self.timing else { return self.select(query) };
         if !self.is_usable(timing, now) {
             return if self.is_in_flight(timing, now) || self.is_due(now) {
-                self.wait_for(query)
+                self.wait_for(query, now)
             } else {
                 Lookup::Unavailable
             };
@@ -116,7 +117,7 @@ impl KeySetCache {
     fn unknown(&mut self, timing: Timing, query: &KeyQuery, now: UnixTime) -> Lookup<'_> {
         self.absent.retain(|(_, at)| now.within(timing.cooldown, *at));
         if self.is_in_flight(timing, now) || self.wanted {
-            return self.wait_for(query);
+            return self.wait_for(query, now);
         }
         if self.attempts.is_backing_off(timing, now) {
             return Lookup::Unavailable;
@@ -126,14 +127,14 @@ impl KeySetCache {
         }
         if self.attempts.allows_refetch(timing, now) {
             self.wanted = true;
-            return self.wait_for(query);
+            return self.wait_for(query, now);
         }
         if self.attempts.failures > 0 { Lookup::Unavailable } else { Lookup::NoKey }
     }
 
-    fn wait_for(&mut self, query: &KeyQuery) -> Lookup<'_> {
-        if self.awaited.len() < MAX_REMEMBERED && !self.awaited.contains(&query.kid) {
-            self.awaited.push(query.kid.clone());
+    fn wait_for(&mut self, query: &KeyQuery, now: UnixTime) -> Lookup<'_> {
+        if self.awaited.len() < MAX_REMEMBERED && self.awaited.iter().all(|(kid, _)| *kid != query.kid) {
+            self.awaited.push((query.kid.clone(), now));
         }
         Lookup::Wait
     }
@@ -191,7 +192,7 @@ impl KeySetCache {
     pub fn finished(&mut self, result: Option<KeySet>, now: UnixTime) {
         let ended = self.ended(self.attempts, result.is_some(), now);
         match result {
-            Some(set) => self.replace(set, now),
+            Some(set) => self.replace(set, now, self.attempts.started_at),
             None => self.stop_waiting(),
         }
         self.attempts = ended;
@@ -202,12 +203,12 @@ impl KeySetCache {
         record.ended(self.owner, with_set, now)
     }
 
-    /// A set takes the place of the last one. A fetch that streams waited for has shown what is not in it.
-    fn replace(&mut self, set: KeySet, fetched_at: UnixTime) {
+    /// A set takes the place of the last one. What streams waited for when it came, and is not in it, is absent.
+    fn replace(&mut self, set: KeySet, fetched_at: UnixTime, started_at: Option<UnixTime>) {
         // Since the start of the fetch, not since its end: the provider may have published in between.
-        let since = self.attempts.lease.and(self.attempts.started_at);
-        let missed = self.awaited.iter().cloned().filter_map(|kid| Some((kid, since?)));
-        self.absent.extend(missed);
+        let since = started_at.map_or(fetched_at, |started_at| started_at.min(fetched_at));
+        let asked = self.awaited.iter().filter(|(_, waiting_since)| *waiting_since <= fetched_at);
+        self.absent.extend(asked.map(|(kid, _)| (kid.clone(), since)));
         let excess = self.absent.len().saturating_sub(MAX_REMEMBERED);
         self.absent.drain(..excess);
         self.stop_waiting();
@@ -238,11 +239,11 @@ impl KeySetCache {
         record.fetched_at != self.attempts.fetched_at && record.fetched_at.is_some_and(|at| self.is_newer(at, now))
     }
 
-    /// Takes over a set that another worker fetched, if it is newer than the own one. To be called before
-    /// [`KeySetCache::observe`].
-    pub fn adopt(&mut self, set: KeySet, fetched_at: UnixTime, now: UnixTime) {
+    /// Takes over a set that another worker fetched, of which `record` told, if it is newer than the own one. To be
+    /// called before [`KeySetCache::observe`].
+    pub fn adopt(&mut self, set: KeySet, fetched_at: UnixTime, record: &Attempts, now: UnixTime) {
         if self.is_newer(fetched_at, now) {
-            self.replace(set, fetched_at);
+            self.replace(set, fetched_at, record.started_at);
         }
     }
 
@@ -263,12 +264,17 @@ impl KeySetCache {
         changed || futile
     }
 
+    /// Whether this worker's fetch will have no answer any more.
+    pub fn is_lost(&self, now: UnixTime) -> bool {
+        let Some(timing) = self.timing else { return false };
+        let own = self.attempts.lease.is_some_and(|lease| lease.owner == self.owner);
+        own && !self.is_in_flight(timing, now)
+    }
+
     /// Time goes by: a fetch whose answer never came has failed. Says whether that was so of this worker's; another's
     /// is simply over.
     pub fn tick(&mut self, now: UnixTime) -> bool {
-        let Some(timing) = self.timing else { return false };
-        let own = self.attempts.lease.is_some_and(|lease| lease.owner == self.owner);
-        let lost = own && !self.is_in_flight(timing, now);
+        let lost = self.is_lost(now);
         if lost {
             self.finished(None, now);
         }
