@@ -4,7 +4,7 @@
 
 MODULE := target/wasm32-wasip1/release/toolgate.wasm
 # Every worker of every proxy loads it.
-MODULE_LIMIT := 700000
+MODULE_LIMIT := 900000
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! request headers ─► route, origin, credentials ── no ► reply
-//!   └► token ── keys missing ► AwaitingKeys ─ keys come ─┐
-//!       └► verified ◄────────────────────────────────────┘── headers at fault ► reply
+//!   └► token ── keys or the issuer's word missing ► AwaitingToken ─ they come ─┐
+//!       └► verified ◄──────────────────────────────────────────────────────────┘── headers at fault ► reply
 //!            ├ no body ─► verdict
 //!            └ body ─► AwaitingBody: headers held, or let go ahead ─ end of body or trailers ─► verdict
 //! verdict ─► Forwarded, or reply           the server's answer before it ► 502
@@ -18,10 +18,12 @@ mod admission;
 mod answer;
 mod request;
 mod step;
+mod validation;
 mod verdict;
 
 pub use request::RequestHead;
 pub use step::{Effect, Env, Flow, HeaderEdit, Step};
+pub use validation::Awaited;
 
 use std::time::Duration;
 
@@ -56,8 +58,8 @@ enum State {
     Start,
     /// Goes on without a verdict: no resource matched and `pass` did.
     Passing,
-    /// The token waits for its issuer's keys.
-    AwaitingKeys(Box<Asking>),
+    /// The token waits for its issuer's keys, or for its word.
+    AwaitingToken(Box<Asking>),
     /// The token is verified; the body decides.
     AwaitingBody(Box<Verified>),
     /// The verdict let it go.
@@ -111,7 +113,7 @@ impl Exchange {
                 match request.before_token(tunnels, env.config) {
                     Err(refusal) => self.refuse(&Asked::by(&request), refusal, env),
                     Ok(Some(reply)) => self.reply_to_anyone(&Asked::by(&request), reply, env),
-                    Ok(None) => self.authenticate(Asking { request, body: Body::default() }, None, env),
+                    Ok(None) => self.authenticate(request, Body::default(), None, env),
                 }
             }
         }
@@ -127,11 +129,14 @@ impl Exchange {
         }
     }
 
-    /// Keys came, or an attempt to get them ended: the waiting token is tried again. `read` gives the body as far as
+    /// What the token waits for came, or an attempt to get it ended: it is tried again. `read` gives the body as far as
     /// it is buffered. [`Flow::Continue`] means that the host is to resume the stream.
-    pub fn keys_changed(&mut self, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
+    pub fn try_again(&mut self, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         match std::mem::take(&mut self.state) {
-            State::AwaitingKeys(asking) => self.authenticate(*asking, Some(read), env),
+            State::AwaitingToken(asking) => {
+                let Asking { request, body, .. } = *asking;
+                self.authenticate(request, body, Some(read), env)
+            }
             other => {
                 self.state = other;
                 Step::hold()
@@ -164,10 +169,10 @@ impl Exchange {
     pub fn request_body(&mut self, size: usize, end: bool, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         let body = Body { seen: true, size, ended: end };
         match std::mem::take(&mut self.state) {
-            State::AwaitingKeys(mut asking) => {
+            State::AwaitingToken(mut asking) => {
                 *env.host_shows_bodies = true;
                 asking.body = body;
-                self.state = State::AwaitingKeys(asking);
+                self.state = State::AwaitingToken(asking);
                 Step::hold()
             }
             State::AwaitingBody(mut verified) => {
@@ -189,9 +194,9 @@ impl Exchange {
         let scrubbed = |name: &&str| name.starts_with("mcp-") || env.config.must_scrub(name);
         let scrubs: Vec<_> = trailers.names().filter(scrubbed).map(HeaderEdit::remove).collect();
         let mut step = match std::mem::take(&mut self.state) {
-            State::AwaitingKeys(mut asking) => {
+            State::AwaitingToken(mut asking) => {
                 asking.body = Body { seen: true, ended: true, ..asking.body };
-                self.state = State::AwaitingKeys(asking);
+                self.state = State::AwaitingToken(asking);
                 Step::hold()
             }
             State::AwaitingBody(mut verified) => {
@@ -253,7 +258,7 @@ impl Exchange {
     /// of the server's is in that, so it may pass; here it is recorded.
     pub fn ended_by_host(&mut self, env: &mut Env<'_>) -> Step {
         let asked = match std::mem::replace(&mut self.state, State::Replied) {
-            State::AwaitingKeys(asking) => Asked::by(&asking.request),
+            State::AwaitingToken(asking) => Asked::by(&asking.request),
             State::AwaitingBody(verified) => verified.asked(),
             other => {
                 self.state = other;
@@ -310,20 +315,24 @@ impl Exchange {
 
     /// Whether a verdict is still to come.
     pub fn is_undecided(&self) -> bool {
-        matches!(self.state, State::AwaitingKeys(_) | State::AwaitingBody(_))
+        matches!(self.state, State::AwaitingToken(_) | State::AwaitingBody(_))
     }
 
-    /// Whether it waits for something that the root context brings: keys, or the time when waiting ends.
+    /// Whether it waits for something that the root context brings: what verifies its token, or the time when waiting
+    /// ends.
     pub fn is_waiting(&self) -> bool {
         match &self.state {
-            State::AwaitingKeys(_) => true,
+            State::AwaitingToken(_) => true,
             State::AwaitingBody(verified) => !verified.released,
             _ => false,
         }
     }
 
-    /// Whether it waits for keys.
-    pub fn awaits_keys(&self) -> bool {
-        matches!(self.state, State::AwaitingKeys(_))
+    /// What its token waits for.
+    pub fn awaits(&self) -> Option<Awaited> {
+        match &self.state {
+            State::AwaitingToken(asking) => Some(asking.awaits),
+            _ => None,
+        }
     }
 }

@@ -3,11 +3,18 @@
 //! Only the members that decide are taken; everything else is checked and passed over. A member that a careless parser
 //! would take for one of them (`Name`, `METHOD`) is a fault at the levels where the gate reads.
 
+mod batch;
+mod params;
+
+pub use params::{Params, Reference};
+
 use std::borrow::Cow;
 
-use crate::index::Index;
 use crate::json::{self, JsonFault, Kind, Reader, Text};
 use crate::text::{fold, look_alike};
+
+use batch::check_batch;
+use params::read_params;
 
 /// Why bytes are not a message that can be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,39 +124,6 @@ pub struct Message<'a> {
     pub params: Params<'a>,
 }
 
-/// The members of `params` that decide.
-#[derive(Clone, Debug, Default)]
-pub struct Params<'a> {
-    /// `name`
-    pub name: Member<'a>,
-    /// `uri`
-    pub uri: Member<'a>,
-    /// `taskId`
-    pub task_id: Member<'a>,
-    /// `ref.type`, `ref.name`, `ref.uri`
-    pub reference: Option<Reference<'a>>,
-    /// `notifications.resourceSubscriptions[]`
-    pub subscriptions: Vec<Member<'a>>,
-    /// `_meta["io.modelcontextprotocol/protocolVersion"]`
-    pub version: Member<'a>,
-    /// What is wrong with the members of [`READ`], by their names. Whether it matters depends on the method.
-    faults: Vec<(&'static str, MessageFault)>,
-}
-
-/// `ref` of a completion.
-#[derive(Clone, Debug, Default)]
-pub struct Reference<'a> {
-    /// `type`
-    pub kind: Member<'a>,
-    /// `name`
-    pub name: Member<'a>,
-    /// `uri`
-    pub uri: Member<'a>,
-}
-
-/// The members of `params` that are read for some method.
-const READ: [&str; 6] = ["_meta", "name", "notifications", "ref", "taskId", "uri"];
-const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 const ENVELOPE: [&str; 6] = ["error", "id", "jsonrpc", "method", "params", "result"];
 
 /// A message's fault, and its id as far as it was read.
@@ -193,30 +167,6 @@ pub fn read_body(bytes: &[u8], depth: usize, batch: Option<usize>) -> Result<Bod
         return check_batch(&messages).map_err(without_id).map(|()| Body::Batch(messages));
     }
     messages.pop().map(|message| Body::Single(Box::new(message))).ok_or(without_id(MessageFault::NotJsonRpc))
-}
-
-/// A batch opens no session (2025-03-26, Lifecycle), and answers must be told apart by their ids.
-fn check_batch(messages: &[Message<'_>]) -> Result<(), MessageFault> {
-    let ids =
-        || messages.iter().filter(|message| message.kind == MessageKind::Request).filter_map(|message| message.id);
-    let distinct = Index::new(ids().map(plain_id)).places().count();
-    if messages.is_empty() {
-        return Err(MessageFault::NotJsonRpc);
-    }
-    if distinct < ids().count() || messages.iter().any(|message| message.method == "initialize") {
-        return Err(MessageFault::BatchElements);
-    }
-    Ok(())
-}
-
-/// An id as readers compare it: `1` and `1.0` are one number, `"a"` and `"\u0061"` one string.
-fn plain_id(id: &str) -> String {
-    let text = json::read::<_, JsonFault>(id.as_bytes(), 0, |reader| Ok(reader.string()?.decode()));
-    match (text, id.parse::<f64>()) {
-        (Ok(Some(text)), _) => ["\"", &text].concat(),
-        (_, Ok(number)) => number.to_bits().to_string(),
-        _ => id.to_owned(),
-    }
 }
 
 #[derive(Default)]
@@ -301,99 +251,6 @@ impl<'a> Envelope<'a> {
     }
 }
 
-impl Params<'_> {
-    /// What is wrong with the members `names`, or with a look-alike of one.
-    pub fn fault_of(&self, names: &[&str]) -> Option<MessageFault> {
-        self.faults.iter().find(|(name, _)| names.contains(name)).map(|(_, fault)| *fault)
-    }
-}
-
-/// Faults of JSON end the reading; others are kept, since the id and the method may still come.
-fn read_params<'a>(reader: &mut Reader<'a>) -> Result<Result<Params<'a>, MessageFault>, JsonFault> {
-    if reader.kind()? != Kind::Object {
-        // Some clients write `null` for none.
-        let none = reader.skip()? == "null";
-        return Ok(if none { Ok(Params::default()) } else { Err(MessageFault::Params) });
-    }
-    let mut params = Params::default();
-    reader.object(|reader, name| {
-        let (name, part) = match known(name, &READ) {
-            Name::Known(name) => (name, read_param(reader, name, &mut params)?),
-            Name::LookAlike(name) => (name, reader.skip().map(|_| Err(MessageFault::LookAlike))?),
-            Name::Other => return reader.skip().map(|_| ()),
-        };
-        params.faults.extend(part.err().map(|fault| (name, fault)));
-        Ok::<(), JsonFault>(())
-    })?;
-    Ok(Ok(params))
-}
-
-fn read_param<'a>(reader: &mut Reader<'a>, name: &str, params: &mut Params<'a>) -> Part {
-    match name {
-        "_meta" => read_meta(reader, params),
-        "name" => Member::read(reader).map(|value| params.name = value).map(Ok),
-        "notifications" => read_notifications(reader, params),
-        "ref" => read_reference(reader, params),
-        "taskId" => Member::read(reader).map(|value| params.task_id = value).map(Ok),
-        _ => Member::read(reader).map(|value| params.uri = value).map(Ok),
-    }
-}
-
-type Part = Result<Result<(), MessageFault>, JsonFault>;
-
-fn read_reference<'a>(reader: &mut Reader<'a>, params: &mut Params<'a>) -> Part {
-    let mut reference = Reference::default();
-    let part = members(reader, &["name", "type", "uri"], |reader, name| {
-        let value = Member::read(reader)?;
-        match name {
-            "name" => reference.name = value,
-            "type" => reference.kind = value,
-            _ => reference.uri = value,
-        }
-        Ok(Ok(()))
-    });
-    params.reference = Some(reference);
-    part
-}
-
-fn read_meta<'a>(reader: &mut Reader<'a>, params: &mut Params<'a>) -> Part {
-    members(reader, &[VERSION], |reader, _| Member::read(reader).map(|value| params.version = value).map(Ok))
-}
-
-fn read_notifications<'a>(reader: &mut Reader<'a>, params: &mut Params<'a>) -> Part {
-    members(reader, &["resourceSubscriptions"], |reader, _| {
-        if reader.kind()? != Kind::Array {
-            reader.skip()?;
-            return Ok(Err(MessageFault::Params));
-        }
-        reader.array(|reader| Member::read(reader).map(|uri| params.subscriptions.push(uri)))?;
-        Ok(Ok(()))
-    })
-}
-
-/// Reads an object of which only `names` matter. Anything but an object, and a look-alike of a name, is a fault.
-fn members<'a>(
-    reader: &mut Reader<'a>,
-    names: &[&'static str],
-    mut member: impl FnMut(&mut Reader<'a>, &'static str) -> Part,
-) -> Part {
-    if reader.kind()? != Kind::Object {
-        reader.skip()?;
-        return Ok(Err(MessageFault::Params));
-    }
-    let mut fault = None;
-    reader.object(|reader, name| {
-        let part = match known(name, names) {
-            Name::Known(name) => member(reader, name)?,
-            Name::LookAlike(_) => reader.skip().map(|_| Err(MessageFault::LookAlike))?,
-            Name::Other => reader.skip().map(|_| Ok(()))?,
-        };
-        fault = fault.or(part.err());
-        Ok::<(), JsonFault>(())
-    })?;
-    Ok(fault.map_or(Ok(()), Err))
-}
-
 enum Name {
     Known(&'static str),
     LookAlike(&'static str),
@@ -412,7 +269,7 @@ fn known(name: &Text<'_>, names: &[&'static str]) -> Name {
 
 /// A name with a lone surrogate: some readers drop it, so what is left counts.
 fn lone_surrogate_look_alike(name: &Text<'_>, names: &[&'static str]) -> Name {
-    let text = String::from_utf8_lossy(&name.bytes()).replace('\u{fffd}', "");
-    let left = names.iter().copied().find(|known| known.eq_ignore_ascii_case(&fold(&text)));
+    let text = fold(&String::from_utf8_lossy(&name.bytes()).replace('\u{fffd}', ""));
+    let left = names.iter().copied().find(|known| known.eq_ignore_ascii_case(&text));
     left.map_or(Name::Other, Name::LookAlike)
 }

@@ -30,6 +30,11 @@ impl IssuerKeys {
         }
     }
 
+    /// Which set the issuer at `place` has, if it has one that may be used at `now`.
+    pub fn generation(&self, place: usize, now: UnixTime) -> Option<u64> {
+        self.caches.get(place)?.as_ref()?.generation(now)
+    }
+
     /// The cache of the issuer at `place`, if it has keys.
     pub fn cache(&mut self, place: usize) -> Option<&mut KeySetCache> {
         self.caches.get_mut(place).and_then(Option::as_mut)
@@ -44,6 +49,11 @@ impl IssuerKeys {
     /// Whether another worker fetches keys that this one may wait for.
     pub fn are_fetched_elsewhere(&self, now: UnixTime) -> bool {
         self.caches.iter().flatten().any(|cache| cache.is_fetched_elsewhere(now))
+    }
+
+    /// Whether it is of use to look: for what should be fetched at `now`, or what another worker fetches.
+    pub fn are_on_their_way(&self, now: UnixTime) -> bool {
+        self.caches.iter().flatten().any(|cache| cache.is_due(now) || cache.is_fetched_elsewhere(now))
     }
 
     /// Gives up fetches that were never answered, and tells whose.

@@ -7,6 +7,7 @@
 //! filter ─ callback ► exchange ─┬► routes      which resource, which document, nowhere
 //!                               ├► bearer      one credential, in its header
 //!                               ├► token       untrusted claims, checked ─► jwks, signature ─► AccessToken
+//!                               │              ... or introspection, where the issuer is asked
 //!                               ├► jsonrpc     the body, read strictly ─► mcp: what it would use
 //!                               ├► policy      AccessToken + Access ─► Verdict, with its reasons
 //!                               ├► listing     entries of lists, by the same verdict; sse: events as they come
@@ -28,6 +29,7 @@
 //! | [`exchange`] | the state machine of one request and its answer | MCP, Streamable HTTP |
 //! | [`headers`], [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`] | leaf types, which use no other module's rules | RFC 9110, RFC 3986 |
 //! | [`identity`] | what the server learns of the caller | |
+//! | [`introspection`] | asking an endpoint about tokens, and what is kept of its answers | RFC 7662 |
 //! | [`json`] | the strict JSON reader, and a writer | RFC 8259 |
 //! | [`jsonrpc`] | one message, as far as it decides | JSON-RPC 2.0 |
 //! | [`jwks`], [`keys`] | key sets: parsing, selection, life | RFC 7517, RFC 7518 section 6 |
@@ -38,7 +40,7 @@
 //! | [`reply`] | every answer and challenge | RFC 6750 section 3, RFC 9728 section 5.1 |
 //! | [`routes`] | hosts and paths, and what only resembles them | |
 //! | [`signature`] | algorithms and their verification | RFC 7518 section 3, RFC 8037 |
-//! | [`token`] | JWT access tokens, per kind of provider | RFC 7519, RFC 8725, RFC 9068 |
+//! | [`token`] | access tokens, per kind of provider; those verified before | RFC 7519, RFC 8725, RFC 9068 |
 //!
 //! A new rule gets rows in `tests/scenarios/`, which run on a fake host and on a real Envoy; a new field of the
 //! configuration also gets a row in the README, which `tests/readme.rs` holds to the code.
@@ -52,6 +54,7 @@ mod filter;
 pub mod headers;
 pub mod identity;
 pub mod index;
+pub mod introspection;
 pub mod json;
 pub mod jsonrpc;
 pub mod jwks;

@@ -111,6 +111,7 @@ impl<'a> Trimmer<'a, '_> {
 
     fn result(&mut self, reader: &mut Reader<'a>) -> Result<(), ListFault> {
         let mut caching = Vec::new();
+        let first = self.edits.len();
         let held_before = std::mem::take(&mut self.held_list);
         reader.object(|reader, name| {
             let name = name.decode().ok_or(ListFault::LookAlike)?;
@@ -133,7 +134,8 @@ impl<'a> Trimmer<'a, '_> {
         // What is cached for everybody would be served to callers for whom it was not trimmed.
         if self.held_list {
             self.edits.extend(caching);
-            self.edits.sort_unstable_by_key(|(range, _)| range.start);
+            // This result's own only: of a long array, sorting all each time would be quadratic.
+            self.edits.get_mut(first..).unwrap_or_default().sort_unstable_by_key(|(range, _)| range.start);
         }
         self.held_list |= held_before;
         Ok(())
@@ -269,6 +271,10 @@ mod tests {
                 r#"{"method":"notifications/message","params":{"tools":[{"name":"write"}]}}"#,
             ),
             (r#"{"error":{"code":1,"message":"x"}}"#, r#"{"error":{"code":1,"message":"x"}}"#),
+            (
+                r#"[{"result":{"ttlMs":9000,"tools":[{"name":"write"}],"cacheScope":"public"}},{"result":{"cacheScope":"public","tools":[{"name":"write"}]}}]"#,
+                r#"[{"result":{"ttlMs":5000,"tools":[],"cacheScope":"private"}},{"result":{"cacheScope":"private","tools":[]}}]"#,
+            ),
         ];
         for (body, expected) in cases {
             assert_eq!(trimmed(body).as_deref(), Ok(expected), "{body}");

@@ -1,69 +1,120 @@
 //! Access tokens: untrusted text in, verified claims out. The two are different types, and only a verification makes
 //! the second.
 
+mod bounds;
+mod cache;
 mod claims;
+mod digest;
+mod introspected;
 mod jwt;
 mod profile;
+mod recent;
 
+pub use cache::TokenCache;
 pub use claims::{ClaimTest, Claims};
+pub use digest::TokenDigest;
+pub use introspected::{Active, Answer, NoAnswer};
 pub use jwt::{Candidate, Expectations, UntrustedJwt};
 pub use profile::{Profile, TokenRules};
+pub use recent::Recent;
 
 use std::fmt;
+use std::rc::Rc;
+
+use bounds::Bounds;
 
 use crate::node::Node;
+use crate::time::UnixTime;
 
-/// A verified access token, as its issuer vouches for it.
+/// A verified access token, as its issuer vouches for it. Copies share what they hold.
 #[derive(Clone, PartialEq)]
-pub struct AccessToken {
+pub struct AccessToken(Rc<Vouched>);
+
+#[derive(PartialEq)]
+struct Vouched {
     issuer: String,
     issuer_name: String,
     subject: Option<String>,
     client: Option<String>,
     scopes: Vec<String>,
-    expires_at: f64,
+    /// One for each voice that vouches: the token's own, the endpoint's.
+    bounds: Vec<Bounds>,
     claims: Claims,
 }
 
 impl AccessToken {
+    fn new(
+        issuer: Expectations<'_>,
+        subject: Option<&str>,
+        client: Option<&str>,
+        scopes: Vec<String>,
+        bounds: Vec<Bounds>,
+        claims: Claims,
+    ) -> Self {
+        Self(Rc::new(Vouched {
+            issuer: issuer.issuer.to_owned(),
+            issuer_name: issuer.issuer_name.to_owned(),
+            subject: subject.map(str::to_owned),
+            client: client.map(str::to_owned),
+            scopes,
+            bounds,
+            claims,
+        }))
+    }
+
+    /// What must hold anew at every use, whatever was verified before: that the token is for one of `audiences`, and
+    /// for `now`.
+    pub fn check(&self, audiences: &[String], rules: &TokenRules, now: UnixTime) -> Result<(), TokenError> {
+        self.0.bounds.iter().try_for_each(|bounds| bounds.check(audiences, rules, now))
+    }
+
+    /// The token as an introspection endpoint vouches for it besides.
+    pub fn confirmed_by(self, active: &mut Active, expected: Expectations<'_>) -> Result<Self, TokenError> {
+        active.token(Some(self), expected)
+    }
+
+    fn bounds(&self) -> &[Bounds] {
+        &self.0.bounds
+    }
+
     /// `iss`, byte for byte.
     pub fn issuer(&self) -> &str {
-        &self.issuer
+        &self.0.issuer
     }
 
     /// What the configuration calls the issuer.
     pub fn issuer_name(&self) -> &str {
-        &self.issuer_name
+        &self.0.issuer_name
     }
 
     /// Whom the token is about.
     pub fn subject(&self) -> Option<&str> {
-        self.subject.as_deref()
+        self.0.subject.as_deref()
     }
 
     /// The client it was issued to.
     pub fn client(&self) -> Option<&str> {
-        self.client.as_deref()
+        self.0.client.as_deref()
     }
 
     /// The granted scopes as issued.
     pub fn scopes(&self) -> &[String] {
-        &self.scopes
+        &self.0.scopes
     }
 
-    /// `exp`, in seconds since 1970.
+    /// `exp`, in seconds since 1970, the earliest that is said. An endpoint need not say it: then it is infinite.
     pub fn expires_at(&self) -> f64 {
-        self.expires_at
+        self.0.bounds.iter().filter_map(Bounds::expires_at).fold(f64::INFINITY, f64::min)
     }
 
-    /// All claims.
+    /// All claims: the endpoint's, where there is one, before the token's own.
     pub fn claims(&self) -> &Claims {
-        &self.claims
+        &self.0.claims
     }
 
     /// `jti`, where it is a string.
     pub fn id(&self) -> Option<&str> {
-        self.claims.get("jti").and_then(Node::as_text)
+        self.0.claims.get("jti").and_then(Node::as_text)
     }
 }
 
@@ -71,8 +122,8 @@ impl AccessToken {
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessToken")
-            .field("issuer", &self.issuer)
-            .field("scopes", &self.scopes)
+            .field("issuer", &self.0.issuer)
+            .field("scopes", &self.0.scopes)
             .finish_non_exhaustive()
     }
 }
@@ -98,6 +149,8 @@ pub enum TokenError {
     Expired,
     /// No `exp`.
     ExpiryMissing,
+    /// The introspection endpoint says that it is not active.
+    Inactive,
     /// `iat` lies in the future.
     IssuedInFuture,
     /// `iss` is not an issuer of this resource.
@@ -114,6 +167,8 @@ pub enum TokenError {
     NotYetValid,
     /// A claim that the profile or the configuration requires is missing or another.
     RequiredClaim,
+    /// The introspection endpoint speaks of somebody else.
+    SubjectMismatch,
     /// Longer than `limits.token`.
     TooLong,
     /// The header's `typ` is not one of an access token.
@@ -133,6 +188,7 @@ impl TokenError {
             Self::CriticalHeader => "critical_header",
             Self::Expired => "token_expired",
             Self::ExpiryMissing => "expiry_missing",
+            Self::Inactive => "token_inactive",
             Self::IssuedInFuture => "issued_in_future",
             Self::IssuerMismatch => "issuer_mismatch",
             Self::IssuerMissing => "issuer_missing",
@@ -141,6 +197,7 @@ impl TokenError {
             Self::NotAnAccessToken => "not_an_access_token",
             Self::NotYetValid => "token_not_yet_valid",
             Self::RequiredClaim => "required_claim",
+            Self::SubjectMismatch => "subject_mismatch",
             Self::TooLong => "token_too_long",
             Self::TypeNotAllowed => "type_not_allowed",
         }

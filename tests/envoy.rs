@@ -23,6 +23,7 @@ mod envoy {
     mod corpus;
     mod harness;
     mod hostile;
+    mod introspection;
     mod outage;
     mod provider;
     mod records;

@@ -21,7 +21,7 @@ use serde_json::Value;
 use scenarios::check::{self, Outcome, Received, Seen};
 use scenarios::keys_and_bodies::{self, BODY_WAIT, Cell, Keys, PER_HOST};
 use scenarios::request::{Answer, Request};
-use scenarios::{Scenario, config};
+use scenarios::{Scenario, config, endpoint};
 use support::fake::{End, Fields, Message, Part, Stream, Worker};
 use support::gate::Mode;
 use toolgate::config::SubjectForm;
@@ -48,6 +48,7 @@ fn every_row_holds_on_the_fake_host() {
         configuration["hold_request_headers"] = mode.holds().into();
         for delivery in [Delivery::Joined, Delivery::Apart, Delivery::Bytewise] {
             let mut worker = Worker::new(&configuration, mode.holds(), NOW);
+            worker.endpoint = Some(endpoint::answer);
             for row in scenarios::all() {
                 let outcome = exchange(&mut worker, &row.request, &row.answer, delivery);
                 let mut differences = check::differences(&row, mode, &outcome);

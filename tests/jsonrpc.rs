@@ -20,11 +20,13 @@ use toolgate::audit::DecisionIds;
 use toolgate::config::Config;
 use toolgate::exchange::{Effect, Env, Exchange, Flow, RequestHead, Step};
 use toolgate::headers::Headers;
+use toolgate::introspection::Introspections;
 use toolgate::jsonrpc::{self, MessageKind};
 use toolgate::keys::IssuerKeys;
 use toolgate::listing;
 use toolgate::mcp::{ListKind, Operation};
 use toolgate::signature::PureVerifier;
+use toolgate::token::TokenCache;
 
 /// What `body` is: its kind and method, or the code of what is wrong with it
 /// and the JSON-RPC error.
@@ -383,6 +385,8 @@ proptest! {
 struct Gate {
     config: Config,
     keys: IssuerKeys,
+    tokens: TokenCache,
+    introspection: Introspections,
     ids: DecisionIds,
     shows_bodies: bool,
 }
@@ -394,13 +398,16 @@ impl Gate {
             "prompts": {"read*": {"scopes": []}},
         }));
         let keys = IssuerKeys::new(&config.issuers, 0);
-        Self { config, keys, ids: DecisionIds::new(1), shows_bodies: false }
+        let (tokens, introspection) = (TokenCache::new(16), Introspections::new(&config.issuers));
+        Self { config, keys, tokens, introspection, ids: DecisionIds::new(1), shows_bodies: false }
     }
 
     fn env(&mut self) -> Env<'_> {
         Env {
             config: &self.config,
             keys: &mut self.keys,
+            tokens: &mut self.tokens,
+            introspection: &mut self.introspection,
             verifier: &PureVerifier,
             now: at(NOW),
             ids: &mut self.ids,

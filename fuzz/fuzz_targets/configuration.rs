@@ -6,6 +6,11 @@ use serde_json::Value;
 use toolgate::config::Config;
 use toolgate::node::Node;
 
+#[path = "../../tests/support/protobuf_struct.rs"]
+mod protobuf_struct;
+
+use protobuf_struct::to_struct;
+
 fuzz_target!(|bytes: &[u8]| {
     let from_bytes = read(bytes);
     let Ok(node @ Node::Object(_)) = serde_json::from_slice::<Node>(bytes) else { return };
@@ -38,34 +43,4 @@ fn to_json(node: &Node) -> String {
             format!("{{{}}}", join(members.iter().map(member).collect()))
         }
     }
-}
-
-/// As `to_struct` of `tests/support/core.rs`: from the format's definition.
-fn to_struct(node: &Node) -> Vec<u8> {
-    let Node::Object(members) = node else { panic!("not an object") };
-    let entry = |(name, node): &(String, Node)| field(1, &[field(1, name.as_bytes()), field(2, &value(node))].concat());
-    members.iter().flat_map(entry).collect()
-}
-
-fn value(node: &Node) -> Vec<u8> {
-    match node {
-        Node::Null => vec![0x08, 0],
-        Node::Number(number) => [&[0x11][..], &number.as_f64().to_le_bytes()].concat(),
-        Node::Text(text) => field(3, text.as_bytes()),
-        Node::Bool(flag) => vec![0x20, u8::from(*flag)],
-        Node::Object(_) => field(5, &to_struct(node)),
-        Node::List(items) => field(6, &items.iter().flat_map(|item| field(1, &value(item))).collect::<Vec<_>>()),
-    }
-}
-
-fn field(number: u8, content: &[u8]) -> Vec<u8> {
-    let mut out = vec![(number << 3) | 2];
-    let mut length = content.len();
-    while length >= 0x80 {
-        out.push((length & 0x7f) as u8 | 0x80);
-        length >>= 7;
-    }
-    out.push(length as u8);
-    out.extend_from_slice(content);
-    out
 }

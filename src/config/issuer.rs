@@ -115,6 +115,13 @@ impl std::fmt::Debug for ClientAuthentication {
     }
 }
 
+impl Issuer {
+    /// Whether a token that is no JWT can be one of this issuer.
+    pub fn takes_opaque_tokens(&self) -> bool {
+        self.validation.takes_opaque_tokens()
+    }
+}
+
 type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 
 /// Reads one issuer.
@@ -126,9 +133,6 @@ pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> 
     let keys = fields.take("jwks").map(|at| read_jwks(&at, url.as_ref(), found));
     let introspection = fields.take("introspection").map(|at| read_introspection(&at, environment, found));
     let validation = read_validation(&mut fields, keys.is_some(), introspection.is_some(), found);
-    if validation.is_some_and(Validation::uses_introspection) {
-        found.warn(&join(&fields.path, "introspection"), "is not used yet: a token that needs it gets 503");
-    }
     let algorithms =
         fields.take("algorithms").and_then(|at| at.list(Zero::Refuse, found, |at, found| algorithm(&at, found)));
     let rules = read_rules(&mut fields, profile, found);
@@ -340,9 +344,11 @@ fn read_rules(fields: &mut Fields<'_>, profile: Profile, found: &mut Findings) -
         rules.type_may_be_absent = false;
     }
     if let Some(names) = fields.take("scope_claims").and_then(|at| at.texts(Zero::Refuse, found)) {
+        rules.answer_scope_claims.clone_from(&names);
         rules.scope_claims = names;
     }
     if let Some(names) = fields.take("client_claims").and_then(|at| at.texts(Zero::Refuse, found)) {
+        rules.answer_client_claims.clone_from(&names);
         rules.client_claims = names;
     }
     if let Some(name) = fields.take("subject_claim").and_then(|at| at.text(found)) {

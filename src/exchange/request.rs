@@ -6,7 +6,7 @@ use crate::config::{Config, Resource};
 use crate::headers::{Headers, Single};
 use crate::mcp::{HeaderFault, McpHeaders};
 use crate::reply::{self, Refusal, Reply};
-use crate::token::{TokenError, UntrustedJwt};
+use crate::token::TokenError;
 
 /// The header fields of a request, pseudo-headers included.
 #[derive(Clone, Debug)]
@@ -114,26 +114,14 @@ impl Request {
         Ok(None)
     }
 
-    /// The token, decoded but not believed, and the place of the issuer that it names.
-    pub fn untrusted_token(&self, config: &Config) -> Result<(UntrustedJwt, usize), Refusal> {
+    /// The token that was sent.
+    pub fn bearer_token(&self, config: &Config) -> Result<&str, Refusal> {
         let token = bearer::extract(&self.head.headers, self.head.target()).map_err(Refusal::InvalidRequest)?;
         let token = token.ok_or(Refusal::Unauthorized)?.reveal();
         if token.len() > config.limits.token {
             return Err(Refusal::InvalidToken(TokenError::TooLong));
         }
-        let trusted = || {
-            let places = self.resource(config).map(|resource| resource.issuers.as_slice()).unwrap_or_default();
-            places.iter().filter_map(|place| Some((*place, config.issuers.get(*place)?)))
-        };
-        if trusted().any(|(_, issuer)| issuer.validation.takes_opaque_tokens()) && !UntrustedJwt::is_shaped_like(token)
-        {
-            return Err(Refusal::IntrospectionUnavailable);
-        }
-        let token = UntrustedJwt::parse(token).map_err(Refusal::InvalidToken)?;
-        let claimed = token.issuer().map_err(Refusal::InvalidToken)?;
-        let place = trusted().find(|(_, issuer)| issuer.identifier == claimed).map(|(place, _)| place);
-        let place = place.ok_or(Refusal::InvalidToken(TokenError::IssuerMismatch))?;
-        Ok((token, place))
+        Ok(token)
     }
 
     /// What the headers alone refuse of a request with a good token, in the order of the answers' table.

@@ -2,10 +2,12 @@
 
 use crate::audit::{DecisionIds, Record};
 use crate::config::Config;
+use crate::introspection::Introspections;
 use crate::keys::IssuerKeys;
 use crate::reply::Reply;
 use crate::signature::SignatureVerifier;
 use crate::time::UnixTime;
+use crate::token::TokenCache;
 
 /// Everything that a step depends on besides the event.
 pub struct Env<'a> {
@@ -13,6 +15,10 @@ pub struct Env<'a> {
     pub config: &'a Config,
     /// The key sets.
     pub keys: &'a mut IssuerKeys,
+    /// Tokens that were verified before.
+    pub tokens: &'a mut TokenCache,
+    /// What introspection endpoints say.
+    pub introspection: &'a mut Introspections,
     /// How signatures are verified.
     pub verifier: &'a dyn SignatureVerifier,
     /// The time.
@@ -21,7 +27,7 @@ pub struct Env<'a> {
     pub ids: &'a mut DecisionIds,
     /// Whether this worker has once seen a body while headers were held.
     pub host_shows_bodies: &'a mut bool,
-    /// Whether one more request may wait for keys.
+    /// Whether one more request may wait for what verifies its token.
     pub may_wait: bool,
 }
 

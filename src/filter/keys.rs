@@ -94,23 +94,18 @@ impl KeyFetches {
         changed | first.is_some_and(|first| self.proceed(shared, place, first, &[]))
     }
 
-    /// An answer came. Says whether it was one of these.
-    pub fn answered(&mut self, shared: &Shared, call: u32, body_size: usize, wake: impl Fn()) -> bool {
+    /// An answer came. Says whether it ended an attempt, so that streams that wait for keys should look again.
+    pub fn answered(&mut self, shared: &Shared, call: u32, body_size: usize) -> bool {
         let Some(at) = self.calls.iter().position(|(own, _)| *own == call) else { return false };
         let (_, place) = self.calls.swap_remove(at);
         let answer = callout::answer(body_size, MAX_BYTES);
         let body = answer.body.unwrap_or_default();
-        let Some(source) = self.sources.get_mut(place).and_then(Option::as_mut) else { return true };
+        let Some(source) = self.sources.get_mut(place).and_then(Option::as_mut) else { return false };
         let progress = source.answered(answer.status, (body_size <= MAX_BYTES).then_some(&*body));
         if matches!(progress, Progress::Ask(_)) {
             self.share(shared, place, |mut worker| worker.renew(host::now()));
         }
-        if self.proceed(shared, place, progress, &body) {
-            wake();
-            // A waiting token may have asked for yet another fetch.
-            self.advance(shared, wake);
-        }
-        true
+        self.proceed(shared, place, progress, &body)
     }
 
     /// Carries an attempt on; `body` is what its last answer brought. Says whether the attempt has ended.

@@ -10,38 +10,53 @@ use super::http::Stream;
 use super::keys::KeyFetches;
 use super::shared::{AT_ONCE, Shared};
 use crate::config::Config;
+use crate::exchange::{Awaited, Exchange};
+use crate::token::TokenDigest;
 
 /// What the plugin configuration may have: far beyond any real one, far below a worker's memory.
 const MAX_CONFIGURATION: usize = 64 << 20;
 
 /// One plugin instance in one worker.
 pub struct Root {
-    id: u32,
-    shared: Option<Rc<Shared>>,
+    pub(super) id: u32,
+    pub(super) shared: Option<Rc<Shared>>,
     keys: Option<KeyFetches>,
+    /// The token that each call to an introspection endpoint is about, by the host's name for the call: its issuer's
+    /// place and its digest.
+    pub(super) calls: Vec<(u32, (usize, TokenDigest))>,
 }
 
 impl Root {
     pub fn new(id: u32) -> Self {
-        Self { id, shared: None, keys: None }
+        Self { id, shared: None, keys: None, calls: Vec::new() }
     }
 
-    /// Looks after the keys, and wakes the streams that wait for them.
+    /// Looks after the keys, and then after what tokens that waited for them need besides.
     fn advance_keys(&mut self) {
         let (Some(shared), Some(keys)) = (&self.shared, &mut self.keys) else { return };
         keys.advance(shared, || wake_for_keys(shared, self.id));
+        self.ask_endpoints();
     }
 }
 
 fn wake_for_keys(shared: &Shared, root: u32) {
     let body = |size| host::buffer(Buffer::RequestBody, size);
-    shared.wake(root, |exchange, env| exchange.keys_changed(&body, env));
+    let waits = |exchange: &Exchange| exchange.awaits() == Some(Awaited::Keys);
+    shared.wake(root, waits, |exchange, env| exchange.try_again(&body, env));
 }
 
 impl Context for Root {
     fn on_http_call_response(&mut self, call: u32, _headers: usize, body_size: usize, _trailers: usize) {
-        let (Some(shared), Some(keys)) = (&self.shared, &mut self.keys) else { return };
-        keys.answered(shared, call, body_size, || wake_for_keys(shared, self.id));
+        if let Some(at) = self.calls.iter().position(|(own, _)| *own == call) {
+            let (_, (issuer, digest)) = self.calls.swap_remove(at);
+            self.read_endpoint_answer(issuer, digest, body_size);
+        } else if let (Some(shared), Some(keys)) = (&self.shared, &mut self.keys)
+            && keys.answered(shared, call, body_size)
+        {
+            wake_for_keys(shared, self.id);
+            // A waiting token may have asked for yet another fetch.
+            self.advance_keys();
+        }
     }
 
     fn on_done(&mut self) -> bool {
@@ -77,8 +92,9 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         let Some(shared) = self.shared.clone() else { return };
+        self.give_up_endpoints();
         self.advance_keys();
-        shared.wake(self.id, |exchange, env| exchange.tick(env));
+        shared.wake(self.id, |exchange| exchange.awaits().is_none(), |exchange, env| exchange.tick(env));
         shared.end_outlived(self.id);
         shared.ticked();
     }

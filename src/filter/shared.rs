@@ -6,10 +6,12 @@ use std::rc::{Rc, Weak};
 use super::host::{self, Map};
 use crate::audit::{Decision, DecisionIds, Record};
 use crate::config::{Config, Decisions};
-use crate::exchange::{Effect, Env, Exchange, Flow, Step};
+use crate::exchange::{Awaited, Effect, Env, Exchange, Flow, Step};
+use crate::introspection::Introspections;
 use crate::keys::IssuerKeys;
 use crate::reply::Refusal;
 use crate::signature::PureVerifier;
+use crate::token::TokenCache;
 
 /// How often the root looks after keys and waits, in milliseconds.
 const TICK: u32 = 500;
@@ -17,14 +19,16 @@ const TICK: u32 = 500;
 const POLL: u32 = 20;
 /// The period that makes it look at once.
 pub const AT_ONCE: u32 = 1;
-/// As many requests may wait for keys at once, each with its headers: it takes no valid token to wait, so this bounds
-/// what anybody can make a worker keep.
+/// As many requests may wait at once for what verifies their tokens, each with its headers: it takes no valid token, so
+/// this bounds what anybody can make a worker keep.
 const MAX_WAITING: usize = 1024;
 
 /// The state of one plugin instance.
 pub struct Shared {
     pub config: Config,
     pub keys: RefCell<IssuerKeys>,
+    pub introspection: RefCell<Introspections>,
+    tokens: RefCell<TokenCache>,
     ids: RefCell<DecisionIds>,
     host_shows_bodies: Cell<bool>,
     /// Whether the root was asked to look at once and has not yet done so.
@@ -52,10 +56,11 @@ impl Shared {
             let now = host::now().as_numeric_date().to_bits();
             now ^ (std::ptr::from_ref(&now) as u64)
         });
-        let keys = IssuerKeys::new(&config.issuers, seed);
         Self {
+            keys: RefCell::new(IssuerKeys::new(&config.issuers, seed)),
+            introspection: RefCell::new(Introspections::new(&config.issuers)),
+            tokens: RefCell::new(TokenCache::new(config.token_cache_entries)),
             config,
-            keys: RefCell::new(keys),
             ids: RefCell::new(DecisionIds::new(seed)),
             host_shows_bodies: Cell::new(false),
             poked: Cell::new(false),
@@ -70,6 +75,8 @@ impl Shared {
         let step = event(&mut Env {
             config: &self.config,
             keys: &mut self.keys.borrow_mut(),
+            tokens: &mut self.tokens.borrow_mut(),
+            introspection: &mut self.introspection.borrow_mut(),
             verifier: &PureVerifier,
             now: host::now(),
             ids: &mut self.ids.borrow_mut(),
@@ -138,9 +145,9 @@ impl Shared {
         }
     }
 
-    /// Whether a waiting stream needs the root: for keys, or for the time when its waiting ends.
+    /// Whether a waiting stream needs the root: for what verifies its token, or for the time when its waiting ends.
     fn needs_root(&self, exchange: &Exchange) -> bool {
-        exchange.awaits_keys() || (exchange.is_waiting() && !self.host_shows_bodies.get())
+        exchange.awaits().is_some() || (exchange.is_waiting() && !self.host_shows_bodies.get())
     }
 
     /// Whether one more request may wait. Streams that are gone do not count.
@@ -152,22 +159,23 @@ impl Shared {
         waiting.len() < MAX_WAITING
     }
 
-    /// Notes that a stream waits, and has the root look after it at once if it waits for keys. Waiting for a body needs
-    /// no root once it is known that the host shows bodies.
+    /// Notes that a stream waits, and has the root look after it at once if somebody is to be asked. Waiting for a body
+    /// needs no root once it is known that the host shows bodies.
     pub fn wait(&self, id: u32, exchange: &Rc<RefCell<Exchange>>) {
         if !self.needs_root(&exchange.borrow()) {
             return;
         }
         self.waiting.borrow_mut().push((id, Rc::downgrade(exchange)));
-        let is_of_use = || {
-            let (keys, now) = (self.keys.borrow(), host::now());
-            !keys.due(now).is_empty() || keys.are_fetched_elsewhere(now)
+        let is_of_use = match exchange.borrow().awaits() {
+            Some(Awaited::Keys) => self.keys.borrow().are_on_their_way(host::now()),
+            Some(Awaited::Answer(_)) => self.introspection.borrow().is_due(),
+            None => false,
         };
         // Once is enough: every further call would start the period anew.
-        if exchange.borrow().awaits_keys() && !self.poked.get() && is_of_use() {
+        if is_of_use && !self.poked.get() {
             self.poked.set(true);
             if host::set_tick_period(AT_ONCE).is_err() {
-                log::error!("the host refused a timer; keys are fetched at the next tick");
+                log::error!("the host refused a timer; the issuers are asked at the next tick");
             }
         }
     }
@@ -206,7 +214,7 @@ impl Shared {
     /// The root has looked after everything. Nobody tells it when another worker's fetch ends.
     pub fn ticked(&self) {
         let awaits = |(_, stream): &(u32, Weak<RefCell<Exchange>>)| {
-            stream.upgrade().is_some_and(|exchange| exchange.borrow().awaits_keys())
+            stream.upgrade().is_some_and(|exchange| exchange.borrow().awaits() == Some(Awaited::Keys))
         };
         let soon = self.keys.borrow().are_fetched_elsewhere(host::now()) && self.waiting.borrow().iter().any(awaits);
         self.poked.set(soon);
@@ -215,11 +223,20 @@ impl Shared {
         }
     }
 
-    /// Runs an event of every waiting stream, from the root context `root`.
-    pub fn wake(&self, root: u32, event: impl Fn(&mut Exchange, &mut Env<'_>) -> Step) {
+    /// Runs an event of every waiting stream that is `concerned`, from the root context `root`.
+    pub fn wake(
+        &self,
+        root: u32,
+        concerned: impl Fn(&Exchange) -> bool,
+        event: impl Fn(&mut Exchange, &mut Env<'_>) -> Step,
+    ) {
         let waiting = self.waiting.take();
         for (id, stream) in waiting {
             let Some(exchange) = stream.upgrade() else { continue };
+            if !concerned(&exchange.borrow()) {
+                self.waiting.borrow_mut().push((id, stream));
+                continue;
+            }
             // A stream that is gone for the host is gone for good.
             if host::set_effective_context(id).is_err() {
                 continue;

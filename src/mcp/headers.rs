@@ -159,8 +159,10 @@ fn mirrored_name<'a>(message: &'a Message<'_>, operation: &'a Operation<'_>) -> 
     }
 }
 
+/// The methods for which 2026-07-28 and its tasks extension define `Mcp-Name`. Elsewhere, in other `tasks/*` too, it may
+/// be there, and then agrees.
 fn requires_name(method: &str) -> bool {
-    matches!(method, "tools/call" | "prompts/get" | "resources/read") || method.starts_with("tasks/")
+    matches!(method, "tools/call" | "prompts/get" | "resources/read" | "tasks/get" | "tasks/update" | "tasks/cancel")
 }
 
 /// `=?base64?{base64 of UTF-8}?=` carries what a header cannot; anything else is itself.

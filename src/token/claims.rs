@@ -23,6 +23,12 @@ impl Claims {
         self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value)
     }
 
+    /// Adds those of `others` whose names are not there.
+    pub fn add_missing(&mut self, others: &Self) {
+        let missing: Vec<_> = others.0.iter().filter(|(name, _)| !self.has(name)).cloned().collect();
+        self.0.extend(missing);
+    }
+
     /// Whether the claim `name` is there, whatever its value.
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()

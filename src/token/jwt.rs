@@ -4,7 +4,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{AccessToken, Claims, TokenError, TokenRules, claims};
+use super::bounds::Bounds;
+use super::{AccessToken, Active, Claims, TokenError, TokenRules, claims};
 use crate::jwks::KeyQuery;
 use crate::node::Node;
 use crate::signature::{Algorithm, PublicKey, SignatureVerifier};
@@ -73,24 +74,24 @@ impl UntrustedJwt {
     /// Every check but that of the signature. What it finds wrong is final, whoever signed.
     pub fn check(&self, expected: Expectations<'_>, now: UnixTime) -> Result<Candidate<'_>, TokenError> {
         let query = self.check_header(expected)?;
-        self.check_kind(expected.rules)?;
+        let nonce_tells = self.typ()?.as_deref() != Some("at+jwt");
+        check_kind(&self.claims, expected.rules, nonce_tells)?;
         if self.issuer()? != expected.issuer {
             return Err(TokenError::IssuerMismatch);
         }
         let client = claims::first_text(&self.claims, &expected.rules.client_claims)?;
-        self.check_audience(expected, client)?;
-        let expires_at = self.check_times(expected.rules, now)?;
+        let bounds = Bounds::read(&self.claims, client)?;
+        bounds.check(expected.audiences, expected.rules, now)?;
+        bounds.expires_at().ok_or(TokenError::ExpiryMissing)?;
         self.check_required(expected.rules)?;
-        let subject = claims::text(&self.claims, &expected.rules.subject_claim)?;
-        let access = AccessToken {
-            issuer: expected.issuer.to_owned(),
-            issuer_name: expected.issuer_name.to_owned(),
-            subject: subject.map(str::to_owned),
-            client: client.map(str::to_owned),
-            scopes: claims::scope_list(&self.claims, &expected.rules.scope_claims)?,
-            expires_at,
-            claims: self.claims.clone(),
-        };
+        let access = AccessToken::new(
+            expected,
+            claims::text(&self.claims, &expected.rules.subject_claim)?,
+            client,
+            claims::scope_list(&self.claims, &expected.rules.scope_claims)?,
+            vec![bounds],
+            self.claims.clone(),
+        );
         Ok(Candidate { token: self, query, access })
     }
 
@@ -118,60 +119,6 @@ impl UntrustedJwt {
         Ok(typ.map(|typ| typ.strip_prefix("application/").map(str::to_owned).unwrap_or(typ)))
     }
 
-    /// Refuses what an issuer signs with the same keys but did not mean as an access token.
-    fn check_kind(&self, rules: &TokenRules) -> Result<(), TokenError> {
-        let has = |name: &str| self.claims.has(name);
-        if has("cnf") {
-            return Err(TokenError::Bound);
-        }
-        let nonce_tells = !rules.nonce_is_tolerated && self.typ()?.as_deref() != Some("at+jwt");
-        let id_token = has("at_hash") || has("c_hash") || (has("nonce") && nonce_tells);
-        let logout_token = self
-            .claims
-            .get("events")
-            .is_some_and(|events| events.member("http://schemas.openid.net/event/backchannel-logout").is_some());
-        let other_use = match self.claims.get("token_use") {
-            Some(purpose) => !matches!(purpose.as_text(), Some("access" | "access_token")),
-            None => false,
-        };
-        let other_type = match (self.claims.get("typ"), rules.payload_types) {
-            (None, _) => false,
-            (Some(typ), Some(allowed)) => !typ.as_text().is_some_and(|typ| allowed.contains(&typ)),
-            (Some(typ), None) => typ.as_text().is_some_and(|typ| {
-                ["id", "refresh", "offline", "logout"].iter().any(|kind| typ.eq_ignore_ascii_case(kind))
-            }),
-        };
-        if id_token || logout_token || other_use || other_type { Err(TokenError::NotAnAccessToken) } else { Ok(()) }
-    }
-
-    fn check_audience(&self, expected: Expectations<'_>, client: Option<&str>) -> Result<(), TokenError> {
-        let accepted = |audience: &str| expected.audiences.iter().any(|own| same_audience(own, audience));
-        let audiences = claims::audiences(&self.claims)?;
-        if audiences.is_empty() && !self.claims.has("aud") && expected.rules.client_may_be_audience {
-            return if client.is_some_and(accepted) { Ok(()) } else { Err(TokenError::AudienceMismatch) };
-        }
-        match audiences.as_slice() {
-            [] => Err(TokenError::AudienceMissing),
-            several if several.iter().any(|audience| accepted(audience)) => Ok(()),
-            _ => Err(TokenError::AudienceMismatch),
-        }
-    }
-
-    fn check_times(&self, rules: &TokenRules, now: UnixTime) -> Result<f64, TokenError> {
-        let (now, leeway) = (now.as_numeric_date(), rules.leeway.as_secs_f64());
-        let expires_at = claims::date(&self.claims, "exp")?.ok_or(TokenError::ExpiryMissing)?;
-        if now >= expires_at + leeway {
-            return Err(TokenError::Expired);
-        }
-        if claims::date(&self.claims, "nbf")?.is_some_and(|not_before| now + leeway < not_before) {
-            return Err(TokenError::NotYetValid);
-        }
-        if claims::date(&self.claims, "iat")?.is_some_and(|issued_at| now + leeway < issued_at) {
-            return Err(TokenError::IssuedInFuture);
-        }
-        Ok(expires_at)
-    }
-
     fn check_required(&self, rules: &TokenRules) -> Result<(), TokenError> {
         let there = |name: &&str| {
             !matches!(self.claims.get(name), None | Some(Node::Null))
@@ -188,6 +135,11 @@ impl Candidate<'_> {
         &self.query
     }
 
+    /// The token as an introspection endpoint vouches for it, in the place of a signature.
+    pub fn confirmed_by(self, active: &mut Active, expected: Expectations<'_>) -> Result<AccessToken, TokenError> {
+        active.token(Some(self.access), expected)
+    }
+
     /// The verified token, if one of `keys` made its signature. The algorithm was allowed by the configuration and must
     /// fit the key; the token alone chooses nothing.
     pub fn verify(self, keys: &[&PublicKey], verifier: &dyn SignatureVerifier) -> Result<AccessToken, TokenError> {
@@ -199,10 +151,30 @@ impl Candidate<'_> {
     }
 }
 
-/// Equal but for one trailing slash, which some clients add to the resource they ask for.
-fn same_audience(own: &str, audience: &str) -> bool {
-    let bare = |text: &str| text.strip_suffix('/').map(str::len).unwrap_or(text.len());
-    own.get(..bare(own)) == audience.get(..bare(audience)) && !audience.is_empty()
+/// Refuses what an issuer signs with the same keys, or calls active, but did not mean as an access token. `nonce_tells`:
+/// a `nonce` makes it an ID token, unless the issuer's rules tolerate one.
+pub(super) fn check_kind(claims: &Claims, rules: &TokenRules, nonce_tells: bool) -> Result<(), TokenError> {
+    let has = |name: &str| claims.has(name);
+    if has("cnf") {
+        return Err(TokenError::Bound);
+    }
+    let nonce_tells = nonce_tells && !rules.nonce_is_tolerated;
+    let id_token = has("at_hash") || has("c_hash") || (has("nonce") && nonce_tells);
+    let logout_token = claims
+        .get("events")
+        .is_some_and(|events| events.member("http://schemas.openid.net/event/backchannel-logout").is_some());
+    let other_use = match claims.get("token_use") {
+        Some(purpose) => !matches!(purpose.as_text(), Some("access" | "access_token")),
+        None => false,
+    };
+    let other_type = match (claims.get("typ"), rules.payload_types) {
+        (None, _) => false,
+        (Some(typ), Some(allowed)) => !typ.as_text().is_some_and(|typ| allowed.contains(&typ)),
+        (Some(typ), None) => typ.as_text().is_some_and(|typ| {
+            ["id", "refresh", "offline", "logout"].iter().any(|kind| typ.eq_ignore_ascii_case(kind))
+        }),
+    };
+    if id_token || logout_token || other_use || other_type { Err(TokenError::NotAnAccessToken) } else { Ok(()) }
 }
 
 /// A strict JSON object in base64url without padding.

@@ -30,6 +30,10 @@ pub struct TokenRules {
     pub scope_claims: Vec<String>,
     /// The first of these that is present names the client.
     pub client_claims: Vec<String>,
+    /// As `scope_claims`, for what an introspection endpoint says.
+    pub answer_scope_claims: Vec<String>,
+    /// As `client_claims`, for what an introspection endpoint says.
+    pub answer_client_claims: Vec<String>,
     /// Names the subject.
     pub subject_claim: String,
     /// Claims that must have a value.
@@ -75,12 +79,16 @@ impl Profile {
             Self::Okta => (&["jwt"], true, &["scp"], &["cid"]),
         };
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        // Whatever a provider calls them in its tokens, RFC 7662 section 2.2 has names for them.
+        let or = |names: &[&str], standard: &str| owned(&[names, &[standard]].concat());
         let token_use = ClaimTest { name: "token_use".into(), expected: Node::Text("access".into()) };
         TokenRules {
             types: owned(types),
             type_may_be_absent: absent,
             scope_claims: owned(scopes),
             client_claims: owned(clients),
+            answer_scope_claims: or(scopes, "scope"),
+            answer_client_claims: or(clients, "client_id"),
             subject_claim: "sub".into(),
             required_claims: if self == Self::Cognito { vec![token_use] } else { vec![] },
             // RFC 9068 section 2.2; `iss`, `exp` and `aud` are required of every token.

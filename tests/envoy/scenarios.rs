@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::scenarios::check::{self, Outcome, Received, Seen};
 use crate::scenarios::keys_and_bodies::{self, BODY_WAIT, Cell, Keys};
 use crate::scenarios::request::{Answer, Request};
-use crate::scenarios::{self, Scenario, config};
+use crate::scenarios::{self, Scenario, config, endpoint};
 use crate::support::bootstrap::{Configuration, Setup};
 use crate::support::envoy::Envoy;
 use crate::support::gate::{self, Mode};
@@ -56,6 +56,10 @@ struct SentTwice {
 fn every_row_holds(mode: Mode) {
     let upstream = Upstream::start();
     let provider = Provider::start(Behaviour::Script(Arc::new(|request| {
+        if request.method == "POST" {
+            let (status, body) = endpoint::answer(&request.body);
+            return answer::Answer::new(status).header("content-type", "application/json").body(body);
+        }
         let keys = answer::Answer::json(&config::published_keys());
         if request.target == config::DOWN_PATH { keys.status(500) } else { keys }
     })));

@@ -37,6 +37,10 @@ pub const ASKED: &str = "asked.example.com";
 pub const BOTH: &str = "https://both.example.com";
 /// One whose tokens are asked about where they cannot be verified.
 pub const EITHER: &str = "https://either.example.com";
+/// Has an issuer that is asked about every token.
+pub const OPAQUE: &str = "opaque.example.com";
+/// The issuer of [`OPAQUE`].
+pub const ASKED_ONLY: &str = "https://asked-only.example.com";
 /// The issuer of [`DOWN`].
 pub const DOWN_ISSUER: &str = "https://down-auth.example.com";
 
@@ -48,6 +52,9 @@ pub const LIST_LIMIT: usize = 5_000;
 pub fn published_keys() -> Value {
     key_set(&[Key::ed25519(), Key::p256(), Key::rsa_a()])
 }
+
+/// The path of the endpoint that tokens are asked about.
+pub const INTROSPECTION_PATH: &str = "/introspect";
 
 /// The path of the key set that never comes.
 pub const DOWN_PATH: &str = "/down";
@@ -63,8 +70,12 @@ pub fn configuration() -> Value {
 }
 
 fn issuers() -> Value {
-    let introspection =
-        |host: &str| json!({"uri": format!("{host}/introspect"), "cluster": "auth", "client_id": "gate"});
+    let introspection = |host: &str| {
+        json!({
+            "uri": format!("{host}{INTROSPECTION_PATH}"), "cluster": "auth", "client_id": "gate",
+            "client_secret": "s3cret",
+        })
+    };
     json!([
         {"issuer": ISSUER, "name": "main", "jwks": {"uri": format!("{ISSUER}/jwks"), "cluster": "auth"}},
         {
@@ -79,6 +90,7 @@ fn issuers() -> Value {
             "issuer": EITHER, "name": "either", "validation": "jwt_or_introspection",
             "jwks": {"keys": published_keys()["keys"]}, "introspection": introspection(EITHER),
         },
+        {"issuer": ASKED_ONLY, "name": "asked-only", "introspection": introspection(ASKED_ONLY)},
     ])
 }
 
@@ -142,6 +154,7 @@ fn resources() -> Value {
         ),
         resource(DOWN, &small, &json!({"issuers": ["down"]})),
         resource(ASKED, &small, &json!({"issuers": ["both", "either"]})),
+        resource(OPAQUE, &small, &json!({"issuers": ["asked-only"]})),
         resource(
             MAIN,
             &small,

@@ -116,6 +116,31 @@ pub fn rows() -> Vec<Scenario> {
             missing(),
         ),
         row(
+            "a modern task is not updated without its id in a header",
+            message(MODERN, "tasks/update", r#""taskId":"t1""#, &[modern, ("mcp-method", "tasks/update")]),
+            missing(),
+        ),
+        row(
+            "a modern task is not cancelled without its id in a header",
+            message(MODERN, "tasks/cancel", r#""taskId":"t1""#, &[modern, ("mcp-method", "tasks/cancel")]),
+            missing(),
+        ),
+        row(
+            "a task's method for which no such header is defined needs none",
+            message(MODERN, "tasks/result", r#""taskId":"t1""#, &[modern, ("mcp-method", "tasks/result")]),
+            forwarded(),
+        ),
+        row(
+            "where the header is there all the same it agrees",
+            message(
+                MODERN,
+                "tasks/result",
+                r#""taskId":"t1""#,
+                &[modern, ("mcp-method", "tasks/result"), ("mcp-name", "t2")],
+            ),
+            mismatch(),
+        ),
+        row(
             "a modern notification needs only its version",
             post(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{}}"#)
                 .bearer(token(""))

@@ -19,6 +19,7 @@
 
 pub mod check;
 pub mod config;
+pub mod endpoint;
 pub mod expect;
 pub mod keys_and_bodies;
 pub mod request;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::config;
+use super::endpoint::Said;
 use crate::support::keys::Key;
 use crate::support::tokens::{self, Token};
 
@@ -34,6 +35,8 @@ pub enum Credential {
     /// These fields, as they are.
     Fields(Vec<Vec<u8>>),
     Bearer(Grant),
+    /// An opaque token of which its endpoint says this.
+    Opaque(Said),
 }
 
 /// A POST of this body to the endpoint, as an MCP client sends it.
@@ -96,6 +99,11 @@ impl Request {
         Self { credential: Credential::Bearer(grant), ..self }
     }
 
+    /// An opaque token of which its endpoint says this.
+    pub fn opaque(self, said: Said) -> Self {
+        Self { credential: Credential::Opaque(said), ..self }
+    }
+
     /// Any `Authorization`, or several.
     pub fn authorization(self, values: &[&str]) -> Self {
         let fields = values.iter().map(|value| value.as_bytes().to_vec()).collect();
@@ -133,6 +141,7 @@ impl Request {
             Credential::None => Vec::new(),
             Credential::Fields(fields) => fields.clone(),
             Credential::Bearer(grant) => vec![format!("Bearer {}", grant.sign(now)).into_bytes()],
+            Credential::Opaque(said) => vec![format!("Bearer {}", said.opaque(now)).into_bytes()],
         };
         let credentials = credentials.into_iter().map(|value| ("authorization".to_owned(), value));
         self.headers.iter().cloned().chain(credentials).collect()
@@ -151,6 +160,7 @@ pub struct Grant {
 enum Change {
     Claim(String, Value),
     Header(String, Value),
+    Said(Said),
     /// Seconds from now.
     Time(String, i64),
     Without(String),
@@ -188,6 +198,11 @@ impl Grant {
         self.change(Change::Header(name.to_owned(), value.into()))
     }
 
+    /// An introspection endpoint says this of it.
+    pub fn said(self, said: Said) -> Self {
+        self.change(Change::Said(said))
+    }
+
     /// Sets a claim to so many seconds from now.
     pub fn time(self, name: &str, seconds: i64) -> Self {
         self.change(Change::Time(name.to_owned(), seconds))
@@ -216,6 +231,7 @@ impl Grant {
         let token = self.changes.iter().fold(token, |token, change| match change {
             Change::Claim(name, value) => token.claim(name, value.clone()),
             Change::Header(name, value) => token.header(name, value.clone()),
+            Change::Said(said) => said.jwt(token, now),
             Change::Time(name, seconds) => token.claim(name, now + seconds),
             Change::Without(name) => token.without_claim(name),
         });

@@ -17,13 +17,15 @@ use std::time::Duration;
 use serde_json::Value;
 use toolgate::audit::{DecisionIds, Record};
 use toolgate::config::{Config, KeySource};
-use toolgate::exchange::{Effect, Env, Exchange, Flow, HeaderEdit, RequestHead, Step};
+use toolgate::exchange::{Awaited, Effect, Env, Exchange, Flow, HeaderEdit, RequestHead, Step};
 use toolgate::headers::Headers;
+use toolgate::introspection::{Introspections, request_body};
 use toolgate::jwks::KeySet;
 use toolgate::keys::IssuerKeys;
 use toolgate::reply::Reply;
 use toolgate::signature::{Algorithm, PublicKey, PureVerifier, SignatureVerifier};
 use toolgate::time::UnixTime;
+use toolgate::token::TokenCache;
 
 pub type Fields = Vec<(String, Vec<u8>)>;
 
@@ -37,13 +39,19 @@ pub type Provider = dyn Fn(&str) -> Option<Value>;
 pub struct Worker {
     config: Config,
     keys: IssuerKeys,
+    pub tokens: TokenCache,
+    introspection: Introspections,
     ids: DecisionIds,
     shows_bodies: bool,
     now: UnixTime,
     /// `allow_on_headers_stop_iteration`
     flag: bool,
-    /// Whether one more request may wait for keys.
+    /// Whether one more request may wait for what verifies its token.
     pub may_wait: bool,
+    /// The status and body with which an endpoint answers a form; without one, it fails.
+    pub endpoint: Option<fn(&[u8]) -> (u16, String)>,
+    /// How often an endpoint was asked.
+    pub asked: usize,
 }
 
 impl Worker {
@@ -53,12 +61,16 @@ impl Worker {
         let config = Config::parse(text.as_bytes(), &|_| None).expect("a configuration");
         Self {
             keys: IssuerKeys::new(&config.issuers, 0),
+            tokens: TokenCache::new(config.token_cache_entries),
+            introspection: Introspections::new(&config.issuers),
             ids: DecisionIds::new(1),
             shows_bodies: false,
             now: UnixTime::from_millis(u64::try_from(now).expect("a time") * 1000),
             config,
             flag,
             may_wait: true,
+            endpoint: None,
+            asked: 0,
         }
     }
 
@@ -66,6 +78,8 @@ impl Worker {
         event(&mut Env {
             config: &self.config,
             keys: &mut self.keys,
+            tokens: &mut self.tokens,
+            introspection: &mut self.introspection,
             verifier: &Remembering,
             now: self.now,
             ids: &mut self.ids,
@@ -93,21 +107,45 @@ impl Worker {
         let set = set.map(|set| KeySet::parse(set.to_string().as_bytes()).expect("a key set"));
         self.keys.cache(place).expect("a cache").finished(set, self.now);
         for stream in streams {
-            stream.wake(self, |exchange, body, env| exchange.keys_changed(&|size| body(size), env));
+            stream.wake(self, Some(Awaited::Keys), |exchange, body, env| exchange.try_again(&|size| body(size), env));
         }
     }
 
-    /// Fetches from `provider` until nothing is due.
+    /// Answers every call to an endpoint that is due, and wakes the streams that wait as the root does.
+    fn answer_calls(&mut self, streams: &mut [&mut Stream]) {
+        for call in self.introspection.due() {
+            self.asked += 1;
+            let client = self.config.issuers[call.issuer].introspection.as_ref().expect("an endpoint").client.as_ref();
+            let (form, _) = request_body(&call.token, client);
+            let answer = self.endpoint.map(|endpoint| endpoint(form.as_bytes()));
+            let answer = answer.filter(|(status, _)| *status == 200);
+            let answer = answer.and_then(|(_, body)| toolgate::token::Answer::parse(body.as_bytes()).ok());
+            self.introspection.finished(call.issuer, call.digest, answer, self.now);
+            for stream in streams.iter_mut() {
+                let waits = Some(Awaited::Answer(call.digest));
+                stream.wake(self, waits, |exchange, body, env| exchange.try_again(&|size| body(size), env));
+            }
+            self.introspection.handed_out(call.issuer);
+        }
+    }
+
+    /// Fetches from `provider` and asks the endpoints until nothing is due.
     pub fn settle(&mut self, provider: &Provider, streams: &mut [&mut Stream]) {
         loop {
             let due = self.fetch_due();
-            if due.is_empty() {
+            if due.is_empty() && !self.introspection.is_due() {
                 return;
             }
+            self.answer_calls(streams);
             for (place, url) in due {
                 self.fetched(place, provider(&url).as_ref(), streams);
             }
         }
+    }
+
+    /// Sets the clock, be it back, to a time in seconds.
+    pub fn set_clock(&mut self, now: i64) {
+        self.now = UnixTime::from_millis(u64::try_from(now).expect("a time") * 1000);
     }
 
     /// Time goes by, in the root's ticks.
@@ -118,7 +156,7 @@ impl Worker {
             self.now = self.now.plus(TICK).min(end);
             self.keys.tick(self.now);
             for stream in streams.iter_mut() {
-                stream.wake(self, |exchange, _, env| exchange.tick(env));
+                stream.wake(self, None, |exchange, _, env| exchange.tick(env));
             }
         }
     }
@@ -298,13 +336,14 @@ impl Stream {
         }
     }
 
-    /// The root runs an event of a stream that waits.
+    /// The root runs an event of a stream that waits for this.
     fn wake(
         &mut self,
         worker: &mut Worker,
+        awaited: Option<Awaited>,
         event: impl Fn(&mut Exchange, &dyn Fn(usize) -> Option<Vec<u8>>, &mut Env<'_>) -> Step,
     ) {
-        if !self.exchange.is_waiting() {
+        if !self.exchange.is_waiting() || self.exchange.awaits() != awaited {
             return;
         }
         let body = self.request.body.clone();

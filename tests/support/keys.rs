@@ -168,6 +168,10 @@ pub fn key_set<'a>(keys: impl IntoIterator<Item = &'a Key>) -> Value {
 }
 
 /// Base64 as tokens and keys write it (RFC 7515 section 2).
+pub fn decode_base64url(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
 pub fn base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }

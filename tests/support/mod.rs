@@ -26,6 +26,7 @@ pub mod fake;
 pub mod gate;
 pub mod http2;
 pub mod keys;
+pub mod oidc;
 pub mod process;
 pub mod provider;
 pub mod raw;

@@ -1,0 +1,133 @@
+//! From a token that was sent to a verified caller: what is known already, the keys there are, the endpoint's word.
+
+use super::request::Request;
+use super::step::Env;
+use crate::config::{Issuer, Resource, Validation};
+use crate::introspection::Lookup as Said;
+use crate::jwks::Lookup;
+use crate::reply::Refusal;
+use crate::token::{AccessToken, Active, Candidate, Expectations, TokenDigest, TokenError, UntrustedJwt};
+
+/// Why there is no caller, or not yet.
+pub(super) enum Unverified {
+    Refused(Refusal),
+    Awaits(Awaited),
+}
+
+/// What a token waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// The endpoint's answer about the token of this digest.
+    Answer(TokenDigest),
+    /// Its issuer's keys.
+    Keys,
+}
+
+impl From<TokenError> for Unverified {
+    fn from(error: TokenError) -> Self {
+        Self::Refused(Refusal::InvalidToken(error))
+    }
+}
+
+/// One attempt to verify the token of `request`, with what there is. What is cheap comes first, the signature after
+/// it, the endpoint last.
+pub(super) fn validate(request: &Request, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
+    let token = request.bearer_token(env.config).map_err(Unverified::Refused)?;
+    let resource = request.resource(env.config).ok_or(TokenError::IssuerMismatch)?;
+    let digest = TokenDigest::of(token);
+    let (keys, now) = (&*env.keys, env.now);
+    if let Some((place, known)) = env.tokens.find(&digest, |place| keys.generation(place, now))
+        && let Some(asked) = Asked::of(place, resource, digest, token, env)
+    {
+        known.check(&resource.audiences, &asked.issuer.rules, now)?;
+        return asked.after_signature(known, env);
+    }
+    let takes_opaque = |place: &usize| env.config.issuers.get(*place).is_some_and(Issuer::takes_opaque_tokens);
+    if let Some(place) = resource.issuers.iter().copied().find(takes_opaque)
+        && !UntrustedJwt::is_shaped_like(token)
+    {
+        let asked = Asked::of(place, resource, digest, token, env).ok_or(TokenError::IssuerMismatch)?;
+        return asked.confirm(env, Active::vouch);
+    }
+    let jwt = UntrustedJwt::parse(token)?;
+    let claimed = jwt.issuer()?;
+    let is_named = |place: &usize| env.config.issuers.get(*place).is_some_and(|issuer| issuer.identifier == claimed);
+    let place = resource.issuers.iter().copied().find(is_named).ok_or(TokenError::IssuerMismatch)?;
+    let asked = Asked::of(place, resource, digest, token, env).ok_or(TokenError::IssuerMismatch)?;
+    let candidate = jwt.check(asked.expected, now)?;
+    asked.judge(candidate, env)
+}
+
+/// A token, and whom it is to be asked of.
+struct Asked<'a> {
+    place: usize,
+    issuer: &'a Issuer,
+    expected: Expectations<'a>,
+    digest: TokenDigest,
+    token: &'a str,
+}
+
+impl<'a> Asked<'a> {
+    /// Nothing if the resource does not trust that issuer.
+    fn of(place: usize, resource: &'a Resource, digest: TokenDigest, token: &'a str, env: &Env<'a>) -> Option<Self> {
+        let issuer = env.config.issuers.get(place).filter(|_| resource.issuers.contains(&place))?;
+        let expected = Expectations {
+            issuer: &issuer.identifier,
+            issuer_name: &issuer.name,
+            algorithms: &issuer.algorithms,
+            rules: &issuer.rules,
+            audiences: &resource.audiences,
+        };
+        Some(Self { place, issuer, expected, digest, token })
+    }
+
+    /// A JWT that passed every other check is judged by its signature, or by the endpoint in its place.
+    fn judge(&self, candidate: Candidate<'_>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
+        if self.issuer.validation == Validation::Introspection {
+            return self.confirm(env, |active, expected| candidate.confirmed_by(active, expected));
+        }
+        let or_ask = self.issuer.validation == Validation::JwtOrIntrospection;
+        let generation = env.keys.generation(self.place, env.now);
+        let verified = match env.keys.find(self.place, candidate.query(), env.now) {
+            Lookup::Keys(keys) => candidate.verify(&keys, env.verifier)?,
+            Lookup::Wait => return Err(Unverified::Awaits(Awaited::Keys)),
+            Lookup::NoKey | Lookup::Unavailable if or_ask => {
+                return self.confirm(env, |active, expected| candidate.confirmed_by(active, expected));
+            }
+            Lookup::NoKey => return Err(TokenError::KeyUnknown.into()),
+            Lookup::Unavailable => return Err(Unverified::Refused(Refusal::KeysUnavailable)),
+        };
+        if let Some(generation) = generation {
+            env.tokens.insert(self.digest, self.place, generation, verified.clone());
+        }
+        self.after_signature(verified, env)
+    }
+
+    /// What the signature proves is enough, or the endpoint has to agree.
+    fn after_signature(&self, verified: AccessToken, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
+        match self.issuer.validation {
+            Validation::Jwt | Validation::JwtOrIntrospection => Ok(verified),
+            Validation::Introspection | Validation::JwtAndIntrospection => {
+                self.confirm(env, |active, expected| verified.confirmed_by(active, expected))
+            }
+        }
+    }
+
+    /// What the endpoint says of the token, if it is known; else it is asked.
+    fn confirm(
+        &self,
+        env: &mut Env<'_>,
+        vouch: impl FnOnce(&mut Active, Expectations<'_>) -> Result<AccessToken, TokenError>,
+    ) -> Result<AccessToken, Unverified> {
+        match env.introspection.find(self.place, self.digest, self.token, env.may_wait, env.now) {
+            Said::Active(active) => {
+                let token = vouch(active, self.expected)?;
+                token.check(self.expected.audiences, self.expected.rules, env.now)?;
+                Ok(token)
+            }
+            Said::Inactive => Err(TokenError::Inactive.into()),
+            Said::Unavailable => Err(Unverified::Refused(Refusal::IntrospectionUnavailable)),
+            Said::Wait => Err(Unverified::Awaits(Awaited::Answer(self.digest))),
+        }
+    }
+}

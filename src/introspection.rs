@@ -1,0 +1,247 @@
+//! Asking an introspection endpoint about tokens (RFC 7662): what is asked, what is kept, and how much at once.
+//!
+//! Events come in ([`Introspections::find`] wants a call, [`Introspections::finished`] ends it), answers go out; the
+//! calls themselves and the time are the caller's. No call outlives its timeout, and nothing is kept beyond `exp`.
+
+mod request;
+
+pub use request::request_body;
+
+use std::time::Duration;
+
+use crate::config::{Introspection, Issuer};
+use crate::time::UnixTime;
+use crate::token::{Active, Answer, Recent, TokenDigest};
+
+/// An answer beyond this size is taken for something else.
+pub const MAX_ANSWER: usize = 65_536;
+/// As many active answers of one issuer are kept.
+const MAX_ACTIVE: usize = 4096;
+/// As many inactive ones, apart, so that a flood of bad tokens pushes out no good one.
+const MAX_INACTIVE: usize = 1024;
+/// An inactive answer is kept this long at most: a token may become active, and none costs its holder much.
+const INACTIVE_FOR: Duration = Duration::from_secs(5);
+/// A call whose answer is this much later than its timeout will have none.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What there is for a token.
+#[derive(Debug, PartialEq)]
+pub enum Lookup<'a> {
+    /// The endpoint says that it is active.
+    Active(&'a mut Active),
+    /// The endpoint says that it is not.
+    Inactive,
+    /// The endpoint cannot be asked now, or did not answer.
+    Unavailable,
+    /// A call runs or is wanted: ask again when it has ended.
+    Wait,
+}
+
+/// A call that is to be sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The place of the issuer.
+    pub issuer: usize,
+    /// The token's digest, by which the call is ended.
+    pub digest: TokenDigest,
+    /// The token.
+    pub token: String,
+}
+
+/// What is known from the endpoints of all issuers, in the configuration's order.
+#[derive(Debug)]
+pub struct Introspections {
+    endpoints: Vec<Option<Endpoint>>,
+}
+
+/// What is known from one endpoint.
+#[derive(Debug)]
+struct Endpoint {
+    timeout: Duration,
+    cache_ttl: Duration,
+    max_in_flight: usize,
+    active: Recent<Kept>,
+    /// When each was found inactive.
+    inactive: Recent<UnixTime>,
+    /// Calls that run or are wanted.
+    open: Vec<Open>,
+    /// The answer that those who waited for it are just given, however short it is kept.
+    handed_out: Option<(TokenDigest, Option<Answer>)>,
+    /// Whether the latest call had no answer.
+    fails: bool,
+}
+
+#[derive(Debug)]
+struct Kept {
+    active: Active,
+    since: UnixTime,
+    lifetime: Duration,
+}
+
+struct Open {
+    digest: TokenDigest,
+    since: UnixTime,
+    /// Until it is sent.
+    token: Option<String>,
+}
+
+/// Without the token.
+impl std::fmt::Debug for Open {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Open").field("digest", &self.digest).field("since", &self.since).finish_non_exhaustive()
+    }
+}
+
+/// What has become of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It had been answering.
+    Fails,
+    /// It had not been answering.
+    Recovers,
+}
+
+impl Introspections {
+    /// For `issuers`, of which nothing is known yet.
+    pub fn new(issuers: &[Issuer]) -> Self {
+        Self { endpoints: issuers.iter().map(|issuer| issuer.introspection.as_ref().map(Endpoint::new)).collect() }
+    }
+
+    /// What the endpoint of the issuer at `place` says of a token. It is asked only if `may_wait`.
+    pub fn find(
+        &mut self,
+        place: usize,
+        digest: TokenDigest,
+        token: &str,
+        may_wait: bool,
+        now: UnixTime,
+    ) -> Lookup<'_> {
+        match self.endpoint(place) {
+            Some(endpoint) => endpoint.find(digest, token, may_wait, now),
+            None => Lookup::Unavailable,
+        }
+    }
+
+    /// Whether a call is to be sent.
+    pub fn is_due(&self) -> bool {
+        self.endpoints.iter().flatten().any(|endpoint| endpoint.open.iter().any(|open| open.token.is_some()))
+    }
+
+    /// The calls that are to be sent, which now count as sent.
+    pub fn due(&mut self) -> Vec<Call> {
+        let mut calls = Vec::new();
+        for (issuer, endpoint) in self.endpoints.iter_mut().enumerate() {
+            for open in endpoint.iter_mut().flat_map(|endpoint| &mut endpoint.open) {
+                let digest = open.digest;
+                calls.extend(open.token.take().map(|token| Call { issuer, digest, token }));
+            }
+        }
+        calls
+    }
+
+    /// A call has ended, with an answer or without. Until [`Introspections::handed_out`], those who waited for it find
+    /// it; tells what has become of the endpoint.
+    pub fn finished(
+        &mut self,
+        place: usize,
+        digest: TokenDigest,
+        answer: Option<Answer>,
+        now: UnixTime,
+    ) -> Option<Change> {
+        self.endpoint(place)?.finished(digest, answer, now)
+    }
+
+    /// All who waited for the latest answer have it.
+    pub fn handed_out(&mut self, place: usize) {
+        if let Some(endpoint) = self.endpoint(place) {
+            endpoint.handed_out = None;
+        }
+    }
+
+    /// Calls whose answers never came; the caller ends them.
+    pub fn overdue(&self, now: UnixTime) -> Vec<(usize, TokenDigest)> {
+        let endpoints = self.endpoints.iter().enumerate().filter_map(|(n, endpoint)| Some((n, endpoint.as_ref()?)));
+        endpoints.flat_map(|(n, endpoint)| endpoint.overdue(now).map(move |digest| (n, digest))).collect()
+    }
+
+    fn endpoint(&mut self, place: usize) -> Option<&mut Endpoint> {
+        self.endpoints.get_mut(place)?.as_mut()
+    }
+}
+
+impl Endpoint {
+    fn new(config: &Introspection) -> Self {
+        Self {
+            timeout: config.timeout,
+            cache_ttl: config.cache_ttl,
+            max_in_flight: config.max_in_flight,
+            active: Recent::new(MAX_ACTIVE),
+            inactive: Recent::new(MAX_INACTIVE),
+            open: Vec::new(),
+            handed_out: None,
+            fails: false,
+        }
+    }
+
+    fn find(&mut self, digest: TokenDigest, token: &str, may_wait: bool, now: UnixTime) -> Lookup<'_> {
+        if self.handed_out.as_ref().is_some_and(|(own, _)| *own == digest) {
+            return match self.handed_out.as_mut() {
+                Some((_, Some(Answer::Active(active)))) => Lookup::Active(active),
+                Some((_, Some(Answer::Inactive))) => Lookup::Inactive,
+                Some((_, None)) | None => Lookup::Unavailable,
+            };
+        }
+        if self.active.get(&digest).is_some_and(|kept| now.within(kept.lifetime, kept.since)) {
+            return self.active.get(&digest).map_or(Lookup::Unavailable, |kept| Lookup::Active(&mut kept.active));
+        }
+        self.active.remove(&digest);
+        if self.inactive.get(&digest).is_some_and(|since| now.within(INACTIVE_FOR.min(self.cache_ttl), *since)) {
+            return Lookup::Inactive;
+        }
+        self.ask(digest, token, may_wait, now)
+    }
+
+    /// Identical tokens share one call.
+    fn ask(&mut self, digest: TokenDigest, token: &str, may_wait: bool, now: UnixTime) -> Lookup<'_> {
+        let runs = self.open.iter().any(|open| open.digest == digest);
+        if !may_wait || (!runs && self.open.len() >= self.max_in_flight) {
+            return Lookup::Unavailable;
+        }
+        if !runs {
+            self.open.push(Open { digest, since: now, token: Some(token.to_owned()) });
+        }
+        Lookup::Wait
+    }
+
+    fn finished(&mut self, digest: TokenDigest, answer: Option<Answer>, now: UnixTime) -> Option<Change> {
+        self.open.retain(|open| open.digest != digest);
+        let failed = answer.is_none();
+        match &answer {
+            Some(Answer::Active(active)) => {
+                let lifetime = self.cache_ttl.min(time_until(active.expires_at(), now));
+                if !lifetime.is_zero() {
+                    self.active.insert(digest, Kept { active: (**active).clone(), since: now, lifetime });
+                }
+            }
+            Some(Answer::Inactive) => self.inactive.insert(digest, now),
+            None => {}
+        }
+        self.handed_out = Some((digest, answer));
+        match (std::mem::replace(&mut self.fails, failed), failed) {
+            (false, true) => Some(Change::Fails),
+            (true, false) => Some(Change::Recovers),
+            _ => None,
+        }
+    }
+
+    fn overdue(&self, now: UnixTime) -> impl Iterator<Item = TokenDigest> {
+        let late = move |open: &&Open| !now.within(self.timeout + GRACE, open.since);
+        self.open.iter().filter(late).map(|open| open.digest)
+    }
+}
+
+/// How long it is until a date, which may have passed; for ever if there is none.
+fn time_until(date: Option<f64>, now: UnixTime) -> Duration {
+    let Some(date) = date else { return Duration::MAX };
+    Duration::try_from_secs_f64((date - now.as_numeric_date()).max(0.0)).unwrap_or(Duration::MAX)
+}

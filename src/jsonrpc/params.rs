@@ -1,0 +1,131 @@
+//! `params`, as far as it decides.
+
+use super::{Member, MessageFault, Name, known};
+use crate::json::{JsonFault, Kind, Reader};
+
+/// The members of `params` that are read for some method.
+const READ: [&str; 6] = ["_meta", "name", "notifications", "ref", "taskId", "uri"];
+const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+
+/// The members of `params` that decide.
+#[derive(Clone, Debug, Default)]
+pub struct Params<'a> {
+    /// `name`
+    pub name: Member<'a>,
+    /// `uri`
+    pub uri: Member<'a>,
+    /// `taskId`
+    pub task_id: Member<'a>,
+    /// `ref.type`, `ref.name`, `ref.uri`
+    pub reference: Option<Reference<'a>>,
+    /// `notifications.resourceSubscriptions[]`
+    pub subscriptions: Vec<Member<'a>>,
+    /// `_meta["io.modelcontextprotocol/protocolVersion"]`
+    pub version: Member<'a>,
+    /// What is wrong with the members of [`READ`], by their names. Whether it matters depends on the method.
+    faults: Vec<(&'static str, MessageFault)>,
+}
+
+/// `ref` of a completion.
+#[derive(Clone, Debug, Default)]
+pub struct Reference<'a> {
+    /// `type`
+    pub kind: Member<'a>,
+    /// `name`
+    pub name: Member<'a>,
+    /// `uri`
+    pub uri: Member<'a>,
+}
+
+impl Params<'_> {
+    /// What is wrong with the members `names`, or with a look-alike of one.
+    pub fn fault_of(&self, names: &[&str]) -> Option<MessageFault> {
+        self.faults.iter().find(|(name, _)| names.contains(name)).map(|(_, fault)| *fault)
+    }
+}
+
+/// Faults of JSON end the reading; others are kept, since the id and the method may still come.
+pub(super) fn read_params<'a>(reader: &mut Reader<'a>) -> Result<Result<Params<'a>, MessageFault>, JsonFault> {
+    if reader.kind()? != Kind::Object {
+        // Some clients write `null` for none.
+        let none = reader.skip()? == "null";
+        return Ok(if none { Ok(Params::default()) } else { Err(MessageFault::Params) });
+    }
+    let mut params = Params::default();
+    reader.object(|reader, name| {
+        let (name, part) = match known(name, &READ) {
+            Name::Known(name) => (name, read_param(reader, name, &mut params)?),
+            Name::LookAlike(name) => (name, reader.skip().map(|_| Err(MessageFault::LookAlike))?),
+            Name::Other => return reader.skip().map(|_| ()),
+        };
+        params.faults.extend(part.err().map(|fault| (name, fault)));
+        Ok::<(), JsonFault>(())
+    })?;
+    Ok(Ok(params))
+}
+
+fn read_param<'a>(reader: &mut Reader<'a>, name: &str, params: &mut Params<'a>) -> Part {
+    match name {
+        "_meta" => read_meta(reader, params),
+        "name" => Member::read(reader).map(|value| params.name = value).map(Ok),
+        "notifications" => read_notifications(reader, params),
+        "ref" => read_reference(reader, params),
+        "taskId" => Member::read(reader).map(|value| params.task_id = value).map(Ok),
+        _ => Member::read(reader).map(|value| params.uri = value).map(Ok),
+    }
+}
+
+type Part = Result<Result<(), MessageFault>, JsonFault>;
+
+fn read_reference<'a>(reader: &mut Reader<'a>, params: &mut Params<'a>) -> Part {
+    let mut reference = Reference::default();
+    let part = members(reader, &["name", "type", "uri"], |reader, name| {
+        let value = Member::read(reader)?;
+        match name {
+            "name" => reference.name = value,
+            "type" => reference.kind = value,
+            _ => reference.uri = value,
+        }
+        Ok(Ok(()))
+    });
+    params.reference = Some(reference);
+    part
+}
+
+fn read_meta<'a>(reader: &mut Reader<'a>, params: &mut Params<'a>) -> Part {
+    members(reader, &[VERSION], |reader, _| Member::read(reader).map(|value| params.version = value).map(Ok))
+}
+
+fn read_notifications<'a>(reader: &mut Reader<'a>, params: &mut Params<'a>) -> Part {
+    members(reader, &["resourceSubscriptions"], |reader, _| {
+        if reader.kind()? != Kind::Array {
+            reader.skip()?;
+            return Ok(Err(MessageFault::Params));
+        }
+        reader.array(|reader| Member::read(reader).map(|uri| params.subscriptions.push(uri)))?;
+        Ok(Ok(()))
+    })
+}
+
+/// Reads an object of which only `names` matter. Anything but an object, and a look-alike of a name, is a fault.
+fn members<'a>(
+    reader: &mut Reader<'a>,
+    names: &[&'static str],
+    mut member: impl FnMut(&mut Reader<'a>, &'static str) -> Part,
+) -> Part {
+    if reader.kind()? != Kind::Object {
+        reader.skip()?;
+        return Ok(Err(MessageFault::Params));
+    }
+    let mut fault = None;
+    reader.object(|reader, name| {
+        let part = match known(name, names) {
+            Name::Known(name) => member(reader, name)?,
+            Name::LookAlike(_) => reader.skip().map(|_| Err(MessageFault::LookAlike))?,
+            Name::Other => reader.skip().map(|_| Ok(()))?,
+        };
+        fault = fault.or(part.err());
+        Ok::<(), JsonFault>(())
+    })?;
+    Ok(fault.map_or(Ok(()), Err))
+}

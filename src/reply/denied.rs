@@ -1,0 +1,114 @@
+//! The policy's 403: what was denied, and what to ask for.
+
+use super::rpc_error;
+use crate::json::Object;
+use crate::policy::Denial;
+use crate::scope::{Scope, ScopeSet};
+
+pub(super) const STEP_UP: &str = "More scope is needed for this operation";
+
+/// A 403 of the policy: one denied message, or a batch of which one is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// In the order of the messages; never none.
+    pub elements: Vec<DeniedElement>,
+    /// Whether they came as an array: then so does the answer.
+    pub is_batch: bool,
+}
+
+/// Why a message does not go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Another element of its batch is denied.
+    Companion,
+    /// The policy denies it.
+    Policy(Denial),
+    /// The caller's identity cannot be forwarded.
+    Unforwardable,
+}
+
+impl Cause {
+    /// The stable code of audit lines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Companion => "batch_companion_denied",
+            Self::Policy(denial) => denial.code(),
+            Self::Unforwardable => "identity_unforwardable",
+        }
+    }
+
+    /// The policy's denial, if it is one.
+    pub fn denial(&self) -> Option<&Denial> {
+        match self {
+            Self::Policy(denial) => Some(denial),
+            Self::Companion | Self::Unforwardable => None,
+        }
+    }
+}
+
+/// One message of a 403.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeniedElement {
+    /// Why.
+    pub cause: Cause,
+    /// The request's id, as far as it was read.
+    pub id: Option<String>,
+    /// The MCP method, as far as it is known.
+    pub method: Option<String>,
+    /// The name or URI.
+    pub target: Option<String>,
+    /// The id of this decision.
+    pub decision_id: String,
+}
+
+impl Denied {
+    /// The first reason of its own.
+    pub(super) fn code(&self) -> &'static str {
+        let own = self.elements.iter().map(|element| &element.cause).find(|cause| **cause != Cause::Companion);
+        own.map_or("batch_companion_denied", Cause::code)
+    }
+
+    /// What to ask for, if more scope would open all of it: every element's scopes together.
+    pub(super) fn step_up(&self) -> Option<ScopeSet> {
+        let mut ask = None;
+        for element in &self.elements {
+            match &element.cause {
+                Cause::Companion => {}
+                Cause::Policy(Denial::InsufficientScope { ask: more, .. }) => {
+                    ask = Some(ask.unwrap_or_else(ScopeSet::new).union(more));
+                }
+                Cause::Policy(_) | Cause::Unforwardable => return None,
+            }
+        }
+        ask
+    }
+
+    pub(super) fn body(&self) -> String {
+        let errors: Vec<_> = self.elements.iter().map(DeniedElement::body).collect();
+        if self.is_batch { format!("[{}]", errors.join(",")) } else { errors.concat() }
+    }
+}
+
+impl DeniedElement {
+    fn body(&self) -> String {
+        let none = ScopeSet::new();
+        let (error, message, required, missing) = match self.cause.denial() {
+            Some(Denial::InsufficientScope { required, missing, .. }) => {
+                ("insufficient_scope", STEP_UP, required, missing)
+            }
+            _ if self.cause == Cause::Companion => {
+                ("access_denied", "Another message of the batch is not allowed", &none, &none)
+            }
+            _ => ("access_denied", "This operation is not allowed", &none, &none),
+        };
+        let data = Object::new()
+            .text("error", Some(error))
+            .text_or_null("method", self.method.as_deref())
+            .text_or_null("target", self.target.as_deref())
+            .list("required", required.iter().map(Scope::as_str))
+            .list("missing", missing.iter().map(Scope::as_str))
+            .text("decision_id", Some(&self.decision_id))
+            .finish();
+        rpc_error(self.id.as_deref(), 403, message, Some(&data))
+    }
+}

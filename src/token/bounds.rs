@@ -1,0 +1,73 @@
+//! What must hold anew at every use of a token: for whom it is, and when.
+
+use super::{Claims, TokenError, TokenRules, claims};
+use crate::time::UnixTime;
+
+/// For whom a token is, and when, read from its claims once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bounds {
+    audiences: Vec<String>,
+    /// Whether it names any, be it none.
+    names_audiences: bool,
+    client: Option<String>,
+    expires_at: Option<f64>,
+    not_before: Option<f64>,
+    issued_at: Option<f64>,
+}
+
+impl Bounds {
+    /// Reads the claims of a token that was issued to `client`.
+    pub fn read(set: &Claims, client: Option<&str>) -> Result<Self, TokenError> {
+        Ok(Self {
+            audiences: claims::audiences(set)?,
+            names_audiences: set.has("aud"),
+            client: client.map(str::to_owned),
+            expires_at: claims::date(set, "exp")?,
+            not_before: claims::date(set, "nbf")?,
+            issued_at: claims::date(set, "iat")?,
+        })
+    }
+
+    /// `exp`, if it is said.
+    pub fn expires_at(&self) -> Option<f64> {
+        self.expires_at
+    }
+
+    /// Whether the token is for one of `audiences`, and for `now`.
+    pub fn check(&self, audiences: &[String], rules: &TokenRules, now: UnixTime) -> Result<(), TokenError> {
+        self.check_audience(audiences, rules)?;
+        self.check_times(rules, now)
+    }
+
+    fn check_audience(&self, expected: &[String], rules: &TokenRules) -> Result<(), TokenError> {
+        let accepted = |audience: &String| expected.iter().any(|own| same_audience(own, audience));
+        if !self.names_audiences && rules.client_may_be_audience {
+            return if self.client.as_ref().is_some_and(accepted) { Ok(()) } else { Err(TokenError::AudienceMismatch) };
+        }
+        match self.audiences.as_slice() {
+            [] => Err(TokenError::AudienceMissing),
+            several if several.iter().any(accepted) => Ok(()),
+            _ => Err(TokenError::AudienceMismatch),
+        }
+    }
+
+    fn check_times(&self, rules: &TokenRules, now: UnixTime) -> Result<(), TokenError> {
+        let (now, leeway) = (now.as_numeric_date(), rules.leeway.as_secs_f64());
+        if self.expires_at.is_some_and(|end| now >= end + leeway) {
+            return Err(TokenError::Expired);
+        }
+        if self.not_before.is_some_and(|start| now + leeway < start) {
+            return Err(TokenError::NotYetValid);
+        }
+        if self.issued_at.is_some_and(|issue| now + leeway < issue) {
+            return Err(TokenError::IssuedInFuture);
+        }
+        Ok(())
+    }
+}
+
+/// Equal but for one trailing slash, which some clients add to the resource they ask for.
+fn same_audience(own: &str, audience: &str) -> bool {
+    let bare = |text: &str| text.strip_suffix('/').map(str::len).unwrap_or(text.len());
+    own.get(..bare(own)) == audience.get(..bare(audience)) && !audience.is_empty()
+}

@@ -1,0 +1,59 @@
+//! Verified tokens, so that one that comes again costs no signature.
+//!
+//! Kept is what its issuer vouched for; for whom a token is and when, and whether the resource trusts that issuer, is
+//! checked on every request.
+
+use super::AccessToken;
+use super::digest::TokenDigest;
+use super::recent::Recent;
+
+/// The tokens that one plugin instance verified.
+#[derive(Debug)]
+pub struct TokenCache {
+    tokens: Recent<Kept>,
+    /// How often a token was found, and how often not.
+    pub hits: u64,
+    /// See `hits`.
+    pub misses: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    issuer: usize,
+    /// The key set that it was verified with.
+    generation: u64,
+    token: AccessToken,
+}
+
+impl TokenCache {
+    /// Room for `entries` tokens; with none, each is verified every time.
+    pub fn new(entries: usize) -> Self {
+        Self { tokens: Recent::new(entries), hits: 0, misses: 0 }
+    }
+
+    /// The token of this digest, and the place of its issuer, if it was verified with the key set that the issuer has
+    /// now, as `generation` tells.
+    pub fn find(
+        &mut self,
+        digest: &TokenDigest,
+        generation: impl FnOnce(usize) -> Option<u64>,
+    ) -> Option<(usize, AccessToken)> {
+        let Some(kept) = self.tokens.get(digest) else {
+            self.misses += 1;
+            return None;
+        };
+        if generation(kept.issuer) == Some(kept.generation) {
+            self.hits += 1;
+            return Some((kept.issuer, kept.token.clone()));
+        }
+        // A key that left the set ends its tokens.
+        self.tokens.remove(digest);
+        self.misses += 1;
+        None
+    }
+
+    /// Keeps a token of the issuer at this place, verified with its key set of this generation.
+    pub fn insert(&mut self, digest: TokenDigest, issuer: usize, generation: u64, token: AccessToken) {
+        self.tokens.insert(digest, Kept { issuer, generation, token });
+    }
+}

@@ -1,0 +1,104 @@
+//! What an introspection endpoint says of a token (RFC 7662 section 2.2).
+
+use super::bounds::Bounds;
+use super::jwt::{Expectations, check_kind};
+use super::{AccessToken, Claims, TokenError, claims};
+use crate::node::Node;
+
+/// An endpoint's word on one token.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// It is active, and this is what it is.
+    Active(Box<Active>),
+    /// It is expired, revoked, unknown, or none of our business.
+    Inactive,
+}
+
+/// What an endpoint says of an active token.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Active {
+    claims: Claims,
+    /// The token that follows from it, once it was asked for.
+    token: Option<Result<AccessToken, TokenError>>,
+}
+
+/// A body is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoAnswer;
+
+impl Answer {
+    /// Reads a body: one strict JSON object with a boolean `active`. Anything else says nothing, least of all that the
+    /// token is not active.
+    pub fn parse(body: &[u8]) -> Result<Self, NoAnswer> {
+        let claims = Claims::parse(body).ok_or(NoAnswer)?;
+        match claims.get("active") {
+            Some(Node::Bool(true)) => Ok(Self::Active(Box::new(Active { claims, token: None }))),
+            Some(Node::Bool(false)) => Ok(Self::Inactive),
+            _ => Err(NoAnswer),
+        }
+    }
+}
+
+impl Active {
+    /// `exp`, if it is said and a date.
+    pub fn expires_at(&self) -> Option<f64> {
+        claims::date(&self.claims, "exp").ok().flatten()
+    }
+
+    /// The opaque token that it speaks of, but for [`AccessToken::check`]. Of a JWT, see [`AccessToken::confirmed_by`].
+    pub fn vouch(&mut self, expected: Expectations<'_>) -> Result<AccessToken, TokenError> {
+        self.token(None, expected)
+    }
+
+    /// The token that it speaks of. `local` is what the token itself says, if it is a JWT. An answer is about one token,
+    /// so what follows from both is worked out once.
+    pub(super) fn token(
+        &mut self,
+        local: Option<AccessToken>,
+        expected: Expectations<'_>,
+    ) -> Result<AccessToken, TokenError> {
+        let token = self.token.take().unwrap_or_else(|| self.read(local, expected));
+        self.token = Some(token.clone());
+        token
+    }
+
+    fn read(&self, local: Option<AccessToken>, expected: Expectations<'_>) -> Result<AccessToken, TokenError> {
+        let (said, rules) = (&self.claims, expected.rules);
+        // RFC 9449 section 6.2: an answer may tell of a bound token by its type alone.
+        let bound = claims::text(said, "token_type")?.is_some_and(|typ| typ.eq_ignore_ascii_case("dpop"));
+        if bound {
+            return Err(TokenError::Bound);
+        }
+        // A `nonce` tells nothing here: some endpoints repeat the one of the authorization request.
+        check_kind(said, rules, false)?;
+        if claims::text(said, "iss")?.is_some_and(|issuer| issuer != expected.issuer) {
+            return Err(TokenError::IssuerMismatch);
+        }
+        // What a JWT has to hold was checked in itself; of an opaque token only the answer can tell.
+        if local.is_none() && !rules.required_claims.iter().all(|test| test.holds(said)) {
+            return Err(TokenError::RequiredClaim);
+        }
+        let subject = claims::text(said, &rules.subject_claim)?;
+        let known = local.as_ref().and_then(AccessToken::subject);
+        if subject.zip(known).is_some_and(|(said, known)| said != known) {
+            return Err(TokenError::SubjectMismatch);
+        }
+        let client = claims::first_text(said, &rules.answer_client_claims)?;
+        let mut bounds = vec![Bounds::read(said, client)?];
+        let mut all = said.clone();
+        if let Some(local) = &local {
+            bounds.extend_from_slice(local.bounds());
+            all.add_missing(local.claims());
+        }
+        let known_client = local.as_ref().and_then(AccessToken::client);
+        Ok(AccessToken::new(
+            expected,
+            subject.or(known),
+            client.or(known_client),
+            // What the answer grants holds, were it nothing.
+            claims::scope_list(said, &rules.answer_scope_claims)?,
+            bounds,
+            all,
+        ))
+    }
+}

@@ -1,0 +1,206 @@
+//! What is kept of introspection answers, for how long, and how often an endpoint is asked.
+
+// Tests fail loudly.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice, clippy::unwrap_used)]
+
+#[allow(dead_code, clippy::disallowed_methods)]
+mod support {
+    pub mod core;
+    pub mod keys;
+    pub mod tokens;
+}
+
+use serde_json::{Value, json};
+use support::core::{NOW, accepted, at, at_millis, minimal, set};
+use support::tokens::AUDIENCE;
+use toolgate::config::Config;
+use toolgate::introspection::{Change, Introspections, Lookup};
+use toolgate::time::UnixTime;
+use toolgate::token::{Answer, TokenDigest};
+
+fn config(more: &Value) -> Config {
+    let mut endpoint = json!({"uri": "https://auth.example.com/introspect", "cluster": "auth"});
+    endpoint.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    accepted(&set(minimal(), "/issuers/0/introspection", endpoint))
+}
+
+/// One endpoint, and what it is asked.
+struct Asked {
+    introspections: Introspections,
+    calls: usize,
+}
+
+/// What a request finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finds {
+    Active,
+    Inactive,
+    Unavailable,
+    Wait,
+}
+
+impl Asked {
+    fn new(more: &Value) -> Self {
+        Self { introspections: Introspections::new(&config(more).issuers), calls: 0 }
+    }
+
+    fn find(&mut self, token: &str, now: UnixTime) -> Finds {
+        match self.introspections.find(0, TokenDigest::of(token), token, true, now) {
+            Lookup::Active(_) => Finds::Active,
+            Lookup::Inactive => Finds::Inactive,
+            Lookup::Unavailable => Finds::Unavailable,
+            Lookup::Wait => Finds::Wait,
+        }
+    }
+
+    fn send(&mut self) -> Vec<String> {
+        let calls = self.introspections.due();
+        self.calls += calls.len();
+        calls.into_iter().map(|call| call.token).collect()
+    }
+
+    /// The endpoint answers; what one that waited finds.
+    fn answer(&mut self, token: &str, body: Option<&Value>, now: UnixTime) -> (Finds, Option<Change>) {
+        let answer = body.map(|body| Answer::parse(body.to_string().as_bytes()).unwrap());
+        let change = self.introspections.finished(0, TokenDigest::of(token), answer, now);
+        let found = self.find(token, now);
+        self.introspections.handed_out(0);
+        (found, change)
+    }
+
+    /// Asks and answers; what one that waited finds.
+    fn ask(&mut self, token: &str, body: Option<&Value>, now: UnixTime) -> Finds {
+        assert_eq!(self.find(token, now), Finds::Wait, "{token} is asked about");
+        assert_eq!(self.send(), [token]);
+        self.answer(token, body, now).0
+    }
+}
+
+fn active(more: &Value) -> Value {
+    let mut answer = json!({"active": true, "aud": AUDIENCE});
+    answer.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    answer
+}
+
+#[test]
+fn an_answer_is_kept_for_its_time_and_never_beyond_the_tokens_end() {
+    let good = active(&json!({}));
+    let ends = |seconds: i64| active(&json!({"exp": NOW + seconds}));
+    let inactive = json!({"active": false});
+    // The answer, `cache_ttl`, and for how many milliseconds it is kept.
+    let cases = [
+        ("an active answer", &good, "30s", 30_000),
+        ("one whose token lives longer", &ends(300), "30s", 30_000),
+        ("one whose token ends before", &ends(10), "30s", 10_000),
+        ("one whose token is over, but for the leeway", &ends(-5), "30s", 0),
+        ("one with a fraction", &active(&json!({"exp": 1_800_000_000.25})), "30s", 250),
+        ("none is kept", &good, "0s", 0),
+        ("an inactive answer is kept five seconds", &inactive, "30s", 5_000),
+        ("or less", &inactive, "2s", 2_000),
+        ("or not at all", &inactive, "0s", 0),
+    ];
+    for (name, body, ttl, kept) in cases {
+        let mut asked = Asked::new(&json!({"cache_ttl": ttl}));
+        let found = asked.ask("t", Some(body), at(NOW));
+        assert_eq!(found, if *body == inactive { Finds::Inactive } else { Finds::Active }, "{name}: who waited has it");
+        if kept > 0 {
+            assert_eq!(asked.find("t", at_millis(NOW * 1000 + kept - 1)), found, "{name}: kept {kept} ms");
+        }
+        assert_eq!(asked.find("t", at_millis(NOW * 1000 + kept)), Finds::Wait, "{name}: asked again after {kept} ms");
+    }
+}
+
+#[test]
+fn an_answer_from_the_future_is_asked_for_again() {
+    for body in [active(&json!({})), json!({"active": false})] {
+        let mut asked = Asked::new(&json!({}));
+        asked.ask("t", Some(&body), at(NOW));
+        assert_eq!(asked.find("t", at(NOW - 1)), Finds::Wait, "the clock was set back: {body}");
+    }
+}
+
+#[test]
+fn identical_tokens_in_flight_share_one_call() {
+    let mut asked = Asked::new(&json!({"cache_ttl": "0s"}));
+    for _ in 0..100 {
+        assert_eq!(asked.find("t", at(NOW)), Finds::Wait);
+    }
+    assert_eq!(asked.send(), ["t"]);
+    assert_eq!(asked.find("t", at(NOW)), Finds::Wait, "a late one waits as well");
+    assert!(asked.send().is_empty(), "nothing more is asked");
+    assert_eq!(asked.answer("t", Some(&active(&json!({}))), at(NOW)).0, Finds::Active);
+    assert_eq!(asked.find("t", at(NOW)), Finds::Wait, "with `cache_ttl: 0s`, the next one asks anew");
+}
+
+#[test]
+fn no_more_calls_run_at_once_than_allowed_and_known_tokens_need_none() {
+    let mut asked = Asked::new(&json!({"max_in_flight": 3}));
+    asked.ask("good", Some(&active(&json!({}))), at(NOW));
+    for n in 0..3 {
+        assert_eq!(asked.find(&format!("garbage {n}"), at(NOW)), Finds::Wait);
+    }
+    for n in 3..1000 {
+        assert_eq!(asked.find(&format!("garbage {n}"), at(NOW)), Finds::Unavailable);
+    }
+    assert_eq!(asked.find("garbage 1", at(NOW)), Finds::Wait, "who asks the same waits with the first");
+    assert_eq!(asked.send().len(), 3);
+    assert_eq!(asked.find("good", at(NOW)), Finds::Active, "what is known goes on");
+    asked.answer("garbage 0", Some(&json!({"active": false})), at(NOW));
+    assert_eq!(asked.find("garbage 3", at(NOW)), Finds::Wait, "there is room again");
+}
+
+#[test]
+fn a_flood_of_bad_tokens_pushes_out_no_good_one() {
+    let mut asked = Asked::new(&json!({}));
+    asked.ask("good", Some(&active(&json!({}))), at(NOW));
+    for n in 0..20_000 {
+        asked.ask(&format!("garbage {n}"), Some(&json!({"active": false})), at(NOW));
+    }
+    assert_eq!(asked.find("good", at(NOW)), Finds::Active);
+}
+
+#[test]
+fn an_outage_is_for_those_who_waited_and_is_told_once() {
+    let mut asked = Asked::new(&json!({}));
+    let good = active(&json!({}));
+    for (body, found, change) in [
+        (Some(&good), Finds::Active, None),
+        (None, Finds::Unavailable, Some(Change::Fails)),
+        (None, Finds::Unavailable, None),
+        (Some(&good), Finds::Active, Some(Change::Recovers)),
+        (Some(&good), Finds::Active, None),
+    ] {
+        let token = format!("token {}", asked.calls);
+        assert_eq!(asked.find(&token, at(NOW)), Finds::Wait);
+        asked.send();
+        assert_eq!(asked.answer(&token, body, at(NOW)), (found, change));
+    }
+    let failed = "token 1";
+    assert_eq!(asked.find(failed, at(NOW)), Finds::Wait, "an outage is not remembered: the next one asks");
+}
+
+#[test]
+fn an_answer_that_is_kept_outlives_an_outage() {
+    let mut asked = Asked::new(&json!({}));
+    asked.ask("good", Some(&active(&json!({}))), at(NOW));
+    asked.ask("other", None, at(NOW));
+    assert_eq!(asked.find("good", at(NOW + 29)), Finds::Active);
+}
+
+#[test]
+fn a_call_whose_answer_never_comes_is_given_up() {
+    let mut asked = Asked::new(&json!({"timeout": "2s"}));
+    asked.find("t", at(NOW));
+    asked.send();
+    assert!(asked.introspections.overdue(at_millis(NOW * 1000 + 3_999)).is_empty());
+    assert_eq!(asked.introspections.overdue(at(NOW + 4)), [(0, TokenDigest::of("t"))]);
+    assert_eq!(asked.introspections.overdue(at(NOW - 1)).len(), 1, "the clock was set back: nobody waits for ever");
+}
+
+#[test]
+fn who_may_not_wait_asks_nothing() {
+    let mut asked = Asked::new(&json!({}));
+    let found = asked.introspections.find(0, TokenDigest::of("t"), "t", false, at(NOW));
+    assert_eq!(found, Lookup::Unavailable);
+    assert!(!asked.introspections.is_due());
+}

@@ -1,0 +1,56 @@
+//! A real authorization server: npm `oidc-provider`, as `tests/oidc/server.mjs` sets it up.
+
+use std::net::SocketAddr;
+
+use super::client::{Client, Request};
+use super::process::{Process, Scratch};
+use super::raw::Response;
+use super::tokens::{AUDIENCE, ISSUER};
+use super::wait_for;
+
+/// The resource for which its tokens are JWTs; for [`AUDIENCE`] they are opaque.
+pub const JWT_AUDIENCE: &str = "https://jwt.example.com/mcp";
+
+/// The running server; dropping it ends it.
+pub struct Oidc {
+    _process: Process,
+    address: SocketAddr,
+}
+
+impl Oidc {
+    pub fn start() -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oidc/server.mjs");
+        let environment =
+            [("ISSUER", ISSUER), ("OPAQUE", AUDIENCE), ("JWT", JWT_AUDIENCE), ("SCOPES", "weather:read weather:write")];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let process = Process::start(Scratch::new(), &["node", script], &environment);
+        let port = wait_for("the authorization server's port", || process.output().trim().parse::<u16>().ok());
+        Self { _process: process, address: ([127, 0, 0, 1], port).into() }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A token for `resource`, by client credentials.
+    pub fn token(&self, resource: &str, scope: &str) -> String {
+        let form = format!("grant_type=client_credentials&scope={scope}&resource={resource}");
+        let answer = self.post("/token", &form);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()["access_token"].as_str().expect("a token").to_owned()
+    }
+
+    /// Revokes a token (RFC 7009).
+    pub fn revoke(&self, token: &str) {
+        let answer = self.post("/token/revocation", &format!("token={token}"));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+
+    fn post(&self, path: &str, form: &str) -> Response {
+        let request = Request::new("POST", path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("authorization", "Basic Y2FsbGVyOmNhbGxlci1zM2NyZXQ=")
+            .body(form);
+        Client::new(self.address).send(&request)
+    }
+}
