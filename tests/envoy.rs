@@ -24,6 +24,7 @@ mod envoy {
     mod harness;
     mod hostile;
     mod introspection;
+    mod lifecycle;
     mod outage;
     mod provider;
     mod records;
