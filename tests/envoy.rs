@@ -21,6 +21,7 @@ mod envoy {
     mod classic;
     mod configuration;
     mod corpus;
+    mod discovery;
     mod harness;
     mod hostile;
     mod introspection;
