@@ -46,14 +46,9 @@ impl IssuerKeys {
         self.caches.iter().enumerate().filter(|(_, cache)| due(cache)).map(|(place, _)| place).collect()
     }
 
-    /// Whether another worker fetches keys that this one may wait for.
-    pub fn are_fetched_elsewhere(&self, now: UnixTime) -> bool {
-        self.caches.iter().flatten().any(|cache| cache.is_fetched_elsewhere(now))
-    }
-
-    /// Whether it is of use to look: for what should be fetched at `now`, or what another worker fetches.
-    pub fn are_on_their_way(&self, now: UnixTime) -> bool {
-        self.caches.iter().flatten().any(|cache| cache.is_due(now) || cache.is_fetched_elsewhere(now))
+    /// Whether streams wait for a look at what other workers did.
+    pub fn need_look(&self, now: UnixTime) -> bool {
+        self.caches.iter().flatten().any(|cache| cache.needs_look(now))
     }
 
     /// Gives up fetches that were never answered, and tells whose.

@@ -18,6 +18,7 @@ mod support;
 
 mod envoy {
     mod batches;
+    mod chaos;
     mod classic;
     mod configuration;
     mod corpus;

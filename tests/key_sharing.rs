@@ -264,6 +264,44 @@ fn failures_and_their_back_off_are_everybodys() {
 }
 
 #[test]
+fn nobody_is_refused_for_a_failure_that_another_worker_has_made_good_since() {
+    live(
+        "nothing usable",
+        &[
+            (0, 0, Tick(Starts)),
+            (10, 0, Fail),
+            (20, 1, Tick(Not)),
+            (24, 1, Ask("k", "503")),
+            (25, 1, Ask("k", "wait")),
+            (26, 1, Tick(Not)),
+            (26, 1, Ask("k", "503")),
+            (1_000, 0, Tick(Starts)),
+            (1_100, 0, Bring(&["k"])),
+            // The failure is the last that this one knows of.
+            (1_101, 1, Ask("k", "wait")),
+            (1_102, 1, Tick(Not)),
+            (1_102, 1, Ask("k", "key")),
+        ],
+    );
+    live(
+        "an unknown kid",
+        &[
+            (0, 0, Tick(Starts)),
+            (0, 0, Bring(&["k"])),
+            (480_000, 0, Tick(Starts)),
+            (480_010, 0, Fail),
+            (480_020, 1, Tick(Not)),
+            (480_021, 1, Ask("x", "503")),
+            (481_000, 0, Tick(Starts)),
+            (481_100, 0, Bring(&["k", "x"])),
+            (481_101, 1, Ask("x", "wait")),
+            (481_102, 1, Tick(Not)),
+            (481_102, 1, Ask("x", "key")),
+        ],
+    );
+}
+
+#[test]
 fn unknown_kids_cost_all_workers_together_two_fetches_a_cooldown() {
     live(
         "flood",
@@ -441,7 +479,7 @@ fn of_workers_that_race_exactly_one_fetches() {
         let mut cache = KeySetCache::fetched(TIMING, 2 << 8);
         let mut worker = Worker { data: &racing, names: &names, place: 0, cache: &mut cache };
         assert_eq!(worker.advance(at(0)).fetch, None, "the record exists: {exists}");
-        assert!(cache.is_fetched_elsewhere(at(0)));
+        assert!(cache.needs_look(at(0)), "it waits for the other's");
     }
 }
 

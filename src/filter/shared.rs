@@ -167,7 +167,10 @@ impl Shared {
         }
         self.waiting.borrow_mut().push((id, Rc::downgrade(exchange)));
         let is_of_use = match exchange.borrow().awaits() {
-            Some(Awaited::Keys) => self.keys.borrow().are_on_their_way(host::now()),
+            Some(Awaited::Keys) => {
+                let (keys, now) = (self.keys.borrow(), host::now());
+                keys.need_look(now) || !keys.due(now).is_empty()
+            }
             Some(Awaited::Answer(_)) => self.introspection.borrow().is_due(),
             None => false,
         };
@@ -216,7 +219,7 @@ impl Shared {
         let awaits = |(_, stream): &(u32, Weak<RefCell<Exchange>>)| {
             stream.upgrade().is_some_and(|exchange| exchange.borrow().awaits() == Some(Awaited::Keys))
         };
-        let soon = self.keys.borrow().are_fetched_elsewhere(host::now()) && self.waiting.borrow().iter().any(awaits);
+        let soon = self.keys.borrow().need_look(host::now()) && self.waiting.borrow().iter().any(awaits);
         self.poked.set(soon);
         if host::set_tick_period(if soon { POLL } else { TICK }).is_err() {
             log::error!("the host refused a timer");

@@ -10,6 +10,8 @@ use super::attempts::Attempts;
 use super::{KeyQuery, KeySet, PublicKey, Selection};
 use crate::time::UnixTime;
 
+/// That others failed is news for this long. Every request that is to be refused for it would else lead to a look.
+const FRESH: Duration = Duration::from_millis(5);
 /// How many unknown `kid`s are remembered. One forgotten costs at most a refetch, of which there are two.
 const MAX_REMEMBERED: usize = 256;
 
@@ -54,6 +56,10 @@ pub struct KeySetCache {
     owner: u64,
     /// What was done to get keys, by this worker or by any: as far as this one knows.
     attempts: Attempts,
+    /// When the record that workers share was read; nothing where they share none.
+    observed_at: Option<UnixTime>,
+    /// A token is to be refused for what others did, and another may have done better since.
+    wants_look: bool,
     /// An unknown `kid` wants a fetch.
     wanted: bool,
     /// `kid`s that streams wait for, and since when.
@@ -84,6 +90,8 @@ impl KeySetCache {
             refresh_after,
             owner,
             attempts: Attempts::default(),
+            observed_at: None,
+            wants_look: false,
             wanted: false,
             awaited: Vec::new(),
             absent: Vec::new(),
@@ -97,7 +105,7 @@ impl KeySetCache {
             return if self.is_in_flight(timing, now) || self.is_due(now) {
                 self.wait_for(query, now)
             } else {
-                Lookup::Unavailable
+                self.unavailable(query, now)
             };
         }
         if matches!(self.set.select(query), Selection::Unknown) {
@@ -120,7 +128,7 @@ impl KeySetCache {
             return self.wait_for(query, now);
         }
         if self.attempts.is_backing_off(timing, now) {
-            return Lookup::Unavailable;
+            return self.unavailable(query, now);
         }
         if self.absent.iter().any(|(kid, _)| *kid == query.kid) {
             return Lookup::NoKey;
@@ -129,7 +137,16 @@ impl KeySetCache {
             self.wanted = true;
             return self.wait_for(query, now);
         }
-        if self.attempts.failures > 0 { Lookup::Unavailable } else { Lookup::NoKey }
+        if self.attempts.failures > 0 { self.unavailable(query, now) } else { Lookup::NoKey }
+    }
+
+    /// Nobody got the keys, as far as this worker knows: it looks once more before it says so.
+    fn unavailable(&mut self, query: &KeyQuery, now: UnixTime) -> Lookup<'_> {
+        if self.observed_at.is_none_or(|at| now.within(FRESH, at)) {
+            return Lookup::Unavailable;
+        }
+        self.wants_look = true;
+        self.wait_for(query, now)
     }
 
     fn wait_for(&mut self, query: &KeyQuery, now: UnixTime) -> Lookup<'_> {
@@ -165,8 +182,13 @@ impl KeySetCache {
         self.wanted
     }
 
+    /// Whether streams wait for a look at what other workers did: at what they fetch, or at what came of it.
+    pub fn needs_look(&self, now: UnixTime) -> bool {
+        self.wants_look || self.is_fetched_elsewhere(now)
+    }
+
     /// Whether another worker fetches.
-    pub fn is_fetched_elsewhere(&self, now: UnixTime) -> bool {
+    fn is_fetched_elsewhere(&self, now: UnixTime) -> bool {
         let fetcher = self.timing.and_then(|timing| self.attempts.fetcher(timing, now));
         fetcher.is_some_and(|fetcher| fetcher != self.owner)
     }
@@ -250,8 +272,10 @@ impl KeySetCache {
     /// The record that the workers share is `record`. Says whether streams that wait should look again.
     pub fn observe(&mut self, record: Attempts, now: UnixTime) -> bool {
         let Some(timing) = self.timing else { return false };
-        let changed = self.attempts != record;
+        let changed = self.attempts != record || self.wants_look;
         self.attempts = record;
+        self.observed_at = Some(now);
+        self.wants_look = false;
         // Others may have spent what the cooldown allows, or have failed.
         let allowed = record.allows_refetch(timing, now) && !record.is_backing_off(timing, now);
         let fetcher = record.fetcher(timing, now);
@@ -262,6 +286,12 @@ impl KeySetCache {
         // What it wanted, its own fetch brings.
         self.wanted &= fetcher != Some(self.owner);
         changed || futile
+    }
+
+    /// Workers share nothing, or nothing more: this one goes by what it did itself. Says as [`KeySetCache::observe`].
+    pub fn unshared(&mut self) -> bool {
+        self.observed_at = None;
+        std::mem::take(&mut self.wants_look)
     }
 
     /// Whether this worker's fetch will have no answer any more.

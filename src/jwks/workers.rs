@@ -78,11 +78,12 @@ impl<S: SharedData> Worker<'_, S> {
         match self.update(now, start) {
             Ok((changed, started)) => Look { changed, fetch: started.then_some(refetch) },
             Err(NotShared) => {
+                let changed = self.cache.unshared();
                 let fetch = self.cache.is_due(now).then_some(self.cache.is_refetch());
                 if fetch.is_some() {
                     self.cache.started(now);
                 }
-                Look { changed: false, fetch }
+                Look { changed, fetch }
             }
         }
     }
