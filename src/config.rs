@@ -3,9 +3,11 @@
 mod fields;
 mod form;
 mod issuer;
+mod lint;
 mod policy;
 mod protobuf;
 mod resource;
+mod rule;
 
 pub use fields::{Fault, Findings};
 pub use issuer::{ClientAuthentication, Introspection, Issuer, KeySource, Validation};

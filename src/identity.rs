@@ -2,7 +2,7 @@
 
 use crate::config::{IdentityValue, Resource};
 use crate::node::Node;
-use crate::token::AccessToken;
+use crate::token::{AccessToken, Claims};
 
 /// Longer values are no identity, and servers limit their headers.
 const MAX_VALUE: usize = 1024;
@@ -21,7 +21,7 @@ pub fn headers(resource: &Resource, caller: &AccessToken) -> Result<Vec<(String,
             IdentityValue::Issuer => Some(caller.issuer().to_owned()),
             IdentityValue::Client => caller.client().map(str::to_owned),
             IdentityValue::Scope => Some(caller.scopes()).filter(|s| !s.is_empty()).map(joined).transpose()?,
-            IdentityValue::Claim(path) => claim(caller, path).map(render).transpose()?,
+            IdentityValue::Claim(path) => claim(caller.claims(), path).map(render).transpose()?,
         };
         if let Some(value) = value {
             headers.push((header.name.clone(), checked(value)?));
@@ -31,10 +31,10 @@ pub fn headers(resource: &Resource, caller: &AccessToken) -> Result<Vec<(String,
 }
 
 /// The claim at `path`: the whole as one name first, since namespaced names hold dots, then step by step.
-fn claim<'t>(caller: &'t AccessToken, path: &str) -> Option<&'t Node> {
-    caller.claims().get(path).or_else(|| {
+pub fn claim<'t>(claims: &'t Claims, path: &str) -> Option<&'t Node> {
+    claims.get(path).or_else(|| {
         let (first, rest) = path.split_once('.')?;
-        rest.split('.').try_fold(caller.claims().get(first)?, |value, name| value.member(name))
+        rest.split('.').try_fold(claims.get(first)?, |value, name| value.member(name))
     })
 }
 

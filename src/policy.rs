@@ -3,15 +3,20 @@
 //! [`Policy::decide`] is asked for calls and for every entry of a list alike, so that a list never shows what a call
 //! would be refused.
 
+mod arguments;
+mod authentication;
 mod decide;
 mod matrix;
 mod rules;
 
+pub use arguments::{ArgumentTest, Condition};
+pub use authentication::Authentication;
 pub use decide::{Denial, Outcome, Verdict};
 pub use matrix::{Matches, Row};
 pub use rules::{Requirement, RuleSet, Unlisted};
 
 use crate::scope::{Hierarchy, Scope, ScopeSet};
+use crate::time::UnixTime;
 
 /// What a request or a list's entry would use, as the policy sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +33,31 @@ pub enum Access<'a> {
     Template(&'a str),
     /// A tool, by its name.
     Tool(&'a str),
+}
+
+/// What a decision depends on besides the caller and what is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Occasion<'a> {
+    /// The time.
+    pub now: UnixTime,
+    /// What is known of a call's arguments.
+    pub arguments: Arguments<'a>,
+}
+
+/// What is known of a call's arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arguments<'a> {
+    /// All: the JSON of `params.arguments`, if there is one.
+    Given(Option<&'a str>),
+    /// Nothing yet: an entry of a list, or a call of which only the headers came. A condition on them denies nothing.
+    Open,
+}
+
+impl Occasion<'_> {
+    /// Without a call.
+    pub fn at(now: UnixTime) -> Self {
+        Self { now, arguments: Arguments::Open }
+    }
 }
 
 /// Whether denials are carried out.
@@ -69,6 +99,8 @@ pub struct Policy {
     pub matrix: Vec<Row>,
     /// Whether denials are carried out.
     pub mode: Mode,
+    /// Whether a rule has a mode of its own that is not carried out.
+    pub has_shadow_rules: bool,
     /// The scopes that `base_scopes` or a rule names: what a client that replaces its scopes should keep.
     pub needed_scopes: ScopeSet,
 }

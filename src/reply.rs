@@ -4,8 +4,8 @@
 
 mod denied;
 
-use denied::STEP_UP;
 pub use denied::{Cause, Denied, DeniedElement};
+use denied::{SIGN_IN, STEP_UP};
 
 use crate::bearer::BearerFault;
 use crate::config::Resource;
@@ -98,6 +98,7 @@ impl Refusal {
             Self::Tunnel | Self::InvalidRequest(_) | Self::BodyNotAllowed => 400,
             Self::Headers(..) | Self::Message(..) | Self::Operation(..) => 400,
             Self::Unauthorized | Self::InvalidToken(_) => 401,
+            Self::Denied(denied) if denied.sign_in().is_some() => 401,
             Self::ForbiddenOrigin | Self::Denied(_) => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
@@ -129,7 +130,14 @@ impl Refusal {
     /// order, and no `scope` where there is nothing to ask for.
     fn challenge(&self, resource: &Resource) -> Option<String> {
         let challenge_scopes = || resource.challenge_scopes.join(" ");
+        let sign_in = match self {
+            Self::Denied(denied) => denied.sign_in(),
+            _ => None,
+        };
         let (error, scope, description) = match self {
+            Self::Denied(_) if sign_in.is_some() => {
+                (Some("insufficient_user_authentication"), String::new(), Some(SIGN_IN))
+            }
             Self::InvalidRequest(_) => (Some("invalid_request"), String::new(), None),
             Self::Unauthorized => (None, challenge_scopes(), None),
             Self::InvalidToken(fault) => (Some("invalid_token"), challenge_scopes(), Some(fault.description())),
@@ -143,10 +151,14 @@ impl Refusal {
             _ => return None,
         };
         let scope = Some(scope).filter(|scope| !scope.is_empty());
+        let levels = sign_in.as_ref().map(|wanted| wanted.levels.join(" ")).filter(|levels| !levels.is_empty());
+        let max_age = sign_in.and_then(|wanted| wanted.max_age).map(|age| age.as_secs().to_string());
         let url = metadata::url(resource);
         let parameters = [
             ("error", error),
             ("scope", scope.as_deref()),
+            ("acr_values", levels.as_deref()),
+            ("max_age", max_age.as_deref()),
             ("resource_metadata", Some(url.as_str())),
             ("error_description", description),
         ];

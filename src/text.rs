@@ -34,6 +34,11 @@ fn upper_cased(c: char) -> char {
     }
 }
 
+/// A name without case, invisible characters and white space at its ends: what a careless server takes for one.
+pub fn near(name: &str) -> String {
+    fold(name).trim().to_owned()
+}
+
 /// Which of `known` (lower-case ASCII, or compared so) a careless reader takes `name` for, though it is not that name
 /// byte for byte.
 pub fn look_alike<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {

@@ -14,7 +14,9 @@ mod support {
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::core::{accepted, faults, minimal, node, parse, paths, set, to_json, to_struct, with_policy, without};
+use support::core::{
+    accepted, faults, minimal, node, occasion, parse, paths, set, to_json, to_struct, with_policy, without,
+};
 use support::keys::Key;
 use toolgate::config::{Audit, Batches, Config, Decisions, IdentityValue, KeySource, Limits, SubjectForm, Validation};
 use toolgate::node::{Node, Number};
@@ -345,7 +347,8 @@ fn every_default_is_the_documented_one() {
     assert_eq!(config.limits, Limits { body: 1_000_000, list: 1_000_000, token: 16_384, depth: 64, batch: 32 });
     assert_eq!(config.token_cache_entries, 4096);
     assert_eq!(config.audit, Audit { decisions: Decisions::All, subject: SubjectForm::Plain });
-    assert_eq!(config.warnings, []);
+    let warned: Vec<_> = config.warnings.iter().map(|warning| warning.path.as_str()).collect();
+    assert_eq!(warned, ["resources[0].policy.matrix[0].scopes"], "it counts what nothing needs");
 }
 
 #[test]
@@ -989,10 +992,8 @@ fn further_fields_are_refused_until_they_are_supported() {
         places.push((format!("/resources/0/{name}"), format!("resources[0].{name}")));
     }
     for (kind, rule) in [("tools", "t"), ("prompts", "t:x"), ("resources", "t:x"), ("methods", "t:x")] {
-        for name in ["fresh", "arguments", "acr", "max_auth_age", "mode"] {
-            let pointer = format!("/resources/0/policy/{kind}/{rule}/{name}");
-            places.push((pointer, format!("resources[0].policy.{kind}.{rule}.{name}")));
-        }
+        let pointer = format!("/resources/0/policy/{kind}/{rule}/fresh");
+        places.push((pointer, format!("resources[0].policy.{kind}.{rule}.fresh")));
     }
     let base = set(base, "/audit", json!({}));
     places.push(("/audit/sink".to_owned(), "audit.sink".to_owned()));
@@ -1246,7 +1247,7 @@ fn an_empty_policy_opens_the_endpoint_and_nothing_behind_it() {
     let config = with_policy(json!({}));
     let caller = support::core::alice("anything at all");
     for (access, allowed) in [(Access::Open, true), (Access::Tool("echo"), false), (Access::Method("x"), false)] {
-        let outcome = config.resources[0].policy.decide(&caller, &access).outcome;
+        let outcome = config.resources[0].policy.decide(&caller, &access, &occasion()).outcome;
         assert_eq!(outcome == toolgate::policy::Outcome::Allow, allowed, "{access:?}");
     }
 }

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use support::core::{NOW, alice, caller, with_policy};
+use support::core::{NOW, alice, caller, occasion, with_policy};
 use support::tokens::Token;
 use toolgate::listing;
 use toolgate::mcp::ListKind;
@@ -57,7 +57,7 @@ fn how_many_rules_ask_the_same_makes_no_difference_to_the_kind_of_denial() {
             }));
             let uris = Access::Resources(uris.iter().map(String::as_str).collect());
             for access in [uris, Access::Tool("t")] {
-                let verdict = policy.decide(&caller(&Token::at(NOW).scope("")), &access);
+                let verdict = policy.decide(&caller(&Token::at(NOW).scope("")), &access, &occasion());
                 let word = if mode == "enforce" { "deny" } else { "shadow" };
                 assert_eq!(show(&verdict), format!("{word} b | b | b"), "{mode}, {count}");
             }
@@ -78,7 +78,7 @@ fn in_shadow_no_near_name_gets_around_a_row_that_denies_a_tool() {
         ("tool Get", "shadow near_name"),
         ("tool other", "allow"),
     ] {
-        let verdict = policy.decide(&caller(&Token::at(NOW).scope("")), &access(wanted));
+        let verdict = policy.decide(&caller(&Token::at(NOW).scope("")), &access(wanted), &occasion());
         assert_eq!(show(&verdict), expected, "{wanted}");
     }
 }
@@ -108,7 +108,7 @@ type Case = (&'static str, &'static str, &'static str);
 fn assert_decides(policy_value: &Value, cases: &[Case]) {
     let policy = policy(policy_value.clone());
     for (scopes, what, expected) in cases {
-        let verdict = policy.decide(&alice(scopes), &access(what));
+        let verdict = policy.decide(&alice(scopes), &access(what), &occasion());
         assert_eq!(show(&verdict), *expected, "`{what}` with `{scopes}` under {policy_value}");
     }
 }
@@ -393,7 +393,7 @@ fn every_selector_of_a_row_must_match() {
         (json!({"issuers": ["main"]}), anonymous(), true),
     ];
     for (selectors, token, matches) in cases {
-        let verdict = policy(row(selectors.clone())).decide(&caller(&token), &Access::Tool("t"));
+        let verdict = policy(row(selectors.clone())).decide(&caller(&token), &Access::Tool("t"), &occasion());
         let expected = if matches { "deny matrix_denies_tool" } else { "allow" };
         assert_eq!(show(&verdict), expected, "{selectors} for {}", token.payload());
     }
@@ -431,11 +431,11 @@ fn alice_with_claude_desktop_can_read_but_not_write() {
     ];
     for (who, client, scopes, what, expected) in CASES {
         let caller = caller(&Token::at(NOW).subject(who).client(client).scope(scopes));
-        let verdict = policy.decide(&caller, &access(what));
+        let verdict = policy.decide(&caller, &access(what), &occasion());
         assert_eq!(show(&verdict), *expected, "{who} with {client} and `{scopes}`: {what}");
     }
     let alice = caller(&Token::at(NOW).client("claude-desktop").scope(BOTH));
-    let denial = policy.decide(&alice, &Access::Tool("write_note")).denial.unwrap();
+    let denial = policy.decide(&alice, &Access::Tool("write_note"), &occasion()).denial.unwrap();
     assert_eq!((denial.row(), denial.is_step_up()), (Some("alice reads only"), false));
 }
 
@@ -690,7 +690,7 @@ proptest! {
         let (before, after) = (written(&rules, &rows, &rest), written(&rules, &extended, &rest));
         for tool in TOOLS {
             for what in [Access::Tool(tool), Access::Open, Access::Prompt(tool)] {
-                let (before, after) = (before.decide(&caller, &what), after.decide(&caller, &what));
+                let (before, after) = (before.decide(&caller, &what, &occasion()), after.decide(&caller, &what, &occasion()));
                 prop_assert!(
                     before.outcome != Outcome::Deny || after.outcome == Outcome::Deny,
                     "{what:?}: {} became {} with {extended:?}", show(&before), show(&after)
@@ -713,7 +713,7 @@ proptest! {
         let (one, other) = (written(&rules, &rows, &rest), written(&shuffled, &turned, &rest));
         for tool in TOOLS {
             let what = Access::Tool(tool);
-            let (one, other) = (one.decide(&caller, &what), other.decide(&caller, &what));
+            let (one, other) = (one.decide(&caller, &what, &occasion()), other.decide(&caller, &what, &occasion()));
             prop_assert_eq!(essence(&one), essence(&other), "{}", tool);
         }
     }
@@ -727,13 +727,13 @@ proptest! {
         let body = json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": entries}}).to_string();
         let keeps = |kind: ListKind, name: &str| {
             assert_eq!(kind, ListKind::Tools);
-            policy.decide(&caller, &Access::Tool(name)).outcome != Outcome::Deny
+            policy.decide(&caller, &Access::Tool(name), &occasion()).outcome != Outcome::Deny
         };
         let trimmed = listing::trim(body.as_bytes(), 64, 1000, &keeps).unwrap();
         let kept: Value = serde_json::from_slice(&trimmed.body).unwrap();
         let kept: Vec<_> = kept["result"]["tools"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
         for tool in TOOLS {
-            let allowed = policy.decide(&caller, &Access::Tool(tool)).outcome != Outcome::Deny;
+            let allowed = policy.decide(&caller, &Access::Tool(tool), &occasion()).outcome != Outcome::Deny;
             prop_assert_eq!(kept.contains(&tool), allowed, "{}", tool);
         }
         prop_assert_eq!(trimmed.removed, TOOLS.len() - kept.len());
@@ -750,7 +750,7 @@ proptest! {
         let richer = known_caller(caller.subject().unwrap(), &scopes.join(" "));
         for tool in TOOLS {
             for what in [Access::Tool(tool), Access::Open] {
-                let (less, more) = (policy.decide(&caller, &what), policy.decide(&richer, &what));
+                let (less, more) = (policy.decide(&caller, &what, &occasion()), policy.decide(&richer, &what, &occasion()));
                 prop_assert!(
                     less.outcome == Outcome::Deny || more.outcome != Outcome::Deny,
                     "{what:?}: {} became {}", show(&less), show(&more)
@@ -765,12 +765,12 @@ proptest! {
     ) {
         let policy = written(&rules, &rows, &rest);
         for tool in TOOLS {
-            let verdict = policy.decide(&caller, &Access::Tool(tool));
+            let verdict = policy.decide(&caller, &Access::Tool(tool), &occasion());
             if let Some(Denial::InsufficientScope { required, missing, ask, .. }) = &verdict.denial {
                 prop_assert!(!missing.is_empty() && missing.iter().all(|scope| required.contains(scope.as_str())));
                 let ask: Vec<_> = ask.iter().map(ToString::to_string).collect();
                 let stepped = known_caller(caller.subject().unwrap(), &ask.join(" "));
-                let again = policy.decide(&stepped, &Access::Tool(tool));
+                let again = policy.decide(&stepped, &Access::Tool(tool), &occasion());
                 prop_assert!(again.outcome != Outcome::Deny, "{}: {} then {}", tool, show(&verdict), show(&again));
             }
         }

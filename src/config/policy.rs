@@ -2,16 +2,15 @@
 
 use super::fields::{At, Fields, Findings, Zero, join};
 use super::issuer::{Issuer, Issuers, claim_tests};
+use super::lint::{self, Written};
+use super::rule;
 use crate::mcp;
 use crate::pattern::Pattern;
 use crate::policy::{Lists, Mode, Policy, Requirement, Row, RuleSet, Unlisted};
 use crate::scope::{Hierarchy, Scope, ScopeSet};
 use crate::uri;
 
-const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
-
-/// Rule fields of later versions.
-const LATER: [&str; 5] = ["fresh", "arguments", "acr", "max_auth_age", "mode"];
+pub(super) const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
 
 type Rules = Vec<(Pattern, Requirement)>;
 
@@ -34,29 +33,29 @@ pub fn read(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Poli
     let unlisted = read_unlisted(&mut fields, found);
     let lists = fields.take("lists").and_then(|at| at.choice(&[("hide", Lists::Hide), ("offer", Lists::Offer)], found));
     let mode = fields.take("mode").and_then(|at| at.choice(&MODES, found));
+    let path = fields.path.clone();
     fields.finish(found);
     let [for_tools, for_prompts, for_resources, for_methods] = unlisted;
     let base_scopes = base.unwrap_or_default();
-    let [tools, prompts, resources, methods] = [
-        RuleSet::new(tools, for_tools, &guarded),
-        RuleSet::new(prompts, for_prompts, &[]),
-        RuleSet::new(resources, for_resources, &[]),
-        RuleSet::new(methods, for_methods, &[]),
-    ];
-    let in_rules = [&tools, &prompts, &resources, &methods].into_iter().flat_map(RuleSet::scopes);
-    let needed_scopes = base_scopes.iter().chain(in_rules).cloned().collect();
-    Some(Policy {
+    let mode = mode.unwrap_or(Mode::Enforce);
+    let written = [("tools", &tools), ("prompts", &prompts), ("resources", &resources), ("methods", &methods)];
+    let rules = || written.iter().flat_map(|(_, rules)| rules.iter().map(|(_, rule)| rule));
+    let in_rules = rules().flat_map(|rule| rule.alternatives.iter().flatten());
+    let policy = Policy {
+        needed_scopes: base_scopes.iter().chain(in_rules).cloned().collect(),
+        has_shadow_rules: rules().any(|rule| rule.mode.unwrap_or(mode) == Mode::Shadow),
+        tools: RuleSet::new(tools.clone(), for_tools, &guarded),
+        prompts: RuleSet::new(prompts.clone(), for_prompts, &[]),
+        resources: RuleSet::new(resources.clone(), for_resources, &[]),
+        methods: RuleSet::new(methods.clone(), for_methods, &[]),
         base_scopes,
         hierarchy: hierarchy.unwrap_or_default(),
-        tools,
-        prompts,
-        resources,
-        methods,
         lists: lists.unwrap_or(Lists::Hide),
-        matrix,
-        mode: mode.unwrap_or(Mode::Enforce),
-        needed_scopes,
-    })
+        matrix: matrix.clone(),
+        mode,
+    };
+    lint::check(&path, &policy, &written.map(|(kind, rules)| Written { kind, rules }), found);
+    Some(policy)
 }
 
 fn read_hierarchy(at: &At<'_>, found: &mut Findings) -> Option<Hierarchy> {
@@ -79,31 +78,11 @@ fn read_hierarchy(at: &At<'_>, found: &mut Findings) -> Option<Hierarchy> {
 
 fn read_rules(fields: &mut Fields<'_>, kind: &'static str, found: &mut Findings) -> Rules {
     let entries = fields.take(kind).and_then(|at| at.entries(found)).unwrap_or_default();
-    let rule = |(name, at): (&str, At<'_>)| Some((Pattern::new(name), read_rule(&at, found)?));
+    let rule = |(name, at): (&str, At<'_>)| Some((Pattern::new(name), rule::read(&at, kind == "tools", found)?));
     entries.into_iter().filter_map(rule).collect()
 }
 
-/// `scopes` is one alternative, `any_of` several. Where both are given, all of the first and one of the second.
-fn read_rule(at: &At<'_>, found: &mut Findings) -> Option<Requirement> {
-    let mut fields = at.fields(found)?;
-    let scopes = fields.take("scopes").map(|at| scope_set(&at, Zero::Allow, found));
-    let any_of =
-        fields.take("any_of").map(|at| at.list(Zero::Refuse, found, |at, found| scope_set(&at, Zero::Refuse, found)));
-    fields.not_yet(&LATER, found);
-    fields.finish(found);
-    let alternatives = match (scopes, any_of) {
-        (None, None) => return found.fault(&at.path, "needs `scopes` or `any_of`"),
-        (Some(all), None) => vec![all?],
-        (None, Some(any)) => any?,
-        (Some(all), Some(any)) => {
-            let all = all?;
-            any?.into_iter().map(|one| one.union(&all)).collect()
-        }
-    };
-    Some(Requirement { alternatives })
-}
-
-fn scope_set(at: &At<'_>, empty: Zero, found: &mut Findings) -> Option<ScopeSet> {
+pub(super) fn scope_set(at: &At<'_>, empty: Zero, found: &mut Findings) -> Option<ScopeSet> {
     Some(at.list(empty, found, |at, found| at.scope(found))?.into_iter().collect())
 }
 

@@ -2,7 +2,7 @@
 
 use super::fields::{At, Fields, Findings, Zero, join};
 use super::issuer::Issuers;
-use super::{path_pattern, policy};
+use super::{lint, path_pattern, policy};
 use crate::policy::Policy;
 use crate::routes::{HostPattern, PathPattern};
 use crate::url::{Authority, Scheme, Url};
@@ -94,6 +94,8 @@ pub fn read(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Reso
     fields.finish(found);
     warn_of_ambiguous_subject(&path, &trusted, &forwarded, found);
     let (identifier, policy) = identifier.zip(policy)?;
+    let issuers_of: Vec<_> = trusted.iter().filter_map(|n| issuers.read.get(*n)).collect();
+    lint::check_issuers(&join(&path, "policy"), &policy.matrix, &issuers_of, found);
     let default_servers =
         || trusted.iter().filter_map(|n| issuers.read.get(*n)).map(|issuer| issuer.identifier.clone()).collect();
     let base = || policy.base_scopes.iter().map(ToString::to_string).collect();

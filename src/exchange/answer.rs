@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::headers::{Headers, Single};
 use crate::listing::{self, ListFault, Trimmed};
 use crate::mcp::{ListKind, MAX_TARGET};
-use crate::policy::{Access, Lists, Mode, Outcome};
+use crate::policy::{Access, Lists, Mode, Occasion, Outcome};
 use crate::reply::{Refusal, bad_gateway_message, cors_headers};
 use crate::sse::{self, EventReader, Piece};
 use crate::time::UnixTime;
@@ -253,12 +253,12 @@ impl Answer {
     }
 
     fn trim<'b>(&self, body: &'b [u8], env: &Env<'_>) -> Result<Trimmed<'b>, ListFault> {
-        let keeps = |kind, name: &str| self.keeps(kind, name, env.config);
+        let keeps = |kind, name: &str| self.keeps(kind, name, env.config, env.now);
         listing::trim(body, env.config.limits.depth, self.time_left(env.now), &keeps)
     }
 
     /// Whether an entry stays: the decision that using it would get.
-    fn keeps(&self, kind: ListKind, name: &str, config: &Config) -> bool {
+    fn keeps(&self, kind: ListKind, name: &str, config: &Config, now: UnixTime) -> bool {
         let Some(resource) = config.resources.get(self.resource) else { return false };
         let access = match kind {
             ListKind::Prompts => Access::Prompt(name),
@@ -267,7 +267,7 @@ impl Answer {
             ListKind::Tools => Access::Tool(name),
         };
         let is_uri = matches!(kind, ListKind::Resources | ListKind::Templates);
-        let verdict = resource.policy.decide(&self.caller, &access);
+        let verdict = resource.policy.decide(&self.caller, &access, &Occasion::at(now));
         let unlockable = verdict.denial.is_some_and(|denial| denial.is_step_up());
         let keeps = match verdict.outcome {
             Outcome::Allow | Outcome::ShadowDeny => true,

@@ -8,8 +8,9 @@ use crate::config::{Batches, Config};
 use crate::identity;
 use crate::jsonrpc::{self, Body, Message, MessageFault};
 use crate::mcp::{HeaderFault, ListKind, McpHeaders, Operation};
-use crate::policy::{Access, Denial, Outcome};
+use crate::policy::{Access, Arguments, Denial, Occasion, Outcome};
 use crate::reply::{Cause, Denied, DeniedElement, Refusal, Reply};
+use crate::time::UnixTime;
 use crate::token::AccessToken;
 
 /// What is known of a request, for records and answers.
@@ -146,7 +147,7 @@ impl Exchange {
         if verified.request.mcp.as_ref().is_ok_and(McpHeaders::declare_a_message) {
             return self.refuse(&verified.asked(), Refusal::Headers(HeaderFault::Mismatch, None), env);
         }
-        let (outcome, denial) = verified.decide(&Access::Open, env.config);
+        let (outcome, denial) = verified.decide(&Access::Open, &Occasion::at(env.now), env.config);
         let decided = Decided {
             method: verified.request.head.method().to_owned(),
             target: None,
@@ -170,7 +171,7 @@ impl Exchange {
         if bytes.len() > limit {
             return self.refuse(&verified.asked(), Refusal::TooLarge, env);
         }
-        match verified.read(&bytes, env.config) {
+        match verified.read(&bytes, env.now, env.config) {
             Ok((decided, is_batch)) => self.carry_out(verified, decided, is_batch, env),
             Err((refusal, method)) => {
                 let mut asked = verified.asked();
@@ -258,10 +259,10 @@ impl Verified {
     }
 
     /// The policy's verdict. A resource that is not there denies.
-    fn decide(&self, access: &Access<'_>, config: &Config) -> (Outcome, Option<Denial>) {
+    fn decide(&self, access: &Access<'_>, occasion: &Occasion<'_>, config: &Config) -> (Outcome, Option<Denial>) {
         match self.request.resource(config) {
             Some(resource) => {
-                let verdict = resource.policy.decide(&self.caller, access);
+                let verdict = resource.policy.decide(&self.caller, access, occasion);
                 (verdict.outcome, verdict.denial)
             }
             None => (Outcome::Deny, Some(Denial::Unlisted)),
@@ -270,28 +271,39 @@ impl Verified {
 
     /// Reads the body's messages, compares each with the headers and decides, and says whether they came as an array.
     /// With a refusal comes the method, as far as it was read.
-    fn read(&self, bytes: &[u8], config: &Config) -> Result<(Vec<Decided>, bool), (Refusal, Option<String>)> {
+    fn read(
+        &self,
+        bytes: &[u8],
+        now: UnixTime,
+        config: &Config,
+    ) -> Result<(Vec<Decided>, bool), (Refusal, Option<String>)> {
         let batch = (config.batches == Batches::AuthorizeEach).then_some(config.limits.batch);
         let body = jsonrpc::read_body(bytes, config.limits.depth, batch)
             .map_err(|refused| (Refusal::Message(refused.fault, refused.id), None))?;
         match body {
-            Body::Single(message) => Ok((vec![self.decide_message(&message, config)?], false)),
+            Body::Single(message) => Ok((vec![self.decide_message(&message, now, config)?], false)),
             Body::Batch(messages) => {
                 let decided: Result<_, _> =
-                    messages.iter().map(|message| self.decide_message(message, config)).collect();
+                    messages.iter().map(|message| self.decide_message(message, now, config)).collect();
                 Ok((decided?, true))
             }
         }
     }
 
-    fn decide_message(&self, message: &Message<'_>, config: &Config) -> Result<Decided, (Refusal, Option<String>)> {
+    fn decide_message(
+        &self,
+        message: &Message<'_>,
+        now: UnixTime,
+        config: &Config,
+    ) -> Result<Decided, (Refusal, Option<String>)> {
         let id = || message.id.map(str::to_owned);
         let method = || Some(message.method.to_string()).filter(|method| !method.is_empty());
         let operation = Operation::of(message).map_err(|fault| (Refusal::Operation(fault, id()), method()))?;
         let empty = McpHeaders::default();
         let headers = self.request.mcp.as_ref().unwrap_or(&empty);
         headers.check(message, &operation).map_err(|fault| (Refusal::Headers(fault, id()), method()))?;
-        let (outcome, denial) = self.decide(&operation.access, config);
+        let occasion = Occasion { now, arguments: Arguments::Given(message.params.arguments) };
+        let (outcome, denial) = self.decide(&operation.access, &occasion, config);
         Ok(Decided {
             method: method().unwrap_or_else(|| "response".to_owned()),
             target: operation.target,
@@ -315,7 +327,7 @@ impl Verified {
             Denied { elements: vec![element], is_batch: false }
         };
         for access in declared.iter().chain([&Access::Open]) {
-            if let (Outcome::Deny, denial) = self.decide(access, env.config) {
+            if let (Outcome::Deny, denial) = self.decide(access, &Occasion::at(env.now), env.config) {
                 let cause = denial.map_or(Cause::Unforwardable, Cause::Policy);
                 return Err(denied(cause, *access != Access::Open));
             }

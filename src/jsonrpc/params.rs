@@ -4,7 +4,7 @@ use super::{Member, MessageFault, Name, known};
 use crate::json::{JsonFault, Kind, Reader};
 
 /// The members of `params` that are read for some method.
-const READ: [&str; 6] = ["_meta", "name", "notifications", "ref", "taskId", "uri"];
+const READ: [&str; 7] = ["_meta", "arguments", "name", "notifications", "ref", "taskId", "uri"];
 const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 
 /// The members of `params` that decide.
@@ -14,6 +14,8 @@ pub struct Params<'a> {
     pub name: Member<'a>,
     /// `uri`
     pub uri: Member<'a>,
+    /// The JSON of `arguments`.
+    pub arguments: Option<&'a str>,
     /// `taskId`
     pub task_id: Member<'a>,
     /// `ref.type`, `ref.name`, `ref.uri`
@@ -67,6 +69,7 @@ pub(super) fn read_params<'a>(reader: &mut Reader<'a>) -> Result<Result<Params<'
 fn read_param<'a>(reader: &mut Reader<'a>, name: &str, params: &mut Params<'a>) -> Part {
     match name {
         "_meta" => read_meta(reader, params),
+        "arguments" => reader.skip().map(|json| params.arguments = Some(json)).map(Ok),
         "name" => Member::read(reader).map(|value| params.name = value).map(Ok),
         "notifications" => read_notifications(reader, params),
         "ref" => read_reference(reader, params),

@@ -97,7 +97,8 @@ impl<'a> Operation<'a> {
 /// The members of `params` that decide for `method`: there a look-alike is a fault, elsewhere it is the server's own.
 fn read_for(method: &str) -> &'static [&'static str] {
     match method {
-        "tools/call" | "prompts/get" => &["_meta", "name"],
+        "tools/call" => &["_meta", "arguments", "name"],
+        "prompts/get" => &["_meta", "name"],
         "resources/read" | "resources/subscribe" | "resources/unsubscribe" => &["_meta", "uri"],
         "completion/complete" => &["_meta", "ref"],
         "subscriptions/listen" => &["_meta", "notifications"],

@@ -2,7 +2,7 @@
 
 use super::matrix::{Matches, Row};
 use super::rules::{Found, Requirement};
-use super::{Access, Mode, Policy};
+use super::{Access, Arguments, Authentication, Mode, Occasion, Policy};
 use crate::mcp;
 use crate::scope::{Scope, ScopeSet};
 use crate::token::AccessToken;
@@ -36,6 +36,10 @@ pub enum Outcome {
 /// Why an operation is denied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denial {
+    /// The call's arguments are not what its rule asks for, or cannot be judged.
+    Arguments,
+    /// The user must sign in again, or at another level (RFC 9470).
+    Authentication(Authentication),
     /// Scopes are missing that a step-up can bring.
     InsufficientScope {
         /// The alternative with the fewest missing scopes, `base_scopes` included.
@@ -64,14 +68,16 @@ pub enum Denial {
 }
 
 impl Denial {
-    /// Whether being granted more scopes would help.
+    /// Whether another token of the same caller would help: one with more scopes, or of a fresh sign-in.
     pub fn is_step_up(&self) -> bool {
-        matches!(self, Self::InsufficientScope { .. })
+        matches!(self, Self::Authentication(_) | Self::InsufficientScope { .. })
     }
 
     /// The stable code of audit lines.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Arguments => "arguments_refused",
+            Self::Authentication(_) => "insufficient_user_authentication",
             Self::InsufficientScope { .. } => "insufficient_scope",
             Self::MatrixDeniesTool { .. } => "matrix_denies_tool",
             Self::MatrixNarrows { .. } => "matrix_narrows_scopes",
@@ -85,23 +91,43 @@ impl Denial {
         match self {
             Self::InsufficientScope { row, .. } => row.as_deref(),
             Self::MatrixDeniesTool { row } | Self::MatrixNarrows { row } => Some(row),
-            Self::NearName | Self::Unlisted => None,
+            Self::Arguments | Self::Authentication(_) | Self::NearName | Self::Unlisted => None,
         }
     }
+
+    fn is_by_row(&self) -> bool {
+        matches!(self, Self::MatrixDeniesTool { .. } | Self::MatrixNarrows { .. })
+    }
+}
+
+/// Who asks for what, and when.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    caller: &'a AccessToken,
+    access: &'a Access<'a>,
+    occasion: &'a Occasion<'a>,
+}
+
+/// What of a policy is judged by: all of it, or what is carried out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    All,
+    Enforced,
 }
 
 impl Policy {
     /// Decides whether `caller` may have `access`. Pure: the same arguments, the same verdict.
-    pub fn decide(&self, caller: &AccessToken, access: &Access<'_>) -> Verdict {
+    pub fn decide(&self, caller: &AccessToken, access: &Access<'_>, occasion: &Occasion<'_>) -> Verdict {
         let rows = Matches::new(&self.matrix, caller, |_| true);
-        let Err(denial) = self.judge(caller, access, &rows) else {
+        let asked = Asked { caller, access, occasion };
+        let Err(denial) = self.judge(asked, &rows, Part::All) else {
             return Verdict { outcome: Outcome::Allow, denial: None };
         };
-        let enforces = |row: &Row| row.mode.unwrap_or(self.mode) == Mode::Enforce;
-        let enforced = if self.mode == Mode::Enforce && rows.all(enforces) {
+        let enforces = |row: &Row| self.enforces(row.mode);
+        let enforced = if self.enforces(None) && !self.has_shadow_rules && rows.all(enforces) {
             Some(denial.clone())
         } else {
-            self.enforced(caller, access, &Matches::new(&self.matrix, caller, enforces))
+            self.enforced(asked, &Matches::new(&self.matrix, caller, enforces))
         };
         match enforced {
             Some(enforced) => Verdict { outcome: Outcome::Deny, denial: Some(enforced) },
@@ -109,38 +135,69 @@ impl Policy {
         }
     }
 
-    /// The denial that the enforcing rows carry out. Under a policy in shadow mode that is only what a row itself takes
-    /// away, whatever the caller was granted: else less scope would get more.
-    fn enforced(&self, caller: &AccessToken, access: &Access<'_>, rows: &Matches<'_>) -> Option<Denial> {
-        let denial = self.judge(caller, access, rows).err()?;
-        let by_row = |denial: &Denial| matches!(denial, Denial::MatrixDeniesTool { .. } | Denial::MatrixNarrows { .. });
+    /// Whether what has this mode, or none of its own, is carried out.
+    fn enforces(&self, mode: Option<Mode>) -> bool {
+        mode.unwrap_or(self.mode) == Mode::Enforce
+    }
+
+    /// The denial that is carried out: by rules and rows that enforce. Beyond those, an enforcing row takes away what it
+    /// narrows whatever the caller was granted: else less scope would get more.
+    fn enforced(&self, asked: Asked<'_>, rows: &Matches<'_>) -> Option<Denial> {
+        if let Err(denial) = self.judge(asked, rows, Part::Enforced) {
+            return Some(denial);
+        }
+        // Nor may arguments that a rule in shadow mode refuses hide what a row takes away.
+        let asked = Asked { occasion: &Occasion::at(asked.occasion.now), ..asked };
+        let Err(denial) = self.judge(asked, rows, Part::All) else { return None };
         // A careless server would run a tool that a row denies under the name that only looks like it.
         let around_row = denial == Denial::NearName
-            && match access {
+            && match asked.access {
                 Access::Tool(name) => rows.nearly_denies(name),
                 Access::Method(_) => rows.denies_tools(),
                 _ => false,
             };
-        if self.mode == Mode::Enforce || by_row(&denial) || around_row {
+        if denial.is_by_row() || around_row {
             return Some(denial);
         }
         // What no rule lists needs the base scopes all the same, and those a row may take away.
-        self.judge(caller, &Access::Open, rows).err().filter(by_row)
+        let open = Asked { access: &Access::Open, ..asked };
+        self.judge(open, rows, Part::All).err().filter(Denial::is_by_row)
     }
 
-    /// Decides under the given rows, as if all were enforced. What is denied whatever the scopes comes first: there a
-    /// step-up would be asked for in vain.
-    fn judge(&self, caller: &AccessToken, access: &Access<'_>, rows: &Matches<'_>) -> Result<(), Denial> {
+    /// Decides under the given rows, as if they were enforced, and with all rules or those that are. What is denied
+    /// whatever the token comes first, since a step-up would be asked for in vain; a sign-in is asked for last, since
+    /// only who may have the scopes needs it.
+    fn judge(&self, asked: Asked<'_>, rows: &Matches<'_>, part: Part) -> Result<(), Denial> {
+        let Asked { caller, access, occasion } = asked;
         if let Access::Tool(name) = access
             && let Some(row) = rows.denying(name)
         {
             return Err(Denial::MatrixDeniesTool { row: row.name.clone() });
         }
-        let rules = self.rules_for(access)?;
+        let counts = |mode| part == Part::All || self.enforces(mode);
+        let mut rules = match self.rules_for(access) {
+            Err(denial) => return if counts(None) { Err(denial) } else { Ok(()) },
+            Ok(rules) => rules,
+        };
+        rules.retain(|rule| counts(rule.mode));
+        if let Arguments::Given(arguments) = occasion.arguments {
+            let holds = |rule: &&Requirement| rule.arguments.iter().all(|test| test.holds(arguments, caller.claims()));
+            if !rules.iter().all(holds) {
+                return Err(Denial::Arguments);
+            }
+        }
+        let base: &[Scope] = if counts(None) { &self.base_scopes } else { &[] };
         let has = |scope: &Scope| self.has(caller, rows, scope);
         let opens = |rule: &&Requirement| rule.alternatives.iter().any(|scopes| scopes.iter().all(has));
-        let satisfied = self.base_scopes.iter().all(has) && rules.iter().all(opens);
-        if satisfied { Ok(()) } else { Err(self.cheapest_denial(caller, rows, &rules)) }
+        if !(base.iter().all(has) && rules.iter().all(opens)) {
+            return Err(self.cheapest_denial(caller, rows, base, &rules));
+        }
+        let lacking =
+            rules.iter().map(|rule| &rule.authentication).filter(|wanted| !wanted.holds(caller, occasion.now));
+        match lacking.cloned().reduce(|all, more| all.and(&more)) {
+            Some(wanted) => Err(Denial::Authentication(wanted)),
+            None => Ok(()),
+        }
     }
 
     /// The rules that must all be satisfied for `access`, each once.
@@ -182,8 +239,14 @@ impl Policy {
     }
 
     /// The alternative with the fewest missing scopes, of those that could be granted under the rows.
-    fn cheapest_denial(&self, caller: &AccessToken, rows: &Matches<'_>, rules: &[&Requirement]) -> Denial {
-        let mut combined: Vec<ScopeSet> = vec![self.base_scopes.iter().cloned().collect()];
+    fn cheapest_denial(
+        &self,
+        caller: &AccessToken,
+        rows: &Matches<'_>,
+        base: &[Scope],
+        rules: &[&Requirement],
+    ) -> Denial {
+        let mut combined: Vec<ScopeSet> = vec![base.iter().cloned().collect()];
         // Many rules are many resources in one message, and their sets grow: there, the cheapest of each.
         let most = if rules.len() <= MAX_COMBINED { MAX_COMBINATIONS } else { 1 };
         for rule in rules {

@@ -1,9 +1,9 @@
 //! The scope matrix: scenarios of who calls through which client, each of which only narrows.
 
 use super::Mode;
-use super::rules::near;
 use crate::pattern::Pattern;
 use crate::scope::{Scope, ScopeSet};
+use crate::text::near;
 use crate::token::{AccessToken, ClaimTest};
 
 /// One scenario. A selector left out matches all; all given must match.

@@ -1,15 +1,22 @@
 //! Rules of one kind: exact names, patterns, and what is listed nowhere.
 
+use super::{ArgumentTest, Authentication, Mode};
 use crate::index::Index;
 use crate::pattern::Pattern;
-use crate::scope::{Scope, ScopeSet};
-use crate::text::fold;
+use crate::scope::ScopeSet;
+use crate::text::near;
 
-/// Scopes that open something: all of any one alternative. One empty alternative is any valid token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What opens something: all scopes of any one alternative, and what else is asked of the call and the caller.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Requirement {
-    /// In the order written; never empty.
+    /// In the order written; never empty. One empty alternative is any valid token.
     pub alternatives: Vec<ScopeSet>,
+    /// What the arguments of a call must be.
+    pub arguments: Vec<ArgumentTest>,
+    /// How the user must have signed in.
+    pub authentication: Authentication,
+    /// Whether its denials are carried out; without one, as the policy.
+    pub mode: Option<Mode>,
 }
 
 /// What holds for a name that no rule lists.
@@ -38,7 +45,7 @@ pub struct RuleSet {
 }
 
 /// What the rules say of one name.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub enum Found<'a> {
     /// All of these must be satisfied.
     Rules(Vec<&'a Requirement>),
@@ -100,12 +107,6 @@ impl RuleSet {
         let folded = near(name);
         self.folded.contains(&folded) || (self.folded_guarded.contains(&folded) && !self.guarded.contains(name))
     }
-
-    /// Every scope a rule names.
-    pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
-        let rules = self.exact.iter().chain(self.patterns.iter().map(|(_, rule)| rule));
-        rules.flat_map(|rule| rule.alternatives.iter().flatten())
-    }
 }
 
 /// Most literal characters first, then by text.
@@ -116,17 +117,18 @@ fn closest_first(patterns: Vec<(Pattern, Requirement)>) -> Vec<(Pattern, Require
     order.places().filter_map(|place| patterns.get_mut(place).and_then(Option::take)).collect()
 }
 
-/// A name without case, invisible characters and white space at its ends.
-pub(super) fn near(name: &str) -> String {
-    fold(name).trim().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scope::Scope;
 
     fn rule(scope: &str) -> Requirement {
-        Requirement { alternatives: vec![ScopeSet::from([Scope::parse(scope).unwrap()])] }
+        Requirement {
+            alternatives: vec![ScopeSet::from([Scope::parse(scope).unwrap()])],
+            arguments: vec![],
+            authentication: Authentication::default(),
+            mode: None,
+        }
     }
 
     fn set(names: &[&str], unlisted: Unlisted) -> RuleSet {

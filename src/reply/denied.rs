@@ -1,11 +1,12 @@
-//! The policy's 403: what was denied, and what to ask for.
+//! The policy's 403, or 401 where the user must sign in again: what was denied, and what to ask for.
 
 use super::rpc_error;
 use crate::json::Object;
-use crate::policy::Denial;
+use crate::policy::{Authentication, Denial};
 use crate::scope::{Scope, ScopeSet};
 
 pub(super) const STEP_UP: &str = "More scope is needed for this operation";
+pub(super) const SIGN_IN: &str = "A more recent or a stronger sign-in is needed for this operation";
 
 /// A 403 of the policy: one denied message, or a batch of which one is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +74,8 @@ impl Denied {
         let mut ask = None;
         for element in &self.elements {
             match &element.cause {
-                Cause::Companion => {}
+                // Where scopes are missing too, they come first.
+                Cause::Companion | Cause::Policy(Denial::Authentication(_)) => {}
                 Cause::Policy(Denial::InsufficientScope { ask: more, .. }) => {
                     ask = Some(ask.unwrap_or_else(ScopeSet::new).union(more));
                 }
@@ -81,6 +83,21 @@ impl Denied {
             }
         }
         ask
+    }
+
+    /// How the user must sign in, if that alone would open all of it (RFC 9470).
+    pub(super) fn sign_in(&self) -> Option<Authentication> {
+        let mut wanted: Option<Authentication> = None;
+        for element in &self.elements {
+            match &element.cause {
+                Cause::Companion => {}
+                Cause::Policy(Denial::Authentication(more)) => {
+                    wanted = Some(wanted.map_or_else(|| more.clone(), |wanted| wanted.and(more)));
+                }
+                Cause::Policy(_) | Cause::Unforwardable => return None,
+            }
+        }
+        wanted
     }
 
     pub(super) fn body(&self) -> String {
@@ -91,6 +108,9 @@ impl Denied {
 
 impl DeniedElement {
     fn body(&self) -> String {
+        if let Some(Denial::Authentication(wanted)) = self.cause.denial() {
+            return self.sign_in_body(wanted);
+        }
         let none = ScopeSet::new();
         let (error, message, required, missing) = match self.cause.denial() {
             Some(Denial::InsufficientScope { required, missing, .. }) => {
@@ -110,5 +130,17 @@ impl DeniedElement {
             .text("decision_id", Some(&self.decision_id))
             .finish();
         rpc_error(self.id.as_deref(), 403, message, Some(&data))
+    }
+
+    fn sign_in_body(&self, wanted: &Authentication) -> String {
+        let mut data = Object::new();
+        data.text("error", Some("insufficient_user_authentication"))
+            .text_or_null("method", self.method.as_deref())
+            .text_or_null("target", self.target.as_deref())
+            .list("acr_values", wanted.levels.iter().map(String::as_str));
+        if let Some(age) = wanted.max_age {
+            data.raw("max_age", &age.as_secs().to_string());
+        }
+        rpc_error(self.id.as_deref(), 401, SIGN_IN, Some(&data.finish()))
     }
 }

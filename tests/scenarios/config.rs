@@ -15,6 +15,8 @@ pub const QUIET: &str = "quiet.example.com";
 pub const OPEN: &str = "open.example.com";
 /// Has a scope matrix.
 pub const MATRIX: &str = "matrix.example.com";
+/// Asks more of calls and callers than scopes.
+pub const CONDITIONS: &str = "conditions.example.com";
 /// Has a policy in shadow mode.
 pub const SHADOW: &str = "shadow.example.com";
 /// Shows in lists what a step-up could unlock.
@@ -131,6 +133,7 @@ fn resources() -> Value {
         resource(QUIET, &small, &json!({"challenge_scopes": []})),
         resource(OPEN, &open(), &json!({})),
         resource(MATRIX, &matrix(), &json!({})),
+        resource(CONDITIONS, &conditions(), &json!({})),
         resource(SHADOW, &shadow(), &json!({})),
         resource(OFFER, &with("lists", json!("offer")), &json!({})),
         resource(BROWSERS, &weather, &json!({"origins": ["https://app.example.com", "http://localhost:6274"]})),
@@ -222,6 +225,20 @@ fn matrix() -> Value {
             {"name": "a guest reads nothing", "subjects": ["guest"], "scopes": ["mcp:connect"]},
             {"name": "nobody of no scope", "subjects": ["nobody"], "scopes": []},
         ],
+    })
+}
+
+fn conditions() -> Value {
+    json!({
+        "tools": {
+            "pay": {
+                "scopes": ["weather:read"],
+                "arguments": {"/amount": {"max": 100}, "/owner": {"claim": "sub"}},
+            },
+            "erase": {"scopes": ["weather:read"], "acr": ["urn:x:mfa", "urn:x:key"], "max_auth_age": "5m"},
+            "late": {"scopes": [], "max_auth_age": "90s"},
+            "trial": {"scopes": ["weather:write"], "mode": "shadow"},
+        },
     })
 }
 

@@ -172,6 +172,18 @@ pub fn step_up(method: &str, target: impl Into<Value>, required: &str, missing: 
     .audit("missing", missing)
 }
 
+/// 401: the user must sign in again (RFC 9470).
+pub fn sign_in(target: &str, levels: &[&str], seconds: u64) -> Expected {
+    let message = "A more recent or a stronger sign-in is needed for this operation";
+    let data = json!({
+        "error": "insufficient_user_authentication", "method": "tools/call", "target": target,
+        "acr_values": levels, "max_age": seconds,
+    });
+    let body = json!({"jsonrpc": "2.0", "id": 1, "error": {"code": 401, "message": message, "data": data}});
+    let server = Server::HeadersAhead;
+    Expected { server, ..refused(401, "insufficient_user_authentication", Body::Json(body)) }
+}
+
 /// 502 in place of the server's answer, which the server gave to a whole request.
 pub fn bad_gateway() -> Expected {
     let server = Server::Whole { fields: Vec::new(), trailers: Vec::new() };

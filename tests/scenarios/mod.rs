@@ -26,6 +26,7 @@ pub mod request;
 
 mod bodies;
 mod browsers;
+mod conditions;
 mod decisions;
 mod forwarding;
 mod identity;
@@ -96,6 +97,7 @@ pub fn all() -> Vec<Scenario> {
         operations::rows(),
         step_up::rows(),
         matrix::rows(),
+        conditions::rows(),
         lists::rows(),
         streams::rows(),
         browsers::rows(),

@@ -7,6 +7,7 @@ use toolgate::config::{Config, Fault};
 use toolgate::jwks::Lookup;
 use toolgate::keys::IssuerKeys;
 use toolgate::node::Node;
+use toolgate::policy::Occasion;
 use toolgate::signature::PureVerifier;
 use toolgate::time::UnixTime;
 use toolgate::token::{AccessToken, Expectations, TokenError, UntrustedJwt};
@@ -30,6 +31,11 @@ pub fn at(seconds: i64) -> UnixTime {
 /// `millis` since 1970 as the core counts them.
 pub fn at_millis(millis: i64) -> UnixTime {
     UnixTime::from_millis(millis.try_into().expect("a time after 1970"))
+}
+
+/// Now, without a call.
+pub fn occasion() -> Occasion<'static> {
+    Occasion::at(at(NOW))
 }
 
 /// The least configuration: one issuer with a fixed key, one resource whose

@@ -1,0 +1,105 @@
+//! What a policy says and cannot mean: warnings, since every reading of it is safe.
+
+use super::fields::{Findings, join};
+use super::issuer::Issuer;
+use crate::pattern::Pattern;
+use crate::policy::{Mode, Policy, Requirement, Row};
+use crate::scope::Scope;
+
+/// The rules of one kind as they were written.
+pub struct Written<'a> {
+    /// `tools`, `prompts`, `resources` or `methods`.
+    pub kind: &'static str,
+    /// Names and patterns with their rules.
+    pub rules: &'a [(Pattern, Requirement)],
+}
+
+/// Looks for them in a policy at `path`.
+pub fn check(path: &str, policy: &Policy, written: &[Written<'_>], found: &mut Findings) {
+    for Written { kind, rules } in written {
+        twins(&join(path, kind), rules, found);
+    }
+    for (n, row) in policy.matrix.iter().enumerate() {
+        let path = format!("{}[{n}]", join(path, "matrix"));
+        counted_scopes(&path, row, policy, found);
+    }
+    for Written { rules, .. } in written.iter().filter(|written| written.kind == "tools") {
+        denied_to_everybody(&join(path, "tools"), rules, policy, found);
+    }
+    hierarchy(path, policy, found);
+}
+
+/// Looks for rows of `matrix` in the policy at `path` that no issuer of the resource can ever match.
+pub fn check_issuers(path: &str, matrix: &[Row], trusted: &[&Issuer], found: &mut Findings) {
+    for (n, row) in matrix.iter().enumerate() {
+        let matches = |issuer: &&Issuer| {
+            let patterns = row.issuers.iter().flatten();
+            patterns.into_iter().any(|p| p.matches(&issuer.name) || p.matches(&issuer.identifier))
+        };
+        if row.issuers.is_some() && !trusted.is_empty() && !trusted.iter().any(matches) {
+            let path = format!("{}[{n}].issuers", join(path, "matrix"));
+            found.warn(&path, "never matches: this resource takes no token of these issuers");
+        }
+    }
+}
+
+/// Two patterns for the same names: where both match, both must be satisfied, which nobody means by it.
+fn twins(path: &str, rules: &[(Pattern, Requirement)], found: &mut Findings) {
+    for (n, (pattern, _)) in rules.iter().enumerate() {
+        let same = |(other, _): &&(Pattern, Requirement)| plain(other) == plain(pattern);
+        if let Some((other, _)) = rules.iter().take(n).find(same) {
+            let message = format!("matches the same names as `{}`: both must be satisfied", other.as_str());
+            found.warn(&join(path, pattern.as_str()), message);
+        }
+    }
+}
+
+/// A pattern without runs of `*`, which are as one.
+fn plain(pattern: &Pattern) -> String {
+    let mut text = pattern.as_str().to_owned();
+    while text.contains("**") {
+        text = text.replace("**", "*");
+    }
+    text
+}
+
+/// A scope that counts in a scenario, but that nothing here needs, is likely misspelled.
+fn counted_scopes(path: &str, row: &Row, policy: &Policy, found: &mut Findings) {
+    let named = policy.named_scopes();
+    for scope in row.scopes.iter().flatten().filter(|scope| !named.contains(scope.as_str())) {
+        found.warn(&join(path, "scopes"), format!("counts `{}`, which nothing in this policy names", scope.as_str()));
+    }
+}
+
+/// A tool that a row without selectors denies is nobody's.
+fn denied_to_everybody(path: &str, rules: &[(Pattern, Requirement)], policy: &Policy, found: &mut Findings) {
+    let all = |patterns: &Option<Vec<Pattern>>| patterns.iter().flatten().all(|p| plain(p) == "*");
+    let is_for_all = |row: &&Row| {
+        let selectors = [&row.subjects, &row.clients, &row.issuers];
+        selectors.into_iter().all(all) && row.claims.is_empty() && row.mode.unwrap_or(policy.mode) == Mode::Enforce
+    };
+    for row in policy.matrix.iter().filter(is_for_all) {
+        for (name, _) in rules {
+            // A pattern covers another if it matches its text with something for each `*` that only `*` can match.
+            let text = name.as_str().replace('*', "\u{10ffff}");
+            if row.deny_tools.iter().any(|denied| denied.matches(&text)) {
+                let message = format!("is denied to everybody by the row `{}`", row.name);
+                found.warn(&join(path, name.as_str()), message);
+            }
+        }
+    }
+}
+
+/// A scope of the hierarchy from which no scope that is needed can be reached grants nothing.
+fn hierarchy(path: &str, policy: &Policy, found: &mut Findings) {
+    let leads_somewhere = |scope: &Scope| {
+        policy.needed_scopes.iter().any(|needed| policy.hierarchy.grants(std::iter::once(scope.as_str()), needed))
+    };
+    let mut told = crate::scope::ScopeSet::new();
+    for scope in policy.hierarchy.scopes().filter(|scope| !leads_somewhere(scope)) {
+        if told.insert(scope.clone()) {
+            let message = format!("`{}` leads to no scope that a rule or `base_scopes` needs", scope.as_str());
+            found.warn(&join(path, "hierarchy"), message);
+        }
+    }
+}

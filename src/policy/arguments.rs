@@ -1,0 +1,185 @@
+//! Conditions on the arguments of a call.
+//!
+//! A condition that cannot be evaluated denies: an argument that is missing, of another type, or that the server may
+//! read otherwise than this does.
+
+use crate::identity;
+use crate::json::{self, JsonFault, Kind, Reader};
+use crate::node::Node;
+use crate::pattern::Pattern;
+use crate::text::{look_alike, near};
+use crate::token::Claims;
+
+/// Digits beyond this are not kept by a double: two readers may see two numbers.
+const MAX_DIGITS: usize = 15;
+
+/// One condition on one argument.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArgumentTest {
+    /// The way to the argument, from `params.arguments` on (RFC 6901).
+    pub path: Vec<String>,
+    /// What it must be.
+    pub condition: Condition,
+}
+
+/// What an argument must be. Strings are compared byte for byte, numbers by their value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    /// The caller's claim at this path.
+    Claim(String),
+    /// This value.
+    Equals(Node),
+    /// One of these.
+    In(Vec<Node>),
+    /// A number up to this.
+    Max(f64),
+    /// A string that matches.
+    Pattern(Pattern),
+}
+
+impl ArgumentTest {
+    /// Whether the `arguments` of a call, in JSON, fulfil it for a caller with these claims.
+    pub fn holds(&self, arguments: Option<&str>, claims: &Claims) -> bool {
+        let Some(value) = arguments.and_then(|arguments| argument(arguments, &self.path)) else { return false };
+        match &self.condition {
+            Condition::Claim(path) => {
+                identity::claim(claims, path).is_some_and(|claim| is_scalar(claim) && *claim == value)
+            }
+            Condition::Equals(expected) => value == *expected,
+            Condition::In(accepted) => accepted.contains(&value),
+            Condition::Max(most) => matches!(value, Node::Number(number) if number.as_f64() <= *most),
+            Condition::Pattern(pattern) => value.as_text().is_some_and(|text| pattern.matches(text)),
+        }
+    }
+}
+
+fn is_scalar(node: &Node) -> bool {
+    !matches!(node, Node::List(_) | Node::Object(_))
+}
+
+/// The scalar at `path`, if every reader finds that one there.
+fn argument(arguments: &str, path: &[String]) -> Option<Node> {
+    // It was read as a part of the body already, within the body's depth.
+    json::read(arguments.as_bytes(), usize::MAX, |reader| Ok::<_, JsonFault>(walk(reader, path))).ok()?.ok()?
+}
+
+type Walk = Result<Option<Node>, JsonFault>;
+
+fn walk(reader: &mut Reader<'_>, path: &[String]) -> Walk {
+    let Some((step, rest)) = path.split_first() else { return scalar(reader) };
+    match reader.kind()? {
+        Kind::Object => member(reader, step, rest),
+        Kind::Array => element(reader, step, rest),
+        Kind::String | Kind::Scalar => reader.skip().map(|_| None),
+    }
+}
+
+/// A look-alike of the member beside it, or in its place, may be what the server takes.
+fn member(reader: &mut Reader<'_>, step: &str, rest: &[String]) -> Walk {
+    let (mut found, mut doubtful) = (None, false);
+    reader.object(|reader, name| {
+        let name = name.decode();
+        if name.as_deref() == Some(step) {
+            found = walk(reader, rest)?;
+            return Ok::<(), JsonFault>(());
+        }
+        doubtful |= name.is_none_or(|name| near(&name) == near(step) || look_alike(&name, &[step]).is_some());
+        reader.skip().map(|_| ())
+    })?;
+    Ok(found.filter(|_| !doubtful))
+}
+
+fn element(reader: &mut Reader<'_>, step: &str, rest: &[String]) -> Walk {
+    let (mut found, mut place) = (None, 0_usize);
+    reader.array(|reader| {
+        let is_it = place.to_string() == step;
+        place += 1;
+        if is_it {
+            found = walk(reader, rest)?;
+            return Ok::<(), JsonFault>(());
+        }
+        reader.skip().map(|_| ())
+    })?;
+    Ok(found)
+}
+
+fn scalar(reader: &mut Reader<'_>) -> Walk {
+    match reader.kind()? {
+        Kind::String => Ok(reader.string()?.decode().map(|text| Node::Text(text.into_owned()))),
+        Kind::Scalar => {
+            let text = reader.skip()?;
+            let digits = text.bytes().filter(u8::is_ascii_digit).count();
+            let number = text.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+            Ok(if number && digits > MAX_DIGITS { None } else { serde_json::from_str(text).ok() })
+        }
+        Kind::Array | Kind::Object => reader.skip().map(|_| None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(n: f64) -> Node {
+        Node::Number(crate::node::Number::Double(n))
+    }
+
+    fn text(text: &str) -> Node {
+        Node::Text(text.to_owned())
+    }
+
+    #[test]
+    fn a_condition_holds_only_where_every_reader_sees_that_it_does() {
+        let tenant = || Condition::Claim("org.id".into());
+        let small = || Condition::Max(100.0);
+        let cases: Vec<(&str, Condition, &str, bool)> = vec![
+            ("/a", Condition::Equals(text("x")), r#"{"a":"x"}"#, true),
+            ("/a", Condition::Equals(text("x")), r#"{"\u0061":"\u0078"}"#, true),
+            ("/a", Condition::Equals(text("x")), r#"{"a":"X"}"#, false),
+            ("/a", Condition::Equals(text("x")), r#"{"b":"x"}"#, false),
+            ("/a", Condition::Equals(text("x")), r#"{"a":["x"]}"#, false),
+            ("/a", Condition::Equals(text("x")), r#"["x"]"#, false),
+            ("/a", Condition::Equals(text("x")), r#""x""#, false),
+            ("/a", Condition::Equals(text("1")), r#"{"a":1}"#, false),
+            ("/a", Condition::Equals(number(1.0)), r#"{"a":1}"#, true),
+            ("/a", Condition::Equals(number(1.0)), r#"{"a":10e-1}"#, true),
+            ("/a", Condition::Equals(Node::Bool(true)), r#"{"a":true}"#, true),
+            ("/a", Condition::Equals(Node::Bool(true)), r#"{"a":"true"}"#, false),
+            ("/a", Condition::In(vec![text("x"), number(2.0)]), r#"{"a":2}"#, true),
+            ("/a", Condition::In(vec![text("x"), number(2.0)]), r#"{"a":3}"#, false),
+            ("/a", Condition::Pattern(Pattern::new("/tmp/*")), r#"{"a":"/tmp/x"}"#, true),
+            ("/a", Condition::Pattern(Pattern::new("/tmp/*")), r#"{"a":"/etc/x"}"#, false),
+            ("/a", Condition::Pattern(Pattern::new("*")), r#"{"a":1}"#, false),
+            ("/a", Condition::Pattern(Pattern::new("*")), r#"{"a":"\ud800"}"#, false),
+            ("/a", small(), r#"{"a":100}"#, true),
+            ("/a", small(), r#"{"a":-5}"#, true),
+            ("/a", small(), r#"{"a":100.5}"#, false),
+            ("/a", small(), r#"{"a":"1"}"#, false),
+            ("/a", small(), r#"{"a":1e999}"#, false),
+            ("/a", small(), r#"{"a":100.0000000000000001}"#, false),
+            ("/a/0/b", small(), r#"{"a":[{"b":1},{"b":1000}]}"#, true),
+            ("/a/1/b", small(), r#"{"a":[{"b":1},{"b":1000}]}"#, false),
+            ("/a/01/b", small(), r#"{"a":[{"b":1},{"b":1}]}"#, false),
+            // A server that reads names loosely would take the other one.
+            ("/a", small(), r#"{"a":1,"A":1000}"#, false),
+            ("/a", small(), r#"{"A":1000,"a":1}"#, false),
+            ("/a", small(), r#"{"a":1,"a\u0000x":1000}"#, false),
+            ("/a", small(), r#"{"a":1,"a\u200b":1000}"#, false),
+            ("/a", small(), r#"{"a":1,"a\ud800":1000}"#, false),
+            ("/é", small(), r#"{"é":1,"É":1000}"#, false),
+            ("/a/b", small(), r#"{"a":{"b":1},"A":{"b":1000}}"#, false),
+            ("/a/b", small(), r#"{"a":{"b":1},"B":1000}"#, true),
+            ("/tenant", tenant(), r#"{"tenant":"acme"}"#, true),
+            ("/tenant", tenant(), r#"{"tenant":"other"}"#, false),
+            ("/tenant", Condition::Claim("org".into()), r#"{"tenant":"acme"}"#, false),
+            ("/tenant", Condition::Claim("absent".into()), r#"{"tenant":null}"#, false),
+        ];
+        let claims = Claims::parse(br#"{"org":{"id":"acme"}}"#).unwrap();
+        for (pointer, condition, arguments, holds) in cases {
+            let path = pointer.split('/').skip(1).map(str::to_owned).collect();
+            let test = ArgumentTest { path, condition };
+            assert_eq!(test.holds(Some(arguments), &claims), holds, "{test:?} of {arguments}");
+            assert!(!test.holds(None, &claims), "a call without arguments");
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! What a rule may ask besides scopes: arguments, a sign-in, a trial run; and what of a policy cannot be meant.
+
+// Tests fail loudly.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice, clippy::unwrap_used)]
+
+#[allow(dead_code, clippy::disallowed_methods)]
+mod support {
+    pub mod core;
+    pub mod keys;
+    pub mod tokens;
+}
+
+use serde_json::{Value, json};
+use support::core::{NOW, accepted, at, caller, faults, minimal, node, set, with_policy};
+use support::tokens::Token;
+use toolgate::policy::{Access, Arguments, Denial, Occasion, Outcome, Policy, Verdict};
+
+fn policy(value: Value) -> Policy {
+    with_policy(value).resources.remove(0).policy
+}
+
+fn alice(scopes: &str) -> Token {
+    Token::at(NOW).scope(scopes)
+}
+
+/// A verdict in one line.
+fn show(verdict: &Verdict) -> String {
+    let reason = verdict.denial.as_ref().map(|denial| format!(" {}", denial.code())).unwrap_or_default();
+    let outcome = match verdict.outcome {
+        Outcome::Allow => "allow",
+        Outcome::Deny => "deny",
+        Outcome::ShadowDeny => "shadow",
+    };
+    format!("{outcome}{reason}")
+}
+
+fn call(policy: &Policy, token: &Token, tool: &str, arguments: &str) -> String {
+    let occasion = Occasion { now: at(NOW), arguments: Arguments::Given(Some(arguments)) };
+    show(&policy.decide(&caller(token), &Access::Tool(tool), &occasion))
+}
+
+fn list(policy: &Policy, token: &Token, tool: &str) -> String {
+    show(&policy.decide(&caller(token), &Access::Tool(tool), &Occasion::at(at(NOW))))
+}
+
+#[test]
+fn a_call_is_allowed_only_with_the_arguments_that_its_rule_names() {
+    let policy = policy(json!({
+        "tools": {
+            "pay": {
+                "scopes": ["pay"],
+                "arguments": {"/amount": {"max": 100}, "/currency": {"in": ["EUR", "CHF"]}, "/tenant": {"claim": "org.id"}},
+            },
+            "read_*": {"scopes": [], "arguments": {"/path": {"pattern": "/srv/*"}}},
+            "*_file": {"scopes": [], "arguments": {"/mode": {"equals": "text"}}},
+        },
+    }));
+    let token = alice("pay").claim("org", json!({"id": "acme"}));
+    let pay = |amount: &str, rest: &str| format!(r#"{{"amount":{amount},"currency":"EUR","tenant":"acme"{rest}}}"#);
+    for (tool, arguments, expected) in [
+        ("pay", pay("100", ""), "allow"),
+        ("pay", pay("100", r#","note":"Amount"}"#).replace("}}", "}"), "allow"),
+        ("pay", pay("101", ""), "deny arguments_refused"),
+        ("pay", pay("1", r#","Amount":1000"#), "deny arguments_refused"),
+        ("pay", pay(r#""1""#, ""), "deny arguments_refused"),
+        ("pay", r#"{"amount":1,"currency":"USD","tenant":"acme"}"#.to_owned(), "deny arguments_refused"),
+        ("pay", r#"{"amount":1,"currency":"EUR","tenant":"other"}"#.to_owned(), "deny arguments_refused"),
+        ("pay", r#"{"amount":1,"currency":"EUR"}"#.to_owned(), "deny arguments_refused"),
+        ("pay", "[]".to_owned(), "deny arguments_refused"),
+        ("pay", "null".to_owned(), "deny arguments_refused"),
+        // Two patterns that tie must both be satisfied.
+        ("read_file", r#"{"path":"/srv/a","mode":"text"}"#.to_owned(), "allow"),
+        ("read_file", r#"{"path":"/srv/a","mode":"raw"}"#.to_owned(), "deny arguments_refused"),
+        ("read_file", r#"{"path":"/etc/a","mode":"text"}"#.to_owned(), "deny arguments_refused"),
+        ("read_dir", r#"{"path":"/srv/a"}"#.to_owned(), "allow"),
+    ] {
+        assert_eq!(call(&policy, &token, tool, &arguments), expected, "{tool} {arguments}");
+    }
+    let no_arguments = Occasion { now: at(NOW), arguments: Arguments::Given(None) };
+    let verdict = policy.decide(&caller(&token), &Access::Tool("pay"), &no_arguments);
+    assert_eq!(show(&verdict), "deny arguments_refused", "a call without arguments");
+    assert_eq!(call(&policy, &alice("pay"), "pay", &pay("1", "")), "deny arguments_refused", "a claim that is missing");
+}
+
+#[test]
+fn a_tool_with_conditions_is_listed_and_asks_for_scopes_all_the_same() {
+    let policy = policy(json!({"tools": {"pay": {"scopes": ["pay"], "arguments": {"/amount": {"max": 100}}}}}));
+    assert_eq!(list(&policy, &alice("pay"), "pay"), "allow");
+    assert_eq!(list(&policy, &alice(""), "pay"), "deny insufficient_scope");
+    assert_eq!(call(&policy, &alice(""), "pay", r#"{"amount":1}"#), "deny insufficient_scope");
+    // No scope would help.
+    assert_eq!(call(&policy, &alice(""), "pay", r#"{"amount":101}"#), "deny arguments_refused");
+}
+
+#[test]
+fn a_rule_may_ask_for_a_level_or_a_fresh_sign_in() {
+    let policy = policy(json!({
+        "tools": {
+            "mfa": {"scopes": ["a"], "acr": ["urn:phr", "urn:mfa"]},
+            "one": {"scopes": [], "acr": "urn:mfa"},
+            "fresh": {"scopes": [], "max_auth_age": "5m"},
+        },
+    }));
+    let signed_in = |acr: Option<&str>, ago: Option<i64>| {
+        let token = alice("a");
+        let token = acr.into_iter().fold(token, |token, acr| token.claim("acr", acr));
+        ago.into_iter().fold(token, |token, ago| token.claim("auth_time", NOW - ago))
+    };
+    let lacks = "deny insufficient_user_authentication";
+    for (tool, acr, ago, expected) in [
+        ("mfa", Some("urn:mfa"), None, "allow"),
+        ("mfa", Some("urn:phr"), None, "allow"),
+        ("mfa", Some("urn:pwd"), None, lacks),
+        ("mfa", Some("URN:MFA"), None, lacks),
+        ("mfa", None, Some(1), lacks),
+        ("one", Some("urn:mfa"), None, "allow"),
+        ("one", Some("urn:phr"), None, lacks),
+        ("fresh", None, Some(300), "allow"),
+        ("fresh", None, Some(301), lacks),
+        ("fresh", None, Some(-60), "allow"),
+        ("fresh", None, None, lacks),
+    ] {
+        assert_eq!(call(&policy, &signed_in(acr, ago), tool, "{}"), expected, "{tool} {acr:?} {ago:?}");
+        assert_eq!(list(&policy, &signed_in(acr, ago), tool), expected, "lists ask the same: {tool} {acr:?} {ago:?}");
+    }
+    let text = alice("a").claim("auth_time", "yesterday").claim("acr", json!(["urn:mfa"]));
+    assert_eq!(call(&policy, &text, "fresh", "{}"), lacks, "a time that is no number");
+    assert_eq!(call(&policy, &text, "mfa", "{}"), lacks, "a level that is no string");
+    assert_eq!(call(&policy, &alice(""), "mfa", "{}"), "deny insufficient_scope", "scopes come first");
+}
+
+#[test]
+fn what_a_sign_in_must_be_is_what_satisfies_every_rule() {
+    let policy = policy(json!({
+        "tools": {
+            "a*": {"scopes": [], "acr": ["x", "y"], "max_auth_age": "10m"},
+            "*b": {"scopes": [], "acr": ["y", "z"], "max_auth_age": "5m"},
+        },
+    }));
+    let verdict = policy.decide(&caller(&alice("")), &Access::Tool("ab"), &Occasion::at(at(NOW)));
+    let Some(Denial::Authentication(wanted)) = verdict.denial else { panic!("{verdict:?}") };
+    assert_eq!((wanted.levels.as_slice(), wanted.max_age.map(|age| age.as_secs())), (&["y".to_owned()][..], Some(300)));
+}
+
+#[test]
+fn a_rule_in_shadow_mode_denies_nothing_that_is_its_own() {
+    let policy = policy(json!({
+        "base_scopes": ["base"],
+        "tools": {
+            "try": {"scopes": ["new"], "mode": "shadow"},
+            "try_arguments": {"scopes": [], "arguments": {"/n": {"max": 1}}, "mode": "shadow"},
+            "try_acr": {"scopes": [], "acr": "urn:mfa", "mode": "shadow"},
+            "held": {"scopes": ["old"]},
+            "t*": {"scopes": ["x"], "mode": "shadow"},
+            "*t": {"scopes": ["y"]},
+        },
+        "matrix": [
+            {"name": "bots", "subjects": ["bot"], "deny_tools": ["try"]},
+            {"name": "guests", "subjects": ["guest"], "scopes": ["base"]},
+            {"name": "watched", "subjects": ["watched"], "scopes": ["base"], "mode": "shadow"},
+        ],
+    }));
+    for (subject, scopes, tool, expected) in [
+        ("alice", "base new", "try", "allow"),
+        ("alice", "base", "try", "shadow insufficient_scope"),
+        ("alice", "base", "try_arguments", "shadow arguments_refused"),
+        ("alice", "base", "try_acr", "shadow insufficient_user_authentication"),
+        // What is not the rule's own is enforced.
+        ("alice", "new", "try", "deny insufficient_scope"),
+        ("alice", "base", "held", "deny insufficient_scope"),
+        ("alice", "base", "unlisted", "deny unlisted"),
+        // Of two rules that tie, the one that enforces does.
+        ("alice", "base", "test", "deny insufficient_scope"),
+        ("alice", "base y", "test", "shadow insufficient_scope"),
+        // An enforcing row takes away what it takes away, whatever was granted and whatever the arguments.
+        ("bot", "base new", "try", "deny matrix_denies_tool"),
+        ("guest", "base new", "try", "deny matrix_narrows_scopes"),
+        ("guest", "base", "try", "deny matrix_narrows_scopes"),
+        ("guest", "base", "try_arguments", "shadow arguments_refused"),
+        ("watched", "base new", "try", "shadow matrix_narrows_scopes"),
+    ] {
+        let token = alice(scopes).subject(subject);
+        assert_eq!(call(&policy, &token, tool, r#"{"n":2}"#), expected, "{subject} with `{scopes}`: {tool}");
+    }
+}
+
+#[test]
+fn refused_arguments_of_a_trial_hide_no_row() {
+    let policy = policy(json!({
+        "tools": {"t": {"scopes": ["a"], "arguments": {"/n": {"max": 1}}, "mode": "shadow"}},
+        "matrix": [{"name": "guests", "subjects": ["alice"], "scopes": []}],
+    }));
+    for arguments in [r#"{"n":1}"#, r#"{"n":2}"#] {
+        assert_eq!(call(&policy, &alice("a"), "t", arguments), "deny matrix_narrows_scopes", "{arguments}");
+    }
+}
+
+#[test]
+fn a_rule_may_enforce_in_a_policy_in_shadow_mode() {
+    let policy = policy(json!({
+        "mode": "shadow", "base_scopes": ["base"],
+        "tools": {"new": {"scopes": ["a"]}, "old": {"scopes": ["a"], "mode": "enforce"}},
+    }));
+    for (tool, scopes, expected) in [
+        ("new", "base", "shadow insufficient_scope"),
+        ("old", "base", "deny insufficient_scope"),
+        ("old", "a", "shadow insufficient_scope"),
+        ("unlisted", "a", "shadow unlisted"),
+    ] {
+        assert_eq!(call(&policy, &alice(scopes), tool, "{}"), expected, "{tool} with `{scopes}`");
+    }
+}
+
+#[test]
+fn conditions_that_cannot_be_meant_are_refused() {
+    let rule = |more: Value| {
+        let mut rule = json!({"scopes": []});
+        rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        set(minimal(), "/resources/0/policy", json!({"tools": {"t": rule}}))
+    };
+    let condition = |condition: Value| rule(json!({"arguments": {"/a": condition}}));
+    let path = "resources[0].policy.tools.t";
+    for (configuration, at) in [
+        (rule(json!({"arguments": {}})), "arguments"),
+        (rule(json!({"arguments": {"a": {"max": 1}}})), "arguments.a"),
+        (rule(json!({"arguments": {"": {"max": 1}}})), "arguments."),
+        (rule(json!({"arguments": {"/a~2": {"max": 1}}})), "arguments./a~2"),
+        (condition(json!({})), "arguments./a"),
+        (condition(json!({"max": 1, "equals": 1})), "arguments./a"),
+        (condition(json!({"min": 1})), "arguments./a"),
+        (condition(json!({"max": "1"})), "arguments./a.max"),
+        (condition(json!({"max": 1e300})), "arguments./a.max"),
+        (condition(json!({"in": []})), "arguments./a.in"),
+        (condition(json!({"in": [[1]]})), "arguments./a.in[0]"),
+        (condition(json!({"equals": {}})), "arguments./a.equals"),
+        (condition(json!({"pattern": ""})), "arguments./a.pattern"),
+        (condition(json!({"claim": 1})), "arguments./a.claim"),
+        (rule(json!({"acr": []})), "acr"),
+        (rule(json!({"acr": ["a b"]})), "acr[0]"),
+        (rule(json!({"acr": "a\"b"})), "acr"),
+        (rule(json!({"acr": 1})), "acr"),
+        (rule(json!({"max_auth_age": 5})), "max_auth_age"),
+        (rule(json!({"max_auth_age": "1500ms"})), "max_auth_age"),
+        (rule(json!({"mode": "observe"})), "mode"),
+    ] {
+        let found: Vec<_> = faults(&node(&configuration)).into_iter().map(|(path, _)| path).collect();
+        assert!(found.contains(&format!("{path}.{at}")), "{at}: {found:?} of {configuration}");
+    }
+    let prompt = json!({"prompts": {"p": {"scopes": [], "arguments": {"/a": {"max": 1}}}}});
+    let found = faults(&node(&set(minimal(), "/resources/0/policy", prompt)));
+    assert_eq!(found[0].0, "resources[0].policy.prompts.p.arguments", "{found:?}");
+}
+
+#[test]
+fn what_a_policy_cannot_mean_is_warned_of() {
+    let cases = [
+        (
+            json!({"tools": {"a*": {"scopes": []}, "a**": {"scopes": []}}}),
+            Some("tools.a**: matches the same names as `a*`"),
+        ),
+        (json!({"tools": {"a*": {"scopes": []}, "*a": {"scopes": []}}}), None),
+        (
+            json!({"tools": {"t": {"scopes": ["a"]}}, "hierarchy": {"admin": ["b"]}}),
+            Some("hierarchy: `admin` leads to no scope"),
+        ),
+        (json!({"tools": {"t": {"scopes": ["b"]}}, "hierarchy": {"admin": ["b"]}}), None),
+        (json!({"base_scopes": ["b"], "hierarchy": {"admin": ["b"]}}), None),
+        (
+            json!({"tools": {"t": {"scopes": ["a"]}}, "matrix": [{"scopes": ["A"]}]}),
+            Some("matrix[0].scopes: counts `A`"),
+        ),
+        (
+            json!({"tools": {"rm": {"scopes": []}, "ls": {"scopes": []}}, "matrix": [{"name": "r", "deny_tools": ["r*"]}]}),
+            Some("tools.rm: is denied to everybody by the row `r`"),
+        ),
+        (
+            json!({"tools": {"rm_*": {"scopes": []}}, "matrix": [{"name": "r", "subjects": ["*"], "deny_tools": ["r*"]}]}),
+            Some("tools.rm_*: is denied to everybody by the row `r`"),
+        ),
+        (json!({"tools": {"rm": {"scopes": []}}, "matrix": [{"subjects": ["bot"], "deny_tools": ["rm"]}]}), None),
+        (json!({"tools": {"rm": {"scopes": []}}, "matrix": [{"deny_tools": ["rm"], "mode": "shadow"}]}), None),
+    ];
+    for (policy, expected) in cases {
+        let config = with_policy(policy.clone());
+        let warned: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
+        match expected {
+            None => assert!(warned.is_empty(), "{policy}: {warned:?}"),
+            Some(start) => {
+                let start = format!("resources[0].policy.{start}");
+                assert!(warned.iter().any(|warning| warning.starts_with(&start)), "{start}: {warned:?}");
+            }
+        }
+    }
+    let second = json!({"issuer": "https://other.example.com", "name": "other", "jwks": {"keys": [support::keys::Key::p256().jwk()]}});
+    let configuration = set(minimal(), "/issuers/-", second);
+    let configuration = set(configuration, "/resources/0/issuers", json!(["main"]));
+    let row = json!({"matrix": [{"issuers": ["other"], "deny_tools": ["*"]}]});
+    let config = accepted(&set(configuration, "/resources/0/policy", row));
+    let warned: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
+    assert!(warned[0].starts_with("resources[0].policy.matrix[0].issuers: never matches"), "{warned:?}");
+}
