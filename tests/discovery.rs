@@ -1,7 +1,7 @@
 //! Discovery: where an issuer may be described, what of a description is used, and how an attempt goes on.
 
 // Tests fail loudly.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice, clippy::unwrap_used)]
 
 use serde_json::{Value, json};
 use toolgate::jwks::{FetchFault, KeySetFault, MAX_BYTES, MetadataFault, Progress, Source, documents, jwks_uri};

@@ -2,7 +2,7 @@
 //! old, broken or from the future it is.
 
 // Tests fail loudly.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice, clippy::unwrap_used)]
 
 #[allow(dead_code, clippy::disallowed_methods)]
 mod support {
