@@ -1,5 +1,5 @@
 # Two commands for users: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build demo up test conformance fuzz check size clean
+.PHONY: help build demo up test chaos conformance fuzz check size clean
 .DEFAULT_GOAL := help
 
 MODULE := target/wasm32-wasip1/release/toolgate.wasm
@@ -28,6 +28,9 @@ test: build ## run all tests, on a real Envoy too
 	@node demo/setup.mjs
 	envoy/get-envoy-test.sh
 	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked
+
+chaos: build ## a minute of a failing, rotating provider under load
+	ENVOY_BIN="$$(envoy/get-envoy.sh)" TOOLGATE_CHAOS_SECONDS=60 cargo test --locked --test envoy chaos -- --nocapture
 
 conformance: build ## the official MCP suite, directly and through toolgate
 	@node demo/setup.mjs && node conformance/run.mjs

@@ -24,7 +24,9 @@ export function fit(text, { listener, admin, mcpServer, issuer, resource, module
   plugin.vm_config.code.local.filename = module;
   const [main] = plugin.configuration.value.issuers;
   main.issuer = issuer;
-  main.jwks.uri = `${issuer}/jwks`;
+  // Found through the authorization server's metadata, as clients find it.
+  delete main.jwks.uri;
+  main.jwks.discover = true;
   const [protectedServer] = plugin.configuration.value.resources;
   protectedServer.resource = resource;
   if (origins) protectedServer.origins = origins;

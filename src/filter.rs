@@ -4,6 +4,7 @@ mod callout;
 mod host;
 mod http;
 mod introspection;
+mod keys;
 mod root;
 mod shared;
 mod signature;

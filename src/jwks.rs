@@ -1,8 +1,18 @@
 //! Key sets (RFC 7517): read leniently, key by key, and selected from strictly.
 
+mod attempts;
 mod cache;
+mod discovery;
+mod shared;
+mod source;
+mod workers;
 
+pub use attempts::{Attempts, Lease};
 pub use cache::{KeySetCache, Lookup, Timing};
+pub use discovery::{MetadataFault, documents, jwks_uri};
+pub use shared::{SharedNames, SharedSet};
+pub use source::{FetchFault, Progress, Source};
+pub use workers::{Look, NotShared, SharedData, Versioned, Worker, forget};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -11,11 +11,13 @@ pub struct IssuerKeys {
 }
 
 impl IssuerKeys {
-    /// Caches for `issuers`; `jitter` of 0 to 255 spreads the refreshes of several workers.
-    pub fn new(issuers: &[Issuer], jitter: u8) -> Self {
+    /// Caches for `issuers`; `worker` is a number that no other worker has.
+    pub fn new(issuers: &[Issuer], worker: u64) -> Self {
         let cache = |issuer: &Issuer| match issuer.keys.as_ref()? {
             KeySource::Fixed(set) => Some(KeySetCache::fixed(set.clone())),
-            KeySource::Fetched { timing, .. } => Some(KeySetCache::fetched(*timing, jitter)),
+            KeySource::Fetched { timing, .. } | KeySource::Discovered { timing, .. } => {
+                Some(KeySetCache::fetched(*timing, worker))
+            }
         };
         Self { caches: issuers.iter().map(cache).collect() }
     }
@@ -42,6 +44,11 @@ impl IssuerKeys {
     pub fn due(&self, now: UnixTime) -> Vec<usize> {
         let due = |cache: &Option<KeySetCache>| cache.as_ref().is_some_and(|cache| cache.is_due(now));
         self.caches.iter().enumerate().filter(|(_, cache)| due(cache)).map(|(place, _)| place).collect()
+    }
+
+    /// Whether streams wait for a look at what other workers did.
+    pub fn need_look(&self, now: UnixTime) -> bool {
+        self.caches.iter().flatten().any(|cache| cache.needs_look(now))
     }
 
     /// Gives up fetches that were never answered, and tells whose.

@@ -33,7 +33,7 @@
 //! | [`introspection`] | asking an endpoint about tokens, and what is kept of its answers | RFC 7662 |
 //! | [`json`] | the strict JSON reader, and a writer | RFC 8259 |
 //! | [`jsonrpc`] | one message, as far as it decides | JSON-RPC 2.0 |
-//! | [`jwks`], [`keys`] | key sets: parsing, selection, life | RFC 7517, RFC 7518 section 6 |
+//! | [`jwks`], [`keys`] | key sets: discovery, parsing, selection, life, what workers share | RFC 7517, RFC 7518 section 6, RFC 8414 |
 //! | [`listing`], [`sse`] | trimming lists in documents and event streams | HTML Living Standard 9.2 |
 //! | [`mcp`] | methods, their targets, mirrored headers | MCP 2024-11-05 to 2026-07-28 |
 //! | [`metadata`] | protected resource metadata | RFC 9728 |

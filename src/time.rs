@@ -15,6 +15,11 @@ impl UnixTime {
         Self(millis)
     }
 
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub fn as_millis(self) -> u64 {
+        self.0
+    }
+
     /// Seconds since 1970, as a JWT's NumericDate (RFC 7519 section 2) counts them: fractions are legal.
     #[allow(clippy::cast_precision_loss)]
     pub fn as_numeric_date(self) -> f64 {

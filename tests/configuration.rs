@@ -927,6 +927,58 @@ fn bad_settings_are_refused_at_their_path() {
 }
 
 #[test]
+fn keys_are_discovered_fetched_or_fixed_and_only_one_of_these() {
+    let discovered = json!({"discover": true, "cluster": "auth"});
+    let config = accepted(&set(minimal(), "/issuers/0/jwks", discovered.clone()));
+    let Some(KeySource::Discovered { issuer, cluster, timing }) = &config.issuers[0].keys else {
+        panic!("keys are discovered")
+    };
+    assert_eq!((issuer.as_str(), cluster.as_str()), (config.issuers[0].identifier.as_str(), "auth"));
+    assert_eq!(timing.max_age, Duration::from_secs(600));
+
+    let key = Key::ed25519().jwk();
+    let cases: &[(&str, Value, &[(&str, &str)])] = &[
+        ("off is as if absent", json!({"discover": false, "uri": "https://a.example/jwks", "cluster": "c"}), &[]),
+        ("off beside keys", json!({"discover": false, "keys": [key]}), &[]),
+        (
+            "off, and nothing else",
+            json!({"discover": false, "cluster": "c"}),
+            &[("issuers[0].jwks.uri", "is required")],
+        ),
+        (
+            "with a URL",
+            json!({"discover": true, "uri": "https://a.example/jwks", "cluster": "c"}),
+            &[("issuers[0].jwks.uri", "has no meaning beside `discover`")],
+        ),
+        (
+            "with keys",
+            json!({"discover": true, "keys": [key]}),
+            &[("issuers[0].jwks.keys", "has no meaning beside `discover`")],
+        ),
+        ("without a cluster", json!({"discover": true}), &[("issuers[0].jwks.cluster", "is required")]),
+        (
+            "with other faults",
+            json!({"discover": true, "cluster": "c", "max_age": "0s", "more": 1}),
+            &[("issuers[0].jwks.max_age", "must be longer than nothing"), ("issuers[0].jwks.more", "unknown field")],
+        ),
+        (
+            "as a text",
+            json!({"discover": "yes", "uri": "https://a.example/jwks", "cluster": "c"}),
+            &[("issuers[0].jwks.discover", "expected a boolean, got a string")],
+        ),
+    ];
+    for (name, jwks, expected) in cases {
+        let found = faults(&node(&set(minimal(), "/issuers/0/jwks", jwks.clone())));
+        let found: Vec<_> = found.iter().map(|(path, message)| (path.as_str(), message.as_str())).collect();
+        assert_eq!(found, *expected, "{name}");
+    }
+    let asked =
+        set(set(minimal(), "/issuers/0/jwks", discovered), "/issuers/0/issuer", json!("https://a.example/?t=1"));
+    let found = faults(&node(&asked));
+    assert_eq!(found, [("issuers[0].jwks.discover".to_owned(), "needs an `issuer` without a query".to_owned())]);
+}
+
+#[test]
 fn further_fields_are_refused_until_they_are_supported() {
     let base = set(
         set(minimal(), "/issuers/0/jwks", json!({"uri": "https://auth.example.com/jwks", "cluster": "auth"})),
@@ -936,10 +988,7 @@ fn further_fields_are_refused_until_they_are_supported() {
     let base = ["prompts", "resources", "methods"]
         .iter()
         .fold(base, |base, kind| set(base, &format!("/resources/0/policy/{kind}"), json!({"t:x": {"scopes": []}})));
-    let mut places = vec![
-        ("/issuers/0/jwks/discover".to_owned(), "issuers[0].jwks.discover".to_owned()),
-        ("/issuers/0/dpop".to_owned(), "issuers[0].dpop".to_owned()),
-    ];
+    let mut places = vec![("/issuers/0/dpop".to_owned(), "issuers[0].dpop".to_owned())];
     for name in ["publish", "policy_source"] {
         places.push((format!("/resources/0/{name}"), format!("resources[0].{name}")));
     }

@@ -18,12 +18,15 @@ mod support;
 
 mod envoy {
     mod batches;
+    mod chaos;
     mod classic;
     mod configuration;
     mod corpus;
+    mod discovery;
     mod harness;
     mod hostile;
     mod introspection;
+    mod lifecycle;
     mod outage;
     mod provider;
     mod records;

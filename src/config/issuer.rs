@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::fields::{At, Fields, Findings, Zero, join};
-use crate::jwks::{JwkFault, KeySet, Timing};
+use crate::jwks::{self, JwkFault, KeySet, Timing};
 use crate::node::Node;
 use crate::signature::Algorithm;
 use crate::token::{ClaimTest, Profile, TokenRules};
@@ -59,6 +59,15 @@ impl Validation {
 /// Where an issuer's keys come from.
 #[derive(Clone, Debug)]
 pub enum KeySource {
+    /// By HTTP callout, from where the issuer's metadata says.
+    Discovered {
+        /// The issuer's identifier, which leads to its metadata.
+        issuer: Url,
+        /// The host's cluster that reaches both the issuer and its keys.
+        cluster: String,
+        /// When to fetch.
+        timing: Timing,
+    },
     /// By HTTP callout.
     Fetched {
         /// The set's URL.
@@ -118,10 +127,10 @@ type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 /// Reads one issuer.
 pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> Option<Issuer> {
     let mut fields = at.fields(found)?;
-    let identifier = fields.require("issuer", found).and_then(|at| at.url(found)).map(|url| url.as_str().to_owned());
+    let url = fields.require("issuer", found).and_then(|at| at.url(found));
     let name = fields.take("name").and_then(|at| at.text(found)).map(str::to_owned);
     let profile = fields.take("profile").and_then(|at| at.choice(&Profile::NAMES, found)).unwrap_or(Profile::Generic);
-    let keys = fields.take("jwks").map(|at| read_jwks(&at, found));
+    let keys = fields.take("jwks").map(|at| read_jwks(&at, url.as_ref(), found));
     let introspection = fields.take("introspection").map(|at| read_introspection(&at, environment, found));
     let validation = read_validation(&mut fields, keys.is_some(), introspection.is_some(), found);
     let algorithms =
@@ -129,7 +138,7 @@ pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> 
     let rules = read_rules(&mut fields, profile, found);
     fields.not_yet(&["dpop"], found);
     fields.finish(found);
-    let identifier = identifier?;
+    let identifier = url?.as_str().to_owned();
     Some(Issuer {
         name: name.unwrap_or_else(|| identifier.clone()),
         identifier,
@@ -205,29 +214,52 @@ fn read_validation(
     }
 }
 
-fn read_jwks(at: &At<'_>, found: &mut Findings) -> Option<KeySource> {
+fn read_jwks(at: &At<'_>, issuer: Option<&Url>, found: &mut Findings) -> Option<KeySource> {
     let mut fields = at.fields(found)?;
-    fields.not_yet(&["discover"], found);
-    let source = if let Some(keys) = fields.take("keys") {
-        for name in ["uri", "cluster", "timeout", "max_age", "cooldown", "max_stale"] {
-            if let Some(at) = fields.take(name) {
-                found.fault::<()>(&at.path, "has no meaning beside `keys`");
+    let discovers = fields.take("discover").and_then(|at| at.flag(found)).unwrap_or(false);
+    let keys = fields.take("keys");
+    let source = match keys {
+        Some(keys) if discovers => found.fault(&keys.path, "has no meaning beside `discover`"),
+        Some(keys) => {
+            for name in ["uri", "cluster", "timeout", "max_age", "cooldown", "max_stale"] {
+                if let Some(at) = fields.take(name) {
+                    found.fault::<()>(&at.path, "has no meaning beside `keys`");
+                }
             }
+            fixed_keys(&keys, found)
         }
-        fixed_keys(&keys, found)
-    } else {
-        let uri = fields.require("uri", found).and_then(|at| at.url(found));
-        let cluster = fields.require("cluster", found).and_then(|at| at.text(found)).map(str::to_owned);
-        let timing = Timing {
-            timeout: timeout(&mut fields, found),
-            max_age: duration(&mut fields, "max_age", 600, Zero::Refuse, found),
-            cooldown: duration(&mut fields, "cooldown", 30, Zero::Refuse, found),
-            max_stale: duration(&mut fields, "max_stale", 3600, Zero::Allow, found),
-        };
-        uri.zip(cluster).map(|(uri, cluster)| KeySource::Fetched { uri, cluster, timing })
+        None if discovers => discovered_keys(&mut fields, issuer, found),
+        None => {
+            let uri = fields.require("uri", found).and_then(|at| at.url(found));
+            let (cluster, timing) = cluster_and_timing(&mut fields, found);
+            uri.zip(cluster).map(|(uri, cluster)| KeySource::Fetched { uri, cluster, timing })
+        }
     };
     fields.finish(found);
     source
+}
+
+fn cluster_and_timing(fields: &mut Fields<'_>, found: &mut Findings) -> (Option<String>, Timing) {
+    let cluster = fields.require("cluster", found).and_then(|at| at.text(found)).map(str::to_owned);
+    let timing = Timing {
+        timeout: timeout(fields, found),
+        max_age: duration(fields, "max_age", 600, Zero::Refuse, found),
+        cooldown: duration(fields, "cooldown", 30, Zero::Refuse, found),
+        max_stale: duration(fields, "max_stale", 3600, Zero::Allow, found),
+    };
+    (cluster, timing)
+}
+
+fn discovered_keys(fields: &mut Fields<'_>, issuer: Option<&Url>, found: &mut Findings) -> Option<KeySource> {
+    if let Some(at) = fields.take("uri") {
+        found.fault::<()>(&at.path, "has no meaning beside `discover`");
+    }
+    let (cluster, timing) = cluster_and_timing(fields, found);
+    let issuer = issuer?;
+    if jwks::documents(issuer).is_none() {
+        return found.fault(&join(&fields.path, "discover"), "needs an `issuer` without a query");
+    }
+    Some(KeySource::Discovered { issuer: issuer.clone(), cluster: cluster?, timing })
 }
 
 fn fixed_keys(at: &At<'_>, found: &mut Findings) -> Option<KeySource> {

@@ -7,6 +7,7 @@ use std::ptr::null_mut;
 
 use crate::exchange::HeaderEdit;
 use crate::headers::Headers;
+use crate::jwks::{NotShared, SharedData, Versioned};
 use crate::reply::Reply;
 use crate::time::UnixTime;
 
@@ -66,6 +67,13 @@ mod abi {
         pub fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
         pub fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
         pub fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+        pub fn proxy_get_shared_data(
+            key: *const u8,
+            key_size: usize,
+            data: *mut *mut u8,
+            size: *mut usize,
+            version: *mut u32,
+        ) -> u32;
         pub fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
         pub fn proxy_replace_header_map_value(
             map: u32,
@@ -88,6 +96,13 @@ mod abi {
         -> u32;
         pub fn proxy_set_effective_context(id: u32) -> u32;
         pub fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
+        pub fn proxy_set_shared_data(
+            key: *const u8,
+            key_size: usize,
+            data: *const u8,
+            data_size: usize,
+            version: u32,
+        ) -> u32;
         pub fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     }
 
@@ -202,18 +217,63 @@ pub fn buffer(buffer: Buffer, max: usize) -> Option<Vec<u8>> {
     }
 }
 
+/// A property of the plugin or the stream, as the host writes it.
+pub fn property(path: &str) -> Option<Vec<u8>> {
+    let (mut data, mut size) = (null_mut(), 0);
+    // SAFETY: the pointers are to locals of the right types and to a slice with its length; what comes back is taken
+    // over once.
+    unsafe {
+        let status = abi::proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size);
+        check(status).ok().map(|()| owned(data, size))
+    }
+}
+
+/// The data that the plugins of one `vm_id` share, in all workers.
+pub struct Shared;
+
+impl SharedData for Shared {
+    fn read(&self, name: &str) -> Result<Versioned, NotShared> {
+        const NOT_FOUND: u32 = 1;
+        let (mut data, mut size, mut version) = (null_mut(), 0, 0);
+        // SAFETY: the pointers are to locals of the right types and to a slice with its length; what comes back is
+        // taken over once.
+        unsafe {
+            let status =
+                abi::proxy_get_shared_data(name.as_ptr(), name.len(), &raw mut data, &raw mut size, &raw mut version);
+            match status {
+                OK => Ok(Versioned { bytes: owned(data, size), version: Some(version) }),
+                NOT_FOUND => Ok(Versioned::default()),
+                _ => Err(NotShared),
+            }
+        }
+    }
+
+    fn replace(&self, name: &str, old: &Versioned, value: &[u8]) -> Result<bool, NotShared> {
+        const VERSION_MISMATCH: u32 = 8;
+        // The host counts versions from 1, and takes 0 for "whatever there is". So one that it will not reach creates
+        // what is not there yet, and loses against whoever was faster.
+        match set_shared(name, value, old.version.unwrap_or(u32::MAX)) {
+            OK => Ok(true),
+            VERSION_MISMATCH => Ok(false),
+            _ => Err(NotShared),
+        }
+    }
+
+    fn overwrite(&self, name: &str, value: &[u8]) -> Result<(), NotShared> {
+        if set_shared(name, value, 0) == OK { Ok(()) } else { Err(NotShared) }
+    }
+}
+
+fn set_shared(name: &str, value: &[u8], version: u32) -> u32 {
+    // SAFETY: every pointer comes with the length of the slice it is to.
+    unsafe { abi::proxy_set_shared_data(name.as_ptr(), name.len(), value.as_ptr(), value.len(), version) }
+}
+
 /// Whether the answer under way is the host's own rather than the server's. In doubt it is the server's.
 pub fn answer_is_hosts_own() -> bool {
     // The host notes how an answer came about; of a server's it says this.
     const FROM_SERVER: &[u8] = b"via_upstream";
-    let path = b"response\0code_details";
-    let (mut data, mut size) = (null_mut(), 0);
-    // SAFETY: the pointers are to locals of the right types and to a slice with its length; what comes back is taken
-    // over once.
-    let details = unsafe {
-        let status = abi::proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size);
-        check(status).ok().map(|()| owned(data, size))
-    };
+    let details = property("response\0code_details");
     details.is_some_and(|details| !details.is_empty() && details != FROM_SERVER)
 }
 

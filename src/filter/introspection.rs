@@ -2,7 +2,7 @@
 
 use super::callout;
 use super::host::{self, Buffer};
-use super::root::{Call, Root};
+use super::root::Root;
 use crate::audit::event_line;
 use crate::exchange::{Awaited, Exchange};
 use crate::introspection::{self, Change, MAX_ANSWER};
@@ -38,7 +38,7 @@ impl Root {
         };
         let token = callout::send(request)
             .map_err(|status| format!("the host refused a call to cluster {} ({status})", endpoint.cluster))?;
-        self.calls.push((token, Call::Introspection(call.issuer, call.digest)));
+        self.calls.push((token, (call.issuer, call.digest)));
         Ok(())
     }
 
@@ -82,7 +82,7 @@ impl Root {
         let overdue = shared.introspection.borrow().overdue(host::now());
         for (issuer, digest) in overdue {
             // Should the answer come after all, it is nobody's.
-            self.calls.retain(|(_, call)| *call != Call::Introspection(issuer, digest));
+            self.calls.retain(|(_, call)| *call != (issuer, digest));
             self.endpoint_answered(issuer, digest, Err("no answer in time".to_owned()));
         }
     }

@@ -16,11 +16,13 @@ use crate::signature::HostVerifier;
 use crate::token::TokenCache;
 
 /// How often the root looks after keys and waits, in milliseconds.
-pub const TICK: u32 = 500;
+const TICK: u32 = 500;
+/// How often, while streams wait for what another worker fetches.
+const POLL: u32 = 20;
 /// The period that makes it look at once.
-const AT_ONCE: u32 = 1;
-/// As many requests may wait at once for what verifies their tokens, each with its headers: it takes no valid token, so this bounds
-/// what anybody can make a worker keep.
+pub const AT_ONCE: u32 = 1;
+/// As many requests may wait at once for what verifies their tokens, each with its headers: it takes no valid token, so
+/// this bounds what anybody can make a worker keep.
 const MAX_WAITING: usize = 1024;
 
 /// The state of one plugin instance.
@@ -59,7 +61,7 @@ impl Shared {
             now ^ (std::ptr::from_ref(&now) as u64)
         });
         Self {
-            keys: RefCell::new(IssuerKeys::new(&config.issuers, seed.to_le_bytes()[0])),
+            keys: RefCell::new(IssuerKeys::new(&config.issuers, seed)),
             introspection: RefCell::new(Introspections::new(&config.issuers)),
             drift: RefCell::new(Drift::new(&config, seed.rotate_left(32))),
             tokens: RefCell::new(TokenCache::new(config.token_cache_entries)),
@@ -171,13 +173,16 @@ impl Shared {
             return;
         }
         self.waiting.borrow_mut().push((id, Rc::downgrade(exchange)));
-        let is_due = match exchange.borrow().awaits() {
-            Some(Awaited::Keys) => !self.keys.borrow().due(host::now()).is_empty(),
+        let is_of_use = match exchange.borrow().awaits() {
+            Some(Awaited::Keys) => {
+                let (keys, now) = (self.keys.borrow(), host::now());
+                keys.need_look(now) || !keys.due(now).is_empty()
+            }
             Some(Awaited::Answer(_)) => self.introspection.borrow().is_due(),
             None => false,
         };
         // Once is enough: every further call would start the period anew.
-        if is_due && !self.poked.get() {
+        if is_of_use && !self.poked.get() {
             self.poked.set(true);
             if host::set_tick_period(AT_ONCE).is_err() {
                 log::error!("the host refused a timer; the issuers are asked at the next tick");
@@ -216,10 +221,14 @@ impl Shared {
         }
     }
 
-    /// The root looks after everything now.
+    /// The root has looked after everything. Nobody tells it when another worker's fetch ends.
     pub fn ticked(&self) {
-        self.poked.set(false);
-        if host::set_tick_period(TICK).is_err() {
+        let awaits = |(_, stream): &(u32, Weak<RefCell<Exchange>>)| {
+            stream.upgrade().is_some_and(|exchange| exchange.borrow().awaits() == Some(Awaited::Keys))
+        };
+        let soon = self.keys.borrow().need_look(host::now()) && self.waiting.borrow().iter().any(awaits);
+        self.poked.set(soon);
+        if host::set_tick_period(if soon { POLL } else { TICK }).is_err() {
             log::error!("the host refused a timer");
         }
     }

@@ -1,19 +1,17 @@
 //! The life of an issuer's key set: when to fetch, what to serve meanwhile, what an unknown `kid` may cost.
 //!
 //! Events come in ([`KeySetCache::started`], [`KeySetCache::finished`], [`KeySetCache::tick`]), answers go out; the
-//! fetch itself and the time are the caller's.
+//! fetch itself and the time are the caller's. Where workers share what they do, [`KeySetCache::observe`] and
+//! [`KeySetCache::adopt`] bring what others did.
 
 use std::time::Duration;
 
+use super::attempts::Attempts;
 use super::{KeyQuery, KeySet, PublicKey, Selection};
 use crate::time::UnixTime;
 
-/// Refetches for unknown `kid`s in one cooldown. Two, because the first may come just before the provider publishes.
-const REFETCHES_PER_COOLDOWN: usize = 2;
-/// The first pause after a failed fetch; it doubles up to the cooldown.
-const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
-/// A fetch whose answer is this much later than its timeout will have none.
-const GRACE: Duration = Duration::from_secs(2);
+/// That others failed is news for this long. Every request that is to be refused for it would else lead to a look.
+const FRESH: Duration = Duration::from_millis(5);
 /// How many unknown `kid`s are remembered. One forgotten costs at most a refetch, of which there are two.
 const MAX_REMEMBERED: usize = 256;
 
@@ -54,40 +52,47 @@ pub struct KeySetCache {
     fetched_at: Option<UnixTime>,
     /// Where between 80 and 90 per cent of `max_age` this worker refreshes, so that workers do not all at once.
     refresh_after: Duration,
-    in_flight: Option<UnixTime>,
-    last_attempt: Option<UnixTime>,
-    failures: u32,
+    /// A number that no other worker has.
+    owner: u64,
+    /// What was done to get keys, by this worker or by any: as far as this one knows.
+    attempts: Attempts,
+    /// When the record that workers share was read; nothing where they share none.
+    observed_at: Option<UnixTime>,
+    /// A token is to be refused for what others did, and another may have done better since.
+    wants_look: bool,
     /// An unknown `kid` wants a fetch.
     wanted: bool,
-    refetches: Vec<UnixTime>,
-    /// `kid`s that streams wait for, and those that a successful fetch did not bring.
-    awaited: Vec<Option<String>>,
+    /// `kid`s that streams wait for, and since when.
+    awaited: Vec<(Option<String>, UnixTime)>,
+    /// `kid`s that a successful fetch did not bring, and when it started.
     absent: Vec<(Option<String>, UnixTime)>,
 }
 
 impl KeySetCache {
     /// Keys that never change.
     pub fn fixed(set: KeySet) -> Self {
-        Self { set, ..Self::empty(None, Duration::ZERO) }
+        Self { set, ..Self::empty(None, Duration::ZERO, 0) }
     }
 
-    /// Keys to be fetched; `jitter` of 0 to 255 spreads the refreshes of several workers.
-    pub fn fetched(timing: Timing, jitter: u8) -> Self {
-        Self::empty(Some(timing), timing.max_age * (8 * 255 + u32::from(jitter)) / (10 * 255))
+    /// Keys to be fetched. `worker` is a number that no other worker has: it marks this one's leases, and its lowest
+    /// eight bits spread the refreshes.
+    pub fn fetched(timing: Timing, worker: u64) -> Self {
+        let [jitter, ..] = worker.to_le_bytes();
+        Self::empty(Some(timing), timing.max_age * (8 * 255 + u32::from(jitter)) / (10 * 255), worker)
     }
 
-    fn empty(timing: Option<Timing>, refresh_after: Duration) -> Self {
+    fn empty(timing: Option<Timing>, refresh_after: Duration, owner: u64) -> Self {
         Self {
             timing,
             set: KeySet::default(),
             generation: 0,
             fetched_at: None,
             refresh_after,
-            in_flight: None,
-            last_attempt: None,
-            failures: 0,
+            owner,
+            attempts: Attempts::default(),
+            observed_at: None,
+            wants_look: false,
             wanted: false,
-            refetches: Vec::new(),
             awaited: Vec::new(),
             absent: Vec::new(),
         }
@@ -97,10 +102,10 @@ impl KeySetCache {
     pub fn find(&mut self, query: &KeyQuery, now: UnixTime) -> Lookup<'_> {
         let Some(timing) = self.timing else { return self.select(query) };
         if !self.is_usable(timing, now) {
-            return if self.in_flight.is_some() || self.is_due(now) {
-                self.wait_for(query)
+            return if self.is_in_flight(timing, now) || self.is_due(now) {
+                self.wait_for(query, now)
             } else {
-                Lookup::Unavailable
+                self.unavailable(query, now)
             };
         }
         if matches!(self.set.select(query), Selection::Unknown) {
@@ -118,28 +123,35 @@ impl KeySetCache {
 
     /// An unknown `kid` is worth a wait where a fetch runs, and a fetch where the cooldown allows.
     fn unknown(&mut self, timing: Timing, query: &KeyQuery, now: UnixTime) -> Lookup<'_> {
-        self.refetches.retain(|at| now.within(timing.cooldown, *at));
         self.absent.retain(|(_, at)| now.within(timing.cooldown, *at));
-        if self.in_flight.is_some() || self.wanted {
-            return self.wait_for(query);
+        if self.is_in_flight(timing, now) || self.wanted {
+            return self.wait_for(query, now);
         }
-        if self.is_backing_off(timing, now) {
-            return Lookup::Unavailable;
+        if self.attempts.is_backing_off(timing, now) {
+            return self.unavailable(query, now);
         }
         if self.absent.iter().any(|(kid, _)| *kid == query.kid) {
             return Lookup::NoKey;
         }
-        if self.refetches.len() < REFETCHES_PER_COOLDOWN {
-            self.refetches.push(now);
+        if self.attempts.allows_refetch(timing, now) {
             self.wanted = true;
-            return self.wait_for(query);
+            return self.wait_for(query, now);
         }
-        if self.failures > 0 { Lookup::Unavailable } else { Lookup::NoKey }
+        if self.attempts.failures > 0 { self.unavailable(query, now) } else { Lookup::NoKey }
     }
 
-    fn wait_for(&mut self, query: &KeyQuery) -> Lookup<'_> {
-        if self.awaited.len() < MAX_REMEMBERED && !self.awaited.contains(&query.kid) {
-            self.awaited.push(query.kid.clone());
+    /// Nobody got the keys, as far as this worker knows: it looks once more before it says so.
+    fn unavailable(&mut self, query: &KeyQuery, now: UnixTime) -> Lookup<'_> {
+        if self.observed_at.is_none_or(|at| now.within(FRESH, at)) {
+            return Lookup::Unavailable;
+        }
+        self.wants_look = true;
+        self.wait_for(query, now)
+    }
+
+    fn wait_for(&mut self, query: &KeyQuery, now: UnixTime) -> Lookup<'_> {
+        if self.awaited.len() < MAX_REMEMBERED && self.awaited.iter().all(|(kid, _)| *kid != query.kid) {
+            self.awaited.push((query.kid.clone(), now));
         }
         Lookup::Wait
     }
@@ -150,57 +162,149 @@ impl KeySetCache {
         self.fetched_at.is_some_and(|at| now.within(timing.max_age + timing.max_stale, at))
     }
 
+    fn is_in_flight(&self, timing: Timing, now: UnixTime) -> bool {
+        self.attempts.fetcher(timing, now).is_some()
+    }
+
     /// Whether a fetch should start at `now`.
     pub fn is_due(&self, now: UnixTime) -> bool {
         let Some(timing) = self.timing else { return false };
-        if self.in_flight.is_some() {
+        if self.is_in_flight(timing, now) {
             return false;
         }
         let fresh = self.fetched_at.is_some_and(|at| now.within(self.refresh_after, at));
-        self.wanted || ((!fresh || self.failures > 0) && !self.is_backing_off(timing, now))
+        let stale = !fresh || self.attempts.failures > 0;
+        self.wanted || (stale && !self.attempts.is_backing_off(timing, now))
     }
 
-    /// Whether the latest fetch failed and its pause, from one second doubling up to the cooldown, is not over.
-    fn is_backing_off(&self, timing: Timing, now: UnixTime) -> bool {
-        let doubled = FIRST_BACK_OFF.saturating_mul(1 << self.failures.saturating_sub(1).min(16));
-        let pause = doubled.min(timing.cooldown.max(FIRST_BACK_OFF));
-        self.failures > 0 && self.last_attempt.is_some_and(|at| now.within(pause, at))
+    /// Whether the fetch that is due is for an unknown `kid` only.
+    pub fn is_refetch(&self) -> bool {
+        self.wanted
+    }
+
+    /// Whether streams wait for a look at what other workers did: at what they fetch, or at what came of it.
+    pub fn needs_look(&self, now: UnixTime) -> bool {
+        self.wants_look || self.is_fetched_elsewhere(now)
+    }
+
+    /// Whether another worker fetches.
+    fn is_fetched_elsewhere(&self, now: UnixTime) -> bool {
+        let fetcher = self.timing.and_then(|timing| self.attempts.fetcher(timing, now));
+        fetcher.is_some_and(|fetcher| fetcher != self.owner)
+    }
+
+    /// The record of attempts, if a fetch starts at `now`.
+    pub fn starting(&self, now: UnixTime) -> Attempts {
+        let start = |timing| self.attempts.started(self.owner, self.wanted, timing, now);
+        self.timing.map_or(self.attempts, start)
     }
 
     /// A fetch has been sent.
     pub fn started(&mut self, now: UnixTime) {
-        self.in_flight = Some(now);
-        self.last_attempt = Some(now);
+        self.attempts = self.starting(now);
         self.wanted = false;
+    }
+
+    /// What becomes of the `record` that workers share when this worker's fetch needs another request.
+    pub fn renewed(&self, record: Attempts, now: UnixTime) -> Attempts {
+        record.renewed(self.owner, now)
     }
 
     /// The fetch has ended, with a set or without.
     pub fn finished(&mut self, result: Option<KeySet>, now: UnixTime) {
-        self.in_flight = None;
-        self.wanted = false;
-        let awaited = std::mem::take(&mut self.awaited);
+        let ended = self.ended(self.attempts, result.is_some(), now);
         match result {
-            Some(set) => {
-                self.failures = 0;
-                self.fetched_at = Some(now);
-                self.absent.extend(awaited.into_iter().map(|kid| (kid, now)));
-                let excess = self.absent.len().saturating_sub(MAX_REMEMBERED);
-                self.absent.drain(..excess);
-                if self.set != set {
-                    self.generation += 1;
-                    self.set = set;
-                }
-            }
-            None => self.failures = self.failures.saturating_add(1),
+            Some(set) => self.replace(set, now, self.attempts.started_at),
+            None => self.stop_waiting(),
+        }
+        self.attempts = ended;
+    }
+
+    /// What becomes of a `record` when the fetch of this worker ends.
+    pub fn ended(&self, record: Attempts, with_set: bool, now: UnixTime) -> Attempts {
+        record.ended(self.owner, with_set, now)
+    }
+
+    /// A set takes the place of the last one. What streams waited for when it came, and is not in it, is absent.
+    fn replace(&mut self, set: KeySet, fetched_at: UnixTime, started_at: Option<UnixTime>) {
+        // Since the start of the fetch, not since its end: the provider may have published in between.
+        let since = started_at.map_or(fetched_at, |started_at| started_at.min(fetched_at));
+        let asked = self.awaited.iter().filter(|(_, waiting_since)| *waiting_since <= fetched_at);
+        self.absent.extend(asked.map(|(kid, _)| (kid.clone(), since)));
+        let excess = self.absent.len().saturating_sub(MAX_REMEMBERED);
+        self.absent.drain(..excess);
+        self.stop_waiting();
+        self.fetched_at = Some(fetched_at);
+        if self.set != set {
+            self.generation += 1;
+            self.set = set;
         }
     }
 
-    /// Time goes by: a fetch whose answer never came has failed. Says whether that was so.
+    fn stop_waiting(&mut self) {
+        self.wanted = false;
+        self.awaited.clear();
+    }
+
+    /// Whether a set that came at `fetched_at` is newer than the own one.
+    fn is_newer(&self, fetched_at: UnixTime, now: UnixTime) -> bool {
+        let age = |at| now.since(at);
+        match (age(fetched_at), self.fetched_at.and_then(age)) {
+            (Some(age), Some(own)) => age < own,
+            // Those from the future have no age, and are none at all.
+            (age, _) => age.is_some(),
+        }
+    }
+
+    /// Whether `record` tells of a newer set, which this worker has not looked at.
+    pub fn is_news(&self, record: &Attempts, now: UnixTime) -> bool {
+        record.fetched_at != self.attempts.fetched_at && record.fetched_at.is_some_and(|at| self.is_newer(at, now))
+    }
+
+    /// Takes over a set that another worker fetched, of which `record` told, if it is newer than the own one. To be
+    /// called before [`KeySetCache::observe`].
+    pub fn adopt(&mut self, set: KeySet, fetched_at: UnixTime, record: &Attempts, now: UnixTime) {
+        if self.is_newer(fetched_at, now) {
+            self.replace(set, fetched_at, record.started_at);
+        }
+    }
+
+    /// The record that the workers share is `record`. Says whether streams that wait should look again.
+    pub fn observe(&mut self, record: Attempts, now: UnixTime) -> bool {
+        let Some(timing) = self.timing else { return false };
+        let changed = self.attempts != record || self.wants_look;
+        self.attempts = record;
+        self.observed_at = Some(now);
+        self.wants_look = false;
+        // Others may have spent what the cooldown allows, or have failed.
+        let allowed = record.allows_refetch(timing, now) && !record.is_backing_off(timing, now);
+        let fetcher = record.fetcher(timing, now);
+        let futile = self.wanted && !allowed && fetcher.is_none();
+        if futile {
+            self.stop_waiting();
+        }
+        // What it wanted, its own fetch brings.
+        self.wanted &= fetcher != Some(self.owner);
+        changed || futile
+    }
+
+    /// Workers share nothing, or nothing more: this one goes by what it did itself. Says as [`KeySetCache::observe`].
+    pub fn unshared(&mut self) -> bool {
+        self.observed_at = None;
+        std::mem::take(&mut self.wants_look)
+    }
+
+    /// Whether this worker's fetch will have no answer any more.
+    pub fn is_lost(&self, now: UnixTime) -> bool {
+        let Some(timing) = self.timing else { return false };
+        let own = self.attempts.lease.is_some_and(|lease| lease.owner == self.owner);
+        own && !self.is_in_flight(timing, now)
+    }
+
+    /// Time goes by: a fetch whose answer never came has failed. Says whether that was so of this worker's; another's
+    /// is simply over.
     pub fn tick(&mut self, now: UnixTime) -> bool {
-        let lost = match (self.timing, self.in_flight) {
-            (Some(timing), Some(at)) => !now.within(timing.timeout + GRACE, at),
-            _ => false,
-        };
+        let lost = self.is_lost(now);
         if lost {
             self.finished(None, now);
         }

@@ -37,6 +37,8 @@ pub struct Setup {
     pub(super) bootstrap: Value,
     pub(super) concurrency: usize,
     pub(super) environment: Vec<(String, String)>,
+    /// Whether listeners come from a file that can be replaced.
+    pub(super) updatable: bool,
 }
 
 impl Setup {
@@ -48,7 +50,7 @@ impl Setup {
             let any_port = json!({"socket_address": {"address": "127.0.0.1", "port_value": 0}});
             *at(&mut bootstrap, address) = any_port;
         }
-        Self { bootstrap, concurrency: 1, environment: Vec::new() }
+        Self { bootstrap, concurrency: 1, environment: Vec::new(), updatable: false }
             .endpoint("mcp_server", upstream.address())
             // Refused, until a test names a provider: none asks a name server.
             .endpoint("auth", SocketAddr::from(([127, 0, 0, 1], 1)))
@@ -134,6 +136,21 @@ impl Setup {
         Self { concurrency: workers, ..self }
     }
 
+    /// Takes the listeners from a file, which [`super::envoy::Envoy::update`] replaces. Connections of a listener that
+    /// is gone have a few seconds to end.
+    pub fn updatable(self) -> Self {
+        Self { updatable: true, ..self }
+    }
+
+    /// The listeners as a discovery response.
+    pub(super) fn listeners(&self) -> Value {
+        let mut listeners = self.bootstrap["static_resources"]["listeners"].clone();
+        for listener in listeners.as_array_mut().into_iter().flatten() {
+            listener["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
+        }
+        json!({"resources": listeners})
+    }
+
     /// Sets a variable in the environment of the process.
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
@@ -180,7 +197,8 @@ impl Setup {
 /// The plugin configuration of the project's file.
 pub fn project_configuration() -> Value {
     let mut found = Value::Null;
-    let setup = Setup { bootstrap: project_file(), concurrency: 1, environment: Vec::new() };
+    let bootstrap = project_file();
+    let setup = Setup { bootstrap, concurrency: 1, environment: Vec::new(), updatable: false };
     let _ = setup.plugin(|plugin| found = plugin["configuration"]["value"].take());
     found
 }

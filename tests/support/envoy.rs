@@ -6,13 +6,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::bootstrap::{Setup, module};
 use super::client::{Client, Request};
 use super::process::{Process, Scratch};
 use super::raw::Raw;
 use super::wait_for;
+
+/// The file of listeners that can be replaced.
+const LISTENERS: &str = "listeners.json";
 
 /// A running Envoy; dropping it ends it.
 pub struct Envoy {
@@ -29,7 +32,7 @@ impl Setup {
     pub fn start(&self) -> Envoy {
         let (process, admin) = self.run();
         let admin = admin.expect("Envoy refuses to start");
-        let address = listener(&Client::new(admin).get("/listeners?format=json").json());
+        let address = listener(&Client::new(admin).get("/listeners?format=json").json(), "mcp");
         Envoy { process, admin, address }
     }
 
@@ -79,7 +82,7 @@ impl Setup {
             module.display()
         );
         let scratch = Scratch::new();
-        let config = scratch.write("bootstrap.json", &bootstrap);
+        let config = scratch.write("bootstrap.json", &self.written(&scratch).to_string());
         let (admin, workers) = (scratch.path("admin"), self.concurrency.to_string());
         #[rustfmt::skip]
         let command = [
@@ -89,12 +92,33 @@ impl Setup {
             "--log-level", "warning", "--component-log-level", "wasm:info",
             // Lines of the access log are there when a test looks for them.
             "--file-flush-interval-msec", "10",
+            "--drain-time-s", "2",
         ];
         Process::start(scratch, &command, &self.environment)
+    }
+
+    /// The bootstrap as it is written for Envoy.
+    fn written(&self, scratch: &Scratch) -> Value {
+        let mut bootstrap = self.bootstrap.clone();
+        if self.updatable {
+            let path = scratch.write(LISTENERS, &self.listeners().to_string());
+            bootstrap["static_resources"]["listeners"] = json!([]);
+            bootstrap["dynamic_resources"] = json!({"lds_config": {"path_config_source": {"path": path}}});
+            bootstrap["node"] = json!({"id": "test", "cluster": "test"});
+        }
+        bootstrap
     }
 }
 
 impl Envoy {
+    /// Gives it the listeners of this setup, while it runs. It was started with an updatable one.
+    pub fn update(&self, setup: &Setup) {
+        let scratch = self.process.scratch();
+        let new = scratch.write("new", &setup.listeners().to_string());
+        // Envoy looks for files that are moved into their place.
+        std::fs::rename(new, scratch.path(LISTENERS)).expect("a file");
+    }
+
     /// Where clients connect.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -102,6 +126,11 @@ impl Envoy {
 
     pub fn client(&self) -> Client {
         Client::new(self.address)
+    }
+
+    /// Where clients connect to another listener.
+    pub fn listener(&self, name: &str) -> SocketAddr {
+        listener(&self.admin().get("/listeners?format=json").json(), name)
     }
 
     /// A client of the admin port.
@@ -177,9 +206,9 @@ fn records(log: &str, marker: &str) -> Vec<Value> {
     log.split_inclusive('\n').filter(|line| line.ends_with('\n')).filter_map(json).collect()
 }
 
-fn listener(listeners: &Value) -> SocketAddr {
+fn listener(listeners: &Value, name: &str) -> SocketAddr {
     let all = listeners["listener_statuses"].as_array().expect("a list of listeners");
-    let mcp = all.iter().find(|one| one["name"] == "mcp").expect("a listener named `mcp`");
+    let mcp = all.iter().find(|one| one["name"] == name).expect("a listener of this name");
     let address = &mcp["local_address"]["socket_address"];
     let ip = address["address"].as_str().and_then(|ip| ip.parse().ok()).expect("an address");
     let port = address["port_value"].as_u64().and_then(|port| port.try_into().ok());

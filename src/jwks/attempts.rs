@@ -1,0 +1,97 @@
+//! What was done to get an issuer's keys: one small record, which all workers of a host share, or, where the host shares
+//! nothing, one worker keeps for itself.
+//!
+//! It holds what must be counted in common: who fetches, how often fetches failed, what unknown `kid`s have cost. A
+//! change is a function of the record before it, so that a worker which loses a race reads again and decides anew.
+
+use std::time::Duration;
+
+use super::Timing;
+use crate::time::UnixTime;
+
+/// The first pause after a failed fetch; it doubles up to the cooldown.
+const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
+/// A fetch whose answer is this much later than its timeout will have none.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The record. All times may lie in the future, where the clock was set back: then they count for nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// When the last good set came.
+    pub fetched_at: Option<UnixTime>,
+    /// When the latest attempt started.
+    pub started_at: Option<UnixTime>,
+    /// How many have failed since the last that did not.
+    pub failures: u32,
+    /// Who fetches.
+    pub lease: Option<Lease>,
+    /// When fetches for unknown `kid`s started: as many as one cooldown allows. Two, because the first may come just
+    /// before the provider publishes.
+    pub refetches: [Option<UnixTime>; 2],
+}
+
+/// The right to fetch. It ends by time, because its owner may end without a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// A number that no other worker has.
+    pub owner: u64,
+    /// When it was taken, or renewed.
+    pub since: UnixTime,
+}
+
+impl Attempts {
+    /// Who fetches at `now`.
+    pub fn fetcher(&self, timing: Timing, now: UnixTime) -> Option<u64> {
+        // One from the future would end more than its length ahead: the clock was set back, and it is over.
+        let live = |lease: &Lease| now.within(timing.timeout + GRACE, lease.since);
+        self.lease.filter(live).map(|lease| lease.owner)
+    }
+
+    /// Whether the latest fetch failed and its pause, from one second doubling up to the cooldown, is not over.
+    pub fn is_backing_off(&self, timing: Timing, now: UnixTime) -> bool {
+        let doubled = FIRST_BACK_OFF.saturating_mul(1 << self.failures.saturating_sub(1).min(16));
+        let pause = doubled.min(timing.cooldown.max(FIRST_BACK_OFF));
+        self.failures > 0 && self.started_at.is_some_and(|at| now.within(pause, at))
+    }
+
+    /// Whether an unknown `kid` may still cost a fetch.
+    pub fn allows_refetch(&self, timing: Timing, now: UnixTime) -> bool {
+        let spent = |at: &Option<UnixTime>| at.is_some_and(|at| now.within(timing.cooldown, at));
+        !self.refetches.iter().all(spent)
+    }
+
+    /// `owner` starts a fetch; `refetch`: for an unknown `kid`.
+    pub fn started(self, owner: u64, refetch: bool, timing: Timing, now: UnixTime) -> Self {
+        let mut refetches = self.refetches;
+        let spent = |at: &Option<UnixTime>| at.is_some_and(|at| now.within(timing.cooldown, at));
+        if let Some(free) = refetches.iter_mut().find(|at| !spent(at)).filter(|_| refetch) {
+            *free = Some(now);
+        }
+        Self {
+            started_at: Some(now),
+            lease: Some(Lease { owner, since: now }),
+            // A lease that nobody ended: its owner is gone, and its fetch with it.
+            failures: self.failures.saturating_add(u32::from(self.lease.is_some())),
+            refetches,
+            ..self
+        }
+    }
+
+    /// The fetch of `owner` needs one request more.
+    pub fn renewed(self, owner: u64, now: UnixTime) -> Self {
+        let renew = |lease: Lease| Lease { since: if lease.owner == owner { now } else { lease.since }, ..lease };
+        Self { lease: self.lease.map(renew), ..self }
+    }
+
+    /// The fetch of `owner` has ended, with a set or without. One that was taken for lost may still bring a set; that
+    /// it failed is counted already.
+    pub fn ended(self, owner: u64, with_set: bool, now: UnixTime) -> Self {
+        let own = self.lease.is_some_and(|lease| lease.owner == owner);
+        let lease = self.lease.filter(|_| !own);
+        match (with_set, own) {
+            (true, _) => Self { fetched_at: Some(now), failures: 0, lease, ..self },
+            (false, true) => Self { failures: self.failures.saturating_add(1), lease, ..self },
+            (false, false) => self,
+        }
+    }
+}

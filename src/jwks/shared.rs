@@ -1,0 +1,109 @@
+//! What workers tell each other of an issuer's keys, through the host's shared data: the record of attempts, and the
+//! last set as it was fetched. Never a verdict; and what is read is validated as if it came from the provider.
+//!
+//! ```text
+//! attempts = version fetched_at started_at failures owner since refetch refetch    0: none
+//! set      = version fetched_at *OCTET                                             the JWKS document
+//! ```
+//!
+//! `version` is one octet, every other number eight in little endian, times in milliseconds since 1970.
+
+use sha2::{Digest, Sha256};
+
+use super::{Attempts, KeySet, Lease};
+use crate::time::UnixTime;
+
+/// The layout above. Another layout gets another number, and other names.
+const VERSION: u8 = 1;
+
+/// The names under which the plugin instances of one configuration find each other: two per issuer, and no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedNames {
+    prefix: String,
+}
+
+impl SharedNames {
+    /// For the plugin of this name and root id with this configuration, byte for byte.
+    pub fn new(plugin: &[u8], root_id: &[u8], configuration: &[u8]) -> Self {
+        let mut digest = Sha256::new();
+        for part in [plugin, root_id, configuration] {
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part);
+        }
+        Self { prefix: format!("toolgate/{VERSION}/{:x}", digest.finalize()) }
+    }
+
+    /// The record of attempts for the issuer at `place`.
+    pub fn attempts(&self, place: usize) -> String {
+        format!("{}/{place}/attempts", self.prefix)
+    }
+
+    /// The key set of the issuer at `place`.
+    pub fn set(&self, place: usize) -> String {
+        format!("{}/{place}/set", self.prefix)
+    }
+}
+
+impl Attempts {
+    /// The record in the layout above.
+    pub fn encode(&self) -> Vec<u8> {
+        let time = |at: Option<UnixTime>| at.map_or(0, UnixTime::as_millis);
+        let [first, second] = self.refetches;
+        let lease = self.lease.map_or((0, 0), |lease| (lease.owner, lease.since.as_millis()));
+        let numbers = [
+            time(self.fetched_at),
+            time(self.started_at),
+            u64::from(self.failures),
+            lease.0,
+            lease.1,
+            time(first),
+            time(second),
+        ];
+        std::iter::once(VERSION).chain(numbers.into_iter().flat_map(u64::to_le_bytes)).collect()
+    }
+
+    /// Reads a record; nothing if it is none of this layout.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (version, rest) = bytes.split_first()?;
+        let (numbers, rest) = rest.as_chunks::<8>();
+        let numbers: Vec<u64> = numbers.iter().copied().map(u64::from_le_bytes).collect();
+        let [fetched_at, started_at, failures, owner, since, first, second] = *numbers.as_slice() else { return None };
+        let time = |millis: u64| (millis > 0).then(|| UnixTime::from_millis(millis));
+        (*version == VERSION && rest.is_empty()).then_some(Self {
+            fetched_at: time(fetched_at),
+            started_at: time(started_at),
+            failures: u32::try_from(failures).unwrap_or(u32::MAX),
+            lease: time(since).map(|since| Lease { owner, since }),
+            refetches: [time(first), time(second)],
+        })
+    }
+}
+
+/// A key set as one worker leaves it for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedSet<'a> {
+    /// When it came.
+    pub fetched_at: UnixTime,
+    /// The document as it came.
+    pub document: &'a [u8],
+}
+
+impl<'a> SharedSet<'a> {
+    /// The set in the layout above.
+    pub fn encode(&self) -> Vec<u8> {
+        [&[VERSION], self.fetched_at.as_millis().to_le_bytes().as_slice(), self.document].concat()
+    }
+
+    /// Reads a set; nothing if it is none of this layout.
+    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
+        let (version, rest) = bytes.split_first()?;
+        let (fetched_at, document) = rest.split_first_chunk()?;
+        let fetched_at = UnixTime::from_millis(u64::from_le_bytes(*fetched_at));
+        (*version == VERSION).then_some(Self { fetched_at, document })
+    }
+
+    /// The keys in it, if it is a key set.
+    pub fn keys(&self) -> Option<KeySet> {
+        KeySet::parse(self.document).ok()
+    }
+}

@@ -1,0 +1,162 @@
+//! How the workers of a host agree who fetches, and take over what another fetched.
+//!
+//! ```text
+//! look at the shared record ─┬ others got a set ► adopt it
+//!                            ├ others fetch ► wait
+//!                            └ due ► take the lease ─┬ another was faster ► look again
+//!                                                    └ fetch ► leave the set, then the record, to all
+//! ```
+
+use super::{Attempts, KeySet, KeySetCache, SharedNames, SharedSet};
+use crate::time::UnixTime;
+
+/// How often a record is read again because another worker was faster. Each time one of them got on.
+const MAX_RACES: usize = 16;
+
+/// The data that a host's workers share.
+pub trait SharedData {
+    /// The value of this name; empty and new where there is none.
+    fn read(&self, name: &str) -> Result<Versioned, NotShared>;
+    /// Puts `value` into the place of `old`. Says whether it did: not if another worker was faster.
+    fn replace(&self, name: &str, old: &Versioned, value: &[u8]) -> Result<bool, NotShared>;
+    /// Sets a value, whatever there is.
+    fn overwrite(&self, name: &str, value: &[u8]) -> Result<(), NotShared>;
+}
+
+/// A shared value at one of its versions.
+#[derive(Clone, Debug, Default)]
+pub struct Versioned {
+    /// The value.
+    pub bytes: Vec<u8>,
+    /// Nothing if there is no value yet.
+    pub version: Option<u32>,
+}
+
+/// The host does not share, or not now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotShared;
+
+/// What a look at the shared record led to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Streams that wait for keys should try again.
+    pub changed: bool,
+    /// This worker is to fetch now, and whether for an unknown `kid`.
+    pub fetch: Option<Refetch>,
+}
+
+/// Whether a fetch is for an unknown `kid`.
+pub type Refetch = bool;
+
+/// The keys of one issuer, in one of several workers.
+pub struct Worker<'a, S> {
+    /// What they share.
+    pub data: &'a S,
+    /// Under which names.
+    pub names: &'a SharedNames,
+    /// The issuer.
+    pub place: usize,
+    /// What this worker has.
+    pub cache: &'a mut KeySetCache,
+}
+
+impl<S: SharedData> Worker<'_, S> {
+    /// Takes over what others did, and nothing more.
+    pub fn look(&mut self, now: UnixTime) {
+        // Where nothing is shared, there is nothing to see.
+        let _ = self.update(now, |_, _| None);
+    }
+
+    /// Takes over what others did, and the lease if a fetch is due. Where nothing is shared, each worker fetches for
+    /// itself.
+    pub fn advance(&mut self, now: UnixTime) -> Look {
+        let mut refetch = false;
+        let start = |cache: &KeySetCache, _| {
+            refetch = cache.is_refetch();
+            cache.is_due(now).then(|| cache.starting(now))
+        };
+        match self.update(now, start) {
+            Ok((changed, started)) => Look { changed, fetch: started.then_some(refetch) },
+            Err(NotShared) => {
+                let changed = self.cache.unshared();
+                let fetch = self.cache.is_due(now).then_some(self.cache.is_refetch());
+                if fetch.is_some() {
+                    self.cache.started(now);
+                }
+                Look { changed, fetch }
+            }
+        }
+    }
+
+    /// The fetch goes on with another request. The lease lasts for one; without it others would fetch too.
+    pub fn renew(&mut self, now: UnixTime) {
+        let _ = self.update(now, |cache, record| Some(cache.renewed(record, now)));
+    }
+
+    /// This worker's fetch has ended, with a set and the `document` that it was read from, or without.
+    pub fn finish(&mut self, fetched: Option<(KeySet, &[u8])>, now: UnixTime) {
+        let document = fetched.as_ref().map(|(_, document)| *document);
+        self.cache.finished(fetched.map(|(set, _)| set), now);
+        if let Some(document) = document {
+            // The set comes first: whoever reads of it in the record finds it. If the host does not take it, the others
+            // fetch for themselves.
+            let set = SharedSet { fetched_at: now, document };
+            let _ = self.data.overwrite(&self.names.set(self.place), &set.encode());
+        }
+        let _ = self.update(now, |cache, record| Some(cache.ended(record, document.is_some(), now)));
+    }
+
+    /// Time goes by: a fetch of this worker whose answer never came has failed. Says whether that was so.
+    pub fn tick(&mut self, now: UnixTime) -> bool {
+        let lost = self.cache.is_lost(now);
+        if lost {
+            self.finish(None, now);
+        }
+        lost
+    }
+
+    /// Reads the record, takes over what it tells of, and writes what `change` makes of it; a race that is lost is run
+    /// again. Says whether streams should try again, and whether something was written.
+    fn update(
+        &mut self,
+        now: UnixTime,
+        mut change: impl FnMut(&KeySetCache, Attempts) -> Option<Attempts>,
+    ) -> Result<(bool, bool), NotShared> {
+        let name = self.names.attempts(self.place);
+        let mut changed = false;
+        for _ in 0..MAX_RACES {
+            let old = self.data.read(&name)?;
+            // What cannot be read is as good as nothing, and is replaced.
+            let record = Attempts::decode(&old.bytes).unwrap_or_default();
+            self.adopt(&record, now);
+            changed |= self.cache.observe(record, now);
+            let Some(new) = change(self.cache, record) else { return Ok((changed, false)) };
+            if self.data.replace(&name, &old, &new.encode())? {
+                self.cache.observe(new, now);
+                return Ok((changed, true));
+            }
+        }
+        Err(NotShared)
+    }
+
+    /// Takes over the set that `record` tells of. One that cannot be read is none: this worker will fetch its own.
+    fn adopt(&mut self, record: &Attempts, now: UnixTime) {
+        if !self.cache.is_news(record, now) {
+            return;
+        }
+        let value = self.data.read(&self.names.set(self.place)).unwrap_or_default();
+        if let Some(set) = SharedSet::decode(&value.bytes)
+            && let Some(keys) = set.keys()
+        {
+            self.cache.adopt(keys, set.fetched_at, record, now);
+        }
+    }
+}
+
+/// Removes what was left to others for the issuer at `place`. Workers that still have its configuration keep their
+/// sets, and begin a new record.
+pub fn forget(data: &impl SharedData, names: &SharedNames, place: usize) {
+    for name in [names.set(place), names.attempts(place)] {
+        let _ = data.overwrite(&name, &[]);
+    }
+}

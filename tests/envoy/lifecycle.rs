@@ -1,0 +1,168 @@
+//! Plugins and their configurations come and go: those of one VM share nothing, and an update loses no request.
+//!
+//! What Envoy 1.40 was seen to do when a listener with a changed plugin configuration takes the place of another:
+//! a copy of the module checks the new configuration and ends; each worker then has two root contexts in one VM. The
+//! old one lives as long as the last of its streams, with its clock and its callouts; then it is told that it is done
+//! and is deleted, and its clock stops.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::weather::{policy, token};
+use crate::support::answer::Latch;
+use crate::support::bootstrap::Setup;
+use crate::support::client::Request;
+use crate::support::envoy::Envoy;
+use crate::support::gate::{Mode, configuration, setup};
+use crate::support::keys::{Key, key_set};
+use crate::support::provider::{Behaviour, Provider};
+use crate::support::tokens::Token;
+use crate::support::upstream::Upstream;
+use crate::support::wait_until;
+
+/// Adds a cluster of this name that reaches a provider.
+fn reaching(setup: Setup, name: &str, provider: &Provider) -> Setup {
+    let (name, port) = (name.to_owned(), provider.address().port());
+    setup.edit(|bootstrap| {
+        let clusters = bootstrap["static_resources"]["clusters"].as_array_mut().unwrap();
+        let mut cluster = clusters.iter().find(|cluster| cluster["name"] == "auth").unwrap().clone();
+        cluster["name"] = json!(name);
+        cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"] =
+            json!({"address": "127.0.0.1", "port_value": port});
+        cluster.as_object_mut().unwrap().remove("transport_socket");
+        clusters.push(cluster);
+    })
+}
+
+/// The configuration whose keys are reached through `cluster`.
+fn through(cluster: &str) -> Value {
+    let mut configuration = configuration(&policy());
+    configuration["issuers"][0]["jwks"]["cluster"] = json!(cluster);
+    configuration["issuers"][0]["jwks"]["max_age"] = json!("1s");
+    configuration["issuers"][0]["jwks"]["timeout"] = json!("30s");
+    configuration
+}
+
+/// One Envoy whose configuration can change from the provider `old` to the provider `new`.
+struct Updated {
+    envoy: Envoy,
+    old: Provider,
+    new: Provider,
+    after: Setup,
+    _upstream: Upstream,
+}
+
+impl Updated {
+    fn start(mode: Mode, old: Behaviour) -> Self {
+        let upstream = Upstream::start();
+        let (old, new) = (Provider::start(old), Provider::start(Behaviour::Json(key_set([&Key::rsa_a()]))));
+        let [before, after] = ["old", "new"].map(|name| {
+            let setup = reaching(setup(&upstream, mode, &through(name)), "old", &old);
+            reaching(setup, "new", &new).concurrency(2).updatable()
+        });
+        Self { envoy: before.start(), old, new, after, _upstream: upstream }
+    }
+
+    fn update(&self) {
+        self.envoy.update(&self.after);
+        self.new.wait_for_fetches(1);
+    }
+}
+
+#[test]
+fn an_update_under_load_fails_no_request_and_the_old_configuration_fetches_no_more() {
+    for mode in Mode::ALL {
+        let updated = Updated::start(mode, Behaviour::Json(key_set([&Key::rsa_a()])));
+        let (done, requests) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let good = Request::call("get_forecast").bearer(&token("weather:read"));
+        let statuses = thread::scope(|scope| {
+            let client = || {
+                let mut seen = BTreeSet::new();
+                while !done.load(Ordering::SeqCst) {
+                    seen.insert(updated.envoy.client().send(&good).status);
+                    requests.fetch_add(1, Ordering::SeqCst);
+                }
+                seen
+            };
+            let clients: Vec<_> = (0..3).map(|_| scope.spawn(client)).collect();
+            updated.old.wait_for_fetches(2);
+            updated.update();
+            // Of two seconds without a stream of the old configuration, nothing remains of it.
+            wait_until("the old configuration to be gone", || {
+                let (old, new) = (updated.old.fetches(), updated.new.fetches());
+                updated.new.wait_for_fetches(new + 3);
+                updated.old.fetches() == old
+            });
+            done.store(true, Ordering::SeqCst);
+            clients.into_iter().flat_map(|client| client.join().unwrap()).collect::<BTreeSet<_>>()
+        });
+        println!("{mode:?}: {} requests during an update, answered {statuses:?}", requests.load(Ordering::SeqCst));
+        assert_eq!(statuses, BTreeSet::from([200]), "{mode:?}");
+        assert!(!updated.envoy.log().contains("panicked"), "{}", updated.envoy.log());
+    }
+}
+
+#[test]
+fn streams_that_wait_for_keys_of_the_old_configuration_are_finished_by_it() {
+    for mode in Mode::ALL {
+        let latch = Latch::new();
+        let updated = Updated::start(mode, Behaviour::Latched(latch.clone(), key_set([&Key::rsa_a()])));
+        let good = Request::call("get_forecast").bearer(&token("weather:read"));
+        let forged = Request::call("get_forecast").bearer(&Token::new().sign(&Key::rsa_b().named("rsa-a")));
+        let mut waiting: Vec<_> = [(&good, 200), (&forged, 401)]
+            .map(|(request, status)| {
+                let mut connection = updated.envoy.client().raw();
+                connection.send(request.bytes());
+                (connection, status)
+            })
+            .into();
+        wait_until("both to wait", || updated.envoy.stat("http.mcp.downstream_rq_active") == 2);
+        updated.update();
+        wait_until("the new configuration to serve", || updated.envoy.client().send(&good).status == 200);
+        latch.open();
+        for (connection, status) in &mut waiting {
+            assert_eq!(connection.response().status, *status, "{mode:?}");
+        }
+        assert!(!updated.envoy.log().contains("panicked"), "{}", updated.envoy.log());
+    }
+}
+
+#[test]
+fn two_plugins_of_one_vm_with_one_issuer_share_no_key() {
+    let upstream = Upstream::start();
+    let providers =
+        [Key::rsa_a(), Key::rsa_b()].map(|key| Provider::start(Behaviour::Json(key_set([&key.named("k")]))));
+    let names = ["first", "second"];
+    let mut setup = setup(&upstream, Mode::Held, &through("first")).concurrency(2);
+    for (name, provider) in names.iter().zip(&providers) {
+        setup = reaching(setup, name, provider);
+    }
+    // The second listener has a plugin of the same name, root and VM; the configurations differ by the cluster only.
+    let setup = setup.edit(|bootstrap| {
+        let listeners = bootstrap["static_resources"]["listeners"].as_array_mut().unwrap();
+        let mut second: Value =
+            serde_json::from_str(&listeners[0].to_string().replace("\"first\"", "\"second\"")).unwrap();
+        second["name"] = json!("second");
+        listeners.push(second);
+    });
+    let envoy = setup.start();
+    let second = envoy.listener("second");
+    let token = |key: Key| Token::new().scope("weather:read").sign(&key.named("k"));
+    let call = |address, token: &str| {
+        crate::support::client::Client::new(address).send(&Request::call("get_forecast").bearer(token)).status
+    };
+    let tokens = [token(Key::rsa_a()), token(Key::rsa_b())];
+    // More than once each, so that every worker has seen both, and has had time to take over what it should not.
+    for round in 0..20 {
+        for (here, address) in [envoy.address(), second].into_iter().enumerate() {
+            for (from, token) in tokens.iter().enumerate() {
+                let expected = if here == from { 200 } else { 401 };
+                assert_eq!(call(address, token), expected, "round {round}: a token of plugin {from} at plugin {here}");
+            }
+        }
+    }
+    assert!(providers.iter().all(|provider| provider.fetches() >= 1));
+}
