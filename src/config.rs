@@ -14,10 +14,13 @@ pub use fields::{Fault, Findings};
 pub use issuer::{ClientAuthentication, Introspection, Issuer, KeySource, Validation};
 pub use resource::{ForwardedHeader, IdentityValue, OnDrift, Resource};
 
+use std::time::Duration;
+
 use fields::{At, Fields, Zero};
 use issuer::Issuers;
 
 use crate::routes::{PathPattern, Protected, Routes};
+use crate::url::Url;
 
 /// Envoy's default for `per_connection_buffer_limit_bytes`: beyond it the host itself refuses a buffered body.
 const HOST_BUFFER: usize = 1_048_576;
@@ -72,12 +75,25 @@ pub struct Limits {
 }
 
 /// What is recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audit {
     /// Which decisions.
     pub decisions: Decisions,
     /// How the subject appears.
     pub subject: SubjectForm,
+    /// Where lines are posted besides the log.
+    pub sink: Option<SinkEndpoint>,
+}
+
+/// An endpoint that takes audit lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinkEndpoint {
+    /// Its URL.
+    pub uri: Url,
+    /// The host's cluster that reaches it.
+    pub cluster: String,
+    /// How long one call may take.
+    pub timeout: Duration,
 }
 
 /// Which decisions get an audit line.
@@ -209,7 +225,7 @@ fn read_token_cache(at: Option<At<'_>>, found: &mut Findings) -> usize {
 }
 
 fn read_audit(at: Option<At<'_>>, found: &mut Findings) -> Audit {
-    let mut audit = Audit { decisions: Decisions::All, subject: SubjectForm::Plain };
+    let mut audit = Audit { decisions: Decisions::All, subject: SubjectForm::Plain, sink: None };
     let Some(mut fields) = at.and_then(|at| at.fields(found)) else { return audit };
     let decisions = [("all", Decisions::All), ("denied", Decisions::Denied), ("none", Decisions::None)];
     if let Some(decisions) = fields.take("decisions").and_then(|at| at.choice(&decisions, found)) {
@@ -219,7 +235,17 @@ fn read_audit(at: Option<At<'_>>, found: &mut Findings) -> Audit {
     if let Some(form) = fields.take("subject").and_then(|at| at.choice(&forms, found)) {
         audit.subject = form;
     }
-    fields.not_yet(&["sink"], found);
+    audit.sink = fields.take("sink").and_then(|at| read_sink(&at, found));
     fields.finish(found);
     audit
+}
+
+fn read_sink(at: &At<'_>, found: &mut Findings) -> Option<SinkEndpoint> {
+    let mut fields = at.fields(found)?;
+    let uri = fields.require("uri", found).and_then(|at| at.url(found));
+    let cluster = fields.require("cluster", found).and_then(|at| at.text(found)).map(str::to_owned);
+    let timeout = issuer::timeout(&mut fields, found);
+    fields.finish(found);
+    let (uri, cluster) = uri.zip(cluster)?;
+    Some(SinkEndpoint { uri, cluster, timeout })
 }

@@ -27,6 +27,7 @@ mod envoy {
     mod hostile;
     mod introspection;
     mod lifecycle;
+    mod observability;
     mod outage;
     mod provider;
     mod records;

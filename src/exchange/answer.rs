@@ -213,7 +213,11 @@ impl Answer {
                 }
                 let bytes = read(size).unwrap_or_default();
                 match self.trim(&bytes, env) {
-                    Ok(trimmed) => Step::go_on(vec![Effect::ReplaceBody(trimmed.body.into_owned())]),
+                    Ok(trimmed) => {
+                        let listed = listed(&trimmed);
+                        let body = Effect::ReplaceBody(trimmed.body.into_owned());
+                        Step::go_on(listed.into_iter().chain([body]).collect())
+                    }
                     Err(fault) => self.replace(fault_code(fault), env.config),
                 }
             }
@@ -223,7 +227,10 @@ impl Answer {
                 let mut out = Vec::new();
                 for piece in pieces {
                     match self.trim_event(piece, env) {
-                        Ok(bytes) => out.extend_from_slice(&bytes),
+                        Ok((bytes, listed)) => {
+                            out.extend_from_slice(&bytes);
+                            effects.extend(listed);
+                        }
                         Err(reason) => effects.push(self.event("event_dropped", reason)),
                     }
                 }
@@ -251,22 +258,23 @@ impl Answer {
         Step::go_on(vec![self.event("bad_gateway", reason), Effect::ReplaceBody(message)])
     }
 
-    fn trim_event(&self, piece: Piece, env: &mut Env<'_>) -> Result<Vec<u8>, &'static str> {
+    fn trim_event(&self, piece: Piece, env: &mut Env<'_>) -> Result<(Vec<u8>, Option<Effect>), &'static str> {
         let event = match piece {
-            Piece::LineFeed => return Ok(b"\n".to_vec()),
+            Piece::LineFeed => return Ok((b"\n".to_vec(), None)),
             Piece::Oversized => return Err("list_too_large"),
             Piece::Event(event) => event,
         };
         let data = match sse::data(&event) {
             Some(data) if !data.trim_ascii().is_empty() && !is_endpoint(&event, &data) => data,
-            _ => return Ok(event),
+            _ => return Ok((event, None)),
         };
         let trimmed = self.trim(&data, env).map_err(fault_code)?;
         if trimmed.tells_of_denied && self.expects == Expects::Stream {
             return Err("resource_denied");
         }
         let changed = matches!(&trimmed.body, std::borrow::Cow::Owned(_));
-        Ok(if changed { sse::with_data(&event, &trimmed.body) } else { event })
+        let listed = listed(&trimmed);
+        Ok((if changed { sse::with_data(&event, &trimmed.body) } else { event }, listed))
     }
 
     fn trim<'b>(&self, body: &'b [u8], env: &mut Env<'_>) -> Result<Trimmed<'b>, ListFault> {
@@ -330,9 +338,14 @@ impl Answer {
         ((self.caller.expires_at() - now.as_numeric_date()).max(0.0) * 1000.0) as u64
     }
 
-    fn event(&self, event: &str, detail: &str) -> Effect {
-        Effect::Event(event_line(event, Some(&self.decision_id), detail))
+    fn event(&self, event: &'static str, detail: &str) -> Effect {
+        Effect::Event(event, event_line(event, Some(&self.decision_id), detail))
     }
+}
+
+/// What became of the lists in an answer, if there were any.
+fn listed(trimmed: &Trimmed<'_>) -> Option<Effect> {
+    trimmed.held_list.then_some(Effect::Listed(if trimmed.removed > 0 { "trimmed" } else { "whole" }))
 }
 
 fn varies_by_origin(headers: &Headers) -> bool {

@@ -443,7 +443,8 @@ impl Stream {
                 (Effect::EditTrailers(edits), _) => {
                     edits.iter().for_each(|edit| change(&mut self.request.trailers, edit));
                 }
-                (Effect::Event(line) | Effect::Warn(line), _) => self.events.push(line),
+                (Effect::Event(_, line) | Effect::Warn(line), _) => self.events.push(line),
+                (Effect::Listed(_), _) => {}
                 (Effect::Record(record), _) => self.records.push(*record),
                 (Effect::ReplaceBody(bytes), Direction::Response) => self.response.body = bytes,
                 (Effect::ReplaceBody(_), Direction::Request) => panic!("the host refuses: no body of a request"),
