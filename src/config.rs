@@ -4,6 +4,7 @@ mod fields;
 mod form;
 mod issuer;
 mod lint;
+mod manifest;
 mod policy;
 mod protobuf;
 mod resource;
@@ -11,7 +12,7 @@ mod rule;
 
 pub use fields::{Fault, Findings};
 pub use issuer::{ClientAuthentication, Introspection, Issuer, KeySource, Validation};
-pub use resource::{ForwardedHeader, IdentityValue, Resource};
+pub use resource::{ForwardedHeader, IdentityValue, OnDrift, Resource};
 
 use fields::{At, Fields, Zero};
 use issuer::Issuers;

@@ -7,6 +7,7 @@ mod introspection;
 mod keys;
 mod root;
 mod shared;
+mod signature;
 
 use proxy_wasm::traits::RootContext;
 use proxy_wasm::types::LogLevel;

@@ -18,9 +18,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::node::Node;
-use crate::signature::{Algorithm, MAX_RSA_BITS, MIN_RSA_BITS, pure};
-
-use crate::signature::PublicKey;
+use crate::signature::{Algorithm, Curve, MAX_RSA_BITS, MIN_RSA_BITS, Material, PublicKey};
 
 /// A provider's set beyond this size is taken for something else: the largest real ones have a few dozen keys.
 pub const MAX_BYTES: usize = 256_000;
@@ -28,6 +26,9 @@ pub const MAX_BYTES: usize = 256_000;
 pub const MAX_KEYS: usize = 100;
 /// A token without `kid` is tried on this many keys at most, so that it costs no more than that.
 pub const MAX_TRIED: usize = 4;
+
+/// What only the private half of a key has (RFC 7518 sections 6.2.2 and 6.3.2, RFC 8037 section 2).
+const PRIVATE_MEMBERS: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
 
 /// One usable key of a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub enum JwkFault {
     Algorithm,
     /// A member is missing, given twice, or not what it should be.
     Malformed,
+    /// It holds its private half: whoever reads the set can sign with it.
+    Private,
     /// An RSA modulus of too few or too many bits.
     Size,
     /// A symmetric key, or a kind or curve that is not supported.
@@ -58,6 +61,7 @@ impl JwkFault {
         match self {
             Self::Algorithm => "unsupported_algorithm",
             Self::Malformed => "malformed",
+            Self::Private => "private_key",
             Self::Size => "rsa_size",
             Self::Type => "unsupported_key_type",
             Self::Use => "not_for_signatures",
@@ -186,18 +190,21 @@ impl PublicKey {
     fn from_node(node: &Node) -> Result<Self, JwkFault> {
         let kind = optional_text(node, "kty")?.ok_or(JwkFault::Malformed)?;
         let curve = optional_text(node, "crv")?.unwrap_or_default();
-        let key = match (kind, curve) {
-            ("RSA", _) => Self::Rsa { modulus: number(node, "n")?, exponent: number(node, "e")? },
-            ("EC", "P-256") => Self::P256 { x: coordinate(node, "x")?, y: coordinate(node, "y")? },
-            ("OKP", "Ed25519") => Self::Ed25519 { x: coordinate(node, "x")? },
+        let material = match (kind, Curve::from_name(curve), curve) {
+            ("RSA", ..) => Material::Rsa { modulus: number(node, "n")?, exponent: number(node, "e")? },
+            ("EC", Some(curve), _) => Material::Ec { curve, point: point(node, curve.size())? },
+            ("OKP", _, "Ed25519") => Material::Ed25519 { point: exactly(node, "x", 32)? },
             _ => return Err(JwkFault::Type),
         };
-        if let Self::Rsa { modulus, .. } = &key
+        if PRIVATE_MEMBERS.iter().any(|name| node.member(name).is_some()) {
+            return Err(JwkFault::Private);
+        }
+        if let Material::Rsa { modulus, .. } = &material
             && !(MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits(modulus))
         {
             return Err(JwkFault::Size);
         }
-        if pure::is_sound(&key) { Ok(key) } else { Err(JwkFault::Malformed) }
+        Self::new(material).ok_or(JwkFault::Malformed)
     }
 }
 
@@ -211,9 +218,14 @@ fn number(node: &Node, name: &str) -> Result<Vec<u8>, JwkFault> {
     Ok(bytes.iter().copied().skip_while(|byte| *byte == 0).collect())
 }
 
-/// 32 octets: a coordinate on P-256, a point on Ed25519.
-fn coordinate(node: &Node, name: &str) -> Result<Vec<u8>, JwkFault> {
-    octets(node, name).and_then(|bytes| if bytes.len() == 32 { Ok(bytes) } else { Err(JwkFault::Malformed) })
+/// A point in the uncompressed form (SEC 1 section 2.3.3) from its coordinates, whose size is fixed (RFC 7518 section
+/// 6.2.1.2).
+fn point(node: &Node, size: usize) -> Result<Vec<u8>, JwkFault> {
+    Ok([vec![4], exactly(node, "x", size)?, exactly(node, "y", size)?].concat())
+}
+
+fn exactly(node: &Node, name: &str, size: usize) -> Result<Vec<u8>, JwkFault> {
+    octets(node, name).and_then(|bytes| if bytes.len() == size { Ok(bytes) } else { Err(JwkFault::Malformed) })
 }
 
 fn octets(node: &Node, name: &str) -> Result<Vec<u8>, JwkFault> {

@@ -26,8 +26,9 @@
 //! | [`audit`] | audit lines, filter state, decision ids | |
 //! | [`bearer`] | the `Authorization` header | RFC 6750 section 2.1 |
 //! | [`config`] | the configuration, all faults at once | |
+//! | [`drift`], [`manifest`] | what a server's live tools differ in from policy and approval | RFC 8785 |
 //! | [`exchange`] | the state machine of one request and its answer | MCP, Streamable HTTP |
-//! | [`headers`], [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`] | leaf types, which use no other module's rules | RFC 9110, RFC 3986 |
+//! | [`headers`], [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`], [`protobuf`] | leaf types, which use no other module's rules | RFC 9110, RFC 3986 |
 //! | [`identity`] | what the server learns of the caller | |
 //! | [`introspection`] | asking an endpoint about tokens, and what is kept of its answers | RFC 7662 |
 //! | [`json`] | the strict JSON reader, and a writer | RFC 8259 |
@@ -39,7 +40,7 @@
 //! | [`policy`], [`scope`] | rules, hierarchy, matrix; the one decision | RFC 6749 section 3.3 |
 //! | [`reply`] | every answer and challenge | RFC 6750 section 3, RFC 9728 section 5.1 |
 //! | [`routes`] | hosts and paths, and what only resembles them | |
-//! | [`signature`] | algorithms and their verification | RFC 7518 section 3, RFC 8037 |
+//! | [`signature`] | algorithms and their verification, by the host or in pure Rust | RFC 7518 section 3, RFC 8037 |
 //! | [`token`] | access tokens, per kind of provider; those verified before | RFC 7519, RFC 8725, RFC 9068 |
 //!
 //! A new rule gets rows in `tests/scenarios/`, which run on a fake host and on a real Envoy; a new field of the
@@ -48,6 +49,7 @@
 pub mod audit;
 pub mod bearer;
 pub mod config;
+pub mod drift;
 pub mod exchange;
 #[cfg(target_family = "wasm")]
 mod filter;
@@ -60,11 +62,13 @@ pub mod jsonrpc;
 pub mod jwks;
 pub mod keys;
 pub mod listing;
+pub mod manifest;
 pub mod mcp;
 pub mod metadata;
 pub mod node;
 pub mod pattern;
 pub mod policy;
+pub mod protobuf;
 pub mod reply;
 pub mod routes;
 pub mod scope;

@@ -36,20 +36,28 @@ pub struct Trimmed<'a> {
     pub removed: usize,
     /// Whether it held a list at all.
     pub held_list: bool,
+    /// `nextCursor` of the last result, if it is a string; what else it may be leads to no page.
+    pub next_cursor: Option<String>,
     /// Whether it tells of a resource that the caller may not use: then it is not for the caller at all.
     pub tells_of_denied: bool,
 }
 
+/// Decides whether an entry stays, by its kind, its name or URI, and its bytes.
+pub type Keeps<'k> = &'k dyn Fn(ListKind, &str, &[u8]) -> bool;
+
 /// Trims the message, or array of messages, in `body`. `keeps` decides on each entry; `ttl` is how long the caller's
 /// token has left, in milliseconds.
-pub fn trim<'a>(
-    body: &'a [u8],
-    depth: usize,
-    ttl: u64,
-    keeps: &dyn Fn(ListKind, &str) -> bool,
-) -> Result<Trimmed<'a>, ListFault> {
-    let mut trimmer =
-        Trimmer { body, ttl, keeps, edits: Vec::new(), removed: 0, held_list: false, tells_of_denied: false };
+pub fn trim<'a>(body: &'a [u8], depth: usize, ttl: u64, keeps: Keeps<'_>) -> Result<Trimmed<'a>, ListFault> {
+    let mut trimmer = Trimmer {
+        body,
+        ttl,
+        keeps,
+        edits: Vec::new(),
+        removed: 0,
+        held_list: false,
+        tells_of_denied: false,
+        next_cursor: None,
+    };
     json::read(body, depth, |reader| match reader.kind()? {
         Kind::Object => trimmer.message(reader),
         Kind::Array => reader.array(|reader| match reader.kind()? {
@@ -58,14 +66,15 @@ pub fn trim<'a>(
         }),
         Kind::Scalar | Kind::String => Ok(reader.skip().map(|_| ())?),
     })?;
-    let Trimmer { edits, removed, held_list, tells_of_denied, .. } = trimmer;
-    Ok(Trimmed { body: apply(body, &edits), removed, held_list, tells_of_denied })
+    let Trimmer { edits, removed, held_list, tells_of_denied, next_cursor, .. } = trimmer;
+    Ok(Trimmed { body: apply(body, &edits), removed, held_list, tells_of_denied, next_cursor })
 }
 
 struct Trimmer<'a, 'k> {
     body: &'a [u8],
     ttl: u64,
-    keeps: &'k dyn Fn(ListKind, &str) -> bool,
+    keeps: Keeps<'k>,
+    next_cursor: Option<String>,
     /// In the order of their places, none within another.
     edits: Vec<(Range<usize>, Vec<u8>)>,
     removed: usize,
@@ -104,7 +113,7 @@ impl<'a> Trimmer<'a, '_> {
             Ok(())
         })?;
         if method.as_deref() == Some(UPDATED) {
-            self.tells_of_denied |= !uri.is_some_and(|uri| (self.keeps)(ListKind::Resources, &uri));
+            self.tells_of_denied |= !uri.is_some_and(|uri| (self.keeps)(ListKind::Resources, &uri, &[]));
         }
         Ok(())
     }
@@ -121,10 +130,16 @@ impl<'a> Trimmer<'a, '_> {
             if look_alike(&name, &RESULT).is_some() {
                 return Err(ListFault::LookAlike);
             }
+            if name == "nextCursor" && reader.kind()? == Kind::String {
+                self.next_cursor = reader.string()?.decode().map(Cow::into_owned);
+                return Ok(());
+            }
             let start = reader.position();
             let value = reader.skip()?;
             let range = start..start + value.len();
             match name.as_ref() {
+                // No client can ask for that page, so no list is complete with it.
+                "nextCursor" if value != "null" => self.next_cursor = Some(String::from("\0")),
                 "cacheScope" => caching.push((range, b"\"private\"".to_vec())),
                 "ttlMs" => caching.push((range, self.shorter_ttl(value))),
                 _ => {}
@@ -162,7 +177,7 @@ impl<'a> Trimmer<'a, '_> {
             let start = reader.position();
             let name = entry_name(reader, key)?;
             let bytes = self.body.get(start..reader.offset()).unwrap_or_default();
-            if name.is_some_and(|name| (self.keeps)(kind, &name)) {
+            if name.is_some_and(|name| (self.keeps)(kind, &name, bytes)) {
                 kept.push(bytes);
             } else {
                 removed += 1;
@@ -218,7 +233,7 @@ mod tests {
     use super::*;
 
     fn trimmed(body: &str) -> Result<String, ListFault> {
-        let keeps = |_: ListKind, name: &str| name.starts_with("read");
+        let keeps = |_: ListKind, name: &str, _: &[u8]| name.starts_with("read");
         let trimmed = trim(body.as_bytes(), 64, 5000, &keeps)?;
         Ok(String::from_utf8(trimmed.body.into_owned()).unwrap())
     }
@@ -309,7 +324,7 @@ mod tests {
             ("[]", true),
         ] {
             let body = format!(r#"{{"method":"notifications/resources/updated","params":{params}}}"#);
-            let trimmed = trim(body.as_bytes(), 64, 0, &|_, name| name.starts_with("read")).unwrap();
+            let trimmed = trim(body.as_bytes(), 64, 0, &|_, name, _| name.starts_with("read")).unwrap();
             assert_eq!(trimmed.tells_of_denied, denied, "{params}");
         }
     }

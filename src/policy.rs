@@ -42,6 +42,18 @@ pub struct Occasion<'a> {
     pub now: UnixTime,
     /// What is known of a call's arguments.
     pub arguments: Arguments<'a>,
+    /// How the tool stands that is asked for.
+    pub standing: Standing,
+}
+
+/// How a tool stands towards its approval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// As approved, or nobody asks for approval.
+    #[default]
+    Approved,
+    /// It is not what was approved, and must not be used until it is.
+    Drifted,
 }
 
 /// What is known of a call's arguments.
@@ -56,7 +68,7 @@ pub enum Arguments<'a> {
 impl Occasion<'_> {
     /// Without a call.
     pub fn at(now: UnixTime) -> Self {
-        Self { now, arguments: Arguments::Open }
+        Self { now, arguments: Arguments::Open, standing: Standing::Approved }
     }
 }
 

@@ -1,7 +1,18 @@
 //! Signature algorithms (RFC 7518 section 3.1, RFC 8037) and the one trait through which signatures are verified.
+//!
+//! ```text
+//! HostVerifier ─┬► the host's crypto library   an algorithm that passed its known_answers; keys and signatures in der
+//!               └► PureVerifier                every other algorithm, and each call that the host fails
+//! ```
 
-pub mod pure;
+mod der;
+mod host;
+mod known_answers;
+mod pure;
 
+pub use der::{ecdsa_signature, subject_public_key_info};
+pub use host::{HostCrypto, HostVerifier};
+pub use known_answers::{KnownAnswer, known_answers};
 pub use pure::PureVerifier;
 
 /// RFC 7518 section 3.3: smaller keys must not be used.
@@ -63,38 +74,102 @@ impl Algorithm {
 
     /// Whether keys of this kind are for it.
     pub fn fits(self, key: &PublicKey) -> bool {
-        match key {
-            PublicKey::Rsa { .. } => {
+        match key.material() {
+            Material::Ec { curve, .. } => self == curve.algorithm(),
+            Material::Ed25519 { .. } => self == Self::EdDsa,
+            Material::Rsa { .. } => {
                 matches!(self, Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512)
             }
-            PublicKey::P256 { .. } => self == Self::Es256,
-            PublicKey::Ed25519 { .. } => self == Self::EdDsa,
+        }
+    }
+}
+
+/// A curve of RFC 7518 section 6.2.1.1. Each is for one algorithm (section 3.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Curve {
+    P256,
+    P384,
+    P521,
+}
+
+impl Curve {
+    /// The curve that `crv` names.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "P-256" => Some(Self::P256),
+            "P-384" => Some(Self::P384),
+            "P-521" => Some(Self::P521),
+            _ => None,
+        }
+    }
+
+    /// The octets of a coordinate, and of each half of a signature.
+    pub fn size(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+            Self::P521 => 66,
+        }
+    }
+
+    /// The one algorithm that its keys are for.
+    pub fn algorithm(self) -> Algorithm {
+        match self {
+            Self::P256 => Algorithm::Es256,
+            Self::P384 => Algorithm::Es384,
+            Self::P521 => Algorithm::Es512,
         }
     }
 }
 
 /// What a key is made of. Each kind fixes the family of algorithms it is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PublicKey {
-    /// RFC 8037: Ed25519
-    Ed25519 {
-        /// The public key, 32 bytes.
-        x: Vec<u8>,
+pub enum Material {
+    /// RFC 7518 section 6.2.1
+    Ec {
+        /// Where the point is.
+        curve: Curve,
+        /// Uncompressed: 4, x, y (SEC 1 section 2.3.3).
+        point: Vec<u8>,
     },
-    /// RFC 7518 section 6.2.1: curve P-256
-    P256 {
-        /// A coordinate, 32 bytes.
-        x: Vec<u8>,
-        /// A coordinate, 32 bytes.
-        y: Vec<u8>,
+    /// RFC 8037
+    Ed25519 {
+        /// 32 octets.
+        point: Vec<u8>,
     },
     /// RFC 7518 section 6.3.1
     Rsa {
         /// Big-endian, without leading zeros.
         modulus: Vec<u8>,
-        /// Big-endian.
+        /// Big-endian, without leading zeros.
         exponent: Vec<u8>,
     },
+}
+
+/// A key that is one: a point on its curve, a modulus with a usable exponent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKey {
+    material: Material,
+    spki: Vec<u8>,
+}
+
+impl PublicKey {
+    /// The key of this material, if it makes one.
+    pub fn new(material: Material) -> Option<Self> {
+        let spki = subject_public_key_info(&material);
+        pure::is_sound(&material).then_some(Self { material, spki })
+    }
+
+    /// What it is made of.
+    pub fn material(&self) -> &Material {
+        &self.material
+    }
+
+    /// Itself as a SubjectPublicKeyInfo (RFC 5280 section 4.1) in DER, made once: hosts take keys so.
+    pub fn spki(&self) -> &[u8] {
+        &self.spki
+    }
 }
 
 /// Verifies signatures: a pure function of its arguments.

@@ -469,7 +469,8 @@ fn a_bad_issuer_is_refused_at_its_path() {
 
 #[test]
 fn a_key_of_another_kind_among_fixed_ones_is_left_out_with_a_warning() {
-    let keys = json!({"keys": [Key::ed25519().jwk(), Key::secret("s").jwk(), Key::p384().jwk()]});
+    let private = set(Key::p256().jwk(), "/d", json!("AQ"));
+    let keys = json!({"keys": [Key::ed25519().jwk(), Key::secret("s").jwk(), private, Key::p521().jwk()]});
     let config = accepted(&set(minimal(), "/issuers/0/jwks", keys));
     let warned: Vec<_> = config.warnings.iter().map(|warning| warning.path.as_str()).collect();
     assert_eq!(warned, ["issuers[0].jwks.keys[1]", "issuers[0].jwks.keys[2]"]);
@@ -988,7 +989,7 @@ fn further_fields_are_refused_until_they_are_supported() {
         .iter()
         .fold(base, |base, kind| set(base, &format!("/resources/0/policy/{kind}"), json!({"t:x": {"scopes": []}})));
     let mut places = vec![("/issuers/0/dpop".to_owned(), "issuers[0].dpop".to_owned())];
-    for name in ["manifest", "on_drift", "publish", "policy_source"] {
+    for name in ["publish", "policy_source"] {
         places.push((format!("/resources/0/{name}"), format!("resources[0].{name}")));
     }
     for (kind, rule) in [("tools", "t"), ("prompts", "t:x"), ("resources", "t:x"), ("methods", "t:x")] {

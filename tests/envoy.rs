@@ -31,6 +31,7 @@ mod envoy {
     mod provider;
     mod records;
     mod scenarios;
+    mod signatures;
     mod streams;
     mod weather;
 }

@@ -18,6 +18,7 @@ use support::keys::Key;
 use support::tokens::Token;
 use toolgate::audit::DecisionIds;
 use toolgate::config::Config;
+use toolgate::drift::Drift;
 use toolgate::exchange::{Effect, Env, Exchange, Flow, RequestHead, Step};
 use toolgate::headers::Headers;
 use toolgate::introspection::Introspections;
@@ -354,7 +355,7 @@ proptest! {
         }
         let text = if spaced { serde_json::to_string_pretty(&body).unwrap() } else { body.to_string() };
         let allowed = |name: &str| name.contains("read");
-        let trimmed = listing::trim(text.as_bytes(), 64, 5_000, &|_: ListKind, name: &str| allowed(name)).unwrap();
+        let trimmed = listing::trim(text.as_bytes(), 64, 5_000, &|_: ListKind, name: &str, _: &[u8]| allowed(name)).unwrap();
         let mut expected = body.clone();
         let kept = items.iter().filter(|entry| entry[key].as_str().is_some_and(allowed)).cloned();
         expected["result"][list] = kept.collect();
@@ -377,7 +378,7 @@ proptest! {
         bytes in prop::collection::vec(prop::sample::select(b"{}[]\",:\\u0d8 \n\x00\xff\xc3\xa9tfn1e-.name".to_vec()), 0..40),
     ) {
         let _ = jsonrpc::read(&bytes, 8);
-        let _ = listing::trim(&bytes, 8, 1, &|_: ListKind, _: &str| true);
+        let _ = listing::trim(&bytes, 8, 1, &|_: ListKind, _: &str, _: &[u8]| true);
     }
 }
 
@@ -387,6 +388,7 @@ struct Gate {
     keys: IssuerKeys,
     tokens: TokenCache,
     introspection: Introspections,
+    drift: Drift,
     ids: DecisionIds,
     shows_bodies: bool,
 }
@@ -399,7 +401,8 @@ impl Gate {
         }));
         let keys = IssuerKeys::new(&config.issuers, 0);
         let (tokens, introspection) = (TokenCache::new(16), Introspections::new(&config.issuers));
-        Self { config, keys, tokens, introspection, ids: DecisionIds::new(1), shows_bodies: false }
+        let drift = Drift::new(&config, 1);
+        Self { config, keys, tokens, introspection, drift, ids: DecisionIds::new(1), shows_bodies: false }
     }
 
     fn env(&mut self) -> Env<'_> {
@@ -408,6 +411,7 @@ impl Gate {
             keys: &mut self.keys,
             tokens: &mut self.tokens,
             introspection: &mut self.introspection,
+            drift: &mut self.drift,
             verifier: &PureVerifier,
             now: at(NOW),
             ids: &mut self.ids,

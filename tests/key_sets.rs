@@ -45,6 +45,13 @@ fn with(key: &Key, name: &str, value: Value) -> Value {
     jwk
 }
 
+/// The point that is on no curve in these coordinates.
+fn infinity(key: &Key, size: usize) -> Value {
+    let mut jwk = with(key, "x", json!(base64url(vec![0; size])));
+    jwk["y"] = jwk["x"].clone();
+    jwk
+}
+
 /// An RSA key of this many bits. Nobody has its other half, which does not
 /// matter here.
 fn rsa_of(bits: usize) -> Value {
@@ -58,10 +65,13 @@ fn rsa_of(bits: usize) -> Value {
 #[test]
 fn a_key_is_used_or_left_out_for_one_reason() {
     let (rsa, ec, ed) = (Key::rsa_a(), Key::p256(), Key::ed25519());
+    let (p384, p521) = (Key::p384(), Key::p521());
     let coordinate = |n: usize| json!(base64url(vec![7; n]));
     let cases: Vec<(&str, Value, &str)> = vec![
         ("RSA", rsa.jwk(), "used"),
         ("EC", ec.jwk(), "used"),
+        ("EC on P-384", p384.jwk(), "used"),
+        ("EC on P-521", p521.jwk(), "used"),
         ("OKP", ed.jwk(), "used"),
         ("without alg", with(&rsa, "alg", Value::Null), "used"),
         ("without use", with(&rsa, "use", Value::Null), "used"),
@@ -116,6 +126,39 @@ fn a_key_is_used_or_left_out_for_one_reason() {
         ("EC with a short x", with(&ec, "x", coordinate(31)), "malformed"),
         ("EC with a long x", with(&ec, "x", coordinate(33)), "malformed"),
         ("EC off its curve", with(&ec, "x", coordinate(32)), "malformed"),
+        ("P-384 with the coordinates of P-256", with(&ec, "crv", json!("P-384")), "malformed"),
+        ("P-256 with the coordinates of P-384", with(&p384, "crv", json!("P-256")), "malformed"),
+        ("P-384 with a short y", with(&p384, "y", coordinate(47)), "malformed"),
+        ("P-384 with a long x", with(&p384, "x", coordinate(49)), "malformed"),
+        ("P-384 off its curve", with(&p384, "x", coordinate(48)), "malformed"),
+        ("P-384 for ES256", with(&p384, "alg", json!("ES256")), "unsupported_algorithm"),
+        ("P-384 without alg", with(&p384, "alg", Value::Null), "used"),
+        ("P-521 with a short x", with(&p521, "x", coordinate(65)), "malformed"),
+        ("P-521 with a long y", with(&p521, "y", coordinate(67)), "malformed"),
+        ("P-521 off its curve", with(&p521, "y", coordinate(66)), "malformed"),
+        ("P-521 with x beyond the field", with(&p521, "x", json!(base64url([0xff; 66]))), "malformed"),
+        ("P-521 for ES521, which is no algorithm", with(&p521, "alg", json!("ES521")), "unsupported_algorithm"),
+        ("P-521 for ES384", with(&p521, "alg", json!("ES384")), "unsupported_algorithm"),
+        ("a curve in lower case", with(&ec, "crv", json!("p-256")), "unsupported_key_type"),
+        ("a curve by its other name", with(&ec, "crv", json!("secp256r1")), "unsupported_key_type"),
+        ("Ed448", with(&ed, "crv", json!("Ed448")), "unsupported_key_type"),
+        ("the point at infinity", infinity(&ec, 32), "malformed"),
+        ("the point at infinity on P-384", infinity(&p384, 48), "malformed"),
+        ("the point at infinity on P-521", infinity(&p521, 66), "malformed"),
+        ("RSA with its private half", with(&rsa, "d", json!("AQAB")), "private_key"),
+        ("RSA with a factor", with(&rsa, "p", json!("AQAB")), "private_key"),
+        ("RSA with an empty private half", with(&rsa, "d", json!("")), "private_key"),
+        ("EC with its private half", with(&ec, "d", coordinate(32)), "private_key"),
+        ("EC on P-521 with its private half", with(&p521, "d", coordinate(66)), "private_key"),
+        ("OKP with its private half", with(&ed, "d", coordinate(32)), "private_key"),
+        (
+            "RSA with an even modulus",
+            with(&rsa, "n", json!(base64url([&[0xff; 255][..], &[0xfe]].concat()))),
+            "malformed",
+        ),
+        ("RSA with an even exponent", with(&rsa, "e", json!("AQAA")), "malformed"),
+        ("RSA with an exponent of 64 bits", with(&rsa, "e", json!(base64url([0xff; 8]))), "malformed"),
+        ("RSA with an exponent of 3", with(&rsa, "e", json!("Aw")), "used"),
         ("OKP with a short x", with(&ed, "x", coordinate(31)), "malformed"),
         ("OKP that is no point", with(&ed, "x", json!(base64url([&[2][..], &[0; 31]].concat()))), "malformed"),
         ("a string", json!("key"), "malformed"),

@@ -35,7 +35,7 @@ fn show(verdict: &Verdict) -> String {
 }
 
 fn call(policy: &Policy, token: &Token, tool: &str, arguments: &str) -> String {
-    let occasion = Occasion { now: at(NOW), arguments: Arguments::Given(Some(arguments)) };
+    let occasion = Occasion { arguments: Arguments::Given(Some(arguments)), ..Occasion::at(at(NOW)) };
     show(&policy.decide(&caller(token), &Access::Tool(tool), &occasion))
 }
 
@@ -76,7 +76,7 @@ fn a_call_is_allowed_only_with_the_arguments_that_its_rule_names() {
     ] {
         assert_eq!(call(&policy, &token, tool, &arguments), expected, "{tool} {arguments}");
     }
-    let no_arguments = Occasion { now: at(NOW), arguments: Arguments::Given(None) };
+    let no_arguments = Occasion { arguments: Arguments::Given(None), ..Occasion::at(at(NOW)) };
     let verdict = policy.decide(&caller(&token), &Access::Tool("pay"), &no_arguments);
     assert_eq!(show(&verdict), "deny arguments_refused", "a call without arguments");
     assert_eq!(call(&policy, &alice("pay"), "pay", &pay("1", "")), "deny arguments_refused", "a claim that is missing");

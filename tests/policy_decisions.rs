@@ -725,7 +725,7 @@ proptest! {
         let policy = written(&rules, &rows, &rest);
         let entries: Vec<_> = TOOLS.iter().map(|name| json!({"name": name, "title": "t"})).collect();
         let body = json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": entries}}).to_string();
-        let keeps = |kind: ListKind, name: &str| {
+        let keeps = |kind: ListKind, name: &str, _: &[u8]| {
             assert_eq!(kind, ListKind::Tools);
             policy.decide(&caller, &Access::Tool(name), &occasion()).outcome != Outcome::Deny
         };

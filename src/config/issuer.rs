@@ -275,7 +275,7 @@ fn fixed_keys(at: &At<'_>, found: &mut Findings) -> Option<KeySource> {
         match fault {
             // Here it is a mistake of the configuration, and nothing in it is ignored.
             JwkFault::Malformed => found.fault(&path, "is not a well-formed key").unwrap_or_default(),
-            JwkFault::Algorithm | JwkFault::Size | JwkFault::Type | JwkFault::Use => {
+            JwkFault::Algorithm | JwkFault::Private | JwkFault::Size | JwkFault::Type | JwkFault::Use => {
                 found.warn(&path, format!("is left out: {}", fault.code()));
             }
         }

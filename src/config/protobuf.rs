@@ -7,6 +7,7 @@
 //! ```
 
 use crate::node::{Node, Number};
+use crate::protobuf::{Wire, for_each_field};
 
 /// Structs and lists may stand this deep in one another: as deep as `serde_json` reads, so that both forms of a
 /// configuration are read or neither is. Well below what the stack bears.
@@ -15,13 +16,6 @@ const MAX_DEPTH: usize = 127;
 /// Decodes a `Struct`, or nothing if the bytes are not one.
 pub fn decode_struct(bytes: &[u8]) -> Option<Node> {
     read_struct(bytes, MAX_DEPTH)
-}
-
-/// A field's content.
-enum Wire<'a> {
-    Bytes(&'a [u8]),
-    Fixed64(u64),
-    Varint(u64),
 }
 
 fn read_struct(bytes: &[u8], depth: usize) -> Option<Node> {
@@ -71,42 +65,6 @@ fn read_list(bytes: &[u8], depth: usize) -> Option<Node> {
         Some(())
     })?;
     Some(Node::List(items))
-}
-
-/// Calls `field` with each field's number and content. Unknown wire types end it: a `Struct` has none.
-fn for_each_field(mut bytes: &[u8], mut field: impl FnMut(u64, Wire<'_>) -> Option<()>) -> Option<()> {
-    while !bytes.is_empty() {
-        let tag = varint(&mut bytes)?;
-        let wire = match tag & 7 {
-            0 => Wire::Varint(varint(&mut bytes)?),
-            1 => Wire::Fixed64(u64::from_le_bytes(take(&mut bytes, 8)?.try_into().ok()?)),
-            2 => {
-                let length = usize::try_from(varint(&mut bytes)?).ok()?;
-                Wire::Bytes(take(&mut bytes, length)?)
-            }
-            _ => return None,
-        };
-        field(tag >> 3, wire)?;
-    }
-    Some(())
-}
-
-fn take<'a>(bytes: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
-    let (taken, rest) = bytes.split_at_checked(length)?;
-    *bytes = rest;
-    Some(taken)
-}
-
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let byte = *take(bytes, 1)?.first()?;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use super::fields::{At, Fields, Findings, Zero, join};
 use super::issuer::Issuers;
-use super::{lint, path_pattern, policy};
+use super::{lint, manifest, path_pattern, policy};
+use crate::manifest::Manifest;
 use crate::policy::Policy;
 use crate::routes::{HostPattern, PathPattern};
 use crate::url::{Authority, Scheme, Url};
@@ -38,10 +39,23 @@ pub struct Resource {
     pub origins: Option<Vec<String>>,
     /// Who may do what.
     pub policy: Policy,
+    /// What was approved of the server's tools.
+    pub manifest: Option<Manifest>,
+    /// What becomes of a tool that is not so.
+    pub on_drift: OnDrift,
     /// Whether the client's token goes on to the server.
     pub keep_authorization: bool,
     /// The identity that goes on to the server.
     pub forwarded: Vec<ForwardedHeader>,
+}
+
+/// What becomes of a tool that is not as approved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDrift {
+    /// It is denied, and in no list.
+    Deny,
+    /// It is reported.
+    Report,
 }
 
 /// A header that carries a part of the verified identity.
@@ -89,7 +103,9 @@ pub fn read(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Reso
     let origins = fields.take("origins").and_then(|at| at.list(Zero::Refuse, found, |at, found| origin(&at, found)));
     let policy = fields.require("policy", found).and_then(|at| policy::read(&at, issuers, found));
     let (keep_authorization, forwarded) = read_forward(fields.take("forward"), found);
-    fields.not_yet(&["manifest", "on_drift", "publish", "policy_source"], found);
+    let manifest = fields.take("manifest").and_then(|at| manifest::read(&at, found));
+    let on_drift = read_on_drift(&mut fields, manifest.is_some(), found);
+    fields.not_yet(&["publish", "policy_source"], found);
     let path = fields.path.clone();
     fields.finish(found);
     warn_of_ambiguous_subject(&path, &trusted, &forwarded, found);
@@ -113,11 +129,22 @@ pub fn read(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Reso
         policy_uri,
         tos_uri,
         origins,
+        manifest,
+        on_drift,
         keep_authorization,
         forwarded,
         identifier,
         policy,
     })
+}
+
+fn read_on_drift(fields: &mut Fields<'_>, has_manifest: bool, found: &mut Findings) -> OnDrift {
+    let Some(at) = fields.take("on_drift") else { return OnDrift::Report };
+    let on_drift = at.choice(&[("report", OnDrift::Report), ("deny", OnDrift::Deny)], found);
+    if on_drift == Some(OnDrift::Deny) && !has_manifest {
+        found.fault::<()>(&at.path, "needs a `manifest`: nothing is approved");
+    }
+    on_drift.unwrap_or(OnDrift::Report)
 }
 
 fn read_hosts(at: &At<'_>, identifier: Option<&Url>, found: &mut Findings) -> Option<Vec<HostPattern>> {

@@ -1,14 +1,17 @@
 //! The server's answer: passed on as it is, but for the lists in it.
 
+use std::cell::RefCell;
+
 use super::request::is_json_type;
 use super::step::{Effect, Env, HeaderEdit, Step};
 use super::{ReadBody, Verified};
 use crate::audit::event_line;
 use crate::config::Config;
+use crate::drift::{Learn, Page};
 use crate::headers::{Headers, Single};
 use crate::listing::{self, ListFault, Trimmed};
 use crate::mcp::{ListKind, MAX_TARGET};
-use crate::policy::{Access, Lists, Mode, Occasion, Outcome};
+use crate::policy::{Access, Lists, Mode, Occasion, Outcome, Standing};
 use crate::reply::{Refusal, bad_gateway_message, cors_headers};
 use crate::sse::{self, EventReader, Piece};
 use crate::time::UnixTime;
@@ -31,6 +34,10 @@ pub(super) struct Answer {
     held: usize,
     /// Whether the request subscribed to a stream of its own (`subscriptions/listen`).
     listens: bool,
+    /// The page of the list of tools that was asked for, by its cursor.
+    page: Option<Option<String>>,
+    /// Whether the answer tells what the server's tools are.
+    learn: Learn,
 }
 
 /// The ids of the requests that are answered.
@@ -75,7 +82,14 @@ enum Phase {
 }
 
 impl Answer {
-    pub fn new(verified: &Verified, lists: bool, listens: bool, ids: Ids, decision_id: String) -> Self {
+    pub fn new(
+        verified: &Verified,
+        lists: bool,
+        listens: bool,
+        page: Option<Option<String>>,
+        ids: Ids,
+        decision_id: String,
+    ) -> Self {
         let expects = match verified.request.head.method() {
             "GET" => Expects::Stream,
             _ if lists => Expects::List,
@@ -92,6 +106,8 @@ impl Answer {
             phase: Phase::Untouched,
             held: 0,
             listens,
+            page,
+            learn: Learn::No,
         }
     }
 
@@ -123,6 +139,7 @@ impl Answer {
             Err(reason) => (true, self.refuse(reason, env.config)),
             Ok(phase) => {
                 self.phase = phase;
+                self.learn = if status == 200 && self.page.is_some() { Learn::Yes } else { Learn::No };
                 let mut edits = self.cors_edits(headers);
                 if !matches!(self.phase, Phase::Untouched) {
                     edits.push(HeaderEdit::remove("content-length"));
@@ -234,7 +251,7 @@ impl Answer {
         Step::go_on(vec![self.event("bad_gateway", reason), Effect::ReplaceBody(message)])
     }
 
-    fn trim_event(&self, piece: Piece, env: &Env<'_>) -> Result<Vec<u8>, &'static str> {
+    fn trim_event(&self, piece: Piece, env: &mut Env<'_>) -> Result<Vec<u8>, &'static str> {
         let event = match piece {
             Piece::LineFeed => return Ok(b"\n".to_vec()),
             Piece::Oversized => return Err("list_too_large"),
@@ -252,22 +269,51 @@ impl Answer {
         Ok(if changed { sse::with_data(&event, &trimmed.body) } else { event })
     }
 
-    fn trim<'b>(&self, body: &'b [u8], env: &Env<'_>) -> Result<Trimmed<'b>, ListFault> {
-        let keeps = |kind, name: &str| self.keeps(kind, name, env.config, env.now);
-        listing::trim(body, env.config.limits.depth, self.time_left(env.now), &keeps)
+    fn trim<'b>(&self, body: &'b [u8], env: &mut Env<'_>) -> Result<Trimmed<'b>, ListFault> {
+        let (depth, time_left) = (env.config.limits.depth, self.time_left(env.now));
+        let names = RefCell::new(Vec::new());
+        let env = RefCell::new(env);
+        let keeps = |kind, name: &str, entry: &[u8]| {
+            if kind == ListKind::Tools && self.learn == Learn::Yes {
+                names.borrow_mut().push(name.to_owned());
+            }
+            self.keeps(kind, name, entry, &mut env.borrow_mut())
+        };
+        let trimmed = listing::trim(body, depth, time_left, &keeps)?;
+        if let (Some(cursor), Learn::Yes, true) = (&self.page, self.learn, trimmed.held_list) {
+            let caller = [
+                self.caller.issuer(),
+                self.caller.subject().unwrap_or_default(),
+                self.caller.client().unwrap_or_default(),
+            ];
+            let (caller, names) = (caller.join("\n"), names.into_inner());
+            let page = Page {
+                caller: &caller,
+                cursor: cursor.as_deref(),
+                next: trimmed.next_cursor.as_deref(),
+                names: &names,
+            };
+            let env = env.into_inner();
+            env.drift.page(self.resource, env.config, page);
+        }
+        Ok(trimmed)
     }
 
     /// Whether an entry stays: the decision that using it would get.
-    fn keeps(&self, kind: ListKind, name: &str, config: &Config, now: UnixTime) -> bool {
-        let Some(resource) = config.resources.get(self.resource) else { return false };
+    fn keeps(&self, kind: ListKind, name: &str, entry: &[u8], env: &mut Env<'_>) -> bool {
+        let Some(resource) = env.config.resources.get(self.resource) else { return false };
         let access = match kind {
             ListKind::Prompts => Access::Prompt(name),
             ListKind::Resources => Access::Resources(vec![name]),
             ListKind::Templates => Access::Template(name),
             ListKind::Tools => Access::Tool(name),
         };
+        let standing = match kind {
+            ListKind::Tools => env.drift.observe(self.resource, env.config, name, entry, self.learn),
+            _ => Standing::Approved,
+        };
         let is_uri = matches!(kind, ListKind::Resources | ListKind::Templates);
-        let verdict = resource.policy.decide(&self.caller, &access, &Occasion::at(now));
+        let verdict = resource.policy.decide(&self.caller, &access, &Occasion { standing, ..Occasion::at(env.now) });
         let unlockable = verdict.denial.is_some_and(|denial| denial.is_step_up());
         let keeps = match verdict.outcome {
             Outcome::Allow | Outcome::ShadowDeny => true,

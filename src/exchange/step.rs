@@ -2,6 +2,7 @@
 
 use crate::audit::{DecisionIds, Record};
 use crate::config::Config;
+use crate::drift::Drift;
 use crate::introspection::Introspections;
 use crate::keys::IssuerKeys;
 use crate::reply::Reply;
@@ -19,6 +20,8 @@ pub struct Env<'a> {
     pub tokens: &'a mut TokenCache,
     /// What introspection endpoints say.
     pub introspection: &'a mut Introspections,
+    /// What is known of the servers' tools.
+    pub drift: &'a mut Drift,
     /// How signatures are verified.
     pub verifier: &'a dyn SignatureVerifier,
     /// The time.

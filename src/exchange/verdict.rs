@@ -8,9 +8,8 @@ use crate::config::{Batches, Config};
 use crate::identity;
 use crate::jsonrpc::{self, Body, Message, MessageFault};
 use crate::mcp::{HeaderFault, ListKind, McpHeaders, Operation};
-use crate::policy::{Access, Arguments, Denial, Occasion, Outcome};
+use crate::policy::{Access, Arguments, Denial, Occasion, Outcome, Standing};
 use crate::reply::{Cause, Denied, DeniedElement, Refusal, Reply};
-use crate::time::UnixTime;
 use crate::token::AccessToken;
 
 /// What is known of a request, for records and answers.
@@ -40,6 +39,7 @@ struct Decided {
     method: String,
     target: Option<String>,
     list: Option<ListKind>,
+    cursor: Option<String>,
     id: Option<String>,
     version: Option<String>,
     outcome: Outcome,
@@ -147,11 +147,12 @@ impl Exchange {
         if verified.request.mcp.as_ref().is_ok_and(McpHeaders::declare_a_message) {
             return self.refuse(&verified.asked(), Refusal::Headers(HeaderFault::Mismatch, None), env);
         }
-        let (outcome, denial) = verified.decide(&Access::Open, &Occasion::at(env.now), env.config);
+        let (outcome, denial) = verified.decide(&Access::Open, Arguments::Open, env);
         let decided = Decided {
             method: verified.request.head.method().to_owned(),
             target: None,
             list: None,
+            cursor: None,
             id: None,
             version: None,
             outcome,
@@ -171,7 +172,7 @@ impl Exchange {
         if bytes.len() > limit {
             return self.refuse(&verified.asked(), Refusal::TooLarge, env);
         }
-        match verified.read(&bytes, env.now, env.config) {
+        match verified.read(&bytes, env) {
             Ok((decided, is_batch)) => self.carry_out(verified, decided, is_batch, env),
             Err((refusal, method)) => {
                 let mut asked = verified.asked();
@@ -199,9 +200,20 @@ impl Exchange {
         let edits = verified.request.forward_edits(identity, may_list, env.config);
         let decision_id = records.first().map(|record| record.decision_id.clone()).unwrap_or_default();
         let listens = decided.iter().any(|one| one.method == "subscriptions/listen");
+        // One list by itself tells what the server's tools are; an answer to several does not tell which is whose.
+        let page = match decided.as_slice() {
+            [one] if one.list == Some(ListKind::Tools) && !is_batch => Some(one.cursor.clone()),
+            _ => None,
+        };
         let ids = decided.into_iter().filter_map(|one| one.id).collect();
-        self.state =
-            State::Forwarded(Box::new(Answer::new(&verified, lists, listens, Ids { ids, is_batch }, decision_id)));
+        self.state = State::Forwarded(Box::new(Answer::new(
+            &verified,
+            lists,
+            listens,
+            page,
+            Ids { ids, is_batch },
+            decision_id,
+        )));
         let mut effects = vec![];
         if !verified.released {
             effects.push(Effect::EditHeaders(edits));
@@ -259,55 +271,47 @@ impl Verified {
     }
 
     /// The policy's verdict. A resource that is not there denies.
-    fn decide(&self, access: &Access<'_>, occasion: &Occasion<'_>, config: &Config) -> (Outcome, Option<Denial>) {
-        match self.request.resource(config) {
-            Some(resource) => {
-                let verdict = resource.policy.decide(&self.caller, access, occasion);
-                (verdict.outcome, verdict.denial)
-            }
-            None => (Outcome::Deny, Some(Denial::Unlisted)),
-        }
+    fn decide(&self, access: &Access<'_>, arguments: Arguments<'_>, env: &Env<'_>) -> (Outcome, Option<Denial>) {
+        let Some(resource) = self.request.resource(env.config) else {
+            return (Outcome::Deny, Some(Denial::Unlisted));
+        };
+        let standing = match access {
+            Access::Tool(name) => env.drift.standing(self.request.resource, env.config, name),
+            _ => Standing::Approved,
+        };
+        let verdict = resource.policy.decide(&self.caller, access, &Occasion { now: env.now, arguments, standing });
+        (verdict.outcome, verdict.denial)
     }
 
     /// Reads the body's messages, compares each with the headers and decides, and says whether they came as an array.
     /// With a refusal comes the method, as far as it was read.
-    fn read(
-        &self,
-        bytes: &[u8],
-        now: UnixTime,
-        config: &Config,
-    ) -> Result<(Vec<Decided>, bool), (Refusal, Option<String>)> {
-        let batch = (config.batches == Batches::AuthorizeEach).then_some(config.limits.batch);
-        let body = jsonrpc::read_body(bytes, config.limits.depth, batch)
+    fn read(&self, bytes: &[u8], env: &Env<'_>) -> Result<(Vec<Decided>, bool), (Refusal, Option<String>)> {
+        let batch = (env.config.batches == Batches::AuthorizeEach).then_some(env.config.limits.batch);
+        let body = jsonrpc::read_body(bytes, env.config.limits.depth, batch)
             .map_err(|refused| (Refusal::Message(refused.fault, refused.id), None))?;
         match body {
-            Body::Single(message) => Ok((vec![self.decide_message(&message, now, config)?], false)),
+            Body::Single(message) => Ok((vec![self.decide_message(&message, env)?], false)),
             Body::Batch(messages) => {
-                let decided: Result<_, _> =
-                    messages.iter().map(|message| self.decide_message(message, now, config)).collect();
+                let decided: Result<_, _> = messages.iter().map(|message| self.decide_message(message, env)).collect();
                 Ok((decided?, true))
             }
         }
     }
 
-    fn decide_message(
-        &self,
-        message: &Message<'_>,
-        now: UnixTime,
-        config: &Config,
-    ) -> Result<Decided, (Refusal, Option<String>)> {
+    fn decide_message(&self, message: &Message<'_>, env: &Env<'_>) -> Result<Decided, (Refusal, Option<String>)> {
         let id = || message.id.map(str::to_owned);
         let method = || Some(message.method.to_string()).filter(|method| !method.is_empty());
         let operation = Operation::of(message).map_err(|fault| (Refusal::Operation(fault, id()), method()))?;
         let empty = McpHeaders::default();
         let headers = self.request.mcp.as_ref().unwrap_or(&empty);
         headers.check(message, &operation).map_err(|fault| (Refusal::Headers(fault, id()), method()))?;
-        let occasion = Occasion { now, arguments: Arguments::Given(message.params.arguments) };
-        let (outcome, denial) = self.decide(&operation.access, &occasion, config);
+        let arguments = Arguments::Given(message.params.arguments);
+        let (outcome, denial) = self.decide(&operation.access, arguments, env);
         Ok(Decided {
             method: method().unwrap_or_else(|| "response".to_owned()),
             target: operation.target,
             list: operation.list,
+            cursor: message.params.cursor.text().map(str::to_owned),
             id: id(),
             version: message.params.version.text().map(str::to_owned),
             outcome,
@@ -327,7 +331,7 @@ impl Verified {
             Denied { elements: vec![element], is_batch: false }
         };
         for access in declared.iter().chain([&Access::Open]) {
-            if let (Outcome::Deny, denial) = self.decide(access, &Occasion::at(env.now), env.config) {
+            if let (Outcome::Deny, denial) = self.decide(access, Arguments::Open, env) {
                 let cause = denial.map_or(Cause::Unforwardable, Cause::Policy);
                 return Err(denied(cause, *access != Access::Open));
             }

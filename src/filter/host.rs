@@ -47,6 +47,14 @@ mod abi {
             value: *const u8,
             value_size: usize,
         ) -> u32;
+        pub fn proxy_call_foreign_function(
+            name: *const u8,
+            name_size: usize,
+            arguments: *const u8,
+            arguments_size: usize,
+            results: *mut *mut u8,
+            results_size: *mut usize,
+        ) -> u32;
         pub fn proxy_close_stream(stream: u32) -> u32;
         pub fn proxy_continue_stream(stream: u32) -> u32;
         pub fn proxy_get_buffer_bytes(
@@ -292,6 +300,24 @@ pub fn reply(reply: &Reply) -> Result<(), HostFault> {
             -1,
         )
     })
+}
+
+/// Calls a function that this host has and others may not. A host without it refuses, like one that forbids it.
+pub fn call_foreign_function(name: &str, arguments: &[u8]) -> Result<Vec<u8>, HostFault> {
+    let (mut data, mut size) = (null_mut(), 0);
+    // SAFETY: the pointers are to locals of the right types and to slices with their lengths; what comes back is taken
+    // over once.
+    unsafe {
+        check(abi::proxy_call_foreign_function(
+            name.as_ptr(),
+            name.len(),
+            arguments.as_ptr(),
+            arguments.len(),
+            &raw mut data,
+            &raw mut size,
+        ))?;
+        Ok(owned(data, size))
+    }
 }
 
 /// Ends a stream at once, both ways.

@@ -4,13 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::host::{self, Map};
+use super::signature::{self, VerifySignature};
 use crate::audit::{Decision, DecisionIds, Record};
 use crate::config::{Config, Decisions};
+use crate::drift::Drift;
 use crate::exchange::{Awaited, Effect, Env, Exchange, Flow, Step};
 use crate::introspection::Introspections;
 use crate::keys::IssuerKeys;
 use crate::reply::Refusal;
-use crate::signature::PureVerifier;
+use crate::signature::HostVerifier;
 use crate::token::TokenCache;
 
 /// How often the root looks after keys and waits, in milliseconds.
@@ -28,7 +30,9 @@ pub struct Shared {
     pub config: Config,
     pub keys: RefCell<IssuerKeys>,
     pub introspection: RefCell<Introspections>,
+    pub drift: RefCell<Drift>,
     tokens: RefCell<TokenCache>,
+    verifier: HostVerifier<VerifySignature>,
     ids: RefCell<DecisionIds>,
     host_shows_bodies: Cell<bool>,
     /// Whether the root was asked to look at once and has not yet done so.
@@ -59,8 +63,10 @@ impl Shared {
         Self {
             keys: RefCell::new(IssuerKeys::new(&config.issuers, seed)),
             introspection: RefCell::new(Introspections::new(&config.issuers)),
+            drift: RefCell::new(Drift::new(&config, seed.rotate_left(32))),
             tokens: RefCell::new(TokenCache::new(config.token_cache_entries)),
             config,
+            verifier: signature::verifier(),
             ids: RefCell::new(DecisionIds::new(seed)),
             host_shows_bodies: Cell::new(false),
             poked: Cell::new(false),
@@ -77,7 +83,8 @@ impl Shared {
             keys: &mut self.keys.borrow_mut(),
             tokens: &mut self.tokens.borrow_mut(),
             introspection: &mut self.introspection.borrow_mut(),
-            verifier: &PureVerifier,
+            drift: &mut self.drift.borrow_mut(),
+            verifier: &self.verifier,
             now: host::now(),
             ids: &mut self.ids.borrow_mut(),
             host_shows_bodies: &mut shows,

@@ -4,7 +4,7 @@ use super::{Member, MessageFault, Name, known};
 use crate::json::{JsonFault, Kind, Reader};
 
 /// The members of `params` that are read for some method.
-const READ: [&str; 7] = ["_meta", "arguments", "name", "notifications", "ref", "taskId", "uri"];
+const READ: [&str; 8] = ["_meta", "arguments", "cursor", "name", "notifications", "ref", "taskId", "uri"];
 const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 
 /// The members of `params` that decide.
@@ -16,6 +16,8 @@ pub struct Params<'a> {
     pub uri: Member<'a>,
     /// The JSON of `arguments`.
     pub arguments: Option<&'a str>,
+    /// `cursor`, of a list's page
+    pub cursor: Member<'a>,
     /// `taskId`
     pub task_id: Member<'a>,
     /// `ref.type`, `ref.name`, `ref.uri`
@@ -70,6 +72,7 @@ fn read_param<'a>(reader: &mut Reader<'a>, name: &str, params: &mut Params<'a>) 
     match name {
         "_meta" => read_meta(reader, params),
         "arguments" => reader.skip().map(|json| params.arguments = Some(json)).map(Ok),
+        "cursor" => Member::read(reader).map(|value| params.cursor = value).map(Ok),
         "name" => Member::read(reader).map(|value| params.name = value).map(Ok),
         "notifications" => read_notifications(reader, params),
         "ref" => read_reference(reader, params),

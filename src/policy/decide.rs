@@ -2,7 +2,7 @@
 
 use super::matrix::{Matches, Row};
 use super::rules::{Found, Requirement};
-use super::{Access, Arguments, Authentication, Mode, Occasion, Policy};
+use super::{Access, Arguments, Authentication, Mode, Occasion, Policy, Standing};
 use crate::mcp;
 use crate::scope::{Scope, ScopeSet};
 use crate::token::AccessToken;
@@ -40,6 +40,8 @@ pub enum Denial {
     Arguments,
     /// The user must sign in again, or at another level (RFC 9470).
     Authentication(Authentication),
+    /// The tool is not what was approved.
+    Drifted,
     /// Scopes are missing that a step-up can bring.
     InsufficientScope {
         /// The alternative with the fewest missing scopes, `base_scopes` included.
@@ -78,6 +80,7 @@ impl Denial {
         match self {
             Self::Arguments => "arguments_refused",
             Self::Authentication(_) => "insufficient_user_authentication",
+            Self::Drifted => "tool_drifted",
             Self::InsufficientScope { .. } => "insufficient_scope",
             Self::MatrixDeniesTool { .. } => "matrix_denies_tool",
             Self::MatrixNarrows { .. } => "matrix_narrows_scopes",
@@ -91,7 +94,7 @@ impl Denial {
         match self {
             Self::InsufficientScope { row, .. } => row.as_deref(),
             Self::MatrixDeniesTool { row } | Self::MatrixNarrows { row } => Some(row),
-            Self::Arguments | Self::Authentication(_) | Self::NearName | Self::Unlisted => None,
+            Self::Arguments | Self::Authentication(_) | Self::Drifted | Self::NearName | Self::Unlisted => None,
         }
     }
 
@@ -179,6 +182,9 @@ impl Policy {
             Err(denial) => return if counts(None) { Err(denial) } else { Ok(()) },
             Ok(rules) => rules,
         };
+        if occasion.standing == Standing::Drifted && counts(None) {
+            return Err(Denial::Drifted);
+        }
         rules.retain(|rule| counts(rule.mode));
         if let Arguments::Given(arguments) = occasion.arguments {
             let holds = |rule: &&Requirement| rule.arguments.iter().all(|test| test.holds(arguments, caller.claims()));

@@ -32,6 +32,8 @@ pub enum Unlisted {
 #[derive(Clone, Debug)]
 pub struct RuleSet {
     exact: Vec<Requirement>,
+    /// Names and patterns as written.
+    written: Vec<Pattern>,
     /// The places of exact names in `exact`.
     names: Index,
     /// Most literal characters first, then by text: the order of the configuration does not count.
@@ -58,6 +60,7 @@ pub enum Found<'a> {
 impl RuleSet {
     /// Builds the set. `guarded` are exact names that stand elsewhere and want to be told from their look-alikes too.
     pub fn new(rules: Vec<(Pattern, Requirement)>, unlisted: Unlisted, guarded: &[&str]) -> Self {
+        let written = rules.iter().map(|(name, _)| name.clone()).collect();
         let (exact, patterns): (Vec<_>, Vec<_>) = rules.into_iter().partition(|(name, _)| name.is_exact());
         let text = |(name, _): &(Pattern, Requirement)| name.as_str().to_owned();
         let folded = Index::new(exact.iter().map(|(name, _)| near(name.as_str())));
@@ -65,7 +68,7 @@ impl RuleSet {
         let guarded = Index::new(guarded.iter().map(|name| (*name).to_owned()));
         let names = Index::new(exact.iter().map(text));
         let exact = exact.into_iter().map(|(_, rule)| rule).collect();
-        Self { exact, names, patterns: closest_first(patterns), folded, guarded, folded_guarded, unlisted }
+        Self { exact, written, names, patterns: closest_first(patterns), folded, guarded, folded_guarded, unlisted }
     }
 
     /// The rules for `name`: the exact one, else the closest pattern, or all of the closest where they tie.
@@ -82,6 +85,16 @@ impl RuleSet {
             Some(rule) if !template.contains('{') => Found::Rules(vec![rule]),
             _ => self.closest(|pattern| pattern.covers_template(template)).unwrap_or(Found::Unlisted),
         }
+    }
+
+    /// Whether a rule is about `name`.
+    pub fn lists(&self, name: &str) -> bool {
+        self.exact(name).is_some() || self.patterns.iter().any(|(pattern, _)| pattern.matches(name))
+    }
+
+    /// The names and patterns of all rules, as written.
+    pub fn names(&self) -> impl Iterator<Item = &Pattern> {
+        self.written.iter()
     }
 
     fn exact(&self, name: &str) -> Option<&Requirement> {

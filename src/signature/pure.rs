@@ -1,38 +1,52 @@
-//! Verification in pure Rust, by the `jwt-compact` crate: anywhere, without the host's help.
+//! Verification in pure Rust: anywhere, without the host's help.
 
+use ecdsa::elliptic_curve::array::ArraySize;
+use ecdsa::elliptic_curve::array::typenum::Unsigned as _;
+use ecdsa::elliptic_curve::point::AffineCoordinates;
+use ecdsa::elliptic_curve::{CurveArithmetic, FieldBytes};
+use ecdsa::hazmat::verify_prehashed;
+use ecdsa::{EcdsaCurve, Signature, SignatureSize};
 use jwt_compact::AlgorithmSignature as _;
-use jwt_compact::alg::{Ed25519, Es256, Rsa, VerifyingKey};
+use jwt_compact::alg::{Ed25519, Rsa, VerifyingKey};
+use p256::NistP256;
+use p384::NistP384;
+use p521::NistP521;
 use rsa::{BigUint, RsaPublicKey};
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
-use super::{Algorithm, MAX_RSA_BITS, PublicKey, SignatureVerifier};
+use super::{Algorithm, Curve, MAX_RSA_BITS, Material, PublicKey, SignatureVerifier};
 
-/// Verifies RS*, PS*, ES256 and EdDSA. ES384 and ES512 it does not know.
+/// Verifies by the `jwt-compact` crate, and by `p384` and `p521` what that does not know.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PureVerifier;
 
 impl SignatureVerifier for PureVerifier {
     fn verify(&self, algorithm: Algorithm, key: &PublicKey, signed: &[u8], signature: &[u8]) -> bool {
-        match (algorithm, key) {
-            (Algorithm::Es256, PublicKey::P256 { .. }) => {
-                p256(key).is_some_and(|key| by(&Es256, &key, signed, signature))
+        if !algorithm.fits(key) {
+            return false;
+        }
+        match key.material() {
+            Material::Ec { curve: Curve::P256, point } => ecdsa::<NistP256>(point, &Sha256::digest(signed), signature),
+            Material::Ec { curve: Curve::P384, point } => ecdsa::<NistP384>(point, &Sha384::digest(signed), signature),
+            Material::Ec { curve: Curve::P521, point } => ecdsa::<NistP521>(point, &Sha512::digest(signed), signature),
+            Material::Ed25519 { point } => {
+                VerifyingKey::<Ed25519>::from_slice(point).is_ok_and(|key| by(&Ed25519, &key, signed, signature))
             }
-            (Algorithm::EdDsa, PublicKey::Ed25519 { .. }) => {
-                ed25519(key).is_some_and(|key| by(&Ed25519, &key, signed, signature))
-            }
-            (_, PublicKey::Rsa { .. }) => {
-                rsa_scheme(algorithm).zip(rsa(key)).is_some_and(|(rsa, key)| by(&rsa, &key, signed, signature))
-            }
-            _ => false,
+            Material::Rsa { modulus, exponent } => rsa_scheme(algorithm)
+                .zip(rsa(modulus, exponent))
+                .is_some_and(|(scheme, key)| by(&scheme, &key, signed, signature)),
         }
     }
 }
 
-/// Whether `key` is one at all: a point on its curve, a modulus with a usable exponent.
-pub fn is_sound(key: &PublicKey) -> bool {
-    match key {
-        PublicKey::Rsa { .. } => rsa(key).is_some(),
-        PublicKey::P256 { .. } => p256(key).is_some(),
-        PublicKey::Ed25519 { .. } => ed25519(key).is_some(),
+/// Whether `material` makes a key: a point on its curve, a modulus with a usable exponent.
+pub fn is_sound(material: &Material) -> bool {
+    match material {
+        Material::Ec { curve: Curve::P256, point } => affine::<NistP256>(point).is_some(),
+        Material::Ec { curve: Curve::P384, point } => affine::<NistP384>(point).is_some(),
+        Material::Ec { curve: Curve::P521, point } => affine::<NistP521>(point).is_some(),
+        Material::Ed25519 { point } => VerifyingKey::<Ed25519>::from_slice(point).is_ok(),
+        Material::Rsa { modulus, exponent } => rsa(modulus, exponent).is_some(),
     }
 }
 
@@ -47,19 +61,28 @@ fn rsa_scheme(algorithm: Algorithm) -> Option<Rsa> {
     algorithm.name().parse().ok()
 }
 
-fn rsa(key: &PublicKey) -> Option<RsaPublicKey> {
-    let PublicKey::Rsa { modulus, exponent } = key else { return None };
+fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<RsaPublicKey> {
     let (modulus, exponent) = (BigUint::from_bytes_be(modulus), BigUint::from_bytes_be(exponent));
     RsaPublicKey::new_with_max_size(modulus, exponent, MAX_RSA_BITS).ok()
 }
 
-fn p256(key: &PublicKey) -> Option<<Es256 as jwt_compact::Algorithm>::VerifyingKey> {
-    let PublicKey::P256 { x, y } = key else { return None };
-    // SEC 1 section 2.3.3: 04, then both coordinates.
-    VerifyingKey::<Es256>::from_slice(&[&[4][..], x, y].concat()).ok()
+fn ecdsa<C>(point: &[u8], digest: &[u8], signature: &[u8]) -> bool
+where
+    C: EcdsaCurve + CurveArithmetic,
+    C::AffinePoint: AffineCoordinates<FieldRepr = FieldBytes<C>>,
+    SignatureSize<C>: ArraySize,
+{
+    affine::<C>(point)
+        .zip(Signature::from_slice(signature).ok())
+        .is_some_and(|(point, signature)| verify_prehashed::<C>(&point.into(), digest, &signature).is_ok())
 }
 
-fn ed25519(key: &PublicKey) -> Option<<Ed25519 as jwt_compact::Algorithm>::VerifyingKey> {
-    let PublicKey::Ed25519 { x } = key else { return None };
-    VerifyingKey::<Ed25519>::from_slice(x).ok()
+/// By its coordinates: reading compressed points as well would bring square roots into the module.
+fn affine<C>(point: &[u8]) -> Option<C::AffinePoint>
+where
+    C: CurveArithmetic,
+    C::AffinePoint: AffineCoordinates<FieldRepr = FieldBytes<C>>,
+{
+    let (x, y) = point.strip_prefix(&[4])?.split_at_checked(C::FieldBytesSize::USIZE)?;
+    C::AffinePoint::from_coordinates(x.try_into().ok()?, y.try_into().ok()?).into_option()
 }

@@ -136,6 +136,12 @@ fn verifies(token: &str, jwk: &Value) -> bool {
         "PS256" => rsa(&signature::RSA_PSS_2048_8192_SHA256),
         "ES256" => other(&signature::ECDSA_P256_SHA256_FIXED, point()),
         "ES384" => other(&signature::ECDSA_P384_SHA384_FIXED, point()),
+        "ES512" => {
+            use p521::ecdsa::signature::Verifier as _;
+            let key = p521::ecdsa::VerifyingKey::from_sec1_bytes(&point()).unwrap();
+            let signature = p521::ecdsa::Signature::from_slice(&signature);
+            signature.is_ok_and(|signature| key.verify(signed, &signature).is_ok())
+        }
         "EdDSA" => other(&signature::ED25519, member("x")),
         unknown => panic!("{unknown}"),
     }

@@ -122,6 +122,15 @@ impl Setup {
         })
     }
 
+    /// Forbids the module what only some hosts have: foreign functions, the
+    /// host's crypto among them. All else that it uses it may.
+    pub fn without_foreign_functions(self) -> Self {
+        let names = capabilities(&fs::read(module()).expect("the module"));
+        let allowed = names.into_iter().filter(|name| name != "proxy_call_foreign_function");
+        let allowed: serde_json::Map<_, _> = allowed.map(|name| (name, json!({}))).collect();
+        self.plugin(|plugin| plugin["capability_restriction_config"] = json!({"allowed_capabilities": allowed}))
+    }
+
     /// The number of workers.
     pub fn concurrency(self, workers: usize) -> Self {
         Self { concurrency: workers, ..self }
@@ -192,6 +201,16 @@ pub fn project_configuration() -> Value {
     let setup = Setup { bootstrap, concurrency: 1, environment: Vec::new(), updatable: false };
     let _ = setup.plugin(|plugin| found = plugin["configuration"]["value"].take());
     found
+}
+
+/// The host's functions that a module uses and its own that the host calls,
+/// which are all that a host may forbid.
+fn capabilities(module: &[u8]) -> Vec<String> {
+    let wasi = ["environ_get", "environ_sizes_get", "fd_write", "proc_exit", "random_get"];
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let names = module.split(|byte| !is_name(byte)).filter(|name| name.starts_with(b"proxy_"));
+    let names = names.map(|name| String::from_utf8_lossy(name).into_owned());
+    names.chain(wasi.map(str::to_owned)).collect()
 }
 
 /// The module under test: `TOOLGATE_WASM`, or what `make build` leaves beside

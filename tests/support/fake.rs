@@ -17,6 +17,7 @@ use std::time::Duration;
 use serde_json::Value;
 use toolgate::audit::{DecisionIds, Record};
 use toolgate::config::{Config, KeySource};
+use toolgate::drift::Drift;
 use toolgate::exchange::{Awaited, Effect, Env, Exchange, Flow, HeaderEdit, RequestHead, Step};
 use toolgate::headers::Headers;
 use toolgate::introspection::{Introspections, request_body};
@@ -37,10 +38,11 @@ pub type Provider = dyn Fn(&str) -> Option<Value>;
 
 /// One plugin instance in one worker, with its clock.
 pub struct Worker {
-    config: Config,
+    pub config: Config,
     keys: IssuerKeys,
     pub tokens: TokenCache,
     introspection: Introspections,
+    pub drift: Drift,
     ids: DecisionIds,
     shows_bodies: bool,
     now: UnixTime,
@@ -63,6 +65,7 @@ impl Worker {
             keys: IssuerKeys::new(&config.issuers, 0),
             tokens: TokenCache::new(config.token_cache_entries),
             introspection: Introspections::new(&config.issuers),
+            drift: Drift::new(&config, 1),
             ids: DecisionIds::new(1),
             shows_bodies: false,
             now: UnixTime::from_millis(u64::try_from(now).expect("a time") * 1000),
@@ -80,6 +83,7 @@ impl Worker {
             keys: &mut self.keys,
             tokens: &mut self.tokens,
             introspection: &mut self.introspection,
+            drift: &mut self.drift,
             verifier: &Remembering,
             now: self.now,
             ids: &mut self.ids,

@@ -1,9 +1,10 @@
 //! The issuer's keys. They sign with `ring`, not with the library that the
 //! module verifies with: a misreading of a standard would have to be in both
-//! to go unseen.
+//! to go unseen. Only ES512 `ring` does not know; published vectors watch it.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use p521::ecdsa::signature::Signer as _;
 use ring::rand::SystemRandom;
 use ring::signature::{
     self, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
@@ -42,6 +43,11 @@ impl Key {
         Self::new("p384", "ES384", include_str!("../keys/p384.pem"))
     }
 
+    /// ES512, kid `p521`.
+    pub fn p521() -> Self {
+        Self::new("p521", "ES512", include_str!("../keys/p521.pem"))
+    }
+
     /// EdDSA, kid `ed25519`.
     pub fn ed25519() -> Self {
         Self::new("ed25519", "EdDSA", include_str!("../keys/ed25519.pem"))
@@ -54,7 +60,7 @@ impl Key {
 
     /// Every asymmetric key.
     pub fn all() -> Vec<Self> {
-        vec![Self::rsa_a(), Self::rsa_b(), Self::p256(), Self::p384(), Self::ed25519()]
+        vec![Self::rsa_a(), Self::rsa_b(), Self::p256(), Self::p384(), Self::p521(), Self::ed25519()]
     }
 
     fn new(kid: &str, alg: &'static str, pem: &str) -> Self {
@@ -88,11 +94,13 @@ impl Key {
                 json!({"kty": "RSA", "n": base64url(public.n), "e": base64url(public.e)})
             }
             "ES" => {
-                // An uncompressed point: 4, x, y (SEC 1 section 2.3.3).
-                let pair = self.ecdsa();
-                let point = &pair.public_key().as_ref()[1..];
+                let point = self.point();
                 let (x, y) = point.split_at(point.len() / 2);
-                let curve = if self.alg == "ES256" { "P-256" } else { "P-384" };
+                let curve = match self.alg {
+                    "ES256" => "P-256",
+                    "ES384" => "P-384",
+                    _ => "P-521",
+                };
                 json!({"kty": "EC", "crv": curve, "x": base64url(x), "y": base64url(y)})
             }
             "Ed" => {
@@ -115,6 +123,10 @@ impl Key {
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         match &self.alg[..2] {
             "RS" | "PS" => self.sign_rsa(message),
+            "ES" if self.alg == "ES512" => {
+                let signature: p521::ecdsa::Signature = self.es512().sign(message);
+                signature.to_bytes().to_vec()
+            }
             "ES" => {
                 let signature = self.ecdsa().sign(&SystemRandom::new(), message);
                 signature.expect("a signature").as_ref().to_vec()
@@ -147,6 +159,23 @@ impl Key {
         RsaKeyPair::from_pkcs8(&self.material).expect("an RSA key")
     }
 
+    /// x, y of a public EC key.
+    fn point(&self) -> Vec<u8> {
+        // Both libraries give it uncompressed: 4, x, y (SEC 1 section 2.3.3).
+        match self.alg {
+            "ES512" => self.es512().verifying_key().to_sec1_point(false).as_bytes()[1..].to_vec(),
+            _ => self.ecdsa().public_key().as_ref()[1..].to_vec(),
+        }
+    }
+
+    fn es512(&self) -> p521::ecdsa::SigningKey {
+        // ECPrivateKey { version 1, privateKey of 66 octets, .. } (RFC 5915 section 3)
+        let start = b"\x02\x01\x01\x04\x42";
+        let at = self.material.windows(start.len()).position(|bytes| bytes == start).expect("a P-521 key");
+        let secret = &self.material[at + start.len()..][..66];
+        p521::ecdsa::SigningKey::from_slice(secret).expect("a P-521 key")
+    }
+
     fn ecdsa(&self) -> EcdsaKeyPair {
         let kind = match self.alg {
             "ES256" => &ECDSA_P256_SHA256_FIXED_SIGNING,
@@ -165,6 +194,14 @@ impl Key {
 /// A key set of these keys (RFC 7517 section 5).
 pub fn key_set<'a>(keys: impl IntoIterator<Item = &'a Key>) -> Value {
     json!({"keys": keys.into_iter().map(Key::jwk).collect::<Vec<_>>()})
+}
+
+/// Keys of sizes and exponents that `ring` does not sign with, each with a good
+/// token.
+pub fn openssl_tokens() -> Vec<(Value, String)> {
+    let rows: Vec<Value> = serde_json::from_str(include_str!("../keys/openssl_tokens.json")).expect("a list");
+    let row = |row: &Value| (row["jwk"].clone(), row["token"].as_str().expect("a token").to_owned());
+    rows.iter().map(row).collect()
 }
 
 /// Base64 as tokens and keys write it (RFC 7515 section 2).

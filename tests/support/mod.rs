@@ -23,6 +23,7 @@ pub mod bootstrap;
 pub mod client;
 pub mod envoy;
 pub mod fake;
+pub mod forgeries;
 pub mod gate;
 pub mod http2;
 pub mod keys;

@@ -1,0 +1,51 @@
+//! `resources[].manifest`: what was approved of a server's tools.
+
+use super::fields::{At, Findings};
+use crate::manifest::{Manifest, Tool, canonical};
+use crate::node::Node;
+
+/// Reads a manifest as the command line writes it.
+pub fn read(at: &At<'_>, found: &mut Findings) -> Option<Manifest> {
+    let mut fields = at.fields(found)?;
+    let tools = fields.require("tools", found).and_then(|at| at.entries(found));
+    fields.finish(found);
+    let tools = tools?.into_iter().filter_map(|(name, at)| read_tool(name, &at, found)).collect();
+    Some(Manifest::of(tools))
+}
+
+fn read_tool(name: &str, at: &At<'_>, found: &mut Findings) -> Option<Tool> {
+    let mut fields = at.fields(found)?;
+    let title = fields.take("title").and_then(|at| text(&at, found));
+    let [description, input_schema] =
+        ["description", "input_schema"].map(|name| fields.take(name).and_then(|at| digest(&at, found)));
+    let annotations = fields.take("annotations").and_then(|at| annotations(&at, found));
+    fields.finish(found);
+    Some(Tool { name: name.to_owned(), title, description, input_schema, annotations })
+}
+
+fn text(at: &At<'_>, found: &mut Findings) -> Option<String> {
+    match at.node {
+        // A server may have a title that says nothing.
+        Node::Text(text) => Some(text.clone()),
+        _ => found.fault(&at.path, format!("expected a string, got {}", at.node.type_name())),
+    }
+}
+
+fn digest(at: &At<'_>, found: &mut Findings) -> Option<String> {
+    let text = at.text(found)?;
+    let hex = |digits: &str| digits.len() == 64 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if text.strip_prefix("sha256:").is_some_and(hex) {
+        return Some(text.to_owned());
+    }
+    found.fault(&at.path, "must be `sha256:` and 64 hexadecimal digits in lower case")
+}
+
+fn annotations(at: &At<'_>, found: &mut Findings) -> Option<String> {
+    match canonical(at.node) {
+        _ if !matches!(at.node, Node::Object(_)) => {
+            found.fault(&at.path, format!("expected an object, got {}", at.node.type_name()))
+        }
+        Ok(text) => Some(text),
+        Err(fault) => found.fault(&at.path, fault.to_string()),
+    }
+}

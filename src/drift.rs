@@ -1,0 +1,288 @@
+//! Drift: what a server's live list of tools tells, against the policy and the approved manifest.
+//!
+//! Lists are read as they pass, before they are trimmed. An entry is compared with what was approved; once one caller
+//! has read all pages of a list, what is missing from it tells as well. A server may show each caller another list, so
+//! nothing follows from what a part of one lacks.
+//!
+//! What follows is a set of findings, each reported once for all workers ([`shared`]), and, where the configuration
+//! says so, the denial of the one tool that differs.
+
+mod chain;
+pub mod shared;
+
+use std::hash::{DefaultHasher, Hasher};
+
+use crate::config::{Config, OnDrift, Resource};
+use crate::manifest::{Change, Manifest, Tool};
+use crate::node::Node;
+use crate::pattern::Pattern;
+use crate::policy::Standing;
+use chain::Chains;
+
+/// As many tools of one server are kept. Beyond it, a list is still trimmed, entry by entry.
+const MAX_TOOLS: usize = 10_000;
+
+/// One thing found, to be reported once.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// The tool or the rule.
+    pub about: String,
+    /// What is the matter with it: a stable code.
+    pub code: &'static str,
+    /// What tells one state from another: of a change, the digest of what is live now.
+    pub state: String,
+}
+
+/// What is known of the tools of every resource's server.
+#[derive(Debug)]
+pub struct Drift {
+    servers: Vec<Server>,
+    /// So that no server can make two entries of one hash.
+    secret: u64,
+}
+
+/// What is known of one server.
+#[derive(Debug, Default)]
+struct Server {
+    /// By name, sorted.
+    tools: Vec<(String, Seen)>,
+    chains: Chains,
+    /// Findings about tools, and those about the whole list, since it was last asked.
+    found: Vec<Finding>,
+    /// Tools that are now as approved, since it was last asked.
+    settled: Vec<String>,
+    /// The hash of the last complete list, and what was found of it.
+    list: Option<u64>,
+    of_list: Vec<Finding>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Seen {
+    /// The hash of the entry's bytes: equal bytes are read once.
+    hash: u64,
+    /// What is live, if it differs from what was approved.
+    differs: Option<Tool>,
+    standing: Standing,
+}
+
+/// Whether an answer tells what the server's tools are: what is replayed, or no answer to this request, does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Learn {
+    No,
+    Yes,
+}
+
+/// One answer to `tools/list`.
+#[derive(Clone, Copy, Debug)]
+pub struct Page<'a> {
+    /// Who asked: chains of different callers are not joined.
+    pub caller: &'a str,
+    /// The cursor that was asked with.
+    pub cursor: Option<&'a str>,
+    /// The cursor that the next page is asked with.
+    pub next: Option<&'a str>,
+    /// The tools on it.
+    pub names: &'a [String],
+}
+
+impl Drift {
+    /// Nothing is known yet. `secret` is nobody's but this worker's.
+    pub fn new(config: &Config, secret: u64) -> Self {
+        Self { servers: config.resources.iter().map(|_| Server::default()).collect(), secret }
+    }
+
+    /// How the tool of a list's entry stands; if it is to be learned from, that is taken note of.
+    pub fn observe(&mut self, resource: usize, config: &Config, name: &str, entry: &[u8], learn: Learn) -> Standing {
+        let Some(settings) = config.resources.get(resource).filter(|settings| settings.manifest.is_some()) else {
+            return Standing::Approved;
+        };
+        let hash = self.hash(entry);
+        let Some(server) = self.servers.get_mut(resource) else { return Standing::Approved };
+        let place = server.tools.binary_search_by(|(own, _)| own.as_str().cmp(name));
+        let known = place.ok().and_then(|known| server.tools.get(known)).map(|(_, seen)| seen);
+        if let Some(seen) = known.filter(|seen| seen.hash == hash) {
+            return seen.standing;
+        }
+        let was_off = known.is_some_and(|seen| seen.differs.is_some());
+        let seen = compare(settings, name, entry, hash);
+        let standing = seen.standing;
+        if learn == Learn::No {
+            return standing;
+        }
+        server.note(settings, name, &seen, was_off);
+        match place {
+            Ok(known) => server.tools.get_mut(known).into_iter().for_each(|(_, old)| *old = seen.clone()),
+            Err(free) if server.tools.len() < MAX_TOOLS => server.tools.insert(free, (name.to_owned(), seen)),
+            Err(_) => {}
+        }
+        standing
+    }
+
+    fn hash(&self, bytes: &[u8]) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.secret);
+        hasher.write(bytes);
+        hasher.finish()
+    }
+
+    /// How a tool stood when it was last seen; one that was never seen stands as its manifest says.
+    pub fn standing(&self, resource: usize, config: &Config, name: &str) -> Standing {
+        let Some(settings) = config.resources.get(resource) else { return Standing::Approved };
+        let seen = self.servers.get(resource).and_then(|server| {
+            let place = server.tools.binary_search_by(|(own, _)| own.as_str().cmp(name)).ok()?;
+            server.tools.get(place).map(|(_, seen)| seen.standing)
+        });
+        seen.unwrap_or_else(|| unseen(settings, name))
+    }
+
+    /// Takes note of a page. Once one caller's pages are complete, the whole list is compared with policy and manifest.
+    pub fn page(&mut self, resource: usize, config: &Config, page: Page<'_>) {
+        let Some(settings) = config.resources.get(resource) else { return };
+        let Some(names) = self.servers.get_mut(resource).and_then(|server| server.chains.extend(page)) else { return };
+        let hash = self.hash(names.join("\n").as_bytes());
+        let Some(server) = self.servers.get_mut(resource) else { return };
+        // A list that is as it was tells nothing new, and comparing it costs as much as there are rules.
+        if server.list == Some(hash) {
+            return;
+        }
+        server.list = Some(hash);
+        let now = of_list(settings, &names);
+        let new = now.iter().filter(|finding| !server.of_list.contains(finding)).cloned();
+        server.found.extend(new);
+        server.of_list = now;
+    }
+
+    /// Takes over what another worker saw of tools that differ. It is compared again.
+    pub fn adopt(&mut self, resource: usize, config: &Config, live: &Manifest) {
+        let Some(server) = self.servers.get_mut(resource) else { return };
+        let Some(settings) = config.resources.get(resource) else { return };
+        // What it no longer holds is as approved again, or was seen by this worker alone and is in the next report.
+        for tool in live.tools() {
+            let (differs, standing) = judge(settings, tool.clone());
+            // A hash that no entry has: when this worker sees the tool itself, it reads it.
+            let seen = Seen { hash: 0, differs, standing };
+            match server.tools.binary_search_by(|(own, _)| own.as_str().cmp(&tool.name)) {
+                Ok(known) => {
+                    if let Some((_, own)) = server.tools.get_mut(known)
+                        && own.differs.as_ref() != Some(tool)
+                    {
+                        *own = seen;
+                    }
+                }
+                Err(free) if server.tools.len() < MAX_TOOLS => server.tools.insert(free, (tool.name.clone(), seen)),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// What was found since it was last asked, and which tools are as approved again.
+    pub fn take(&mut self, resource: usize) -> News {
+        let Some(server) = self.servers.get_mut(resource) else { return News::default() };
+        let (found, settled) = (std::mem::take(&mut server.found), std::mem::take(&mut server.settled));
+        let differs = server.tools.iter().filter_map(|(_, seen)| seen.differs.clone());
+        let live = if found.is_empty() { Vec::new() } else { differs.collect() };
+        News { found, settled, live }
+    }
+
+    /// Whether there is anything to take.
+    pub fn has_news(&self, resource: usize) -> bool {
+        self.servers.get(resource).is_some_and(|server| !server.found.is_empty() || !server.settled.is_empty())
+    }
+}
+
+/// What was found since the last time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// New findings.
+    pub found: Vec<Finding>,
+    /// Tools that are as approved again.
+    pub settled: Vec<String>,
+    /// The live tools that differ, for other workers.
+    pub live: Vec<Tool>,
+}
+
+impl Server {
+    fn note(&mut self, settings: &Resource, name: &str, seen: &Seen, was_off: bool) {
+        match &seen.differs {
+            Some(live) => self.found.extend(changes(settings, live)),
+            None if was_off => self.settled.push(name.to_owned()),
+            None => {}
+        }
+    }
+}
+
+/// How an entry of a list compares with what was approved. One that cannot be read is as one that differs.
+fn compare(settings: &Resource, name: &str, entry: &[u8], hash: u64) -> Seen {
+    let read = serde_json::from_slice::<Node>(entry).ok();
+    let tool = read.and_then(|node| Manifest::of_tools([&node]).ok()).and_then(|one| one.tools().first().cloned());
+    let (differs, standing) = match tool {
+        Some(tool) => judge(settings, tool),
+        None if settings.manifest.is_some() => (Some(Tool::unreadable(name)), denied_if(settings, true)),
+        None => (None, Standing::Approved),
+    };
+    Seen { hash, differs, standing }
+}
+
+/// What of a live tool differs, and how it stands.
+fn judge(settings: &Resource, tool: Tool) -> (Option<Tool>, Standing) {
+    let Some(manifest) = &settings.manifest else { return (None, Standing::Approved) };
+    let approved = manifest.tool(&tool.name);
+    let changes = approved.map(|approved| crate::manifest::changes(approved, &tool));
+    let matters = |changes: &Vec<crate::manifest::Drift>| changes.iter().any(|drift| drift.change != Change::Title);
+    let off = changes.as_ref().is_none_or(matters);
+    let differs = changes.is_none_or(|changes| !changes.is_empty());
+    (differs.then_some(tool), denied_if(settings, off))
+}
+
+/// A tool of which no list was seen yet: what was never approved is not approved.
+fn unseen(settings: &Resource, name: &str) -> Standing {
+    let unknown = settings.manifest.as_ref().is_some_and(|manifest| manifest.tool(name).is_none());
+    denied_if(settings, unknown)
+}
+
+fn denied_if(settings: &Resource, off: bool) -> Standing {
+    if off && settings.on_drift == OnDrift::Deny { Standing::Drifted } else { Standing::Approved }
+}
+
+/// What a live tool that differs is reported for.
+fn changes(settings: &Resource, live: &Tool) -> Vec<Finding> {
+    let finding = |change: Change| Finding {
+        about: live.name.clone(),
+        code: change.code(),
+        state: match change {
+            Change::Title => live.title.clone().unwrap_or_default(),
+            Change::Description => live.description.clone().unwrap_or_default(),
+            Change::InputSchema => live.input_schema.clone().unwrap_or_default(),
+            Change::Annotations => live.annotations.clone().unwrap_or_default(),
+            Change::Added | Change::Removed => String::new(),
+        },
+    };
+    match settings.manifest.as_ref().map(|manifest| manifest.tool(&live.name)) {
+        Some(Some(approved)) => {
+            crate::manifest::changes(approved, live).into_iter().map(|drift| finding(drift.change)).collect()
+        }
+        Some(None) => vec![finding(Change::Added)],
+        None => Vec::new(),
+    }
+}
+
+/// What a complete list tells: tools without a rule, rules without a tool, tools that are gone.
+fn of_list(settings: &Resource, names: &[String]) -> Vec<Finding> {
+    let finding = |about: &str, code| Finding { about: about.to_owned(), code, state: String::new() };
+    let rules = &settings.policy.tools;
+    let has = |wanted: &str| names.binary_search_by(|name| name.as_str().cmp(wanted)).is_ok();
+    let without_rule = names.iter().filter(|name| !rules.lists(name)).map(|name| finding(name, "tool_without_rule"));
+    let has_tool = |rule: &Pattern| match rule.is_exact() {
+        true => has(rule.as_str()),
+        false => names.iter().any(|name| rule.matches(name)),
+    };
+    let without_tool = rules.names().filter(|rule| !has_tool(rule));
+    let without_tool = without_tool.map(|rule| finding(rule.as_str(), "rule_without_tool"));
+    let approved = settings.manifest.iter().flat_map(|manifest| manifest.tools());
+    let gone = approved.filter(|tool| !has(&tool.name));
+    let gone = gone.map(|tool| finding(&tool.name, Change::Removed.code()));
+    let mut found: Vec<_> = without_rule.chain(without_tool).chain(gone).collect();
+    found.sort();
+    found
+}

@@ -1,0 +1,136 @@
+//! What the workers of one host tell each other of drift, so that each finding is reported once.
+//!
+//! ```text
+//! {"tools": {<the live tools that differ, as a manifest>}, "told": ["<finding>", ...]}
+//! ```
+//!
+//! Anybody who shares the host's data could have written it: it is read as strictly as a manifest, a worker compares
+//! the tools with its own, and what is told too much or too little is only told too much or too little.
+
+use sha2::{Digest, Sha256};
+
+use super::{Finding, News};
+use crate::json::Object;
+use crate::manifest::{Manifest, Tool};
+use crate::node::Node;
+
+/// As many tools and findings are shared. A list that differs in more is not the approved server's any more.
+const MAX_SHARED: usize = 512;
+
+/// What is shared about one resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SharedDrift {
+    /// Live tools that differ from the manifest.
+    pub live: Manifest,
+    /// What was reported: a hash of what it is about, then one of the finding.
+    told: Vec<String>,
+}
+
+impl SharedDrift {
+    /// Reads what another worker wrote. What cannot be read is as nothing.
+    pub fn decode(bytes: &[u8]) -> Self {
+        let Ok(node) = serde_json::from_slice::<Node>(bytes) else { return Self::default() };
+        let told = node.member("told").and_then(Node::as_list).unwrap_or_default();
+        let told = told.iter().filter_map(|id| id.as_text().filter(|id| id.len() == 2 * HASH).map(str::to_owned));
+        Self { live: Manifest::read(&node).unwrap_or_default(), told: told.take(MAX_SHARED).collect() }
+    }
+
+    /// What other workers read.
+    pub fn encode(&self) -> String {
+        let tools = self.live.tools_json();
+        let mut out = Object::new();
+        out.raw("tools", &tools);
+        out.list("told", self.told.iter().map(String::as_str));
+        out.finish()
+    }
+
+    /// Adds what a worker found; gives what nobody reported before, and the tools that are as approved again.
+    pub fn merge(&mut self, news: &News) -> (Vec<Finding>, Vec<String>) {
+        let settled = news.settled.iter().filter(|tool| self.settle(tool)).cloned().collect();
+        let mut new = Vec::new();
+        for finding in &news.found {
+            let id = id(finding);
+            if self.told.len() < MAX_SHARED && !self.told.contains(&id) {
+                self.told.push(id);
+                new.push(finding.clone());
+            }
+        }
+        let known = self.live.tools().iter().filter(|own| news.live.iter().all(|tool| tool.name != own.name));
+        let all: Vec<Tool> = news.live.iter().chain(known).take(MAX_SHARED).cloned().collect();
+        self.live = Manifest::of(all);
+        (new, settled)
+    }
+
+    /// A tool is as approved again: should it change once more, that is news. Whether it was told of.
+    fn settle(&mut self, tool: &str) -> bool {
+        let about = hash(tool);
+        let before = self.told.len();
+        self.told.retain(|id| !id.starts_with(&about));
+        let rest = self.live.tools().iter().filter(|own| own.name != tool).cloned().collect();
+        self.live = Manifest::of(rest);
+        self.told.len() < before
+    }
+}
+
+/// Hexadecimal digits of one hash.
+const HASH: usize = 16;
+
+fn id(finding: &Finding) -> String {
+    hash(&finding.about) + &hash(&format!("{} {}", finding.code, finding.state))
+}
+
+fn hash(text: &str) -> String {
+    Sha256::digest(text).iter().take(HASH / 2).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn news(found: &[(&str, &'static str, &str)], settled: &[&str]) -> News {
+        let finding = |(about, code, state): &(&str, &'static str, &str)| Finding {
+            about: (*about).to_owned(),
+            code,
+            state: (*state).to_owned(),
+        };
+        let live = found.iter().map(|(about, ..)| Tool::unreadable(about)).collect();
+        News {
+            found: found.iter().map(finding).collect(),
+            settled: settled.iter().map(|tool| (*tool).to_owned()).collect(),
+            live,
+        }
+    }
+
+    #[test]
+    fn each_change_is_news_once_and_again_after_it_was_settled() {
+        let mut shared = SharedDrift::default();
+        let changed = [("a", "description_changed", "sha256:1")];
+        let steps = [
+            (news(&changed, &[]), 1, 0),
+            (news(&changed, &[]), 0, 0),
+            (news(&[("a", "description_changed", "sha256:2")], &[]), 1, 0),
+            (news(&[("b", "description_changed", "sha256:1")], &[]), 1, 0),
+            (news(&[], &["a", "never seen"]), 0, 1),
+            (news(&changed, &[]), 1, 0),
+        ];
+        for (n, (news, found, settled)) in steps.into_iter().enumerate() {
+            // Another worker reads what the last one wrote.
+            shared = SharedDrift::decode(shared.encode().as_bytes());
+            let (new, gone) = shared.merge(&news);
+            assert_eq!((new.len(), gone.len()), (found, settled), "step {n}");
+        }
+        assert_eq!(shared.live.tools().iter().map(|tool| tool.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_as_nothing_and_what_is_kept_is_bounded() {
+        for bytes in ["", "{", "[]", r#"{"told":[1,"x"]}"#, r#"{"tools":[],"told":null}"#] {
+            assert_eq!(SharedDrift::decode(bytes.as_bytes()), SharedDrift::default(), "{bytes}");
+        }
+        let mut shared = SharedDrift::default();
+        for n in 0..2_000 {
+            shared.merge(&news(&[(&n.to_string(), "tool_added", "")], &[]));
+        }
+        assert_eq!((shared.told.len(), shared.live.tools().len()), (MAX_SHARED, MAX_SHARED));
+    }
+}

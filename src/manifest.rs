@@ -1,0 +1,240 @@
+//! Manifests: what was approved of each of a server's tools, and what a live list differs in.
+//!
+//! A description and an input schema are kept as digests: enough to tell a change, and small enough for a
+//! configuration. Both are what a model reads, so that a change of either is a change of the tool.
+
+mod canonical;
+mod drift;
+
+pub use canonical::{NotCanonical, canonical};
+pub use drift::{Change, Drift, Inventory, changes};
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+use crate::json::Object;
+use crate::node::Node;
+
+/// What is known of a server's tools, sorted by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manifest {
+    tools: Vec<Tool>,
+}
+
+/// What is compared of one tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// Its name.
+    pub name: String,
+    /// `title`, as it is.
+    pub title: Option<String>,
+    /// `sha256:` and the digest of the description's UTF-8 bytes.
+    pub description: Option<String>,
+    /// `sha256:` and the digest of the input schema's canonical form (RFC 8785).
+    pub input_schema: Option<String>,
+    /// The annotations in canonical form.
+    pub annotations: Option<String>,
+}
+
+/// Why something is no manifest, or a list none of tools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ManifestFault {
+    /// A member is not of its type; the tool and the member.
+    Member(String, &'static str),
+    /// An entry without a usable name, by its place.
+    Name(usize),
+    /// A schema or annotations have no canonical form.
+    NotCanonical(String, NotCanonical),
+    /// Two tools of this name: nobody can tell which one a call would reach.
+    Repeated(String),
+    /// No object `tools`.
+    Tools,
+}
+
+impl std::fmt::Display for ManifestFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Member(tool, member) => write!(f, "`{member}` of tool `{tool}` is not of its type"),
+            Self::Name(place) => write!(f, "tool {place} has no name"),
+            Self::NotCanonical(tool, fault) => write!(f, "tool `{tool}`: {fault}"),
+            Self::Repeated(tool) => write!(f, "two tools are named `{tool}`"),
+            Self::Tools => f.write_str("expected an object `tools`"),
+        }
+    }
+}
+
+impl Manifest {
+    /// Summarises the entries of `result.tools` of one or several pages.
+    pub fn of_tools<'n>(tools: impl IntoIterator<Item = &'n Node>) -> Result<Self, ManifestFault> {
+        let read: Result<Vec<_>, _> = tools.into_iter().enumerate().map(|(n, tool)| Tool::of(n, tool)).collect();
+        Self::sorted(read?)
+    }
+
+    /// These tools; of two with one name, one.
+    pub fn of(mut tools: Vec<Tool>) -> Self {
+        tools.sort_by(|a, b| a.name.cmp(&b.name));
+        tools.dedup_by(|a, b| a.name == b.name);
+        Self { tools }
+    }
+
+    /// Reads a manifest as [`Manifest::json`] writes it.
+    pub fn read(document: &Node) -> Result<Self, ManifestFault> {
+        let Some(Node::Object(tools)) = document.member("tools") else { return Err(ManifestFault::Tools) };
+        let read: Result<Vec<_>, _> = tools.iter().map(|(name, tool)| Tool::approved(name, tool)).collect();
+        Self::sorted(read?)
+    }
+
+    fn sorted(mut tools: Vec<Tool>) -> Result<Self, ManifestFault> {
+        tools.sort_by(|a, b| a.name.cmp(&b.name));
+        match tools.windows(2).find(|pair| pair.first().map(|t| &t.name) == pair.last().map(|t| &t.name)) {
+            Some(pair) => Err(ManifestFault::Repeated(pair.first().map(|tool| tool.name.clone()).unwrap_or_default())),
+            None => Ok(Self { tools }),
+        }
+    }
+
+    /// The tools, sorted by name.
+    pub fn tools(&self) -> &[Tool] {
+        &self.tools
+    }
+
+    /// The tool of this name.
+    pub fn tool(&self, name: &str) -> Option<&Tool> {
+        self.tools.binary_search_by(|tool| tool.name.as_str().cmp(name)).ok().and_then(|place| self.tools.get(place))
+    }
+
+    /// The document: `{"tools": {name: {...}}}`, one line for each tool.
+    pub fn json(&self) -> String {
+        format!("{{\n  \"tools\": {}\n}}\n", self.tools_json())
+    }
+
+    /// The value of the document's `tools`.
+    pub fn tools_json(&self) -> String {
+        let entry = |tool: &Tool| {
+            let mut member = Object::new();
+            member.text("title", tool.title.as_deref());
+            member.text("description", tool.description.as_deref());
+            member.text("input_schema", tool.input_schema.as_deref());
+            if let Some(annotations) = &tool.annotations {
+                member.raw("annotations", annotations);
+            }
+            let mut named = Object::new();
+            named.raw(&tool.name, &member.finish());
+            let named = named.finish();
+            // Without the braces of the object around the one member.
+            named.get(1..named.len().saturating_sub(1)).map(|member| format!("    {member}")).unwrap_or_default()
+        };
+        let entries: Vec<_> = self.tools.iter().map(entry).collect();
+        format!("{{\n{}\n  }}", entries.join(",\n"))
+    }
+}
+
+impl Tool {
+    /// A tool of which nothing but the name can be read.
+    pub fn unreadable(name: &str) -> Self {
+        Self { name: name.to_owned(), title: None, description: None, input_schema: None, annotations: None }
+    }
+
+    /// What is compared of the entry at `place` of a list.
+    fn of(place: usize, tool: &Node) -> Result<Self, ManifestFault> {
+        let name = tool.member("name").and_then(Node::as_text).filter(|name| !name.is_empty());
+        let name = name.ok_or(ManifestFault::Name(place))?.to_owned();
+        let canonical = |member| {
+            let value = tool.member(member).map(canonical).transpose();
+            value.map_err(|fault| ManifestFault::NotCanonical(name.clone(), fault))
+        };
+        let description = text(&name, tool, "description")?;
+        let (schema, annotations) = (canonical("inputSchema")?, canonical("annotations")?);
+        Ok(Self {
+            title: text(&name, tool, "title")?,
+            description: description.map(|text| digest(&text)),
+            input_schema: schema.map(|text| digest(&text)),
+            annotations,
+            name,
+        })
+    }
+
+    /// An entry of a manifest.
+    fn approved(name: &str, tool: &Node) -> Result<Self, ManifestFault> {
+        let annotations = tool.member("annotations").map(canonical).transpose();
+        let annotations = annotations.map_err(|fault| ManifestFault::NotCanonical(name.to_owned(), fault))?;
+        Ok(Self {
+            name: name.to_owned(),
+            title: text(name, tool, "title")?,
+            description: text(name, tool, "description")?,
+            input_schema: text(name, tool, "input_schema")?,
+            annotations,
+        })
+    }
+}
+
+fn text(tool: &str, node: &Node, member: &'static str) -> Result<Option<String>, ManifestFault> {
+    match node.member(member) {
+        None => Ok(None),
+        Some(Node::Text(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(ManifestFault::Member(tool.to_owned(), member)),
+    }
+}
+
+/// `sha256:` and the digest in hexadecimal digits.
+pub fn digest(text: &str) -> String {
+    Sha256::digest(text).iter().fold("sha256:".to_owned(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(text: &str) -> Node {
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn manifest(tools: &str) -> Result<Manifest, ManifestFault> {
+        Manifest::of_tools(node(tools).as_list().unwrap())
+    }
+
+    #[test]
+    fn a_digest_is_that_of_the_bytes() {
+        // FIPS 180-4's example.
+        assert_eq!(digest("abc"), "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let tools = r#"[
+            {"name":"b","title":"B \"quoted\"","description":"é","inputSchema":{"type":"object"},"annotations":{"z":1,"a":true}},
+            {"name":"a.[0]"}
+        ]"#;
+        let manifest = manifest(tools).unwrap();
+        assert_eq!(manifest.tools().iter().map(|tool| tool.name.as_str()).collect::<Vec<_>>(), ["a.[0]", "b"]);
+        assert_eq!(manifest.tool("b").unwrap().annotations.as_deref(), Some(r#"{"a":true,"z":1}"#));
+        assert_eq!(Manifest::read(&node(&manifest.json())), Ok(manifest));
+    }
+
+    #[test]
+    fn the_order_and_the_spelling_of_members_do_not_count() {
+        let one = r#"[{"name":"a","inputSchema":{"type":"object","properties":{"n":{"maximum":1e2}}}}]"#;
+        let other = r#"[{"inputSchema":{"properties":{"n":{"maximum":100.0}},"ty\u0070e":"object"},"name":"a"}]"#;
+        assert_eq!(manifest(one), manifest(other));
+    }
+
+    #[test]
+    fn what_is_no_list_of_tools_is_a_fault() {
+        for (tools, fault) in [
+            (r#"[{"name":"a"},{"name":"a"}]"#, ManifestFault::Repeated("a".into())),
+            (r#"[{"name":"a"},{"name":1}]"#, ManifestFault::Name(1)),
+            (r#"[{"name":""}]"#, ManifestFault::Name(0)),
+            (r#"[{"name":"a","title":1}]"#, ManifestFault::Member("a".into(), "title")),
+            (
+                r#"[{"name":"a","inputSchema":{"x":1,"x":2}}]"#,
+                ManifestFault::NotCanonical("a".into(), NotCanonical::Repeated("x".into())),
+            ),
+        ] {
+            assert_eq!(manifest(tools), Err(fault), "{tools}");
+        }
+        assert_eq!(Manifest::read(&node("[]")), Err(ManifestFault::Tools));
+    }
+}
