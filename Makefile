@@ -17,6 +17,8 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 build: ## build toolgate.wasm
 	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
 	RUSTFLAGS="$(REMAP)" cargo build --release --locked --target wasm32-wasip1
+	@if command -v node >/dev/null; then node optimize/optimize.mjs $(MODULE); \
+	else echo "node is not installed: the module works, but is an eighth larger than it could be"; fi
 
 demo: build ## walk the whole OAuth loop with a real MCP client
 	@node demo/setup.mjs && node demo/walk.mjs
@@ -51,4 +53,4 @@ fuzz: ## run each fuzz target for TIME seconds (60)
 	@fuzz/run.sh
 
 clean: ## remove everything that was built or downloaded
-	rm -rf target .cache demo/node_modules
+	rm -rf target .cache demo/node_modules optimize/node_modules

@@ -155,7 +155,6 @@ fn each_part_of_a_tool_that_a_model_reads_counts() {
     without.as_object_mut().unwrap().remove("annotations");
     for (live, code, denied) in [
         (with("description", json!("e")), "description_changed", true),
-        (with("description", json!(1)), "description_changed", true),
         (with("inputSchema", json!({"a": 2})), "input_schema_changed", true),
         (with("inputSchema", json!({"a": 1.0})), "", false),
         (with("annotations", json!({"readOnlyHint": false})), "annotations_changed", true),
@@ -172,6 +171,18 @@ fn each_part_of_a_tool_that_a_model_reads_counts() {
         let expected: Vec<_> =
             Some(code).filter(|code| !code.is_empty()).map(|code| format!("{code} t")).into_iter().collect();
         assert_eq!(findings, expected, "{live}");
+    }
+}
+
+#[test]
+fn a_tool_that_cannot_be_read_is_another_one() {
+    let good = json!({"name": "t", "description": "d", "inputSchema": {"a": 1}});
+    let more = json!({"manifest": approved(std::slice::from_ref(&good)), "on_drift": "deny"});
+    for broken in [json!({"name": "t", "description": 1}), json!({"name": "t", "title": [], "description": "d"})] {
+        let mut gate = Gate::new(open_to_all(), &more);
+        assert_eq!(gate.list(&List { tools: &[broken], ..List::default() }), [""; 0]);
+        assert_eq!(gate.call("t"), "tool_drifted");
+        assert_eq!(gate.findings(), ["description_changed t", "input_schema_changed t"]);
     }
 }
 
