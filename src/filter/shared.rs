@@ -304,6 +304,10 @@ impl Shared {
             if self.needs_root(&exchange.borrow()) {
                 self.waiting.borrow_mut().push((id, stream));
             }
+            // What waited did not go on before.
+            if exchange.borrow().is_long_lived() {
+                self.watch(id, &exchange);
+            }
         }
         if host::set_effective_context(root).is_err() {
             log::error!("the host refused to return to the root context");

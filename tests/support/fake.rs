@@ -158,7 +158,9 @@ impl Worker {
         let end = self.now.plus(time);
         while self.now < end {
             self.now = self.now.plus(TICK).min(end);
-            self.keys.tick(self.now);
+            for place in 0..self.config.issuers.len() {
+                self.keys.cache(place).map(|cache| cache.tick(self.now));
+            }
             for stream in streams.iter_mut() {
                 stream.wake(self, None, |exchange, _, env| exchange.tick(env));
             }
