@@ -26,6 +26,7 @@ mod envoy {
     mod outage;
     mod provider;
     mod records;
+    mod responsive;
     mod scenarios;
     mod streams;
     mod weather;

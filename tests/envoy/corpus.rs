@@ -168,9 +168,12 @@ impl Case {
             .map_or(path.clone(), |(_, path)| format!("/{path}"));
         let mut request = Http2::new(self.text("method").unwrap_or("POST"), &format!("http://{host}{path}"));
         // What frames a message in HTTP/1.1 has no place in HTTP/2 (RFC 9113 section 8.2.2).
-        let connection = ["connection", "expect", "keep-alive", "transfer-encoding", "upgrade"];
+        let of_connection = |name: &str| {
+            let own = ["connection", "expect", "keep-alive", "transfer-encoding", "upgrade"];
+            own.iter().any(|own| name.eq_ignore_ascii_case(own))
+        };
         for (name, value) in fields.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host")) {
-            if connection.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+            if of_connection(name) {
                 return None;
             }
             request = request.header(name, value);
@@ -191,6 +194,9 @@ impl Case {
             trailers.push(("x-end", Some("1")));
         }
         for (name, value) in trailers {
+            if of_connection(name) {
+                return None;
+            }
             request = request.trailer(name, &fill(value.unwrap_or_default(), token, scenario));
         }
         request.is_valid().then_some(request)
