@@ -264,6 +264,10 @@ fn known(name: &Text<'_>, names: &[&'static str]) -> Name {
     if let Some(known) = names.iter().find(|known| **known == text) {
         return Name::Known(known);
     }
+    // JavaScript that copies members one by one makes this one's members its own.
+    if text == "__proto__" {
+        return names.first().map_or(Name::Other, |known| Name::LookAlike(known));
+    }
     look_alike(&text, names).map_or(Name::Other, Name::LookAlike)
 }
 

@@ -35,6 +35,9 @@ use crate::support::upstream::{HEADER, Recorded, Scenario, State, Upstream};
 const AUDIENCES: [&str; 3] =
     ["https://mcp.example.com/mcp", "https://open.example.com/mcp", "https://classic.example.com/sse"];
 
+/// Needs no token.
+const OPEN_PATH: &str = "/healthz";
+
 /// How a case is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wire {
@@ -255,16 +258,25 @@ fn way_around(request: &Recorded) -> Option<String> {
     if request.body_state != State::Complete {
         return None;
     }
+    // What a server that takes its path from a header would act on.
+    let folded = |name: &str| name.to_ascii_lowercase().replace('_', "-");
+    for (name, _) in request.headers.0.iter().chain(&request.trailers.0) {
+        if ["x-original-url", "x-rewrite-url"].contains(&&*folded(name)) {
+            return Some(format!("`{name}` changes the path"));
+        }
+    }
+    let path = request.target.split('?').next().unwrap_or_default();
+    if path == OPEN_PATH {
+        return None;
+    }
     let readers: Vec<_> = Reader::ALL.into_iter().filter(|reader| reader.takes(&request.body)).collect();
     if !readers.is_empty() {
         return Some(format!("read as the denied use by {readers:?}"));
     }
-    let path = request.target.split('?').next().unwrap_or_default();
     if !["/mcp", "/sse", "/message"].contains(&path) {
         return Some(format!("`{path}` was never decided on"));
     }
     // What a server that trusts its gateway's headers would act on.
-    let folded = |name: &str| name.to_ascii_lowercase().replace('_', "-");
     let overrides = ["x-http-method-override", "x-http-method", "x-method-override"];
     for (name, value) in request.headers.0.iter().chain(&request.trailers.0) {
         let value = String::from_utf8_lossy(value);
@@ -289,6 +301,7 @@ fn config() -> Value {
     open["unlisted"] =
         ["tools", "prompts", "resources", "methods"].iter().map(|kind| (*kind, "authenticated")).collect();
     let mut config = configuration(&rules);
+    config["pass"] = json!([OPEN_PATH]);
     let resources = config["resources"].as_array_mut().expect("a list");
     resources.push(json!({"resource": AUDIENCES[1], "policy": open}));
     resources.push(json!({"resource": AUDIENCES[2], "paths": ["/sse", "/message"], "policy": rules}));
