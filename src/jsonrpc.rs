@@ -273,7 +273,7 @@ fn known(name: &Text<'_>, names: &[&'static str]) -> Name {
 
 /// A name with a lone surrogate: some readers drop it, so what is left counts.
 fn lone_surrogate_look_alike(name: &Text<'_>, names: &[&'static str]) -> Name {
-    let text = fold(&String::from_utf8_lossy(&name.bytes()).replace('\u{fffd}', ""));
+    let text = fold(&name.bytes().utf8_chunks().map(|chunk| chunk.valid()).collect::<String>());
     let left = names.iter().copied().find(|known| known.eq_ignore_ascii_case(&text));
     left.map_or(Name::Other, Name::LookAlike)
 }

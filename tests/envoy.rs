@@ -28,6 +28,7 @@ mod envoy {
     mod records;
     mod responsive;
     mod scenarios;
+    mod sse_transport;
     mod streams;
     mod weather;
 }

@@ -165,6 +165,9 @@ impl Answer {
             Some(0) => Ok(Phase::Untouched),
             Some(length) if length > config.limits.list => Err("list_too_large"),
             _ if is_json_type(content_type) => Ok(Phase::Document),
+            // The transport of 2024-11-05 only accepts a message here and answers on another stream. What else the
+            // body says is for nobody: it goes.
+            _ if status == 202 => Ok(Phase::Replaced),
             _ => Err("list_content_type"),
         }
     }

@@ -462,7 +462,7 @@ const PLAIN: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"
 /// What a filter that looks for one tool in bodies could catch: no other
 /// resource, path, method or framing.
 fn native_cases() -> Vec<Case> {
-    const ABOUT: [&str; 13] = [
+    const ABOUT: [&str; 14] = [
         "plain",
         "double",
         "look-alike",
@@ -474,6 +474,7 @@ fn native_cases() -> Vec<Case> {
         "encoding",
         "content-type",
         "batch",
+        "each",
         "size",
         "depth",
     ];

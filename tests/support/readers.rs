@@ -35,7 +35,22 @@ impl Reader {
 
     /// Whether this reader takes the body for a use that is denied.
     pub fn takes(self, body: &[u8]) -> bool {
-        let documents = match self {
+        self.documents(body).iter().any(|document| self.denied(document))
+    }
+
+    /// Every method that this reader finds at the top of the body, with every
+    /// text that it finds as this member of `params`.
+    pub fn reads(self, body: &[u8], member: &str) -> Vec<(String, Vec<String>)> {
+        let uses = |message: &Node| {
+            let params = self.get(message, "params");
+            let targets: Vec<_> = params.into_iter().flat_map(|params| self.texts(params, member)).collect();
+            self.texts(message, "method").into_iter().map(|method| (method, targets.clone())).collect::<Vec<_>>()
+        };
+        self.documents(body).iter().flat_map(uses).collect()
+    }
+
+    fn documents(self, body: &[u8]) -> Vec<Node> {
+        match self {
             Self::Strict => serde_json::from_slice(body).map(|value| vec![Node::of(&value)]).unwrap_or_default(),
             Self::FirstWins | Self::LastWins | Self::Caseless => {
                 std::str::from_utf8(body).ok().and_then(Parser::whole).into_iter().collect()
@@ -44,8 +59,7 @@ impl Reader {
                 let read = |text: &String| Parser::documents(text).into_iter().chain(Parser::whole(text));
                 texts(body).iter().flat_map(read).collect()
             }
-        };
-        documents.iter().any(|document| self.denied(document))
+        }
     }
 
     fn denied(self, node: &Node) -> bool {
