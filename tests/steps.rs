@@ -26,9 +26,10 @@ use support::tokens::Token;
 /// `limits.list` are a little more than the largest.
 const SMALL: usize = 1 << 16;
 const LARGE: usize = 1 << 19;
-/// Where the module is called for each byte, and where each entry is compared
-/// with all patterns, less is enough to see.
-const FEWER: usize = 16;
+/// Less is enough to see it where each entry is compared with all patterns, and
+/// where the module is called for each byte.
+const FEWER_ENTRIES: usize = 16;
+const FEWER_CALLS: usize = 64;
 
 /// From the smallest to the largest input, the work may grow as n log n does,
 /// and a quarter more. Where it grew as the square, it would be seven times that.
@@ -37,7 +38,7 @@ const GROWTH: f64 = 1.25;
 /// message can cost a worker. The dearest shape takes about two thirds of it.
 const PER_BYTE: f64 = 120.0;
 /// A call of the module from outside, with all that it does besides reading.
-const PER_CALL: f64 = 4_000.0;
+const PER_CALL: f64 = 15_000.0;
 
 /// Names for the members of one object, all different.
 fn names(n: usize, name: impl Fn(usize) -> String) -> String {
@@ -267,8 +268,12 @@ fn steps_of(worker: &mut Worker, kind: &str, shape: &Shape, n: usize, way: Way) 
 
 /// Counts each shape at both sizes and gives a line for each that costs too much.
 fn too_dear(kind: &str, shapes: &[Shape], way: Way, held: bool) -> Vec<String> {
-    let fewer = matches!(way, Way::Pieces(1)) || kind != "request";
-    let sizes = [SMALL, LARGE].map(|n| if fewer { n / FEWER } else { n });
+    let fewer = match (way, kind) {
+        (Way::Pieces(1), _) => FEWER_CALLS,
+        (_, "request") => 1,
+        _ => FEWER_ENTRIES,
+    };
+    let sizes = [SMALL, LARGE].map(|n| n / fewer);
     let patterns = if kind == "request" { 200 } else { 20 };
     let mut worker = Worker::start(&configuration(held, patterns), NOW);
     // The first time, memory grows.
