@@ -4,9 +4,15 @@
 //! `make build` first. `cargo test --test steps -- --nocapture` prints the counts.
 
 // Tests fail loudly.
-#![allow(clippy::cast_precision_loss, clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 
-#[allow(dead_code, clippy::disallowed_methods, clippy::indexing_slicing, clippy::string_slice)]
+#[allow(dead_code, clippy::disallowed_methods, clippy::string_slice)]
 mod support {
     pub mod core;
     pub mod interpreter;
