@@ -54,9 +54,8 @@ fn loads() -> Vec<(&'static str, Vec<u8>)> {
 #[test]
 #[ignore = "measures time"]
 fn a_second_connection_is_answered_meanwhile() {
-    println!(
-        "| sent all the time on the first connection | answers there | second connection: median | longest |\n|---|---|---|---|"
-    );
+    println!("| sent on the first connection, again and again | answered | second: median | 99 of 100 | longest |");
+    println!("|---|---|---|---|---|");
     for mode in Mode::ALL {
         let mut configuration = configuration(&json!({"tools": {"echo": {"scopes": []}}}));
         configuration["batches"] = json!("authorize_each");
@@ -64,9 +63,9 @@ fn a_second_connection_is_answered_meanwhile() {
         for (name, load) in loads() {
             let (answers, mut waits) = measure(&gate, &load);
             waits.sort();
-            let [median, longest] =
-                [waits[waits.len() / 2], waits[waits.len() - 1]].map(|wait| wait.as_secs_f64() * 1e3);
-            println!("| {name} ({mode:?}) | {answers} | {median:.1} ms | {longest:.1} ms |");
+            let at = |part: usize| waits[(waits.len() - 1) * part / 100].as_secs_f64() * 1e3;
+            let (median, most, longest) = (at(50), at(99), at(100));
+            println!("| {name} ({mode:?}) | {answers} | {median:.1} ms | {most:.1} ms | {longest:.1} ms |");
         }
     }
 }
