@@ -169,13 +169,13 @@ impl Config {
     }
 
     /// Whether `name`, in any case and with `_` for `-`, is a header that toolgate alone may set or that would change
-    /// the method behind its back. Such headers never reach a server as the client sent them.
+    /// the method or the path behind its back. Such headers never reach a server as the client sent them.
     pub fn must_scrub(&self, name: &str) -> bool {
         // With `_` it is none of MCP's, but a server may read it as one that nobody compared with the body.
         let disguised = name.contains('_');
         let name = resource::folded_header(name);
         (disguised && name.starts_with("mcp-"))
-            || METHOD_OVERRIDES.contains(&name.as_str())
+            || OVERRIDES.contains(&name.as_str())
             || self.resources.iter().flat_map(|resource| &resource.forwarded).any(|header| header.folded == name)
     }
 }
@@ -185,8 +185,9 @@ fn protected(resource: &Resource) -> Protected<'_> {
     Protected { identifier: &resource.identifier, hosts: &resource.hosts, paths: &resource.paths }
 }
 
-/// Headers by which some servers take another method than the request's.
-const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+/// Headers by which some servers take another method, or another path, than the request's.
+const OVERRIDES: [&str; 5] =
+    ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
 
 fn path_pattern(at: &At<'_>, found: &mut Findings) -> Option<PathPattern> {
     match PathPattern::parse(at.text(found)?) {

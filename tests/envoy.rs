@@ -31,8 +31,10 @@ mod envoy {
     mod outage;
     mod provider;
     mod records;
+    mod responsive;
     mod scenarios;
     mod signatures;
+    mod sse_transport;
     mod streams;
     mod weather;
 }

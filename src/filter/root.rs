@@ -33,14 +33,7 @@ pub struct Root {
 
 impl Root {
     pub fn new(id: u32) -> Self {
-        Self {
-            id,
-            shared: None,
-            keys: None,
-            metrics: Defined::default(),
-            posts: Posts::default(),
-            calls: Vec::new(),
-        }
+        Self { id, shared: None, keys: None, metrics: Defined::default(), posts: Posts::default(), calls: Vec::new() }
     }
 
     /// Looks after the keys, and then after what tokens that waited for them need besides.

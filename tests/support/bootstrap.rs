@@ -59,6 +59,11 @@ impl Setup {
             })
     }
 
+    /// Reaches another MCP server.
+    pub fn server(self, address: SocketAddr) -> Self {
+        self.endpoint("mcp_server", address)
+    }
+
     /// Reaches this provider through the cluster `auth`, in the clear.
     pub fn provider(self, provider: &Provider) -> Self {
         self.endpoint("auth", provider.address()).cluster("auth", |auth| {
