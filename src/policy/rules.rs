@@ -164,10 +164,10 @@ impl RuleSet {
     }
 
     /// Of the patterns that match, the one with most literal characters, or all of them where several tie.
-    fn closest<'s>(
-        &'s self,
+    fn closest(
+        &self,
         matches: impl Fn(&(Pattern, Requirement)) -> bool,
-    ) -> impl Iterator<Item = &'s (Pattern, Requirement)> {
+    ) -> impl Iterator<Item = &(Pattern, Requirement)> {
         let mut matching = self.patterns.iter().filter(move |own| matches(own)).peekable();
         let literals = matching.peek().map(|(pattern, _)| pattern.literals());
         matching.take_while(move |(pattern, _)| Some(pattern.literals()) == literals)
