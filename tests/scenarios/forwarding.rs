@@ -13,6 +13,17 @@ pub fn rows() -> Vec<Scenario> {
     vec![
         row("the token does not reach the server", echo(MAIN), forwarded().server_gets("authorization", &[])),
         row(
+            "a trace goes on",
+            echo(MAIN)
+                .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+                .header("tracestate", "vendor=1")
+                .header("baggage", "k=v"),
+            forwarded()
+                .server_gets("traceparent", &["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"])
+                .server_gets("tracestate", &["vendor=1"])
+                .server_gets("baggage", &["k=v"]),
+        ),
+        row(
             "another credential passes where nothing is decided",
             request("GET").path("/open").authorization(&["Basic dTpw"]),
             passed().server_gets("authorization", &["Basic dTpw"]),
