@@ -153,6 +153,13 @@ impl Drift {
         server.of_list = now;
     }
 
+    /// The policy of a resource is another now: the next complete list is compared with it.
+    pub fn policy_changed(&mut self, resource: usize) {
+        if let Some(server) = self.servers.get_mut(resource) {
+            server.list = None;
+        }
+    }
+
     /// Takes over what another worker saw of tools that differ. It is compared again.
     pub fn adopt(&mut self, resource: usize, config: &Config, live: &Manifest) {
         let Some(server) = self.servers.get_mut(resource) else { return };

@@ -5,6 +5,7 @@ mod host;
 mod http;
 mod introspection;
 mod keys;
+mod remote;
 mod root;
 mod shared;
 mod signature;

@@ -30,6 +30,7 @@ mod envoy {
     mod outage;
     mod provider;
     mod records;
+    mod remote_policy;
     mod scenarios;
     mod signatures;
     mod streams;

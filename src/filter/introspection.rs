@@ -23,7 +23,8 @@ impl Root {
 
     fn ask_endpoint(&mut self, call: introspection::Call) -> Result<(), String> {
         let shared = self.shared.clone().ok_or("there is no configuration")?;
-        let issuer = shared.config.issuers.get(call.issuer);
+        let config = shared.config.borrow();
+        let issuer = config.issuers.get(call.issuer);
         let endpoint = issuer.and_then(|issuer| issuer.introspection.as_ref()).ok_or("there is no endpoint")?;
         let (body, authorization) = introspection::request_body(&call.token, endpoint.client.as_ref());
         let mut headers = vec![("content-type", "application/x-www-form-urlencoded"), ("accept", "application/json")];
@@ -63,13 +64,15 @@ impl Root {
             Err(fault) => (None, Some(fault)),
         };
         let change = shared.introspection.borrow_mut().finished(place, digest, answer, host::now());
-        let name = shared.config.issuers.get(place).map(|issuer| issuer.name.as_str()).unwrap_or_default();
+        let config = shared.config.borrow();
+        let name = config.issuers.get(place).map(|issuer| issuer.name.as_str()).unwrap_or_default();
         let detail = || format!("introspection of issuer {name}: {}", fault.as_deref().unwrap_or("answers again"));
         match change {
             Some(Change::Fails) => log::warn!("{}", event_line("outage", None, &detail())),
             Some(Change::Recovers) => log::info!("{}", event_line("recovered", None, &detail())),
             None => {}
         }
+        drop(config);
         let waits = |exchange: &Exchange| exchange.awaits() == Some(Awaited::Answer(digest));
         let body = |size| host::buffer(Buffer::RequestBody, size);
         shared.wake(self.id, waits, |exchange, env| exchange.try_again(&body, env));

@@ -8,6 +8,7 @@ use proxy_wasm::types::ContextType;
 use super::host::{self, Buffer};
 use super::http::Stream;
 use super::keys::KeyFetches;
+use super::remote::PolicyFetches;
 use super::shared::{AT_ONCE, Shared};
 use crate::config::Config;
 use crate::exchange::{Awaited, Exchange};
@@ -21,6 +22,7 @@ pub struct Root {
     pub(super) id: u32,
     pub(super) shared: Option<Rc<Shared>>,
     keys: Option<KeyFetches>,
+    policies: Option<PolicyFetches>,
     /// The token that each call to an introspection endpoint is about, by the host's name for the call: its issuer's
     /// place and its digest.
     pub(super) calls: Vec<(u32, (usize, TokenDigest))>,
@@ -28,7 +30,7 @@ pub struct Root {
 
 impl Root {
     pub fn new(id: u32) -> Self {
-        Self { id, shared: None, keys: None, calls: Vec::new() }
+        Self { id, shared: None, keys: None, policies: None, calls: Vec::new() }
     }
 
     /// Looks after the keys, and then after what tokens that waited for them need besides.
@@ -50,10 +52,14 @@ impl Context for Root {
         if let Some(at) = self.calls.iter().position(|(own, _)| *own == call) {
             let (_, (issuer, digest)) = self.calls.swap_remove(at);
             self.read_endpoint_answer(issuer, digest, body_size);
-        } else if let (Some(shared), Some(keys)) = (&self.shared, &mut self.keys)
-            && keys.answered(shared, call, body_size)
-        {
-            wake_for_keys(shared, self.id);
+            return;
+        }
+        let Some(shared) = self.shared.clone() else { return };
+        if self.policies.as_mut().is_some_and(|policies| policies.answered(&shared, call, body_size)) {
+            return;
+        }
+        if self.keys.as_mut().is_some_and(|keys| keys.answered(&shared, call, body_size)) {
+            wake_for_keys(&shared, self.id);
             // A waiting token may have asked for yet another fetch.
             self.advance_keys();
         }
@@ -62,6 +68,9 @@ impl Context for Root {
     fn on_done(&mut self) -> bool {
         if let Some(keys) = &self.keys {
             keys.forget();
+        }
+        if let Some(policies) = &self.policies {
+            policies.forget();
         }
         true
     }
@@ -79,9 +88,10 @@ impl RootContext for Root {
         };
         config.warnings.iter().for_each(|warning| log::warn!("configuration: {warning}"));
         let shared = Rc::new(Shared::new(config));
-        let keys = KeyFetches::new(&shared.config, &bytes);
+        let keys = KeyFetches::new(&shared.config.borrow(), &bytes);
         keys.look(&shared);
-        (self.shared, self.keys) = (Some(shared), Some(keys));
+        let policies = PolicyFetches::new(&shared, &bytes);
+        (self.shared, self.keys, self.policies) = (Some(shared), Some(keys), Some(policies));
         // What is missing is fetched at the first tick.
         if host::set_tick_period(AT_ONCE).is_err() {
             log::error!("configuration refused: the host has no timer");
@@ -92,6 +102,9 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         let Some(shared) = self.shared.clone() else { return };
+        if let Some(policies) = &mut self.policies {
+            policies.advance(&shared);
+        }
         self.give_up_endpoints();
         self.advance_keys();
         shared.wake(self.id, |exchange| exchange.awaits().is_none(), |exchange, env| exchange.tick(env));

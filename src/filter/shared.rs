@@ -27,7 +27,8 @@ const MAX_WAITING: usize = 1024;
 
 /// The state of one plugin instance.
 pub struct Shared {
-    pub config: Config,
+    /// Only its policies ever change, between steps: each step goes by those that hold when it is taken.
+    pub config: RefCell<Config>,
     pub keys: RefCell<IssuerKeys>,
     pub introspection: RefCell<Introspections>,
     pub drift: RefCell<Drift>,
@@ -65,7 +66,7 @@ impl Shared {
             introspection: RefCell::new(Introspections::new(&config.issuers)),
             drift: RefCell::new(Drift::new(&config, seed.rotate_left(32))),
             tokens: RefCell::new(TokenCache::new(config.token_cache_entries)),
-            config,
+            config: RefCell::new(config),
             verifier: signature::verifier(),
             ids: RefCell::new(DecisionIds::new(seed)),
             host_shows_bodies: Cell::new(false),
@@ -79,7 +80,7 @@ impl Shared {
     pub fn run(&self, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
         let mut shows = self.host_shows_bodies.get();
         let step = event(&mut Env {
-            config: &self.config,
+            config: &self.config.borrow(),
             keys: &mut self.keys.borrow_mut(),
             tokens: &mut self.tokens.borrow_mut(),
             introspection: &mut self.introspection.borrow_mut(),
@@ -136,7 +137,7 @@ impl Shared {
 
     /// Records are best effort: a decision does not change because its record fails.
     fn record(&self, record: &Record) {
-        let audit = self.config.audit;
+        let audit = self.config.borrow().audit;
         let wanted = match audit.decisions {
             Decisions::All => true,
             Decisions::Denied => record.decision != Decision::Allow,

@@ -122,21 +122,17 @@ impl<S: SharedData> Worker<'_, S> {
         now: UnixTime,
         mut change: impl FnMut(&KeySetCache, Attempts) -> Option<Attempts>,
     ) -> Result<(bool, bool), NotShared> {
-        let name = self.names.attempts(self.place);
+        let (data, name) = (self.data, self.names.attempts(self.place));
         let mut changed = false;
-        for _ in 0..MAX_RACES {
-            let old = self.data.read(&name)?;
-            // What cannot be read is as good as nothing, and is replaced.
-            let record = Attempts::decode(&old.bytes).unwrap_or_default();
+        let written = agree(data, &name, |record| {
             self.adopt(&record, now);
             changed |= self.cache.observe(record, now);
-            let Some(new) = change(self.cache, record) else { return Ok((changed, false)) };
-            if self.data.replace(&name, &old, &new.encode())? {
-                self.cache.observe(new, now);
-                return Ok((changed, true));
-            }
+            change(self.cache, record)
+        })?;
+        if let Some(new) = written {
+            self.cache.observe(new, now);
         }
-        Err(NotShared)
+        Ok((changed, written.is_some()))
     }
 
     /// Takes over the set that `record` tells of. One that cannot be read is none: this worker will fetch its own.
@@ -151,6 +147,24 @@ impl<S: SharedData> Worker<'_, S> {
             self.cache.adopt(keys, set.fetched_at, record, now);
         }
     }
+}
+
+/// Reads the record `name`, and puts what `change` makes of it into its place; a race that is lost is run again. Gives
+/// what was written, if anything was to be.
+pub fn agree(
+    data: &impl SharedData,
+    name: &str,
+    mut change: impl FnMut(Attempts) -> Option<Attempts>,
+) -> Result<Option<Attempts>, NotShared> {
+    for _ in 0..MAX_RACES {
+        let old = data.read(name)?;
+        // What cannot be read is as good as nothing, and is replaced.
+        let Some(new) = change(Attempts::decode(&old.bytes).unwrap_or_default()) else { return Ok(None) };
+        if data.replace(name, &old, &new.encode())? {
+            return Ok(Some(new));
+        }
+    }
+    Err(NotShared)
 }
 
 /// Removes what was left to others for the issuer at `place`. Workers that still have its configuration keep their
