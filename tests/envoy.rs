@@ -27,12 +27,15 @@ mod envoy {
     mod hostile;
     mod introspection;
     mod lifecycle;
+    mod observability;
     mod outage;
     mod provider;
     mod records;
     mod remote_policy;
+    mod responsive;
     mod scenarios;
     mod signatures;
+    mod sse_transport;
     mod streams;
     mod weather;
 }

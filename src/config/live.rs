@@ -131,7 +131,7 @@ fn tool(at: &At<'_>, found: &mut Findings) -> Option<Option<(String, Node)>> {
     let name = name.text(found)?;
     let public = member("is_public").and_then(|at| at.flag(found)).unwrap_or(false);
     let scopes = match member("required_scopes") {
-        Some(at) => at.list(Zero::Allow, found, |at, found| at.text(found).map(str::to_owned))?,
+        Some(at) => at.texts(Zero::Allow, found)?,
         None => Vec::new(),
     };
     Some(rule(name, &at.path, public, scopes, found))

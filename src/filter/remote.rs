@@ -30,16 +30,13 @@ struct Source {
 }
 
 impl PolicyFetches {
-    /// For a configuration, which is also given as the bytes that it was read from. What other workers have is taken
-    /// over at once: the first request may find it.
-    pub fn new(shared: &Shared, bytes: &[u8]) -> Self {
-        let property = |name| host::property(name).unwrap_or_default();
-        let names = SharedNames::new(&property("plugin_name"), &property("plugin_root_id"), bytes);
+    /// For a configuration. What other workers have is taken over at once: the first request may find it.
+    pub fn new(shared: &Shared, names: &SharedNames) -> Self {
         let worker = host::random_seed().unwrap_or_else(|| host::now().as_millis());
         let config = shared.config.borrow();
         let sources = config.resources.iter().enumerate().filter_map(|(place, resource)| {
             let timing = resource.policy_source.as_ref()?.timing;
-            let (names, policy) = (Names::new(&names, place), RemotePolicy::new(timing, worker));
+            let (names, policy) = (Names::new(names, place), RemotePolicy::new(timing, worker));
             Some(Source { place, names, policy, call: None, state: State::Waiting })
         });
         let mut own = Self { sources: sources.collect(), ticked: false };
@@ -162,7 +159,7 @@ impl Source {
             State::Stale => ("outage", "the control plane has not delivered it for too long: everything is denied"),
             State::Withheld => ("outage", "the control plane's policy is not complete: everything is denied"),
         };
-        log::warn!("{}", event_line(event, None, &format!("policy of {}: {detail}", self.resource(shared))));
+        shared.log_event(event, &event_line(event, None, &format!("policy of {}: {detail}", self.resource(shared))));
     }
 
     /// A new document, told of by the worker that got it.
@@ -170,10 +167,8 @@ impl Source {
         let resource = self.resource(shared);
         match live {
             Live::InForce { warnings, .. } => {
-                log::info!(
-                    "{}",
-                    event_line("policy_changed", None, &format!("policy of {resource}: another is in force"))
-                );
+                let line = event_line("policy_changed", None, &format!("policy of {resource}: another is in force"));
+                shared.log_event("policy_changed", &line);
                 warnings.iter().for_each(|warning| self.warn(shared, &warning.to_string()));
             }
             Live::Withheld { state } => self.warn(shared, &format!("withheld in state {state}")),

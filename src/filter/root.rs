@@ -5,11 +5,14 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
+use super::drift::Told;
 use super::host::{self, Buffer};
 use super::http::Stream;
 use super::keys::KeyFetches;
+use super::metrics::{self, Defined};
 use super::remote::PolicyFetches;
 use super::shared::{AT_ONCE, Shared};
+use super::sink::Posts;
 use crate::config::Config;
 use crate::exchange::{Awaited, Exchange};
 use crate::token::TokenDigest;
@@ -23,6 +26,8 @@ pub struct Root {
     pub(super) shared: Option<Rc<Shared>>,
     keys: Option<KeyFetches>,
     policies: Option<PolicyFetches>,
+    metrics: Defined,
+    posts: Posts,
     /// The token that each call to an introspection endpoint is about, by the host's name for the call: its issuer's
     /// place and its digest.
     pub(super) calls: Vec<(u32, (usize, TokenDigest))>,
@@ -30,7 +35,8 @@ pub struct Root {
 
 impl Root {
     pub fn new(id: u32) -> Self {
-        Self { id, shared: None, keys: None, policies: None, calls: Vec::new() }
+        let (metrics, posts) = (Defined::default(), Posts::default());
+        Self { id, shared: None, keys: None, policies: None, metrics, posts, calls: Vec::new() }
     }
 
     /// Looks after the keys, and then after what tokens that waited for them need besides.
@@ -55,6 +61,10 @@ impl Context for Root {
             return;
         }
         let Some(shared) = self.shared.clone() else { return };
+        // Nobody waits for these.
+        if self.posts.answered(&shared, call) {
+            return;
+        }
         if self.policies.as_mut().is_some_and(|policies| policies.answered(&shared, call, body_size)) {
             return;
         }
@@ -72,6 +82,9 @@ impl Context for Root {
         if let Some(policies) = &self.policies {
             policies.forget();
         }
+        if let Some(shared) = &self.shared {
+            shared.told.borrow().forget();
+        }
         true
     }
 }
@@ -87,10 +100,11 @@ impl RootContext for Root {
             }
         };
         config.warnings.iter().for_each(|warning| log::warn!("configuration: {warning}"));
-        let shared = Rc::new(Shared::new(config));
-        let keys = KeyFetches::new(&shared.config.borrow(), &bytes);
+        let keys = KeyFetches::new(&config, &bytes);
+        let told = Told::new(&config, keys.names());
+        let shared = Rc::new(Shared::new(config, told));
         keys.look(&shared);
-        let policies = PolicyFetches::new(&shared, &bytes);
+        let policies = PolicyFetches::new(&shared, keys.names());
         (self.shared, self.keys, self.policies) = (Some(shared), Some(keys), Some(policies));
         // What is missing is fetched at the first tick.
         if host::set_tick_period(AT_ONCE).is_err() {
@@ -109,6 +123,9 @@ impl RootContext for Root {
         self.advance_keys();
         shared.wake(self.id, |exchange| exchange.awaits().is_none(), |exchange, env| exchange.tick(env));
         shared.end_outlived(self.id);
+        shared.told.borrow_mut().look(&shared);
+        self.posts.advance(&shared);
+        metrics::flush(&shared, &mut self.metrics);
         shared.ticked();
     }
 

@@ -64,18 +64,18 @@ impl<S: SharedData> Worker<'_, S> {
     /// Takes over what others did, and nothing more.
     pub fn look(&mut self, now: UnixTime) {
         // Where nothing is shared, there is nothing to see.
-        let _ = self.update(now, |_, _| None);
+        let _ = self.update(now, &mut |_, _| None);
     }
 
     /// Takes over what others did, and the lease if a fetch is due. Where nothing is shared, each worker fetches for
     /// itself.
     pub fn advance(&mut self, now: UnixTime) -> Look {
         let mut refetch = false;
-        let start = |cache: &KeySetCache, _| {
+        let mut start = |cache: &KeySetCache, _| {
             refetch = cache.is_refetch();
             cache.is_due(now).then(|| cache.starting(now))
         };
-        match self.update(now, start) {
+        match self.update(now, &mut start) {
             Ok((changed, started)) => Look { changed, fetch: started.then_some(refetch) },
             Err(NotShared) => {
                 let changed = self.cache.unshared();
@@ -90,7 +90,7 @@ impl<S: SharedData> Worker<'_, S> {
 
     /// The fetch goes on with another request. The lease lasts for one; without it others would fetch too.
     pub fn renew(&mut self, now: UnixTime) {
-        let _ = self.update(now, |cache, record| Some(cache.renewed(record, now)));
+        let _ = self.update(now, &mut |cache, record| Some(cache.renewed(record, now)));
     }
 
     /// This worker's fetch has ended, with a set and the `document` that it was read from, or without.
@@ -103,7 +103,7 @@ impl<S: SharedData> Worker<'_, S> {
             let set = SharedSet { fetched_at: now, document };
             let _ = self.data.overwrite(&self.names.set(self.place), &set.encode());
         }
-        let _ = self.update(now, |cache, record| Some(cache.ended(record, document.is_some(), now)));
+        let _ = self.update(now, &mut |cache, record| Some(cache.ended(record, document.is_some(), now)));
     }
 
     /// Time goes by: a fetch of this worker whose answer never came has failed. Says whether that was so.
@@ -120,11 +120,11 @@ impl<S: SharedData> Worker<'_, S> {
     fn update(
         &mut self,
         now: UnixTime,
-        mut change: impl FnMut(&KeySetCache, Attempts) -> Option<Attempts>,
+        change: &mut dyn FnMut(&KeySetCache, Attempts) -> Option<Attempts>,
     ) -> Result<(bool, bool), NotShared> {
         let (data, name) = (self.data, self.names.attempts(self.place));
         let mut changed = false;
-        let written = agree(data, &name, |record| {
+        let written = agree(data, &name, &mut |record| {
             self.adopt(&record, now);
             changed |= self.cache.observe(record, now);
             change(self.cache, record)
@@ -154,7 +154,7 @@ impl<S: SharedData> Worker<'_, S> {
 pub fn agree(
     data: &impl SharedData,
     name: &str,
-    mut change: impl FnMut(Attempts) -> Option<Attempts>,
+    change: &mut dyn FnMut(Attempts) -> Option<Attempts>,
 ) -> Result<Option<Attempts>, NotShared> {
     for _ in 0..MAX_RACES {
         let old = data.read(name)?;

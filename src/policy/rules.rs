@@ -92,6 +92,15 @@ impl RuleSet {
         self.exact(name).is_some() || self.patterns.iter().any(|(pattern, _)| pattern.matches(name))
     }
 
+    /// Every scope that the rules for `name` ask for, in any of their alternatives.
+    pub fn scopes_for(&self, name: &str) -> ScopeSet {
+        let rules = match self.find(name) {
+            Found::Rules(rules) => rules,
+            Found::NearName | Found::Unlisted => Vec::new(),
+        };
+        rules.iter().flat_map(|rule| rule.alternatives.iter().flatten()).cloned().collect()
+    }
+
     /// The names and patterns of all rules, as written.
     pub fn names(&self) -> impl Iterator<Item = &Pattern> {
         self.written.iter()

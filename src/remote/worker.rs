@@ -63,7 +63,7 @@ impl<S: SharedData> PolicyWorker<'_, S> {
     pub fn look(&mut self, now: UnixTime) -> Option<Live> {
         // Where nothing is shared, there is nothing to see.
         let mut live = None;
-        let _ = self.update(now, Some(&mut live), |_, _| None);
+        let _ = self.update(now, Some(&mut live), &|_, _| None);
         live
     }
 
@@ -74,7 +74,7 @@ impl<S: SharedData> PolicyWorker<'_, S> {
         let start = |policy: &RemotePolicy, record: Attempts| {
             policy.is_due(now).then(|| record.started(policy.owner, false, policy.timing(), now))
         };
-        let asks = match self.update(now, Some(&mut live), start) {
+        let asks = match self.update(now, Some(&mut live), &start) {
             Ok(asks) => asks,
             Err(NotShared) => match start(self.policy, self.policy.attempts) {
                 Some(started) => {
@@ -140,7 +140,7 @@ impl<S: SharedData> PolicyWorker<'_, S> {
         }
         let end = |policy: &RemotePolicy, record: Attempts| Some(record.ended(policy.owner, with_word, now));
         // What others did meanwhile is taken over at the next look.
-        if self.update(now, None, end).is_err() {
+        if self.update(now, None, &end).is_err() {
             self.policy.attempts = self.policy.attempts.ended(self.policy.owner, with_word, now);
         }
     }
@@ -159,10 +159,10 @@ impl<S: SharedData> PolicyWorker<'_, S> {
         &mut self,
         now: UnixTime,
         mut live: Option<&mut Option<Live>>,
-        change: impl Fn(&RemotePolicy, Attempts) -> Option<Attempts>,
+        change: &dyn Fn(&RemotePolicy, Attempts) -> Option<Attempts>,
     ) -> Result<bool, NotShared> {
         let (data, names) = (self.data, self.names);
-        let written = agree(data, &names.attempts, |record| {
+        let written = agree(data, &names.attempts, &mut |record| {
             if let Some(live) = live.as_deref_mut()
                 && self.policy.is_news(&record, now)
             {
