@@ -8,16 +8,24 @@
 //! says so, the denial of the one tool that differs.
 
 mod chain;
+pub mod inventory;
+mod lists;
 pub mod shared;
 
 use std::hash::{DefaultHasher, Hasher};
 
+use sha2::{Digest, Sha256};
+
 use crate::config::{Config, OnDrift, Resource};
+use crate::index::sorted;
 use crate::manifest::{Change, Manifest, Tool};
 use crate::node::Node;
 use crate::pattern::Pattern;
 use crate::policy::Standing;
+use crate::time::UnixTime;
 use chain::Chains;
+use inventory::Listed;
+use lists::Lists;
 
 /// As many tools of one server are kept. Beyond it, a list is still trimmed, entry by entry.
 const MAX_TOOLS: usize = 10_000;
@@ -47,6 +55,8 @@ struct Server {
     /// By name, sorted.
     tools: Vec<(String, Seen)>,
     chains: Chains,
+    /// What is to be published.
+    lists: Lists,
     /// Findings about tools, and those about the whole list, since it was last asked.
     found: Vec<Finding>,
     /// Tools that are now as approved, since it was last asked.
@@ -120,10 +130,7 @@ impl Drift {
     }
 
     fn hash(&self, bytes: &[u8]) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        hasher.write_u64(self.secret);
-        hasher.write(bytes);
-        hasher.finish()
+        hash(self.secret, bytes)
     }
 
     /// How a tool stood when it was last seen; one that was never seen stands as its manifest says.
@@ -151,6 +158,25 @@ impl Drift {
         let new = now.iter().filter(|finding| !server.of_list.contains(finding)).cloned();
         server.found.extend(new);
         server.of_list = now;
+    }
+
+    /// Takes the entries of a page, for what is published.
+    pub fn collect(&mut self, resource: usize, page: Page<'_>, entries: Vec<Vec<u8>>, now: UnixTime) {
+        let secret = self.secret;
+        // Callers are told apart by all workers alike, lists only by this one.
+        let caller = Sha256::digest(page.caller).first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
+        let Some(server) = self.servers.get_mut(resource) else { return };
+        server.lists.extend(caller, page, entries, now, &|bytes| hash(secret, bytes));
+    }
+
+    /// The complete lists since the last time; `current` is the digest of what workers share of them.
+    pub fn take_lists(&mut self, resource: usize, current: Vec<u8>) -> Vec<Listed> {
+        self.servers.get_mut(resource).map(|server| server.lists.take(current)).unwrap_or_default()
+    }
+
+    /// Some of those lists came too late to be merged: what the same callers are shown next is.
+    pub fn forget_lists(&mut self, resource: usize) {
+        self.servers.get_mut(resource).into_iter().for_each(|server| server.lists.forget());
     }
 
     /// The policy of a resource is another now: the next complete list is compared with it.
@@ -217,6 +243,13 @@ pub struct News {
     pub settled: Vec<String>,
     /// The live tools that differ, for other workers.
     pub live: Vec<Tool>,
+}
+
+fn hash(secret: u64, bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u64(secret);
+    hasher.write(bytes);
+    hasher.finish()
 }
 
 impl Server {
@@ -299,7 +332,6 @@ fn of_list(settings: &Resource, names: &[String]) -> Vec<Finding> {
     let approved = settings.manifest.iter().flat_map(|manifest| manifest.tools());
     let gone = approved.filter(|tool| !has(&tool.name));
     let gone = gone.map(|tool| finding(&tool.name, Change::Removed.code()));
-    let mut found: Vec<_> = without_rule.chain(without_tool).chain(gone).collect();
-    found.sort();
-    found
+    let found = without_rule.chain(without_tool).chain(gone).collect();
+    sorted(found, |finding: &Finding| format!("{}\n{}", finding.about, finding.code))
 }

@@ -1,4 +1,5 @@
-//! What a control plane says: the policy of a resource, fetched once for all workers and taken over by each.
+//! What a control plane says and is told: the policy of a resource, fetched once for all workers and taken over by each,
+//! and the manifest of the live tools, published by one of them.
 //!
 //! ```text
 //! configured policy, or none ─ first good document ─► live ─ attempts fail ─► failing ─ max_stale ─► stale
@@ -11,7 +12,9 @@
 //! nothing; it is a failed attempt.
 
 mod policy;
+mod publish;
 mod worker;
 
 pub use policy::{RemotePolicy, State};
+pub use publish::{PublishNames, Publisher};
 pub use worker::{Answered, Names, PolicyWorker, first_to_say};

@@ -1035,6 +1035,27 @@ fn a_policy_source_needs_an_endpoint_and_takes_the_place_of_a_policy() {
 }
 
 #[test]
+fn a_manifest_is_published_to_an_endpoint() {
+    let endpoint = json!({"uri": "https://plane.example.com/m", "cluster": "plane"});
+    let with = |name: &str, value: Value| {
+        set(minimal(), "/resources/0/publish", set(endpoint.clone(), &format!("/{name}"), value))
+    };
+    let read = accepted(&with("format", json!("authsec")));
+    let endpoint = read.resources[0].publish.as_ref().unwrap();
+    assert_eq!((endpoint.format, endpoint.timing.cooldown.as_secs()), (Format::Authsec, 300));
+    for (name, value, message) in [
+        ("uri", json!("plane"), "must be an absolute `https` or `http` URL"),
+        ("cluster", json!(""), "may not be empty"),
+        ("timeout", json!("0s"), "must be longer than nothing"),
+        ("interval", json!("30s"), "unknown field"),
+        ("max_stale", json!("30s"), "unknown field"),
+    ] {
+        let found = faults(&node(&with(name, value)));
+        assert_eq!(found, [(format!("resources[0].publish.{name}"), message.to_owned())]);
+    }
+}
+
+#[test]
 fn further_fields_are_refused_until_they_are_supported() {
     let base = set(
         set(minimal(), "/issuers/0/jwks", json!({"uri": "https://auth.example.com/jwks", "cluster": "auth"})),
@@ -1045,7 +1066,6 @@ fn further_fields_are_refused_until_they_are_supported() {
         .iter()
         .fold(base, |base, kind| set(base, &format!("/resources/0/policy/{kind}"), json!({"t:x": {"scopes": []}})));
     let mut places = vec![("/issuers/0/dpop".to_owned(), "issuers[0].dpop".to_owned())];
-    places.push(("/resources/0/publish".to_owned(), "resources[0].publish".to_owned()));
     for (kind, rule) in [("tools", "t"), ("prompts", "t:x"), ("resources", "t:x"), ("methods", "t:x")] {
         let pointer = format!("/resources/0/policy/{kind}/{rule}/fresh");
         places.push((pointer, format!("resources[0].policy.{kind}.{rule}.fresh")));

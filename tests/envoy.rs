@@ -30,6 +30,7 @@ mod envoy {
     mod observability;
     mod outage;
     mod provider;
+    mod publish;
     mod records;
     mod remote_policy;
     mod responsive;

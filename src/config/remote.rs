@@ -1,4 +1,4 @@
-//! `resources[].policy_source`: what a control plane is asked for.
+//! `resources[].policy_source` and `resources[].publish`: what a control plane is asked for, and what it is told.
 
 use std::time::Duration;
 
@@ -6,6 +6,9 @@ use super::fields::{At, Fields, Findings, Zero, join};
 use super::issuer::{ClientAuthentication, Environment, duration, read_client, timeout};
 use crate::jwks::Timing;
 use crate::url::Url;
+
+/// The longest pause after publishing failed.
+const MAX_PAUSE: Duration = Duration::from_secs(300);
 
 /// An endpoint of a control plane.
 #[derive(Clone, Debug)]
@@ -25,9 +28,9 @@ pub struct Endpoint {
 /// What a control plane speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// AuthSec's `sdk-policy`.
+    /// AuthSec's `sdk-policy` and `sdk-manifest`.
     Authsec,
-    /// The policy of this configuration.
+    /// The policy of this configuration, and the manifest of the command line.
     Toolgate,
 }
 
@@ -37,6 +40,14 @@ pub fn read_policy_source(at: &At<'_>, environment: Environment<'_>, found: &mut
     let interval = duration(&mut fields, "interval", 30, Zero::Refuse, found);
     let max_stale = duration(&mut fields, "max_stale", 600, Zero::Allow, found);
     let endpoint = read_endpoint(&mut fields, (interval, max_stale), environment, found);
+    fields.finish(found);
+    endpoint
+}
+
+/// Reads `publish`.
+pub fn read_publish(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> Option<Endpoint> {
+    let mut fields = at.fields(found)?;
+    let endpoint = read_endpoint(&mut fields, (MAX_PAUSE, Duration::ZERO), environment, found);
     fields.finish(found);
     endpoint
 }

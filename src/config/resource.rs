@@ -42,6 +42,8 @@ pub struct Resource {
     pub policy: Policy,
     /// Where a policy comes from that takes its place.
     pub policy_source: Option<Endpoint>,
+    /// Where the manifest of the live tools goes.
+    pub publish: Option<Endpoint>,
     /// What is published as the policy says, since nothing else is configured.
     pub(super) follows: Follows,
     /// What was approved of the server's tools.
@@ -133,7 +135,7 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
     let challenge = scopes(&mut fields, "challenge_scopes", found);
     let origins = fields.take("origins").and_then(|at| at.list(Zero::Refuse, found, |at, found| origin(&at, found)));
     let policy_source = fields.take("policy_source").map(|at| remote::read_policy_source(&at, environment, found));
-    fields.not_yet(&["publish"], found);
+    let publish = fields.take("publish").map(|at| remote::read_publish(&at, environment, found));
     let policy = match &policy_source {
         // Until the first one comes, everything is denied.
         Some(_) => {
@@ -173,6 +175,7 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
         forwarded,
         identifier,
         policy_source: policy_source.flatten(),
+        publish: publish.flatten(),
         follows,
         policy,
     })

@@ -111,14 +111,19 @@ impl Source {
         let mut live = None;
         match self.share(shared, |mut worker| worker.answered(answer.status, etag, body, now)) {
             Answered::New(new) => {
+                shared.count("policy", "success");
                 self.tell(shared, &new);
                 live = Some(new);
             }
-            Answered::Same => {}
+            Answered::Same => shared.count("policy", "success"),
             Answered::Refused(faults) => {
+                shared.count("policy", "failure");
                 faults.iter().for_each(|fault| self.warn(shared, &format!("refused: {fault}")));
             }
-            Answered::Failed(fault) => self.warn(shared, &fault),
+            Answered::Failed(fault) => {
+                shared.count("policy", "failure");
+                self.warn(shared, &fault);
+            }
         }
         self.apply(shared, live, now);
     }
@@ -186,7 +191,7 @@ impl Source {
 }
 
 /// Sends a request to an endpoint of a control plane.
-fn send(
+pub fn send(
     endpoint: &Endpoint,
     method: &'static str,
     headers: Vec<(&str, &str)>,

@@ -10,6 +10,7 @@ use super::host::{self, Buffer};
 use super::http::Stream;
 use super::keys::KeyFetches;
 use super::metrics::{self, Defined};
+use super::publish::Publishing;
 use super::remote::PolicyFetches;
 use super::shared::{AT_ONCE, Shared};
 use super::sink::Posts;
@@ -26,6 +27,7 @@ pub struct Root {
     pub(super) shared: Option<Rc<Shared>>,
     keys: Option<KeyFetches>,
     policies: Option<PolicyFetches>,
+    publishing: Option<Publishing>,
     metrics: Defined,
     posts: Posts,
     /// The token that each call to an introspection endpoint is about, by the host's name for the call: its issuer's
@@ -36,7 +38,7 @@ pub struct Root {
 impl Root {
     pub fn new(id: u32) -> Self {
         let (metrics, posts) = (Defined::default(), Posts::default());
-        Self { id, shared: None, keys: None, policies: None, metrics, posts, calls: Vec::new() }
+        Self { id, shared: None, keys: None, policies: None, publishing: None, metrics, posts, calls: Vec::new() }
     }
 
     /// Looks after the keys, and then after what tokens that waited for them need besides.
@@ -65,6 +67,9 @@ impl Context for Root {
         if self.posts.answered(&shared, call) {
             return;
         }
+        if self.publishing.as_mut().is_some_and(|publishing| publishing.answered(&shared, call, body_size)) {
+            return;
+        }
         if self.policies.as_mut().is_some_and(|policies| policies.answered(&shared, call, body_size)) {
             return;
         }
@@ -81,6 +86,9 @@ impl Context for Root {
         }
         if let Some(policies) = &self.policies {
             policies.forget();
+        }
+        if let Some(publishing) = &self.publishing {
+            publishing.forget();
         }
         if let Some(shared) = &self.shared {
             shared.told.borrow().forget();
@@ -105,7 +113,8 @@ impl RootContext for Root {
         let shared = Rc::new(Shared::new(config, told));
         keys.look(&shared);
         let policies = PolicyFetches::new(&shared, keys.names());
-        (self.shared, self.keys, self.policies) = (Some(shared), Some(keys), Some(policies));
+        (self.policies, self.publishing) = (Some(policies), Some(Publishing::new(&shared, keys.names())));
+        (self.shared, self.keys) = (Some(shared), Some(keys));
         // What is missing is fetched at the first tick.
         if host::set_tick_period(AT_ONCE).is_err() {
             log::error!("configuration refused: the host has no timer");
@@ -118,6 +127,9 @@ impl RootContext for Root {
         let Some(shared) = self.shared.clone() else { return };
         if let Some(policies) = &mut self.policies {
             policies.advance(&shared);
+        }
+        if let Some(publishing) = &mut self.publishing {
+            publishing.advance(&shared);
         }
         self.give_up_endpoints();
         self.advance_keys();
