@@ -1,6 +1,12 @@
 //! JWT access tokens (RFC 7519, RFC 9068): split, checked against the issuer's rules, and verified last, because a
 //! signature is what costs.
 
+#[cfg(feature = "cli")]
+mod explain;
+
+#[cfg(feature = "cli")]
+pub use explain::{Checked, TokenCheck};
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
