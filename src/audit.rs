@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::SubjectForm;
 use crate::json::Object;
+use crate::manifest::Manifest;
 use crate::text::printable;
 
 /// Strings in records are cut here.
@@ -187,6 +188,19 @@ pub fn event_line(event: &str, decision_id: Option<&str>, detail: &str) -> Strin
     line.text("event", Some(event));
     line.text("decision_id", decision_id);
     line.text("detail", Some(detail));
+    format!("toolgate.event {}", line.finish())
+}
+
+/// A line that holds the whole manifest of a server's live tools, from which it can be rebuilt.
+pub fn manifest_line(resource: &str, manifest: &Manifest) -> String {
+    // No string of it holds a line feed that is not escaped.
+    let tools: String = manifest.tools_json().lines().map(str::trim_start).collect();
+    let mut document = Object::new();
+    document.raw("tools", &tools);
+    let mut line = Object::new();
+    line.text("event", Some("manifest"));
+    line.text("resource", Some(resource));
+    line.raw("manifest", &document.finish());
     format!("toolgate.event {}", line.finish())
 }
 

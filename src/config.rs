@@ -4,14 +4,18 @@ mod fields;
 mod form;
 mod issuer;
 mod lint;
+mod live;
 mod manifest;
 mod policy;
 mod protobuf;
+mod remote;
 mod resource;
 mod rule;
 
 pub use fields::{Fault, Findings};
 pub use issuer::{ClientAuthentication, Introspection, Issuer, KeySource, Validation};
+pub use live::{Live, MAX_POLICY};
+pub use remote::{Endpoint, Format};
 pub use resource::{ForwardedHeader, IdentityValue, OnDrift, Resource};
 
 use std::time::Duration;
@@ -136,9 +140,9 @@ impl Config {
         let mut fields = at.fields(found)?;
         let issuers = Issuers::read(fields.require("issuers", found), environment, found);
         issuer::check_names(&issuers, found);
-        let resources = fields
-            .require("resources", found)
-            .and_then(|at| at.list(Zero::Refuse, found, |at, found| Some(resource::read(&at, &issuers, found))));
+        let resources = fields.require("resources", found).and_then(|at| {
+            at.list(Zero::Refuse, found, |at, found| Some(resource::read(&at, &issuers, environment, found)))
+        });
         let resources = resources.unwrap_or_default().into_iter().enumerate();
         // The faulty ones are left out; the others keep the places that messages name.
         let (places, resources): (Vec<usize>, Vec<Resource>) =

@@ -8,19 +8,26 @@
 //! says so, the denial of the one tool that differs.
 
 mod chain;
+pub mod inventory;
+mod lists;
 mod scopes;
 pub mod shared;
 
 use std::hash::{DefaultHasher, Hasher};
 
+use sha2::{Digest, Sha256};
+
 use crate::config::{Config, OnDrift, Resource};
+use crate::index::sorted;
 use crate::manifest::{Change, Manifest, Tool};
 use crate::node::Node;
 use crate::pattern::Pattern;
-use crate::policy::Standing;
+use crate::policy::{Policy, Standing};
 use crate::time::UnixTime;
 use crate::token::AccessToken;
 use chain::Chains;
+use inventory::Listed;
+use lists::Lists;
 use scopes::Unseen;
 use shared::SharedDrift;
 
@@ -58,6 +65,8 @@ struct Server {
     unseen: Unseen,
     /// Scopes that were first seen since it was last asked.
     granted: Vec<String>,
+    /// What is to be published.
+    lists: Lists,
     /// Findings about tools, and those about the whole list, since it was last asked.
     found: Vec<Finding>,
     /// Tools that are now as approved, since it was last asked.
@@ -150,10 +159,7 @@ impl Drift {
     }
 
     fn hash(&self, bytes: &[u8]) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        hasher.write_u64(self.secret);
-        hasher.write(bytes);
-        hasher.finish()
+        hash(self.secret, bytes)
     }
 
     /// How a tool stood when it was last seen; one that was never seen stands as its manifest says.
@@ -186,6 +192,33 @@ impl Drift {
             let now = of_list(settings, &names);
             server.found.extend(now.iter().filter(|finding| !server.of_list.contains(finding)).cloned());
             server.of_list = now;
+        }
+    }
+
+    /// Takes the entries of a page, for what is published.
+    pub fn collect(&mut self, resource: usize, page: Page<'_>, entries: Vec<Vec<u8>>, now: UnixTime) {
+        let secret = self.secret;
+        // Callers are told apart by all workers alike, lists only by this one.
+        let caller = Sha256::digest(page.caller).first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
+        let Some(server) = self.servers.get_mut(resource) else { return };
+        server.lists.extend(caller, page, entries, now, &|bytes| hash(secret, bytes));
+    }
+
+    /// The complete lists since the last time; `current` is the digest of what workers share of them.
+    pub fn take_lists(&mut self, resource: usize, current: Vec<u8>) -> Vec<Listed> {
+        self.servers.get_mut(resource).map(|server| server.lists.take(current)).unwrap_or_default()
+    }
+
+    /// Some of those lists came too late to be merged: what the same callers are shown next is.
+    pub fn forget_lists(&mut self, resource: usize) {
+        self.servers.get_mut(resource).into_iter().for_each(|server| server.lists.forget());
+    }
+
+    /// The policy of a resource is another now: the next complete list is compared with it, and its scopes are waited for.
+    pub fn policy_changed(&mut self, resource: usize, policy: &Policy) {
+        if let Some(server) = self.servers.get_mut(resource) {
+            server.list = None;
+            server.unseen = Unseen::new(policy);
         }
     }
 
@@ -250,6 +283,13 @@ pub struct News {
     pub live: Vec<Tool>,
     /// Scopes that were granted for the first time.
     pub granted: Vec<String>,
+}
+
+fn hash(secret: u64, bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u64(secret);
+    hasher.write(bytes);
+    hasher.finish()
 }
 
 impl Server {
@@ -344,8 +384,8 @@ fn of_list(settings: &Resource, names: &[String]) -> Vec<Finding> {
     let added = names.iter().filter(is_new).map(|name| finding(name, Change::Added.code())).take(MAX_FINDINGS);
     let gone = approved.filter(|tool| !has(&tool.name));
     let gone = gone.map(|tool| finding(&tool.name, Change::Removed.code()));
-    let mut found: Vec<_> = without_rule.chain(without_tool).chain(added).chain(gone).collect();
-    found.sort();
+    let found = without_rule.chain(without_tool).chain(added).chain(gone).collect();
+    let mut found = sorted(found, |finding: &Finding| format!("{}\n{}", finding.about, finding.code));
     found.truncate(MAX_FINDINGS);
     found
 }

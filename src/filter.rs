@@ -7,6 +7,8 @@ mod http;
 mod introspection;
 mod keys;
 mod metrics;
+mod publish;
+mod remote;
 mod root;
 mod shared;
 mod signature;

@@ -35,6 +35,14 @@ impl Index {
     }
 }
 
+/// `items` in the order of their keys; of equal ones the first stays. Where it is not on a request's way, everything is
+/// sorted here: each further kind of value that is sorted by itself is about 5 kB of module.
+pub fn sorted<T>(items: Vec<T>, key: impl Fn(&T) -> String) -> Vec<T> {
+    let order = Index::new(items.iter().map(key));
+    let mut items: Vec<_> = items.into_iter().map(Some).collect();
+    order.places().filter_map(|place| items.get_mut(place).and_then(Option::take)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,7 @@ pub use cache::{KeySetCache, Lookup, Timing};
 pub use discovery::{MetadataFault, documents, jwks_uri};
 pub use shared::{SharedNames, SharedSet};
 pub use source::{FetchFault, Progress, Source};
-pub use workers::{Look, NotShared, SharedData, Versioned, Worker, forget};
+pub use workers::{Look, NotShared, SharedData, Versioned, Worker, agree, forget};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -41,6 +41,7 @@
 //! | [`mcp`] | methods, their targets, mirrored headers | MCP 2024-11-05 to 2026-07-28 |
 //! | [`metadata`] | protected resource metadata | RFC 9728 |
 //! | [`policy`], [`scope`] | rules, hierarchy, matrix; the one decision | RFC 6749 section 3.3 |
+//! | [`remote`] | the policy of a control plane, and what it is told of the tools | RFC 9110 section 13 |
 //! | [`reply`] | every answer and challenge | RFC 6750 section 3, RFC 9728 section 5.1 |
 //! | [`routes`] | hosts and paths, and what only resembles them | |
 //! | [`signature`] | algorithms and their verification, by the host or in pure Rust | RFC 7518 section 3, RFC 8037 |
@@ -75,6 +76,7 @@ pub mod node;
 pub mod pattern;
 pub mod policy;
 pub mod protobuf;
+pub mod remote;
 pub mod reply;
 pub mod routes;
 pub mod scope;

@@ -13,6 +13,7 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
+use crate::index::{Index, sorted};
 use crate::json::Object;
 use crate::node::Node;
 use crate::text::look_alike;
@@ -82,10 +83,8 @@ impl Manifest {
     }
 
     /// These tools; of two with one name, one.
-    pub fn of(mut tools: Vec<Tool>) -> Self {
-        tools.sort_by(|a, b| a.name.cmp(&b.name));
-        tools.dedup_by(|a, b| a.name == b.name);
-        Self { tools }
+    pub fn of(tools: Vec<Tool>) -> Self {
+        Self { tools: sorted(tools, |tool| tool.name.clone()) }
     }
 
     /// The first `most` of them.
@@ -101,11 +100,11 @@ impl Manifest {
         Self::sorted(read?)
     }
 
-    fn sorted(mut tools: Vec<Tool>) -> Result<Self, ManifestFault> {
-        tools.sort_by(|a, b| a.name.cmp(&b.name));
-        match tools.windows(2).find(|pair| pair.first().map(|t| &t.name) == pair.last().map(|t| &t.name)) {
-            Some(pair) => Err(ManifestFault::Repeated(pair.first().map(|tool| tool.name.clone()).unwrap_or_default())),
-            None => Ok(Self { tools }),
+    fn sorted(tools: Vec<Tool>) -> Result<Self, ManifestFault> {
+        let names = Index::new(tools.iter().map(|tool| tool.name.clone()));
+        match tools.iter().enumerate().find(|(place, tool)| names.place(&tool.name) != Some(*place)) {
+            Some((_, tool)) => Err(ManifestFault::Repeated(tool.name.clone())),
+            None => Ok(Self::of(tools)),
         }
     }
 

@@ -115,9 +115,30 @@ pub struct Policy {
     pub has_shadow_rules: bool,
     /// The scopes that `base_scopes` or a rule names: what a client that replaces its scopes should keep.
     pub needed_scopes: ScopeSet,
+    /// Whether it may not decide any more, or not yet: then everything is denied.
+    pub closed: bool,
 }
 
 impl Policy {
+    /// A policy that is not there: it denies everything.
+    pub fn closed() -> Self {
+        let none = || RuleSet::new(Vec::new(), Unlisted::Deny, &[]);
+        Self {
+            base_scopes: Vec::new(),
+            hierarchy: Hierarchy::default(),
+            tools: none(),
+            prompts: none(),
+            resources: none(),
+            methods: none(),
+            lists: Lists::Hide,
+            matrix: Vec::new(),
+            mode: Mode::Enforce,
+            has_shadow_rules: false,
+            needed_scopes: ScopeSet::new(),
+            closed: true,
+        }
+    }
+
     /// Every scope that the policy names, for `scopes_supported`.
     pub fn named_scopes(&self) -> ScopeSet {
         let mut named = self.needed_scopes.clone();

@@ -11,7 +11,7 @@ pub struct UnixTime(u64);
 
 impl UnixTime {
     /// The moment `millis` milliseconds after 1970-01-01T00:00:00Z.
-    pub fn from_millis(millis: u64) -> Self {
+    pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 

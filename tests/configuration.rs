@@ -18,7 +18,10 @@ use support::core::{
     accepted, faults, minimal, node, occasion, parse, paths, set, to_json, to_struct, with_policy, without,
 };
 use support::keys::Key;
-use toolgate::config::{Audit, Batches, Config, Decisions, IdentityValue, KeySource, Limits, SubjectForm, Validation};
+use toolgate::config::{
+    Audit, Batches, Config, Decisions, Format, IdentityValue, KeySource, Limits, SubjectForm, Validation,
+};
+use toolgate::jwks::Timing;
 use toolgate::node::{Node, Number};
 use toolgate::policy::{Access, Lists, Mode};
 use toolgate::scope::Scope;
@@ -992,6 +995,67 @@ fn keys_are_discovered_fetched_or_fixed_and_only_one_of_these() {
 }
 
 #[test]
+fn a_policy_source_needs_an_endpoint_and_takes_the_place_of_a_policy() {
+    let source = json!({"uri": "https://plane.example.com/p", "cluster": "plane"});
+    let of =
+        |source: &Value| without(set(minimal(), "/resources/0/policy_source", source.clone()), "/resources/0/policy");
+    let with = |name: &str, value: Value| of(&set(source.clone(), &format!("/{name}"), value));
+    let read = accepted(&of(&source));
+    let endpoint = read.resources[0].policy_source.as_ref().unwrap();
+    let Timing { timeout, max_age, cooldown, max_stale } = endpoint.timing;
+    assert_eq!([timeout, max_age, cooldown, max_stale].map(|time| time.as_secs()), [5, 30, 30, 600]);
+    assert_eq!((endpoint.format, endpoint.client.is_none()), (Format::Toolgate, true));
+
+    let cases: &[(Value, &[(&str, &str)])] = &[
+        (with("interval", json!("0s")), &[("interval", "must be longer than nothing")]),
+        (with("max_stale", json!("0s")), &[]),
+        (with("timeout", json!("2h")), &[("timeout", "must be at most an hour")]),
+        (with("format", json!("yaml")), &[("format", "must be one of `toolgate`, `authsec`")]),
+        (with("format", json!("authsec")), &[]),
+        (with("cooldown", json!("1s")), &[("cooldown", "unknown field")]),
+        (with("client_auth", json!("post")), &[("client_auth", "unknown field")]),
+        (with("client_secret", json!("x")), &[("client_secret", "needs a `client_id`")]),
+        (of(&json!({})), &[("cluster", "is required"), ("uri", "is required")]),
+        (
+            set(with("client_id", json!("a:b")), "/resources/0/policy_source/client_secret_env", json!("SECRET")),
+            &[("client_id", "may not hold a colon, which ends it in HTTP Basic")],
+        ),
+        (
+            set(with("client_id", json!("a")), "/resources/0/policy_source/client_secret_env", json!("UNSET")),
+            &[("client_secret_env", "the variable `UNSET` is not set")],
+        ),
+    ];
+    for (configuration, expected) in cases {
+        let path = |name: &str| format!("resources[0].policy_source.{name}");
+        let expected: Vec<_> = expected.iter().map(|(name, message)| (path(name), (*message).to_owned())).collect();
+        assert_eq!(faults(&node(configuration)), expected, "{configuration}");
+    }
+    let without_either = faults(&node(&without(minimal(), "/resources/0/policy")));
+    assert_eq!(without_either, [("resources[0].policy".to_owned(), "is required".to_owned())]);
+}
+
+#[test]
+fn a_manifest_is_published_to_an_endpoint() {
+    let endpoint = json!({"uri": "https://plane.example.com/m", "cluster": "plane"});
+    let with = |name: &str, value: Value| {
+        set(minimal(), "/resources/0/publish", set(endpoint.clone(), &format!("/{name}"), value))
+    };
+    let read = accepted(&with("format", json!("authsec")));
+    let endpoint = read.resources[0].publish.as_ref().unwrap();
+    assert_eq!((endpoint.format, endpoint.timing.cooldown.as_secs()), (Format::Authsec, 300));
+    for (name, value, message) in [
+        ("uri", json!("plane"), "must be an absolute `https` or `http` URL"),
+        ("cluster", json!(""), "may not be empty"),
+        ("timeout", json!("0s"), "must be longer than nothing"),
+        ("interval", json!("30s"), "unknown field"),
+        ("max_stale", json!("30s"), "unknown field"),
+    ] {
+        let found = faults(&node(&with(name, value)));
+        assert_eq!(found, [(format!("resources[0].publish.{name}"), message.to_owned())]);
+    }
+}
+
+#[test]
 fn further_fields_are_refused_until_they_are_supported() {
     let base = set(
         set(minimal(), "/issuers/0/jwks", json!({"uri": "https://auth.example.com/jwks", "cluster": "auth"})),
@@ -1002,9 +1066,6 @@ fn further_fields_are_refused_until_they_are_supported() {
         .iter()
         .fold(base, |base, kind| set(base, &format!("/resources/0/policy/{kind}"), json!({"t:x": {"scopes": []}})));
     let mut places = vec![("/issuers/0/dpop".to_owned(), "issuers[0].dpop".to_owned())];
-    for name in ["publish", "policy_source"] {
-        places.push((format!("/resources/0/{name}"), format!("resources[0].{name}")));
-    }
     for (kind, rule) in [("tools", "t"), ("prompts", "t:x"), ("resources", "t:x"), ("methods", "t:x")] {
         let pointer = format!("/resources/0/policy/{kind}/{rule}/fresh");
         places.push((pointer, format!("resources[0].policy.{kind}.{rule}.fresh")));

@@ -30,7 +30,9 @@ mod envoy {
     mod observability;
     mod outage;
     mod provider;
+    mod publish;
     mod records;
+    mod remote_policy;
     mod responsive;
     mod scenarios;
     mod signatures;

@@ -8,15 +8,16 @@
 mod support {
     pub mod core;
     pub mod keys;
+    pub mod shared_data;
     pub mod tokens;
 }
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::time::Duration;
 
 use support::core::{NOW, at_millis};
 use support::keys::{Key, key_set};
+use support::shared_data::{Data, Fault};
 use toolgate::jwks::{
     Attempts, KeyQuery, KeySet, KeySetCache, Lease, Lookup, NotShared, SharedData, SharedNames, SharedSet, Timing,
     Versioned, Worker, forget,
@@ -40,70 +41,6 @@ fn at(millis: i64) -> UnixTime {
 fn document(kids: &[&str]) -> Vec<u8> {
     let keys: Vec<Key> = kids.iter().map(|kid| Key::ed25519().named(kid)).collect();
     key_set(&keys).to_string().into_bytes()
-}
-
-/// What may go wrong with the data that a host shares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
-    None,
-    /// Nothing is shared.
-    Absent,
-    /// It can be read only.
-    ReadOnly,
-    /// Another worker is always faster.
-    Raced,
-}
-
-/// Envoy's shared data as it was seen to behave.
-struct Data {
-    values: RefCell<HashMap<String, (Vec<u8>, u32)>>,
-    fault: Fault,
-}
-
-impl Data {
-    fn new(fault: Fault) -> Self {
-        Self { values: RefCell::default(), fault }
-    }
-
-    fn put(&self, name: &str, value: Vec<u8>) {
-        let mut values = self.values.borrow_mut();
-        let next = values.values().map(|(_, version)| version + 1).max().unwrap_or(1);
-        values.insert(name.to_owned(), (value, next));
-    }
-
-    fn size(&self) -> usize {
-        self.values.borrow().values().map(|(value, _)| value.len()).sum()
-    }
-}
-
-impl SharedData for Data {
-    fn read(&self, name: &str) -> Result<Versioned, NotShared> {
-        let values = self.values.borrow();
-        let found =
-            values.get(name).map(|(bytes, version)| Versioned { bytes: bytes.clone(), version: Some(*version) });
-        if self.fault == Fault::Absent { Err(NotShared) } else { Ok(found.unwrap_or_default()) }
-    }
-
-    fn replace(&self, name: &str, old: &Versioned, value: &[u8]) -> Result<bool, NotShared> {
-        let current = self.values.borrow().get(name).map(|(_, version)| *version);
-        match self.fault {
-            Fault::Absent | Fault::ReadOnly => Err(NotShared),
-            Fault::Raced => Ok(false),
-            Fault::None if current == old.version => {
-                self.put(name, value.to_vec());
-                Ok(true)
-            }
-            Fault::None => Ok(false),
-        }
-    }
-
-    fn overwrite(&self, name: &str, value: &[u8]) -> Result<(), NotShared> {
-        if matches!(self.fault, Fault::Absent | Fault::ReadOnly) {
-            return Err(NotShared);
-        }
-        self.put(name, value.to_vec());
-        Ok(())
-    }
 }
 
 /// Workers of one host, and their provider.

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::fields::{At, Fields, Findings, Zero, join};
 use crate::jwks::{self, JwkFault, KeySet, Timing};
 use crate::node::Node;
@@ -109,6 +112,13 @@ pub struct ClientAuthentication {
     pub in_body: bool,
 }
 
+impl ClientAuthentication {
+    /// The `Authorization` header of HTTP Basic (RFC 7617 section 2).
+    pub fn basic(&self) -> String {
+        format!("Basic {}", STANDARD.encode(format!("{}:{}", self.id, self.secret)))
+    }
+}
+
 impl std::fmt::Debug for ClientAuthentication {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ClientAuthentication").field("id", &self.id).finish_non_exhaustive()
@@ -122,7 +132,7 @@ impl Issuer {
     }
 }
 
-type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
+pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 
 /// Reads one issuer.
 pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> Option<Issuer> {
@@ -160,7 +170,20 @@ pub struct Issuers {
     pub complete: bool,
 }
 
+/// The issuers that a policy may name.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    pub issuers: &'a [Issuer],
+    /// As of [`Issuers`].
+    pub complete: bool,
+}
+
 impl Issuers {
+    /// What others may refer to.
+    pub fn known(&self) -> Known<'_> {
+        Known { issuers: &self.read, complete: self.complete }
+    }
+
     /// Reads `issuers`.
     pub fn read(at: Option<At<'_>>, environment: Environment<'_>, found: &mut Findings) -> Self {
         let all = at.and_then(|at| at.list(Zero::Refuse, found, |at, found| Some(read(&at, environment, found))));
@@ -287,7 +310,8 @@ fn read_introspection(at: &At<'_>, environment: Environment<'_>, found: &mut Fin
     let mut fields = at.fields(found)?;
     let uri = fields.require("uri", found).and_then(|at| at.url(found));
     let cluster = fields.require("cluster", found).and_then(|at| at.text(found)).map(str::to_owned);
-    let client = read_client(&mut fields, environment, found);
+    let in_body = fields.take("client_auth").and_then(|at| at.choice(&[("basic", false), ("post", true)], found));
+    let client = read_client(&mut fields, in_body.unwrap_or(false), environment, found);
     let timeout = timeout(&mut fields, found);
     let cache_ttl = duration(&mut fields, "cache_ttl", 30, Zero::Allow, found);
     let max_in_flight = fields.take("max_in_flight").and_then(|at| at.whole(1, 100_000, found)).unwrap_or(64);
@@ -296,8 +320,10 @@ fn read_introspection(at: &At<'_>, environment: Environment<'_>, found: &mut Fin
     Some(Introspection { uri, cluster, client, timeout, cache_ttl, max_in_flight })
 }
 
-fn read_client(
+/// `client_id`, and `client_secret` or `client_secret_env`, if they are given.
+pub fn read_client(
     fields: &mut Fields<'_>,
+    in_body: bool,
     environment: Environment<'_>,
     found: &mut Findings,
 ) -> Option<ClientAuthentication> {
@@ -311,16 +337,13 @@ fn read_client(
         });
         (secret, at.path)
     });
-    let in_body = fields.take("client_auth").and_then(|at| at.choice(&[("basic", false), ("post", true)], found));
     let (secret, path) = match (written, named) {
         (Some(_), Some((_, path))) => return found.fault(&path, "has no meaning beside `client_secret`"),
         (Some(secret), None) | (None, Some(secret)) => secret,
         (None, None) => return None,
     };
     match id {
-        Some(id) => {
-            Some(ClientAuthentication { id: id?.to_owned(), secret: secret?, in_body: in_body.unwrap_or(false) })
-        }
+        Some(id) => Some(ClientAuthentication { id: id?.to_owned(), secret: secret?, in_body }),
         None => found.fault(&path, "needs a `client_id`"),
     }
 }
@@ -378,7 +401,7 @@ pub fn claim_tests(at: &At<'_>, found: &mut Findings) -> Option<Vec<ClaimTest>> 
 /// A callout that takes longer than this is none; the host counts it in 32 bits of milliseconds.
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 
-pub(super) fn timeout(fields: &mut Fields<'_>, found: &mut Findings) -> Duration {
+pub fn timeout(fields: &mut Fields<'_>, found: &mut Findings) -> Duration {
     let timeout = duration(fields, "timeout", 5, Zero::Refuse, found);
     if timeout > MAX_TIMEOUT {
         found.fault::<()>(&join(&fields.path, "timeout"), "must be at most an hour");
@@ -386,7 +409,13 @@ pub(super) fn timeout(fields: &mut Fields<'_>, found: &mut Findings) -> Duration
     timeout
 }
 
-fn duration(fields: &mut Fields<'_>, name: &'static str, seconds: u64, zero: Zero, found: &mut Findings) -> Duration {
+pub fn duration(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    seconds: u64,
+    zero: Zero,
+    found: &mut Findings,
+) -> Duration {
     let given = fields.take(name).and_then(|at| at.duration(zero, found));
     given.unwrap_or(Duration::from_secs(seconds))
 }

@@ -1,7 +1,7 @@
 //! `resources[].policy`: rules, hierarchy, matrix.
 
 use super::fields::{At, Fields, Findings, Zero, join};
-use super::issuer::{Issuer, Issuers, claim_tests};
+use super::issuer::{Issuer, Known, claim_tests};
 use super::lint::{self, Written};
 use super::rule;
 use crate::mcp;
@@ -15,12 +15,12 @@ pub(super) const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shado
 type Rules = Vec<(Pattern, Requirement)>;
 
 /// Reads a policy.
-pub fn read(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Policy> {
+pub fn read(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Policy> {
     let mut fields = at.fields(found)?;
     let base = fields.take("base_scopes").and_then(|at| at.list(Zero::Allow, found, |at, found| at.scope(found)));
     let hierarchy = fields.take("hierarchy").and_then(|at| read_hierarchy(&at, found));
     let matrix =
-        fields.take("matrix").and_then(|at| at.list(Zero::Allow, found, |at, found| read_row(&at, issuers, found)));
+        fields.take("matrix").and_then(|at| at.list(Zero::Allow, found, |at, found| read_row(&at, known, found)));
     let matrix = matrix.unwrap_or_default();
     let guarded: Vec<&str> =
         matrix.iter().flat_map(|row| &row.deny_tools).filter(|p| p.is_exact()).map(Pattern::as_str).collect();
@@ -53,6 +53,7 @@ pub fn read(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Poli
         lists: lists.unwrap_or(Lists::Hide),
         matrix: matrix.clone(),
         mode,
+        closed: false,
     };
     lint::check(&path, &policy, &written.map(|(kind, rules)| Written { kind, rules }), found);
     Some(policy)
@@ -116,7 +117,7 @@ fn read_unlisted(fields: &mut Fields<'_>, found: &mut Findings) -> [Unlisted; 4]
     unlisted
 }
 
-fn read_row(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Row> {
+fn read_row(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Row> {
     let mut fields = at.fields(found)?;
     let name = fields.take("name").and_then(|at| at.text(found)).map(str::to_owned);
     let row = Row {
@@ -130,8 +131,8 @@ fn read_row(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Row>
         mode: fields.take("mode").and_then(|at| at.choice(&MODES, found)),
     };
     for (n, pattern) in row.issuers.iter().flatten().enumerate() {
-        let known = |issuer: &Issuer| pattern.matches(&issuer.name) || pattern.matches(&issuer.identifier);
-        if issuers.complete && !issuers.read.iter().any(known) {
+        let matches = |issuer: &Issuer| pattern.matches(&issuer.name) || pattern.matches(&issuer.identifier);
+        if known.complete && !known.issuers.iter().any(matches) {
             found.fault::<()>(&format!("{}.issuers[{n}]", fields.path), "no issuer has this name");
         }
     }

@@ -1,7 +1,8 @@
 //! `resources[]`: the protected MCP servers.
 
 use super::fields::{At, Fields, Findings, Zero, join};
-use super::issuer::Issuers;
+use super::issuer::{Environment, Issuers};
+use super::remote::{self, Endpoint};
 use super::{lint, manifest, path_pattern, policy};
 use crate::manifest::Manifest;
 use crate::policy::Policy;
@@ -37,8 +38,14 @@ pub struct Resource {
     pub challenge_scopes: Vec<String>,
     /// Origins of browsers, if any may call.
     pub origins: Option<Vec<String>>,
-    /// Who may do what.
+    /// Who may do what, as of now.
     pub policy: Policy,
+    /// Where a policy comes from that takes its place.
+    pub policy_source: Option<Endpoint>,
+    /// Where the manifest of the live tools goes.
+    pub publish: Option<Endpoint>,
+    /// What is published as the policy says, since nothing else is configured.
+    pub(super) follows: Follows,
     /// What was approved of the server's tools.
     pub manifest: Option<Manifest>,
     /// What becomes of a tool that is not so.
@@ -47,6 +54,32 @@ pub struct Resource {
     pub keep_authorization: bool,
     /// The identity that goes on to the server.
     pub forwarded: Vec<ForwardedHeader>,
+}
+
+/// What follows the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Follows {
+    pub supported: bool,
+    pub challenge: bool,
+}
+
+impl Resource {
+    /// Puts `policy` into the place of the one it has. `supported`: what is published besides, if nothing else is
+    /// configured.
+    pub fn adopt(&mut self, policy: Policy, supported: Option<Vec<String>>) {
+        if self.follows.supported {
+            self.scopes_supported = supported.unwrap_or_else(|| published(&policy));
+        }
+        if self.follows.challenge {
+            self.challenge_scopes = policy.base_scopes.iter().map(ToString::to_string).collect();
+        }
+        self.policy = policy;
+    }
+}
+
+/// What `scopes_supported` is by default.
+fn published(policy: &Policy) -> Vec<String> {
+    policy.named_scopes().iter().map(ToString::to_string).filter(|scope| scope != "offline_access").collect()
 }
 
 /// What becomes of a tool that is not as approved.
@@ -85,7 +118,7 @@ pub enum IdentityValue {
 }
 
 /// Reads one resource.
-pub fn read(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Resource> {
+pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found: &mut Findings) -> Option<Resource> {
     let mut fields = at.fields(found)?;
     let identifier = fields.require("resource", found).and_then(|at| at.url(found));
     let hosts = fields.take("hosts").and_then(|at| read_hosts(&at, identifier.as_ref(), found));
@@ -101,11 +134,18 @@ pub fn read(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Reso
     let supported = scopes(&mut fields, "scopes_supported", found);
     let challenge = scopes(&mut fields, "challenge_scopes", found);
     let origins = fields.take("origins").and_then(|at| at.list(Zero::Refuse, found, |at, found| origin(&at, found)));
-    let policy = fields.require("policy", found).and_then(|at| policy::read(&at, issuers, found));
+    let policy_source = fields.take("policy_source").map(|at| remote::read_policy_source(&at, environment, found));
+    let publish = fields.take("publish").map(|at| remote::read_publish(&at, environment, found));
+    let policy = match &policy_source {
+        // Until the first one comes, everything is denied.
+        Some(_) => {
+            fields.take("policy").map_or_else(|| Some(Policy::closed()), |at| policy::read(&at, issuers.known(), found))
+        }
+        None => fields.require("policy", found).and_then(|at| policy::read(&at, issuers.known(), found)),
+    };
     let (keep_authorization, forwarded) = read_forward(fields.take("forward"), found);
     let manifest = fields.take("manifest").and_then(|at| manifest::read(&at, found));
     let on_drift = read_on_drift(&mut fields, manifest.is_some(), found);
-    fields.not_yet(&["publish", "policy_source"], found);
     let path = fields.path.clone();
     fields.finish(found);
     warn_of_ambiguous_subject(&path, &trusted, &forwarded, found);
@@ -115,13 +155,13 @@ pub fn read(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Reso
     let default_servers =
         || trusted.iter().filter_map(|n| issuers.read.get(*n)).map(|issuer| issuer.identifier.clone()).collect();
     let base = || policy.base_scopes.iter().map(ToString::to_string).collect();
-    let named = || policy.named_scopes().iter().map(ToString::to_string).filter(|s| s != "offline_access").collect();
+    let follows = Follows { supported: supported.is_none(), challenge: challenge.is_none() };
     Some(Resource {
         hosts: hosts.unwrap_or_else(|| HostPattern::of_url(&identifier).into_iter().collect()),
         paths: paths.unwrap_or_else(|| vec![PathPattern::of_url(&identifier)]),
         audiences: audiences.unwrap_or_else(|| vec![identifier.as_str().to_owned()]),
         authorization_servers: servers.unwrap_or_else(default_servers),
-        scopes_supported: supported.unwrap_or_else(named),
+        scopes_supported: supported.unwrap_or_else(|| published(&policy)),
         challenge_scopes: challenge.unwrap_or_else(base),
         issuers: trusted,
         name,
@@ -134,6 +174,9 @@ pub fn read(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Reso
         keep_authorization,
         forwarded,
         identifier,
+        policy_source: policy_source.flatten(),
+        publish: publish.flatten(),
+        follows,
         policy,
     })
 }

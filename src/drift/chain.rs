@@ -1,6 +1,7 @@
 //! Pages of one caller's list, joined by their cursors.
 
 use super::Page;
+use crate::index::sorted;
 
 /// As many callers may be reading pages at once; the one that began longest ago gives way.
 const MAX_CHAINS: usize = 16;
@@ -35,9 +36,7 @@ impl Chains {
         };
         names.extend_from_slice(page.names);
         let Some(next) = page.next else {
-            names.sort();
-            names.dedup();
-            return Some(names);
+            return Some(sorted(names, String::clone));
         };
         if names.iter().map(String::len).sum::<usize>() <= MAX_BYTES {
             if self.open.len() >= MAX_CHAINS {

@@ -296,10 +296,15 @@ impl Answer {
     fn trim<'b>(&self, body: &'b [u8], env: &mut Env<'_>) -> Result<Trimmed<'b>, ListFault> {
         let (depth, time_left) = (env.config.limits.depth, self.time_left(env.now));
         let names = RefCell::new(Vec::new());
+        let publishes = env.config.resources.get(self.resource).is_some_and(|resource| resource.publish.is_some());
+        let entries = RefCell::new(Vec::new());
         let env = RefCell::new(env);
         let keeps = |kind, name: &str, entry: &[u8]| {
             if kind == ListKind::Tools && self.learn == Learn::Yes {
                 names.borrow_mut().push(name.to_owned());
+                if publishes {
+                    entries.borrow_mut().push(entry.to_vec());
+                }
             }
             self.keeps(kind, name, entry, &mut env.borrow_mut())
         };
@@ -318,6 +323,9 @@ impl Answer {
                 names: &names,
             };
             let env = env.into_inner();
+            if publishes {
+                env.drift.collect(self.resource, page, entries.into_inner(), env.now);
+            }
             env.drift.page(self.resource, page);
         }
         Ok(trimmed)

@@ -221,6 +221,7 @@ pub fn denial(
             Some("the challenge (RFC 9470) asks the client to have the user sign in so".to_owned())
         }
         Denial::Drifted => None,
+        Denial::PolicyUnavailable => Some("a control plane has it, which is not asked here".to_owned()),
     }
 }
 

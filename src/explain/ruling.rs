@@ -180,6 +180,7 @@ fn told(denial: &Denial, access: &Access<'_>) -> String {
             format!("{target} asks for another sign-in{}", conditions(&rule))
         }
         Denial::Drifted => format!("{target} is not what was approved"),
+        Denial::PolicyUnavailable => format!("there is no policy that may decide about {target}"),
         Denial::NearName => format!("{target} is not listed, and looks like a listed name"),
         Denial::Unlisted => format!("{target} is listed nowhere"),
     }

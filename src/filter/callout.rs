@@ -25,6 +25,8 @@ pub struct Answer {
     pub status: Option<u16>,
     /// Nothing if it is longer than was asked for.
     pub body: Option<Vec<u8>>,
+    /// What tells this version of the body from others.
+    pub etag: Option<String>,
 }
 
 /// Sends a request and gives the host's name for the call, or its status: no answer will come then.
@@ -46,5 +48,5 @@ pub fn answer(size: usize, max: usize) -> Answer {
     let headers = host::headers(Map::CallResponseHeaders).unwrap_or_default();
     let status = headers.text(":status").and_then(|status| status.parse().ok());
     let body = if size > max { None } else { host::buffer(Buffer::CallResponseBody, size) };
-    Answer { status, body }
+    Answer { status, body, etag: headers.text("etag").map(str::to_owned) }
 }

@@ -28,7 +28,7 @@ impl Told {
     /// Time goes by: compares what came, reports it, and takes over what others found.
     pub fn look(&mut self, shared: &Shared) {
         self.ticked = true;
-        shared.drift.borrow_mut().look(&shared.config);
+        shared.drift.borrow_mut().look(&shared.config.borrow());
         for place in 0..self.names.len() {
             if shared.drift.borrow().has_news() == Some(place) {
                 self.report(shared, place);
@@ -52,8 +52,8 @@ impl Told {
                 break;
             }
         }
-        let resource =
-            shared.config.resources.get(place).map(|resource| resource.identifier.as_str()).unwrap_or_default();
+        let config = shared.config.borrow();
+        let resource = config.resources.get(place).map(|resource| resource.identifier.as_str()).unwrap_or_default();
         let (found, settled) = reported;
         for finding in &found {
             shared.log_event("drift", &drift_line("drift", resource, finding.code, &finding.about));
@@ -71,14 +71,15 @@ impl Told {
     }
 
     fn adopt(&mut self, shared: &Shared, place: usize) {
-        let listens = shared.drift.borrow().listens(place, &shared.config);
+        let config = shared.config.borrow();
+        let listens = shared.drift.borrow().listens(place, &config);
         let (Some(name), true) = (self.names.get(place), listens) else { return };
         let Ok(record) = host::Shared.read(name) else { return };
         if self.seen.get(place).is_some_and(|seen| *seen == record.bytes) {
             return;
         }
         let Some(told) = SharedDrift::decode(&record.bytes) else { return };
-        shared.drift.borrow_mut().adopt(place, &shared.config, &told);
+        shared.drift.borrow_mut().adopt(place, &config, &told);
         self.seen.get_mut(place).into_iter().for_each(|seen| seen.clone_from(&record.bytes));
     }
 }

@@ -22,7 +22,8 @@ impl Root {
 
     fn ask_endpoint(&mut self, call: introspection::Call) -> Result<(), String> {
         let shared = self.shared.clone().ok_or("there is no configuration")?;
-        let issuer = shared.config.issuers.get(call.issuer);
+        let config = shared.config.borrow();
+        let issuer = config.issuers.get(call.issuer);
         let endpoint = issuer.and_then(|issuer| issuer.introspection.as_ref()).ok_or("there is no endpoint")?;
         let (body, authorization) = introspection::request_body(&call.token, endpoint.client.as_ref());
         let mut headers = vec![("content-type", "application/x-www-form-urlencoded"), ("accept", "application/json")];
@@ -68,13 +69,15 @@ impl Root {
         };
         shared.count("introspection", outcome);
         let change = shared.introspection.borrow_mut().finished(place, digest, answer, host::now());
-        let name = shared.config.issuers.get(place).map(|issuer| issuer.name.as_str()).unwrap_or_default();
+        let config = shared.config.borrow();
+        let name = config.issuers.get(place).map(|issuer| issuer.name.as_str()).unwrap_or_default();
         let detail = || format!("introspection of issuer {name}: {}", fault.as_deref().unwrap_or("answers again"));
         match change {
             Some(Change::Fails) => shared.event("outage", &detail()),
             Some(Change::Recovers) => shared.event("recovered", &detail()),
             None => {}
         }
+        drop(config);
         let waits = |exchange: &Exchange| exchange.awaits() == Some(Awaited::Answer(digest));
         let body = |size| host::buffer(Buffer::RequestBody, size);
         shared.wake(self.id, waits, |exchange, env| exchange.try_again(&body, env));

@@ -115,7 +115,8 @@ impl KeyFetches {
 
     /// Carries an attempt on; `body` is what its last answer brought. Says whether the attempt has ended.
     fn proceed(&mut self, shared: &Shared, place: usize, progress: Progress, body: &[u8]) -> bool {
-        let issuer = shared.config.issuers.get(place);
+        let config = shared.config.borrow();
+        let issuer = config.issuers.get(place);
         let name = issuer.map(|issuer| issuer.name.as_str()).unwrap_or_default();
         let set = match progress {
             Progress::Ask(uri) => {
@@ -153,7 +154,8 @@ impl KeyFetches {
 
     /// Sends a request of an attempt, whose lease lasts for one request. Says whether an answer will come.
     fn ask(&mut self, shared: &Shared, place: usize, uri: &Url) -> bool {
-        let Some(issuer) = shared.config.issuers.get(place) else { return false };
+        let config = shared.config.borrow();
+        let Some(issuer) = config.issuers.get(place) else { return false };
         let Some(KeySource::Discovered { cluster, timing, .. } | KeySource::Fetched { cluster, timing, .. }) =
             &issuer.keys
         else {

@@ -37,7 +37,7 @@ pub fn flush(shared: &Shared, defined: &mut Defined) {
             log::debug!("the host refused the metric toolgate.{thing}.{outcome}");
         }
     }
-    for (place, issuer) in shared.config.issuers.iter().enumerate() {
+    for (place, issuer) in shared.config.borrow().issuers.iter().enumerate() {
         let age = shared.keys.borrow_mut().cache(place).and_then(|cache| cache.age(host::now()));
         let Some(age) = age else { continue };
         let id = defined.id(MetricKind::Gauge, metrics::key_set_age(&issuer.name));

@@ -10,6 +10,8 @@ use super::host::{self, Buffer};
 use super::http::Stream;
 use super::keys::KeyFetches;
 use super::metrics::{self, Defined};
+use super::publish::Publishing;
+use super::remote::PolicyFetches;
 use super::shared::{AT_ONCE, Shared};
 use super::sink::Posts;
 use crate::config::Config;
@@ -24,6 +26,8 @@ pub struct Root {
     pub(super) id: u32,
     pub(super) shared: Option<Rc<Shared>>,
     keys: Option<KeyFetches>,
+    policies: Option<PolicyFetches>,
+    publishing: Option<Publishing>,
     metrics: Defined,
     posts: Posts,
     /// The token that each call to an introspection endpoint is about, by the host's name for the call: its issuer's
@@ -33,7 +37,8 @@ pub struct Root {
 
 impl Root {
     pub fn new(id: u32) -> Self {
-        Self { id, shared: None, keys: None, metrics: Defined::default(), posts: Posts::default(), calls: Vec::new() }
+        let (metrics, posts) = (Defined::default(), Posts::default());
+        Self { id, shared: None, keys: None, policies: None, publishing: None, metrics, posts, calls: Vec::new() }
     }
 
     /// Looks after the keys, and then after what tokens that waited for them need besides.
@@ -55,14 +60,21 @@ impl Context for Root {
         if let Some(at) = self.calls.iter().position(|(own, _)| *own == call) {
             let (_, (issuer, digest)) = self.calls.swap_remove(at);
             self.read_endpoint_answer(issuer, digest, body_size);
-        } else if let Some(shared) = &self.shared
-            && self.posts.answered(shared, call)
-        {
-            // Nobody waits for it.
-        } else if let (Some(shared), Some(keys)) = (&self.shared, &mut self.keys)
-            && keys.answered(shared, call, body_size)
-        {
-            wake_for_keys(shared, self.id);
+            return;
+        }
+        let Some(shared) = self.shared.clone() else { return };
+        // Nobody waits for these.
+        if self.posts.answered(&shared, call) {
+            return;
+        }
+        if self.publishing.as_mut().is_some_and(|publishing| publishing.answered(&shared, call, body_size)) {
+            return;
+        }
+        if self.policies.as_mut().is_some_and(|policies| policies.answered(&shared, call, body_size)) {
+            return;
+        }
+        if self.keys.as_mut().is_some_and(|keys| keys.answered(&shared, call, body_size)) {
+            wake_for_keys(&shared, self.id);
             // A waiting token may have asked for yet another fetch.
             self.advance_keys();
         }
@@ -71,6 +83,12 @@ impl Context for Root {
     fn on_done(&mut self) -> bool {
         if let Some(keys) = &self.keys {
             keys.forget();
+        }
+        if let Some(policies) = &self.policies {
+            policies.forget();
+        }
+        if let Some(publishing) = &self.publishing {
+            publishing.forget();
         }
         if let Some(shared) = &self.shared {
             shared.told.borrow().forget();
@@ -94,6 +112,8 @@ impl RootContext for Root {
         let told = Told::new(&config, keys.names());
         let shared = Rc::new(Shared::new(config, told));
         keys.look(&shared);
+        let policies = PolicyFetches::new(&shared, keys.names());
+        (self.policies, self.publishing) = (Some(policies), Some(Publishing::new(&shared, keys.names())));
         (self.shared, self.keys) = (Some(shared), Some(keys));
         // What is missing is fetched at the first tick.
         if host::set_tick_period(AT_ONCE).is_err() {
@@ -105,6 +125,12 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         let Some(shared) = self.shared.clone() else { return };
+        if let Some(policies) = &mut self.policies {
+            policies.advance(&shared);
+        }
+        if let Some(publishing) = &mut self.publishing {
+            publishing.advance(&shared);
+        }
         self.give_up_endpoints();
         self.advance_keys();
         shared.wake(self.id, |exchange| exchange.awaits().is_none(), |exchange, env| exchange.tick(env));

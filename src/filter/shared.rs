@@ -30,7 +30,8 @@ const MAX_WAITING: usize = 1024;
 
 /// The state of one plugin instance.
 pub struct Shared {
-    pub config: Config,
+    /// Only its policies ever change, between steps: each step goes by those that hold when it is taken.
+    pub config: RefCell<Config>,
     pub keys: RefCell<IssuerKeys>,
     pub introspection: RefCell<Introspections>,
     pub drift: RefCell<Drift>,
@@ -76,7 +77,7 @@ impl Shared {
             sink: RefCell::new(config.audit.sink.as_ref().map(|endpoint| Sink::new(endpoint.timeout))),
             drift: RefCell::new(Drift::new(&config, secret)),
             tokens: RefCell::new(TokenCache::new(config.token_cache_entries)),
-            config,
+            config: RefCell::new(config),
             verifier: signature::verifier(),
             ids: RefCell::new(DecisionIds::new(seed)),
             host_shows_bodies: Cell::new(false),
@@ -90,7 +91,7 @@ impl Shared {
     pub fn run(&self, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
         let mut shows = self.host_shows_bodies.get();
         let step = event(&mut Env {
-            config: &self.config,
+            config: &self.config.borrow(),
             keys: &mut self.keys.borrow_mut(),
             tokens: &mut self.tokens.borrow_mut(),
             introspection: &mut self.introspection.borrow_mut(),
@@ -179,7 +180,8 @@ impl Shared {
     fn record(&self, record: &Record) {
         let counter = if record.decision == Decision::ShadowDeny { "shadow_denials" } else { "decisions" };
         self.count(counter, record.reason);
-        let audit = &self.config.audit;
+        let config = self.config.borrow();
+        let audit = &config.audit;
         let wanted = match audit.decisions {
             Decisions::All => true,
             Decisions::Denied => record.decision != Decision::Allow,

@@ -19,7 +19,8 @@ impl Posts {
             ended(shared, false);
         }
         let body = shared.sink.borrow_mut().as_mut().and_then(|sink| sink.due(host::now()));
-        let (Some(body), Some(endpoint)) = (body, &shared.config.audit.sink) else { return };
+        let config = shared.config.borrow();
+        let (Some(body), Some(endpoint)) = (body, &config.audit.sink) else { return };
         let request = callout::Request {
             cluster: &endpoint.cluster,
             method: "POST",

@@ -33,6 +33,11 @@ impl SharedNames {
         Self { prefix: format!("toolgate/{VERSION}/{:x}", digest.finalize()) }
     }
 
+    /// What is shared of another `kind` than keys about what is at `place`.
+    pub fn of(&self, kind: &str, place: usize, what: &str) -> String {
+        format!("{}/{kind}/{place}/{what}", self.prefix)
+    }
+
     /// The record of attempts for the issuer at `place`.
     pub fn attempts(&self, place: usize) -> String {
         format!("{}/{place}/attempts", self.prefix)

@@ -64,18 +64,18 @@ impl<S: SharedData> Worker<'_, S> {
     /// Takes over what others did, and nothing more.
     pub fn look(&mut self, now: UnixTime) {
         // Where nothing is shared, there is nothing to see.
-        let _ = self.update(now, |_, _| None);
+        let _ = self.update(now, &mut |_, _| None);
     }
 
     /// Takes over what others did, and the lease if a fetch is due. Where nothing is shared, each worker fetches for
     /// itself.
     pub fn advance(&mut self, now: UnixTime) -> Look {
         let mut refetch = false;
-        let start = |cache: &KeySetCache, _| {
+        let mut start = |cache: &KeySetCache, _| {
             refetch = cache.is_refetch();
             cache.is_due(now).then(|| cache.starting(now))
         };
-        match self.update(now, start) {
+        match self.update(now, &mut start) {
             Ok((changed, started)) => Look { changed, fetch: started.then_some(refetch) },
             Err(NotShared) => {
                 let changed = self.cache.unshared();
@@ -90,7 +90,7 @@ impl<S: SharedData> Worker<'_, S> {
 
     /// The fetch goes on with another request. The lease lasts for one; without it others would fetch too.
     pub fn renew(&mut self, now: UnixTime) {
-        let _ = self.update(now, |cache, record| Some(cache.renewed(record, now)));
+        let _ = self.update(now, &mut |cache, record| Some(cache.renewed(record, now)));
     }
 
     /// This worker's fetch has ended, with a set and the `document` that it was read from, or without.
@@ -103,7 +103,7 @@ impl<S: SharedData> Worker<'_, S> {
             let set = SharedSet { fetched_at: now, document };
             let _ = self.data.overwrite(&self.names.set(self.place), &set.encode());
         }
-        let _ = self.update(now, |cache, record| Some(cache.ended(record, document.is_some(), now)));
+        let _ = self.update(now, &mut |cache, record| Some(cache.ended(record, document.is_some(), now)));
     }
 
     /// Time goes by: a fetch of this worker whose answer never came has failed. Says whether that was so.
@@ -121,23 +121,19 @@ impl<S: SharedData> Worker<'_, S> {
     fn update(
         &mut self,
         now: UnixTime,
-        mut change: impl FnMut(&KeySetCache, Attempts) -> Option<Attempts>,
+        change: &mut dyn FnMut(&KeySetCache, Attempts) -> Option<Attempts>,
     ) -> Result<(bool, bool), NotShared> {
-        let name = self.names.attempts(self.place);
+        let (data, name) = (self.data, self.names.attempts(self.place));
         let mut changed = false;
-        for _ in 0..MAX_RACES {
-            let old = self.data.read(&name)?;
-            // What cannot be read is as good as nothing, and is replaced.
-            let record = Attempts::decode(&old.bytes).unwrap_or_default();
+        let written = agree(data, &name, &mut |record| {
             self.adopt(&record, now);
             changed |= self.cache.observe(record, now);
-            let Some(new) = change(self.cache, record) else { return Ok((changed, false)) };
-            if self.data.replace(&name, &old, &new.encode())? {
-                self.cache.observe(new, now);
-                return Ok((changed, true));
-            }
+            change(self.cache, record)
+        })?;
+        if let Some(new) = written {
+            self.cache.observe(new, now);
         }
-        Err(NotShared)
+        Ok((changed, written.is_some()))
     }
 
     /// Takes over the set that `record` tells of. One that cannot be read is none: this worker will fetch its own.
@@ -152,6 +148,24 @@ impl<S: SharedData> Worker<'_, S> {
             self.cache.adopt(keys, set.fetched_at, record, now);
         }
     }
+}
+
+/// Reads the record `name`, and puts what `change` makes of it into its place; a race that is lost is run again. Gives
+/// what was written, if anything was to be.
+pub fn agree(
+    data: &impl SharedData,
+    name: &str,
+    change: &mut dyn FnMut(Attempts) -> Option<Attempts>,
+) -> Result<Option<Attempts>, NotShared> {
+    for _ in 0..MAX_RACES {
+        let old = data.read(name)?;
+        // What cannot be read is as good as nothing, and is replaced.
+        let Some(new) = change(Attempts::decode(&old.bytes).unwrap_or_default()) else { return Ok(None) };
+        if data.replace(name, &old, &new.encode())? {
+            return Ok(Some(new));
+        }
+    }
+    Err(NotShared)
 }
 
 /// Removes what was left to others for the issuer at `place`. Workers that still have its configuration keep their

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use crate::index::sorted;
 use crate::node::Node;
 
 /// Why a value has no canonical form.
@@ -58,9 +59,11 @@ fn write_object(value: &Node, members: &[(String, Node)], out: &mut String) -> R
     if let Some(name) = value.repeated_members().first() {
         return Err(NotCanonical::Repeated((*name).to_owned()));
     }
-    let mut members: Vec<_> = members.iter().collect();
-    // Section 3.2.3: by UTF-16 code units, which is another order than that of UTF-8 bytes.
-    members.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+    // Section 3.2.3: by UTF-16 code units, which is another order than that of UTF-8 bytes. Each unit as a character of
+    // its own that is no surrogate keeps that order.
+    let units =
+        |name: &str| name.encode_utf16().filter_map(|unit| char::from_u32(0x1_0000 + u32::from(unit))).collect();
+    let members = sorted(members.iter().collect(), |(name, _)| units(name));
     out.push('{');
     for (n, (name, member)) in members.into_iter().enumerate() {
         if n > 0 {

@@ -65,6 +65,8 @@ pub enum Denial {
     },
     /// Not listed, and it looks like a listed name.
     NearName,
+    /// There is no policy that may decide.
+    PolicyUnavailable,
     /// Listed nowhere.
     Unlisted,
 }
@@ -85,6 +87,7 @@ impl Denial {
             Self::MatrixDeniesTool { .. } => "matrix_denies_tool",
             Self::MatrixNarrows { .. } => "matrix_narrows_scopes",
             Self::NearName => "near_name",
+            Self::PolicyUnavailable => "policy_unavailable",
             Self::Unlisted => "unlisted",
         }
     }
@@ -94,7 +97,12 @@ impl Denial {
         match self {
             Self::InsufficientScope { row, .. } => row.as_deref(),
             Self::MatrixDeniesTool { row } | Self::MatrixNarrows { row } => Some(row),
-            Self::Arguments | Self::Authentication(_) | Self::Drifted | Self::NearName | Self::Unlisted => None,
+            Self::Arguments
+            | Self::Authentication(_)
+            | Self::Drifted
+            | Self::NearName
+            | Self::PolicyUnavailable
+            | Self::Unlisted => None,
         }
     }
 
@@ -121,6 +129,10 @@ enum Part {
 impl Policy {
     /// Decides whether `caller` may have `access`. Pure: the same arguments, the same verdict.
     pub fn decide(&self, caller: &AccessToken, access: &Access<'_>, occasion: &Occasion<'_>) -> Verdict {
+        if self.closed {
+            // Whatever its mode was: that went with it.
+            return Verdict { outcome: Outcome::Deny, denial: Some(Denial::PolicyUnavailable) };
+        }
         let rows = Matches::new(&self.matrix, caller, |_| true);
         let asked = Asked { caller, access, occasion };
         let all = self.judge(asked, &rows, Part::All);

@@ -1,7 +1,7 @@
 //! Rules of one kind: exact names, patterns, and what is listed nowhere.
 
 use super::{ArgumentTest, Authentication, Mode};
-use crate::index::Index;
+use crate::index::{Index, sorted};
 use crate::pattern::Pattern;
 use crate::scope::ScopeSet;
 use crate::text::near;
@@ -149,6 +149,15 @@ impl RuleSet {
         self.exact(name).is_some() || self.patterns.iter().any(|(pattern, _)| pattern.matches(name))
     }
 
+    /// Every scope that the rules for `name` ask for, in any of their alternatives.
+    pub fn scopes_for(&self, name: &str) -> ScopeSet {
+        let rules = match self.find(name) {
+            Found::Rules(rules) => rules,
+            Found::NearName | Found::Unlisted => Vec::new(),
+        };
+        rules.iter().flat_map(|rule| rule.alternatives.iter().flatten()).cloned().collect()
+    }
+
     /// The names and patterns of all rules, as written.
     pub fn names(&self) -> impl Iterator<Item = &Pattern> {
         self.written.iter()
@@ -190,9 +199,7 @@ impl RuleSet {
 /// Most literal characters first, then by text.
 fn closest_first(patterns: Vec<(Pattern, Requirement)>) -> Vec<(Pattern, Requirement)> {
     let key = |pattern: &Pattern| format!("{:020}{}", usize::MAX - pattern.literals(), pattern.as_str());
-    let order = Index::new(patterns.iter().map(|(pattern, _)| key(pattern)));
-    let mut patterns: Vec<_> = patterns.into_iter().map(Some).collect();
-    order.places().filter_map(|place| patterns.get_mut(place).and_then(Option::take)).collect()
+    sorted(patterns, |(pattern, _)| key(pattern))
 }
 
 #[cfg(test)]

@@ -68,6 +68,14 @@ fn full() -> Value {
                 "annotations": {"readOnlyHint": true},
             }}},
             "on_drift": "deny",
+            "policy_source": {
+                "uri": "https://plane.example.com/policy", "cluster": "plane", "interval": "30s", "max_stale": "10m",
+                "timeout": "5s", "client_id": "gate", "client_secret": "s3cret", "format": "authsec",
+            },
+            "publish": {
+                "uri": "https://plane.example.com/manifest", "cluster": "plane", "timeout": "5s", "client_id": "gate",
+                "client_secret": "s3cret", "format": "toolgate",
+            },
             "forward": {"authorization": "keep", "headers": {"x-mcp-subject": "sub", "x-mcp-org": "claims.org.id"}},
         }],
         "pass": ["/healthz", "/assets/*"], "hold_request_headers": true, "batches": "authorize_each",

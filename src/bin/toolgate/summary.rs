@@ -42,6 +42,7 @@ fn facts(config: &Config, resource: &Resource) -> Facts {
         ("no token", vec![without_token(config)]),
         ("scenarios", scenarios(policy)),
         ("lists", vec![lists(policy)]),
+        ("remote", remote(resource)),
         ("approved", vec![approved(resource)]),
         ("to server", vec![forwarded(resource)]),
         ("records", vec![recorded(config)]),
@@ -213,6 +214,16 @@ fn lists(policy: &Policy) -> String {
         Mode::Enforce => lists.to_owned(),
         Mode::Shadow => doubtful("whole, because the policy is in shadow mode: denials are recorded and go on"),
     }
+}
+
+/// What a control plane has and is told.
+fn remote(resource: &Resource) -> Vec<String> {
+    let source = resource.policy_source.as_ref().map(|source| {
+        let until = if resource.policy.closed { "everything is denied" } else { "the policy above holds" };
+        format!("the policy is that of {}; until it comes, {until}", source.uri.as_str())
+    });
+    let publish = resource.publish.as_ref().map(|to| format!("the live tools are published to {}", to.uri.as_str()));
+    source.into_iter().chain(publish).collect()
 }
 
 fn approved(resource: &Resource) -> String {

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use super::leaf::{IdentityValue, Name, PathPattern, Scope, Url};
+use super::leaf::{Duration, IdentityValue, Name, PathPattern, Scope, Url};
 use super::policy::Policy;
 
 /// A protected MCP server
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, extend("anyOf" = [{"required": ["policy"]}, {"required": ["policy_source"]}]))]
 pub struct Resource {
     /// The resource identifier (RFC 9728), published byte for byte
     resource: Url,
@@ -46,12 +46,57 @@ pub struct Resource {
     /// Browsers' origins; others are refused
     #[schemars(length(min = 1))]
     origins: Option<Vec<Name>>,
-    policy: Policy,
+    /// Required, unless there is a `policy_source`: then it holds until that has answered
+    policy: Option<Policy>,
+    policy_source: Option<PolicySource>,
+    publish: Option<Publish>,
     /// What was approved of the server's tools, as `toolgate manifest` writes it
     manifest: Option<Manifest>,
     /// What becomes of a tool that is not so
     on_drift: Option<OnDrift>,
     forward: Option<Forward>,
+}
+
+/// A control plane that has the policy
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct PolicySource {
+    uri: Url,
+    /// The Envoy cluster that reaches it
+    cluster: Name,
+    /// How often it is asked
+    interval: Option<Duration>,
+    /// How long the last good policy serves beyond that
+    max_stale: Option<Duration>,
+    timeout: Option<Duration>,
+    client_id: Option<Name>,
+    client_secret: Option<Name>,
+    /// The environment variable of the Wasm VM that holds the secret
+    client_secret_env: Option<Name>,
+    format: Option<Format>,
+}
+
+/// Where the manifest of the live tools goes
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Publish {
+    uri: Url,
+    /// The Envoy cluster that reaches it
+    cluster: Name,
+    timeout: Option<Duration>,
+    client_id: Option<Name>,
+    client_secret: Option<Name>,
+    /// The environment variable of the Wasm VM that holds the secret
+    client_secret_env: Option<Name>,
+    format: Option<Format>,
+}
+
+/// What a control plane speaks
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+pub enum Format {
+    Toolgate,
+    Authsec,
 }
 
 #[derive(JsonSchema)]

@@ -1,0 +1,267 @@
+//! The live tools of one server, gathered from complete lists of all callers, to be published.
+//!
+//! A server may show each caller another list: what one lacks is gone only if it was shown to that very caller before.
+//!
+//! ```text
+//! inventory = latest SP digest LF *( callers LF name LF tool LF )      what workers share, sorted by name
+//! latest    = *DIGIT                               when the latest list came that changed it, in milliseconds
+//! callers   = hash *( "," hash )                   of those it was shown to, the latest first
+//! ```
+//!
+//! `name` is a JSON string, and `tool` an object, in the canonical form of RFC 8785, which has no line feed.
+
+use sha2::{Digest, Sha256};
+
+use crate::index::sorted;
+use crate::json::Object;
+use crate::manifest::{Manifest, Tool, canonical};
+use crate::node::Node;
+use crate::policy::Policy;
+use crate::scope::Scope;
+use crate::time::UnixTime;
+
+/// More is not published: control planes refuse it, and workers share it.
+pub const MAX_BYTES: usize = 4 << 20;
+/// As many tools are published.
+const MAX_TOOLS: usize = 10_000;
+/// As many callers are remembered of a tool.
+const MAX_CALLERS: usize = 8;
+/// What is published of an entry of a list.
+const MEMBERS: [&str; 5] = ["annotations", "description", "inputSchema", "name", "title"];
+
+/// Whether a list came too late.
+pub type Late = bool;
+
+/// One caller's complete list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Whose it is, as a hash.
+    pub caller: u64,
+    /// When it was complete.
+    pub seen: UnixTime,
+    /// Its entries, as they came.
+    pub entries: Vec<Vec<u8>>,
+}
+
+/// The tools of one server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    latest: UnixTime,
+    /// By name.
+    tools: Vec<Live>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Live {
+    callers: Vec<u64>,
+    name: String,
+    tool: String,
+}
+
+impl Inventory {
+    /// Reads what another worker wrote. What cannot be read is as nothing.
+    pub fn decode(bytes: &[u8]) -> Self {
+        let mut lines = std::str::from_utf8(bytes).unwrap_or_default().lines();
+        let head = lines.next().and_then(|head| head.split_once(' ')).and_then(|(latest, _)| latest.parse().ok());
+        let Some(latest) = head.map(UnixTime::from_millis) else { return Self::default() };
+        let mut tools = Vec::new();
+        while let (Some(callers), Some(name), Some(tool)) = (lines.next(), lines.next(), lines.next()) {
+            let callers = callers.split(',').filter_map(|hash| u64::from_str_radix(hash, 16).ok()).collect();
+            tools.push(Live { callers, name: name.to_owned(), tool: tool.to_owned() });
+        }
+        Self { latest, tools }
+    }
+
+    /// The digest that is written at the head of an inventory; empty if there are no tools.
+    pub fn digest_of(bytes: &[u8]) -> &[u8] {
+        let head = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        head.splitn(2, |byte| *byte == b' ').nth(1).unwrap_or_default()
+    }
+
+    /// What other workers read.
+    pub fn encode(&self) -> String {
+        let mut out = format!("{} {}\n", self.latest.as_millis(), self.digest().unwrap_or_default());
+        for live in &self.tools {
+            let callers: Vec<_> = live.callers.iter().map(|hash| format!("{hash:x}")).collect();
+            for line in [&callers.join(","), &live.name, &live.tool] {
+                out.push_str(line);
+                out.push('\n');
+            }
+        }
+        out
+    }
+
+    /// Takes over one caller's complete list, unless there would be too much of it. Says whether it did not, because a
+    /// later list of anybody came before it: what it tells is older, and the caller's next one tells more.
+    pub fn merge(&mut self, list: &Listed, now: UnixTime) -> Late {
+        // One from the future is none: the clock was set back.
+        if list.seen < self.latest && self.latest <= now {
+            return true;
+        }
+        // Of two entries with one name nobody can tell which one a call would reach: the first stays.
+        let read: Vec<Live> = list.entries.iter().filter_map(|entry| read(entry)).collect();
+        let mut merged = sorted(read, |live| live.name.clone());
+        for live in &mut merged {
+            let known = self.tools.binary_search_by(|own| own.name.cmp(&live.name)).ok();
+            let before = known.and_then(|place| self.tools.get(place)).into_iter().flat_map(|own| &own.callers);
+            let others = before.filter(|caller| **caller != list.caller);
+            live.callers = std::iter::once(&list.caller).chain(others).take(MAX_CALLERS).copied().collect();
+        }
+        let shown = |own: &Live| merged.binary_search_by(|live| live.name.cmp(&own.name)).is_ok();
+        let hidden = self.tools.iter().filter(|own| !shown(own) && !own.callers.contains(&list.caller));
+        let mut all: Vec<Live> = hidden.cloned().collect();
+        all.append(&mut merged);
+        let all = sorted(all, |live| live.name.clone());
+        let bytes: usize = all.iter().map(|live| live.tool.len()).sum();
+        if all.len() <= MAX_TOOLS && bytes <= MAX_BYTES && all != self.tools {
+            (self.tools, self.latest) = (all, list.seen);
+        }
+        false
+    }
+
+    /// The digest of the tools, whoever they were shown to; nothing if there are none.
+    pub fn digest(&self) -> Option<String> {
+        let mut digest = Sha256::new();
+        self.tools.iter().for_each(|live| digest.update(&live.tool));
+        (!self.tools.is_empty()).then(|| format!("{:x}", digest.finalize()))
+    }
+
+    fn nodes(&self) -> Vec<Node> {
+        self.tools.iter().filter_map(|live| serde_json::from_str(&live.tool).ok()).collect()
+    }
+
+    /// As the command line summarises a list.
+    pub fn manifest(&self) -> Manifest {
+        let summary = |node: &Node| {
+            let name = node.member("name").and_then(Node::as_text)?;
+            let read = Manifest::of_tools([node]).ok().and_then(|one| one.tools().first().cloned());
+            Some(read.unwrap_or_else(|| Tool::unreadable(name)))
+        };
+        Manifest::of(self.nodes().iter().filter_map(summary).collect())
+    }
+
+    /// As AuthSec's `sdk-manifest` takes them. What `policy` asks for is what it is suggested to ask for.
+    pub fn authsec(&self, policy: &Policy) -> String {
+        let tools: Vec<_> = self.nodes().iter().filter_map(|node| authsec_tool(node, policy)).collect();
+        format!("{{\"tools\":[{}]}}", tools.join(","))
+    }
+}
+
+/// What is kept of an entry. Of one that cannot be read, its name, if it has one.
+fn read(entry: &[u8]) -> Option<Live> {
+    let node = serde_json::from_slice::<Node>(entry).ok()?;
+    let name = node.member("name").filter(|name| matches!(name, Node::Text(text) if !text.is_empty()))?;
+    let kept = |names: &[&str]| {
+        let members = names.iter().filter_map(|name| Some(((*name).to_owned(), node.member(name)?.clone())));
+        canonical(&Node::Object(members.collect()))
+    };
+    let tool = kept(&MEMBERS).or_else(|_| kept(&["name"])).ok()?;
+    Some(Live { callers: Vec::new(), name: canonical(name).ok()?, tool })
+}
+
+fn authsec_tool(node: &Node, policy: &Policy) -> Option<String> {
+    let name = node.member("name").and_then(Node::as_text)?;
+    let mut tool = Object::new();
+    tool.text("name", Some(name));
+    tool.text("title", node.member("title").and_then(Node::as_text));
+    tool.text("description", node.member("description").and_then(Node::as_text));
+    for (theirs, own) in [("input_schema", "inputSchema"), ("annotations", "annotations")] {
+        if let Some(value) = node.member(own).and_then(|value| canonical(value).ok()) {
+            tool.raw(theirs, &value);
+        }
+    }
+    let scopes = policy.tools.scopes_for(name);
+    tool.list("suggested_scopes", scopes.iter().map(Scope::as_str));
+    Some(tool.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const NOW: UnixTime = UnixTime::from_millis(1_000_000);
+
+    fn list(caller: u64, tools: &str) -> Listed {
+        let entry = |text: &str| {
+            let (name, description) = text.split_once('=').unwrap_or((text, ""));
+            format!(r#"{{"description": "{description}", "name": "{name}", "_meta": {{"x": 1}}}}"#).into_bytes()
+        };
+        Listed { caller, seen: NOW, entries: tools.split_whitespace().map(entry).collect() }
+    }
+
+    fn names(inventory: &Inventory) -> String {
+        inventory.manifest().tools().iter().map(|tool| tool.name.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_tool_goes_only_when_somebody_is_not_shown_it_any_more_who_was() {
+        let steps: &[(u64, &str, &str)] = &[
+            (1, "b a", "a b"),
+            (2, "a", "a b"),
+            (2, "a c", "a b c"),
+            (1, "a b", "a b c"),
+            (1, "a", "a c"),
+            (2, "a", "a"),
+            (3, "", "a"),
+            (1, "", ""),
+        ];
+        let mut inventory = Inventory::default();
+        for (n, (caller, shown, expected)) in steps.iter().enumerate() {
+            // Another worker reads what the last one wrote.
+            inventory = Inventory::decode(inventory.encode().as_bytes());
+            assert!(!inventory.merge(&list(*caller, shown), NOW));
+            assert_eq!(names(&inventory), *expected, "step {n}");
+        }
+        assert_eq!(inventory.digest(), None);
+    }
+
+    #[test]
+    fn what_is_older_than_the_latest_comes_too_late() {
+        let mut inventory = Inventory::default();
+        let minute = Duration::from_secs(60);
+        for (seen, tools, now, late, expected) in [
+            (NOW, "a", NOW, false, "a"),
+            (UnixTime::from_millis(999_999), "b", NOW, true, "a"),
+            (NOW.plus(minute), "a", NOW.plus(minute), false, "a"),
+            (NOW, "b", NOW.plus(minute), false, "b"),
+            (UnixTime::from_millis(1), "c", UnixTime::from_millis(2), false, "c"),
+        ] {
+            let list = Listed { seen, ..list(1, tools) };
+            assert_eq!(inventory.merge(&list, now), late, "{tools} at {seen:?}");
+            assert_eq!(names(&inventory), expected);
+        }
+        let written = inventory.encode();
+        assert_eq!(Inventory::digest_of(written.as_bytes()), inventory.digest().unwrap().as_bytes());
+        assert_eq!(Inventory::digest_of(Inventory::default().encode().as_bytes()), b"");
+    }
+
+    #[test]
+    fn the_digest_is_that_of_the_tools_whoever_was_shown_them() {
+        let of = |lists: &[(u64, &str)]| {
+            let mut inventory = Inventory::default();
+            lists.iter().for_each(|(caller, tools)| assert!(!inventory.merge(&list(*caller, tools), NOW)));
+            inventory.digest()
+        };
+        assert_eq!(of(&[(1, "a b")]), of(&[(2, "b a"), (1, "a")]));
+        assert_ne!(of(&[(1, "a=x")]), of(&[(1, "a=y")]));
+        assert_eq!(of(&[(1, "a=x"), (2, "a=y")]), of(&[(1, "a=y")]), "the latest holds");
+    }
+
+    #[test]
+    fn what_is_too_much_or_cannot_be_read_is_left_out() {
+        let mut inventory = Inventory::default();
+        inventory.merge(&list(1, "a"), NOW);
+        let large = format!(r#"{{"name":"l","description":"{}"}}"#, "x".repeat(MAX_BYTES)).into_bytes();
+        inventory.merge(&Listed { caller: 1, seen: NOW, entries: vec![large] }, NOW);
+        assert_eq!(names(&inventory), "a");
+        let odd =
+            [r#"{"name":1}"#, "[]", "nonsense", r#"{"name":"s","inputSchema":{"x":1,"x":2}}"#, r#"{"name":"a\nb"}"#];
+        inventory
+            .merge(&Listed { caller: 1, seen: NOW, entries: odd.map(|entry| entry.as_bytes().to_vec()).to_vec() }, NOW);
+        assert_eq!(names(&inventory), "a\nb s");
+        for bytes in [&b"\xff"[..], b"x", b"1\n\"a\"\n"] {
+            assert_eq!(Inventory::decode(bytes), Inventory::default());
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Publishing the manifest of a server's live tools: once per change for all workers, until it has arrived.
+//!
+//! ```text
+//! complete list ► merged into the inventory that workers share ─ another digest ► told
+//! digest differs from the published one ► one worker takes the lease ► PUT ─┬ 2xx ► published
+//!                                                                          └ else ► again in 1 s, 2 s, 4 s … 5 min
+//! ```
+
+use crate::drift::inventory::{Inventory, Late, Listed};
+use crate::jwks::{Attempts, NotShared, SharedData, SharedNames, Timing, agree};
+use crate::time::UnixTime;
+
+/// How often the inventory is read again because another worker was faster.
+const MAX_RACES: usize = 8;
+
+/// Under which names the workers find each other, for one resource.
+#[derive(Clone, Debug)]
+pub struct PublishNames {
+    attempts: String,
+    inventory: String,
+    /// The digest of what was published last.
+    published: String,
+}
+
+impl PublishNames {
+    /// For the resource at `place`.
+    pub fn new(names: &SharedNames, place: usize) -> Self {
+        let of = |what| names.of("publish", place, what);
+        Self { attempts: of("attempts"), inventory: of("inventory"), published: of("published") }
+    }
+
+    /// Removes what was left to others.
+    pub fn forget(&self, data: &impl SharedData) {
+        for name in [&self.attempts, &self.inventory, &self.published] {
+            let _ = data.overwrite(name, &[]);
+        }
+    }
+}
+
+/// The publishing of one resource's manifest, in one of several workers. It needs a host that shares data.
+pub struct Publisher<'a, S> {
+    /// What they share.
+    pub data: &'a S,
+    /// Under which names.
+    pub names: &'a PublishNames,
+    /// When to try.
+    pub timing: Timing,
+    /// A number that no other worker has.
+    pub owner: u64,
+}
+
+impl<S: SharedData> Publisher<'_, S> {
+    /// The digest of the inventory that workers share; empty if there is none.
+    pub fn current(&self) -> Vec<u8> {
+        let shared = self.data.read(&self.names.inventory).unwrap_or_default();
+        Inventory::digest_of(&shared.bytes).to_vec()
+    }
+
+    /// Merges complete lists into the inventory. Gives it if its tools are others now, to the worker that was first, and
+    /// whether a list came too late.
+    pub fn merge(&self, lists: &[Listed], now: UnixTime) -> (Option<Inventory>, Late) {
+        for _ in 0..MAX_RACES {
+            let Ok(old) = self.data.read(&self.names.inventory) else { return (None, false) };
+            let mut inventory = Inventory::decode(&old.bytes);
+            let late = lists.iter().filter(|list| inventory.merge(list, now)).count() > 0;
+            let new = inventory.encode().into_bytes();
+            if new == old.bytes {
+                return (None, late);
+            }
+            match self.data.replace(&self.names.inventory, &old, &new) {
+                Ok(true) => {
+                    let changed = Inventory::digest_of(&new) != Inventory::digest_of(&old.bytes);
+                    return (changed.then_some(inventory), late);
+                }
+                Ok(false) => {}
+                Err(NotShared) => return (None, false),
+            }
+        }
+        (None, true)
+    }
+
+    /// The inventory, with its digest, if this worker is to publish it now. One without tools is never published.
+    pub fn due(&self, now: UnixTime) -> Option<(String, Inventory)> {
+        let current = self.current();
+        if current.is_empty() || current == self.data.read(&self.names.published).ok()?.bytes {
+            return None;
+        }
+        let start = |record: Attempts| {
+            let waits = record.fetcher(self.timing, now).is_some() || record.is_backing_off(self.timing, now);
+            (!waits).then(|| record.started(self.owner, false, self.timing, now))
+        };
+        agree(self.data, &self.names.attempts, &mut { start }).ok()??;
+        let inventory = Inventory::decode(&self.data.read(&self.names.inventory).ok()?.bytes);
+        // Should nothing be in it now, the lease ends by time.
+        inventory.digest().map(|digest| (digest, inventory))
+    }
+
+    /// The request of this worker has ended: whether what has this digest arrived.
+    pub fn ended(&self, digest: &str, arrived: bool, now: UnixTime) {
+        if arrived {
+            let _ = self.data.overwrite(&self.names.published, digest.as_bytes());
+        }
+        let mut end = |record: Attempts| Some(record.ended(self.owner, arrived, now));
+        // Where it cannot be written, the lease ends by time.
+        let _: Result<_, NotShared> = agree(self.data, &self.names.attempts, &mut end);
+    }
+}
