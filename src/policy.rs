@@ -113,6 +113,10 @@ pub struct Policy {
     pub mode: Mode,
     /// Whether a rule has a mode of its own that is not carried out.
     pub has_shadow_rules: bool,
+    /// Whether a rule wants the issuer asked.
+    pub has_fresh_rules: bool,
+    /// The identifiers of the resource's issuers that cannot be asked about tokens.
+    pub unasked_issuers: Vec<String>,
     /// The scopes that `base_scopes` or a rule names: what a client that replaces its scopes should keep.
     pub needed_scopes: ScopeSet,
 }

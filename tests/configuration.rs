@@ -992,10 +992,6 @@ fn further_fields_are_refused_until_they_are_supported() {
     for name in ["publish", "policy_source"] {
         places.push((format!("/resources/0/{name}"), format!("resources[0].{name}")));
     }
-    for (kind, rule) in [("tools", "t"), ("prompts", "t:x"), ("resources", "t:x"), ("methods", "t:x")] {
-        let pointer = format!("/resources/0/policy/{kind}/{rule}/fresh");
-        places.push((pointer, format!("resources[0].policy.{kind}.{rule}.fresh")));
-    }
     let base = set(base, "/audit", json!({}));
     places.push(("/audit/sink".to_owned(), "audit.sink".to_owned()));
     assert!(faults(&node(&base)).is_empty(), "{:?}", faults(&node(&base)));
@@ -1005,6 +1001,46 @@ fn further_fields_are_refused_until_they_are_supported() {
             assert_eq!(found, [(path.clone(), "not supported yet".to_owned())], "{path} = {value}");
         }
     }
+}
+
+#[test]
+fn a_rule_may_want_the_issuer_asked_where_it_can_be() {
+    let policy = json!({
+        "tools": {"t": {"scopes": [], "fresh": "0s"}}, "prompts": {"p": {"scopes": [], "fresh": "30s"}},
+        "resources": {"r:x": {"scopes": [], "fresh": "1m"}}, "methods": {"m": {"scopes": [], "fresh": "1h"}},
+    });
+    let endpoint = json!({"uri": "https://auth.example.com/introspect", "cluster": "auth"});
+    let none = set(minimal(), "/resources/0/policy", policy);
+    let rules = ["methods.m", "prompts.p", "resources.r:x", "tools.t"];
+    let refused: Vec<_> = rules
+        .iter()
+        .map(|rule| {
+            let path = format!("resources[0].policy.{rule}.fresh");
+            (path, "no issuer of this resource has `introspection`".to_owned())
+        })
+        .collect();
+    assert_eq!(faults(&node(&none)), refused);
+
+    let all = set(none.clone(), "/issuers/0/introspection", endpoint);
+    assert_eq!(accepted(&all).warnings, []);
+    for bad in [json!("-1s"), json!(""), json!(0), json!(null)] {
+        let found = faults(&node(&set(all.clone(), "/resources/0/policy/tools/t/fresh", bad.clone())));
+        assert_eq!(found[0].0, "resources[0].policy.tools.t.fresh", "{bad}");
+    }
+
+    let local =
+        json!({"issuer": "https://local.example.com", "name": "local", "jwks": {"keys": [Key::ed25519().jwk()]}});
+    let some = set(all.clone(), "/issuers/-", local);
+    let warnings: Vec<_> = accepted(&some).warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings.len(), 4);
+    assert_eq!(
+        warnings[0],
+        "resources[0].policy.tools.t.fresh: denies the tokens of issuer `local`, which has no `introspection`"
+    );
+    let apart = set(some, "/resources/0/issuers", json!(["main"]));
+    assert_eq!(accepted(&apart).warnings, [], "only the resource's own issuers count");
+    let other = set(apart, "/resources/0/issuers", json!(["local"]));
+    assert_eq!(faults(&node(&other)), refused, "only the resource's own issuers count");
 }
 
 #[test]

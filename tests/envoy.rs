@@ -23,6 +23,7 @@ mod envoy {
     mod configuration;
     mod corpus;
     mod discovery;
+    mod freshness;
     mod harness;
     mod hostile;
     mod introspection;

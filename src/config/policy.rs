@@ -14,8 +14,8 @@ pub(super) const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shado
 
 type Rules = Vec<(Pattern, Requirement)>;
 
-/// Reads a policy.
-pub fn read(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Policy> {
+/// Reads the policy of a resource that trusts the issuers at the places `trusted`.
+pub fn read(at: &At<'_>, issuers: &Issuers, trusted: &[usize], found: &mut Findings) -> Option<Policy> {
     let mut fields = at.fields(found)?;
     let base = fields.take("base_scopes").and_then(|at| at.list(Zero::Allow, found, |at, found| at.scope(found)));
     let hierarchy = fields.take("hierarchy").and_then(|at| read_hierarchy(&at, found));
@@ -41,8 +41,11 @@ pub fn read(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Poli
     let written = [("tools", &tools), ("prompts", &prompts), ("resources", &resources), ("methods", &methods)];
     let rules = || written.iter().flat_map(|(_, rules)| rules.iter().map(|(_, rule)| rule));
     let in_rules = rules().flat_map(|rule| rule.alternatives.iter().flatten());
+    let unasked_issuers = check_freshness(&path, &written, issuers, trusted, found);
     let policy = Policy {
         needed_scopes: base_scopes.iter().chain(in_rules).cloned().collect(),
+        has_fresh_rules: rules().any(|rule| rule.fresh.is_some()),
+        unasked_issuers,
         has_shadow_rules: rules().any(|rule| rule.mode.unwrap_or(mode) == Mode::Shadow),
         tools: RuleSet::new(tools.clone(), for_tools, &guarded),
         prompts: RuleSet::new(prompts.clone(), for_prompts, &[]),
@@ -103,6 +106,31 @@ fn check_methods(fields: &Fields<'_>, rules: &Rules, found: &mut Findings) {
             found.warn(&path, "never applies: this method is open, or decided by the name or uri it asks for");
         }
     }
+}
+
+/// The issuers that cannot be asked, if a rule wants them asked: their tokens are denied there. Where none can be asked,
+/// nobody could ever satisfy the rule.
+fn check_freshness(
+    path: &str,
+    written: &[(&str, &Rules)],
+    issuers: &Issuers,
+    trusted: &[usize],
+    found: &mut Findings,
+) -> Vec<String> {
+    let trusted: Vec<&Issuer> = trusted.iter().filter_map(|place| issuers.read.get(*place)).collect();
+    let unasked: Vec<_> = trusted.iter().filter(|issuer| issuer.introspection.is_none()).collect();
+    for (kind, rules) in written {
+        for (pattern, _) in rules.iter().filter(|(_, rule)| rule.fresh.is_some()) {
+            let path = join(&join(&join(path, kind), pattern.as_str()), "fresh");
+            if issuers.complete && unasked.len() == trusted.len() {
+                found.fault::<()>(&path, "no issuer of this resource has `introspection`");
+            } else if let Some(issuer) = unasked.first() {
+                let message = format!("denies the tokens of issuer `{}`, which has no `introspection`", issuer.name);
+                found.warn(&path, message);
+            }
+        }
+    }
+    unasked.iter().map(|issuer| issuer.identifier.clone()).collect()
 }
 
 fn read_unlisted(fields: &mut Fields<'_>, found: &mut Findings) -> [Unlisted; 4] {

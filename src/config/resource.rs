@@ -101,7 +101,7 @@ pub fn read(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Reso
     let supported = scopes(&mut fields, "scopes_supported", found);
     let challenge = scopes(&mut fields, "challenge_scopes", found);
     let origins = fields.take("origins").and_then(|at| at.list(Zero::Refuse, found, |at, found| origin(&at, found)));
-    let policy = fields.require("policy", found).and_then(|at| policy::read(&at, issuers, found));
+    let policy = fields.require("policy", found).and_then(|at| policy::read(&at, issuers, &trusted, found));
     let (keep_authorization, forwarded) = read_forward(fields.take("forward"), found);
     let manifest = fields.take("manifest").and_then(|at| manifest::read(&at, found));
     let on_drift = read_on_drift(&mut fields, manifest.is_some(), found);

@@ -74,6 +74,8 @@ pub struct Request {
     pub origin: Option<String>,
     /// Headers that repeat the body.
     pub mcp: Result<McpHeaders, HeaderFault>,
+    /// The first introspection call that can be this request's own.
+    pub first_call: u64,
 }
 
 impl Request {
@@ -88,7 +90,7 @@ impl Request {
             Single::None | Single::Many => None,
         };
         let mcp = McpHeaders::read(&head.headers);
-        Self { resource: place, head, has_body: !end, origin, mcp }
+        Self { resource: place, head, has_body: !end, origin, mcp, first_call: 0 }
     }
 
     /// Its resource.

@@ -50,6 +50,8 @@ impl Context for Root {
         if let Some(at) = self.calls.iter().position(|(own, _)| *own == call) {
             let (_, (issuer, digest)) = self.calls.swap_remove(at);
             self.read_endpoint_answer(issuer, digest, body_size);
+            // Whoever wants a more recent answer than this one asks anew.
+            self.ask_endpoints();
         } else if let (Some(shared), Some(keys)) = (&self.shared, &mut self.keys)
             && keys.answered(shared, call, body_size)
         {

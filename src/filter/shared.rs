@@ -172,7 +172,11 @@ impl Shared {
         if !self.needs_root(&exchange.borrow()) {
             return;
         }
-        self.waiting.borrow_mut().push((id, Rc::downgrade(exchange)));
+        let mut waiting = self.waiting.borrow_mut();
+        // One that waited for time may now wait for somebody's word.
+        waiting.retain(|(own, _)| *own != id);
+        waiting.push((id, Rc::downgrade(exchange)));
+        drop(waiting);
         let is_of_use = match exchange.borrow().awaits() {
             Some(Awaited::Keys) => {
                 let (keys, now) = (self.keys.borrow(), host::now());

@@ -1,5 +1,7 @@
 //! The decision, with its reasons.
 
+use std::time::Duration;
+
 use super::matrix::{Matches, Row};
 use super::rules::{Found, Requirement};
 use super::{Access, Arguments, Authentication, Mode, Occasion, Policy, Standing};
@@ -67,6 +69,8 @@ pub enum Denial {
     NearName,
     /// Listed nowhere.
     Unlisted,
+    /// The issuer would have to be asked about the token, and cannot be.
+    Unverifiable,
 }
 
 impl Denial {
@@ -86,6 +90,7 @@ impl Denial {
             Self::MatrixNarrows { .. } => "matrix_narrows_scopes",
             Self::NearName => "near_name",
             Self::Unlisted => "unlisted",
+            Self::Unverifiable => "freshness_unverifiable",
         }
     }
 
@@ -94,7 +99,8 @@ impl Denial {
         match self {
             Self::InsufficientScope { row, .. } => row.as_deref(),
             Self::MatrixDeniesTool { row } | Self::MatrixNarrows { row } => Some(row),
-            Self::Arguments | Self::Authentication(_) | Self::Drifted | Self::NearName | Self::Unlisted => None,
+            Self::Arguments | Self::Authentication(_) | Self::Drifted => None,
+            Self::NearName | Self::Unlisted | Self::Unverifiable => None,
         }
     }
 
@@ -136,6 +142,19 @@ impl Policy {
             Some(enforced) => Verdict { outcome: Outcome::Deny, denial: Some(enforced) },
             None => Verdict { outcome: Outcome::ShadowDeny, denial: Some(denial) },
         }
+    }
+
+    /// How recent the issuer's word on the caller's token must be for `access`: the strictest of its rules, in shadow
+    /// mode too, since tokens are refused there as ever. Nothing where the issuer cannot be asked: that was denied.
+    pub fn freshness(&self, caller: &AccessToken, access: &Access<'_>) -> Option<Duration> {
+        if !self.has_fresh_rules || self.is_unasked(caller) {
+            return None;
+        }
+        self.rules_for(access).ok()?.iter().filter_map(|rule| rule.fresh).min()
+    }
+
+    fn is_unasked(&self, caller: &AccessToken) -> bool {
+        self.unasked_issuers.iter().any(|issuer| issuer == caller.issuer())
     }
 
     /// Whether what has this mode, or none of its own, is carried out.
@@ -186,6 +205,9 @@ impl Policy {
             return Err(Denial::Drifted);
         }
         rules.retain(|rule| counts(rule.mode));
+        if self.has_fresh_rules && rules.iter().any(|rule| rule.fresh.is_some()) && self.is_unasked(caller) {
+            return Err(Denial::Unverifiable);
+        }
         if let Arguments::Given(arguments) = occasion.arguments {
             let holds = |rule: &&Requirement| rule.arguments.iter().all(|test| test.holds(arguments, caller.claims()));
             if !rules.iter().all(holds) {

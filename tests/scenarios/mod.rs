@@ -29,6 +29,7 @@ mod browsers;
 mod conditions;
 mod decisions;
 mod forwarding;
+mod freshness;
 mod identity;
 mod introspection;
 mod lists;
@@ -98,6 +99,7 @@ pub fn all() -> Vec<Scenario> {
         step_up::rows(),
         matrix::rows(),
         conditions::rows(),
+        freshness::rows(),
         lists::rows(),
         streams::rows(),
         browsers::rows(),
