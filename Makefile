@@ -1,5 +1,5 @@
 # Two commands for users: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build demo up test chaos conformance fuzz check size clean
+.PHONY: help build demo up test chaos conformance fuzz oracles responsive check size clean
 .DEFAULT_GOAL := help
 
 MODULE := target/wasm32-wasip1/release/toolgate.wasm
@@ -51,6 +51,13 @@ size: build
 
 fuzz: ## run each fuzz target for TIME seconds (60)
 	@fuzz/run.sh
+
+oracles: ## parsers of real servers against the corpus' readers; needs Go
+	cd tests/oracles/go && go build -o oracle .
+	cargo test --locked --test oracles -- --ignored --nocapture
+
+responsive: build ## how long one busy worker keeps another connection waiting
+	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked --test envoy responsive -- --ignored --nocapture
 
 clean: ## remove everything that was built or downloaded
 	rm -rf target .cache demo/node_modules optimize/node_modules

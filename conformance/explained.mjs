@@ -1,5 +1,6 @@
-// Every difference that is known, and its cause. The run fails on one that is not here, on an
-// entry without a difference any more, and on whatever is worse, explained or not.
+// Every difference that is known, and its cause. The run fails on one that is not here, and on an
+// entry without a difference any more. What is worse here is so by design: toolgate refuses
+// the same request, in other words or for another reason first.
 
 const rebinding = (server, set) => ({
   server, set, verdict: 'better',
@@ -10,13 +11,14 @@ const rebinding = (server, set) => ({
 const worse = (check, why) => ({ server: 'fastmcp', set: '2026-07-28', verdict: 'worse', check, why });
 
 const NO_VERSION_IN_BODY =
-  'The headers are complete and the body lacks `_meta["io.modelcontextprotocol/protocolVersion"]`. Both refuse it with 400, '
-  + 'the server with -32602 (a fault of the body), toolgate with -32020 (as if a header were missing).';
+  'By design. The headers are complete and the body lacks `_meta["io.modelcontextprotocol/protocolVersion"]`. Both refuse it with 400, the '
+  + 'server with -32602; toolgate with -32020, which it answers whenever one of the two places for the version lacks it or they disagree.';
 const UNKNOWN_VERSION =
-  'Header and body agree on the version `v999.0.0`. The server answers -32022 with the versions it has and the id; toolgate takes only a '
-  + 'date for a version, and refuses the header as unreadable before the body: -32020, id null.';
+  'By design. Header and body agree on the version `v999.0.0`. The server answers -32022 with the versions it has and the id; toolgate takes '
+  + 'only a date for a version, since it compares versions as dates, and refuses the header before it reads the body: 400, -32020, id null.';
 const REMOVED_METHOD =
-  'A method that 2026-07-28 no longer has, with no `uri`. The server answers 404, -32601; toolgate looks for the target first: 400, -32602.';
+  'By design. A method that 2026-07-28 no longer has, with no `uri`. The server answers 404, -32601; toolgate serves every version at one '
+  + 'endpoint and decides such a method by its `uri`, which is missing: 400, -32602.';
 
 export const EXPLAINED = [
   rebinding('server-everything', '2025-11-25'),
@@ -28,7 +30,4 @@ export const EXPLAINED = [
   worse('server-stateless / sep-2575-http-server-error-jsonrpc-id', UNKNOWN_VERSION),
   worse('server-stateless / sep-2575-http-server-method-not-found-404-resources-subscribe', REMOVED_METHOD),
   worse('server-stateless / sep-2575-http-server-method-not-found-404-resources-unsubscribe', REMOVED_METHOD),
-  worse('tasks-dispatch-and-envelope / sep-2663-tasks-result-removed-method-not-found',
-    'A method that is no longer there, without `Mcp-Name`. The server answers 404, -32601; toolgate wants the header for all of `tasks/*`, '
-    + 'where only `tasks/get`, `tasks/update` and `tasks/cancel` must carry it: 400, -32020.'),
 ];

@@ -1,5 +1,5 @@
 // `make conformance`: the official suite runs directly against a server and through Envoy with
-// toolgate in front of it, and every check must come out the same, or better.
+// toolgate in front of it, and every check must come out the same, or differ as `explained.mjs` says.
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -165,7 +165,7 @@ function report(rows) {
 
   const worse = differences.filter(({ verdict }) => verdict === 'worse').length;
   console.log(`\n${differences.length} differences, ${worse} of them worse${used.has(undefined) ? ', not all explained' : ''}.`);
-  return worse > 0 || used.has(undefined) || stale.length > 0 ? 1 : 0;
+  return used.has(undefined) || stale.length > 0 ? 1 : 0;
 }
 
 /** The differences, those that are the same in both host modes told once. */

@@ -1,5 +1,7 @@
 //! Records: one audit line per decision, and the same facts for access logs.
 
+pub mod sink;
+
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
@@ -113,8 +115,13 @@ impl Record {
         }
     }
 
-    /// The audit line. What is not known is left out.
+    /// The audit line.
     pub fn line(&self, subject: SubjectForm) -> String {
+        format!("toolgate.audit {}", self.json(subject))
+    }
+
+    /// The record as a JSON object on one line. What is not known is left out.
+    pub fn json(&self, subject: SubjectForm) -> String {
         let mut line = Object::with_strings_cut_at(MAX_TEXT);
         line.text("decision_id", Some(&self.decision_id));
         line.text("decision", Some(self.decision.as_str()));
@@ -139,7 +146,7 @@ impl Record {
         line.text("jti", self.jti.as_deref());
         line.text("request_id", self.request_id.as_deref());
         line.text("protocol_version", self.protocol_version.as_deref());
-        format!("toolgate.audit {}", line.finish())
+        line.finish()
     }
 
     /// The filter state for access logs: names and values.
@@ -180,6 +187,16 @@ pub fn event_line(event: &str, decision_id: Option<&str>, detail: &str) -> Strin
     line.text("event", Some(event));
     line.text("decision_id", decision_id);
     line.text("detail", Some(detail));
+    format!("toolgate.event {}", line.finish())
+}
+
+/// A line for what was found of a server's tools.
+pub fn drift_line(event: &str, resource: &str, code: &str, about: &str) -> String {
+    let mut line = Object::with_strings_cut_at(MAX_TEXT);
+    line.text("event", Some(event));
+    line.text("resource", Some(resource));
+    line.text("detail", Some(code));
+    line.text("target", Some(about));
     format!("toolgate.event {}", line.finish())
 }
 

@@ -14,10 +14,13 @@ pub use fields::{Fault, Findings};
 pub use issuer::{ClientAuthentication, Introspection, Issuer, KeySource, Validation};
 pub use resource::{ForwardedHeader, IdentityValue, OnDrift, Resource};
 
+use std::time::Duration;
+
 use fields::{At, Fields, Zero};
 use issuer::Issuers;
 
 use crate::routes::{PathPattern, Protected, Routes};
+use crate::url::Url;
 
 /// Envoy's default for `per_connection_buffer_limit_bytes`: beyond it the host itself refuses a buffered body.
 const HOST_BUFFER: usize = 1_048_576;
@@ -72,12 +75,25 @@ pub struct Limits {
 }
 
 /// What is recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audit {
     /// Which decisions.
     pub decisions: Decisions,
     /// How the subject appears.
     pub subject: SubjectForm,
+    /// Where lines are posted besides the log.
+    pub sink: Option<SinkEndpoint>,
+}
+
+/// An endpoint that takes audit lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinkEndpoint {
+    /// Its URL.
+    pub uri: Url,
+    /// The host's cluster that reaches it.
+    pub cluster: String,
+    /// How long one call may take.
+    pub timeout: Duration,
 }
 
 /// Which decisions get an audit line.
@@ -153,13 +169,13 @@ impl Config {
     }
 
     /// Whether `name`, in any case and with `_` for `-`, is a header that toolgate alone may set or that would change
-    /// the method behind its back. Such headers never reach a server as the client sent them.
+    /// the method or the path behind its back. Such headers never reach a server as the client sent them.
     pub fn must_scrub(&self, name: &str) -> bool {
         // With `_` it is none of MCP's, but a server may read it as one that nobody compared with the body.
         let disguised = name.contains('_');
         let name = resource::folded_header(name);
         (disguised && name.starts_with("mcp-"))
-            || METHOD_OVERRIDES.contains(&name.as_str())
+            || OVERRIDES.contains(&name.as_str())
             || self.resources.iter().flat_map(|resource| &resource.forwarded).any(|header| header.folded == name)
     }
 }
@@ -169,8 +185,9 @@ fn protected(resource: &Resource) -> Protected<'_> {
     Protected { identifier: &resource.identifier, hosts: &resource.hosts, paths: &resource.paths }
 }
 
-/// Headers by which some servers take another method than the request's.
-const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+/// Headers by which some servers take another method, or another path, than the request's.
+const OVERRIDES: [&str; 5] =
+    ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
 
 fn path_pattern(at: &At<'_>, found: &mut Findings) -> Option<PathPattern> {
     match PathPattern::parse(at.text(found)?) {
@@ -209,7 +226,7 @@ fn read_token_cache(at: Option<At<'_>>, found: &mut Findings) -> usize {
 }
 
 fn read_audit(at: Option<At<'_>>, found: &mut Findings) -> Audit {
-    let mut audit = Audit { decisions: Decisions::All, subject: SubjectForm::Plain };
+    let mut audit = Audit { decisions: Decisions::All, subject: SubjectForm::Plain, sink: None };
     let Some(mut fields) = at.and_then(|at| at.fields(found)) else { return audit };
     let decisions = [("all", Decisions::All), ("denied", Decisions::Denied), ("none", Decisions::None)];
     if let Some(decisions) = fields.take("decisions").and_then(|at| at.choice(&decisions, found)) {
@@ -219,7 +236,17 @@ fn read_audit(at: Option<At<'_>>, found: &mut Findings) -> Audit {
     if let Some(form) = fields.take("subject").and_then(|at| at.choice(&forms, found)) {
         audit.subject = form;
     }
-    fields.not_yet(&["sink"], found);
+    audit.sink = fields.take("sink").and_then(|at| read_sink(&at, found));
     fields.finish(found);
     audit
+}
+
+fn read_sink(at: &At<'_>, found: &mut Findings) -> Option<SinkEndpoint> {
+    let mut fields = at.fields(found)?;
+    let uri = fields.require("uri", found).and_then(|at| at.url(found));
+    let cluster = fields.require("cluster", found).and_then(|at| at.text(found)).map(str::to_owned);
+    let timeout = issuer::timeout(&mut fields, found);
+    fields.finish(found);
+    let (uri, cluster) = uri.zip(cluster)?;
+    Some(SinkEndpoint { uri, cluster, timeout })
 }

@@ -153,11 +153,14 @@ impl Drift {
         server.of_list = now;
     }
 
-    /// Takes over what another worker saw of tools that differ. It is compared again.
-    pub fn adopt(&mut self, resource: usize, config: &Config, live: &Manifest) {
+    /// Takes over what other workers saw of tools that differ. It is compared again. What differs no more for them was
+    /// seen as approved after this worker saw it, unless there is no room for all in what they `share`.
+    pub fn adopt(&mut self, resource: usize, config: &Config, live: &Manifest, shares_all: bool) {
         let Some(server) = self.servers.get_mut(resource) else { return };
         let Some(settings) = config.resources.get(resource) else { return };
-        // What it no longer holds is as approved again, or was seen by this worker alone and is in the next report.
+        if shares_all {
+            server.tools.retain(|(name, seen)| seen.differs.is_none() || live.tool(name).is_some());
+        }
         for tool in live.tools() {
             let (differs, standing) = judge(settings, tool.clone());
             // A hash that no entry has: when this worker sees the tool itself, it reads it.
@@ -179,15 +182,22 @@ impl Drift {
     /// What was found since it was last asked, and which tools are as approved again.
     pub fn take(&mut self, resource: usize) -> News {
         let Some(server) = self.servers.get_mut(resource) else { return News::default() };
-        let (found, settled) = (std::mem::take(&mut server.found), std::mem::take(&mut server.settled));
+        let (mut found, mut settled) = (std::mem::take(&mut server.found), std::mem::take(&mut server.settled));
+        // A tool that went back and forth meanwhile is as it is now.
+        let is_off = |name: &str| {
+            let place = server.tools.binary_search_by(|(own, _)| own.as_str().cmp(name));
+            place.ok().and_then(|place| server.tools.get(place)).map(|(_, seen)| seen.differs.is_some())
+        };
+        found.retain(|finding| !settled.contains(&finding.about) || is_off(&finding.about) != Some(false));
+        settled.retain(|tool| is_off(tool) == Some(false));
         let differs = server.tools.iter().filter_map(|(_, seen)| seen.differs.clone());
         let live = if found.is_empty() { Vec::new() } else { differs.collect() };
         News { found, settled, live }
     }
 
-    /// Whether there is anything to take.
-    pub fn has_news(&self, resource: usize) -> bool {
-        self.servers.get(resource).is_some_and(|server| !server.found.is_empty() || !server.settled.is_empty())
+    /// A resource of which there is anything to take.
+    pub fn has_news(&self) -> Option<usize> {
+        self.servers.iter().position(|server| !server.found.is_empty() || !server.settled.is_empty())
     }
 }
 

@@ -251,7 +251,7 @@ impl Exchange {
                 self.state = State::Replied;
                 let event = event_line("bad_gateway", None, "answer_upgrades");
                 let reply = Refusal::BadGateway("answer_upgrades").render(None, None);
-                Step::end(vec![Effect::Event(event), Effect::Reply(reply)])
+                Step::end(vec![Effect::Event("bad_gateway", event), Effect::Reply(reply)])
             }
             // The server answered what it was not yet asked: nothing of that may reach the client.
             State::AwaitingBody(verified) | State::AwaitingFreshness(verified, _) if verified.released => {

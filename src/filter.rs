@@ -1,13 +1,16 @@
 //! The host's side: callbacks become events of the core, effects become host calls. Nothing here knows OAuth.
 
 mod callout;
+mod drift;
 mod host;
 mod http;
 mod introspection;
 mod keys;
+mod metrics;
 mod root;
 mod shared;
 mod signature;
+mod sink;
 
 use proxy_wasm::traits::RootContext;
 use proxy_wasm::types::LogLevel;

@@ -88,7 +88,22 @@ pub struct Reader<'a> {
     depth: usize,
     open: Vec<Open>,
     /// The names of all open objects, decoded; each object's own are a tail of it.
-    names: Vec<Cow<'a, [u8]>>,
+    names: Vec<Name<'a>>,
+}
+
+/// A member's name. Its first bytes as a number tell most names apart without a look at the others.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Name<'a> {
+    start: u64,
+    bytes: Cow<'a, [u8]>,
+}
+
+impl<'a> Name<'a> {
+    fn new(bytes: Cow<'a, [u8]>) -> Self {
+        let mut start = [0; 8];
+        start.iter_mut().zip(bytes.iter()).for_each(|(to, from)| *to = *from);
+        Self { start: u64::from_be_bytes(start), bytes }
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -234,7 +249,7 @@ impl<'a> Reader<'a> {
             return Err(JsonFault::Syntax);
         }
         let name = self.string()?;
-        self.names.push(name.bytes());
+        self.names.push(Name::new(name.bytes()));
         self.white_space();
         if self.peek() != Some(b':') {
             return Err(JsonFault::Syntax);

@@ -264,12 +264,16 @@ fn known(name: &Text<'_>, names: &[&'static str]) -> Name {
     if let Some(known) = names.iter().find(|known| **known == text) {
         return Name::Known(known);
     }
+    // JavaScript that copies members one by one makes this one's members its own.
+    if text == "__proto__" {
+        return names.first().map_or(Name::Other, |known| Name::LookAlike(known));
+    }
     look_alike(&text, names).map_or(Name::Other, Name::LookAlike)
 }
 
 /// A name with a lone surrogate: some readers drop it, so what is left counts.
 fn lone_surrogate_look_alike(name: &Text<'_>, names: &[&'static str]) -> Name {
-    let text = fold(&String::from_utf8_lossy(&name.bytes()).replace('\u{fffd}', ""));
+    let text = fold(&name.bytes().utf8_chunks().map(|chunk| chunk.valid()).collect::<String>());
     let left = names.iter().copied().find(|known| known.eq_ignore_ascii_case(&text));
     left.map_or(Name::Other, Name::LookAlike)
 }

@@ -50,10 +50,4 @@ impl IssuerKeys {
     pub fn need_look(&self, now: UnixTime) -> bool {
         self.caches.iter().flatten().any(|cache| cache.needs_look(now))
     }
-
-    /// Gives up fetches that were never answered, and tells whose.
-    pub fn tick(&mut self, now: UnixTime) -> Vec<usize> {
-        let caches = self.caches.iter_mut().enumerate();
-        caches.filter_map(|(place, cache)| cache.as_mut()?.tick(now).then_some(place)).collect()
-    }
 }

@@ -35,6 +35,7 @@
 //! | [`jsonrpc`] | one message, as far as it decides | JSON-RPC 2.0 |
 //! | [`jwks`], [`keys`] | key sets: discovery, parsing, selection, life, what workers share | RFC 7517, RFC 7518 section 6, RFC 8414 |
 //! | [`listing`], [`sse`] | trimming lists in documents and event streams | HTML Living Standard 9.2 |
+//! | [`metrics`] | counts, until the host takes them | |
 //! | [`mcp`] | methods, their targets, mirrored headers | MCP 2024-11-05 to 2026-07-28 |
 //! | [`metadata`] | protected resource metadata | RFC 9728 |
 //! | [`policy`], [`scope`] | rules, hierarchy, matrix; the one decision | RFC 6749 section 3.3 |
@@ -65,6 +66,7 @@ pub mod listing;
 pub mod manifest;
 pub mod mcp;
 pub mod metadata;
+pub mod metrics;
 pub mod node;
 pub mod pattern;
 pub mod policy;

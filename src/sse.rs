@@ -7,10 +7,10 @@
 //! ```
 
 /// What a stream brings.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece<'e> {
     /// A whole event with the empty line that ends it; the last one of a stream may lack that.
-    Event(Vec<u8>),
+    Event(&'e [u8]),
     /// The LF of a CR LF whose CR ended an event in an earlier chunk.
     LineFeed,
     /// An event beyond the limit ended; its bytes are gone.
@@ -36,9 +36,8 @@ impl EventReader {
         Self { limit, event: Vec::new(), line_is_empty: true, after_cr: false, ended_by_cr: false, oversized: false }
     }
 
-    /// Takes a chunk and gives what it completes; at the `end` of the stream, also what is left.
-    pub fn feed(&mut self, chunk: &[u8], end: bool) -> Vec<Piece> {
-        let mut pieces = Vec::new();
+    /// Takes a chunk and gives what it completes, piece by piece; at the `end` of the stream, also what is left.
+    pub fn feed(&mut self, chunk: &[u8], end: bool, mut piece: impl FnMut(Piece<'_>)) {
         let mut rest = chunk;
         while let Some(byte) = rest.first().copied() {
             let plain = rest.iter().take_while(|b| !matches!(b, b'\r' | b'\n')).count();
@@ -49,19 +48,18 @@ impl EventReader {
                 self.line_is_empty = false;
                 self.after_cr = false;
             } else {
-                self.end_of_line(byte, &mut pieces);
+                self.end_of_line(byte, &mut piece);
             }
         }
         if end && (!self.event.is_empty() || self.oversized) {
-            pieces.push(self.take());
+            self.give(&mut piece);
         }
-        pieces
     }
 
-    fn end_of_line(&mut self, byte: u8, pieces: &mut Vec<Piece>) {
+    fn end_of_line(&mut self, byte: u8, piece: &mut impl FnMut(Piece<'_>)) {
         let joins_cr = byte == b'\n' && std::mem::take(&mut self.after_cr);
         if joins_cr && std::mem::take(&mut self.ended_by_cr) {
-            pieces.push(Piece::LineFeed);
+            piece(Piece::LineFeed);
             return;
         }
         self.push(&[byte]);
@@ -71,7 +69,7 @@ impl EventReader {
         self.after_cr = byte == b'\r';
         self.ended_by_cr = self.after_cr && self.line_is_empty;
         if std::mem::replace(&mut self.line_is_empty, true) {
-            pieces.push(self.take());
+            self.give(piece);
         }
     }
 
@@ -84,9 +82,10 @@ impl EventReader {
         }
     }
 
-    fn take(&mut self) -> Piece {
-        let event = std::mem::take(&mut self.event);
-        if std::mem::take(&mut self.oversized) { Piece::Oversized } else { Piece::Event(event) }
+    /// Gives the event and keeps its memory for the next one.
+    fn give(&mut self, piece: &mut impl FnMut(Piece<'_>)) {
+        piece(if std::mem::take(&mut self.oversized) { Piece::Oversized } else { Piece::Event(&self.event) });
+        self.event.clear();
     }
 }
 
@@ -157,9 +156,28 @@ mod tests {
 
     const STREAM: &[u8] = b"\xef\xbb\xbfid: 1\ndata:\n\n: keep-alive\r\n\r\nevent: message\rdata: {\"a\":\rdata:1}\r\r\nid: 2\r\ndata: x\r\n\r\ndata: tail";
 
+    /// What a reader gives for these chunks, the last of which ends the stream; `None` is an oversized event.
+    fn events(limit: usize, chunks: &[&[u8]], ends: bool) -> Vec<Option<Vec<u8>>> {
+        let mut reader = EventReader::new(limit);
+        let mut out = Vec::new();
+        for (number, chunk) in chunks.iter().enumerate() {
+            reader.feed(chunk, ends && number + 1 == chunks.len(), |piece| match piece {
+                Piece::Event(event) => out.push(Some(event.to_vec())),
+                Piece::LineFeed => out.push(Some(b"\n".to_vec())),
+                Piece::Oversized => out.push(None),
+            });
+        }
+        out
+    }
+
     fn whole() -> Vec<Vec<u8>> {
-        let pieces = EventReader::new(1000).feed(STREAM, true);
-        pieces.into_iter().filter_map(|p| if let Piece::Event(e) = p { Some(e) } else { None }).collect()
+        without_line_feeds(events(1000, &[STREAM], true).into_iter().flatten().collect())
+    }
+
+    /// A line feed by itself is the rest of the event before it.
+    fn without_line_feeds(mut pieces: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        pieces.retain(|piece| piece != b"\n");
+        pieces
     }
 
     #[test]
@@ -173,38 +191,23 @@ mod tests {
     #[test]
     fn the_place_of_a_cut_makes_no_difference() {
         for cut in 0..=STREAM.len() {
-            let mut reader = EventReader::new(1000);
-            let mut pieces = reader.feed(&STREAM[..cut], false);
-            pieces.extend(reader.feed(&STREAM[cut..], true));
-            let mut bytes = Vec::new();
-            let mut events = Vec::new();
-            for piece in pieces {
-                match piece {
-                    Piece::Event(event) => {
-                        bytes.extend_from_slice(&event);
-                        events.push(data(&event));
-                    }
-                    Piece::LineFeed => bytes.push(b'\n'),
-                    Piece::Oversized => panic!("nothing is oversized"),
-                }
-            }
-            assert_eq!(bytes, STREAM, "cut at {cut}");
-            assert_eq!(events, whole().iter().map(|e| data(e)).collect::<Vec<_>>(), "cut at {cut}");
+            let pieces: Vec<_> = events(1000, &[&STREAM[..cut], &STREAM[cut..]], true).into_iter().flatten().collect();
+            assert_eq!(pieces.concat(), STREAM, "cut at {cut}");
+            let found: Vec<_> = without_line_feeds(pieces).iter().map(|event| data(event)).collect();
+            assert_eq!(found, whole().iter().map(|event| data(event)).collect::<Vec<_>>(), "cut at {cut}");
         }
     }
 
     #[test]
     fn an_event_goes_out_with_the_byte_that_ends_it() {
-        let mut reader = EventReader::new(1000);
-        assert_eq!(reader.feed(b"data: x\r\r", false), [Piece::Event(b"data: x\r\r".to_vec())]);
-        assert_eq!(reader.feed(b"data: y\n\n", false), [Piece::Event(b"data: y\n\n".to_vec())]);
+        assert_eq!(events(1000, &[b"data: x\r\r"], false), [Some(b"data: x\r\r".to_vec())]);
+        assert_eq!(events(1000, &[b"data: y\n\n"], false), [Some(b"data: y\n\n".to_vec())]);
     }
 
     #[test]
     fn an_oversized_event_is_dropped_and_the_next_one_read() {
-        let mut reader = EventReader::new(20);
-        let pieces = reader.feed(b"data: 0123456789012345678901234567890\n\ndata: x\n\n", false);
-        assert_eq!(pieces, [Piece::Oversized, Piece::Event(b"data: x\n\n".to_vec())]);
+        let stream = b"data: 0123456789012345678901234567890\n\ndata: x\n\n";
+        assert_eq!(events(20, &[stream], false), [None, Some(b"data: x\n\n".to_vec())]);
     }
 
     #[test]

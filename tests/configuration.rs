@@ -135,7 +135,10 @@ fn full() -> Value {
         "batches": "authorize_each",
         "limits": {"body": 500_000, "list": 400_000, "token": 8192, "depth": 32, "batch": 8},
         "token_cache": {"entries": 17},
-        "audit": {"decisions": "denied", "subject": "hash"}
+        "audit": {
+            "decisions": "denied", "subject": "hash",
+            "sink": {"uri": "https://audit.example.com/lines", "cluster": "audit", "timeout": "2s"}
+        }
     })
 }
 
@@ -289,7 +292,10 @@ fn every_field_is_there(config: &Config, form: &str) {
     assert_eq!(config.batches, Batches::AuthorizeEach);
     assert_eq!(config.limits, Limits { body: 500_000, list: 400_000, token: 8192, depth: 32, batch: 8 });
     assert_eq!(config.token_cache_entries, 17);
-    assert_eq!(config.audit, Audit { decisions: Decisions::Denied, subject: SubjectForm::Hash });
+    assert_eq!((config.audit.decisions, config.audit.subject), (Decisions::Denied, SubjectForm::Hash));
+    let sink = config.audit.sink.as_ref().unwrap();
+    assert_eq!((sink.uri.as_str(), sink.cluster.as_str()), ("https://audit.example.com/lines", "audit"));
+    assert_eq!(sink.timeout, Duration::from_secs(2));
     assert_eq!(config.warnings, [], "all of it has an effect");
 }
 
@@ -346,7 +352,8 @@ fn every_default_is_the_documented_one() {
     assert_eq!(config.batches, Batches::Reject);
     assert_eq!(config.limits, Limits { body: 1_000_000, list: 1_000_000, token: 16_384, depth: 64, batch: 32 });
     assert_eq!(config.token_cache_entries, 4096);
-    assert_eq!(config.audit, Audit { decisions: Decisions::All, subject: SubjectForm::Plain });
+    let audit = Audit { decisions: Decisions::All, subject: SubjectForm::Plain, sink: None };
+    assert_eq!(config.audit, audit);
     let warned: Vec<_> = config.warnings.iter().map(|warning| warning.path.as_str()).collect();
     assert_eq!(warned, ["resources[0].policy.matrix[0].scopes"], "it counts what nothing needs");
 }
@@ -909,6 +916,12 @@ fn bad_settings_are_refused_at_their_path() {
         ("a size in words", vec![("/limits", json!({"body": "1MB"}))], &["limits.body"]),
         ("a negative cache", vec![("/token_cache", json!({"entries": -1}))], &["token_cache.entries"]),
         ("unknown decisions", vec![("/audit", json!({"decisions": "some"}))], &["audit.decisions"]),
+        (
+            "a sink without a cluster",
+            vec![("/audit", json!({"sink": {"uri": "https://a/x"}}))],
+            &["audit.sink.cluster"],
+        ),
+        ("a sink that is no URL", vec![("/audit", json!({"sink": {"uri": "x", "cluster": "a"}}))], &["audit.sink.uri"]),
         ("an unknown form of the subject", vec![("/audit", json!({"subject": "masked"}))], &["audit.subject"]),
     ];
     assert_refused(&minimal(), &cases);
@@ -992,8 +1005,6 @@ fn further_fields_are_refused_until_they_are_supported() {
     for name in ["publish", "policy_source"] {
         places.push((format!("/resources/0/{name}"), format!("resources[0].{name}")));
     }
-    let base = set(base, "/audit", json!({}));
-    places.push(("/audit/sink".to_owned(), "audit.sink".to_owned()));
     assert!(faults(&node(&base)).is_empty(), "{:?}", faults(&node(&base)));
     for (pointer, path) in places {
         for value in [json!(true), json!("x"), json!({}), json!(null)] {

@@ -144,6 +144,19 @@ fn a_tool_that_changed_is_denied_and_not_listed_until_it_is_as_approved() {
 }
 
 #[test]
+fn a_tool_that_goes_back_and_forth_is_told_of_as_it_is() {
+    let (good, changed) = ([tool("a", "")], [tool("a", "changed")]);
+    let mut gate = Gate::new(open_to_all(), &json!({"manifest": approved(&good)}));
+    let mut see = |tools: &[&[Value]]| {
+        tools.iter().for_each(|tools| drop(gate.list(&List { tools, ..List::default() })));
+        gate.findings()
+    };
+    assert_eq!(see(&[&changed, &good]), ["settled a"]);
+    assert_eq!(see(&[&changed, &good, &changed]), ["description_changed a", "description_changed a"]);
+    assert_eq!(see(&[&good, &changed, &good]), ["settled a", "settled a"]);
+}
+
+#[test]
 fn each_part_of_a_tool_that_a_model_reads_counts() {
     let good = json!({"name": "t", "title": "T", "description": "d", "inputSchema": {"a": 1}, "annotations": {"readOnlyHint": true}});
     let with = |member: &str, value: Value| {
@@ -262,11 +275,16 @@ fn what_another_worker_saw_is_compared_again() {
     let live = |tools: &[Value]| Manifest::read(&serde_json::from_str(&approved(tools).to_string()).unwrap()).unwrap();
     let mut gate = Gate::new(open_to_all(), &more);
     let config = gate.worker.config.clone();
-    gate.worker.drift.adopt(0, &config, &live(&[tool("a", "changed"), tool("b", "")]));
+    gate.worker.drift.adopt(0, &config, &live(&[tool("a", "changed"), tool("b", "")]), true);
     assert_eq!((gate.call("a"), gate.call("b")), ("tool_drifted", "allowed"), "a lie about `b` is seen through");
     assert_eq!(gate.findings(), [""; 0], "who saw it reports it");
     gate.list(&List { tools: &good, ..List::default() });
     assert_eq!(gate.call("a"), "allowed", "this worker saw better");
+    gate.list(&List { tools: &[tool("a", "changed")], ..List::default() });
+    gate.worker.drift.adopt(0, &config, &live(&[]), false);
+    assert_eq!(gate.call("a"), "tool_drifted", "where not all is shared, what is not there says nothing");
+    gate.worker.drift.adopt(0, &config, &live(&[]), true);
+    assert_eq!(gate.call("a"), "allowed", "another worker saw it as approved");
 }
 
 #[test]

@@ -28,11 +28,14 @@ mod envoy {
     mod hostile;
     mod introspection;
     mod lifecycle;
+    mod observability;
     mod outage;
     mod provider;
     mod records;
+    mod responsive;
     mod scenarios;
     mod signatures;
+    mod sse_transport;
     mod streams;
     mod weather;
 }

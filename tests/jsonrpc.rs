@@ -8,6 +8,7 @@
 mod support {
     pub mod core;
     pub mod keys;
+    pub mod readers;
     pub mod tokens;
 }
 
@@ -15,6 +16,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::core::{NOW, at, with_policy};
 use support::keys::Key;
+use support::readers::Reader;
 use support::tokens::Token;
 use toolgate::audit::DecisionIds;
 use toolgate::config::Config;
@@ -323,6 +325,22 @@ proptest! {
         prop_assert_eq!(value["params"].get("uri").and_then(Value::as_str), message.params.uri.text());
         let id = message.id.map(|id| serde_json::from_str::<Value>(id).unwrap());
         prop_assert_eq!(value.get("id").cloned(), id);
+        if message.kind == MessageKind::Response || Operation::of(&message).is_err() {
+            return Ok(());
+        }
+        // Readers that make more of it make nothing else of it.
+        for reader in Reader::ALL {
+            let (member, target) = match message.method.as_ref() {
+                "tools/call" => ("name", message.params.name.text()),
+                "resources/read" => ("uri", message.params.uri.text()),
+                _ => ("none", None),
+            };
+            let mut found = reader.reads(&bytes, member);
+            // The lenient one tries several decodings, which may all say the same.
+            found.dedup();
+            let expected = (message.method.to_string(), target.into_iter().map(str::to_owned).collect::<Vec<_>>());
+            prop_assert_eq!(found, vec![expected], "{:?} of {}", reader, String::from_utf8_lossy(&bytes));
+        }
     }
 
     #[test]
@@ -502,6 +520,49 @@ fn an_event_stream_cut_at_every_byte_gives_the_same_output() {
     }
     let bytes: Vec<&[u8]> = STREAM.as_bytes().chunks(1).collect();
     assert_eq!(gate.answer(&token, "text/event-stream", &bytes), whole, "byte by byte");
+}
+
+/// Streams with lists that are to be trimmed, things beside them, and every line end.
+fn stream() -> impl Strategy<Value = String> {
+    let end = prop::sample::select(vec!["\n", "\r\n", "\r"]);
+    let line = prop::sample::select(vec![
+        "data: {\"result\":{\"tools\":[{\"name\":\"read\"},{\"name\":\"write\"}]}}",
+        "data:{\"result\":{\"prompts\":[{\"name\":\"write\"}]}}",
+        "data: {\"method\":\"x\"}",
+        "data: {\"id\":1,",
+        "data:\"result\":{\"tools\":[{\"name\":\"write\"}]}}",
+        "data",
+        "data: é{",
+        ": x",
+        "id: 1",
+        "event: message",
+        "",
+        "",
+        "",
+    ]);
+    let lines = prop::collection::vec((line, end), 1..9);
+    let mark = prop::sample::select(vec!["", "", "\u{feff}"]);
+    (mark, lines).prop_map(|(mark, lines)| {
+        lines.iter().fold(mark.to_owned(), |text, (line, end)| [text.as_str(), line, end].concat())
+    })
+}
+
+proptest! {
+    // Each case is as many exchanges as its stream has bytes.
+    #![proptest_config(ProptestConfig { cases: 10, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_event_stream_cut_at_every_byte_gives_the_same_output(stream in stream()) {
+        let mut gate = Gate::new();
+        let token = Token::at(NOW).sign(&Key::ed25519());
+        let whole = gate.answer(&token, "text/event-stream", &[stream.as_bytes()]);
+        prop_assert!(!String::from_utf8_lossy(&whole).contains("write"), "{stream:?}");
+        for cut in 0..=stream.len() {
+            let (first, second) = stream.as_bytes().split_at(cut);
+            let out = gate.answer(&token, "text/event-stream", &[first, second]);
+            prop_assert_eq!(&out, &whole, "{:?} cut at {}", stream, cut);
+        }
+    }
 }
 
 #[test]

@@ -14,30 +14,36 @@ fuzz_target!(|bytes: &[u8]| {
         let (mut pieces, mut left) = (Vec::new(), stream);
         for gap in gaps {
             let (chunk, after) = left.split_at(left.len().min(usize::from(*gap)));
-            pieces.extend(reader.feed(chunk, false));
+            reader.feed(chunk, false, |piece| pieces.push(owned(piece)));
             left = after;
         }
-        pieces.extend(reader.feed(left, true));
-        assert_eq!(pieces, EventReader::new(limit).feed(stream, true), "the cuts made a difference");
+        reader.feed(left, true, |piece| pieces.push(owned(piece)));
+        let mut whole = Vec::new();
+        EventReader::new(limit).feed(stream, true, |piece| whole.push(owned(piece)));
+        assert_eq!(pieces, whole, "the cuts made a difference");
         if limit == usize::MAX {
             check_whole(stream, &pieces);
         }
     }
 });
 
-fn check_whole(stream: &[u8], pieces: &[Piece]) {
+/// A piece with bytes of its own: an event, a line feed, or nothing where it was oversized.
+fn owned(piece: Piece<'_>) -> Option<(bool, Vec<u8>)> {
+    match piece {
+        Piece::Event(event) => Some((true, event.to_vec())),
+        Piece::LineFeed => Some((false, b"\n".to_vec())),
+        Piece::Oversized => None,
+    }
+}
+
+fn check_whole(stream: &[u8], pieces: &[Option<(bool, Vec<u8>)>]) {
     let (mut out, mut found) = (Vec::new(), Vec::new());
     for piece in pieces {
-        match piece {
-            Piece::Event(event) => {
-                out.extend_from_slice(event);
-                if let Some(data) = data(event) {
-                    assert_eq!(toolgate::sse::data(&with_data(event, &data)).as_ref(), Some(&data), "rewritten");
-                    found.push(data);
-                }
-            }
-            Piece::LineFeed => out.push(b'\n'),
-            Piece::Oversized => panic!("there is no limit"),
+        let (is_event, bytes) = piece.as_ref().expect("there is no limit");
+        out.extend_from_slice(bytes);
+        if let Some(data) = data(bytes).filter(|_| *is_event) {
+            assert_eq!(toolgate::sse::data(&with_data(bytes, &data)).as_ref(), Some(&data), "rewritten");
+            found.push(data);
         }
     }
     assert_eq!(out, stream, "bytes got lost");

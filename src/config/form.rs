@@ -8,8 +8,9 @@ use crate::node::Node;
 /// A `Struct` begins with byte 0x0a, which is white space to JSON, so the first byte alone does not tell: it is tried
 /// as JSON first, which no `Struct` is.
 pub fn read(bytes: &[u8]) -> Result<Node, String> {
+    // A `Struct` without fields has no bytes; nor has a configuration that was left out.
     if bytes.is_empty() {
-        return Err("the configuration is empty".into());
+        return Ok(Node::Object(Vec::new()));
     }
     serde_json::from_slice(bytes).or_else(|fault| {
         protobuf::decode_struct(bytes).ok_or_else(|| format!("neither a JSON object nor a protobuf Struct: {fault}"))
@@ -47,8 +48,13 @@ mod tests {
     }
 
     #[test]
+    fn no_bytes_are_a_struct_without_fields() {
+        assert_eq!(read(b""), read(b"{\r}"));
+    }
+
+    #[test]
     fn other_bytes_are_a_fault() {
-        for bytes in [&b""[..], b"\xff\xff", b"{\"a\":", b"\n\x05abc"] {
+        for bytes in [&b"\xff\xff"[..], b"{\"a\":", b"\n\x05abc"] {
             assert!(read(bytes).is_err(), "{bytes:?}");
         }
     }

@@ -378,7 +378,7 @@ pub fn claim_tests(at: &At<'_>, found: &mut Findings) -> Option<Vec<ClaimTest>> 
 /// A callout that takes longer than this is none; the host counts it in 32 bits of milliseconds.
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 
-fn timeout(fields: &mut Fields<'_>, found: &mut Findings) -> Duration {
+pub(super) fn timeout(fields: &mut Fields<'_>, found: &mut Findings) -> Duration {
     let timeout = duration(fields, "timeout", 5, Zero::Refuse, found);
     if timeout > MAX_TIMEOUT {
         found.fault::<()>(&join(&fields.path, "timeout"), "must be at most an hour");

@@ -265,7 +265,7 @@ fn may_be_forwarded(name: &str) -> bool {
     !name.is_empty()
         && name.bytes().all(token)
         && !RESERVED.contains(&folded.as_str())
-        && !super::METHOD_OVERRIDES.contains(&folded.as_str())
+        && !super::OVERRIDES.contains(&folded.as_str())
         && !folded.starts_with("content-")
         && !folded.starts_with("mcp-")
 }

@@ -44,6 +44,11 @@ impl SharedDrift {
         out.finish()
     }
 
+    /// Whether there was room for all.
+    pub fn holds_all(&self) -> bool {
+        self.live.tools().len() < MAX_SHARED
+    }
+
     /// Adds what a worker found; gives what nobody reported before, and the tools that are as approved again.
     pub fn merge(&mut self, news: &News) -> (Vec<Finding>, Vec<String>) {
         let settled = news.settled.iter().filter(|tool| self.settle(tool)).cloned().collect();

@@ -1,5 +1,6 @@
 //! The server's answer: passed on as it is, but for the lists in it.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use super::request::is_json_type;
@@ -180,6 +181,9 @@ impl Answer {
             Some(0) => Ok(Phase::Untouched),
             Some(length) if length > config.limits.list => Err("list_too_large"),
             _ if is_json_type(content_type) => Ok(Phase::Document),
+            // The transport of 2024-11-05 only accepts a message here and answers on another stream. What else the
+            // body says is for nobody: it goes.
+            _ if status == 202 => Ok(Phase::Replaced),
             _ => Err("list_content_type"),
         }
     }
@@ -213,24 +217,36 @@ impl Answer {
                 }
                 let bytes = read(size).unwrap_or_default();
                 match self.trim(&bytes, env) {
-                    Ok(trimmed) => Step::go_on(vec![Effect::ReplaceBody(trimmed.body.into_owned())]),
+                    Ok(trimmed) => {
+                        let listed = listed(&trimmed);
+                        let body = Effect::ReplaceBody(trimmed.body.into_owned());
+                        Step::go_on(listed.into_iter().chain([body]).collect())
+                    }
                     Err(fault) => self.replace(fault_code(fault), env.config),
                 }
             }
-            Phase::Events(reader) => {
-                let pieces = reader.feed(&read(size).unwrap_or_default(), end);
-                let mut effects = Vec::new();
-                let mut out = Vec::new();
-                for piece in pieces {
-                    match self.trim_event(piece, env) {
-                        Ok(bytes) => out.extend_from_slice(&bytes),
-                        Err(reason) => effects.push(self.event("event_dropped", reason)),
-                    }
-                }
-                effects.push(Effect::ReplaceBody(out));
-                Step::go_on(effects)
-            }
+            Phase::Events(_) => self.events(&read(size).unwrap_or_default(), end, env),
         }
+    }
+
+    /// What goes on in the place of a chunk of an event stream.
+    fn events(&mut self, chunk: &[u8], end: bool, env: &mut Env<'_>) -> Step {
+        let mut effects = Vec::new();
+        let mut out = Vec::with_capacity(chunk.len());
+        // The reader is lent out for the time of reading; what it gives is trimmed by the rest of the answer.
+        let Phase::Events(mut reader) = std::mem::replace(&mut self.phase, Phase::Replaced) else {
+            return Step::go_on(vec![Effect::ReplaceBody(out)]);
+        };
+        reader.feed(chunk, end, |piece| match self.trim_event(piece, env) {
+            Ok((bytes, listed)) => {
+                out.extend_from_slice(&bytes);
+                effects.extend(listed);
+            }
+            Err(reason) => effects.push(self.event("event_dropped", reason)),
+        });
+        self.phase = Phase::Events(reader);
+        effects.push(Effect::ReplaceBody(out));
+        Step::go_on(effects)
     }
 
     /// An answer that ends in trailers: they end a document as its body's end would.
@@ -251,22 +267,30 @@ impl Answer {
         Step::go_on(vec![self.event("bad_gateway", reason), Effect::ReplaceBody(message)])
     }
 
-    fn trim_event(&self, piece: Piece, env: &mut Env<'_>) -> Result<Vec<u8>, &'static str> {
+    fn trim_event<'e>(
+        &self,
+        piece: Piece<'e>,
+        env: &mut Env<'_>,
+    ) -> Result<(Cow<'e, [u8]>, Option<Effect>), &'static str> {
         let event = match piece {
-            Piece::LineFeed => return Ok(b"\n".to_vec()),
+            Piece::LineFeed => return Ok((Cow::Borrowed(b"\n"), None)),
             Piece::Oversized => return Err("list_too_large"),
             Piece::Event(event) => event,
         };
-        let data = match sse::data(&event) {
-            Some(data) if !data.trim_ascii().is_empty() && !is_endpoint(&event, &data) => data,
-            _ => return Ok(event),
+        let data = match sse::data(event) {
+            Some(data) if !data.trim_ascii().is_empty() && !is_endpoint(event, &data) => data,
+            _ => return Ok((Cow::Borrowed(event), None)),
         };
         let trimmed = self.trim(&data, env).map_err(fault_code)?;
         if trimmed.tells_of_denied && self.expects == Expects::Stream {
             return Err("resource_denied");
         }
-        let changed = matches!(&trimmed.body, std::borrow::Cow::Owned(_));
-        Ok(if changed { sse::with_data(&event, &trimmed.body) } else { event })
+        let listed = listed(&trimmed);
+        let event = match trimmed.body {
+            Cow::Owned(data) => Cow::Owned(sse::with_data(event, &data)),
+            Cow::Borrowed(_) => Cow::Borrowed(event),
+        };
+        Ok((event, listed))
     }
 
     fn trim<'b>(&self, body: &'b [u8], env: &mut Env<'_>) -> Result<Trimmed<'b>, ListFault> {
@@ -330,9 +354,14 @@ impl Answer {
         ((self.caller.expires_at() - now.as_numeric_date()).max(0.0) * 1000.0) as u64
     }
 
-    fn event(&self, event: &str, detail: &str) -> Effect {
-        Effect::Event(event_line(event, Some(&self.decision_id), detail))
+    fn event(&self, event: &'static str, detail: &str) -> Effect {
+        Effect::Event(event, event_line(event, Some(&self.decision_id), detail))
     }
+}
+
+/// What became of the lists in an answer, if there were any.
+fn listed(trimmed: &Trimmed<'_>) -> Option<Effect> {
+    trimmed.held_list.then_some(Effect::Listed(if trimmed.removed > 0 { "trimmed" } else { "whole" }))
 }
 
 fn varies_by_origin(headers: &Headers) -> bool {

@@ -68,8 +68,10 @@ pub enum Effect {
     EditHeaders(Vec<HeaderEdit>),
     /// Change the trailers that the event brought.
     EditTrailers(Vec<HeaderEdit>),
-    /// Log a `toolgate.event` line.
-    Event(String),
+    /// Log a `toolgate.event` line about this event.
+    Event(&'static str, String),
+    /// A list has passed: `whole`, or `trimmed`.
+    Listed(&'static str),
     /// Log the decision and put it into the filter state.
     Record(Box<Record>),
     /// Log what the operator must mend.

@@ -57,6 +57,7 @@ mod abi {
         ) -> u32;
         pub fn proxy_close_stream(stream: u32) -> u32;
         pub fn proxy_continue_stream(stream: u32) -> u32;
+        pub fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
         pub fn proxy_get_buffer_bytes(
             buffer: u32,
             start: usize,
@@ -74,6 +75,8 @@ mod abi {
             size: *mut usize,
             version: *mut u32,
         ) -> u32;
+        pub fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+        pub fn proxy_record_metric(id: u32, value: u64) -> u32;
         pub fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
         pub fn proxy_replace_header_map_value(
             map: u32,
@@ -343,6 +346,34 @@ pub fn set_effective_context(id: u32) -> Result<(), HostFault> {
 pub fn set_filter_state(name: &str, value: &str) -> Result<(), HostFault> {
     // SAFETY: every pointer comes with the length of the slice it is to.
     check(unsafe { abi::proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+}
+
+/// What a metric is.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub enum MetricKind {
+    Counter = 0,
+    Gauge = 1,
+}
+
+/// The host's number for the metric of this name, which it may have already.
+pub fn define_metric(kind: MetricKind, name: &str) -> Result<u32, HostFault> {
+    let mut id = 0;
+    // SAFETY: the pointers are to a slice with its length and to a local of the right type.
+    check(unsafe { abi::proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &raw mut id) })?;
+    Ok(id)
+}
+
+/// Adds to a counter.
+pub fn increment_metric(id: u32, offset: i64) -> Result<(), HostFault> {
+    // SAFETY: no pointers.
+    check(unsafe { abi::proxy_increment_metric(id, offset) })
+}
+
+/// Sets a gauge.
+pub fn record_metric(id: u32, value: u64) -> Result<(), HostFault> {
+    // SAFETY: no pointers.
+    check(unsafe { abi::proxy_record_metric(id, value) })
 }
 
 /// Sets how often the root context ticks, in milliseconds.

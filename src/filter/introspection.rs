@@ -3,7 +3,6 @@
 use super::callout;
 use super::host::{self, Buffer};
 use super::root::Root;
-use crate::audit::event_line;
 use crate::exchange::{Awaited, Exchange};
 use crate::introspection::{self, Change, MAX_ANSWER};
 use crate::token::{Answer, TokenDigest};
@@ -62,12 +61,18 @@ impl Root {
             Ok(answer) => (Some(answer), None),
             Err(fault) => (None, Some(fault)),
         };
+        let outcome = match &answer {
+            Some(Answer::Active(_)) => "active",
+            Some(Answer::Inactive) => "inactive",
+            None => "failure",
+        };
+        shared.count("introspection", outcome);
         let change = shared.introspection.borrow_mut().finished(place, digest, answer, host::now());
         let name = shared.config.issuers.get(place).map(|issuer| issuer.name.as_str()).unwrap_or_default();
         let detail = || format!("introspection of issuer {name}: {}", fault.as_deref().unwrap_or("answers again"));
         match change {
-            Some(Change::Fails) => log::warn!("{}", event_line("outage", None, &detail())),
-            Some(Change::Recovers) => log::info!("{}", event_line("recovered", None, &detail())),
+            Some(Change::Fails) => shared.event("outage", &detail()),
+            Some(Change::Recovers) => shared.event("recovered", &detail()),
             None => {}
         }
         let waits = |exchange: &Exchange| exchange.awaits() == Some(Awaited::Answer(digest));

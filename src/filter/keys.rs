@@ -41,6 +41,11 @@ impl KeyFetches {
         }
     }
 
+    /// Under which names this plugin instance shares data.
+    pub fn names(&self) -> &SharedNames {
+        &self.names
+    }
+
     /// Looks at what other workers did, without doing anything: the first request may need no fetch.
     pub fn look(&self, shared: &Shared) {
         for place in self.places() {
@@ -123,15 +128,26 @@ impl KeyFetches {
                 for (place, fault) in &set.skipped {
                     log::warn!("key {place} of issuer {name} is left out: {}", fault.code());
                 }
+                shared.count("jwks", "success");
                 Some(set)
             }
             Progress::Failed(fault) => {
+                shared.count("jwks", "failure");
                 log::warn!("the keys of issuer {name} were not delivered: {}", fault.message());
                 None
             }
         };
         let fetched = set.map(|set| (set, body));
-        self.share(shared, place, |mut worker| worker.finish(fetched, host::now()));
+        let (failed, fails) = self.share(shared, place, |mut worker| {
+            let before = worker.cache.is_failing();
+            worker.finish(fetched, host::now());
+            (before, worker.cache.is_failing())
+        });
+        match (failed, fails) {
+            (false, true) => shared.event("outage", &format!("the keys of issuer {name} cannot be had")),
+            (true, false) => shared.event("recovered", &format!("the keys of issuer {name} are there again")),
+            _ => {}
+        }
         true
     }
 
@@ -158,6 +174,7 @@ impl KeyFetches {
             }
             Err(status) => {
                 let name = &issuer.name;
+                shared.count("jwks", "failure");
                 log::warn!(
                     "the keys of issuer {name} cannot be fetched: the host refused a call to its cluster {cluster} ({status}); \
                      is it defined?"

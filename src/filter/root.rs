@@ -5,10 +5,13 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
+use super::drift::Told;
 use super::host::{self, Buffer};
 use super::http::Stream;
 use super::keys::KeyFetches;
+use super::metrics::{self, Defined};
 use super::shared::{AT_ONCE, Shared};
+use super::sink::Posts;
 use crate::config::Config;
 use crate::exchange::{Awaited, Exchange};
 use crate::token::TokenDigest;
@@ -21,6 +24,8 @@ pub struct Root {
     pub(super) id: u32,
     pub(super) shared: Option<Rc<Shared>>,
     keys: Option<KeyFetches>,
+    metrics: Defined,
+    posts: Posts,
     /// The token that each call to an introspection endpoint is about, by the host's name for the call: its issuer's
     /// place and its digest.
     pub(super) calls: Vec<(u32, (usize, TokenDigest))>,
@@ -28,7 +33,7 @@ pub struct Root {
 
 impl Root {
     pub fn new(id: u32) -> Self {
-        Self { id, shared: None, keys: None, calls: Vec::new() }
+        Self { id, shared: None, keys: None, metrics: Defined::default(), posts: Posts::default(), calls: Vec::new() }
     }
 
     /// Looks after the keys, and then after what tokens that waited for them need besides.
@@ -52,6 +57,10 @@ impl Context for Root {
             self.read_endpoint_answer(issuer, digest, body_size);
             // Whoever wants a more recent answer than this one asks anew.
             self.ask_endpoints();
+        } else if let Some(shared) = &self.shared
+            && self.posts.answered(shared, call)
+        {
+            // Nobody waits for it.
         } else if let (Some(shared), Some(keys)) = (&self.shared, &mut self.keys)
             && keys.answered(shared, call, body_size)
         {
@@ -64,6 +73,9 @@ impl Context for Root {
     fn on_done(&mut self) -> bool {
         if let Some(keys) = &self.keys {
             keys.forget();
+        }
+        if let Some(shared) = &self.shared {
+            shared.told.borrow().forget();
         }
         true
     }
@@ -80,8 +92,9 @@ impl RootContext for Root {
             }
         };
         config.warnings.iter().for_each(|warning| log::warn!("configuration: {warning}"));
-        let shared = Rc::new(Shared::new(config));
-        let keys = KeyFetches::new(&shared.config, &bytes);
+        let keys = KeyFetches::new(&config, &bytes);
+        let told = Told::new(&config, keys.names());
+        let shared = Rc::new(Shared::new(config, told));
         keys.look(&shared);
         (self.shared, self.keys) = (Some(shared), Some(keys));
         // What is missing is fetched at the first tick.
@@ -98,6 +111,9 @@ impl RootContext for Root {
         self.advance_keys();
         shared.wake(self.id, |exchange| exchange.awaits().is_none(), |exchange, env| exchange.tick(env));
         shared.end_outlived(self.id);
+        shared.told.borrow_mut().look(&shared);
+        self.posts.advance(&shared);
+        metrics::flush(&shared, &mut self.metrics);
         shared.ticked();
     }
 

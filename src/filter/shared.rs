@@ -3,14 +3,17 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
+use super::drift::Told;
 use super::host::{self, Map};
 use super::signature::{self, VerifySignature};
-use crate::audit::{Decision, DecisionIds, Record};
+use crate::audit::sink::Sink;
+use crate::audit::{Decision, DecisionIds, Record, event_line};
 use crate::config::{Config, Decisions};
 use crate::drift::Drift;
 use crate::exchange::{Awaited, Effect, Env, Exchange, Flow, Step};
 use crate::introspection::Introspections;
 use crate::keys::IssuerKeys;
+use crate::metrics::Metrics;
 use crate::reply::Refusal;
 use crate::signature::HostVerifier;
 use crate::token::TokenCache;
@@ -31,6 +34,9 @@ pub struct Shared {
     pub keys: RefCell<IssuerKeys>,
     pub introspection: RefCell<Introspections>,
     pub drift: RefCell<Drift>,
+    pub told: RefCell<Told>,
+    pub metrics: RefCell<Metrics>,
+    pub sink: RefCell<Option<Sink>>,
     tokens: RefCell<TokenCache>,
     verifier: HostVerifier<VerifySignature>,
     ids: RefCell<DecisionIds>,
@@ -54,7 +60,7 @@ pub enum Side {
 }
 
 impl Shared {
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: Config, told: Told) -> Self {
         let seed = host::random_seed().unwrap_or_else(|| {
             // Without randomness, the address of a local and the time still tell most workers apart.
             let now = host::now().as_numeric_date().to_bits();
@@ -63,6 +69,9 @@ impl Shared {
         Self {
             keys: RefCell::new(IssuerKeys::new(&config.issuers, seed)),
             introspection: RefCell::new(Introspections::new(&config.issuers)),
+            told: RefCell::new(told),
+            metrics: RefCell::default(),
+            sink: RefCell::new(config.audit.sink.as_ref().map(|endpoint| Sink::new(endpoint.timeout))),
             drift: RefCell::new(Drift::new(&config, seed.rotate_left(32))),
             tokens: RefCell::new(TokenCache::new(config.token_cache_entries)),
             config,
@@ -91,6 +100,10 @@ impl Shared {
             may_wait: self.may_wait(),
         });
         self.host_shows_bodies.set(shows);
+        let news = self.drift.borrow().has_news();
+        if let Some(place) = news {
+            self.told.borrow().report(self, place);
+        }
         step
     }
 
@@ -114,8 +127,12 @@ impl Shared {
             (Effect::EditHeaders(edits), Side::Request) => all(&edits, Map::RequestHeaders),
             (Effect::EditHeaders(edits), Side::Response { .. }) => all(&edits, Map::ResponseHeaders),
             (Effect::EditTrailers(edits), _) => all(&edits, Map::RequestTrailers),
-            (Effect::Event(line), _) => {
-                log::info!("{line}");
+            (Effect::Event(event, line), _) => {
+                self.log_event(event, &line);
+                Ok(())
+            }
+            (Effect::Listed(outcome), _) => {
+                self.count("lists", outcome);
                 Ok(())
             }
             (Effect::Warn(line), _) => {
@@ -134,16 +151,44 @@ impl Shared {
         }
     }
 
+    /// One more of `thing` had this outcome.
+    pub fn count(&self, thing: &'static str, outcome: &'static str) {
+        self.metrics.borrow_mut().count(thing, outcome);
+    }
+
+    /// Records what happened apart from any request.
+    pub fn event(&self, event: &'static str, detail: &str) {
+        self.log_event(event, &event_line(event, None, detail));
+    }
+
+    /// Logs the line of an event.
+    pub fn log_event(&self, event: &'static str, line: &str) {
+        self.count("events", event);
+        log::info!("{line}");
+    }
+
+    /// How often a token was known, and how often not, since the last time.
+    pub fn take_cache_counts(&self) -> (u64, u64) {
+        let mut tokens = self.tokens.borrow_mut();
+        (std::mem::take(&mut tokens.hits), std::mem::take(&mut tokens.misses))
+    }
+
     /// Records are best effort: a decision does not change because its record fails.
     fn record(&self, record: &Record) {
-        let audit = self.config.audit;
+        let counter = if record.decision == Decision::ShadowDeny { "shadow_denials" } else { "decisions" };
+        self.count(counter, record.reason);
+        let audit = &self.config.audit;
         let wanted = match audit.decisions {
             Decisions::All => true,
             Decisions::Denied => record.decision != Decision::Allow,
             Decisions::None => false,
         };
         if wanted && record.resource.is_some() {
-            log::info!("{}", record.line(audit.subject));
+            let json = record.json(audit.subject);
+            log::info!("toolgate.audit {json}");
+            if self.sink.borrow_mut().as_mut().is_some_and(|sink| !sink.push(&json)) {
+                self.count("audit", "dropped");
+            }
         }
         for (name, value) in record.filter_state(audit.subject) {
             if host::set_filter_state(name, &value).is_err() {
@@ -262,6 +307,10 @@ impl Shared {
             }
             if self.needs_root(&exchange.borrow()) {
                 self.waiting.borrow_mut().push((id, stream));
+            }
+            // What waited did not go on before.
+            if exchange.borrow().is_long_lived() {
+                self.watch(id, &exchange);
             }
         }
         if host::set_effective_context(root).is_err() {

@@ -316,6 +316,11 @@ impl KeySetCache {
         self.timing.is_none_or(|timing| self.is_usable(timing, now)).then_some(self.generation)
     }
 
+    /// Whether the latest attempt of all workers failed.
+    pub fn is_failing(&self) -> bool {
+        self.attempts.failures > 0
+    }
+
     /// The age of the set, for records; nothing before the first fetch.
     pub fn age(&self, now: UnixTime) -> Option<Duration> {
         self.fetched_at.map(|at| now.since(at).unwrap_or_default())

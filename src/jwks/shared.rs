@@ -38,6 +38,11 @@ impl SharedNames {
         format!("{}/{place}/attempts", self.prefix)
     }
 
+    /// What is told of the tools of the resource at `place`.
+    pub fn drift(&self, place: usize) -> String {
+        format!("{}/{place}/drift", self.prefix)
+    }
+
     /// The key set of the issuer at `place`.
     pub fn set(&self, place: usize) -> String {
         format!("{}/{place}/set", self.prefix)

@@ -9,6 +9,10 @@
 //! or `raw`, all of it as sent. `{TOKEN}` and `{SCENARIO}` are filled in.
 //! `transport` says why the body alone is harmless; `known`, why a request that
 //! some reader could be misled by goes on nevertheless.
+//!
+//! Every case is sent over HTTP/1.1, to a gate that refuses arrays and to one
+//! that decides them element by element; and, where its frames can say the same,
+//! over HTTP/2 to the latter, with each of the ways in which a request may end.
 
 use std::fs;
 use std::path::Path;
@@ -21,12 +25,38 @@ use serde_json::{Value, json};
 use super::weather::{permissive, token_for};
 use crate::support::client::HOST;
 use crate::support::gate::{Gate, Mode, configuration, setup};
+use crate::support::http2::Http2;
 use crate::support::raw::{Raw, Response};
 use crate::support::readers::{self, Reader, TOOL};
 use crate::support::upstream::{HEADER, Recorded, Scenario, State, Upstream};
 
-/// The second is of a resource where all that is not listed is open to any token.
-const AUDIENCES: [&str; 2] = ["https://mcp.example.com/mcp", "https://open.example.com/mcp"];
+/// The second is of a resource where all that is not listed is open to any
+/// token, the third of one with the older transport of two paths.
+const AUDIENCES: [&str; 3] =
+    ["https://mcp.example.com/mcp", "https://open.example.com/mcp", "https://classic.example.com/sse"];
+
+/// Needs no token.
+const OPEN_PATH: &str = "/healthz";
+
+/// How a case is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wire {
+    Http1,
+    Http2(Last),
+}
+
+/// What ends a request in HTTP/2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Last {
+    Data,
+    EmptyData,
+    Trailers,
+}
+
+impl Wire {
+    const ALL: [Self; 4] =
+        [Self::Http1, Self::Http2(Last::Data), Self::Http2(Last::EmptyData), Self::Http2(Last::Trailers)];
+}
 
 struct Case {
     name: String,
@@ -71,12 +101,8 @@ impl Case {
         pairs.map(|pair| (pair[0].as_str().expect("a name"), pair[1].as_str())).collect()
     }
 
-    /// The case on the wire.
-    fn bytes(&self, token: &str, scenario: &str) -> Vec<u8> {
-        let fill = |text: &str| text.replace("{TOKEN}", token).replace("{SCENARIO}", scenario);
-        if let Some(raw) = self.text("raw") {
-            return fill(raw).into_bytes();
-        }
+    /// The header fields: those of any MCP client, and the case's own.
+    fn head(&self, token: &str, scenario: &str) -> Vec<(String, String)> {
         let own = self.fields("headers");
         let authorization = format!("Bearer {token}");
         let usual = [
@@ -87,14 +113,24 @@ impl Case {
             ("content-type", "application/json"),
         ];
         let usual = usual.into_iter().filter(|(name, _)| !own.iter().any(|(o, _)| o.eq_ignore_ascii_case(name)));
+        let all = usual.map(|(name, value)| (name, Some(value))).chain(own.iter().copied());
+        all.filter_map(|(name, value)| Some((name.to_owned(), fill(value?, token, scenario)))).collect()
+    }
+
+    /// The case in HTTP/1.1.
+    fn bytes(&self, token: &str, scenario: &str) -> Vec<u8> {
+        if let Some(raw) = self.text("raw") {
+            return fill(raw, token, scenario).into_bytes();
+        }
         let (method, path) = (self.text("method").unwrap_or("POST"), self.text("path").unwrap_or("/mcp"));
-        let mut head = format!("{method} {} {}\r\n", fill(path), self.text("version").unwrap_or("HTTP/1.1"));
-        for (name, value) in usual.map(|(name, value)| (name, Some(value))).chain(own.iter().copied()) {
-            let Some(value) = value else { continue };
-            head.push_str(&format!("{name}: {}\r\n", fill(value)));
+        let path = fill(path, token, scenario);
+        let mut head = format!("{method} {path} {}\r\n", self.text("version").unwrap_or("HTTP/1.1"));
+        let fields = self.head(token, scenario);
+        for (name, value) in &fields {
+            head.push_str(&format!("{name}: {value}\r\n"));
         }
         let body = self.body();
-        let framed = own.iter().any(|(name, _)| {
+        let framed = fields.iter().any(|(name, _)| {
             ["content-length", "transfer-encoding"].iter().any(|framing| name.eq_ignore_ascii_case(framing))
         });
         if !self.file["chunks"].is_array() && !self.file["trailers"].is_array() {
@@ -114,11 +150,64 @@ impl Case {
         }
         bytes.extend(b"0\r\n");
         for (name, value) in self.fields("trailers") {
-            bytes.extend(format!("{name}: {}\r\n", fill(value.unwrap_or_default())).into_bytes());
+            let value = fill(value.unwrap_or_default(), token, scenario);
+            bytes.extend(format!("{name}: {value}\r\n").into_bytes());
         }
         bytes.extend(b"\r\n");
         bytes
     }
+
+    /// The case in HTTP/2, if its frames can say the same.
+    fn frames(&self, token: &str, scenario: &str, last: Last) -> Option<Http2> {
+        if self.file["raw"].is_string() || self.file["version"].is_string() {
+            return None;
+        }
+        let fields = self.head(token, scenario);
+        let host = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")).map_or("", |(_, host)| host);
+        let path = fill(self.text("path").unwrap_or("/mcp"), token, scenario);
+        let path = path
+            .strip_prefix("http://")
+            .and_then(|rest| rest.split_once('/'))
+            .map_or(path.clone(), |(_, path)| format!("/{path}"));
+        let mut request = Http2::new(self.text("method").unwrap_or("POST"), &format!("http://{host}{path}"));
+        // What frames a message in HTTP/1.1 has no place in HTTP/2 (RFC 9113 section 8.2.2).
+        let of_connection = |name: &str| {
+            let own = ["connection", "expect", "keep-alive", "transfer-encoding", "upgrade"];
+            own.iter().any(|own| name.eq_ignore_ascii_case(own))
+        };
+        for (name, value) in fields.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host")) {
+            if of_connection(name) {
+                return None;
+            }
+            request = request.header(name, value);
+        }
+        let body = self.body();
+        let sizes = self.file["chunks"].as_array().into_iter().flatten().filter_map(Value::as_u64);
+        let mut left = body.as_slice();
+        for size in sizes.map(|size| size.try_into().expect("a size")).chain([usize::MAX]) {
+            let (piece, rest) = left.split_at(left.len().min(size));
+            request = if piece.is_empty() { request } else { request.piece(piece) };
+            left = rest;
+        }
+        if last == Last::EmptyData {
+            request = request.piece("");
+        }
+        let mut trailers = self.fields("trailers");
+        if trailers.is_empty() && last == Last::Trailers {
+            trailers.push(("x-end", Some("1")));
+        }
+        for (name, value) in trailers {
+            if of_connection(name) {
+                return None;
+            }
+            request = request.trailer(name, &fill(value.unwrap_or_default(), token, scenario));
+        }
+        request.is_valid().then_some(request)
+    }
+}
+
+fn fill(text: &str, token: &str, scenario: &str) -> String {
+    text.replace("{TOKEN}", token).replace("{SCENARIO}", scenario)
 }
 
 /// What was answered to a case, and where its requests went.
@@ -128,18 +217,26 @@ struct Run {
     scenario: Scenario,
 }
 
-fn run(case: &Case, to: std::net::SocketAddr, upstream: &Upstream, token: &str) -> Run {
+/// Sends a case; nothing if it cannot be said in this way.
+fn run(case: &Case, wire: Wire, to: std::net::SocketAddr, upstream: &Upstream, token: &str) -> Option<Run> {
     let scenario =
         upstream.scenario(|_| crate::support::answer::Answer::json(&json!({"jsonrpc": "2.0", "id": 1, "result": {}})));
-    let mut connection = Raw::connect(to).patience(Duration::from_secs(2));
-    connection.send(case.bytes(token, scenario.id()));
-    let mut answers: Vec<_> = connection.try_response().into_iter().collect();
-    let more = if case.file["raw"].is_string() { 3 } else { 0 };
-    let mut connection = connection.patience(Duration::from_millis(150));
-    for _ in 0..more {
-        answers.extend(connection.try_response());
-    }
-    Run { name: case.name.clone(), answers, scenario }
+    let answers = match wire {
+        Wire::Http1 => {
+            let mut connection = Raw::connect(to).patience(Duration::from_secs(2));
+            connection.send(case.bytes(token, scenario.id()));
+            let mut answers: Vec<_> = connection.try_response().into_iter().collect();
+            let more = if case.file["raw"].is_string() { 3 } else { 0 };
+            let mut connection = connection.patience(Duration::from_millis(150));
+            for _ in 0..more {
+                answers.extend(connection.try_response());
+            }
+            answers
+        }
+        // A stream that is reset has no answer.
+        Wire::Http2(last) => case.frames(token, scenario.id(), last)?.send(to).into_iter().collect(),
+    };
+    Some(Run { name: case.name.clone(), answers, scenario })
 }
 
 /// The requests of a scenario once none is on its way any more. One that never
@@ -161,16 +258,25 @@ fn way_around(request: &Recorded) -> Option<String> {
     if request.body_state != State::Complete {
         return None;
     }
+    // What a server that takes its path from a header would act on.
+    let folded = |name: &str| name.to_ascii_lowercase().replace('_', "-");
+    for (name, _) in request.headers.0.iter().chain(&request.trailers.0) {
+        if ["x-original-url", "x-rewrite-url"].contains(&&*folded(name)) {
+            return Some(format!("`{name}` changes the path"));
+        }
+    }
+    let path = request.target.split('?').next().unwrap_or_default();
+    if path == OPEN_PATH {
+        return None;
+    }
     let readers: Vec<_> = Reader::ALL.into_iter().filter(|reader| reader.takes(&request.body)).collect();
     if !readers.is_empty() {
         return Some(format!("read as the denied use by {readers:?}"));
     }
-    let path = request.target.split('?').next().unwrap_or_default();
-    if path != "/mcp" {
+    if !["/mcp", "/sse", "/message"].contains(&path) {
         return Some(format!("`{path}` was never decided on"));
     }
     // What a server that trusts its gateway's headers would act on.
-    let folded = |name: &str| name.to_ascii_lowercase().replace('_', "-");
     let overrides = ["x-http-method-override", "x-http-method", "x-method-override"];
     for (name, value) in request.headers.0.iter().chain(&request.trailers.0) {
         let value = String::from_utf8_lossy(value);
@@ -195,48 +301,58 @@ fn config() -> Value {
     open["unlisted"] =
         ["tools", "prompts", "resources", "methods"].iter().map(|kind| (*kind, "authenticated")).collect();
     let mut config = configuration(&rules);
-    config["resources"].as_array_mut().expect("a list").push(json!({"resource": AUDIENCES[1], "policy": open}));
+    config["pass"] = json!([OPEN_PATH]);
+    let resources = config["resources"].as_array_mut().expect("a list");
+    resources.push(json!({"resource": AUDIENCES[1], "policy": open}));
+    resources.push(json!({"resource": AUDIENCES[2], "paths": ["/sse", "/message"], "policy": rules}));
     config
 }
 
-fn corpus(mode: Mode) {
-    let gate = Gate::start_changed(mode, &config(), |setup| permissive(setup).unnormalised());
+fn corpus(mode: Mode, batches: &str, wires: &[Wire]) {
+    let mut config = config();
+    config["batches"] = json!(batches);
+    let gate = Gate::start_changed(mode, &config, |setup| permissive(setup).unnormalised());
     let (caller, administrator) = (token_for(&AUDIENCES, ""), token_for(&AUDIENCES, "admin"));
-    let to = gate.envoy.address();
-
-    controls(&gate, &administrator);
-
     let cases = Case::all();
-    let runs: Vec<_> = cases.iter().map(|case| run(case, to, &gate.upstream, &caller)).collect();
-    let mut through = Vec::new();
-    let mut listed = 0;
-    for (case, run) in cases.iter().zip(&runs) {
-        let statuses: Vec<_> = run.answers.iter().map(|answer| answer.status).collect();
-        let ways: Vec<_> = settled(&run.scenario).iter().filter_map(way_around).collect();
-        if let Some(known) = case.text("known") {
-            assert!(!ways.is_empty(), "{}: no longer reaches the server: {known}", run.name);
-            listed += 1;
-        } else if !ways.is_empty() {
-            through.push(format!("{}: {statuses:?}: {ways:?}", run.name));
+    for wire in wires {
+        controls(&gate, *wire, &administrator);
+        let run = |case| Some((case, run(case, *wire, gate.envoy.address(), &gate.upstream, &caller)?));
+        let runs: Vec<(&Case, Run)> = cases.iter().filter_map(run).collect();
+        assert!(runs.len() >= 120, "{wire:?}: {} cases", runs.len());
+        let mut through = Vec::new();
+        let mut listed = 0;
+        for (case, run) in &runs {
+            let statuses: Vec<_> = run.answers.iter().map(|answer| answer.status).collect();
+            let ways: Vec<_> = settled(&run.scenario).iter().filter_map(way_around).collect();
+            if let Some(known) = case.text("known") {
+                assert!(
+                    *wire != Wire::Http1 || !ways.is_empty(),
+                    "{}: no longer reaches the server: {known}",
+                    run.name
+                );
+                listed += 1;
+            } else if !ways.is_empty() {
+                through.push(format!("{}: {statuses:?}: {ways:?}", run.name));
+            }
         }
-    }
-    // Requests that hid in another, and so belong to no case.
-    for request in settled(&gate.upstream.unclaimed()) {
-        if let Some(way) = way_around(&request) {
-            through.push(format!("a hidden request: {way}: {request:?}"));
+        // Requests that hid in another, and so belong to no case.
+        for request in settled(&gate.upstream.unclaimed()) {
+            if let Some(way) = way_around(&request) {
+                through.push(format!("a hidden request: {way}: {request:?}"));
+            }
         }
+        println!(
+            "{mode:?}, {batches}, {wire:?}: {} of {} reached the server; {listed} more are listed as known",
+            through.len(),
+            runs.len() - listed
+        );
+        assert!(through.is_empty(), "{mode:?}, {batches}, {wire:?}:\n{}", through.join("\n"));
     }
-    println!(
-        "{mode:?}: {} of {} reached the server; {listed} more are listed as known",
-        through.len(),
-        cases.len() - listed
-    );
-    assert!(through.is_empty(), "{mode:?}:\n{}", through.join("\n"));
 }
 
 /// That the runner can fail: what an administrator may call reaches the server,
 /// and is recognised there by every reader.
-fn controls(gate: &Gate, administrator: &str) {
+fn controls(gate: &Gate, wire: Wire, administrator: &str) {
     for body in [
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete_all"}}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"secret_brief"}}"#,
@@ -244,7 +360,7 @@ fn controls(gate: &Gate, administrator: &str) {
         r#"{"jsonrpc":"2.0","id":1,"method":"tasks/cancel","params":{"taskId":"7"}}"#,
     ] {
         let case = Case { name: "control".to_owned(), file: json!({"body": body}) };
-        let run = run(&case, gate.envoy.address(), &gate.upstream, administrator);
+        let run = run(&case, wire, gate.envoy.address(), &gate.upstream, administrator).expect("a request");
         assert_eq!(run.answers.first().map(|answer| answer.status), Some(200), "{body}");
         let request = run.scenario.request();
         for reader in Reader::ALL {
@@ -256,12 +372,22 @@ fn controls(gate: &Gate, administrator: &str) {
 
 #[test]
 fn nothing_of_the_corpus_reaches_the_server_when_headers_go_ahead() {
-    corpus(Mode::Ahead);
+    corpus(Mode::Ahead, "reject", &[Wire::Http1]);
 }
 
 #[test]
 fn nothing_of_the_corpus_reaches_the_server_when_headers_are_held() {
-    corpus(Mode::Held);
+    corpus(Mode::Held, "reject", &[Wire::Http1]);
+}
+
+#[test]
+fn nothing_reaches_it_where_arrays_are_decided_and_headers_go_ahead_over_either_http() {
+    corpus(Mode::Ahead, "authorize_each", &Wire::ALL);
+}
+
+#[test]
+fn nothing_reaches_it_where_arrays_are_decided_and_headers_are_held_over_either_http() {
+    corpus(Mode::Held, "authorize_each", &Wire::ALL);
 }
 
 /// Each case is dangerous: some reader takes its body for the denied use, or
@@ -317,10 +443,10 @@ fn native(mcp: &Value) -> usize {
     });
     let envoy = setup.start();
     let plain = Case { name: "plain".to_owned(), file: json!({"body": PLAIN}) };
-    let refused = run(&plain, envoy.address(), &upstream, "x");
+    let refused = run(&plain, Wire::Http1, envoy.address(), &upstream, "x").expect("a request");
     assert_eq!(refused.answers.first().map(|answer| answer.status), Some(403), "the rule holds for the call itself");
     let reaches = |case: &Case| {
-        let run = run(case, envoy.address(), &upstream, "x");
+        let run = run(case, Wire::Http1, envoy.address(), &upstream, "x").expect("a request");
         let requests = settled(&run.scenario);
         let taken = |request: &Recorded| {
             let complete = request.body_state == State::Complete;
@@ -336,7 +462,7 @@ const PLAIN: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"
 /// What a filter that looks for one tool in bodies could catch: no other
 /// resource, path, method or framing.
 fn native_cases() -> Vec<Case> {
-    const ABOUT: [&str; 13] = [
+    const ABOUT: [&str; 14] = [
         "plain",
         "double",
         "look-alike",
@@ -348,6 +474,7 @@ fn native_cases() -> Vec<Case> {
         "encoding",
         "content-type",
         "batch",
+        "each",
         "size",
         "depth",
     ];

@@ -2,8 +2,8 @@
 //!
 //! What Envoy 1.40 was seen to do when a listener with a changed plugin configuration takes the place of another:
 //! a copy of the module checks the new configuration and ends; each worker then has two root contexts in one VM. The
-//! old one lives as long as the last of its streams, with its clock and its callouts; then it is told that it is done
-//! and is deleted, and its clock stops.
+//! old one goes on, with its clock and its callouts, until Envoy has drained the old listener; then it is told that it
+//! is done and is deleted, and its clock stops. The copy that checks is never told, and its clock never ticks.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -56,12 +56,12 @@ struct Updated {
 }
 
 impl Updated {
-    fn start(mode: Mode, old: Behaviour) -> Self {
+    fn start(mode: Mode, old: Behaviour, drain: u32) -> Self {
         let upstream = Upstream::start();
         let (old, new) = (Provider::start(old), Provider::start(Behaviour::Json(key_set([&Key::rsa_a()]))));
         let [before, after] = ["old", "new"].map(|name| {
             let setup = reaching(setup(&upstream, mode, &through(name)), "old", &old);
-            reaching(setup, "new", &new).concurrency(2).updatable()
+            reaching(setup, "new", &new).concurrency(2).updatable(drain)
         });
         Self { envoy: before.start(), old, new, after, _upstream: upstream }
     }
@@ -75,7 +75,7 @@ impl Updated {
 #[test]
 fn an_update_under_load_fails_no_request_and_the_old_configuration_fetches_no_more() {
     for mode in Mode::ALL {
-        let updated = Updated::start(mode, Behaviour::Json(key_set([&Key::rsa_a()])));
+        let updated = Updated::start(mode, Behaviour::Json(key_set([&Key::rsa_a()])), 2);
         let (done, requests) = (AtomicBool::new(false), AtomicUsize::new(0));
         let good = Request::call("get_forecast").bearer(&token("weather:read"));
         let statuses = thread::scope(|scope| {
@@ -109,7 +109,7 @@ fn an_update_under_load_fails_no_request_and_the_old_configuration_fetches_no_mo
 fn streams_that_wait_for_keys_of_the_old_configuration_are_finished_by_it() {
     for mode in Mode::ALL {
         let latch = Latch::new();
-        let updated = Updated::start(mode, Behaviour::Latched(latch.clone(), key_set([&Key::rsa_a()])));
+        let updated = Updated::start(mode, Behaviour::Latched(latch.clone(), key_set([&Key::rsa_a()])), 60);
         let good = Request::call("get_forecast").bearer(&token("weather:read"));
         let forged = Request::call("get_forecast").bearer(&Token::new().sign(&Key::rsa_b().named("rsa-a")));
         let mut waiting: Vec<_> = [(&good, 200), (&forged, 401)]
@@ -121,11 +121,11 @@ fn streams_that_wait_for_keys_of_the_old_configuration_are_finished_by_it() {
             .into();
         wait_until("both to wait", || updated.envoy.stat("http.mcp.downstream_rq_active") == 2);
         updated.update();
-        wait_until("the new configuration to serve", || updated.envoy.client().send(&good).status == 200);
         latch.open();
         for (connection, status) in &mut waiting {
             assert_eq!(connection.response().status, *status, "{mode:?}");
         }
+        assert_eq!(updated.envoy.client().send(&good).status, 200, "{mode:?}: and the new one serves");
         assert!(!updated.envoy.log().contains("panicked"), "{}", updated.envoy.log());
     }
 }

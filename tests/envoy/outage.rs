@@ -152,7 +152,8 @@ fn requests_that_come_before_the_first_keys_wait_for_them_and_go_on() {
         let latch = Latch::new();
         let upstream = Upstream::start();
         let provider = Provider::start(Behaviour::Latched(latch.clone(), good_keys()));
-        let envoy = setup(&upstream, mode, &configuration(&policy())).provider(&provider).start();
+        // The streams come to several workers; one of these fetches for all.
+        let envoy = setup(&upstream, mode, &configuration(&policy())).provider(&provider).concurrency(4).start();
         let call = Request::call("get_forecast");
         let whole = call.clone().bearer(&token("weather:read"));
         let scenario = upstream.scenario(|_| Answer::json(&json!({})));
@@ -185,6 +186,7 @@ fn requests_that_come_before_the_first_keys_wait_for_them_and_go_on() {
             assert_eq!(connection.response().status, *status, "{mode:?} {name}");
         }
         assert!(scenario.requests().iter().all(|r| r.body.is_empty()), "{mode:?}: nothing denied went on");
+        assert_eq!(provider.fetches(), 1, "{mode:?}");
     }
 }
 

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::weather::{asked_scope, gate, permissive, policy, token};
 use crate::support::answer::{Answer, Latch};
 use crate::support::client::Request;
-use crate::support::gate::{Gate, Mode, configuration};
+use crate::support::gate::{Gate, Mode, configuration, setup};
 use crate::support::http2::Http2;
 use crate::support::keys::{Key, key_set};
-use crate::support::provider::Behaviour;
+use crate::support::provider::{Behaviour, Provider};
 use crate::support::tokens::Token;
-use crate::support::upstream::State;
+use crate::support::upstream::{State, Upstream};
 use crate::support::wait_until;
 
 const MCP: &str = "http://mcp.example.com/mcp";
@@ -437,6 +437,31 @@ fn a_stream_that_goes_on_ends_with_its_token_and_a_call_does_not() {
     }
     wait_until("a line for each", || gate.envoy.events().iter().filter(|e| e["event"] == "stream_ended").count() == 2);
     assert_eq!(gate.envoy.client().send(&Request::call("echo").bearer(&token(""))).status, 200, "the worker goes on");
+}
+
+#[test]
+fn a_stream_that_waited_for_keys_ends_with_its_token_too() {
+    for mode in Mode::ALL {
+        let (keys, late) = (Latch::new(), Latch::new());
+        let upstream = Upstream::start();
+        let provider = Provider::start(Behaviour::Latched(keys.clone(), key_set([&Key::rsa_a()])));
+        let mut configuration = configuration(&policy());
+        configuration["issuers"][0]["leeway"] = json!("0s");
+        let envoy = setup(&upstream, mode, &configuration).provider(&provider).start();
+        let answer = late.clone();
+        let scenario = upstream.scenario(move |_| Answer::events([": hello\n\n"]).wait(&answer).body(": late\n\n"));
+        let token = Token::new().scope("weather:read").expires_in(6).sign(&Key::rsa_a());
+        let request = Request::get("/mcp").header("accept", "text/event-stream").bearer(&token).scenario(&scenario);
+        let mut connection = envoy.client().raw();
+        connection.send(request.bytes());
+        wait_until("it to wait", || envoy.stat("http.mcp.downstream_rq_active") == 1);
+        keys.open();
+        let mut stream = connection.open();
+        assert_eq!((stream.status, stream.read_until("\n\n").as_str()), (200, ": hello\n\n"), "{mode:?}");
+        assert!(!stream.rest().complete, "{mode:?}: it breaks off");
+        late.open();
+        wait_until("the line", || envoy.events().iter().any(|event| event["event"] == "stream_ended"));
+    }
 }
 
 #[test]

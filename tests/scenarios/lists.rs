@@ -47,6 +47,8 @@ pub fn rows() -> Vec<Scenario> {
         row("an error in place of a list passes", tools(), forwarded()).answered(answer_json(r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"no"}}"#)),
         row("a refusal of the server in place of a list passes", tools(), forwarded().status(500)).answered(answer_json("<p>").status(500).without("content-type").header("content-type", "text/html")),
         row("a 202 with a list is trimmed too", tools(), forwarded().status(202).text(&result(r#""tools":[]"#))).answered(answer_json(result(r#""tools":[{"name":"admin_x"}]"#)).status(202)),
+        row("a 202 that is no list goes without its body", tools(), forwarded().status(202).text("")).answered(answer_json("Accepted").status(202).without("content-type")),
+        row("a compressed 202 is a bad answer", tools(), bad_gateway()).answered(answer_json("x").status(202).header("content-encoding", "gzip")),
         row("a list in the answer to a call is the call's own", read(call("echo")), forwarded()).answered(answer_json(result(r#""tools":[{"name":"admin_x"}]"#))),
         row("an answer to a call streams in any coding", read(call("echo")), forwarded().with("content-encoding", "x-own")).answered(answer_json("\u{1}\u{2}").header("content-encoding", "x-own")),
         refused("a compressed list is a bad answer", answer_json("x").header("content-encoding", "gzip")),

@@ -37,8 +37,8 @@ pub struct Setup {
     pub(super) bootstrap: Value,
     pub(super) concurrency: usize,
     pub(super) environment: Vec<(String, String)>,
-    /// Whether listeners come from a file that can be replaced.
-    pub(super) updatable: bool,
+    /// Whether listeners come from a file that can be replaced, and how many seconds those replaced have to end.
+    pub(super) updatable: Option<u32>,
 }
 
 impl Setup {
@@ -50,13 +50,18 @@ impl Setup {
             let any_port = json!({"socket_address": {"address": "127.0.0.1", "port_value": 0}});
             *at(&mut bootstrap, address) = any_port;
         }
-        Self { bootstrap, concurrency: 1, environment: Vec::new(), updatable: false }
+        Self { bootstrap, concurrency: 1, environment: Vec::new(), updatable: None }
             .endpoint("mcp_server", upstream.address())
             // Refused, until a test names a provider: none asks a name server.
             .endpoint("auth", SocketAddr::from(([127, 0, 0, 1], 1)))
             .plugin(|plugin| {
                 plugin["vm_config"]["code"] = json!({"local": {"filename": module()}});
             })
+    }
+
+    /// Reaches another MCP server.
+    pub fn server(self, address: SocketAddr) -> Self {
+        self.endpoint("mcp_server", address)
     }
 
     /// Reaches this provider through the cluster `auth`, in the clear.
@@ -137,9 +142,9 @@ impl Setup {
     }
 
     /// Takes the listeners from a file, which [`super::envoy::Envoy::update`] replaces. Connections of a listener that
-    /// is gone have a few seconds to end.
-    pub fn updatable(self) -> Self {
-        Self { updatable: true, ..self }
+    /// is gone have this many seconds to end; then Envoy ends them.
+    pub fn updatable(self, drain: u32) -> Self {
+        Self { updatable: Some(drain), ..self }
     }
 
     /// The listeners as a discovery response.
@@ -198,7 +203,7 @@ impl Setup {
 pub fn project_configuration() -> Value {
     let mut found = Value::Null;
     let bootstrap = project_file();
-    let setup = Setup { bootstrap, concurrency: 1, environment: Vec::new(), updatable: false };
+    let setup = Setup { bootstrap, concurrency: 1, environment: Vec::new(), updatable: None };
     let _ = setup.plugin(|plugin| found = plugin["configuration"]["value"].take());
     found
 }

@@ -84,6 +84,7 @@ impl Setup {
         let scratch = Scratch::new();
         let config = scratch.write("bootstrap.json", &self.written(&scratch).to_string());
         let (admin, workers) = (scratch.path("admin"), self.concurrency.to_string());
+        let drain = self.updatable.unwrap_or(2).to_string();
         #[rustfmt::skip]
         let command = [
             &*binary(), "-c", &config, "--admin-address-path", &admin, "--concurrency", &workers,
@@ -92,7 +93,7 @@ impl Setup {
             "--log-level", "warning", "--component-log-level", "wasm:info",
             // Lines of the access log are there when a test looks for them.
             "--file-flush-interval-msec", "10",
-            "--drain-time-s", "2",
+            "--drain-time-s", &drain,
         ];
         Process::start(scratch, &command, &self.environment)
     }
@@ -100,7 +101,7 @@ impl Setup {
     /// The bootstrap as it is written for Envoy.
     fn written(&self, scratch: &Scratch) -> Value {
         let mut bootstrap = self.bootstrap.clone();
-        if self.updatable {
+        if self.updatable.is_some() {
             let path = scratch.write(LISTENERS, &self.listeners().to_string());
             bootstrap["static_resources"]["listeners"] = json!([]);
             bootstrap["dynamic_resources"] = json!({"lds_config": {"path_config_source": {"path": path}}});

@@ -158,7 +158,9 @@ impl Worker {
         let end = self.now.plus(time);
         while self.now < end {
             self.now = self.now.plus(TICK).min(end);
-            self.keys.tick(self.now);
+            for place in 0..self.config.issuers.len() {
+                self.keys.cache(place).map(|cache| cache.tick(self.now));
+            }
             for stream in streams.iter_mut() {
                 stream.wake(self, None, |exchange, _, env| exchange.tick(env));
             }
@@ -443,7 +445,8 @@ impl Stream {
                 (Effect::EditTrailers(edits), _) => {
                     edits.iter().for_each(|edit| change(&mut self.request.trailers, edit));
                 }
-                (Effect::Event(line) | Effect::Warn(line), _) => self.events.push(line),
+                (Effect::Event(_, line) | Effect::Warn(line), _) => self.events.push(line),
+                (Effect::Listed(_), _) => {}
                 (Effect::Record(record), _) => self.records.push(*record),
                 (Effect::ReplaceBody(bytes), Direction::Response) => self.response.body = bytes,
                 (Effect::ReplaceBody(_), Direction::Request) => panic!("the host refuses: no body of a request"),

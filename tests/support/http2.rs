@@ -20,13 +20,14 @@ pub struct Http2 {
     /// A DATA frame for each.
     pieces: Vec<Vec<u8>>,
     trailers: http::HeaderMap,
+    is_writable: bool,
 }
 
 impl Http2 {
     /// `target` with its authority: `http://mcp.example.com/mcp`.
     pub fn new(method: &str, target: &str) -> Self {
         let head = http::Request::builder().method(method).uri(target).version(http::Version::HTTP_2);
-        Self { head, pieces: Vec::new(), trailers: http::HeaderMap::new() }
+        Self { head, pieces: Vec::new(), trailers: http::HeaderMap::new(), is_writable: true }
     }
 
     pub fn header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
@@ -47,9 +48,17 @@ impl Http2 {
         self
     }
 
-    pub fn trailer(mut self, name: &'static str, value: &str) -> Self {
-        self.trailers.append(name, value.parse().expect("a field value"));
+    pub fn trailer(mut self, name: &str, value: &str) -> Self {
+        match (http::HeaderName::try_from(name), value.parse()) {
+            (Ok(name), Ok(value)) => drop(self.trailers.append(name, value)),
+            _ => self.is_writable = false,
+        }
         self
+    }
+
+    /// Whether it can be written at all: a target or a field that is none of HTTP's cannot.
+    pub fn is_valid(&self) -> bool {
+        self.is_writable && self.head.headers_ref().is_some() && self.head.uri_ref().is_some()
     }
 
     /// Sends it on a connection of its own; the answer, or how the stream was

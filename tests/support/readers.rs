@@ -25,7 +25,8 @@ pub enum Reader {
     /// Names are compared without case, Unicode's folding included.
     Caseless,
     /// Takes whatever can be made out: any encoding, any number of documents,
-    /// garbage around them, comments, commas, quotes, positional parameters.
+    /// garbage around them, comments, commas, quotes, positional parameters,
+    /// JSON within texts, prototypes, stray slashes in methods.
     Lenient,
 }
 
@@ -34,32 +35,56 @@ impl Reader {
 
     /// Whether this reader takes the body for a use that is denied.
     pub fn takes(self, body: &[u8]) -> bool {
-        let documents = match self {
+        self.documents(body).iter().any(|document| self.denied(document))
+    }
+
+    /// Every method that this reader finds at the top of the body, with every
+    /// text that it finds as this member of `params`.
+    pub fn reads(self, body: &[u8], member: &str) -> Vec<(String, Vec<String>)> {
+        let uses = |message: &Node| {
+            let params = self.get(message, "params");
+            let targets: Vec<_> = params.into_iter().flat_map(|params| self.texts(params, member)).collect();
+            self.texts(message, "method").into_iter().map(|method| (method, targets.clone())).collect::<Vec<_>>()
+        };
+        self.documents(body).iter().flat_map(uses).collect()
+    }
+
+    fn documents(self, body: &[u8]) -> Vec<Node> {
+        match self {
             Self::Strict => serde_json::from_slice(body).map(|value| vec![Node::of(&value)]).unwrap_or_default(),
             Self::FirstWins | Self::LastWins | Self::Caseless => {
                 std::str::from_utf8(body).ok().and_then(Parser::whole).into_iter().collect()
             }
-            Self::Lenient => texts(body).iter().flat_map(|text| Parser::documents(text)).collect(),
-        };
-        documents.iter().any(|document| self.denied(document))
+            Self::Lenient => {
+                let read = |text: &String| Parser::documents(text).into_iter().chain(Parser::whole(text));
+                texts(body).iter().flat_map(read).collect()
+            }
+        }
     }
 
     fn denied(self, node: &Node) -> bool {
         match node {
             Node::List(elements) => elements.iter().any(|element| self.denied(element)),
             Node::Members(_) => self.texts(node, "method").iter().any(|method| self.uses(node, method)),
-            Node::Text(_) | Node::Other => false,
+            Node::Text(text) => self == Self::Lenient && Parser::documents(text).iter().any(|one| self.denied(one)),
+            Node::Other => false,
         }
     }
 
     fn uses(self, message: &Node, method: &str) -> bool {
-        let params = self.get(message, "params");
+        let mut params = self.get(message, "params");
+        let decoded: Vec<_> = self.texts(message, "params").iter().flat_map(|text| Parser::documents(text)).collect();
+        params.extend(decoded.iter().filter(|_| self == Self::Lenient));
         let texts = |name| params.iter().flat_map(|params| self.texts(params, name)).collect::<Vec<_>>();
         let listed = |list: &Node| self.strings(list).iter().any(|uri| is_denied_uri(uri));
         let positional = |test: &dyn Fn(&str) -> bool| {
             self == Self::Lenient && params.iter().any(|p| matches!(p, Node::List(all) if all.iter().any(|one| self.strings(one).iter().any(|s| test(s)) || self.texts(one, "name").iter().any(|s| test(s)))))
         };
-        match self.value(method).as_str() {
+        let mut method = self.value(method);
+        if self == Self::Lenient {
+            method = method.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
+        }
+        match method.as_str() {
             "tools/call" => {
                 let is = |name: &str| self.value(name) == TOOL;
                 texts("name").iter().any(|name| is(name)) || positional(&is)
@@ -95,7 +120,12 @@ impl Reader {
             Self::Strict | Self::LastWins => {
                 members.iter().rev().find(exact).map(|(_, node)| node).into_iter().collect()
             }
-            Self::Caseless | Self::Lenient => members.iter().filter(folded).map(|(_, node)| node).collect(),
+            Self::Caseless => members.iter().filter(folded).map(|(_, node)| node).collect(),
+            Self::Lenient => {
+                let inherited = members.iter().filter(|(own, _)| own == "__proto__");
+                let inherited = inherited.flat_map(|(_, node)| self.get(node, name));
+                members.iter().filter(folded).map(|(_, node)| node).chain(inherited).collect()
+            }
         }
     }
 
@@ -131,12 +161,16 @@ impl Reader {
     }
 }
 
-/// Without case, invisible characters, what follows a NUL, and white space at
-/// the ends.
+/// Without case, invisible characters, what follows a NUL, white space at the
+/// ends, and the width of letters.
 pub fn fold(text: &str) -> String {
     let text = text.split('\0').next().unwrap_or_default();
     let invisible = |c: char| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{fffd}');
-    let visible: String = text.chars().filter(|c| !invisible(*c)).collect();
+    let narrow = |c: char| match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        c => c,
+    };
+    let visible: String = text.chars().filter(|c| !invisible(*c)).map(narrow).collect();
     visible.trim_matches(|c: char| c.is_whitespace() || c.is_control()).to_uppercase().to_lowercase()
 }
 

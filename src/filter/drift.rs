@@ -1,0 +1,79 @@
+//! What the workers of a host tell each other of drift: found by one, reported once, known to all.
+
+use super::host;
+use super::shared::Shared;
+use crate::audit::drift_line;
+use crate::config::Config;
+use crate::drift::shared::SharedDrift;
+use crate::jwks::{SharedData, SharedNames};
+
+/// How often a record is read again because another worker was faster.
+const MAX_RACES: usize = 8;
+
+/// The shared record of each resource as it was last seen.
+pub struct Told {
+    /// Whether time ever went by: not for the copy that only checks a configuration.
+    ticked: bool,
+    names: Vec<String>,
+    seen: Vec<Vec<u8>>,
+}
+
+impl Told {
+    /// For the resources of a configuration.
+    pub fn new(config: &Config, names: &SharedNames) -> Self {
+        let names: Vec<_> = (0..config.resources.len()).map(|place| names.drift(place)).collect();
+        Self { ticked: false, seen: vec![Vec::new(); names.len()], names }
+    }
+
+    /// Time goes by: takes over what others found.
+    pub fn look(&mut self, shared: &Shared) {
+        self.ticked = true;
+        (0..self.names.len()).for_each(|place| self.adopt(shared, place));
+    }
+
+    /// Reports what was found, at once: later, it could take the place of what another worker saw since. Where nothing is
+    /// shared, each worker reports for itself.
+    pub fn report(&self, shared: &Shared, place: usize) {
+        let news = shared.drift.borrow_mut().take(place);
+        let Some(name) = self.names.get(place) else { return };
+        let mut reported = SharedDrift::default().merge(&news);
+        for _ in 0..MAX_RACES {
+            let Ok(old) = host::Shared.read(name) else { break };
+            let mut record = SharedDrift::decode(&old.bytes);
+            reported = record.merge(&news);
+            let new = record.encode().into_bytes();
+            if new == old.bytes || !matches!(host::Shared.replace(name, &old, &new), Ok(false)) {
+                break;
+            }
+        }
+        let resource =
+            shared.config.resources.get(place).map(|resource| resource.identifier.as_str()).unwrap_or_default();
+        let (found, settled) = reported;
+        for finding in &found {
+            shared.log_event("drift", &drift_line("drift", resource, finding.code, &finding.about));
+        }
+        for tool in &settled {
+            shared.log_event("drift_settled", &drift_line("drift_settled", resource, "as_approved", tool));
+        }
+    }
+
+    /// The configuration is gone from this worker, and with it what it was about.
+    pub fn forget(&self) {
+        for name in self.names.iter().filter(|_| self.ticked) {
+            let _ = host::Shared.overwrite(name, &[]);
+        }
+    }
+
+    fn adopt(&mut self, shared: &Shared, place: usize) {
+        // Without a manifest, nothing that another worker saw changes what this one does.
+        let has_manifest = shared.config.resources.get(place).is_some_and(|resource| resource.manifest.is_some());
+        let (Some(name), true) = (self.names.get(place), has_manifest) else { return };
+        let Ok(record) = host::Shared.read(name) else { return };
+        if self.seen.get(place).is_some_and(|seen| *seen == record.bytes) {
+            return;
+        }
+        let told = SharedDrift::decode(&record.bytes);
+        shared.drift.borrow_mut().adopt(place, &shared.config, &told.live, told.holds_all());
+        self.seen.get_mut(place).into_iter().for_each(|seen| seen.clone_from(&record.bytes));
+    }
+}

@@ -1,0 +1,254 @@
+//! The real module under an interpreter that counts: as many units as it runs
+//! instructions, and one for every 64 bytes that one instruction copies. The
+//! count depends on nothing but the module and its input, so tests may assert
+//! on it where they may not on times.
+//!
+//! The host around it (proxy-wasm ABI 0.2.1) has one stream and does what the
+//! gate needs of a host; any other call is refused.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use wasmi::{
+    AsContextMut, Caller, CompilationMode, Config, Engine, Extern, FuncType, Instance, Linker, Memory, Module, Store,
+    Val, WasmParams, WasmResults,
+};
+
+const OK: i32 = 0;
+const NOT_FOUND: i32 = 1;
+const UNIMPLEMENTED: i32 = 12;
+
+const ROOT: i32 = 1;
+
+const REQUEST_BODY: i32 = 0;
+const RESPONSE_BODY: i32 = 1;
+const CONFIGURATION: i32 = 7;
+
+/// Header fields.
+pub type Fields = Vec<(String, String)>;
+
+/// What the module sees and leaves of its one stream.
+#[derive(Default)]
+struct Host {
+    now: u64,
+    configuration: Vec<u8>,
+    headers: Fields,
+    body: Vec<u8>,
+    answered: Option<u16>,
+    log: Vec<String>,
+}
+
+/// One worker with one plugin.
+pub struct Worker {
+    store: Store<Host>,
+    instance: Instance,
+    next_stream: i32,
+}
+
+/// What became of a message on its way.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It goes on; an answer's body as the module left it.
+    GoesOn(Vec<u8>),
+    /// It was answered with this status.
+    Answered(u16),
+}
+
+impl Worker {
+    /// Loads the module that `make build` left, at `now` in seconds since 1970.
+    pub fn start(configuration: &Value, now: i64) -> Self {
+        let mut config = Config::default();
+        config.consume_fuel(true).compilation_mode(CompilationMode::Eager);
+        let engine = Engine::new(&config);
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../wasm32-wasip1/release/toolgate.wasm");
+        let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `make build`", path.display()));
+        let module = Module::new(&engine, bytes).expect("a module");
+        let host = Host {
+            now: u64::try_from(now).expect("after 1970") * 1_000_000_000,
+            configuration: configuration.to_string().into_bytes(),
+            ..Host::default()
+        };
+        let size = i32::try_from(host.configuration.len()).expect("a size");
+        let mut store = Store::new(&engine, host);
+        store.set_fuel(u64::MAX).expect("a counter");
+        let instance = linker(&engine, &module).instantiate_and_start(&mut store, &module).expect("an instance");
+        let mut worker = Self { store, instance, next_stream: ROOT + 1 };
+        worker.call::<_, ()>("_initialize", ());
+        worker.call::<_, ()>("proxy_on_context_create", (ROOT, 0));
+        worker.call::<_, i32>("proxy_on_vm_start", (ROOT, 0));
+        let configured: i32 = worker.call("proxy_on_configure", (ROOT, size));
+        assert_eq!(configured, 1, "{:?}", worker.store.data().log);
+        worker
+    }
+
+    /// Instructions so far.
+    pub fn steps(&self) -> u64 {
+        u64::MAX - self.store.get_fuel().expect("a counter")
+    }
+
+    /// A new stream with a request in pieces.
+    pub fn request(&mut self, headers: Fields, pieces: &[&[u8]]) -> Fate {
+        self.next_stream += 1;
+        self.call::<_, ()>("proxy_on_context_create", (self.next_stream, ROOT));
+        self.pass("proxy_on_request", headers, pieces)
+    }
+
+    /// The answer to the request of the current stream, in pieces.
+    pub fn answer(&mut self, headers: Fields, pieces: &[&[u8]]) -> Fate {
+        self.pass("proxy_on_response", headers, pieces)
+    }
+
+    fn pass(&mut self, side: &str, headers: Fields, pieces: &[&[u8]]) -> Fate {
+        let count = i32::try_from(headers.len()).expect("a count");
+        let host = self.store.data_mut();
+        (host.headers, host.answered) = (headers, None);
+        host.body.clear();
+        let end = i32::from(pieces.is_empty());
+        // A host that shows no body before the headers go on, so they may be held here for a body only.
+        let mut action: i32 = self.call(&format!("{side}_headers"), (self.next_stream, count, end));
+        let mut out = Vec::new();
+        for (number, piece) in pieces.iter().enumerate() {
+            if let Some(status) = self.store.data().answered {
+                return Fate::Answered(status);
+            }
+            let body = &mut self.store.data_mut().body;
+            body.extend_from_slice(piece);
+            let size = i32::try_from(body.len()).expect("a size");
+            let end = i32::from(number + 1 == pieces.len());
+            action = self.call(&format!("{side}_body"), (self.next_stream, size, end));
+            if action == 0 {
+                out.append(&mut self.store.data_mut().body);
+            }
+        }
+        match self.store.data().answered {
+            Some(status) => Fate::Answered(status),
+            None => {
+                assert_eq!(action, 0, "neither answered nor let go: {:?}", self.store.data().log);
+                Fate::GoesOn(out)
+            }
+        }
+    }
+
+    fn call<P: WasmParams, R: WasmResults>(&mut self, name: &str, parameters: P) -> R {
+        let function = self.instance.get_typed_func::<P, R>(&self.store, name).expect("an export");
+        let result = function.call(&mut self.store, parameters);
+        result.unwrap_or_else(|trap| panic!("{name}: {trap}: {:?}", self.store.data().log))
+    }
+}
+
+/// The calls that the host offers, and a refusal of every other one.
+fn linker(engine: &Engine, module: &Module) -> Linker<Host> {
+    let mut linker = Linker::new(engine);
+    let offered = [
+        linker.func_wrap("env", "proxy_get_buffer_bytes", get_buffer).is_ok(),
+        linker.func_wrap("env", "proxy_set_buffer_bytes", set_buffer).is_ok(),
+        linker.func_wrap("env", "proxy_get_header_map_pairs", get_pairs).is_ok(),
+        linker.func_wrap("env", "proxy_send_local_response", answer).is_ok(),
+        linker.func_wrap("env", "proxy_get_current_time_nanoseconds", tell_time).is_ok(),
+        linker.func_wrap("env", "proxy_log", log).is_ok(),
+        linker.func_wrap("env", "proxy_get_property", |_: i32, _: i32, _: i32, _: i32| NOT_FOUND).is_ok(),
+        linker.func_wrap("env", "proxy_set_property", |_: i32, _: i32, _: i32, _: i32| OK).is_ok(),
+        linker.func_wrap("env", "proxy_remove_header_map_value", |_: i32, _: i32, _: i32| OK).is_ok(),
+        linker.func_wrap("env", "proxy_replace_header_map_value", |_: i32, _: i32, _: i32, _: i32, _: i32| OK).is_ok(),
+        linker.func_wrap("env", "proxy_add_header_map_value", |_: i32, _: i32, _: i32, _: i32, _: i32| OK).is_ok(),
+        linker.func_wrap("env", "proxy_set_tick_period_milliseconds", |_: i32| OK).is_ok(),
+        linker.func_wrap("env", "proxy_set_effective_context", |_: i32| OK).is_ok(),
+        linker.func_wrap("wasi_snapshot_preview1", "random_get", |_: i32, _: i32| OK).is_ok(),
+    ];
+    assert!(offered.iter().all(|done| *done));
+    for import in module.imports() {
+        let Some(kind) = import.ty().func() else { continue };
+        let kind: FuncType = kind.clone();
+        let refuse = |_: Caller<'_, Host>, _: &[Val], results: &mut [Val]| {
+            results.iter_mut().for_each(|result| *result = Val::I32(UNIMPLEMENTED));
+            Ok(())
+        };
+        // An error says that it is offered already.
+        let _ = linker.func_new(import.module(), import.name(), kind, refuse);
+    }
+    linker
+}
+
+fn get_buffer(mut caller: Caller<'_, Host>, kind: i32, start: i32, max: i32, data: i32, size: i32) -> i32 {
+    let host = caller.data();
+    let bytes = match kind {
+        REQUEST_BODY | RESPONSE_BODY => &host.body,
+        CONFIGURATION => &host.configuration,
+        _ => return NOT_FOUND,
+    };
+    let (start, max) = (usize::try_from(start).expect("a place"), usize::try_from(max).unwrap_or(usize::MAX));
+    let bytes = bytes[start.min(bytes.len())..].iter().copied().take(max).collect();
+    give(&mut caller, bytes, data, size)
+}
+
+fn set_buffer(mut caller: Caller<'_, Host>, kind: i32, start: i32, size: i32, data: i32, length: i32) -> i32 {
+    let bytes = read(&mut caller, data, length);
+    let body = &mut caller.data_mut().body;
+    let (start, size) = (usize::try_from(start).expect("a place"), usize::try_from(size).expect("a size"));
+    if kind != RESPONSE_BODY || start != 0 || size < body.len() {
+        return UNIMPLEMENTED;
+    }
+    *body = bytes;
+    OK
+}
+
+fn get_pairs(mut caller: Caller<'_, Host>, _map: i32, data: i32, size: i32) -> i32 {
+    let fields = &caller.data().headers;
+    let number = |n: usize| u32::try_from(n).expect("a size").to_le_bytes();
+    let mut bytes = number(fields.len()).to_vec();
+    bytes.extend(fields.iter().flat_map(|(name, value)| [number(name.len()), number(value.len())]).flatten());
+    for text in fields.iter().flat_map(|(name, value)| [name, value]) {
+        bytes.extend(text.bytes().chain([0]));
+    }
+    give(&mut caller, bytes, data, size)
+}
+
+#[allow(clippy::too_many_arguments)]
+fn answer(mut caller: Caller<'_, Host>, status: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32) -> i32 {
+    caller.data_mut().answered = u16::try_from(status).ok();
+    OK
+}
+
+fn tell_time(mut caller: Caller<'_, Host>, at: i32) -> i32 {
+    let now = caller.data().now.to_le_bytes();
+    write(&mut caller, at, &now);
+    OK
+}
+
+fn log(mut caller: Caller<'_, Host>, _level: i32, data: i32, length: i32) -> i32 {
+    // A few lines tell what went wrong; those of a million requests do not.
+    if caller.data().log.len() < 100 {
+        let line = String::from_utf8_lossy(&read(&mut caller, data, length)).into_owned();
+        caller.data_mut().log.push(line);
+    }
+    OK
+}
+
+/// Hands `bytes` over in memory of the module's own allocation.
+fn give(caller: &mut Caller<'_, Host>, bytes: Vec<u8>, data: i32, size: i32) -> i32 {
+    let length = i32::try_from(bytes.len()).expect("a size");
+    let Some(Extern::Func(allocate)) = caller.get_export("proxy_on_memory_allocate") else { return NOT_FOUND };
+    let allocate = allocate.typed::<i32, i32>(&*caller).expect("its type");
+    let place = allocate.call(caller.as_context_mut(), length).expect("memory");
+    write(caller, place, &bytes);
+    write(caller, data, &place.to_le_bytes());
+    write(caller, size, &length.to_le_bytes());
+    OK
+}
+
+fn memory(caller: &Caller<'_, Host>) -> Memory {
+    caller.get_export("memory").and_then(Extern::into_memory).expect("a memory")
+}
+
+fn write(caller: &mut Caller<'_, Host>, at: i32, bytes: &[u8]) {
+    let place = usize::try_from(at.cast_unsigned()).expect("an address");
+    memory(caller).write(caller, place, bytes).expect("within the memory");
+}
+
+fn read(caller: &mut Caller<'_, Host>, at: i32, length: i32) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(length).expect("a size")];
+    let place = usize::try_from(at.cast_unsigned()).expect("an address");
+    memory(caller).read(&*caller, place, &mut bytes).expect("within the memory");
+    bytes
+}
