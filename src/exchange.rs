@@ -17,6 +17,7 @@
 
 mod admission;
 mod answer;
+mod possession;
 mod request;
 mod step;
 mod validation;

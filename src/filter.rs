@@ -7,6 +7,7 @@ mod http;
 mod introspection;
 mod keys;
 mod metrics;
+mod possession;
 mod root;
 mod shared;
 mod signature;

@@ -4,6 +4,7 @@
 mod bounds;
 mod cache;
 mod claims;
+mod confirmation;
 mod digest;
 mod introspected;
 mod jwt;
@@ -12,6 +13,7 @@ mod recent;
 
 pub use cache::TokenCache;
 pub use claims::{ClaimTest, Claims};
+pub use confirmation::{Confirmation, Thumbprint};
 pub use digest::TokenDigest;
 pub use introspected::{Active, Answer, NoAnswer};
 pub use jwt::{Candidate, Expectations, UntrustedJwt};
@@ -71,6 +73,11 @@ impl AccessToken {
     /// The token as an introspection endpoint vouches for it besides.
     pub fn confirmed_by(self, active: &mut Active, expected: Expectations<'_>) -> Result<Self, TokenError> {
         active.token(Some(self), expected)
+    }
+
+    /// What has to be proven at every use, as each voice that vouches says. All of it must be.
+    pub fn confirmations(&self) -> impl Iterator<Item = Confirmation> {
+        self.0.bounds.iter().map(Bounds::confirmation)
     }
 
     fn bounds(&self) -> &[Bounds] {
@@ -139,8 +146,12 @@ pub enum TokenError {
     AudienceMissing,
     /// No key of the issuer made this signature.
     BadSignature,
-    /// `cnf`: bound to a key whose proof cannot be checked.
+    /// `cnf`: bound to something whose proof cannot be checked.
     Bound,
+    /// `cnf`: bound to another certificate than the connection's.
+    CertificateMismatch,
+    /// `cnf`: bound to a certificate, and the host ended no mutual TLS with the client.
+    CertificateMissing,
     /// A claim is not of the type that its definition says.
     ClaimMalformed,
     /// `crit` or `b64` asks for what is not supported (RFC 7515 section 4.1.11, RFC 7797).
@@ -184,6 +195,8 @@ impl TokenError {
             Self::AudienceMissing => "audience_missing",
             Self::BadSignature => "bad_signature",
             Self::Bound => "token_bound",
+            Self::CertificateMismatch => "certificate_mismatch",
+            Self::CertificateMissing => "certificate_missing",
             Self::ClaimMalformed => "claim_malformed",
             Self::CriticalHeader => "critical_header",
             Self::Expired => "token_expired",

@@ -18,6 +18,7 @@ mod support;
 
 mod envoy {
     mod batches;
+    mod certificates;
     mod chaos;
     mod classic;
     mod configuration;

@@ -430,6 +430,7 @@ impl Gate {
             tokens: &mut self.tokens,
             introspection: &mut self.introspection,
             drift: &mut self.drift,
+            peer_certificate: &|| None,
             verifier: &PureVerifier,
             now: at(NOW),
             ids: &mut self.ids,

@@ -8,7 +8,7 @@ use crate::keys::IssuerKeys;
 use crate::reply::Reply;
 use crate::signature::SignatureVerifier;
 use crate::time::UnixTime;
-use crate::token::TokenCache;
+use crate::token::{Thumbprint, TokenCache};
 
 /// Everything that a step depends on besides the event.
 pub struct Env<'a> {
@@ -22,6 +22,8 @@ pub struct Env<'a> {
     pub introspection: &'a mut Introspections,
     /// What is known of the servers' tools.
     pub drift: &'a mut Drift,
+    /// The client certificate of the connection, where the host itself ended mutual TLS.
+    pub peer_certificate: &'a dyn Fn() -> Option<Thumbprint>,
     /// How signatures are verified.
     pub verifier: &'a dyn SignatureVerifier,
     /// The time.

@@ -1,5 +1,6 @@
 //! From a token that was sent to a verified caller: what is known already, the keys there are, the endpoint's word.
 
+use super::possession;
 use super::request::Request;
 use super::step::Env;
 use crate::config::{Issuer, Resource, Validation};
@@ -30,8 +31,15 @@ impl From<TokenError> for Unverified {
 }
 
 /// One attempt to verify the token of `request`, with what there is. What is cheap comes first, the signature after
-/// it, the endpoint last. `fresh`: the endpoint is needed whatever the issuer's validation, and has to be this recent.
+/// it, the endpoint then, and what the client has to prove last. `fresh`: the endpoint is needed whatever the issuer's validation, and has to be this recent.
 pub(super) fn validate(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
+    let caller = vouched(request, fresh, env)?;
+    possession::prove(request, &caller, env)?;
+    Ok(caller)
+}
+
+/// The token as its issuer vouches for it, whoever sent it.
+fn vouched(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
     let token = request.bearer_token(env.config).map_err(Unverified::Refused)?;
     let resource = request.resource(env.config).ok_or(TokenError::IssuerMismatch)?;
     let digest = TokenDigest::of(token);

@@ -5,6 +5,7 @@ use std::rc::{Rc, Weak};
 
 use super::drift::Told;
 use super::host::{self, Map};
+use super::possession;
 use super::signature::{self, VerifySignature};
 use crate::audit::sink::Sink;
 use crate::audit::{Decision, DecisionIds, Record, event_line};
@@ -93,6 +94,7 @@ impl Shared {
             tokens: &mut self.tokens.borrow_mut(),
             introspection: &mut self.introspection.borrow_mut(),
             drift: &mut self.drift.borrow_mut(),
+            peer_certificate: &possession::peer_certificate,
             verifier: &self.verifier,
             now: host::now(),
             ids: &mut self.ids.borrow_mut(),

@@ -155,9 +155,6 @@ impl Candidate<'_> {
 /// a `nonce` makes it an ID token, unless the issuer's rules tolerate one.
 pub(super) fn check_kind(claims: &Claims, rules: &TokenRules, nonce_tells: bool) -> Result<(), TokenError> {
     let has = |name: &str| claims.has(name);
-    if has("cnf") {
-        return Err(TokenError::Bound);
-    }
     let nonce_tells = nonce_tells && !rules.nonce_is_tolerated;
     let id_token = has("at_hash") || has("c_hash") || (has("nonce") && nonce_tells);
     let logout_token = claims

@@ -26,7 +26,7 @@ use toolgate::keys::IssuerKeys;
 use toolgate::reply::Reply;
 use toolgate::signature::{Algorithm, PublicKey, PureVerifier, SignatureVerifier};
 use toolgate::time::UnixTime;
-use toolgate::token::TokenCache;
+use toolgate::token::{Thumbprint, TokenCache};
 
 pub type Fields = Vec<(String, Vec<u8>)>;
 
@@ -52,6 +52,8 @@ pub struct Worker {
     pub may_wait: bool,
     /// The status and body with which an endpoint answers a form; without one, it fails.
     pub endpoint: Option<fn(&[u8]) -> (u16, String)>,
+    /// The certificate of whoever connects.
+    pub peer_certificate: Option<Thumbprint>,
     /// How often an endpoint was asked.
     pub asked: usize,
 }
@@ -73,17 +75,20 @@ impl Worker {
             flag,
             may_wait: true,
             endpoint: None,
+            peer_certificate: None,
             asked: 0,
         }
     }
 
     fn run(&mut self, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
+        let peer = self.peer_certificate;
         event(&mut Env {
             config: &self.config,
             keys: &mut self.keys,
             tokens: &mut self.tokens,
             introspection: &mut self.introspection,
             drift: &mut self.drift,
+            peer_certificate: &|| peer,
             verifier: &Remembering,
             now: self.now,
             ids: &mut self.ids,
