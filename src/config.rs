@@ -11,7 +11,7 @@ mod resource;
 mod rule;
 
 pub use fields::{Fault, Findings};
-pub use issuer::{ClientAuthentication, Introspection, Issuer, KeySource, Validation};
+pub use issuer::{ClientAuthentication, Dpop, Introspection, Issuer, KeySource, Validation};
 pub use resource::{ForwardedHeader, IdentityValue, OnDrift, Resource};
 
 use std::time::Duration;

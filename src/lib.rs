@@ -24,8 +24,9 @@
 //! | module | holds | follows |
 //! |---|---|---|
 //! | [`audit`] | audit lines, filter state, decision ids | |
-//! | [`bearer`] | the `Authorization` header | RFC 6750 section 2.1 |
+//! | [`bearer`] | the `Authorization` header | RFC 6750 section 2.1, RFC 9449 section 7.1 |
 //! | [`config`] | the configuration, all faults at once | |
+//! | [`dpop`] | proofs of possession: checked, used once | RFC 9449 |
 //! | [`drift`], [`manifest`] | what a server's live tools differ in from policy and approval | RFC 8785 |
 //! | [`exchange`] | the state machine of one request and its answer | MCP, Streamable HTTP |
 //! | [`headers`], [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`], [`protobuf`] | leaf types, which use no other module's rules | RFC 9110, RFC 3986 |
@@ -50,6 +51,7 @@
 pub mod audit;
 pub mod bearer;
 pub mod config;
+pub mod dpop;
 pub mod drift;
 pub mod exchange;
 #[cfg(target_family = "wasm")]

@@ -148,6 +148,8 @@ pub enum TokenError {
     BadSignature,
     /// `cnf`: bound to something whose proof cannot be checked.
     Bound,
+    /// `cnf`: bound to a key, and sent as if whoever has it might use it (RFC 9449 section 7.2).
+    BoundAsBearer,
     /// `cnf`: bound to another certificate than the connection's.
     CertificateMismatch,
     /// `cnf`: bound to a certificate, and the host ended no mutual TLS with the client.
@@ -184,6 +186,8 @@ pub enum TokenError {
     TooLong,
     /// The header's `typ` is not one of an access token.
     TypeNotAllowed,
+    /// Bound to no key, where one is needed: sent with a proof, or of an issuer whose tokens must be bound.
+    Unbound,
 }
 
 impl TokenError {
@@ -195,6 +199,7 @@ impl TokenError {
             Self::AudienceMissing => "audience_missing",
             Self::BadSignature => "bad_signature",
             Self::Bound => "token_bound",
+            Self::BoundAsBearer => "bound_token_as_bearer",
             Self::CertificateMismatch => "certificate_mismatch",
             Self::CertificateMissing => "certificate_missing",
             Self::ClaimMalformed => "claim_malformed",
@@ -213,6 +218,7 @@ impl TokenError {
             Self::SubjectMismatch => "subject_mismatch",
             Self::TooLong => "token_too_long",
             Self::TypeNotAllowed => "type_not_allowed",
+            Self::Unbound => "token_not_bound",
         }
     }
 

@@ -1001,7 +1001,7 @@ fn further_fields_are_refused_until_they_are_supported() {
     let base = ["prompts", "resources", "methods"]
         .iter()
         .fold(base, |base, kind| set(base, &format!("/resources/0/policy/{kind}"), json!({"t:x": {"scopes": []}})));
-    let mut places = vec![("/issuers/0/dpop".to_owned(), "issuers[0].dpop".to_owned())];
+    let mut places = Vec::new();
     for name in ["publish", "policy_source"] {
         places.push((format!("/resources/0/{name}"), format!("resources[0].{name}")));
     }
@@ -1012,6 +1012,35 @@ fn further_fields_are_refused_until_they_are_supported() {
             assert_eq!(found, [(path.clone(), "not supported yet".to_owned())], "{path} = {value}");
         }
     }
+}
+
+#[test]
+fn a_resource_takes_proofs_if_one_of_its_issuers_binds_tokens_and_needs_them_if_all_must() {
+    let second =
+        |dpop: &str| json!({"issuer": "https://b.example.com", "dpop": dpop, "jwks": {"keys": [Key::ed25519().jwk()]}});
+    for (first, other, takes, needs) in [
+        (None, "off", false, false),
+        (Some("off"), "optional", true, false),
+        (Some("required"), "off", true, false),
+        (Some("required"), "optional", true, false),
+        (Some("required"), "required", true, true),
+    ] {
+        let config = set(minimal(), "/issuers/-", second(other));
+        let config = first.map_or(config.clone(), |first| set(config, "/issuers/0/dpop", json!(first)));
+        let resource = &accepted(&config).resources[0];
+        assert_eq!((resource.takes_proofs, resource.needs_proofs), (takes, needs), "{first:?}, {other}");
+    }
+    for bad in [json!(true), json!("on"), json!(null), json!({})] {
+        let found = faults(&node(&set(minimal(), "/issuers/0/dpop", bad.clone())));
+        assert_eq!(found.len(), 1, "{bad}");
+        assert_eq!(found[0].0, "issuers[0].dpop", "{bad}");
+    }
+    let forwarded = set(minimal(), "/resources/0/forward", json!({"headers": {"DPoP": "sub"}}));
+    let found = faults(&node(&forwarded));
+    assert_eq!(
+        found,
+        [("resources[0].forward.headers.DPoP".to_owned(), "this header may not be forwarded".to_owned())]
+    );
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod envoy {
     mod configuration;
     mod corpus;
     mod discovery;
+    mod dpop;
     mod freshness;
     mod harness;
     mod hostile;

@@ -114,8 +114,17 @@ fn its_profiles_are_those_of_the_code() {
 fn its_reasons_are_the_codes_of_the_code() {
     let listed: BTreeSet<String> = table("when").iter().flat_map(|row| names(&row[1])).collect();
     let mut codes = BTreeSet::new();
-    for file in ["token", "bearer", "reply", "reply/denied", "jsonrpc", "mcp/headers", "mcp/operation", "policy/decide"]
-    {
+    for file in [
+        "token",
+        "bearer",
+        "dpop/proof",
+        "reply",
+        "reply/denied",
+        "jsonrpc",
+        "mcp/headers",
+        "mcp/operation",
+        "policy/decide",
+    ] {
         let path = format!("{}/src/{file}.rs", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(path).unwrap();
         let after = text.split(" fn code(").skip(1);

@@ -26,6 +26,19 @@ pub struct Issuer {
     pub algorithms: Vec<Algorithm>,
     /// What its tokens look like.
     pub rules: TokenRules,
+    /// Whether they are bound to keys of which clients prove that they have them.
+    pub dpop: Dpop,
+}
+
+/// What becomes of tokens that are bound to a key (RFC 9449).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dpop {
+    /// They are refused.
+    Off,
+    /// They are taken with a proof; others as ever.
+    Optional,
+    /// No others are taken.
+    Required,
 }
 
 /// How tokens are validated.
@@ -136,7 +149,8 @@ pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> 
     let algorithms =
         fields.take("algorithms").and_then(|at| at.list(Zero::Refuse, found, |at, found| algorithm(&at, found)));
     let rules = read_rules(&mut fields, profile, found);
-    fields.not_yet(&["dpop"], found);
+    let choices = [("off", Dpop::Off), ("optional", Dpop::Optional), ("required", Dpop::Required)];
+    let dpop = fields.take("dpop").and_then(|at| at.choice(&choices, found)).unwrap_or(Dpop::Off);
     fields.finish(found);
     let identifier = url?.as_str().to_owned();
     Some(Issuer {
@@ -147,6 +161,7 @@ pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> 
         introspection: introspection.flatten(),
         algorithms: algorithms.unwrap_or_else(|| Algorithm::ALL.to_vec()),
         rules,
+        dpop,
     })
 }
 

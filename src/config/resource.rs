@@ -1,7 +1,7 @@
 //! `resources[]`: the protected MCP servers.
 
 use super::fields::{At, Fields, Findings, Zero, join};
-use super::issuer::Issuers;
+use super::issuer::{Dpop, Issuers};
 use super::{lint, manifest, path_pattern, policy};
 use crate::manifest::Manifest;
 use crate::policy::Policy;
@@ -19,6 +19,10 @@ pub struct Resource {
     pub paths: Vec<PathPattern>,
     /// The issuers it trusts, as places in the configuration's list.
     pub issuers: Vec<usize>,
+    /// Whether it takes tokens that are bound to a key, with proofs.
+    pub takes_proofs: bool,
+    /// Whether it takes no others.
+    pub needs_proofs: bool,
     /// What a token's `aud` must hold one of.
     pub audiences: Vec<String>,
     /// Published for clients to find an authorization server.
@@ -121,6 +125,8 @@ pub fn read(at: &At<'_>, issuers: &Issuers, found: &mut Findings) -> Option<Reso
         paths: paths.unwrap_or_else(|| vec![PathPattern::of_url(&identifier)]),
         audiences: audiences.unwrap_or_else(|| vec![identifier.as_str().to_owned()]),
         authorization_servers: servers.unwrap_or_else(default_servers),
+        takes_proofs: issuers_of.iter().any(|issuer| issuer.dpop != Dpop::Off),
+        needs_proofs: !issuers_of.is_empty() && issuers_of.iter().all(|issuer| issuer.dpop == Dpop::Required),
         scopes_supported: supported.unwrap_or_else(named),
         challenge_scopes: challenge.unwrap_or_else(base),
         issuers: trusted,
@@ -245,9 +251,10 @@ pub fn folded_header(name: &str) -> String {
 
 /// Whether a header may carry identity: not where it would change the message, the connection or the protocol.
 fn may_be_forwarded(name: &str) -> bool {
-    const RESERVED: [&str; 12] = [
+    const RESERVED: [&str; 13] = [
         "authorization",
         "connection",
+        "dpop",
         "host",
         "http2-settings",
         "keep-alive",

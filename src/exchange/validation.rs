@@ -40,7 +40,7 @@ pub(super) fn validate(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_
 
 /// The token as its issuer vouches for it, whoever sent it.
 fn vouched(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
-    let token = request.bearer_token(env.config).map_err(Unverified::Refused)?;
+    let (_, token) = request.credentials(env.config).map_err(Unverified::Refused)?;
     let resource = request.resource(env.config).ok_or(TokenError::IssuerMismatch)?;
     let digest = TokenDigest::of(token);
     let (keys, now) = (&*env.keys, env.now);

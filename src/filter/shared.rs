@@ -10,6 +10,7 @@ use super::signature::{self, VerifySignature};
 use crate::audit::sink::Sink;
 use crate::audit::{Decision, DecisionIds, Record, event_line};
 use crate::config::{Config, Decisions};
+use crate::dpop::Proofs;
 use crate::drift::Drift;
 use crate::exchange::{Awaited, Effect, Env, Exchange, Flow, Step};
 use crate::introspection::Introspections;
@@ -38,6 +39,7 @@ pub struct Shared {
     pub told: RefCell<Told>,
     pub metrics: RefCell<Metrics>,
     pub sink: RefCell<Option<Sink>>,
+    proofs: RefCell<Proofs>,
     tokens: RefCell<TokenCache>,
     verifier: HostVerifier<VerifySignature>,
     ids: RefCell<DecisionIds>,
@@ -74,6 +76,7 @@ impl Shared {
             metrics: RefCell::default(),
             sink: RefCell::new(config.audit.sink.as_ref().map(|endpoint| Sink::new(endpoint.timeout))),
             drift: RefCell::new(Drift::new(&config, seed.rotate_left(32))),
+            proofs: RefCell::new(possession::proofs()),
             tokens: RefCell::new(TokenCache::new(config.token_cache_entries)),
             config,
             verifier: signature::verifier(),
@@ -94,6 +97,8 @@ impl Shared {
             tokens: &mut self.tokens.borrow_mut(),
             introspection: &mut self.introspection.borrow_mut(),
             drift: &mut self.drift.borrow_mut(),
+            proofs: &mut self.proofs.borrow_mut(),
+            shared: &host::Shared,
             peer_certificate: &possession::peer_certificate,
             verifier: &self.verifier,
             now: host::now(),

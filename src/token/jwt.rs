@@ -66,6 +66,26 @@ impl UntrustedJwt {
         token.split('.').count() == 3 && token.split('.').next().is_some_and(|header| object(header).is_ok())
     }
 
+    /// Its header.
+    pub fn header(&self) -> &Claims {
+        &self.header
+    }
+
+    /// Its claims.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// What is signed.
+    pub fn signed(&self) -> &[u8] {
+        self.signed.as_bytes()
+    }
+
+    /// The signature.
+    pub fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+
     /// `iss` as the token claims it.
     pub fn issuer(&self) -> Result<&str, TokenError> {
         claims::text(&self.claims, "iss")?.ok_or(TokenError::IssuerMissing)

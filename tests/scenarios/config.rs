@@ -47,6 +47,12 @@ pub const ASKED_ONLY: &str = "https://asked-only.example.com";
 pub const FRESH: &str = "fresh.example.com";
 /// An issuer of [`FRESH`] whose tokens are verified, and asked about only where a rule wants it.
 pub const LOCAL: &str = "https://local.example.com";
+/// Takes tokens that are bound to a key, of [`PROVEN`], and others, of the issuer of most rows.
+pub const PROOFS: &str = "proofs.example.com";
+/// Takes none but bound tokens of [`PROVEN`].
+pub const PROOFS_ONLY: &str = "proofs-only.example.com";
+/// The issuer that binds tokens.
+pub const PROVEN: &str = "https://proven.example.com";
 /// The issuer of [`DOWN`].
 pub const DOWN_ISSUER: &str = "https://down-auth.example.com";
 
@@ -100,6 +106,7 @@ fn issuers() -> Value {
             "issuer": LOCAL, "name": "local", "validation": "jwt",
             "jwks": {"keys": published_keys()["keys"]}, "introspection": introspection(LOCAL),
         },
+        {"issuer": PROVEN, "name": "proven", "dpop": "required", "jwks": {"keys": published_keys()["keys"]}},
         {"issuer": ASKED_ONLY, "name": "asked-only", "introspection": introspection(ASKED_ONLY)},
     ])
 }
@@ -166,6 +173,8 @@ fn resources() -> Value {
         resource(DOWN, &small, &json!({"issuers": ["down"]})),
         resource(ASKED, &small, &json!({"issuers": ["both", "either"]})),
         resource(FRESH, &fresh(), &json!({"issuers": ["local", "both", "main"]})),
+        resource(PROOFS, &small, &json!({"issuers": ["main", "proven"], "origins": ["https://app.example.com"]})),
+        resource(PROOFS_ONLY, &small, &json!({"issuers": ["proven"], "forward": {"authorization": "keep"}})),
         resource(OPAQUE, &small, &json!({"issuers": ["asked-only"]})),
         resource(
             MAIN,

@@ -39,6 +39,7 @@ mod metadata;
 mod operations;
 mod order;
 mod paths;
+mod proofs;
 mod step_up;
 mod streams;
 mod tokens;
@@ -105,6 +106,7 @@ pub fn all() -> Vec<Scenario> {
         browsers::rows(),
         metadata::rows(),
         paths::rows(),
+        proofs::rows(),
         forwarding::rows(),
         identity::rows(),
     ];
