@@ -1,5 +1,5 @@
 # Two commands for users: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build demo up test chaos conformance fuzz oracles responsive check size clean
+.PHONY: help build demo up test chaos cli conformance fuzz oracles responsive check size clean
 .DEFAULT_GOAL := help
 
 MODULE := target/wasm32-wasip1/release/toolgate.wasm
@@ -29,7 +29,10 @@ up: build ## the demo's stack, left running until Ctrl-C
 test: build ## run all tests, on a real Envoy too
 	@node demo/setup.mjs
 	envoy/get-envoy-test.sh
-	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked
+	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked --all-features
+
+cli: ## build the command line: target/release/toolgate
+	cargo build --release --locked --features cli --bin toolgate
 
 chaos: build ## a minute of a failing, rotating provider under load
 	ENVOY_BIN="$$(envoy/get-envoy.sh)" TOOLGATE_CHAOS_SECONDS=60 cargo test --locked --test envoy chaos -- --nocapture
@@ -39,9 +42,9 @@ conformance: build ## the official MCP suite, directly and through toolgate
 
 check: build size ## formatting, lints, documentation, licences
 	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --all-features -- -D warnings
 	cargo clippy --locked --target wasm32-wasip1 -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --all-features --no-deps --document-private-items
 	@if command -v cargo-deny >/dev/null; then \
 	cargo fetch --quiet --locked && cargo deny --offline check bans licenses sources; \
 	else echo "cargo-deny is not installed: licences and sources not checked"; fi

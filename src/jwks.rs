@@ -146,6 +146,11 @@ impl KeySet {
         self.keys.is_empty()
     }
 
+    /// The `kid` of each usable key that has one.
+    pub fn kids(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().filter_map(|jwk| jwk.kid.as_deref())
+    }
+
     /// The keys for a token: exactly one must match its `kid` and algorithm.
     pub fn select(&self, query: &KeyQuery) -> Selection<'_> {
         let fits =

@@ -17,7 +17,8 @@
 //!
 //! Everything but `filter` is pure: it makes no host call and reads no clock. Time, keys, randomness and signature
 //! verification are arguments, so that the same code runs in Envoy and in tests. `filter` is
-//! compiled for wasm only and knows nothing of OAuth; natively the crate does not even link the host's calls.
+//! compiled for wasm only and knows nothing of OAuth; natively the crate does not even link the host's calls. The
+//! command line (`src/bin/toolgate/`, feature `cli`) is another such host, for people.
 //!
 //! # Where a change belongs
 //!
@@ -28,6 +29,7 @@
 //! | [`config`] | the configuration, all faults at once | |
 //! | [`dpop`] | proofs of possession: checked, used once | RFC 9449 |
 //! | [`drift`], [`manifest`] | what a server's live tools differ in from policy and approval | RFC 8785 |
+//! | `explain` | why a request is answered so, for the command line | |
 //! | [`exchange`] | the state machine of one request and its answer | MCP, Streamable HTTP |
 //! | [`headers`], [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`], [`protobuf`] | leaf types, which use no other module's rules | RFC 9110, RFC 3986 |
 //! | [`identity`] | what the server learns of the caller | |
@@ -54,6 +56,8 @@ pub mod config;
 pub mod dpop;
 pub mod drift;
 pub mod exchange;
+#[cfg(feature = "cli")]
+pub mod explain;
 #[cfg(target_family = "wasm")]
 mod filter;
 pub mod headers;

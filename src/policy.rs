@@ -13,7 +13,7 @@ pub use arguments::{ArgumentTest, Condition};
 pub use authentication::Authentication;
 pub use decide::{Denial, Outcome, Verdict};
 pub use matrix::{Matches, Row};
-pub use rules::{Requirement, RuleSet, Unlisted};
+pub use rules::{Found, Requirement, RuleSet, Unlisted};
 
 use crate::scope::{Hierarchy, Scope, ScopeSet};
 use crate::time::UnixTime;

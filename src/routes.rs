@@ -3,6 +3,8 @@
 //! Paths are compared as received, byte for byte; a path that merely resembles a protected one belongs nowhere, since
 //! the server behind may take it for that one.
 
+use std::fmt;
+
 use crate::index::Index;
 use crate::uri::{is_ambiguous_below, plain_segments};
 use crate::url::{Authority, Scheme, Url};
@@ -106,6 +108,26 @@ impl PathPattern {
     }
 }
 
+/// As the configuration writes it.
+impl fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.text, if self.below { "*" } else { "" })
+    }
+}
+
+/// As the configuration writes it.
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Named { authority, .. } => match authority.port {
+                Some(port) => write!(f, "{}:{port}", authority.host),
+                None => f.write_str(&authority.host),
+            },
+        }
+    }
+}
+
 /// Where a request belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
@@ -162,6 +184,11 @@ impl Routes {
         let name = |(path, _): &(PathPattern, Hosts)| if path.below { String::new() } else { path.text.clone() };
         routes.exact = Index::new(routes.endpoints.iter().map(name));
         routes
+    }
+
+    /// The paths that need no token where no resource matches.
+    pub fn passing(&self) -> &[PathPattern] {
+        &self.pass
     }
 
     /// Pairs of resources that match the same requests.

@@ -1,6 +1,8 @@
 //! Access tokens: untrusted text in, verified claims out. The two are different types, and only a verification makes
 //! the second.
 
+#[cfg(feature = "cli")]
+mod assumed;
 mod bounds;
 mod cache;
 mod claims;
@@ -11,12 +13,16 @@ mod jwt;
 mod profile;
 mod recent;
 
+#[cfg(feature = "cli")]
+pub use assumed::Assumed;
 pub use cache::TokenCache;
 pub use claims::{ClaimTest, Claims};
 pub use confirmation::{Confirmation, Thumbprint};
 pub use digest::TokenDigest;
 pub use introspected::{Active, Answer, NoAnswer};
 pub use jwt::{Candidate, Expectations, UntrustedJwt};
+#[cfg(feature = "cli")]
+pub use jwt::{Checked, TokenCheck};
 pub use profile::{Profile, TokenRules};
 pub use recent::Recent;
 

@@ -119,7 +119,7 @@ impl Proof {
     /// Checks the value of a `DPoP` header. What is cheap comes first: a stranger's key costs no signature.
     pub fn check(value: &str, expected: &Expected<'_>, verifier: &dyn SignatureVerifier) -> Result<Self, ProofError> {
         let jwt = UntrustedJwt::parse(value).map_err(|_| ProofError::Malformed)?;
-        let (header, claims) = (jwt.header(), jwt.claims());
+        let (header, claims) = (jwt.claimed_header(), jwt.claimed());
         if header.has("crit") || header.has("b64") {
             return Err(ProofError::Malformed);
         }

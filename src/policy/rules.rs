@@ -79,7 +79,7 @@ impl RuleSet {
     pub fn find(&self, name: &str) -> Found<'_> {
         match self.exact(name) {
             Some(rule) => Found::Rules(vec![rule]),
-            None => self.closest(|pattern| pattern.matches(name)).unwrap_or_else(|| self.find_unlisted(name)),
+            None => self.find_pattern(|pattern| pattern.matches(name)).unwrap_or_else(|| self.find_unlisted(name)),
         }
     }
 
@@ -87,8 +87,31 @@ impl RuleSet {
     pub fn find_template(&self, template: &str) -> Found<'_> {
         match self.exact(template) {
             Some(rule) if !template.contains('{') => Found::Rules(vec![rule]),
-            _ => self.closest(|pattern| pattern.covers_template(template)).unwrap_or(Found::Unlisted),
+            _ => self.find_pattern(|pattern| pattern.covers_template(template)).unwrap_or(Found::Unlisted),
         }
+    }
+
+    /// Whether what is listed nowhere needs no more than a valid token with `base_scopes`.
+    pub fn lets_unlisted_through(&self) -> bool {
+        self.unlisted == Unlisted::Authenticated
+    }
+
+    /// The listed names and patterns whose rules [`RuleSet::find`] gives for `name`.
+    pub fn deciding<'n>(&'n self, name: &'n str) -> Vec<&'n str> {
+        match self.exact(name) {
+            Some(_) => vec![name],
+            None => self.closest(|pattern| pattern.matches(name)).map(|(pattern, _)| pattern.as_str()).collect(),
+        }
+    }
+
+    /// The patterns that match `name`, whether or not they decide it.
+    pub fn matching_patterns(&self, name: &str) -> Vec<&str> {
+        self.patterns.iter().map(|(pattern, _)| pattern).filter(|p| p.matches(name)).map(Pattern::as_str).collect()
+    }
+
+    /// What a listed pattern asks for, as if no exact name and no closer pattern stood before it.
+    pub fn of_pattern(&self, text: &str) -> Option<&Requirement> {
+        self.patterns.iter().find(|(pattern, _)| pattern.as_str() == text).map(|(_, rule)| rule)
     }
 
     /// Whether a rule is about `name`.
@@ -105,11 +128,16 @@ impl RuleSet {
         self.names.place(name).and_then(|place| self.exact.get(place))
     }
 
-    fn closest(&self, matches: impl Fn(&Pattern) -> bool) -> Option<Found<'_>> {
-        let mut matching = self.patterns.iter().filter(|(pattern, _)| matches(pattern)).peekable();
-        let literals = matching.peek()?.0.literals();
-        let tied = matching.take_while(|(pattern, _)| pattern.literals() == literals);
-        Some(Found::Rules(tied.map(|(_, rule)| rule).collect()))
+    fn find_pattern(&self, matches: impl Fn(&Pattern) -> bool) -> Option<Found<'_>> {
+        let closest: Vec<_> = self.closest(matches).map(|(_, rule)| rule).collect();
+        if closest.is_empty() { None } else { Some(Found::Rules(closest)) }
+    }
+
+    /// Of the patterns that match, the one with most literal characters, or all of them where several tie.
+    fn closest(&self, matches: impl Fn(&Pattern) -> bool) -> impl Iterator<Item = &(Pattern, Requirement)> {
+        let mut matching = self.patterns.iter().filter(move |(pattern, _)| matches(pattern)).peekable();
+        let literals = matching.peek().map(|(pattern, _)| pattern.literals());
+        matching.take_while(move |(pattern, _)| Some(pattern.literals()) == literals)
     }
 
     fn find_unlisted(&self, name: &str) -> Found<'_> {
@@ -180,6 +208,23 @@ mod tests {
         for (name, expected) in cases {
             assert_eq!(scopes(&rules.find(name)), *expected, "{name}");
         }
+    }
+
+    #[test]
+    fn the_names_that_decide_are_told_and_those_that_would() {
+        let rules = set(&["delete_all", "delete_*", "*", "a*c", "ab*"], Unlisted::Deny);
+        let cases: &[(&str, &[&str], &[&str])] = &[
+            ("delete_all", &["delete_all"], &["delete_*", "*"]),
+            ("delete_one", &["delete_*"], &["delete_*", "*"]),
+            ("abc", &["a*c", "ab*"], &["a*c", "ab*", "*"]),
+        ];
+        for (name, deciding, matching) in cases {
+            assert_eq!(rules.deciding(name), *deciding, "{name}");
+            assert_eq!(rules.matching_patterns(name), *matching, "{name}");
+        }
+        assert_eq!(rules.of_pattern("delete_*"), Some(&rule("for:delete_*")));
+        assert_eq!(rules.of_pattern("delete_all"), None);
+        assert!(set(&["a"], Unlisted::Deny).deciding("b").is_empty());
     }
 
     #[test]

@@ -46,7 +46,8 @@ impl Bounds {
         self.check_times(rules, now)
     }
 
-    fn check_audience(&self, expected: &[String], rules: &TokenRules) -> Result<(), TokenError> {
+    /// Whether the token is for one of `expected`.
+    pub fn check_audience(&self, expected: &[String], rules: &TokenRules) -> Result<(), TokenError> {
         let accepted = |audience: &String| expected.iter().any(|own| same_audience(own, audience));
         if !self.names_audiences && rules.client_may_be_audience {
             return if self.client.as_ref().is_some_and(accepted) { Ok(()) } else { Err(TokenError::AudienceMismatch) };
@@ -58,7 +59,8 @@ impl Bounds {
         }
     }
 
-    fn check_times(&self, rules: &TokenRules, now: UnixTime) -> Result<(), TokenError> {
+    /// Whether it is for `now`.
+    pub fn check_times(&self, rules: &TokenRules, now: UnixTime) -> Result<(), TokenError> {
         let (now, leeway) = (now.as_numeric_date(), rules.leeway.as_secs_f64());
         if self.expires_at.is_some_and(|end| now >= end + leeway) {
             return Err(TokenError::Expired);

@@ -1,6 +1,12 @@
 //! JWT access tokens (RFC 7519, RFC 9068): split, checked against the issuer's rules, and verified last, because a
 //! signature is what costs.
 
+#[cfg(feature = "cli")]
+mod explain;
+
+#[cfg(feature = "cli")]
+pub use explain::{Checked, TokenCheck};
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -66,13 +72,13 @@ impl UntrustedJwt {
         token.split('.').count() == 3 && token.split('.').next().is_some_and(|header| object(header).is_ok())
     }
 
-    /// Its header.
-    pub fn header(&self) -> &Claims {
+    /// The header as the token claims it.
+    pub fn claimed_header(&self) -> &Claims {
         &self.header
     }
 
-    /// Its claims.
-    pub fn claims(&self) -> &Claims {
+    /// The claims that nobody vouches for.
+    pub fn claimed(&self) -> &Claims {
         &self.claims
     }
 

@@ -67,6 +67,18 @@ pub fn compare(request: &Request, answer: &Answer, expected: &Expected, mode: Mo
     diff.0
 }
 
+/// As [`differences`], of a verdict alone: where the request goes on, there is no answer to look at yet.
+pub fn verdict_differences(scenario: &Scenario, mode: Mode, outcome: &Outcome) -> Vec<String> {
+    let expected = scenario.expected(mode);
+    let mut diff = Diff(Vec::new());
+    if outcome.client.is_some() || !matches!(expected.server, Server::Whole { .. }) {
+        diff.client(&scenario.request, &scenario.answer, expected, outcome);
+    }
+    diff.server(&scenario.request, expected, mode, outcome.server.as_ref());
+    diff.records(expected, outcome);
+    diff.0
+}
+
 struct Diff(Vec<String>);
 
 impl Diff {

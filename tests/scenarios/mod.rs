@@ -21,6 +21,8 @@ pub mod check;
 pub mod config;
 pub mod endpoint;
 pub mod expect;
+#[cfg(feature = "cli")]
+pub mod explained;
 pub mod keys_and_bodies;
 pub mod request;
 

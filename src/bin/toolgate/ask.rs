@@ -1,0 +1,153 @@
+//! Asks a policy what it says to a caller who brought no token: for tests, tables and replays.
+
+use serde_json::{Value, json};
+use toolgate::audit::Decision;
+use toolgate::config::{Config, Resource};
+use toolgate::identity;
+use toolgate::jsonrpc;
+use toolgate::mcp::Operation;
+use toolgate::policy::{Denial, Occasion, Outcome};
+use toolgate::scope::{Scope, ScopeSet};
+use toolgate::token::AccessToken;
+
+use crate::output::Trouble;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The argument of a prompt, or the variable of a resource's template, to be completed.
+    Completion(String),
+    /// The endpoint itself, without a message.
+    Endpoint,
+    Method(String),
+    Prompt(String),
+    Resource(String),
+    /// Updates of several resources.
+    Subscriptions(Vec<String>),
+    Tool(String),
+}
+
+impl Target {
+    /// The kind, and the name.
+    pub fn words(&self) -> (&'static str, &str) {
+        match self {
+            Self::Completion(name) => ("completion", name),
+            Self::Endpoint => ("endpoint", ""),
+            Self::Method(name) => ("method", name),
+            Self::Prompt(name) => ("prompt", name),
+            Self::Resource(uri) => ("resource", uri),
+            Self::Subscriptions(uris) => ("resource", uris.first().map(String::as_str).unwrap_or_default()),
+            Self::Tool(name) => ("tool", name),
+        }
+    }
+
+    /// The message that asks for it.
+    fn message(&self) -> String {
+        let reference = |name: &str| match name.contains(':') {
+            true => json!({"ref": {"type": "ref/resource", "uri": name}}),
+            false => json!({"ref": {"type": "ref/prompt", "name": name}}),
+        };
+        let (method, params) = match self {
+            Self::Completion(name) => ("completion/complete", reference(name)),
+            Self::Subscriptions(uris) => {
+                ("subscriptions/listen", json!({"notifications": {"resourceSubscriptions": uris}}))
+            }
+            Self::Endpoint => ("ping", json!({})),
+            Self::Method(method) => (method.as_str(), json!({})),
+            Self::Prompt(name) => ("prompts/get", json!({ "name": name })),
+            Self::Resource(uri) => ("resources/read", json!({ "uri": uri })),
+            Self::Tool(name) => ("tools/call", json!({ "name": name })),
+        };
+        json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string()
+    }
+}
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    pub decision: Decision,
+    /// The stable code of audit lines.
+    pub reason: String,
+    pub denial: Option<Denial>,
+}
+
+impl Ruling {
+    /// What to ask the authorization server for, where that helps.
+    pub fn ask(&self) -> Vec<String> {
+        match &self.denial {
+            Some(Denial::InsufficientScope { ask, .. }) => names(ask),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The scopes that are missing.
+    pub fn missing(&self) -> Vec<String> {
+        match &self.denial {
+            Some(Denial::InsufficientScope { missing, .. }) => names(missing),
+            _ => Vec::new(),
+        }
+    }
+
+    fn refused(reason: &str) -> Self {
+        Self { decision: Decision::Deny, reason: reason.to_owned(), denial: None }
+    }
+
+    /// In JSON, with the names of audit lines.
+    pub fn json(&self) -> Value {
+        json!({
+            "decision": self.decision.as_str(), "reason": self.reason, "missing": self.missing(), "ask": self.ask(),
+            "matrix_row": self.denial.as_ref().and_then(Denial::row),
+        })
+    }
+}
+
+/// Scopes as texts.
+pub fn names(scopes: &ScopeSet) -> Vec<String> {
+    scopes.iter().map(Scope::to_string).collect()
+}
+
+/// What `resource` says to `caller`: its message is read, and its identity forwarded, as that of a request.
+pub fn ask(
+    config: &Config,
+    resource: &Resource,
+    caller: &AccessToken,
+    target: &Target,
+    occasion: &Occasion<'_>,
+) -> Ruling {
+    let body = target.message();
+    let message = match jsonrpc::read(body.as_bytes(), config.limits.depth) {
+        Ok(message) => message,
+        Err(refused) => return Ruling::refused(refused.fault.code()),
+    };
+    let operation = match Operation::of(&message) {
+        Ok(operation) => operation,
+        Err(fault) => return Ruling::refused(fault.code()),
+    };
+    let verdict = resource.policy.decide(caller, &operation.access, occasion);
+    let reason = verdict.denial.as_ref().map_or("allowed", Denial::code);
+    if identity::headers(resource, caller).is_err() {
+        return Ruling::refused("identity_unforwardable");
+    }
+    let decision = match verdict.outcome {
+        Outcome::Allow => Decision::Allow,
+        Outcome::Deny => Decision::Deny,
+        Outcome::ShadowDeny => Decision::ShadowDeny,
+    };
+    Ruling { decision, reason: reason.to_owned(), denial: verdict.denial }
+}
+
+/// The resource of this identifier; without one, the only one.
+pub fn resource<'c>(config: &'c Config, identifier: Option<&str>) -> Result<&'c Resource, Trouble> {
+    let known = || {
+        let all: Vec<_> = config.resources.iter().map(|resource| resource.identifier.as_str()).collect();
+        all.join(", ")
+    };
+    match (identifier, config.resources.as_slice()) {
+        (None, [only]) => Ok(only),
+        (None, _) => Err(Trouble(format!("say which resource: {}", known()))),
+        (Some(own), all) => all
+            .iter()
+            .find(|resource| resource.identifier.as_str() == own)
+            .ok_or_else(|| Trouble(format!("no resource is `{own}`: there are {}", known()))),
+    }
+}

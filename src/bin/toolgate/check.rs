@@ -1,0 +1,91 @@
+//! `toolgate check`: faults and warnings by line, and the configuration in words.
+
+use std::fmt::Write;
+
+use clap::Args;
+use serde_json::json;
+use toolgate::config::Fault;
+
+use crate::output::{Report, Trouble, bad, counted, doubtful, good};
+use crate::source::{ConfigArgument, Found, Parsed};
+use crate::summary;
+
+/// Checks a configuration: every fault and warning by its line, then what will be verified and what is open
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  toolgate check toolgate.yaml
+  toolgate check envoy.yaml
+  kubectl get wasmplugin toolgate -o yaml | toolgate check -")]
+pub struct Check {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// Only faults and warnings
+    #[arg(long, short)]
+    quiet: bool,
+    /// Warnings fail too
+    #[arg(long)]
+    strict: bool,
+    /// Faults and warnings as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub fn run(self) -> Result<Report, Trouble> {
+        let found = self.config.find()?;
+        let parsed: Vec<_> = found.iter().map(|found| (found, found.parse())).collect();
+        let passes = |parsed: &Parsed| parsed.config.is_some() && (!self.strict || parsed.warnings.is_empty());
+        let is_well = parsed.iter().all(|(_, parsed)| passes(parsed));
+        let text = if self.json {
+            let all: Vec<_> = parsed.iter().map(|(found, parsed)| as_json(found, parsed)).collect();
+            format!("{:#}\n", json!({ "configurations": all }))
+        } else {
+            parsed.iter().map(|(found, parsed)| self.words(found, parsed, found.place != "the file")).collect()
+        };
+        Ok(Report { text, notes: String::new(), is_well })
+    }
+
+    fn words(&self, found: &Found, parsed: &Parsed, inside: bool) -> String {
+        let path = self.config.config.display();
+        let mut text = String::new();
+        let place = if inside { format!(" ({}, line {})", found.place, found.root.line) } else { String::new() };
+        let counts = match (parsed.faults.len(), parsed.warnings.len()) {
+            (0, 0) => good("no fault, no warning"),
+            (0, warnings) => format!("{}, {}", good("no fault"), doubtful(&counted(warnings, "warning"))),
+            (faults, 0) => bad(&counted(faults, "fault")),
+            (faults, warnings) => format!("{}, {}", bad(&counted(faults, "fault")), counted(warnings, "warning")),
+        };
+        let _ = writeln!(text, "{path}{place}: {counts}");
+        for (kind, faults) in [(bad("fault"), &parsed.faults), (doubtful("warning"), &parsed.warnings)] {
+            for fault in sorted(found, faults) {
+                let _ = writeln!(text, "{path}:{}: {kind}: {fault}", found.root.line_of(&fault.path));
+            }
+        }
+        if let Some(config) = parsed.config.as_ref().filter(|_| !self.quiet) {
+            text.push_str(&summary::of(config));
+        }
+        text
+    }
+}
+
+/// In the order of their lines.
+fn sorted<'f>(found: &Found, faults: &'f [Fault]) -> Vec<&'f Fault> {
+    let mut faults: Vec<_> = faults.iter().collect();
+    faults.sort_by_key(|fault| found.root.line_of(&fault.path));
+    faults
+}
+
+fn as_json(found: &Found, parsed: &Parsed) -> serde_json::Value {
+    let each = |faults: &[Fault]| -> Vec<_> {
+        let one = |fault: &&Fault| json!({"line": found.root.line_of(&fault.path), "path": fault.path, "message": fault.message});
+        sorted(found, faults).iter().map(one).collect()
+    };
+    json!({
+        "place": found.place,
+        "line": found.root.line,
+        "accepted": parsed.config.is_some(),
+        "faults": each(&parsed.faults),
+        "warnings": each(&parsed.warnings),
+    })
+}

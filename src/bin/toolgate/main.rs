@@ -1,0 +1,111 @@
+//! `toolgate`: the gate's own core on the command line. What decides in Envoy answers here.
+//!
+//! Every command reads files, asks the core and gives a [`Report`]; only this file prints.
+
+mod ask;
+mod check;
+mod diff;
+mod explain;
+mod init;
+mod manifest;
+mod matrix;
+mod output;
+mod replay;
+mod schema;
+mod source;
+mod summary;
+mod test;
+mod tools;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use output::Report;
+
+/// Checks, explains and tests toolgate's configuration, with the code that decides in Envoy.
+#[derive(Parser)]
+#[command(name = "toolgate", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+struct Arguments {
+    /// When to colour the output; `NO_COLOR` is heeded
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
+    color: Colour,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 all is well; 1 the answer is no (faults, a refused request, a failed case, a change, drift);
+2 it could not be asked (a file that cannot be read, a wrong argument).
+
+A newcomer's way, from a server's tools to a tested policy:
+  toolgate init tools.json --resource URL --issuer URL --cases cases.yaml > toolgate.yaml
+  toolgate check toolgate.yaml
+  toolgate matrix toolgate.yaml --tools tools.json
+  toolgate test toolgate.yaml cases.yaml";
+
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+enum Colour {
+    /// On a terminal
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Check(check::Check),
+    Explain(explain::Explain),
+    Test(test::Test),
+    Matrix(matrix::Matrix),
+    Replay(replay::Replay),
+    Init(init::Init),
+    Manifest(manifest::Manifest),
+    Diff(diff::Diff),
+    Schema(schema::Schema),
+    /// Prints a completion script, such as `toolgate completions bash > /etc/bash_completion.d/toolgate`
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.color {
+        Colour::Auto => {}
+        Colour::Always => anstream::ColorChoice::Always.write_global(),
+        Colour::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let done = match arguments.command {
+        Command::Check(command) => command.run(),
+        Command::Explain(command) => command.run(),
+        Command::Test(command) => command.run(),
+        Command::Matrix(command) => command.run(),
+        Command::Replay(command) => command.run(),
+        Command::Init(command) => command.run(),
+        Command::Manifest(command) => command.run(),
+        Command::Diff(command) => command.run(),
+        Command::Schema(command) => Ok(command.run()),
+        Command::Completions { shell } => Ok(completions(shell)),
+    };
+    // A reader that has seen enough closes the pipe: nothing is wrong then.
+    match done {
+        Ok(report) => {
+            let _ = anstream::stdout().write_all(report.text.as_bytes());
+            let _ = anstream::stderr().write_all(report.notes.as_bytes());
+            ExitCode::from(u8::from(!report.is_well))
+        }
+        Err(trouble) => {
+            let _ = writeln!(anstream::stderr(), "{}: {trouble}", output::bad("error"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Report {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "toolgate", &mut script);
+    Report::well(String::from_utf8_lossy(&script).into_owned())
+}

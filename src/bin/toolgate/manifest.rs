@@ -1,0 +1,36 @@
+//! `toolgate manifest`: what a server's tools are, to be approved.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use toolgate::manifest::{Inventory, Manifest as Document};
+
+use crate::output::{Report, Trouble, counted};
+use crate::tools::read_tools;
+
+/// Writes the manifest of a server's tools: digests of what a model reads of each
+#[derive(Args)]
+#[command(after_help = "\
+A description's digest is that of its UTF-8 bytes, an input schema's that of its canonical form (RFC 8785); titles and
+annotations stand as they are.
+
+Example:
+  toolgate manifest tools.json > manifest.json")]
+pub struct Manifest {
+    /// The server's answer to `tools/list`, as JSON or as the event stream that carried it; `-` for standard input
+    tools: PathBuf,
+}
+
+impl Manifest {
+    pub fn run(self) -> Result<Report, Trouble> {
+        let tools = read_tools(&self.tools)?;
+        let document = Document::of_tools(&tools.entries);
+        let document = document.map_err(|fault| Trouble(format!("{}: {fault}", self.tools.display())))?;
+        let mut report = Report::well(document.json());
+        if tools.inventory == Inventory::Partial {
+            let count = counted(document.tools().len(), "tool");
+            report.notes = format!("note: {count}, but the last page names another (`nextCursor`): list that too\n");
+        }
+        Ok(report)
+    }
+}

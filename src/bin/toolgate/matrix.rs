@@ -1,0 +1,261 @@
+//! `toolgate matrix`: the scope matrix as a table, each cell decided by the gate's own function.
+
+mod html;
+mod scenario;
+mod text;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use toolgate::config::{Config, Resource};
+use toolgate::explain::conditions;
+use toolgate::policy::{Denial, Matches, Mode, Occasion};
+use toolgate::scope::Scope;
+use toolgate::time::UnixTime;
+
+use crate::ask::{Ruling, Target, ask, names, resource};
+use crate::output::{Report, Trouble};
+use crate::source::ConfigArgument;
+use crate::summary::{kinds, listed, rules_for};
+use crate::tools::read_tools;
+use scenario::{Scenario, scenarios};
+
+/// Shows the scope matrix: tools by scopes, for each scenario
+#[derive(Args)]
+#[command(after_help = "\
+A cell says what the scope above it does for a caller who else has the base scopes only:
+  yes   it opens the tool       part  more scopes are needed with it
+  .     it does nothing         no    denied here, whatever the scopes
+
+Examples:
+  toolgate matrix toolgate.yaml
+  toolgate matrix toolgate.yaml --tools tools.json --format html > matrix.html")]
+pub struct Matrix {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// Which resource, where there are several
+    #[arg(long, value_name = "URL")]
+    resource: Option<String>,
+    /// The server's answer to `tools/list`: its tools instead of the rules' names and patterns
+    #[arg(long, value_name = "FILE")]
+    tools: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Format::Terminal)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Terminal,
+    Markdown,
+    /// One page that needs nothing else
+    Html,
+    Json,
+}
+
+/// The whole matrix.
+pub struct Table {
+    pub resource: String,
+    pub base_scopes: Vec<String>,
+    pub scopes: Vec<String>,
+    pub scenarios: Vec<Scenario>,
+    pub rows: Vec<Row>,
+    /// Denials are recorded only.
+    pub in_shadow: bool,
+}
+
+/// One tool, prompt, resource or method.
+pub struct Row {
+    pub kind: &'static str,
+    pub name: String,
+    /// What its rules ask for besides scopes, in words.
+    pub conditions: String,
+    /// By scenario.
+    pub cells: Vec<Cells>,
+}
+
+/// What one scenario says of one row.
+pub struct Cells {
+    /// What each scope does, in the order of the table's scopes.
+    pub by_scope: Vec<Cell>,
+    /// What a caller without more than the base scopes has to ask for.
+    pub need: Need,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// Denied whatever the scopes.
+    Closed,
+    /// It opens it.
+    Opens,
+    /// More scopes are needed with it.
+    Part,
+    /// It does nothing.
+    Useless,
+}
+
+/// What a caller needs besides the base scopes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing.
+    Nothing,
+    /// All scopes of any one of these sets.
+    Scopes(Vec<Vec<String>>),
+    /// Nothing helps; the stable code says why.
+    Closed(String),
+}
+
+impl Matrix {
+    pub fn run(self) -> Result<Report, Trouble> {
+        let config = self.config.load()?;
+        let resource = resource(&config, self.resource.as_deref())?;
+        let tools = self.tools.as_deref().map(read_tools).transpose()?;
+        let tools = tools.as_ref().map(|tools| tools.names().into_iter().map(str::to_owned).collect());
+        let table = build(&config, resource, tools);
+        if table.rows.is_empty() {
+            return Err(Trouble("the policy has no rule, so there is nothing to show".to_owned()));
+        }
+        Ok(Report::well(match self.format {
+            Format::Terminal => text::terminal(&table),
+            Format::Markdown => text::markdown(&table),
+            Format::Html => html::page(&table),
+            Format::Json => as_json(&table),
+        }))
+    }
+}
+
+fn build(config: &Config, resource: &Resource, tools: Option<Vec<String>>) -> Table {
+    let policy = &resource.policy;
+    let base: Vec<String> = policy.base_scopes.iter().map(ToString::to_string).collect();
+    let named = policy.named_scopes();
+    let scopes: Vec<String> = named.iter().map(Scope::to_string).filter(|scope| !base.contains(scope)).collect();
+    let scenarios = scenarios(config, resource);
+    let mut rows = Vec::new();
+    for (kind, rules) in kinds(policy) {
+        let listed = || listed(rules).into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = tools.clone().filter(|_| kind == "tools").unwrap_or_else(listed);
+        for name in names {
+            let target = target(kind, &name);
+            let cells = scenarios.iter().map(|own| cells(config, resource, own, &base, &scopes, &target)).collect();
+            let conditions = rules_for(policy, &target).iter().map(|rule| conditions(rule)).collect::<String>();
+            let conditions = conditions.trim_start_matches(", ").replace('`', "");
+            rows.push(Row { kind, name, conditions, cells });
+        }
+    }
+    Table {
+        resource: resource.identifier.as_str().to_owned(),
+        base_scopes: base,
+        scopes,
+        scenarios,
+        rows,
+        in_shadow: policy.mode == Mode::Shadow,
+    }
+}
+
+fn target(kind: &str, name: &str) -> Target {
+    let name = name.to_owned();
+    match kind {
+        "tools" => Target::Tool(name),
+        "prompts" => Target::Prompt(name),
+        "resources" => Target::Resource(name),
+        _ => Target::Method(name),
+    }
+}
+
+fn cells(
+    config: &Config,
+    resource: &Resource,
+    scenario: &Scenario,
+    base: &[String],
+    scopes: &[String],
+    target: &Target,
+) -> Cells {
+    let with = |more: Option<&String>| {
+        let granted = base.iter().chain(more).cloned().collect();
+        ask(config, resource, &scenario.caller(granted), target, &Occasion::at(UnixTime::default()))
+    };
+    let without = with(None);
+    let cell = |scope: &String| {
+        let ruling = with(Some(scope));
+        match &ruling.denial {
+            _ if opens(&ruling) && opens(&without) => Cell::Useless,
+            _ if opens(&ruling) => Cell::Opens,
+            Some(Denial::InsufficientScope { .. }) if helps(resource, scenario, scope, target) => Cell::Part,
+            Some(Denial::InsufficientScope { .. }) => Cell::Useless,
+            _ => Cell::Closed,
+        }
+    };
+    Cells { by_scope: scopes.iter().map(cell).collect(), need: need(resource, scenario, &without, target) }
+}
+
+/// Whether scopes are no hindrance: how the user signed in is a condition of its own.
+fn opens(ruling: &Ruling) -> bool {
+    ruling.reason == "allowed" || matches!(ruling.denial, Some(Denial::Authentication(_)))
+}
+
+/// Whether some alternative of the rules asks for `scope`, or for what it implies, where the scenario counts it.
+fn helps(resource: &Resource, scenario: &Scenario, scope: &str, target: &Target) -> bool {
+    let policy = &resource.policy;
+    let counts = Matches::new(&policy.matrix, &scenario.caller(Vec::new()), |_| true).discounting(scope).is_none();
+    let rules = rules_for(policy, target);
+    let mut needed = rules.iter().flat_map(|rule| rule.alternatives.iter().flatten());
+    counts && needed.any(|needed| policy.hierarchy.grants(std::iter::once(scope), needed))
+}
+
+fn need(resource: &Resource, scenario: &Scenario, ruling: &Ruling, target: &Target) -> Need {
+    let policy = &resource.policy;
+    match &ruling.denial {
+        Some(Denial::InsufficientScope { .. }) => {
+            let caller = scenario.caller(Vec::new());
+            let rows = Matches::new(&policy.matrix, &caller, |_| true);
+            match rules_for(policy, target).as_slice() {
+                // Of one rule, every alternative that the scenario leaves open.
+                [rule] => {
+                    let open = rule.alternatives.iter().filter(|scopes| rows.would_count(scopes.iter()));
+                    Need::Scopes(open.map(names).collect())
+                }
+                _ => Need::Scopes(vec![ruling.missing()]),
+            }
+        }
+        _ if opens(ruling) => Need::Nothing,
+        _ => Need::Closed(ruling.reason.clone()),
+    }
+}
+
+impl Cell {
+    /// The word in tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Closed => "no",
+            Self::Opens => "yes",
+            Self::Part => "part",
+            Self::Useless => ".",
+        }
+    }
+}
+
+impl Need {
+    /// In words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Nothing => "any token".to_owned(),
+            Self::Scopes(sets) => sets.iter().map(|scopes| scopes.join(" + ")).collect::<Vec<_>>().join(" or "),
+            Self::Closed(code) => format!("no: {code}"),
+        }
+    }
+}
+
+fn as_json(table: &Table) -> String {
+    let row = |row: &Row| {
+        let one = |(scenario, cells): (&Scenario, &Cells)| {
+            let scopes = table.scopes.iter().zip(&cells.by_scope);
+            let scopes: serde_json::Map<_, _> =
+                scopes.map(|(scope, cell)| (scope.clone(), json!(cell.word()))).collect();
+            json!({"scenario": scenario.name, "needs": cells.need.words(), "scopes": scopes})
+        };
+        let scenarios: Vec<_> = table.scenarios.iter().zip(&row.cells).map(one).collect();
+        json!({"kind": row.kind, "name": row.name, "conditions": row.conditions, "scenarios": scenarios})
+    };
+    let rows: Vec<_> = table.rows.iter().map(row).collect();
+    format!("{:#}\n", json!({"resource": table.resource, "base_scopes": table.base_scopes, "rows": rows}))
+}

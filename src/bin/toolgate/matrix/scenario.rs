@@ -1,0 +1,97 @@
+//! Scenarios: for each row of the policy's matrix a caller whom it selects, and one whom none does.
+
+use toolgate::config::{Config, Issuer, Resource};
+use toolgate::node::Node;
+use toolgate::pattern::Pattern;
+use toolgate::policy::{Mode, Row};
+use toolgate::token::{AccessToken, Assumed};
+
+/// Who calls, but for the scopes.
+pub struct Scenario {
+    pub name: String,
+    /// What selects it, in words.
+    pub about: String,
+    /// The other rows that select the same caller.
+    pub also: Vec<String>,
+    who: Assumed,
+}
+
+impl Scenario {
+    /// The caller of this scenario with these scopes.
+    pub fn caller(&self, scopes: Vec<String>) -> AccessToken {
+        AccessToken::assumed(Assumed { scopes, ..self.who.clone() })
+    }
+}
+
+/// The scenarios of `resource`: everybody else first.
+pub fn scenarios(config: &Config, resource: &Resource) -> Vec<Scenario> {
+    let matrix = &resource.policy.matrix;
+    let issuers: Vec<&Issuer> = resource.issuers.iter().filter_map(|place| config.issuers.get(*place)).collect();
+    let anybody = Assumed {
+        issuer: issuers.first().map(|issuer| issuer.identifier.clone()).unwrap_or_default(),
+        issuer_name: issuers.first().map(|issuer| issuer.name.clone()).unwrap_or_default(),
+        ..Assumed::default()
+    };
+    // Rows may be about every caller of an issuer: then anybody is one whom as few rows as possible select.
+    let of = |issuer: &&Issuer| Assumed {
+        issuer: issuer.identifier.clone(),
+        issuer_name: issuer.name.clone(),
+        ..Assumed::default()
+    };
+    let selected = |who: &Assumed| matrix.iter().filter(|row| row.selects(&AccessToken::assumed(who.clone()))).count();
+    let anybody = issuers.iter().map(of).min_by_key(selected).unwrap_or(anybody);
+    let also = |who: &Assumed, own: Option<&Row>| {
+        let caller = AccessToken::assumed(who.clone());
+        let others = matrix.iter().filter(|row| own.is_none_or(|own| !std::ptr::eq(*row, own)) && row.selects(&caller));
+        others.map(|row| row.name.clone()).collect()
+    };
+    let name = if matrix.is_empty() { "every caller" } else { "everybody else" };
+    let first = Scenario { name: name.into(), about: String::new(), also: also(&anybody, None), who: anybody.clone() };
+    let row = |row: &Row| {
+        let who = selected_by(row, &issuers, &anybody);
+        Scenario { name: row.name.clone(), about: about(row), also: also(&who, Some(row)), who }
+    };
+    std::iter::once(first).chain(matrix.iter().map(row)).collect()
+}
+
+/// A caller whom `row` selects: of several patterns the first, with nothing for `*`.
+fn selected_by(row: &Row, issuers: &[&Issuer], anybody: &Assumed) -> Assumed {
+    let first = |patterns: &Option<Vec<Pattern>>| {
+        let pattern = patterns.as_ref()?.first()?;
+        Some(pattern.as_str().replace('*', ""))
+    };
+    let wanted = |issuer: &&&Issuer| {
+        let any = |patterns: &Vec<Pattern>| {
+            patterns.iter().any(|pattern| pattern.matches(&issuer.name) || pattern.matches(&issuer.identifier))
+        };
+        row.issuers.as_ref().is_none_or(any)
+    };
+    let issuer = issuers.iter().find(wanted).filter(|_| row.issuers.is_some());
+    let claims = row.claims.iter().map(|test| (test.name.clone(), test.expected.clone()));
+    Assumed {
+        issuer: issuer.map_or_else(|| anybody.issuer.clone(), |issuer| issuer.identifier.clone()),
+        issuer_name: issuer.map_or_else(|| anybody.issuer_name.clone(), |issuer| issuer.name.clone()),
+        subject: first(&row.subjects),
+        client: first(&row.clients),
+        scopes: Vec::new(),
+        claims: claims.collect(),
+    }
+}
+
+fn about(row: &Row) -> String {
+    let patterns = |name: &str, patterns: &Option<Vec<Pattern>>| {
+        let texts: Vec<_> = patterns.as_ref()?.iter().map(Pattern::as_str).collect();
+        Some(format!("{name} {}", texts.join(" or ")))
+    };
+    let value = |node: &Node| match node {
+        Node::Text(text) => text.clone(),
+        Node::Number(number) => number.to_string(),
+        Node::Bool(flag) => flag.to_string(),
+        other => other.type_name().to_owned(),
+    };
+    let claims = row.claims.iter().map(|test| format!("{} is {}", test.name, value(&test.expected)));
+    let selectors =
+        [patterns("subject", &row.subjects), patterns("client", &row.clients), patterns("issuer", &row.issuers)];
+    let shadow = (row.mode == Some(Mode::Shadow)).then(|| "in shadow mode: recorded only".to_owned());
+    selectors.into_iter().flatten().chain(claims).chain(shadow).collect::<Vec<_>>().join(", ")
+}

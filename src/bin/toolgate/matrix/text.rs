@@ -1,0 +1,105 @@
+//! The matrix for terminals and in Markdown.
+
+use std::fmt::Write;
+
+use super::{Cell, Row, Scenario, Table};
+use crate::output::{bad, columns, doubtful, faint, good, heading};
+
+/// Wider than this a terminal breaks lines: then scopes are numbered.
+const MOST_COLUMNS: usize = 100;
+
+/// For a terminal.
+pub fn terminal(table: &Table) -> String {
+    let mut text = format!("{}\n", heading(&table.resource));
+    if !table.base_scopes.is_empty() {
+        let _ = writeln!(text, "everywhere besides: {}", table.base_scopes.join(", "));
+    }
+    if table.in_shadow {
+        let _ = writeln!(text, "{}", doubtful("in shadow mode: denials are recorded only"));
+    }
+    let names = table.rows.iter().map(|row| label(table, row).chars().count()).max().unwrap_or_default();
+    let width: usize = names + table.scopes.iter().map(|scope| scope.chars().count() + 2).sum::<usize>();
+    let numbered = width > MOST_COLUMNS;
+    if numbered {
+        text.push('\n');
+        for (n, scope) in table.scopes.iter().enumerate() {
+            let _ = writeln!(text, "{:>4} {scope}", n + 1);
+        }
+    }
+    for (n, scenario) in table.scenarios.iter().enumerate() {
+        let about = [scenario.about.clone(), also(scenario)].into_iter().filter(|part| !part.is_empty());
+        let about = about.collect::<Vec<_>>().join("; ");
+        let about = if about.is_empty() { String::new() } else { faint(&format!(" ({about})")) };
+        let _ = writeln!(text, "\n{}{about}", heading(&scenario.name));
+        let title = |(n, scope): (usize, &String)| if numbered { (n + 1).to_string() } else { scope.clone() };
+        let titles = table.scopes.iter().enumerate().map(title);
+        let mut lines = vec![std::iter::once(String::new()).chain(titles).collect::<Vec<_>>()];
+        for row in &table.rows {
+            let cells = row.cells.get(n).map(|cells| cells.by_scope.as_slice()).unwrap_or_default();
+            let open = row.cells.get(n).is_some_and(|cells| cells.need == super::Need::Nothing);
+            let word = |cell: &Cell| if open { "any".to_owned() } else { cell.word().to_owned() };
+            lines.push(std::iter::once(label(table, row)).chain(cells.iter().map(word)).collect());
+        }
+        text.push_str(&columns(&lines, |row, column, cell| match cell {
+            _ if row == 0 || column == 0 => cell.to_owned(),
+            "yes" | "any" => good(cell),
+            "part" => doubtful(cell),
+            "no" => bad(cell),
+            _ => faint(cell),
+        }));
+    }
+    let conditional: Vec<_> = table.rows.iter().filter(|row| !row.conditions.is_empty()).collect();
+    if !conditional.is_empty() {
+        text.push_str("\nscopes are not all:\n");
+        let rows: Vec<_> = conditional.iter().map(|row| vec![label(table, row), row.conditions.clone()]).collect();
+        text.push_str(&columns(&rows, |_, _, cell| cell.to_owned()));
+    }
+    text
+}
+
+fn also(scenario: &Scenario) -> String {
+    if scenario.also.is_empty() { String::new() } else { format!("also in {}", scenario.also.join(", ")) }
+}
+
+/// The name, with its kind where there are others than tools.
+fn label(table: &Table, row: &Row) -> String {
+    if table.rows.iter().all(|row| row.kind == "tools") {
+        row.name.clone()
+    } else {
+        format!("{} {}", row.kind.strip_suffix('s').unwrap_or(row.kind), row.name)
+    }
+}
+
+/// In Markdown: a table for each scenario.
+pub fn markdown(table: &Table) -> String {
+    let mut text = format!("# {}\n", escaped(&table.resource));
+    if !table.base_scopes.is_empty() {
+        let _ = writeln!(text, "\nEverywhere besides: `{}`.", table.base_scopes.join("`, `"));
+    }
+    if table.in_shadow {
+        text.push_str("\nIn shadow mode: denials are recorded only.\n");
+    }
+    for (n, scenario) in table.scenarios.iter().enumerate() {
+        let _ = writeln!(text, "\n## {}\n", escaped(&scenario.name));
+        let about = [scenario.about.clone(), also(scenario)].into_iter().filter(|part| !part.is_empty());
+        for part in about {
+            let _ = writeln!(text, "{}\n", escaped(&part));
+        }
+        let titles: Vec<_> = table.scopes.iter().map(|scope| format!("`{}`", escaped(scope))).collect();
+        let _ = writeln!(text, "| | {} | needs |", titles.join(" | "));
+        let _ = writeln!(text, "|---|{}---|", "---|".repeat(titles.len()));
+        for row in &table.rows {
+            let Some(cells) = row.cells.get(n) else { continue };
+            let words: Vec<_> = cells.by_scope.iter().map(|cell| cell.word()).collect();
+            let name = escaped(&label(table, row));
+            let parts = [cells.need.words(), row.conditions.clone()];
+            let needs = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
+            let _ = writeln!(text, "| `{name}` | {} | {} |", words.join(" | "), escaped(&needs));
+        }
+    }
+    text
+}
+
+fn escaped(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().replace('|', "\\|")
+}

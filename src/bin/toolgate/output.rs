@@ -1,0 +1,117 @@
+//! What commands hand back, and how words and tables look.
+
+use std::fmt;
+use std::path::Path;
+
+use anstyle::{AnsiColor, Style};
+use toolgate::time::UnixTime;
+
+/// What a command says.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// For standard output. It may hold ANSI colours, which are left out where nobody would see them.
+    pub text: String,
+    /// For standard error.
+    pub notes: String,
+    /// Whether the answer is yes.
+    pub is_well: bool,
+}
+
+impl Report {
+    /// All is well.
+    pub fn well(text: String) -> Self {
+        Self { text, notes: String::new(), is_well: true }
+    }
+}
+
+/// Why a command could not answer.
+#[derive(Debug)]
+pub struct Trouble(pub String);
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Reads a file, or standard input for `-`.
+pub fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
+    let read = if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(path)
+    };
+    read.map_err(|error| Trouble(format!("{}: {error}", path.display())))
+}
+
+/// As [`read`], of text.
+pub fn read_text(path: &Path) -> Result<String, Trouble> {
+    String::from_utf8(read(path)?).map_err(|_| Trouble(format!("{}: not UTF-8", path.display())))
+}
+
+/// A moment: RFC 3339, or seconds since 1970; without a text, now.
+#[allow(clippy::disallowed_methods)] // the command line is where the clock is read
+pub fn moment(at: Option<&str>) -> Result<UnixTime, Trouble> {
+    let millis = match at {
+        None => std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok().map(|time| time.as_millis()),
+        Some(text) => match text.parse::<u64>() {
+            Ok(seconds) => Some(u128::from(seconds) * 1000),
+            Err(_) => text.parse::<jiff::Timestamp>().ok().and_then(|time| u128::try_from(time.as_millisecond()).ok()),
+        },
+    };
+    let millis = millis.and_then(|millis| u64::try_from(millis).ok());
+    let wrong = || Trouble(format!("`{}` is neither RFC 3339 nor seconds since 1970", at.unwrap_or_default()));
+    millis.map(UnixTime::from_millis).ok_or_else(wrong)
+}
+
+fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// What is as it should be.
+pub fn good(text: &str) -> String {
+    styled(AnsiColor::Green.on_default(), text)
+}
+
+/// What is not.
+pub fn bad(text: &str) -> String {
+    styled(AnsiColor::Red.on_default().bold(), text)
+}
+
+/// What deserves a look.
+pub fn doubtful(text: &str) -> String {
+    styled(AnsiColor::Yellow.on_default(), text)
+}
+
+/// A heading.
+pub fn heading(text: &str) -> String {
+    styled(Style::new().bold(), text)
+}
+
+/// What matters less.
+pub fn faint(text: &str) -> String {
+    styled(Style::new().dimmed(), text)
+}
+
+/// `1 fault`, `2 faults`.
+pub fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// Rows as columns of equal width, two spaces apart; `style` colours a cell by its row, column and padded text.
+pub fn columns(rows: &[Vec<String>], style: impl Fn(usize, usize, &str) -> String) -> String {
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let mut text = String::new();
+    for (n, row) in rows.iter().enumerate() {
+        let cells = row.iter().enumerate().map(|(column, cell)| {
+            let last = column + 1 == row.len();
+            let padding = if last { 0 } else { width(column).unwrap_or_default() - cell.chars().count() };
+            format!("{}{}", style(n, column, cell), " ".repeat(padding))
+        });
+        let line = cells.collect::<Vec<_>>().join("  ");
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}

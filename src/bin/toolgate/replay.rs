@@ -1,0 +1,256 @@
+//! `toolgate replay`: which recorded decisions another policy would change.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Deserialize;
+use serde_json::json;
+use toolgate::config::{Config, Resource};
+use toolgate::policy::{Authentication, Occasion, Row};
+use toolgate::time::UnixTime;
+use toolgate::token::{AccessToken, Assumed};
+
+use crate::ask::{Target, ask};
+use crate::output::{Report, Trouble, bad, columns, counted, good, read};
+use crate::source::ConfigArgument;
+
+/// Decides recorded requests again, and tells which decisions change
+#[derive(Args)]
+#[command(after_help = "\
+A record holds the caller's subject, client, issuer and scopes, but not its claims and not its message. Where a scenario
+asks for a claim, or for a subject that was recorded as a digest, it cannot be told whether it is about the caller; those
+records are counted, not guessed.
+
+Example:
+  toolgate replay toolgate.yaml envoy.log")]
+pub struct Replay {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// A log with `toolgate.audit` lines, whatever stands before them or between; `-` for standard input
+    log: PathBuf,
+    /// The changes as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a record says, as far as it decides.
+#[derive(Deserialize)]
+struct Record {
+    decision: String,
+    reason: String,
+    resource: String,
+    method: String,
+    target: Option<String>,
+    subject: Option<String>,
+    client: Option<String>,
+    issuer: Option<String>,
+    scopes: Option<Vec<String>>,
+}
+
+/// What becomes of a line.
+enum Replayed {
+    /// The same decision for the same reason.
+    Same,
+    Changed(Change),
+    /// Decided before the policy: the token, the message, the path.
+    NotThePolicys,
+    /// Of a resource or an issuer that this configuration does not have.
+    Foreign,
+    /// The record does not say enough.
+    Unknown,
+    /// No whole record.
+    Cut,
+}
+
+/// A change, as it is counted: equal ones are one.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Change {
+    was: String,
+    now: String,
+    method: String,
+    target: String,
+    subject: String,
+    client: String,
+}
+
+#[derive(Default)]
+struct Counts {
+    lines: usize,
+    same: usize,
+    not_the_policys: usize,
+    foreign: usize,
+    unknown: usize,
+    cut: usize,
+}
+
+impl Replay {
+    pub fn run(self) -> Result<Report, Trouble> {
+        let config = self.config.load()?;
+        let bytes = read(&self.log)?;
+        let (mut counts, mut changes) = (Counts::default(), BTreeMap::<Change, usize>::new());
+        for line in bytes.split(|byte| *byte == b'\n') {
+            let line = String::from_utf8_lossy(line);
+            let Some((_, json)) = line.split_once("toolgate.audit ") else { continue };
+            counts.lines += 1;
+            match replay(&config, json) {
+                Replayed::Same => counts.same += 1,
+                Replayed::Changed(change) => *changes.entry(change).or_default() += 1,
+                Replayed::NotThePolicys => counts.not_the_policys += 1,
+                Replayed::Foreign => counts.foreign += 1,
+                Replayed::Unknown => counts.unknown += 1,
+                Replayed::Cut => counts.cut += 1,
+            }
+        }
+        let text = if self.json { as_json(&counts, &changes) } else { words(&counts, &changes) };
+        Ok(Report { text, notes: String::new(), is_well: changes.is_empty() })
+    }
+}
+
+fn replay(config: &Config, json: &str) -> Replayed {
+    // Something may follow the object on its line, such as another log's words.
+    let record = serde_json::Deserializer::from_str(json).into_iter::<Record>().next();
+    let Some(Ok(record)) = record else { return Replayed::Cut };
+    /// Longer strings are cut when they are recorded; the last character may have been longer than a byte.
+    const WHOLE: usize = 508;
+    if record.target.as_ref().is_some_and(|target| target.len() > WHOLE) {
+        return Replayed::Cut;
+    }
+    let of_the_policy = [
+        "allowed",
+        "insufficient_scope",
+        "unlisted",
+        "near_name",
+        "matrix_denies_tool",
+        "matrix_narrows_scopes",
+        "freshness_unverifiable",
+    ];
+    // Claims, arguments and how a tool stood are not recorded.
+    if matches!(
+        record.reason.as_str(),
+        "identity_unforwardable" | "arguments_refused" | "insufficient_user_authentication" | "tool_drifted"
+    ) {
+        return Replayed::Unknown;
+    }
+    let Some(scopes) = record.scopes.clone().filter(|_| of_the_policy.contains(&record.reason.as_str())) else {
+        return Replayed::NotThePolicys;
+    };
+    let resource = config.resources.iter().find(|resource| resource.identifier.as_str() == record.resource);
+    let issuer = config.issuers.iter().find(|issuer| Some(&issuer.identifier) == record.issuer.as_ref());
+    let (Some(resource), Some(issuer)) = (resource, issuer) else { return Replayed::Foreign };
+    let caller = AccessToken::assumed(Assumed {
+        issuer: issuer.identifier.clone(),
+        issuer_name: issuer.name.clone(),
+        subject: record.subject.clone(),
+        client: record.client.clone(),
+        scopes,
+        claims: Vec::new(),
+    });
+    let target = target(&record);
+    if depends_on_more(resource, &caller) || has_conditions(resource, &target) {
+        return Replayed::Unknown;
+    }
+    let ruling = ask(config, resource, &caller, &target, &Occasion::at(UnixTime::default()));
+    if ruling.decision.as_str() == record.decision && ruling.reason == record.reason {
+        return Replayed::Same;
+    }
+    Replayed::Changed(Change {
+        was: format!("{} ({})", record.decision, record.reason),
+        now: format!("{} ({})", ruling.decision.as_str(), ruling.reason),
+        method: record.method,
+        target: record.target.unwrap_or_default(),
+        subject: record.subject.unwrap_or_default(),
+        client: record.client.unwrap_or_default(),
+    })
+}
+
+/// Whether a rule asks for what is not recorded: arguments, or how the user signed in.
+fn has_conditions(resource: &Resource, target: &Target) -> bool {
+    let rules = crate::summary::rules_for(&resource.policy, target);
+    rules.iter().any(|rule| !rule.arguments.is_empty() || rule.authentication != Authentication::default())
+}
+
+/// Whether a scenario may be about this caller, but only what is not recorded could tell.
+fn depends_on_more(resource: &Resource, caller: &AccessToken) -> bool {
+    let hashed = caller.subject().is_some_and(|subject| subject.starts_with("sha256:"));
+    resource.policy.matrix.iter().any(|row| {
+        let hides = !row.claims.is_empty() || (hashed && row.subjects.is_some());
+        let mut visible = Row { claims: Vec::new(), ..row.clone() };
+        if hashed {
+            visible.subjects = None;
+        }
+        hides && visible.selects(caller)
+    })
+}
+
+/// What was asked for.
+fn target(record: &Record) -> Target {
+    let target = record.target.clone().unwrap_or_default();
+    match record.method.as_str() {
+        "tools/call" => Target::Tool(target),
+        "prompts/get" => Target::Prompt(target),
+        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => Target::Resource(target),
+        "completion/complete" => Target::Completion(target),
+        // A uri holds no space.
+        "subscriptions/listen" => Target::Subscriptions(target.split_whitespace().map(str::to_owned).collect()),
+        "GET" | "HEAD" | "DELETE" | "response" => Target::Endpoint,
+        method => Target::Method(method.to_owned()),
+    }
+}
+
+fn words(counts: &Counts, changes: &BTreeMap<Change, usize>) -> String {
+    let mut text = String::new();
+    let mut sorted: Vec<_> = changes.iter().collect();
+    sorted.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    if !sorted.is_empty() {
+        let titles = ["times", "recorded", "now", "what", "who"].map(str::to_owned).to_vec();
+        let row = |(change, count): &(&Change, &usize)| {
+            let what = format!("{} {}", change.method, change.target).trim_end().to_owned();
+            let client = if change.client.is_empty() { String::new() } else { format!(" through {}", change.client) };
+            let who = format!("{}{client}", change.subject);
+            vec![count.to_string(), change.was.clone(), change.now.clone(), safe(&what), safe(&who)]
+        };
+        let rows: Vec<_> = std::iter::once(titles).chain(sorted.iter().map(row)).collect();
+        text.push_str(&columns(&rows, |row, column, cell| match column {
+            2 if row > 0 && cell.starts_with("allow") => good(cell),
+            2 if row > 0 => bad(cell),
+            _ => cell.to_owned(),
+        }));
+        text.push('\n');
+    }
+    let changed: usize = changes.values().sum();
+    let _ = write!(text, "{}: {} the same, {changed} changed", counted(counts.lines, "record"), counts.same);
+    for (count, what) in [
+        (counts.not_the_policys, "decided before the policy"),
+        (counts.foreign, "of other resources or issuers"),
+        (counts.unknown, "not told by the record"),
+        (counts.cut, "cut"),
+    ] {
+        if count > 0 {
+            let _ = write!(text, ", {count} {what}");
+        }
+    }
+    text.push('\n');
+    text
+}
+
+/// For a terminal: a record's text is a client's.
+fn safe(text: &str) -> String {
+    text.chars().map(|c| if toolgate::text::is_invisible(c) { '\u{fffd}' } else { c }).collect()
+}
+
+fn as_json(counts: &Counts, changes: &BTreeMap<Change, usize>) -> String {
+    let change = |(change, count): (&Change, &usize)| {
+        json!({
+            "count": count, "was": change.was, "now": change.now, "method": change.method, "target": change.target,
+            "subject": change.subject, "client": change.client,
+        })
+    };
+    let document = json!({
+        "records": counts.lines, "same": counts.same, "changed": changes.values().sum::<usize>(),
+        "before_the_policy": counts.not_the_policys, "foreign": counts.foreign, "unknown": counts.unknown,
+        "cut": counts.cut, "changes": changes.iter().map(change).collect::<Vec<_>>(),
+    });
+    format!("{document:#}\n")
+}

@@ -1,0 +1,56 @@
+//! Values that fields share.
+
+// Never built: these types only have a shape.
+#![allow(dead_code)]
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+#[derive(JsonSchema)]
+pub struct Name(#[schemars(length(min = 1))] String);
+
+#[derive(JsonSchema)]
+pub struct Scope(#[schemars(regex(pattern = r"^[!#-\[\]-~]+$"))] String);
+
+#[derive(JsonSchema)]
+pub struct Url(
+    #[schemars(regex(pattern = r"^https?://[^\s#@]+$"))]
+    String,
+);
+
+#[derive(JsonSchema)]
+pub struct PathPattern(#[schemars(regex(pattern = r"^/[^*?#\s]*(/\*)?$"))] String);
+
+/// Such as `500ms`, `30s`, `10m` or `1h`
+#[derive(JsonSchema)]
+pub struct Duration(#[schemars(regex(pattern = r"^[0-9]+(ms|s|m|h)$"))] String);
+
+/// `sub`, `issuer`, `client`, `scope` or `claims.<name>`
+#[derive(JsonSchema)]
+pub struct IdentityValue(#[schemars(regex(pattern = r"^(sub|issuer|client|scope|claims\..+)$"))] String);
+
+/// A string, a number or a boolean
+pub struct Scalar;
+
+impl JsonSchema for Scalar {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Scalar".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": ["string", "number", "boolean"]})
+    }
+}
+
+/// As [`Scalar`], or null.
+pub struct ScalarOrNull;
+
+impl JsonSchema for ScalarOrNull {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ScalarOrNull".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        // What `without_null` takes out of types is meant here.
+        json_schema!({"not": {"type": ["array", "object"]}})
+    }
+}

@@ -1,0 +1,225 @@
+//! Configurations as people keep them: JSON or YAML, alone or inside a proxy's own, with the line of everything.
+
+mod json;
+mod plugin;
+mod yaml;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+use toolgate::config::{Config, Fault};
+
+use crate::output::{Trouble, read_text};
+
+/// A value and the line it stands on, counted from 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spot {
+    pub line: usize,
+    pub value: Value,
+}
+
+/// A value that keeps members in their order, and those given twice.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Bool(bool),
+    List(Vec<Spot>),
+    Null,
+    /// As JSON writes it.
+    Number(String),
+    Object(Vec<Member>),
+    Text(Text),
+}
+
+/// A member of an object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    pub name: String,
+    /// Of the name.
+    pub line: usize,
+    pub value: Spot,
+}
+
+/// A string, and where its first line stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Text {
+    pub text: String,
+    pub first_line: usize,
+    /// Whether each line of it is a line of the source.
+    pub line_by_line: bool,
+}
+
+impl Spot {
+    pub fn member(&self, name: &str) -> Option<&Self> {
+        match &self.value {
+            Value::Object(members) => members.iter().find(|member| member.name == name).map(|member| &member.value),
+            _ => None,
+        }
+    }
+
+    pub fn items(&self) -> &[Self] {
+        match &self.value {
+            Value::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    pub fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(text) => Some(&text.text),
+            _ => None,
+        }
+    }
+
+    /// As JSON text, which keeps what is given twice, so that the core sees and refuses it.
+    pub fn to_json(&self) -> String {
+        let quote = |text: &str| json!(text).to_string();
+        match &self.value {
+            Value::Null => "null".to_owned(),
+            Value::Bool(flag) => flag.to_string(),
+            Value::Number(number) => number.clone(),
+            Value::Text(text) => quote(&text.text),
+            Value::List(items) => format!("[{}]", items.iter().map(Self::to_json).collect::<Vec<_>>().join(",")),
+            Value::Object(members) => {
+                let member = |member: &Member| format!("{}:{}", quote(&member.name), member.value.to_json());
+                format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(","))
+            }
+        }
+    }
+
+    /// The line of what a fault's path names, or of the nearest thing around it that is there.
+    ///
+    /// Names may hold dots and brackets, so that the path alone cannot be split: the names that are there tell.
+    pub fn line_of(&self, path: &str) -> usize {
+        let rest = path.strip_prefix('.').unwrap_or(path);
+        match &self.value {
+            Value::Object(members) => {
+                let ends = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
+                let named =
+                    members.iter().filter_map(|member| Some((member, rest.strip_prefix(member.name.as_str())?)));
+                // Of several that fit the longest; of equal ones the last, which is the one given twice.
+                match named.filter(|(_, rest)| ends(rest)).max_by_key(|(member, _)| member.name.len()) {
+                    Some((member, "")) => member.line,
+                    Some((member, rest)) => member.value.line_of(rest),
+                    None => self.line,
+                }
+            }
+            Value::List(items) => {
+                let indexed = path.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+                let item = indexed.and_then(|(place, rest)| Some((items.get(place.parse::<usize>().ok()?)?, rest)));
+                match item {
+                    Some((item, "")) => item.line,
+                    Some((item, rest)) => item.line_of(rest),
+                    None => self.line,
+                }
+            }
+            _ => self.line,
+        }
+    }
+}
+
+/// Which configuration a command is about.
+#[derive(Args)]
+pub struct ConfigArgument {
+    /// The configuration: JSON or YAML, alone or inside an Envoy bootstrap, an Istio WasmPlugin, an EnvoyFilter or an
+    /// EnvoyExtensionPolicy
+    pub config: PathBuf,
+    /// Which of several plugin configurations in the file, counted from 1
+    #[arg(long, value_name = "N")]
+    pub plugin: Option<usize>,
+}
+
+/// A plugin configuration that was found in a file.
+pub struct Found {
+    /// Where, in words.
+    pub place: String,
+    pub root: Spot,
+    /// What does not fit around it.
+    pub warnings: Vec<Fault>,
+}
+
+/// Reads the documents of a file.
+pub fn documents(path: &Path) -> Result<Vec<Spot>, Trouble> {
+    let text = read_text(path)?;
+    let is_json = path.extension().is_some_and(|extension| extension == "json");
+    let parsed = if is_json || (text.trim_start().starts_with('{') && json::parse(&text, 1).is_ok()) {
+        json::parse(&text, 1).map(|document| vec![document])
+    } else {
+        yaml::parse(&text)
+    };
+    parsed.map_err(|(line, message)| Trouble(format!("{}:{line}: {message}", path.display())))
+}
+
+impl ConfigArgument {
+    /// Every plugin configuration in the file, or the chosen one.
+    pub fn find(&self) -> Result<Vec<Found>, Trouble> {
+        let path = self.config.display();
+        let mut found = plugin::find(documents(&self.config)?)
+            .map_err(|(line, message)| Trouble(format!("{path}:{line}: {message}")))?;
+        match self.plugin {
+            None => Ok(found),
+            Some(n) if (1..=found.len()).contains(&n) => Ok(vec![found.swap_remove(n - 1)]),
+            Some(n) => Err(Trouble(format!("{path}: there is no plugin configuration {n}, only {}", found.len()))),
+        }
+    }
+
+    /// The one configuration, read by the core; its faults are trouble.
+    pub fn load(&self) -> Result<Config, Trouble> {
+        let path = self.config.display();
+        let found = self.find()?;
+        let [one] = found.as_slice() else {
+            let places: Vec<_> = found.iter().map(|one| format!("line {}", one.root.line)).collect();
+            let all = places.join(", ");
+            return Err(Trouble(format!("{path}: several plugin configurations ({all}): choose one with --plugin N")));
+        };
+        let parsed = one.parse();
+        parsed.config.ok_or_else(|| {
+            let lines: Vec<_> = parsed
+                .faults
+                .iter()
+                .map(|fault| format!("\n  {path}:{}: {fault}", one.root.line_of(&fault.path)))
+                .collect();
+            Trouble(format!("the configuration is refused:{}", lines.concat()))
+        })
+    }
+}
+
+/// What the core makes of a configuration.
+pub struct Parsed {
+    pub config: Option<Config>,
+    pub faults: Vec<Fault>,
+    pub warnings: Vec<Fault>,
+}
+
+impl Found {
+    /// Lets the core read it. Variables that are not set on this machine are worth a warning here: those of the proxy
+    /// count.
+    pub fn parse(&self) -> Parsed {
+        let unset = RefCell::new(BTreeSet::new());
+        let environment = |name: &str| {
+            let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+            Some(value.unwrap_or_else(|| {
+                unset.borrow_mut().insert(name.to_owned());
+                "unset".to_owned()
+            }))
+        };
+        let (config, faults) = match Config::parse(self.root.to_json().as_bytes(), &environment) {
+            Ok(config) => (Some(config), Vec::new()),
+            Err(faults) => (None, faults),
+        };
+        let mut warnings = config.as_ref().map(|config| config.warnings.clone()).unwrap_or_default();
+        warnings.extend(self.warnings.iter().cloned());
+        let issuers = self.root.member("issuers").map(Spot::items).unwrap_or_default();
+        for (n, issuer) in issuers.iter().enumerate() {
+            let named = issuer.member("introspection").and_then(|own| own.member("client_secret_env")?.text());
+            if let Some(name) = named.filter(|name| unset.borrow().contains(*name)) {
+                let path = format!("issuers[{n}].introspection.client_secret_env");
+                let message = format!("`{name}` is not set here: it must be in the plugin's `environment_variables`");
+                warnings.push(Fault { path, message });
+            }
+        }
+        Parsed { config, faults, warnings }
+    }
+}

@@ -1,0 +1,247 @@
+//! A configuration in words: what is verified, and what is open.
+
+use std::fmt::Write;
+
+use toolgate::config::{Config, Decisions, Dpop, Introspection, Issuer, KeySource, OnDrift, Resource, Validation};
+use toolgate::policy::{Lists, Mode, Policy, Requirement, Row, RuleSet};
+use toolgate::signature::Algorithm;
+
+use crate::ask::{Target, names};
+use crate::output::{counted, doubtful, heading};
+
+/// Methods that the policy never closes to a valid token.
+const ALWAYS_OPEN: &str =
+    "initialize, ping, server/discover, logging/setLevel, all lists, notifications, responses, and GET, HEAD, DELETE";
+
+/// What is verified for each resource, and what is open.
+pub fn of(config: &Config) -> String {
+    let mut text = String::new();
+    for resource in &config.resources {
+        let _ = writeln!(text, "\n{}", heading(resource.identifier.as_str()));
+        for (name, lines) in facts(config, resource) {
+            for (n, line) in lines.iter().enumerate() {
+                let _ = writeln!(text, "  {:<12} {line}", if n == 0 { name } else { "" });
+            }
+        }
+    }
+    text
+}
+
+type Facts = Vec<(&'static str, Vec<String>)>;
+
+fn facts(config: &Config, resource: &Resource) -> Facts {
+    let policy = &resource.policy;
+    let issuers = resource.issuers.iter().filter_map(|place| config.issuers.get(*place));
+    vec![
+        ("reached at", vec![reached(resource)]),
+        ("tokens", issuers.flat_map(issuer).collect()),
+        ("audience", vec![format!("{} (one trailing slash is as good)", any_of(&resource.audiences))]),
+        ("base scopes", vec![list_or(&policy.base_scopes.iter().map(ToString::to_string).collect::<Vec<_>>(), "none")]),
+        ("rules", rules(policy)),
+        ("any token", open(policy)),
+        ("no token", vec![without_token(config)]),
+        ("scenarios", scenarios(policy)),
+        ("lists", vec![lists(policy)]),
+        ("approved", vec![approved(resource)]),
+        ("to server", vec![forwarded(resource)]),
+        ("records", vec![recorded(config)]),
+    ]
+}
+
+fn reached(resource: &Resource) -> String {
+    let hosts: Vec<_> = resource.hosts.iter().map(ToString::to_string).collect();
+    let paths: Vec<_> = resource.paths.iter().map(ToString::to_string).collect();
+    format!("host {}, path {}", any_of(&hosts), any_of(&paths))
+}
+
+fn any_of(texts: &[String]) -> String {
+    texts.join(" or ")
+}
+
+fn list_or(texts: &[String], none: &str) -> String {
+    if texts.is_empty() { none.to_owned() } else { texts.join(", ") }
+}
+
+fn issuer(issuer: &Issuer) -> Vec<String> {
+    let rules = &issuer.rules;
+    let named = if issuer.name == issuer.identifier { String::new() } else { format!("`{}`, ", issuer.name) };
+    let absent = if rules.type_may_be_absent { " or absent" } else { "" };
+    let keys = match &issuer.keys {
+        Some(KeySource::Discovered { cluster, .. }) => {
+            format!("keys from where its metadata says, by cluster `{cluster}`")
+        }
+        Some(KeySource::Fetched { uri, cluster, .. }) => format!("keys from {} by cluster `{cluster}`", uri.as_str()),
+        Some(KeySource::Fixed(set)) => format!("{} from the configuration", counted(set.len(), "key")),
+        None => "no keys".to_owned(),
+    };
+    let asked = issuer.introspection.as_ref().map(introspection).unwrap_or_default();
+    let how = match issuer.validation {
+        Validation::Jwt => "a JWT by its signature".to_owned(),
+        Validation::Introspection => format!("each token by introspection at {asked}"),
+        Validation::JwtAndIntrospection => format!("a JWT by its signature, and then by introspection at {asked}"),
+        Validation::JwtOrIntrospection => format!("a JWT by its signature, or else by introspection at {asked}"),
+    };
+    let algorithms: Vec<_> = issuer.algorithms.iter().map(|algorithm| algorithm.name()).collect();
+    let algorithms =
+        if issuer.algorithms == Algorithm::ALL { "any asymmetric algorithm".to_owned() } else { algorithms.join(", ") };
+    let mut required: Vec<_> = rules.required_claims.iter().map(|test| test.name.clone()).collect();
+    required.extend(rules.present_claims.iter().map(|name| (*name).to_owned()));
+    let required = if required.is_empty() { String::new() } else { format!("; required: {}", required.join(", ")) };
+    let proofs = match issuer.dpop {
+        Dpop::Off => None,
+        Dpop::Optional => Some("  bound to a key (DPoP), with a proof; others as ever".to_owned()),
+        Dpop::Required => Some("  bound to a key (DPoP), with a proof; no others".to_owned()),
+    };
+    let told = vec![
+        format!("{named}iss exactly {}", issuer.identifier),
+        format!("  {how}; {keys}; {algorithms}"),
+        format!("  typ {}{absent}; exp, nbf, iat within {} s{required}", any_of(&rules.types), rules.leeway.as_secs()),
+        format!("  scopes from {}; client from {}", any_of(&rules.scope_claims), any_of(&rules.client_claims)),
+    ];
+    told.into_iter().chain(proofs).collect()
+}
+
+fn introspection(introspection: &Introspection) -> String {
+    introspection.uri.as_str().to_owned()
+}
+
+/// The kinds of rules, each with its name.
+pub fn kinds(policy: &Policy) -> [(&'static str, &RuleSet); 4] {
+    [
+        ("tools", &policy.tools),
+        ("prompts", &policy.prompts),
+        ("resources", &policy.resources),
+        ("methods", &policy.methods),
+    ]
+}
+
+/// The names and patterns of all rules, sorted.
+pub fn listed(rules: &RuleSet) -> Vec<&str> {
+    let mut listed: Vec<_> = rules.names().map(toolgate::pattern::Pattern::as_str).collect();
+    listed.sort_unstable();
+    listed
+}
+
+/// What a listed name or pattern asks for.
+pub fn requirement<'r>(rules: &'r RuleSet, listed: &str) -> Option<&'r Requirement> {
+    match rules.find(listed) {
+        toolgate::policy::Found::Rules(found) if !listed.contains('*') => found.first().copied(),
+        _ => rules.of_pattern(listed),
+    }
+}
+
+/// The rules that decide about `target`.
+pub fn rules_for<'p>(policy: &'p Policy, target: &Target) -> Vec<&'p Requirement> {
+    let (kind, name) = target.words();
+    let rules = kinds(policy).into_iter().find(|(own, _)| own.strip_suffix('s') == Some(kind));
+    match rules.map(|(_, rules)| rules.find(name)) {
+        Some(toolgate::policy::Found::Rules(rules)) => rules,
+        _ => Vec::new(),
+    }
+}
+
+/// What a requirement asks for, in words.
+pub fn needed(requirement: &Requirement) -> String {
+    let one = |scopes: &toolgate::scope::ScopeSet| list_or(&names(scopes), "any token").replace(", ", " and ");
+    let scopes = requirement.alternatives.iter().map(one).collect::<Vec<_>>().join(", or ");
+    format!("{scopes}{}", toolgate::explain::conditions(requirement))
+}
+
+fn is_open(requirement: &Requirement) -> bool {
+    requirement.alternatives.iter().any(|scopes| scopes.is_empty())
+        && toolgate::explain::conditions(requirement).is_empty()
+}
+
+fn rules(policy: &Policy) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (kind, rules) in kinds(policy) {
+        let listed = listed(rules);
+        let closed = listed.iter().filter_map(|name| Some((name, requirement(rules, name)?)));
+        let closed: Vec<_> = closed.filter(|(_, requirement)| !is_open(requirement)).collect();
+        for (name, requirement) in &closed {
+            lines.push(format!("{kind} `{name}`: {}", needed(requirement)));
+        }
+    }
+    if !kinds(policy).iter().any(|(_, rules)| rules.lets_unlisted_through()) {
+        lines.push("what no rule lists is denied".to_owned());
+    }
+    lines
+}
+
+/// What needs no more than a valid token with the base scopes.
+fn open(policy: &Policy) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (kind, rules) in kinds(policy) {
+        let listed = listed(rules).into_iter();
+        let open: Vec<_> = listed
+            .filter(|name| requirement(rules, name).is_some_and(is_open))
+            .map(|name| format!("`{name}`"))
+            .collect();
+        if !open.is_empty() {
+            lines.push(doubtful(&format!("{kind} {}", open.join(", "))));
+        }
+        if rules.lets_unlisted_through() {
+            lines.push(doubtful(&format!("every one of {kind} that no rule lists")));
+        }
+    }
+    lines.push(format!("always: {ALWAYS_OPEN}"));
+    lines
+}
+
+fn without_token(config: &Config) -> String {
+    let pass = config.routes.passing().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let pass = if pass.is_empty() { String::new() } else { format!("; `pass`: {}", pass.join(", ")) };
+    format!("the metadata document (RFC 9728){pass}")
+}
+
+fn scenarios(policy: &Policy) -> Vec<String> {
+    if policy.matrix.is_empty() {
+        return vec!["none".to_owned()];
+    }
+    policy.matrix.iter().map(row).collect()
+}
+
+fn row(row: &Row) -> String {
+    let scopes = row.scopes.as_ref().map(|scopes| format!("only {} count", list_or(&names(scopes), "no scopes")));
+    let tools: Vec<_> = row.deny_tools.iter().map(|pattern| format!("`{}`", pattern.as_str())).collect();
+    let tools = (!tools.is_empty()).then(|| format!("without tools {}", tools.join(", ")));
+    let mode = row.mode.filter(|mode| *mode == Mode::Shadow).map(|_| "recorded only".to_owned());
+    let effects: Vec<_> = scopes.into_iter().chain(tools).chain(mode).collect();
+    format!("{}: {}", row.name, list_or(&effects, "narrows nothing"))
+}
+
+fn lists(policy: &Policy) -> String {
+    let lists = match policy.lists {
+        Lists::Hide => "show what the caller may use",
+        Lists::Offer => "show what the caller may use, and what more scope would unlock",
+    };
+    match policy.mode {
+        Mode::Enforce => lists.to_owned(),
+        Mode::Shadow => doubtful("whole, because the policy is in shadow mode: denials are recorded and go on"),
+    }
+}
+
+fn approved(resource: &Resource) -> String {
+    let otherwise = match resource.on_drift {
+        OnDrift::Deny => "denied",
+        OnDrift::Report => "reported",
+    };
+    match &resource.manifest {
+        Some(manifest) => format!("{}; what differs is {otherwise}", counted(manifest.tools().len(), "tool")),
+        None => "no manifest: the server's tools are taken as they are".to_owned(),
+    }
+}
+
+fn forwarded(resource: &Resource) -> String {
+    let headers: Vec<_> = resource.forwarded.iter().map(|header| header.name.clone()).collect();
+    let headers = list_or(&headers, "no identity");
+    if resource.keep_authorization { format!("{}, {headers}", doubtful("the client's token")) } else { headers }
+}
+
+fn recorded(config: &Config) -> String {
+    match config.audit.decisions {
+        Decisions::All => "all decisions".to_owned(),
+        Decisions::Denied => "denials".to_owned(),
+        Decisions::None => doubtful("nothing"),
+    }
+}

@@ -1,0 +1,39 @@
+//! Results as CI systems read them.
+
+use std::fmt::Write;
+
+use super::Outcome;
+
+/// The format that CI systems read test results from.
+pub fn report(outcomes: &[Outcome]) -> String {
+    let failures = outcomes.iter().filter(|outcome| !outcome.differences.is_empty()).count();
+    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let _ = writeln!(xml, "<testsuites tests=\"{}\" failures=\"{failures}\">", outcomes.len());
+    let _ = writeln!(xml, "  <testsuite name=\"toolgate\" tests=\"{}\" failures=\"{failures}\">", outcomes.len());
+    for outcome in outcomes {
+        let name = escaped(&outcome.name);
+        if outcome.differences.is_empty() {
+            let _ = writeln!(xml, "    <testcase classname=\"policy\" name=\"{name}\"/>");
+        } else {
+            let message = escaped(&outcome.differences.join("; "));
+            let _ = writeln!(xml, "    <testcase classname=\"policy\" name=\"{name}\">");
+            let _ = writeln!(xml, "      <failure message=\"{message}\"/>");
+            let _ = writeln!(xml, "    </testcase>");
+        }
+    }
+    xml.push_str("  </testsuite>\n</testsuites>\n");
+    xml
+}
+
+/// Text in an attribute; XML 1.0 has no place for control characters.
+fn escaped(text: &str) -> String {
+    let escape = |c: char| match c {
+        '&' => "&amp;".to_owned(),
+        '<' => "&lt;".to_owned(),
+        '>' => "&gt;".to_owned(),
+        '"' => "&quot;".to_owned(),
+        c if c.is_control() => " ".to_owned(),
+        c => c.to_string(),
+    };
+    text.chars().map(escape).collect()
+}

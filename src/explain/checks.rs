@@ -1,0 +1,180 @@
+//! Every check in its order, with what it was given and what it said.
+
+use super::{Answered, HttpRequest, Question, message, quoted, token};
+use crate::bearer::{self, Scheme};
+use crate::config::Resource;
+use crate::exchange::RequestHead;
+use crate::headers::Headers;
+use crate::routes::Route;
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What it is about, in a word or two.
+    pub about: &'static str,
+    /// What came out.
+    pub finding: Finding,
+}
+
+/// What a check said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It passed, and why.
+    Passed(String),
+    /// It did not.
+    Refused(Refused),
+    /// It could not be made.
+    Unknown(String),
+}
+
+/// A check that did not pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The stable code of audit lines.
+    pub code: &'static str,
+    /// What was expected, and what was there.
+    pub detail: String,
+    /// What it usually means, or what to do.
+    pub hint: Option<String>,
+}
+
+impl Check {
+    pub(super) fn passed(about: &'static str, detail: impl Into<String>) -> Self {
+        Self { about, finding: Finding::Passed(detail.into()) }
+    }
+
+    pub(super) fn refused(about: &'static str, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { about, finding: Finding::Refused(Refused { code, detail: detail.into(), hint: None }) }
+    }
+
+    pub(super) fn unknown(about: &'static str, detail: impl Into<String>) -> Self {
+        Self { about, finding: Finding::Unknown(detail.into()) }
+    }
+
+    pub(super) fn hint(mut self, hint: Option<String>) -> Self {
+        if let Finding::Refused(refused) = &mut self.finding {
+            refused.hint = hint;
+        }
+        self
+    }
+
+    fn code(&self) -> Option<&'static str> {
+        match &self.finding {
+            Finding::Refused(refused) => Some(refused.code),
+            Finding::Passed(_) | Finding::Unknown(_) => None,
+        }
+    }
+}
+
+/// The checks of `request`, which was answered as `answered` says.
+pub fn run(question: &mut Question<'_>, request: &HttpRequest, answered: &Answered) -> Vec<Check> {
+    let headers = Headers::new(request.headers.clone());
+    let head = RequestHead::new(headers.clone());
+    let (route, resource) = route(question, &head);
+    let mut checks = vec![route];
+    if resource.is_some() && answered.reply.as_ref().is_some_and(|reply| reply.status < 400) {
+        checks.push(Check::passed("request", "a browser's preflight from a listed origin, answered without a token"));
+    } else if let Some(resource) = resource {
+        let caller = credentials(question, &headers, &head, resource, &mut checks);
+        message::check(question, resource, &headers, request, caller.as_ref(), &mut checks);
+    }
+    explain_the_rest(&mut checks, answered);
+    checks
+}
+
+fn route<'c>(question: &Question<'c>, head: &RequestHead) -> (Check, Option<&'c Resource>) {
+    let config = question.config;
+    // Without its query, which may hold a token.
+    let path = head.target().split('?').next().unwrap_or_default();
+    let asked = format!("{} at host {}", quoted(path), quoted(head.host()));
+    let named = |place: usize| config.resources.get(place);
+    match config.routes.find(head.host(), head.target()) {
+        Route::Resource(place) => {
+            let identifier = named(place).map(|resource| resource.identifier.as_str()).unwrap_or_default();
+            (Check::passed("route", format!("{asked} is resource {}", quoted(identifier))), named(place))
+        }
+        Route::Metadata(place) => {
+            let identifier = named(place).map(|resource| resource.identifier.as_str()).unwrap_or_default();
+            let detail = format!("{asked} is the metadata of {}: open to anybody", quoted(identifier));
+            (Check::passed("route", detail), None)
+        }
+        Route::Pass => (Check::passed("route", format!("{asked} is of `pass`: no token is asked for")), None),
+        Route::Nothing => {
+            let known: Vec<_> = config.resources.iter().map(|resource| quoted(resource.identifier.as_str())).collect();
+            let detail = format!("{asked} belongs to no resource: there are {}", known.join(", "));
+            let hint = "hosts and paths are those of `resource` unless `hosts` and `paths` say otherwise; a path is compared byte for byte, a trailing slash included";
+            (Check::refused("route", "not_found", detail).hint(Some(hint.into())), None)
+        }
+    }
+}
+
+/// The token's checks; the caller, if all of them passed.
+fn credentials(
+    question: &mut Question<'_>,
+    headers: &Headers,
+    head: &RequestHead,
+    resource: &Resource,
+    checks: &mut Vec<Check>,
+) -> Option<crate::token::AccessToken> {
+    let target = head.target();
+    match bearer::extract(headers, target, resource.takes_proofs) {
+        Err(fault) => {
+            let detail = match fault.code() {
+                "token_in_query" => "the token is in the query, where every log on the way keeps it",
+                "several_credentials" => "there are several credentials, and it cannot be told which one counts",
+                _ => "`Authorization` is not `Bearer` and one token of legal characters",
+            };
+            checks.push(Check::refused("credentials", fault.code(), detail));
+            None
+        }
+        Ok(None) => {
+            let hint = "a client that follows the challenge gets one from the authorization server".to_owned();
+            let detail = "there is no `Authorization: Bearer` header";
+            checks.push(Check::refused("credentials", "no_token", detail).hint(Some(hint)));
+            None
+        }
+        Ok(Some((scheme, token))) => {
+            let what = match scheme {
+                Scheme::Bearer => "one bearer token",
+                Scheme::Dpop => "one token, with the scheme of proofs",
+            };
+            checks.push(Check::passed("credentials", what));
+            token::check(question, token.reveal(), resource, checks)
+        }
+    }
+}
+
+/// What the machine refused for a reason that no check above gives, such as a header of HTTP's own.
+fn explain_the_rest(checks: &mut Vec<Check>, answered: &Answered) {
+    let Some(reason) = answered.reason() else { return };
+    let refused = answered.reply.as_ref().is_some_and(|reply| reply.status >= 400);
+    if !refused || checks.iter().any(|check| check.code() == Some(reason)) {
+        return;
+    }
+    // The first is the route; these are decided before anybody asks for a token.
+    let early = matches!(reason, "tunnel_refused" | "forbidden_origin" | "metadata_method_not_allowed");
+    let place = if early { 1 } else { checks.iter().position(is_late).unwrap_or(checks.len()) };
+    checks.insert(place.min(checks.len()), Check::refused("request", reason, words(reason)));
+}
+
+/// Whether a check comes after those of the request's own headers.
+fn is_late(check: &Check) -> bool {
+    matches!(check.about, "MCP headers" | "message" | "operation" | "base scopes" | "scenarios" | "rule" | "policy")
+}
+
+fn words(reason: &str) -> String {
+    let known = match reason {
+        "tunnel_refused" => "CONNECT, `Upgrade` and `:protocol` open a tunnel in which nothing can be decided",
+        "forbidden_origin" => "`Origin` is not one of `origins`",
+        "method_not_allowed" => "the method is none of GET, HEAD, POST and DELETE",
+        "metadata_method_not_allowed" => "metadata is read with GET, HEAD or OPTIONS",
+        "body_not_allowed" => "only a POST may have a body",
+        "unsupported_media_type" => "`Content-Type` is not `application/json`, in UTF-8",
+        "unsupported_content_encoding" => "`Content-Encoding` hides the body",
+        "payload_too_large" => "the body is larger than `limits.body`",
+        "keys_unavailable" => "the issuer's keys cannot be had",
+        "introspection_unavailable" => "the issuer would have to be asked about the token",
+        other => return other.replace('_', " "),
+    };
+    known.to_owned()
+}

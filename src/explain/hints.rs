@@ -1,0 +1,329 @@
+//! What a failed check usually means. Each hint is about one mistake that people make, and appears only where the
+//! token or the request shows it.
+
+use super::token::{Places, of, value};
+use super::{quoted, quoted_all, ruling};
+use crate::config::{Config, Resource};
+use crate::node::Node;
+use crate::pattern::Pattern;
+use crate::policy::{Access, Denial, Policy};
+use crate::scope::Scope;
+use crate::text::near;
+use crate::time::UnixTime;
+use crate::token::{AccessToken, Claims, Expectations, TokenError, TokenRules, UntrustedJwt};
+
+pub(super) const UNKNOWN_KEY: &str = "the key was rotated away (get a new token), or the key set is stale or of another issuer (compare with the issuer's `jwks_uri`)";
+pub(super) const BAD_SIGNATURE: &str =
+    "the token was changed on the way, or the keys are of another issuer or tenant whose `kid` is the same";
+
+/// What is wrong with a token that is no JWT.
+pub fn malformed(parts: usize) -> Option<String> {
+    match parts {
+        1 => Some("if the issuer gives opaque tokens, configure `introspection`; if it gives JWTs on request, ask for this resource (`audience` or `resource` parameter)".to_owned()),
+        5 => Some("have the issuer give signed tokens (JWS) for this resource".to_owned()),
+        _ => None,
+    }
+}
+
+/// An issuer that is almost one of ours.
+pub fn issuer(claimed: &str, resource: &Resource, config: &Config) -> Option<String> {
+    let trusted = || resource.issuers.iter().filter_map(|place| config.issuers.get(*place));
+    let bare = |text: &str| text.trim_end_matches('/').to_owned();
+    if let Some(own) = trusted().find(|own| bare(&own.identifier) == bare(claimed)) {
+        let set = quoted(claimed);
+        return Some(format!(
+            "a trailing slash: `iss` is compared byte for byte, so set the issuer of `{}` to {set}",
+            own.name
+        ));
+    }
+    if config.issuers.iter().any(|own| own.identifier == claimed) {
+        return Some(
+            "it is configured, but not an issuer of this resource: add it to `resources[].issuers`".to_owned(),
+        );
+    }
+    if trusted().any(|own| bare(&own.identifier).eq_ignore_ascii_case(&bare(claimed))) {
+        return Some("upper and lower case: `iss` is compared byte for byte".to_owned());
+    }
+    if claimed.starts_with("https://sts.windows.net/") {
+        return Some(
+            "Entra's v1.0 token: set `requestedAccessTokenVersion` of the application to 2, or configure this issuer"
+                .to_owned(),
+        );
+    }
+    None
+}
+
+/// What was there, for errors whose check is about several things.
+pub fn detail(jwt: &UntrustedJwt, error: TokenError, expected: &Expectations<'_>, now: UnixTime) -> Option<String> {
+    let (header, rules) = (jwt.claimed_header(), expected.rules);
+    let claims = jwt.claimed();
+    Some(match error {
+        TokenError::AlgorithmNotAllowed => {
+            let allowed = quoted_all(expected.algorithms.iter().map(|algorithm| algorithm.name()));
+            format!("alg: expected one of {allowed}, got {}", value(header.get("alg")))
+        }
+        TokenError::TypeNotAllowed => {
+            let absent = if rules.type_may_be_absent { " or none" } else { "" };
+            let allowed = quoted_all(rules.types.iter().map(String::as_str));
+            format!("typ: expected {allowed}{absent}, got {}", value(header.get("typ")))
+        }
+        TokenError::CriticalHeader => "the header has `crit` or `b64`, which asks for what is not supported".to_owned(),
+        TokenError::Bound => {
+            "`cnf` binds it to something whose proof is not taken: a `jkt` needs `dpop` of its issuer".to_owned()
+        }
+        TokenError::NotAnAccessToken => format!("it is another kind of token: {}", marks(claims)),
+        TokenError::AudienceMissing => format!("aud: expected {}, got nothing", accepted(expected)),
+        TokenError::AudienceMismatch => format!("aud: expected {}, got {}", accepted(expected), of(jwt, "aud")),
+        TokenError::ExpiryMissing => "exp: expected a time, got nothing".to_owned(),
+        TokenError::Expired => {
+            let leeway = rules.leeway.as_secs();
+            format!("exp: {}, and the leeway is {leeway} s", against(claims, "exp", now))
+        }
+        TokenError::NotYetValid => format!("nbf: {}", against(claims, "nbf", now)),
+        TokenError::IssuedInFuture => format!("iat: {}", against(claims, "iat", now)),
+        TokenError::RequiredClaim => unmet(jwt, rules),
+        TokenError::ClaimMalformed => "a claim is not of the type that its definition says".to_owned(),
+        _ => return None,
+    })
+}
+
+fn accepted(expected: &Expectations<'_>) -> String {
+    let accepted = quoted_all(expected.audiences.iter().map(String::as_str));
+    if expected.audiences.len() > 1 { format!("one of {accepted}") } else { accepted }
+}
+
+/// What tells another kind of token.
+fn marks(claims: &Claims) -> String {
+    let named = ["nonce", "at_hash", "c_hash", "events", "token_use", "typ"];
+    let there = |name: &&str| claims.has(name);
+    let told: Vec<_> = named
+        .into_iter()
+        .filter(there)
+        .map(|name| match claims.get(name) {
+            Some(text @ Node::Text(_)) if matches!(name, "token_use" | "typ") => {
+                format!("`{name}` {}", value(Some(text)))
+            }
+            _ => format!("`{name}`"),
+        })
+        .collect();
+    format!("it has {}", told.join(", "))
+}
+
+fn unmet(jwt: &UntrustedJwt, rules: &TokenRules) -> String {
+    let tests = rules.required_claims.iter().filter(|test| !test.holds(jwt.claimed()));
+    let wrong = tests
+        .map(|test| format!("{}: expected {}, got {}", test.name, value(Some(&test.expected)), of(jwt, &test.name)));
+    let absent = rules.present_claims.iter().filter(|name| matches!(jwt.claimed().get(name), None | Some(Node::Null)));
+    let absent = absent.map(|name| format!("{name}: expected a value, got nothing"));
+    wrong.chain(absent).collect::<Vec<_>>().join("; ")
+}
+
+/// What a refused token usually is.
+pub fn token(jwt: &UntrustedJwt, error: TokenError, expected: &Expectations<'_>, now: UnixTime) -> Option<String> {
+    let claims = jwt.claimed();
+    match error {
+        TokenError::AudienceMismatch | TokenError::AudienceMissing => Some(audience(jwt, expected)),
+        TokenError::Expired => {
+            let late = now.as_numeric_date() - date(claims, "exp")?;
+            Some(if late < 300.0 {
+                "it is just over: get a new token; if new ones fail too, the clocks of the issuer and of this gateway differ, which `leeway` can bridge".to_owned()
+            } else {
+                "the client should have refreshed it".to_owned()
+            })
+        }
+        TokenError::NotYetValid | TokenError::IssuedInFuture => {
+            Some("the issuer's clock is ahead of this gateway's: mend the clock, or raise `leeway`".to_owned())
+        }
+        TokenError::NotAnAccessToken if is_id_token(claims) => {
+            Some("an ID token, which tells the client who signed in: send the access token instead".to_owned())
+        }
+        TokenError::NotAnAccessToken => Some("send the access token".to_owned()),
+        TokenError::TypeNotAllowed => Some(
+            "another `profile` may fit this issuer, or set `token_types`, if these really are access tokens".to_owned(),
+        ),
+        TokenError::AlgorithmNotAllowed if claims_symmetric(jwt) => {
+            Some("only asymmetric algorithms are verified: have the issuer sign with RS256, ES256 or EdDSA".to_owned())
+        }
+        TokenError::AlgorithmNotAllowed => Some("`issuers[].algorithms` says which ones are taken".to_owned()),
+        _ => None,
+    }
+}
+
+fn claims_symmetric(jwt: &UntrustedJwt) -> bool {
+    jwt.claimed_header().get("alg").and_then(Node::as_text).is_some_and(|alg| alg.starts_with("HS"))
+}
+
+fn is_id_token(claims: &Claims) -> bool {
+    let id_use = claims.get("token_use").and_then(Node::as_text) == Some("id");
+    let id_type = claims.get("typ").and_then(Node::as_text).is_some_and(|typ| typ.eq_ignore_ascii_case("id"));
+    id_use || id_type || ["nonce", "at_hash", "c_hash"].iter().any(|name| claims.has(name))
+}
+
+fn audience(jwt: &UntrustedJwt, expected: &Expectations<'_>) -> String {
+    let claims = jwt.claimed();
+    let got: Vec<&str> = match claims.get("aud") {
+        Some(Node::Text(one)) => vec![one],
+        Some(Node::List(several)) => several.iter().filter_map(Node::as_text).collect(),
+        _ => Vec::new(),
+    };
+    let own = || expected.audiences.iter();
+    let client = expected.rules.client_claims.iter().find_map(|name| claims.get(name)?.as_text());
+    if got == ["account"] {
+        return "Keycloak's default audience: add an audience mapper for this resource to a client scope of the client, or the value to `audiences`".to_owned();
+    }
+    if let Some(application) = got.iter().find(|aud| is_guid(aud.strip_prefix("api://").unwrap_or(aud))) {
+        return format!("Entra names the application, not the URL: add {} to `audiences`", quoted(application));
+    }
+    if got.iter().any(|aud| own().any(|own| own.eq_ignore_ascii_case(aud))) {
+        return "upper and lower case: `aud` is compared byte for byte, but for one trailing slash".to_owned();
+    }
+    if let Some(origin) =
+        got.iter().find(|aud| own().any(|own| own.starts_with(&format!("{}/", aud.trim_end_matches('/')))))
+    {
+        return format!(
+            "{} is the host, not the resource: the client asked for another `resource` than it calls",
+            quoted(origin)
+        );
+    }
+    if client.is_some_and(|client| got.contains(&client)) {
+        return "it is for the client itself: the client did not ask for this resource (RFC 8707's `resource` parameter)".to_owned();
+    }
+    "the client has to ask for this resource (RFC 8707's `resource` parameter), or the issuer's value has to be in `audiences`".to_owned()
+}
+
+/// `8-4-4-4-12` hexadecimal digits.
+fn is_guid(text: &str) -> bool {
+    let lengths: Vec<_> = text.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12] && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
+}
+
+/// Why the policy says no, where the configuration and the token show it.
+pub fn denial(
+    policy: &Policy,
+    caller: &AccessToken,
+    access: &Access<'_>,
+    denial: &Denial,
+    places: &Places,
+) -> Option<String> {
+    match denial {
+        Denial::InsufficientScope { missing, .. } => {
+            let missing: Vec<&str> = missing.iter().map(Scope::as_str).collect();
+            scopes(policy, caller, access, &missing, places)
+        }
+        Denial::MatrixNarrows { row } => {
+            let counted = policy.matrix.iter().find(|own| own.name == *row)?.scopes.as_ref()?;
+            Some(format!("in this scenario only {} count; more scope would not help", ruling::set(counted)))
+        }
+        Denial::NearName | Denial::Unlisted => unlisted(policy, access),
+        Denial::MatrixDeniesTool { .. } => Some("more scope would not help".to_owned()),
+        Denial::Arguments => Some(
+            "more scope would not help: an argument that is missing, or of another type, is refused too".to_owned(),
+        ),
+        Denial::Authentication(_) => {
+            Some("the challenge (RFC 9470) asks the client to have the user sign in so".to_owned())
+        }
+        Denial::Unverifiable => {
+            Some("its rule has `fresh`; give the issuer an `introspection`, or take `fresh` away".to_owned())
+        }
+        Denial::Drifted => None,
+    }
+}
+
+fn scopes(
+    policy: &Policy,
+    caller: &AccessToken,
+    access: &Access<'_>,
+    missing: &[&str],
+    places: &Places,
+) -> Option<String> {
+    let granted = || caller.scopes().iter().map(String::as_str);
+    let twin = granted().find(|own| missing.iter().any(|scope| own.eq_ignore_ascii_case(scope)));
+    if let Some(twin) = twin {
+        return Some(format!(
+            "{} differs by upper and lower case only: scopes are compared byte for byte",
+            quoted(twin)
+        ));
+    }
+    if let Some(row) = policy.matrix.iter().find(|row| {
+        let counts = |scope: &str| row.scopes.as_ref().is_none_or(|scopes| scopes.contains(scope));
+        row.selects(caller) && granted().any(|scope| missing.contains(&scope) && !counts(scope))
+    }) {
+        return Some(format!("it is granted, but does not count in scenario {}", quoted(&row.name)));
+    }
+    if caller.scopes().is_empty()
+        && let Some((name, value)) = places.unread.first()
+    {
+        return Some(format!(
+            "the token has `{name}` {value}, from which this issuer's `profile` takes no scopes: see `scope_claims`"
+        ));
+    }
+    let (_, rules, names) = ruling::rules(policy, access)?;
+    for name in names {
+        let deciding = rules.deciding(name);
+        let shadowed = rules.matching_patterns(name).into_iter().filter(|pattern| !deciding.contains(pattern));
+        let opens =
+            |pattern: &&str| rules.of_pattern(pattern).is_some_and(|rule| ruling::satisfied(policy, caller, rule));
+        if let Some(pattern) = shadowed.into_iter().find(opens) {
+            let winner = if deciding == [name] { "the exact name" } else { "the closer pattern" };
+            return Some(format!(
+                "{winner} {} decides alone: {} would let it through",
+                quoted_all(deciding),
+                quoted(pattern)
+            ));
+        }
+    }
+    None
+}
+
+fn unlisted(policy: &Policy, access: &Access<'_>) -> Option<String> {
+    let (kind, rules, names) = ruling::rules(policy, access)?;
+    for name in names {
+        if let Some(listed) = rules.names().map(Pattern::as_str).find(|listed| near(listed) == near(name)) {
+            return Some(format!("{} is listed: names are compared byte for byte", quoted(listed)));
+        }
+    }
+    Some(format!("what `{kind}` does not list is denied: add a rule, `scopes: []` for any valid token"))
+}
+
+/// The times of a token, in words.
+pub fn times(jwt: &UntrustedJwt, now: UnixTime) -> String {
+    let told =
+        |name: &'static str| date(jwt.claimed(), name).map(|_| format!("{name} {}", against(jwt.claimed(), name, now)));
+    let told: Vec<_> = ["exp", "nbf", "iat"].into_iter().filter_map(told).collect();
+    if told.is_empty() { "none".to_owned() } else { told.join(", ") }
+}
+
+fn date(claims: &Claims, name: &str) -> Option<f64> {
+    match claims.get(name) {
+        Some(Node::Number(number)) => Some(number.as_f64()),
+        _ => None,
+    }
+}
+
+/// A time, and how far from now it is.
+fn against(claims: &Claims, name: &str, now: UnixTime) -> String {
+    let Some(at) = date(claims, name) else { return value(claims.get(name)) };
+    let far = at - now.as_numeric_date();
+    let (length, side) = (length(far.abs()), if far < 0.0 { "ago" } else { "from now" });
+    format!("{} ({length} {side})", shown(at))
+}
+
+/// A time as RFC 3339 writes it.
+fn shown(at: f64) -> String {
+    #[allow(clippy::cast_possible_truncation)] // what is beyond is not shown as a date
+    let seconds = at.clamp(-1e12, 1e12) as i64;
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| at.to_string(), |time| time.to_string())
+}
+
+/// A length in its two largest units.
+fn length(seconds: f64) -> String {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // not negative, and clamped
+    let seconds = seconds.clamp(0.0, 1e12) as u64;
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}

@@ -1,0 +1,184 @@
+//! The machine, run on one request as a host runs it.
+
+use super::{HttpRequest, Question};
+use crate::audit::{DecisionIds, Record};
+use crate::dpop::Proofs;
+use crate::drift::Drift;
+use crate::exchange::{Awaited, Effect, Env, Exchange, HeaderEdit, RequestHead, Step};
+use crate::headers::Headers;
+use crate::introspection::Introspections;
+use crate::jwks::{NotShared, SharedData, SharedNames, Versioned};
+use crate::reply::Reply;
+use crate::token::TokenCache;
+
+/// What came of a request.
+#[derive(Clone, Debug, Default)]
+pub struct Answered {
+    /// toolgate's own answer, if the request does not go on.
+    pub reply: Option<Reply>,
+    /// The records of its decisions.
+    pub records: Vec<Record>,
+    /// Changes of the headers that go on.
+    pub edits: Vec<HeaderEdit>,
+    /// Changes of the trailers that go on.
+    pub trailer_edits: Vec<HeaderEdit>,
+    /// Its issuer would have to be asked, and nobody is here to ask.
+    pub waits: bool,
+}
+
+impl Answered {
+    /// The stable code of the reason; of a batch, the first that is an element's own.
+    pub fn reason(&self) -> Option<&'static str> {
+        let companion = "batch_companion_denied";
+        let own = self.records.iter().map(|record| record.reason).find(|reason| *reason != companion);
+        own.or_else(|| self.records.first().map(|record| record.reason))
+    }
+
+    fn take(&mut self, step: Step) {
+        for effect in step.effects {
+            match effect {
+                Effect::EditHeaders(edits) => self.edits.extend(edits),
+                Effect::EditTrailers(edits) => self.trailer_edits.extend(edits),
+                Effect::Record(record) => self.records.push(*record),
+                Effect::Reply(reply) => self.reply = Some(reply),
+                Effect::Event(..) | Effect::Listed(_) | Effect::ReplaceBody(_) | Effect::Warn(_) => {}
+            }
+        }
+    }
+
+    fn goes_on(&self) -> bool {
+        self.reply.is_none() && !self.waits
+    }
+}
+
+/// Nobody else is here: no proof was used before.
+struct Alone;
+
+impl SharedData for Alone {
+    fn read(&self, _: &str) -> Result<Versioned, NotShared> {
+        Ok(Versioned::default())
+    }
+
+    fn replace(&self, _: &str, _: &Versioned, _: &[u8]) -> Result<bool, NotShared> {
+        Ok(true)
+    }
+
+    fn overwrite(&self, _: &str, _: &[u8]) -> Result<(), NotShared> {
+        Ok(())
+    }
+}
+
+/// A host with nothing but this one request.
+struct Host<'q, 'a> {
+    question: &'q mut Question<'a>,
+    tokens: TokenCache,
+    introspection: Introspections,
+    drift: Drift,
+    proofs: Proofs,
+    ids: DecisionIds,
+    shows_bodies: bool,
+}
+
+impl Host<'_, '_> {
+    fn run(&mut self, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
+        event(&mut Env {
+            config: self.question.config,
+            keys: self.question.keys,
+            tokens: &mut self.tokens,
+            introspection: &mut self.introspection,
+            drift: &mut self.drift,
+            proofs: &mut self.proofs,
+            shared: &Alone,
+            peer_certificate: &|| None,
+            verifier: self.question.verifier,
+            now: self.question.now,
+            ids: &mut self.ids,
+            host_shows_bodies: &mut self.shows_bodies,
+            may_wait: true,
+        })
+    }
+
+    /// Brings all that the token waits for, with as much of the body as `read` gives; says whether that was possible.
+    fn settle(
+        &mut self,
+        exchange: &mut Exchange,
+        read: &dyn Fn(usize) -> Option<Vec<u8>>,
+        answered: &mut Answered,
+    ) -> bool {
+        while let Some(awaited) = exchange.awaits() {
+            if !self.bring(awaited) {
+                answered.waits = true;
+                return false;
+            }
+            answered.take(self.run(|env| exchange.try_again(read, env)));
+            self.handed_out();
+        }
+        true
+    }
+
+    /// Every answer is for whoever waited for it.
+    fn handed_out(&mut self) {
+        (0..self.question.config.issuers.len()).for_each(|place| self.introspection.handed_out(place));
+    }
+
+    /// Brings what a token waits for, as far as it can be had here; says whether that was so.
+    fn bring(&mut self, awaited: Awaited) -> bool {
+        let now = self.question.now;
+        match awaited {
+            // Nobody fetches keys here: each attempt has failed.
+            Awaited::Keys => {
+                let due = self.question.keys.due(now);
+                for place in &due {
+                    if let Some(cache) = self.question.keys.cache(*place) {
+                        cache.started(now);
+                        cache.finished(None, now);
+                    }
+                }
+                !due.is_empty()
+            }
+            Awaited::Answer(_) => {
+                let Some(endpoint) = self.question.endpoint else { return false };
+                for call in self.introspection.due() {
+                    let answer = endpoint(call.issuer, &call.token);
+                    self.introspection.finished(call.issuer, call.digest, answer, now);
+                }
+                true
+            }
+        }
+    }
+}
+
+/// What toolgate does with `request`.
+pub fn decide(question: &mut Question<'_>, request: &HttpRequest) -> Answered {
+    let config = question.config;
+    let mut host = Host {
+        question,
+        // What was verified before must not stand in for a check.
+        tokens: TokenCache::new(0),
+        introspection: Introspections::new(&config.issuers),
+        drift: Drift::new(config, 1),
+        proofs: Proofs::new(SharedNames::new(&[], &[], &[]), None),
+        ids: DecisionIds::new(1),
+        shows_bodies: true,
+    };
+    let mut exchange = Exchange::default();
+    let mut answered = Answered::default();
+    let head = RequestHead::new(Headers::new(request.headers.clone()));
+    let bodiless = request.body.is_none() && request.trailers.is_empty();
+    answered.take(host.run(|env| exchange.request_headers(head, bodiless, env)));
+    if !host.settle(&mut exchange, &|_| None, &mut answered) {
+        return answered;
+    }
+    let body = request.body.as_deref().unwrap_or_default();
+    let read = |most: usize| body.get(..most.min(body.len())).map(<[u8]>::to_vec);
+    if !bodiless && answered.goes_on() {
+        let last = request.trailers.is_empty();
+        answered.take(host.run(|env| exchange.request_body(body.len(), last, &read, env)));
+    }
+    if !request.trailers.is_empty() && answered.goes_on() {
+        let trailers = Headers::new(request.trailers.clone());
+        answered.take(host.run(|env| exchange.request_trailers(&trailers, &read, env)));
+    }
+    host.settle(&mut exchange, &read, &mut answered);
+    answered
+}

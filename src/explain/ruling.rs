@@ -1,0 +1,200 @@
+//! The policy's verdict, and how it came about.
+
+use std::fmt::Write;
+
+use super::checks::Check;
+use super::token::Places;
+use super::{hints, quoted, quoted_all};
+use crate::config::Resource;
+use crate::identity;
+use crate::policy::{Access, Denial, Found, Matches, Mode, Occasion, Outcome, Policy, Requirement, Row, RuleSet};
+use crate::scope::{Scope, ScopeSet};
+use crate::token::AccessToken;
+
+/// Asks the policy, and tells what it went by.
+pub fn check(
+    resource: &Resource,
+    caller: &AccessToken,
+    access: &Access<'_>,
+    occasion: &Occasion<'_>,
+    places: &Places,
+    checks: &mut Vec<Check>,
+) {
+    let policy = &resource.policy;
+    checks.push(Check::passed("caller", format!("{}, granted {}", who(caller), granted(caller))));
+    let rows: Vec<&Row> = policy.matrix.iter().filter(|row| row.selects(caller)).collect();
+    checks.push(Check::passed("scenarios", scenarios(policy, &rows)));
+    checks.push(Check::passed("rule", rule(policy, access)));
+    let verdict = policy.decide(caller, access, occasion);
+    checks.push(match (verdict.outcome, &verdict.denial) {
+        (Outcome::Allow, _) => Check::passed("policy", "allowed"),
+        (Outcome::ShadowDeny, Some(denial)) => {
+            let detail =
+                format!("would be denied ({}), but is in shadow mode: {}", denial.code(), told(denial, access));
+            Check::passed("policy", detail)
+        }
+        (_, Some(denial)) => {
+            let check = Check::refused("policy", denial.code(), told(denial, access));
+            check.hint(hints::denial(policy, caller, access, denial, places))
+        }
+        (_, None) => Check::unknown("policy", "denied without a reason"),
+    });
+    if identity::headers(resource, caller).is_err() {
+        let detail = "a header of `forward` cannot carry its value: empty, too long, or with characters that would make it another";
+        checks.push(Check::refused("identity", "identity_unforwardable", detail));
+    }
+}
+
+/// Who calls, through what.
+fn who(caller: &AccessToken) -> String {
+    let subject = caller.subject().map_or("nobody in particular".to_owned(), quoted);
+    let client = caller.client().map(|client| format!(" through client {}", quoted(client)));
+    format!("{subject}{} of issuer {}", client.unwrap_or_default(), quoted(caller.issuer_name()))
+}
+
+fn granted(caller: &AccessToken) -> String {
+    if caller.scopes().is_empty() {
+        "no scope".to_owned()
+    } else {
+        quoted_all(caller.scopes().iter().map(String::as_str))
+    }
+}
+
+fn scenarios(policy: &Policy, rows: &[&Row]) -> String {
+    if policy.matrix.is_empty() {
+        return "none are configured".to_owned();
+    }
+    let told = |row: &&Row| {
+        let scopes = row.scopes.as_ref().map(|scopes| format!("of the granted scopes only {} count", set(scopes)));
+        let tools = row.deny_tools.iter().map(crate::pattern::Pattern::as_str);
+        let denied = (!row.deny_tools.is_empty()).then(|| format!("tools {} are denied", quoted_all(tools)));
+        let effects: Vec<_> = scopes.into_iter().chain(denied).collect();
+        format!("{}: {}", quoted(&row.name), effects.join(", "))
+    };
+    let told: Vec<_> = rows.iter().map(told).collect();
+    if told.is_empty() { format!("none of {} is about this caller", policy.matrix.len()) } else { told.join("; ") }
+}
+
+/// The names of `scopes`.
+pub fn set(scopes: &ScopeSet) -> String {
+    quoted_all(scopes.iter().map(Scope::as_str))
+}
+
+/// The rules of the kind of `access`, and the names that are looked up.
+pub fn rules<'p, 'a>(policy: &'p Policy, access: &Access<'a>) -> Option<(&'static str, &'p RuleSet, Vec<&'a str>)> {
+    match access {
+        Access::Open => None,
+        Access::Method(name) => Some(("methods", &policy.methods, vec![name])),
+        Access::Prompt(name) => Some(("prompts", &policy.prompts, vec![name])),
+        Access::Resources(uris) => Some(("resources", &policy.resources, uris.clone())),
+        Access::Template(name) => Some(("resources", &policy.resources, vec![name])),
+        Access::Tool(name) => Some(("tools", &policy.tools, vec![name])),
+    }
+}
+
+/// The rule that decides, in words.
+fn rule(policy: &Policy, access: &Access<'_>) -> String {
+    let base = match policy.base_scopes.as_slice() {
+        [] => String::new(),
+        base => format!("; base scopes {}", quoted_all(base.iter().map(Scope::as_str))),
+    };
+    let Some((kind, rules, names)) = rules(policy, access) else {
+        return format!("none is needed{base}");
+    };
+    let one = |name: &str| {
+        let found = if matches!(access, Access::Template(_)) { rules.find_template(name) } else { rules.find(name) };
+        match found {
+            Found::Rules(needed) if needed.is_empty() => {
+                format!("{} is listed nowhere, and `unlisted.{kind}` lets it through", quoted(name))
+            }
+            Found::Rules(needed) => {
+                let needed: Vec<_> = needed.iter().map(|rule| requirement(rule)).collect();
+                let listed = quoted_all(rules.deciding(name));
+                format!("`{kind}` {listed} asks for {}", needed.join(", and "))
+            }
+            Found::NearName | Found::Unlisted => format!("no rule of `{kind}` is about {}", quoted(name)),
+        }
+    };
+    let told: Vec<_> = names.iter().map(|name| one(name)).collect();
+    format!("{}{base}", told.join("; "))
+}
+
+/// What a rule asks for, in words.
+pub fn requirement(rule: &Requirement) -> String {
+    let one = |scopes: &ScopeSet| {
+        let names: Vec<_> = scopes.iter().map(|scope| quoted(scope.as_str())).collect();
+        if names.is_empty() { "any valid token".to_owned() } else { names.join(" and ") }
+    };
+    let scopes = rule.alternatives.iter().map(one).collect::<Vec<_>>().join(", or ");
+    format!("{scopes}{}", conditions(rule))
+}
+
+/// What a rule asks for besides scopes, in words; nothing, if it does not.
+pub fn conditions(rule: &Requirement) -> String {
+    let mut told = String::new();
+    if !rule.arguments.is_empty() {
+        let paths: Vec<_> = rule.arguments.iter().map(|test| quoted(&format!("/{}", test.path.join("/")))).collect();
+        let _ = write!(told, ", with conditions on {}", paths.join(", "));
+    }
+    if !rule.authentication.levels.is_empty() {
+        let levels = rule.authentication.levels.iter().map(String::as_str);
+        let _ = write!(told, ", signed in at level {}", quoted_all(levels));
+    }
+    if let Some(age) = rule.authentication.max_age {
+        let _ = write!(told, ", signed in at most {} s ago", age.as_secs());
+    }
+    if let Some(fresh) = rule.fresh {
+        let _ = write!(told, ", the issuer asked at most {} s ago", fresh.as_secs_f64());
+    }
+    if rule.mode == Some(Mode::Shadow) {
+        told.push_str(", on trial: recorded only");
+    }
+    told
+}
+
+/// A denial in words.
+fn told(denial: &Denial, access: &Access<'_>) -> String {
+    let target = match access {
+        Access::Tool(name) => format!("tool {}", quoted(name)),
+        Access::Prompt(name) => format!("prompt {}", quoted(name)),
+        Access::Method(name) => format!("method {}", quoted(name)),
+        Access::Template(name) => format!("template {}", quoted(name)),
+        Access::Resources(uris) => format!("resource {}", quoted_all(uris.iter().copied())),
+        Access::Open => "the endpoint".to_owned(),
+    };
+    match denial {
+        Denial::InsufficientScope { required, missing, row, .. } => {
+            let row = row.as_ref().map(|row| format!(", counting what scenario {} counts", quoted(row)));
+            let row = row.unwrap_or_default();
+            format!("{target} needs {}; missing: {}{row}", set(required), set(missing))
+        }
+        Denial::MatrixDeniesTool { row } => format!("{target} is denied by scenario {}", quoted(row)),
+        Denial::MatrixNarrows { row } => {
+            format!("{target} needs scopes that do not count in scenario {}", quoted(row))
+        }
+        Denial::Arguments => format!("the arguments for {target} are not what its rule asks for, or cannot be judged"),
+        Denial::Authentication(wanted) => {
+            let rule = Requirement {
+                alternatives: Vec::new(),
+                arguments: Vec::new(),
+                authentication: wanted.clone(),
+                fresh: None,
+                mode: None,
+            };
+            format!("{target} asks for another sign-in{}", conditions(&rule))
+        }
+        Denial::Drifted => format!("{target} is not what was approved"),
+        Denial::NearName => format!("{target} is not listed, and looks like a listed name"),
+        Denial::Unlisted => format!("{target} is listed nowhere"),
+        Denial::Unverifiable => {
+            format!("{target} wants the issuer asked about the token, which has no `introspection`")
+        }
+    }
+}
+
+/// Whether `rule` would be satisfied by the scopes that count.
+pub fn satisfied(policy: &Policy, caller: &AccessToken, rule: &Requirement) -> bool {
+    let rows = Matches::new(&policy.matrix, caller, |_| true);
+    let counted = || caller.scopes().iter().map(String::as_str).filter(|scope| rows.discounting(scope).is_none());
+    rule.alternatives.iter().any(|scopes| scopes.iter().all(|scope| policy.hierarchy.grants(counted(), scope)))
+}

@@ -1,0 +1,308 @@
+//! The checks of a token.
+
+use super::checks::Check;
+use super::{Question, hints, quoted, quoted_all};
+use crate::config::{Issuer, KeySource, Resource, Validation};
+use crate::jwks::Lookup;
+use crate::node::Node;
+use crate::signature::SignatureVerifier;
+use crate::token::{
+    AccessToken, Active, Answer, Candidate, Checked, Claims, Expectations, TokenCheck, TokenError, UntrustedJwt,
+};
+
+/// Makes every check of `token`; the caller, if all passed.
+pub fn check(
+    question: &mut Question<'_>,
+    token: &str,
+    resource: &Resource,
+    checks: &mut Vec<Check>,
+) -> Option<AccessToken> {
+    let config = question.config;
+    let most = config.limits.token;
+    if token.len() > most {
+        let detail = format!("it has {} bytes, more than `limits.token`, {most}", token.len());
+        checks.push(Check::refused("token", TokenError::TooLong.code(), detail));
+        return None;
+    }
+    let takes_opaque = |place: &usize| config.issuers.get(*place).is_some_and(Issuer::takes_opaque_tokens);
+    if let Some(place) = resource.issuers.iter().copied().find(takes_opaque)
+        && !UntrustedJwt::is_shaped_like(token)
+    {
+        checks.push(Check::passed("token", "opaque: only its issuer knows what it is"));
+        let issuer = config.issuers.get(place)?;
+        return ask(question, place, token, expectations(issuer, resource), checks, Active::vouch);
+    }
+    let jwt = match UntrustedJwt::parse(token) {
+        Ok(jwt) => jwt,
+        Err(error) => {
+            checks.push(not_a_jwt(error, token));
+            return None;
+        }
+    };
+    checks.push(Check::passed("token", "a JWT, well-formed"));
+    let (place, issuer) = issuer(question, &jwt, resource, checks)?;
+    let expected = expectations(issuer, resource);
+    for one in jwt.checks(expected, question.now) {
+        checks.push(describe(&jwt, one, &expected, question));
+    }
+    let candidate = jwt.check(expected, question.now).ok()?;
+    if issuer.validation == Validation::Introspection {
+        return ask(question, place, token, expected, checks, |active, expected| {
+            candidate.confirmed_by(active, expected)
+        });
+    }
+    let or_ask = issuer.validation == Validation::JwtOrIntrospection;
+    let known = question.keys.find(place, candidate.query(), question.now);
+    if or_ask && matches!(known, Lookup::NoKey | Lookup::Unavailable) {
+        checks.push(Check::unknown("key", "not at hand, so that the issuer is asked in its place"));
+        return ask(question, place, token, expected, checks, |active, expected| {
+            candidate.confirmed_by(active, expected)
+        });
+    }
+    let verified = signature(issuer, candidate, known, question.verifier, checks)?;
+    match issuer.validation {
+        Validation::JwtAndIntrospection => {
+            ask(question, place, token, expected, checks, |active, expected| verified.confirmed_by(active, expected))
+        }
+        _ => Some(verified),
+    }
+}
+
+fn expectations<'c>(issuer: &'c Issuer, resource: &'c Resource) -> Expectations<'c> {
+    Expectations {
+        issuer: &issuer.identifier,
+        issuer_name: &issuer.name,
+        algorithms: &issuer.algorithms,
+        rules: &issuer.rules,
+        audiences: &resource.audiences,
+    }
+}
+
+/// The signature, by the keys that were looked up.
+fn signature(
+    issuer: &Issuer,
+    candidate: Candidate<'_>,
+    known: Lookup<'_>,
+    verifier: &dyn SignatureVerifier,
+    checks: &mut Vec<Check>,
+) -> Option<AccessToken> {
+    let query = candidate.query().clone();
+    let kid = query.kid.as_deref().map_or("no `kid`".to_owned(), |kid| format!("kid {}", quoted(kid)));
+    let keys = match known {
+        Lookup::Keys(keys) => keys,
+        Lookup::NoKey => {
+            let published: Vec<&str> = match &issuer.keys {
+                Some(KeySource::Fixed(set)) => set.kids().collect(),
+                _ => Vec::new(),
+            };
+            let algorithm = query.algorithm.name();
+            let detail =
+                format!("{kid} for {algorithm} is not among the keys of `{}`: {}", issuer.name, quoted_all(published));
+            let check = Check::refused("key", TokenError::KeyUnknown.code(), detail);
+            checks.push(check.hint(Some(hints::UNKNOWN_KEY.to_owned())));
+            return None;
+        }
+        Lookup::Unavailable | Lookup::Wait => {
+            let detail = format!("the keys of `{}` cannot be had", issuer.name);
+            checks.push(Check::refused("key", "keys_unavailable", detail));
+            return None;
+        }
+    };
+    checks.push(Check::passed("key", format!("{kid}: {} of `{}`", counted(keys.len()), issuer.name)));
+    match candidate.verify(&keys, verifier) {
+        Ok(caller) => {
+            checks.push(Check::passed("signature", format!("{} by that key", query.algorithm.name())));
+            Some(caller)
+        }
+        Err(error) => {
+            let check = Check::refused("signature", error.code(), "no key of the issuer made this signature");
+            checks.push(check.hint(Some(hints::BAD_SIGNATURE.to_owned())));
+            None
+        }
+    }
+}
+
+/// What the issuer's endpoint says of the token.
+fn ask(
+    question: &Question<'_>,
+    place: usize,
+    token: &str,
+    expected: Expectations<'_>,
+    checks: &mut Vec<Check>,
+    vouch: impl FnOnce(&mut Active, Expectations<'_>) -> Result<AccessToken, TokenError>,
+) -> Option<AccessToken> {
+    let about = "introspection";
+    let Some(endpoint) = question.endpoint else {
+        checks.push(Check::unknown(about, "its issuer would be asked about the token, which nobody does here"));
+        return None;
+    };
+    let vouched = match endpoint(place, token) {
+        None => {
+            let detail = "the endpoint gives no answer that can be read";
+            checks.push(Check::refused(about, "introspection_unavailable", detail));
+            return None;
+        }
+        Some(Answer::Inactive) => Err(TokenError::Inactive),
+        Some(Answer::Active(mut active)) => vouch(&mut active, expected)
+            .and_then(|caller| caller.check(expected.audiences, expected.rules, question.now).map(|()| caller)),
+    };
+    match vouched {
+        Ok(caller) => {
+            checks.push(Check::passed(about, "active; what the endpoint says of aud, exp, sub and scopes holds"));
+            Some(caller)
+        }
+        Err(error) => {
+            let detail = match error {
+                TokenError::Inactive => "the endpoint says that the token is not active",
+                TokenError::SubjectMismatch => "the endpoint speaks of another subject than the token",
+                _ => "what the endpoint says of the token does not fit this resource",
+            };
+            checks.push(Check::refused(about, error.code(), detail));
+            None
+        }
+    }
+}
+
+fn counted(keys: usize) -> String {
+    if keys == 1 { "one key".to_owned() } else { format!("{keys} keys") }
+}
+
+fn not_a_jwt(error: TokenError, token: &str) -> Check {
+    let parts = token.split('.').count();
+    let detail = match parts {
+        3 => "three parts, but not two strict JSON objects and a signature in base64url".to_owned(),
+        5 => "five parts: an encrypted token (JWE), which only the one it is for can read".to_owned(),
+        1 => "one part: an opaque token, and no issuer of this resource has `introspection`".to_owned(),
+        parts => format!("{parts} parts separated by dots, where a JWT has three"),
+    };
+    Check::refused("token", error.code(), detail).hint(hints::malformed(parts))
+}
+
+/// The issuer that the token names.
+fn issuer<'c>(
+    question: &Question<'c>,
+    jwt: &UntrustedJwt,
+    resource: &Resource,
+    checks: &mut Vec<Check>,
+) -> Option<(usize, &'c Issuer)> {
+    let config = question.config;
+    let trusted = resource.issuers.iter().filter_map(|place| Some((*place, config.issuers.get(*place)?)));
+    let claimed = match jwt.issuer() {
+        Ok(claimed) => claimed,
+        Err(error) => {
+            checks.push(Check::refused("iss", error.code(), format!("iss: expected a string, got {}", of(jwt, "iss"))));
+            return None;
+        }
+    };
+    let found = trusted.clone().find(|(_, issuer)| issuer.identifier == claimed);
+    match found {
+        Some((place, issuer)) => {
+            checks.push(Check::passed("iss", format!("{} is issuer `{}`", quoted(claimed), issuer.name)));
+            Some((place, issuer))
+        }
+        None => {
+            let expected = quoted_all(trusted.map(|(_, issuer)| issuer.identifier.as_str()));
+            let detail = format!("iss: expected {expected}, got {}", quoted(claimed));
+            let hint = hints::issuer(claimed, resource, config);
+            checks.push(Check::refused("iss", TokenError::IssuerMismatch.code(), detail).hint(hint));
+            None
+        }
+    }
+}
+
+/// A check of the token in words.
+fn describe(jwt: &UntrustedJwt, check: TokenCheck, expected: &Expectations<'_>, question: &Question<'_>) -> Check {
+    let (about, told) = (name(check.about), told(jwt, check.about, expected, question));
+    match check.outcome {
+        Ok(()) => Check::passed(about, told),
+        Err(error) => {
+            let detail = hints::detail(jwt, error, expected, question.now).unwrap_or(told);
+            Check::refused(about, error.code(), detail).hint(hints::token(jwt, error, expected, question.now))
+        }
+    }
+}
+
+fn name(about: Checked) -> &'static str {
+    match about {
+        Checked::Header => "header",
+        Checked::Kind => "kind",
+        Checked::Client => "client",
+        Checked::Types => "claims",
+        Checked::Audience => "aud",
+        Checked::Times => "time",
+        Checked::Required => "required claims",
+        Checked::Subject => "subject",
+        Checked::Scopes => "scopes",
+    }
+}
+
+/// What the check was given.
+fn told(jwt: &UntrustedJwt, about: Checked, expected: &Expectations<'_>, question: &Question<'_>) -> String {
+    let rules = expected.rules;
+    let first = |names: &[String]| names.iter().find(|name| jwt.claimed().has(name)).cloned();
+    match about {
+        Checked::Header => {
+            let header = jwt.claimed_header();
+            format!("typ {}, alg {}", value(header.get("typ")), value(header.get("alg")))
+        }
+        Checked::Kind => "an access token, not bound to a key".to_owned(),
+        Checked::Types => "aud, exp, nbf and iat are of their types".to_owned(),
+        Checked::Client => match first(&rules.client_claims) {
+            Some(name) => format!("`{name}` is {}", of(jwt, &name)),
+            None => "none is named".to_owned(),
+        },
+        Checked::Audience => {
+            let exact = |own: &String| jwt.claimed().get("aud").and_then(Node::as_text) == Some(own);
+            let slash = jwt.claimed().get("aud").and_then(Node::as_text).is_some_and(|aud| aud.ends_with('/'));
+            let fine = slash && !expected.audiences.iter().any(exact);
+            let fine = if fine { ": one trailing slash is as good as none" } else { "" };
+            format!("{} is accepted here{fine}", of(jwt, "aud"))
+        }
+        Checked::Times => hints::times(jwt, question.now),
+        Checked::Required if rules.required_claims.is_empty() && rules.present_claims.is_empty() => "none".to_owned(),
+        Checked::Required => "all there".to_owned(),
+        Checked::Subject => format!("`{}` is {}", rules.subject_claim, of(jwt, &rules.subject_claim)),
+        Checked::Scopes => match first(&rules.scope_claims) {
+            Some(name) => format!("`{name}` is {}", of(jwt, &name)),
+            None => format!("none of {} is there", quoted_all(rules.scope_claims.iter().map(String::as_str))),
+        },
+    }
+}
+
+/// A claim as it is shown.
+pub fn of(jwt: &UntrustedJwt, name: &str) -> String {
+    value(jwt.claimed().get(name))
+}
+
+/// A value as it is shown.
+pub fn value(node: Option<&Node>) -> String {
+    match node {
+        None => "nothing".to_owned(),
+        Some(Node::Text(text)) => quoted(text),
+        Some(Node::Number(number)) => number.to_string(),
+        Some(Node::Bool(flag)) => flag.to_string(),
+        Some(Node::Null) => "null".to_owned(),
+        Some(Node::List(items)) if items.iter().all(|item| item.as_text().is_some()) => {
+            format!("[{}]", quoted_all(items.iter().filter_map(Node::as_text)))
+        }
+        Some(other) => other.type_name().to_owned(),
+    }
+}
+
+/// The token's claims that other profiles take scopes from, though this issuer's do not.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// Each with its value.
+    pub unread: Vec<(&'static str, String)>,
+}
+
+impl Places {
+    /// Of the token in `headers`.
+    pub fn of(headers: &crate::headers::Headers) -> Self {
+        let token = crate::bearer::extract(headers, "", true).ok().flatten();
+        let jwt = token.and_then(|(_, token)| UntrustedJwt::parse(token.reveal()).ok());
+        let claims: Option<&Claims> = jwt.as_ref().map(UntrustedJwt::claimed);
+        let there = |name: &'static str| Some((name, value(Some(claims?.get(name)?))));
+        Self { unread: ["scope", "scp", "roles", "permissions"].into_iter().filter_map(there).collect() }
+    }
+}

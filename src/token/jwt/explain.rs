@@ -1,0 +1,62 @@
+//! The checks of a token one by one, for people who want to know which of them fails.
+
+use super::{Bounds, Expectations, UntrustedJwt, check_kind};
+use crate::time::UnixTime;
+use crate::token::{TokenError, claims};
+
+/// One check of a token and its outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenCheck {
+    /// What is checked.
+    pub about: Checked,
+    /// What came out.
+    pub outcome: Result<(), TokenError>,
+}
+
+/// What a check is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Checked {
+    /// `crit`, `typ`, `alg`
+    Header,
+    /// Whether it is an access token at all.
+    Kind,
+    Client,
+    /// Whether `aud`, `exp`, `nbf` and `iat` are what their definitions say. Only then are they compared.
+    Types,
+    Audience,
+    /// `exp`, `nbf`, `iat`
+    Times,
+    /// What the profile or the configuration requires.
+    Required,
+    Subject,
+    Scopes,
+}
+
+impl UntrustedJwt {
+    /// Every check that [`UntrustedJwt::check`] makes, in its order; those after a failed one too. The first that
+    /// fails is the one that it refuses the token for.
+    pub fn checks(&self, expected: Expectations<'_>, now: UnixTime) -> Vec<TokenCheck> {
+        let rules = expected.rules;
+        let kind = self.typ().and_then(|typ| check_kind(&self.claims, rules, typ.as_deref() != Some("at+jwt")));
+        let client = claims::first_text(&self.claims, &rules.client_claims);
+        let bounds = Bounds::read(&self.claims, client.unwrap_or_default());
+        let audience = |bounds: &Bounds| bounds.check_audience(expected.audiences, rules);
+        let times = |bounds: &Bounds| {
+            bounds.check_times(rules, now)?;
+            bounds.expires_at().map(drop).ok_or(TokenError::ExpiryMissing)
+        };
+        let outcomes = [
+            (Checked::Header, self.check_header(expected).map(drop)),
+            (Checked::Kind, kind),
+            (Checked::Client, client.map(drop)),
+            (Checked::Types, bounds.as_ref().map(drop).map_err(|error| *error)),
+            (Checked::Audience, bounds.as_ref().map_or(Ok(()), audience)),
+            (Checked::Times, bounds.as_ref().map_or(Ok(()), times)),
+            (Checked::Required, self.check_required(rules)),
+            (Checked::Subject, claims::text(&self.claims, &rules.subject_claim).map(drop)),
+            (Checked::Scopes, claims::scope_list(&self.claims, &rules.scope_claims).map(drop)),
+        ];
+        outcomes.into_iter().map(|(about, outcome)| TokenCheck { about, outcome }).collect()
+    }
+}

@@ -1,0 +1,204 @@
+//! `toolgate check`: where configurations are found, and on which lines their faults are.
+
+use serde_json::{Value, json};
+
+use crate::run::Place;
+
+/// Faults and warnings as `line path`.
+fn findings(file: &str, content: &str) -> (i32, Vec<String>) {
+    let place = Place::new(&format!("check-{}", file.replace('.', "-")));
+    let ran = place.file(file, content).run(&format!("check --json {file}"));
+    assert_eq!(ran.err, "", "{content}");
+    let found = ran.json();
+    let configurations = found["configurations"].as_array().unwrap().clone();
+    let one = |fault: &Value| format!("{} {}", fault["line"], fault["path"].as_str().unwrap());
+    let all = configurations.iter().flat_map(|own| {
+        let (faults, warnings) = (own["faults"].as_array().unwrap(), own["warnings"].as_array().unwrap());
+        faults.iter().chain(warnings).map(one).collect::<Vec<_>>()
+    });
+    (ran.code, all.collect())
+}
+
+/// A configuration with one fault, on its line 6.
+const FAULTY: &str = "\
+issuers:
+  - {issuer: https://auth.example.com, jwks: {uri: https://auth.example.com/jwks, cluster: auth}}
+resources:
+  - resource: https://mcp.example.com/mcp
+    policy:
+      tools: {a.b: {scopes: [ok, not ok]}}
+";
+
+fn indented(text: &str, by: usize) -> String {
+    text.lines().map(|line| format!("{}{line}\n", " ".repeat(by))).collect()
+}
+
+/// The configuration as JSON on lines of its own: the fault is on its line 21.
+fn json_text() -> String {
+    let value: Value = serde_norway::from_str(FAULTY).unwrap();
+    format!("{value:#}")
+}
+
+fn line_in_json() -> usize {
+    json_text().lines().position(|line| line.contains("not ok")).unwrap() + 1
+}
+
+const PATH: &str = "resources[0].policy.tools.a.b.scopes[1]";
+
+#[test]
+fn a_configuration_is_found_in_whatever_carries_it() {
+    let struct_of = |content: &str| {
+        format!(
+            "name: toolgate\nvm_config: {{runtime: envoy.wasm.runtime.v8}}\nconfiguration:\n  \"@type\": type.googleapis.com/google.protobuf.Struct\n  value:\n{}",
+            indented(content, 4)
+        )
+    };
+    let filter = struct_of(FAULTY);
+    let bootstrap = format!(
+        "static_resources:\n  listeners:\n  - filter_chains:\n    - filters:\n      - typed_config:\n          config:\n{}",
+        indented(&filter, 12)
+    );
+    let wasm_plugin = format!("kind: WasmPlugin\nspec:\n  pluginConfig:\n{}", indented(FAULTY, 4));
+    let extension = format!("kind: EnvoyExtensionPolicy\nspec:\n  wasm:\n  - config:\n{}", indented(FAULTY, 6));
+    let envoy_filter = format!(
+        "kind: EnvoyFilter\nspec:\n  configPatches:\n  - patch:\n      value:\n        typed_config:\n          value:\n            config:\n{}",
+        indented(&filter, 14)
+    );
+    let block = format!(
+        "config:\n  vm_config: {{}}\n  configuration:\n    \"@type\": type.googleapis.com/google.protobuf.StringValue\n    value: |\n{}",
+        indented(&json_text(), 6)
+    );
+    let one_line: Value = serde_norway::from_str(FAULTY).unwrap();
+    let quoted = format!(
+        "config:\n  vm_config: {{}}\n  configuration:\n    \"@type\": type.googleapis.com/google.protobuf.StringValue\n    value: '{one_line}'\n"
+    );
+    let in_json = json!({"kind": "WasmPlugin", "spec": {"pluginConfig": one_line}});
+    for (name, file, content, line) in [
+        ("bare", "a.yaml", FAULTY.to_owned(), 6),
+        ("two documents", "b.yaml", format!("kind: Service\n---\n{wasm_plugin}"), 11),
+        ("JSON", "c.json", json_text(), line_in_json()),
+        ("JSON of another name", "d.conf", json_text(), line_in_json()),
+        ("a bootstrap", "e.yaml", bootstrap, 17),
+        ("a WasmPlugin", "f.yaml", wasm_plugin, 9),
+        ("an EnvoyExtensionPolicy", "g.yaml", extension, 10),
+        ("an EnvoyFilter", "h.yaml", envoy_filter, 19),
+        ("JSON in a block", "i.yaml", block, 5 + line_in_json()),
+        ("JSON in quotes", "j.yaml", quoted, 5),
+        ("a WasmPlugin in JSON", "k.json", format!("\n{in_json}"), 2),
+    ] {
+        assert_eq!(findings(file, &content), (1, vec![format!("{line} {PATH}")]), "{name}:\n{content}");
+    }
+}
+
+#[test]
+fn every_fault_has_the_line_of_what_it_is_about() {
+    let content = "\
+issuers:
+  - issuer: https://auth.example.com
+    jwks: {uri: https://auth.example.com/jwks}
+    leeway: soon
+resources:
+  - resource: https://mcp.example.com/mcp
+    policy:
+      tools:
+        a:
+          scopes: [x]
+          scopes: [y]
+      tols: {}
+      mode: yes
+surprise: 1
+";
+    let expected = [
+        "3 issuers[0].jwks.cluster",
+        "4 issuers[0].leeway",
+        "11 resources[0].policy.tools.a.scopes",
+        "12 resources[0].policy.tols",
+        "13 resources[0].policy.mode",
+        "14 surprise",
+    ];
+    assert_eq!(findings("faults.yaml", content), (1, expected.map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn a_variable_that_is_unset_here_is_a_warning() {
+    let content = "\
+issuers:
+  - issuer: https://auth.example.com
+    validation: introspection
+    introspection:
+      uri: https://auth.example.com/introspect
+      cluster: auth
+      client_id: gate
+      client_secret_env: A_VARIABLE_THAT_NOBODY_SETS
+resources:
+  - {resource: https://mcp.example.com/mcp, policy: {}}
+";
+    let (code, found) = findings("unset.yaml", content);
+    assert_eq!(code, 0);
+    assert!(found.contains(&"8 issuers[0].introspection.client_secret_env".to_owned()), "{found:?}");
+    let place = Place::new("check-strict");
+    place.file("unset.yaml", content);
+    assert_eq!(place.run("check --strict unset.yaml").code, 1);
+}
+
+#[test]
+fn a_setting_that_the_plugins_flag_contradicts_is_a_warning() {
+    let sound = FAULTY.replace(", not ok", "");
+    let plugin = |flag: &str, setting: &str| {
+        let configuration = format!("{sound}{setting}\n");
+        format!(
+            "config:\n  vm_config: {{}}\n  {flag}\n  configuration:\n    \"@type\": x/google.protobuf.Struct\n    value:\n{}",
+            indented(&configuration, 6)
+        )
+    };
+    for (n, (flag, setting, warns)) in [
+        ("allow_on_headers_stop_iteration: true", "hold_request_headers: true", false),
+        ("allow_on_headers_stop_iteration: {value: true}", "hold_request_headers: true", false),
+        ("allow_on_headers_stop_iteration: true", "", true),
+        ("", "hold_request_headers: true", true),
+        ("", "", false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (code, found) = findings(&format!("flag{n}.yaml"), &plugin(flag, setting));
+        assert_eq!((code, found.len()), (0, usize::from(warns)), "{flag} {setting}: {found:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_told_with_its_line_and_code_2() {
+    let place = Place::new("check-unreadable");
+    place
+        .file("a.yaml", "a: 1\nb: [\n")
+        .file("b.json", "{\n\"a\": 1,\n}")
+        .file("c.yaml", "kind: Service\napiVersion: v1\n");
+    for (arguments, said) in [
+        ("check a.yaml", "error: a.yaml:3: not YAML"),
+        ("check b.json", "error: b.json:3: not JSON"),
+        ("check c.yaml", "error: c.yaml:1: no Wasm plugin's configuration is in it"),
+        ("check nowhere.yaml", "error: nowhere.yaml: No such file"),
+        ("check a.yaml b.yaml", "error: unexpected argument"),
+    ] {
+        let ran = place.run(arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{arguments}");
+        assert!(ran.err.starts_with(said), "{arguments}: {}", ran.err);
+    }
+}
+
+#[test]
+fn several_plugins_are_all_checked_and_one_can_be_chosen() {
+    let place = Place::new("check-several");
+    let sound = FAULTY.replace(", not ok", "");
+    let plugin = |content: &str| format!("kind: WasmPlugin\nspec:\n  pluginConfig:\n{}", indented(content, 4));
+    place.file("both.yaml", format!("{}---\n{}", plugin(&sound), plugin(FAULTY)));
+    assert_eq!(place.run("check both.yaml").code, 1);
+    assert_eq!(place.run("check both.yaml --plugin 1").code, 0);
+    let ran = place.run("matrix both.yaml");
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("(line 4, line 14): choose one with --plugin N"), "{}", ran.err);
+    assert_eq!(place.run("matrix both.yaml --plugin 1").code, 0);
+    assert_eq!(place.run("matrix both.yaml --plugin 3").code, 2);
+    // It comes from a pipe as well.
+    assert_eq!(place.run_with("check -", &sound).code, 0);
+}

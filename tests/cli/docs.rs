@@ -1,0 +1,79 @@
+//! What the documentation shows is what the program prints.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::run::{Place, assert_snapshot};
+use crate::support::keys::{Key, key_set};
+use crate::support::tokens::Token;
+
+const NOW: i64 = 1_800_000_000;
+
+/// The files of `docs/cli`, and those that hold keys and tokens.
+fn place(name: &str) -> Place {
+    let place = Place::new(name);
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli");
+    for entry in std::fs::read_dir(examples).unwrap() {
+        let path = entry.unwrap().path();
+        place.file(path.file_name().unwrap().to_str().unwrap(), std::fs::read(&path).unwrap());
+    }
+    place.file("jwks.json", key_set(&[Key::ed25519()]).to_string());
+    let token = Token::at(NOW).subject("bob").scope("weather:read").claim("azp", "desktop").claim("typ", "Bearer");
+    place.file("token.txt", token.claim("jti", "7").sign(&Key::ed25519()));
+    place
+}
+
+/// The text with what each command of its `console` blocks prints now.
+fn rewritten(text: &str, place: &Place) -> (String, usize) {
+    let (mut out, mut ran) = (String::new(), 0);
+    let mut inside = false;
+    for line in text.lines() {
+        match (inside, line) {
+            (false, "```console") => inside = true,
+            (true, "```") => inside = false,
+            (true, line) if !line.starts_with("$ ") => continue,
+            _ => {}
+        }
+        out.push_str(line);
+        out.push('\n');
+        if inside && let Some(command) = line.strip_prefix("$ toolgate ") {
+            ran += 1;
+            let (command, into) = command.split_once(" > ").map_or((command, None), |(own, file)| (own, Some(file)));
+            let done = place.run(command);
+            assert_ne!(done.code, 2, "{command}: {}", done.err);
+            match into {
+                Some(file) => _ = place.file(file, done.out),
+                None => out.push_str(&shortened(&done.out)),
+            }
+        }
+    }
+    (out, ran)
+}
+
+/// Decision ids are the same here, so that nothing has to be left out.
+fn shortened(out: &str) -> String {
+    if out.ends_with('\n') { out.to_owned() } else { format!("{out}\n") }
+}
+
+#[test]
+fn every_command_of_the_documentation_prints_what_it_shows() {
+    for (file, least) in [("README.md", 4), ("docs/cli.md", 12)] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let text = std::fs::read_to_string(path).unwrap();
+        let (now, ran) = rewritten(&text, &place(&format!("docs-{}", file.len())));
+        assert!(ran >= least, "{file}: {ran} commands");
+        assert_snapshot(file, &now);
+    }
+}
+
+#[test]
+fn the_case_file_that_is_explained_is_one() {
+    let text = include_str!("../../docs/cli.md");
+    let cases = text.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let place = place("docs-cases");
+    place.file("explained.yaml", cases);
+    let ran = place.run("test toolgate.yaml explained.yaml --json");
+    let names: Vec<_> = ran.json()["cases"].as_array().unwrap().iter().map(|case| case["name"].clone()).collect();
+    assert_eq!(names, [json!("alice sets alerts"), json!("alice, tool delete_alert: deny")]);
+}

@@ -1,0 +1,219 @@
+//! The JSON Schema of the configuration: the committed one is the program's, and it knows what the code knows.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use toolgate::config::Config;
+
+use crate::run::{Place, assert_snapshot};
+use crate::scenarios::config;
+
+fn schema() -> Value {
+    serde_json::from_str(&Place::new("schema").run("schema").well()).unwrap()
+}
+
+/// A configuration in which everything is written out that can be written beside each other.
+fn full() -> Value {
+    json!({
+        "issuers": [
+            {
+                "issuer": "https://auth.example.com", "name": "main", "profile": "generic", "validation": "jwt_and_introspection",
+                "jwks": {
+                    "uri": "https://auth.example.com/jwks", "cluster": "auth", "timeout": "5s", "max_age": "10m",
+                    "cooldown": "30s", "max_stale": "1h",
+                },
+                "introspection": {
+                    "uri": "https://auth.example.com/introspect", "cluster": "auth", "client_id": "gateway",
+                    "client_secret": "s3cret", "client_auth": "post", "timeout": "500ms", "cache_ttl": "0s",
+                    "max_in_flight": 64,
+                },
+                "algorithms": ["RS256", "EdDSA"], "token_types": ["at+jwt"], "scope_claims": ["scope"],
+                "client_claims": ["azp"], "subject_claim": "sub", "required_claims": {"a": "x", "b": 1, "c": true},
+                "leeway": "30s", "dpop": "optional",
+            },
+            {"issuer": "https://found.example.com", "jwks": {"discover": true, "cluster": "auth"}},
+            {"issuer": "https://other.example.com", "jwks": {"keys": config::published_keys()["keys"]}},
+        ],
+        "resources": [{
+            "resource": "https://mcp.example.com/mcp", "hosts": ["mcp.example.com", "*"], "paths": ["/mcp", "/mcp/*"],
+            "issuers": ["main"], "audiences": ["https://mcp.example.com/mcp"],
+            "authorization_servers": ["https://auth.example.com"], "name": "Weather",
+            "documentation": "https://docs.example.com/", "policy_uri": "https://docs.example.com/policy",
+            "tos_uri": "https://docs.example.com/terms", "scopes_supported": ["a"], "challenge_scopes": [],
+            "origins": ["https://app.example.com"],
+            "policy": {
+                "base_scopes": ["mcp:connect"], "hierarchy": {"a:write": ["a:read"]},
+                "tools": {
+                    "a": {"scopes": ["x"]},
+                    "pay": {
+                        "scopes": [], "acr": ["urn:x:mfa"], "max_auth_age": "5m", "fresh": "0s", "mode": "shadow",
+                        "arguments": {
+                            "/a": {"equals": "x"}, "/b": {"in": [1, "y", true, null]}, "/c": {"pattern": "a*"},
+                            "/d": {"max": 10}, "/e": {"claim": "org.id"},
+                        },
+                    }, "b": {"any_of": [["x"], ["y", "z"]]}, "c_*": {"scopes": []}},
+                "prompts": {"p": {"scopes": ["x"], "any_of": [["y"]]}}, "resources": {"x://*": {"scopes": []}},
+                "methods": {"tasks/*": {"scopes": []}},
+                "unlisted": {"tools": "deny", "prompts": "authenticated", "resources": "deny", "methods": "deny"},
+                "lists": "offer", "mode": "shadow",
+                "matrix": [{
+                    "name": "n", "subjects": ["a"], "clients": ["c*"], "issuers": ["main"], "claims": {"org": "acme"},
+                    "scopes": [], "deny_tools": ["delete_*"], "mode": "enforce",
+                }],
+            },
+            "manifest": {"tools": {"a": {
+                "title": "A", "description": "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+                "input_schema": "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+                "annotations": {"readOnlyHint": true},
+            }}},
+            "on_drift": "deny",
+            "forward": {"authorization": "keep", "headers": {"x-mcp-subject": "sub", "x-mcp-org": "claims.org.id"}},
+        }],
+        "pass": ["/healthz", "/assets/*"], "hold_request_headers": true, "batches": "authorize_each",
+        "limits": {"body": 1, "list": 1, "token": 1, "depth": 1, "batch": 1},
+        "token_cache": {"entries": 0}, "audit": {
+            "decisions": "denied", "subject": "hash",
+            "sink": {"uri": "https://audit.example.com/", "cluster": "audit", "timeout": "2s"},
+        },
+    })
+}
+
+/// Whether the core takes it.
+fn is_accepted(configuration: &Value) -> bool {
+    Config::parse(configuration.to_string().as_bytes(), &|_| None).is_ok()
+}
+
+#[test]
+fn the_committed_schema_is_the_programs() {
+    assert_snapshot("docs/toolgate.schema.json", &Place::new("schema-file").run("schema").well());
+}
+
+#[test]
+fn what_the_core_accepts_is_valid() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let mut samples = vec![("the full one".to_owned(), full()), ("the scenarios'".to_owned(), config::configuration())];
+    for file in ["docs/cli/toolgate.yaml", "README.md", "envoy/envoy.yaml"] {
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let blocks: Vec<&str> = match file {
+            // Those that are whole.
+            "README.md" => {
+                text.split("```yaml\nissuers:").skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect()
+            }
+            _ => vec![&text],
+        };
+        for (n, block) in blocks.into_iter().enumerate() {
+            let block = if file == "README.md" { format!("issuers:{block}") } else { block.to_owned() };
+            let value: Value = serde_norway::from_str(&block).unwrap();
+            samples.push((format!("{file}, {n}"), inner(&value).unwrap_or(&value).clone()));
+        }
+    }
+    assert_eq!(samples.len(), 6);
+    for (name, sample) in samples {
+        assert!(is_accepted(&sample), "{name}");
+        let faults: Vec<_> =
+            validator.iter_errors(&sample).map(|fault| format!("{}: {fault}", fault.instance_path())).collect();
+        assert!(faults.is_empty(), "{name}: {faults:#?}");
+    }
+}
+
+/// The plugin's configuration in a bootstrap.
+fn inner(value: &Value) -> Option<&Value> {
+    match value {
+        Value::Object(members) => {
+            let own = members
+                .get("configuration")
+                .and_then(|own| own.get("value"))
+                .filter(|own| own.get("issuers").is_some());
+            own.or_else(|| members.values().find_map(inner))
+        }
+        Value::Array(items) => items.iter().find_map(inner),
+        _ => None,
+    }
+}
+
+/// Every place in `value`, as a pointer.
+fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+    found.push(at.to_owned());
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, value)| {
+            let name = name.replace('~', "~0").replace('/', "~1");
+            places(value, &format!("{at}/{name}"), found);
+        }),
+        Value::Array(items) => items.iter().enumerate().for_each(|(n, item)| places(item, &format!("{at}/{n}"), found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn what_has_another_shape_is_refused_by_both() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let full = full();
+    let mut all = Vec::new();
+    places(&full, "", &mut all);
+    let mut tried = 0;
+    // What stands in a JWK is the key's own, in annotations the server's, and an argument may be null.
+    let free = ["/jwks/keys/", "/annotations", "/equals", "/in/"];
+    for place in all.iter().filter(|place| !free.iter().any(|part| place.contains(part))) {
+        for wrong in [json!(null), json!([[1]]), json!({"unknown": [[1]]})] {
+            let mut changed = full.clone();
+            *changed.pointer_mut(place).unwrap() = wrong.clone();
+            assert!(!is_accepted(&changed), "the core accepts {wrong} at {place}");
+            assert!(!validator.is_valid(&changed), "the schema accepts {wrong} at {place}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 300, "{tried}");
+}
+
+#[test]
+fn values_that_cannot_be_are_refused_by_both() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    for (place, wrong) in [
+        ("/issuers", json!([])),
+        ("/issuers/0/issuer", json!("auth.example.com")),
+        ("/issuers/0/profile", json!("adfs")),
+        ("/issuers/0/algorithms/0", json!("HS256")),
+        ("/issuers/0/algorithms/0", json!("none")),
+        ("/issuers/0/leeway", json!("-1s")),
+        ("/issuers/0/leeway", json!("30")),
+        ("/resources/0/paths/0", json!("mcp")),
+        ("/resources/0/policy/base_scopes/0", json!("a b")),
+        ("/resources/0/policy/tools/a/scopes/0", json!("a\"b")),
+        ("/resources/0/policy/tools/a", json!({})),
+        ("/resources/0/policy/tools/b/any_of", json!([])),
+        ("/resources/0/policy/tools/b/any_of/0", json!([])),
+        ("/resources/0/policy/hierarchy/a:write", json!([])),
+        ("/resources/0/policy/mode", json!("observe")),
+        ("/resources/0/forward/headers/x-mcp-org", json!("claims.")),
+        ("/resources/0/on_drift", json!("warn")),
+        ("/resources/0/manifest/tools/a/description", json!("sha256:00")),
+        ("/resources/0/policy/tools/pay/arguments", json!({})),
+        ("/resources/0/policy/tools/pay/arguments/~1a", json!({"equals": 1, "max": 2})),
+        ("/resources/0/policy/tools/pay/acr/0", json!("a b")),
+        ("/limits/depth", json!(0)),
+        ("/limits/body", json!(1.5)),
+    ] {
+        let mut changed = full();
+        *changed.pointer_mut(place).unwrap() = wrong.clone();
+        assert!(!is_accepted(&changed), "the core accepts {wrong} at {place}");
+        assert!(!validator.is_valid(&changed), "the schema accepts {wrong} at {place}");
+    }
+}
+
+#[test]
+fn every_field_that_the_core_reads_is_in_the_schema() {
+    let text = schema().to_string();
+    let mut names = BTreeSet::new();
+    for file in ["config", "config/issuer", "config/resource", "config/policy", "config/rule", "config/manifest"] {
+        let source = std::fs::read_to_string(format!("{}/src/{file}.rs", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        for reads in
+            ["take(\"", "require(\"", "scopes(&mut fields, \"", "patterns(&mut fields, \"", "duration(&mut fields, \""]
+        {
+            names.extend(source.split(reads).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+        }
+    }
+    assert!(names.len() > 50, "{names:?}");
+    let missing: Vec<_> = names.iter().filter(|name| !text.contains(&format!("\"{name}\":"))).collect();
+    assert!(missing.is_empty(), "not in the schema: {missing:?}");
+}
