@@ -17,8 +17,18 @@ pub use proof::{Expected, Proof, ProofError};
 pub use replay::{BUCKETS, MOST_PER_BUCKET, ReplayFault, spend};
 pub use target::is_for;
 
+use sha2::{Digest, Sha256};
+
 use crate::jwks::{NotShared, SharedData, SharedNames};
 use crate::time::UnixTime;
+
+/// The SHA-256 of `parts`, one after the other. One copy of it in the module is enough.
+#[inline(never)]
+fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    parts.iter().for_each(|part| digest.update(part));
+    digest.finalize().into()
+}
 
 /// What the workers of a host know together of proofs: the key of nonces, and which proofs were used.
 ///

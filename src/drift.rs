@@ -8,6 +8,7 @@
 //! says so, the denial of the one tool that differs.
 
 mod chain;
+mod scopes;
 pub mod shared;
 
 use std::hash::{DefaultHasher, Hasher};
@@ -17,10 +18,17 @@ use crate::manifest::{Change, Manifest, Tool};
 use crate::node::Node;
 use crate::pattern::Pattern;
 use crate::policy::Standing;
+use crate::time::UnixTime;
+use crate::token::AccessToken;
 use chain::Chains;
+use scopes::Unseen;
+use shared::SharedDrift;
 
-/// As many tools of one server are kept. Beyond it, a list is still trimmed, entry by entry.
-const MAX_TOOLS: usize = 10_000;
+/// As many findings are reported of one list. One that differs in more is another server's, and the first ones say so.
+const MAX_FINDINGS: usize = 64;
+
+/// With as many names a pattern is compared: it is one look of many, and a list may be long.
+const MAX_COMPARED: usize = 1_000;
 
 /// One thing found, to be reported once.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,13 +52,18 @@ pub struct Drift {
 /// What is known of one server.
 #[derive(Debug, Default)]
 struct Server {
-    /// By name, sorted.
+    /// Those of the manifest that were seen, by name, sorted: what else a server lists takes no room from them.
     tools: Vec<(String, Seen)>,
     chains: Chains,
+    unseen: Unseen,
+    /// Scopes that were first seen since it was last asked.
+    granted: Vec<String>,
     /// Findings about tools, and those about the whole list, since it was last asked.
     found: Vec<Finding>,
     /// Tools that are now as approved, since it was last asked.
     settled: Vec<String>,
+    /// A complete list that waits to be compared with policy and manifest.
+    complete: Option<Vec<String>>,
     /// The hash of the last complete list, and what was found of it.
     list: Option<u64>,
     of_list: Vec<Finding>,
@@ -89,7 +102,22 @@ pub struct Page<'a> {
 impl Drift {
     /// Nothing is known yet. `secret` is nobody's but this worker's.
     pub fn new(config: &Config, secret: u64) -> Self {
-        Self { servers: config.resources.iter().map(|_| Server::default()).collect(), secret }
+        let server = |resource: &Resource| Server { unseen: Unseen::new(&resource.policy), ..Server::default() };
+        Self { servers: config.resources.iter().map(server).collect(), secret }
+    }
+
+    /// A verified token came to a resource: takes note of scopes that the policy needs and that were not granted before.
+    pub fn saw(&mut self, resource: usize, config: &Config, token: &AccessToken, now: UnixTime) {
+        let server = self.servers.get_mut(resource).filter(|server| !server.unseen.is_empty());
+        let Some((server, settings)) = server.zip(config.resources.get(resource)) else { return };
+        server.granted.extend(server.unseen.saw(&settings.policy, token, now));
+        server.found.extend(server.unseen.overdue(now));
+    }
+
+    /// Whether what other workers saw matters here: of tools, or of scopes.
+    pub fn listens(&self, resource: usize, config: &Config) -> bool {
+        let has_manifest = config.resources.get(resource).is_some_and(|settings| settings.manifest.is_some());
+        has_manifest || self.servers.get(resource).is_some_and(|server| !server.unseen.is_empty())
     }
 
     /// How the tool of a list's entry stands; if it is to be learned from, that is taken note of.
@@ -97,6 +125,9 @@ impl Drift {
         let Some(settings) = config.resources.get(resource).filter(|settings| settings.manifest.is_some()) else {
             return Standing::Approved;
         };
+        if settings.manifest.as_ref().is_none_or(|manifest| manifest.tool(name).is_none()) {
+            return unseen(settings, name);
+        }
         let hash = self.hash(entry);
         let Some(server) = self.servers.get_mut(resource) else { return Standing::Approved };
         let place = server.tools.binary_search_by(|(own, _)| own.as_str().cmp(name));
@@ -113,8 +144,7 @@ impl Drift {
         server.note(settings, name, &seen, was_off);
         match place {
             Ok(known) => server.tools.get_mut(known).into_iter().for_each(|(_, old)| *old = seen.clone()),
-            Err(free) if server.tools.len() < MAX_TOOLS => server.tools.insert(free, (name.to_owned(), seen)),
-            Err(_) => {}
+            Err(free) => server.tools.insert(free, (name.to_owned(), seen)),
         }
         standing
     }
@@ -136,9 +166,8 @@ impl Drift {
         seen.unwrap_or_else(|| unseen(settings, name))
     }
 
-    /// Takes note of a page. Once one caller's pages are complete, the whole list is compared with policy and manifest.
-    pub fn page(&mut self, resource: usize, config: &Config, page: Page<'_>) {
-        let Some(settings) = config.resources.get(resource) else { return };
+    /// Takes note of a page. Once one caller's pages are complete, the whole list waits to be compared.
+    pub fn page(&mut self, resource: usize, page: Page<'_>) {
         let Some(names) = self.servers.get_mut(resource).and_then(|server| server.chains.extend(page)) else { return };
         let hash = self.hash(names.join("\n").as_bytes());
         let Some(server) = self.servers.get_mut(resource) else { return };
@@ -147,21 +176,29 @@ impl Drift {
             return;
         }
         server.list = Some(hash);
-        let now = of_list(settings, &names);
-        let new = now.iter().filter(|finding| !server.of_list.contains(finding)).cloned();
-        server.found.extend(new);
-        server.of_list = now;
+        server.complete = Some(names);
+    }
+
+    /// Time goes by: complete lists that came are compared, which no answer has to wait for.
+    pub fn look(&mut self, config: &Config) {
+        for (server, settings) in self.servers.iter_mut().zip(&config.resources) {
+            let Some(names) = server.complete.take() else { continue };
+            let now = of_list(settings, &names);
+            server.found.extend(now.iter().filter(|finding| !server.of_list.contains(finding)).cloned());
+            server.of_list = now;
+        }
     }
 
     /// Takes over what other workers saw of tools that differ. It is compared again. What differs no more for them was
-    /// seen as approved after this worker saw it, unless there is no room for all in what they `share`.
-    pub fn adopt(&mut self, resource: usize, config: &Config, live: &Manifest, shares_all: bool) {
+    /// seen as approved after this worker saw it.
+    pub fn adopt(&mut self, resource: usize, config: &Config, told: &SharedDrift) {
+        let live = &told.live;
         let Some(server) = self.servers.get_mut(resource) else { return };
+        server.unseen.others_saw(&told.granted);
         let Some(settings) = config.resources.get(resource) else { return };
-        if shares_all {
-            server.tools.retain(|(name, seen)| seen.differs.is_none() || live.tool(name).is_some());
-        }
-        for tool in live.tools() {
+        server.tools.retain(|(name, seen)| seen.differs.is_none() || live.tool(name).is_some());
+        let in_manifest = |name: &str| settings.manifest.as_ref().is_some_and(|manifest| manifest.tool(name).is_some());
+        for tool in live.tools().iter().filter(|tool| in_manifest(&tool.name)) {
             let (differs, standing) = judge(settings, tool.clone());
             // A hash that no entry has: when this worker sees the tool itself, it reads it.
             let seen = Seen { hash: 0, differs, standing };
@@ -173,8 +210,7 @@ impl Drift {
                         *own = seen;
                     }
                 }
-                Err(free) if server.tools.len() < MAX_TOOLS => server.tools.insert(free, (tool.name.clone(), seen)),
-                Err(_) => {}
+                Err(free) => server.tools.insert(free, (tool.name.clone(), seen)),
             }
         }
     }
@@ -192,12 +228,14 @@ impl Drift {
         settled.retain(|tool| is_off(tool) == Some(false));
         let differs = server.tools.iter().filter_map(|(_, seen)| seen.differs.clone());
         let live = if found.is_empty() { Vec::new() } else { differs.collect() };
-        News { found, settled, live }
+        News { found, settled, live, granted: std::mem::take(&mut server.granted) }
     }
 
     /// A resource of which there is anything to take.
     pub fn has_news(&self) -> Option<usize> {
-        self.servers.iter().position(|server| !server.found.is_empty() || !server.settled.is_empty())
+        let has =
+            |server: &Server| !server.found.is_empty() || !server.settled.is_empty() || !server.granted.is_empty();
+        self.servers.iter().position(has)
     }
 }
 
@@ -210,12 +248,15 @@ pub struct News {
     pub settled: Vec<String>,
     /// The live tools that differ, for other workers.
     pub live: Vec<Tool>,
+    /// Scopes that were granted for the first time.
+    pub granted: Vec<String>,
 }
 
 impl Server {
     fn note(&mut self, settings: &Resource, name: &str, seen: &Seen, was_off: bool) {
         match &seen.differs {
-            Some(live) => self.found.extend(changes(settings, live)),
+            Some(live) if self.found.len() < MAX_FINDINGS => self.found.extend(changes(settings, live)),
+            Some(_) => {}
             None if was_off => self.settled.push(name.to_owned()),
             None => {}
         }
@@ -242,7 +283,7 @@ fn judge(settings: &Resource, tool: Tool) -> (Option<Tool>, Standing) {
     let matters = |changes: &Vec<crate::manifest::Drift>| changes.iter().any(|drift| drift.change != Change::Title);
     let off = changes.as_ref().is_none_or(matters);
     let differs = changes.is_none_or(|changes| !changes.is_empty());
-    (differs.then_some(tool), denied_if(settings, off))
+    (differs.then(|| tool.shortened()), denied_if(settings, off))
 }
 
 /// A tool of which no list was seen yet: what was never approved is not approved.
@@ -283,16 +324,28 @@ fn of_list(settings: &Resource, names: &[String]) -> Vec<Finding> {
     let rules = &settings.policy.tools;
     let has = |wanted: &str| names.binary_search_by(|name| name.as_str().cmp(wanted)).is_ok();
     let without_rule = names.iter().filter(|name| !rules.lists(name)).map(|name| finding(name, "tool_without_rule"));
+    // No more than can be told: a list may be long, and each look at the rules costs.
+    let without_rule = without_rule.take(MAX_FINDINGS);
     let has_tool = |rule: &Pattern| match rule.is_exact() {
         true => has(rule.as_str()),
-        false => names.iter().any(|name| rule.matches(name)),
+        // The names are sorted: those that begin as the pattern does stand together.
+        false => {
+            let first = names.partition_point(|name| name.as_str() < rule.prefix());
+            let mut alike = names.iter().skip(first).take_while(|name| name.starts_with(rule.prefix()));
+            let found = alike.by_ref().take(MAX_COMPARED).any(|name| rule.matches(name));
+            // What was not looked at may match.
+            found || alike.next().is_some()
+        }
     };
     let without_tool = rules.names().filter(|rule| !has_tool(rule));
     let without_tool = without_tool.map(|rule| finding(rule.as_str(), "rule_without_tool"));
     let approved = settings.manifest.iter().flat_map(|manifest| manifest.tools());
+    let is_new = |name: &&String| settings.manifest.as_ref().is_some_and(|manifest| manifest.tool(name).is_none());
+    let added = names.iter().filter(is_new).map(|name| finding(name, Change::Added.code())).take(MAX_FINDINGS);
     let gone = approved.filter(|tool| !has(&tool.name));
     let gone = gone.map(|tool| finding(&tool.name, Change::Removed.code()));
-    let mut found: Vec<_> = without_rule.chain(without_tool).chain(gone).collect();
+    let mut found: Vec<_> = without_rule.chain(without_tool).chain(added).chain(gone).collect();
     found.sort();
+    found.truncate(MAX_FINDINGS);
     found
 }

@@ -42,7 +42,7 @@ pub struct Trimmed<'a> {
     pub tells_of_denied: bool,
 }
 
-/// Decides whether an entry stays, by its kind, its name or URI, and its bytes.
+/// Decides whether an entry stays, by its kind, its name or URI, and its bytes; without bytes, whether news of it pass.
 pub type Keeps<'k> = &'k dyn Fn(ListKind, &str, &[u8]) -> bool;
 
 /// Trims the message, or array of messages, in `body`. `keeps` decides on each entry; `ttl` is how long the caller's

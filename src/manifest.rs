@@ -15,6 +15,13 @@ use sha2::{Digest, Sha256};
 
 use crate::json::Object;
 use crate::node::Node;
+use crate::text::look_alike;
+
+/// As many tools a manifest may approve.
+pub const MAX_TOOLS: usize = 10_000;
+
+/// The members of a list's entry that are compared.
+const READ: [&str; 5] = ["annotations", "description", "inputSchema", "name", "title"];
 
 /// What is known of a server's tools, sorted by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +47,8 @@ pub struct Tool {
 /// Why something is no manifest, or a list none of tools.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ManifestFault {
+    /// A member looks like this one; the tool and the member.
+    LookAlike(String, &'static str),
     /// A member is not of its type; the tool and the member.
     Member(String, &'static str),
     /// An entry without a usable name, by its place.
@@ -55,6 +64,7 @@ pub enum ManifestFault {
 impl std::fmt::Display for ManifestFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::LookAlike(tool, member) => write!(f, "a member of tool `{tool}` looks like its `{member}`"),
             Self::Member(tool, member) => write!(f, "`{member}` of tool `{tool}` is not of its type"),
             Self::Name(place) => write!(f, "tool {place} has no name"),
             Self::NotCanonical(tool, fault) => write!(f, "tool `{tool}`: {fault}"),
@@ -76,6 +86,12 @@ impl Manifest {
         tools.sort_by(|a, b| a.name.cmp(&b.name));
         tools.dedup_by(|a, b| a.name == b.name);
         Self { tools }
+    }
+
+    /// The first `most` of them.
+    pub fn first(mut self, most: usize) -> Self {
+        self.tools.truncate(most);
+        self
     }
 
     /// Reads a manifest as [`Manifest::json`] writes it.
@@ -130,6 +146,15 @@ impl Manifest {
 }
 
 impl Tool {
+    /// The tool with digests of what is long, to be kept: as much of it as tells it from what was approved.
+    pub fn shortened(mut self) -> Self {
+        const MOST: usize = 256;
+        for text in [&mut self.title, &mut self.annotations] {
+            *text = text.take().map(|text| if text.len() > MOST { format!("\"{}\"", digest(&text)) } else { text });
+        }
+        self
+    }
+
     /// A tool of which nothing but the name can be read.
     pub fn unreadable(name: &str) -> Self {
         Self { name: name.to_owned(), title: None, description: None, input_schema: None, annotations: None }
@@ -139,6 +164,10 @@ impl Tool {
     fn of(place: usize, tool: &Node) -> Result<Self, ManifestFault> {
         let name = tool.member("name").and_then(Node::as_text).filter(|name| !name.is_empty());
         let name = name.ok_or(ManifestFault::Name(place))?.to_owned();
+        // A careless client would show a model the other one.
+        if let Some(member) = tool.member_names().find_map(|member| look_alike(member, &READ)) {
+            return Err(ManifestFault::LookAlike(name, member));
+        }
         let canonical = |member| {
             let value = tool.member(member).map(canonical).transpose();
             value.map_err(|fault| ManifestFault::NotCanonical(name.clone(), fault))
@@ -227,6 +256,8 @@ mod tests {
             (r#"[{"name":"a"},{"name":"a"}]"#, ManifestFault::Repeated("a".into())),
             (r#"[{"name":"a"},{"name":1}]"#, ManifestFault::Name(1)),
             (r#"[{"name":""}]"#, ManifestFault::Name(0)),
+            (r#"[{"name":"a","Title":"x"}]"#, ManifestFault::LookAlike("a".into(), "title")),
+            (r#"[{"name":"a","inputschema":{}}]"#, ManifestFault::LookAlike("a".into(), "inputSchema")),
             (r#"[{"name":"a","title":1}]"#, ManifestFault::Member("a".into(), "title")),
             (
                 r#"[{"name":"a","inputSchema":{"x":1,"x":2}}]"#,

@@ -87,6 +87,15 @@ impl Node {
         }
     }
 
+    /// The names of an object's members.
+    pub fn member_names(&self) -> impl Iterator<Item = &str> {
+        let members = match self {
+            Self::Object(members) => members.as_slice(),
+            _ => &[],
+        };
+        members.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The text of a string.
     pub fn as_text(&self) -> Option<&str> {
         match self {

@@ -24,6 +24,11 @@ impl Pattern {
         self.stars.is_none()
     }
 
+    /// What every name that matches begins with.
+    pub fn prefix(&self) -> &str {
+        self.text.split('*').next().unwrap_or_default()
+    }
+
     /// How many characters are not wildcards: of two patterns that match, the one with more is the closer.
     pub fn literals(&self) -> usize {
         self.text.chars().filter(|c| *c != '*').count()

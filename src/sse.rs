@@ -91,14 +91,14 @@ impl EventReader {
 
 /// The `data` of an event: its data lines joined by LF, or nothing if it has none.
 pub fn data(event: &[u8]) -> Option<Vec<u8>> {
-    let mut values = lines(event).filter_map(|line| value_of(line.text, b"data")).peekable();
+    let mut values = lines(event).filter_map(|line| value_of(&line, b"data")).peekable();
     values.peek()?;
     Some(values.collect::<Vec<_>>().join(&b'\n'))
 }
 
 /// The last `event` field: the type under which it is dispatched.
 pub fn event_type(event: &[u8]) -> Option<&[u8]> {
-    lines(event).filter_map(|line| value_of(line.text, b"event")).last()
+    lines(event).filter_map(|line| value_of(&line, b"event")).last()
 }
 
 /// The event with other data: every other line, and its bytes, stay.
@@ -106,7 +106,7 @@ pub fn with_data(event: &[u8], data: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(event.len());
     let mut written = false;
     for line in lines(event) {
-        if value_of(line.text, b"data").is_none() {
+        if value_of(&line, b"data").is_none() {
             out.extend_from_slice(line.text);
             out.extend_from_slice(line.end);
         } else if !std::mem::replace(&mut written, true) {
@@ -121,13 +121,17 @@ pub fn with_data(event: &[u8], data: &[u8]) -> Vec<u8> {
 }
 
 struct Line<'a> {
+    /// Whether it begins its event.
+    first: bool,
     text: &'a [u8],
     end: &'a [u8],
 }
 
-/// The lines of an event. A byte order mark, which may begin a stream, belongs to no field.
+/// The lines of an event. A byte order mark, which may begin a stream, belongs to no field there. Elsewhere no client
+/// takes it off, so that what follows it is no field.
 fn lines(event: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let mut rest = event;
+    let mut first = true;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
@@ -137,13 +141,13 @@ fn lines(event: &[u8]) -> impl Iterator<Item = Line<'_>> {
         let end = if after.starts_with(b"\r\n") { 2 } else { usize::from(!after.is_empty()) };
         let (end, after) = after.split_at(end);
         rest = after;
-        Some(Line { text, end })
+        Some(Line { first: std::mem::take(&mut first), text, end })
     })
 }
 
-fn value_of<'a>(line: &'a [u8], field: &[u8]) -> Option<&'a [u8]> {
-    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-    match line.strip_prefix(field)? {
+fn value_of<'a>(line: &Line<'a>, field: &[u8]) -> Option<&'a [u8]> {
+    let marked = line.text.strip_prefix(b"\xef\xbb\xbf").filter(|_| line.first);
+    match marked.unwrap_or(line.text).strip_prefix(field)? {
         b"" => Some(b""),
         [b':', b' ', value @ ..] | [b':', value @ ..] => Some(value),
         _ => None,
@@ -196,6 +200,12 @@ mod tests {
             let found: Vec<_> = without_line_feeds(pieces).iter().map(|event| data(event)).collect();
             assert_eq!(found, whole().iter().map(|event| data(event)).collect::<Vec<_>>(), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_within_an_event_hides_no_data() {
+        let event = b"\xef\xbb\xbfdata: a\n\xef\xbb\xbfdata: b\ndata: c\n\n";
+        assert_eq!(data(event).as_deref(), Some(&b"a\nc"[..]));
     }
 
     #[test]

@@ -117,7 +117,8 @@ fn a_rule_may_ask_for_a_level_or_a_fresh_sign_in() {
         ("one", Some("urn:phr"), None, lacks),
         ("fresh", None, Some(300), "allow"),
         ("fresh", None, Some(301), lacks),
-        ("fresh", None, Some(-60), "allow"),
+        ("fresh", None, Some(-30), "allow"),
+        ("fresh", None, Some(-3_600), lacks),
         ("fresh", None, None, lacks),
     ] {
         assert_eq!(call(&policy, &signed_in(acr, ago), tool, "{}"), expected, "{tool} {acr:?} {ago:?}");
@@ -206,6 +207,56 @@ fn a_rule_may_enforce_in_a_policy_in_shadow_mode() {
         ("old", "base", "deny insufficient_scope"),
         ("old", "a", "shadow insufficient_scope"),
         ("unlisted", "a", "shadow unlisted"),
+    ] {
+        assert_eq!(call(&policy, &alice(scopes), tool, "{}"), expected, "{tool} with `{scopes}`");
+    }
+}
+
+#[test]
+fn a_rule_that_enforces_in_shadow_mode_cannot_be_got_around() {
+    let policy = policy(json!({
+        "mode": "shadow", "unlisted": {"tools": "authenticated", "methods": "authenticated"},
+        "tools": {"delete": {"scopes": ["admin"], "mode": "enforce"}},
+        "resources": {"secret://*": {"scopes": ["admin"], "mode": "enforce"}, "open://x": {"scopes": []}},
+    }));
+    let decide = |access: Access<'_>| show(&policy.decide(&caller(&alice("")), &access, &Occasion::at(at(NOW))));
+    for (access, expected) in [
+        (Access::Tool("delete"), "deny insufficient_scope"),
+        (Access::Tool("Delete"), "deny near_name"),
+        (Access::Tool(" delete\u{200b}"), "deny near_name"),
+        (Access::Method("Tools/Call"), "deny near_name"),
+        (Access::Tool("other"), "allow"),
+        (Access::Method("other"), "allow"),
+        (Access::Resources(vec!["secret://y"]), "deny insufficient_scope"),
+        (Access::Resources(vec!["unlisted://x", "secret://y"]), "deny insufficient_scope"),
+        (Access::Resources(vec!["secret://y", "unlisted://x"]), "deny insufficient_scope"),
+        (Access::Resources(vec!["unlisted://x", "open://x"]), "shadow unlisted"),
+        (Access::Template("secret://{x}"), "deny insufficient_scope"),
+    ] {
+        let shown = format!("{access:?}");
+        assert_eq!(decide(access), expected, "{shown}");
+    }
+}
+
+#[test]
+fn a_rule_on_trial_neither_closes_nor_opens_anything() {
+    let policy = policy(json!({
+        "tools": {
+            "*": {"scopes": ["a"]},
+            "closes": {"scopes": ["a", "b"], "mode": "shadow"},
+            "opens": {"scopes": [], "mode": "shadow"},
+            "other": {"scopes": ["b"], "mode": "shadow"},
+        },
+    }));
+    for (tool, scopes, expected) in [
+        ("closes", "a b", "allow"),
+        ("closes", "a", "shadow insufficient_scope"),
+        ("closes", "", "deny insufficient_scope"),
+        ("opens", "a", "allow"),
+        ("opens", "", "deny insufficient_scope"),
+        ("other", "b", "deny insufficient_scope"),
+        ("other", "a", "shadow insufficient_scope"),
+        ("other", "a b", "allow"),
     ] {
         assert_eq!(call(&policy, &alice(scopes), tool, "{}"), expected, "{tool} with `{scopes}`");
     }

@@ -1,7 +1,7 @@
 //! `resources[].manifest`: what was approved of a server's tools.
 
 use super::fields::{At, Findings};
-use crate::manifest::{Manifest, Tool, canonical};
+use crate::manifest::{MAX_TOOLS, Manifest, Tool, canonical};
 use crate::node::Node;
 
 /// Reads a manifest as the command line writes it.
@@ -9,7 +9,11 @@ pub fn read(at: &At<'_>, found: &mut Findings) -> Option<Manifest> {
     let mut fields = at.fields(found)?;
     let tools = fields.require("tools", found).and_then(|at| at.entries(found));
     fields.finish(found);
-    let tools = tools?.into_iter().filter_map(|(name, at)| read_tool(name, &at, found)).collect();
+    let tools = tools?;
+    if tools.len() > MAX_TOOLS {
+        return found.fault(&at.path, format!("approves more than {MAX_TOOLS} tools"));
+    }
+    let tools = tools.into_iter().filter_map(|(name, at)| read_tool(name, &at, found)).collect();
     Some(Manifest::of(tools))
 }
 

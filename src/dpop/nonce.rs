@@ -2,8 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
 
+use super::sha256;
 use crate::jwks::{NotShared, SharedData};
 use crate::time::UnixTime;
 
@@ -74,10 +74,10 @@ fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
     let padded = |pad: u8| {
         let mut block = [pad; BLOCK];
         block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
-        Sha256::new().chain_update(block)
+        block
     };
-    let inner = padded(0x36).chain_update(message).finalize();
-    padded(0x5c).chain_update(inner).finalize().into()
+    let inner = sha256(&[&padded(0x36), message]);
+    sha256(&[&padded(0x5c), &inner])
 }
 
 #[cfg(test)]

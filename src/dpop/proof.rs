@@ -2,9 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
 
-use super::{NonceKey, is_for};
+use super::{NonceKey, is_for, sha256};
 use crate::config::Resource;
 use crate::json::Object;
 use crate::jwks::JwkFault;
@@ -140,7 +139,7 @@ impl Proof {
         if !is_for(url, expected.resource, expected.path) {
             return Err(ProofError::Url);
         }
-        let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(expected.token));
+        let digest = URL_SAFE_NO_PAD.encode(sha256(&[expected.token.as_bytes()]));
         if claims.get("ath").and_then(Node::as_text) != Some(digest.as_str()) {
             return Err(ProofError::Token);
         }
@@ -185,11 +184,8 @@ fn taken_until(claims: &Claims, issued_at: f64, expected: &Expected<'_>) -> Resu
 
 /// A `jti` is unique for its key and URL.
 fn mark(key: &Thumbprint, url: &str, id: &str) -> [u8; 9] {
-    let mut digest = Sha256::new_with_prefix(key.octets());
-    digest.update((url.len() as u64).to_be_bytes());
-    digest.update(url);
-    digest.update(id);
-    let digest = digest.finalize();
+    let size = (url.len() as u64).to_be_bytes();
+    let digest = sha256(&[key.octets(), &size, url.as_bytes(), id.as_bytes()]);
     digest.first_chunk().copied().unwrap_or_default()
 }
 
@@ -206,7 +202,7 @@ fn thumbprint(jwk: &Node) -> Result<Thumbprint, ProofError> {
     for name in names {
         object.text(name, Some(member(name)?));
     }
-    Ok(Thumbprint::new(Sha256::digest(object.finish()).into()))
+    Ok(Thumbprint::new(sha256(&[object.finish().as_bytes()])))
 }
 
 #[cfg(test)]

@@ -14,15 +14,16 @@ pub fn is_for(htu: &str, resource: &Resource, path: &str) -> bool {
     let own = &resource.identifier;
     let scheme = own.scheme();
     let meant = Authority::parse(url.authority()).map(|authority| effective(authority, scheme));
-    let named = resource.hosts.iter().filter_map(|host| match host {
-        HostPattern::Any => None,
-        HostPattern::Named { authority, .. } => Some(authority.clone()),
-    });
-    let mut hosts = Authority::parse(own.authority()).into_iter().chain(named).map(|host| effective(host, scheme));
+    let is_meant = |host: Authority| Some(effective(host, scheme)) == meant;
+    let is_host = Authority::parse(own.authority()).is_some_and(is_meant)
+        || resource.hosts.iter().any(|host| match host {
+            HostPattern::Any => false,
+            HostPattern::Named { authority, .. } => is_meant(authority.clone()),
+        });
     // Where the resource has one path, a proxy before this one may have mapped its public path to that.
     let mapped = matches!(resource.paths.as_slice(), [only] if only.is_exact()).then(|| rooted(own.path()));
     let is_path = rooted(url.path()) == path || Some(rooted(url.path())) == mapped;
-    url.scheme() == scheme && is_path && hosts.any(|host| Some(host) == meant)
+    url.scheme() == scheme && is_path && is_host
 }
 
 /// With the scheme's port where none is written.

@@ -4,8 +4,8 @@ use super::Page;
 
 /// As many callers may be reading pages at once; the one that began longest ago gives way.
 const MAX_CHAINS: usize = 16;
-/// As many names one chain may hold: a server that never ends its pages is not followed.
-const MAX_NAMES: usize = 10_000;
+/// As many bytes the names of one chain may have: a server that never ends its pages is not followed.
+const MAX_BYTES: usize = 512 << 10;
 
 /// The lists that are being read.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +39,7 @@ impl Chains {
             names.dedup();
             return Some(names);
         };
-        if names.len() <= MAX_NAMES {
+        if names.iter().map(String::len).sum::<usize>() <= MAX_BYTES {
             if self.open.len() >= MAX_CHAINS {
                 self.open.remove(0);
             }
@@ -115,11 +115,12 @@ mod tests {
         }
         assert_eq!(chains.open.len(), MAX_CHAINS);
         let mut cursor = None;
-        for n in 0..100 {
+        for n in 0..1_000 {
             let next = n.to_string();
             chains.extend(page("endless", cursor.as_deref(), &many, Some(&next)));
             cursor = Some(next);
         }
-        assert!(chains.open.iter().all(|chain| chain.names.len() <= MAX_NAMES));
+        let bytes = |chain: &Chain| chain.names.iter().map(String::len).sum::<usize>();
+        assert!(chains.open.iter().all(|chain| bytes(chain) <= MAX_BYTES));
     }
 }

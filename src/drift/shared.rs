@@ -1,7 +1,7 @@
 //! What the workers of one host tell each other of drift, so that each finding is reported once.
 //!
 //! ```text
-//! {"tools": {<the live tools that differ, as a manifest>}, "told": ["<finding>", ...]}
+//! {"tools": {<the live tools that differ, as a manifest>}, "told": ["<finding>", ...], "granted": ["<scope>", ...]}
 //! ```
 //!
 //! Anybody who shares the host's data could have written it: it is read as strictly as a manifest, a worker compares
@@ -11,28 +11,36 @@ use sha2::{Digest, Sha256};
 
 use super::{Finding, News};
 use crate::json::Object;
-use crate::manifest::{Manifest, Tool};
+use crate::manifest::Manifest;
 use crate::node::Node;
 
-/// As many tools and findings are shared. A list that differs in more is not the approved server's any more.
-const MAX_SHARED: usize = 512;
+/// As many tools are shared: all of the largest manifest.
+const MAX_TOOLS: usize = crate::manifest::MAX_TOOLS;
+/// As many scopes, and findings that were told of; of more, the oldest may be told of again.
+const MAX_TOLD: usize = 1024;
 
 /// What is shared about one resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SharedDrift {
     /// Live tools that differ from the manifest.
     pub live: Manifest,
+    /// Scopes that were seen granted.
+    pub granted: Vec<String>,
     /// What was reported: a hash of what it is about, then one of the finding.
-    told: Vec<String>,
+    pub told: Vec<String>,
 }
 
 impl SharedDrift {
-    /// Reads what another worker wrote. What cannot be read is as nothing.
-    pub fn decode(bytes: &[u8]) -> Self {
-        let Ok(node) = serde_json::from_slice::<Node>(bytes) else { return Self::default() };
-        let told = node.member("told").and_then(Node::as_list).unwrap_or_default();
-        let told = told.iter().filter_map(|id| id.as_text().filter(|id| id.len() == 2 * HASH).map(str::to_owned));
-        Self { live: Manifest::read(&node).unwrap_or_default(), told: told.take(MAX_SHARED).collect() }
+    /// Reads what another worker wrote. What cannot be read, or was taken back, says nothing: not that all is well.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let node = serde_json::from_slice::<Node>(bytes).ok()?;
+        let texts = |name: &str| {
+            let items = node.member(name).and_then(Node::as_list).unwrap_or_default();
+            items.iter().filter_map(Node::as_text).map(str::to_owned).take(MAX_TOLD).collect::<Vec<_>>()
+        };
+        let told = texts("told").into_iter().filter(|id| id.len() == 2 * HASH).collect();
+        let live = Manifest::read(&node).ok()?.first(MAX_TOOLS);
+        Some(Self { live, granted: texts("granted"), told })
     }
 
     /// What other workers read.
@@ -41,28 +49,32 @@ impl SharedDrift {
         let mut out = Object::new();
         out.raw("tools", &tools);
         out.list("told", self.told.iter().map(String::as_str));
+        out.list("granted", self.granted.iter().map(String::as_str));
         out.finish()
-    }
-
-    /// Whether there was room for all.
-    pub fn holds_all(&self) -> bool {
-        self.live.tools().len() < MAX_SHARED
     }
 
     /// Adds what a worker found; gives what nobody reported before, and the tools that are as approved again.
     pub fn merge(&mut self, news: &News) -> (Vec<Finding>, Vec<String>) {
         let settled = news.settled.iter().filter(|tool| self.settle(tool)).cloned().collect();
+        for scope in &news.granted {
+            if self.granted.len() < MAX_TOLD && !self.granted.contains(scope) {
+                self.granted.push(scope.clone());
+            }
+        }
         let mut new = Vec::new();
         for finding in &news.found {
             let id = id(finding);
-            if self.told.len() < MAX_SHARED && !self.told.contains(&id) {
+            if !self.told.contains(&id) {
+                if self.told.len() >= MAX_TOLD {
+                    self.told.remove(0);
+                }
                 self.told.push(id);
                 new.push(finding.clone());
             }
         }
-        let known = self.live.tools().iter().filter(|own| news.live.iter().all(|tool| tool.name != own.name));
-        let all: Vec<Tool> = news.live.iter().chain(known).take(MAX_SHARED).cloned().collect();
-        self.live = Manifest::of(all);
+        // Of two with one name the first stays: the newer one.
+        let all = news.live.iter().take(MAX_TOOLS).chain(self.live.tools()).cloned().collect();
+        self.live = Manifest::of(all).first(MAX_TOOLS);
         (new, settled)
     }
 
@@ -91,6 +103,7 @@ fn hash(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::Tool;
 
     fn news(found: &[(&str, &'static str, &str)], settled: &[&str]) -> News {
         let finding = |(about, code, state): &(&str, &'static str, &str)| Finding {
@@ -103,6 +116,7 @@ mod tests {
             found: found.iter().map(finding).collect(),
             settled: settled.iter().map(|tool| (*tool).to_owned()).collect(),
             live,
+            granted: Vec::new(),
         }
     }
 
@@ -120,7 +134,7 @@ mod tests {
         ];
         for (n, (news, found, settled)) in steps.into_iter().enumerate() {
             // Another worker reads what the last one wrote.
-            shared = SharedDrift::decode(shared.encode().as_bytes());
+            shared = SharedDrift::decode(shared.encode().as_bytes()).unwrap();
             let (new, gone) = shared.merge(&news);
             assert_eq!((new.len(), gone.len()), (found, settled), "step {n}");
         }
@@ -128,14 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_as_nothing_and_what_is_kept_is_bounded() {
-        for bytes in ["", "{", "[]", r#"{"told":[1,"x"]}"#, r#"{"tools":[],"told":null}"#] {
-            assert_eq!(SharedDrift::decode(bytes.as_bytes()), SharedDrift::default(), "{bytes}");
+    fn what_cannot_be_read_says_nothing_and_what_is_kept_is_bounded() {
+        for bytes in ["", "{", "[]", "{}", r#"{"told":[1,"x"]}"#, r#"{"tools":[],"told":null}"#] {
+            assert_eq!(SharedDrift::decode(bytes.as_bytes()), None, "{bytes}");
         }
         let mut shared = SharedDrift::default();
         for n in 0..2_000 {
             shared.merge(&news(&[(&n.to_string(), "tool_added", "")], &[]));
         }
-        assert_eq!((shared.told.len(), shared.live.tools().len()), (MAX_SHARED, MAX_SHARED));
+        assert_eq!(shared.told.len(), MAX_TOLD);
     }
 }

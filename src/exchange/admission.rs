@@ -42,6 +42,7 @@ impl Exchange {
 
     /// The token is verified. What the headers alone refuse is refused now; then the body decides, if there is one.
     fn admit(&mut self, mut verified: Verified, read: Option<ReadBody<'_>>, env: &mut Env<'_>) -> Step {
+        env.drift.saw(verified.request.resource, env.config, &verified.caller, env.now);
         if let Err(refusal) = verified.request.after_token() {
             return self.refuse(&verified.asked(), refusal, env);
         }

@@ -318,7 +318,7 @@ impl Answer {
                 names: &names,
             };
             let env = env.into_inner();
-            env.drift.page(self.resource, env.config, page);
+            env.drift.page(self.resource, page);
         }
         Ok(trimmed)
     }
@@ -341,7 +341,8 @@ impl Answer {
         let unlockable = verdict.denial.is_some_and(|denial| denial.is_step_up());
         let keeps = match verdict.outcome {
             Outcome::Allow | Outcome::ShadowDeny => true,
-            Outcome::Deny => resource.policy.lists == Lists::Offer && unlockable,
+            // What a step-up could unlock is offered; news of it are for those who have it.
+            Outcome::Deny => resource.policy.lists == Lists::Offer && unlockable && !entry.is_empty(),
         };
         // In shadow mode a list stays whole; else what a call could not even name goes.
         let nameable = name.len() <= MAX_TARGET && !(is_uri && check_uri(name).is_err());

@@ -25,9 +25,15 @@ impl Told {
         Self { ticked: false, seen: vec![Vec::new(); names.len()], names }
     }
 
-    /// Time goes by: takes over what others found.
+    /// Time goes by: compares what came, reports it, and takes over what others found.
     pub fn look(&mut self, shared: &Shared) {
         self.ticked = true;
+        shared.drift.borrow_mut().look(&shared.config);
+        for place in 0..self.names.len() {
+            if shared.drift.borrow().has_news() == Some(place) {
+                self.report(shared, place);
+            }
+        }
         (0..self.names.len()).for_each(|place| self.adopt(shared, place));
     }
 
@@ -39,7 +45,7 @@ impl Told {
         let mut reported = SharedDrift::default().merge(&news);
         for _ in 0..MAX_RACES {
             let Ok(old) = host::Shared.read(name) else { break };
-            let mut record = SharedDrift::decode(&old.bytes);
+            let mut record = SharedDrift::decode(&old.bytes).unwrap_or_default();
             reported = record.merge(&news);
             let new = record.encode().into_bytes();
             if new == old.bytes || !matches!(host::Shared.replace(name, &old, &new), Ok(false)) {
@@ -65,15 +71,14 @@ impl Told {
     }
 
     fn adopt(&mut self, shared: &Shared, place: usize) {
-        // Without a manifest, nothing that another worker saw changes what this one does.
-        let has_manifest = shared.config.resources.get(place).is_some_and(|resource| resource.manifest.is_some());
-        let (Some(name), true) = (self.names.get(place), has_manifest) else { return };
+        let listens = shared.drift.borrow().listens(place, &shared.config);
+        let (Some(name), true) = (self.names.get(place), listens) else { return };
         let Ok(record) = host::Shared.read(name) else { return };
         if self.seen.get(place).is_some_and(|seen| *seen == record.bytes) {
             return;
         }
-        let told = SharedDrift::decode(&record.bytes);
-        shared.drift.borrow_mut().adopt(place, &shared.config, &told.live, told.holds_all());
+        let Some(told) = SharedDrift::decode(&record.bytes) else { return };
+        shared.drift.borrow_mut().adopt(place, &shared.config, &told);
         self.seen.get_mut(place).into_iter().for_each(|seen| seen.clone_from(&record.bytes));
     }
 }

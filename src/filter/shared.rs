@@ -69,13 +69,15 @@ impl Shared {
             let now = host::now().as_numeric_date().to_bits();
             now ^ (std::ptr::from_ref(&now) as u64)
         });
+        // Decision ids follow from the seed, and everybody sees them: this must not.
+        let secret = host::random_seed().unwrap_or_else(|| seed.rotate_left(32));
         Self {
             keys: RefCell::new(IssuerKeys::new(&config.issuers, seed)),
             introspection: RefCell::new(Introspections::new(&config.issuers)),
             told: RefCell::new(told),
             metrics: RefCell::default(),
             sink: RefCell::new(config.audit.sink.as_ref().map(|endpoint| Sink::new(endpoint.timeout))),
-            drift: RefCell::new(Drift::new(&config, seed.rotate_left(32))),
+            drift: RefCell::new(Drift::new(&config, secret)),
             proofs: RefCell::new(possession::proofs()),
             tokens: RefCell::new(TokenCache::new(config.token_cache_entries)),
             config,

@@ -177,6 +177,16 @@ impl KeySetCache {
         self.wanted || (stale && !self.attempts.is_backing_off(timing, now))
     }
 
+    /// Time goes by: a stream that waits for an unknown `kid` through the fetch of a worker that died wants another.
+    pub fn want_what_is_awaited(&mut self, now: UnixTime) {
+        let Some(timing) = self.timing else { return };
+        let orphaned = !self.awaited.is_empty() && !self.wants_look && !self.is_in_flight(timing, now);
+        self.wanted |= orphaned
+            && !self.attempts.is_backing_off(timing, now)
+            && self.is_usable(timing, now)
+            && self.attempts.allows_refetch(timing, now);
+    }
+
     /// Whether the fetch that is due is for an unknown `kid` only.
     pub fn is_refetch(&self) -> bool {
         self.wanted

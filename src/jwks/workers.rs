@@ -108,6 +108,7 @@ impl<S: SharedData> Worker<'_, S> {
 
     /// Time goes by: a fetch of this worker whose answer never came has failed. Says whether that was so.
     pub fn tick(&mut self, now: UnixTime) -> bool {
+        self.cache.want_what_is_awaited(now);
         let lost = self.cache.is_lost(now);
         if lost {
             self.finish(None, now);

@@ -42,13 +42,18 @@ impl ArgumentTest {
     pub fn holds(&self, arguments: Option<&str>, claims: &Claims) -> bool {
         let Some(value) = arguments.and_then(|arguments| argument(arguments, &self.path)) else { return false };
         match &self.condition {
+            // A claim that is null says nothing, and an argument that is null may mean all.
+            Condition::Claim(_) if value == Node::Null => false,
             Condition::Claim(path) => {
                 identity::claim(claims, path).is_some_and(|claim| is_scalar(claim) && *claim == value)
             }
             Condition::Equals(expected) => value == *expected,
             Condition::In(accepted) => accepted.contains(&value),
             Condition::Max(most) => matches!(value, Node::Number(number) if number.as_f64() <= *most),
-            Condition::Pattern(pattern) => value.as_text().is_some_and(|text| pattern.matches(text)),
+            // Servers in C end a string at its NUL.
+            Condition::Pattern(pattern) => {
+                value.as_text().is_some_and(|text| pattern.matches(text) && !text.contains('\0'))
+            }
         }
     }
 }
@@ -173,8 +178,10 @@ mod tests {
             ("/tenant", tenant(), r#"{"tenant":"other"}"#, false),
             ("/tenant", Condition::Claim("org".into()), r#"{"tenant":"acme"}"#, false),
             ("/tenant", Condition::Claim("absent".into()), r#"{"tenant":null}"#, false),
+            ("/tenant", Condition::Claim("none".into()), r#"{"tenant":null}"#, false),
+            ("/a", Condition::Pattern(Pattern::new("*@x")), r#"{"a":"evil\u0000@x"}"#, false),
         ];
-        let claims = Claims::parse(br#"{"org":{"id":"acme"}}"#).unwrap();
+        let claims = Claims::parse(br#"{"org":{"id":"acme"},"none":null}"#).unwrap();
         for (pointer, condition, arguments, holds) in cases {
             let path = pointer.split('/').skip(1).map(str::to_owned).collect();
             let test = ArgumentTest { path, condition };

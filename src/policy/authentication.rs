@@ -6,6 +6,9 @@ use crate::node::Node;
 use crate::time::UnixTime;
 use crate::token::AccessToken;
 
+/// How far an issuer's clock may be ahead, in seconds.
+const CLOCK_SKEW: f64 = 60.0;
+
 /// What a rule asks of the user's authentication. The default asks nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Authentication {
@@ -25,8 +28,11 @@ impl Authentication {
             Some(Node::Number(number)) => Some(number.as_f64()),
             _ => None,
         };
-        let is_recent =
-            |max_age: Duration| since().is_some_and(|since| now.as_numeric_date() - since <= max_age.as_secs_f64());
+        let is_recent = |max_age: Duration| {
+            // One that lies in the future by more than clocks differ is none: milliseconds, or a lie.
+            let fits = |age: f64| (-CLOCK_SKEW..=max_age.as_secs_f64()).contains(&age);
+            since().is_some_and(|since| fits(now.as_numeric_date() - since))
+        };
         level_is_enough && self.max_age.is_none_or(is_recent)
     }
 

@@ -129,18 +129,17 @@ impl Policy {
     pub fn decide(&self, caller: &AccessToken, access: &Access<'_>, occasion: &Occasion<'_>) -> Verdict {
         let rows = Matches::new(&self.matrix, caller, |_| true);
         let asked = Asked { caller, access, occasion };
-        let Err(denial) = self.judge(asked, &rows, Part::All) else {
-            return Verdict { outcome: Outcome::Allow, denial: None };
-        };
+        let all = self.judge(asked, &rows, Part::All);
         let enforces = |row: &Row| self.enforces(row.mode);
         let enforced = if self.enforces(None) && !self.has_shadow_rules && rows.all(enforces) {
-            Some(denial.clone())
+            all.clone().err()
         } else {
             self.enforced(asked, &Matches::new(&self.matrix, caller, enforces))
         };
-        match enforced {
-            Some(enforced) => Verdict { outcome: Outcome::Deny, denial: Some(enforced) },
-            None => Verdict { outcome: Outcome::ShadowDeny, denial: Some(denial) },
+        match (enforced, all) {
+            (Some(enforced), _) => Verdict { outcome: Outcome::Deny, denial: Some(enforced) },
+            (None, Err(denial)) => Verdict { outcome: Outcome::ShadowDeny, denial: Some(denial) },
+            (None, Ok(())) => Verdict { outcome: Outcome::Allow, denial: None },
         }
     }
 
@@ -196,15 +195,14 @@ impl Policy {
         {
             return Err(Denial::MatrixDeniesTool { row: row.name.clone() });
         }
-        let counts = |mode| part == Part::All || self.enforces(mode);
-        let mut rules = match self.rules_for(access) {
-            Err(denial) => return if counts(None) { Err(denial) } else { Ok(()) },
-            Ok(rules) => rules,
+        let is_whole = part == Part::All || self.enforces(None);
+        let rules = match part {
+            Part::All => self.rules_for(access)?,
+            Part::Enforced => self.enforced_rules(access)?,
         };
-        if occasion.standing == Standing::Drifted && counts(None) {
+        if occasion.standing == Standing::Drifted && is_whole {
             return Err(Denial::Drifted);
         }
-        rules.retain(|rule| counts(rule.mode));
         if self.has_fresh_rules && rules.iter().any(|rule| rule.fresh.is_some()) && self.is_unasked(caller) {
             return Err(Denial::Unverifiable);
         }
@@ -214,7 +212,7 @@ impl Policy {
                 return Err(Denial::Arguments);
             }
         }
-        let base: &[Scope] = if counts(None) { &self.base_scopes } else { &[] };
+        let base: &[Scope] = if is_whole { &self.base_scopes } else { &[] };
         let has = |scope: &Scope| self.has(caller, rows, scope);
         let opens = |rule: &&Requirement| rule.alternatives.iter().any(|scopes| scopes.iter().all(has));
         if !(base.iter().all(has) && rules.iter().all(opens)) {
@@ -250,6 +248,42 @@ impl Policy {
                         rules.push(rule);
                     }
                 }),
+            }
+        }
+        Ok(rules)
+    }
+
+    /// The rules that are carried out for `access`, as if there were no others: a rule on trial neither closes nor opens
+    /// anything. In a policy in shadow mode, what is listed nowhere is closed only if a careless server would take it for
+    /// what an enforcing rule is about.
+    fn enforced_rules(&self, access: &Access<'_>) -> Result<Vec<&Requirement>, Denial> {
+        let counts = |rule: &Requirement| self.enforces(rule.mode);
+        let sets = [&self.tools, &self.prompts, &self.resources, &self.methods];
+        let is_near = match access {
+            Access::Open | Access::Template(_) => false,
+            Access::Method(name) if mcp::looks_known(name) => sets.iter().any(|set| set.any(counts)),
+            Access::Method(name) => self.methods.is_near_counted(name, counts),
+            Access::Prompt(name) => self.prompts.is_near_counted(name, counts),
+            Access::Resources(uris) => uris.iter().any(|uri| self.resources.is_near_counted(uri, counts)),
+            Access::Tool(name) => self.tools.is_near_counted(name, counts),
+        };
+        if self.enforces(None) {
+            self.rules_for(access)?;
+        } else if is_near {
+            return Err(Denial::NearName);
+        }
+        let found = match access {
+            Access::Open => vec![],
+            Access::Method(name) => self.methods.find_counted(name, counts),
+            Access::Prompt(name) => self.prompts.find_counted(name, counts),
+            Access::Resources(uris) => uris.iter().flat_map(|uri| self.resources.find_counted(uri, counts)).collect(),
+            Access::Template(template) => self.resources.find_template_counted(template, counts),
+            Access::Tool(name) => self.tools.find_counted(name, counts),
+        };
+        let mut rules: Vec<&Requirement> = Vec::new();
+        for rule in found {
+            if !rules.iter().any(|known| std::ptr::eq(*known, rule)) {
+                rules.push(rule);
             }
         }
         Ok(rules)

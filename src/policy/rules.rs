@@ -91,6 +91,40 @@ impl RuleSet {
         }
     }
 
+    /// The rules for `name` of those that `counts` lets count: the exact one, else the closest patterns. None may.
+    pub fn find_counted(&self, name: &str, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
+        match self.exact(name).filter(|rule| counts(rule)) {
+            Some(rule) => vec![rule],
+            None => {
+                self.closest(|(pattern, rule)| counts(rule) && pattern.matches(name)).map(|(_, rule)| rule).collect()
+            }
+        }
+    }
+
+    /// As [`RuleSet::find_counted`], for all that `template` can expand to.
+    pub fn find_template_counted(&self, template: &str, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
+        match self.exact(template).filter(|rule| counts(rule) && !template.contains('{')) {
+            Some(rule) => vec![rule],
+            None => {
+                let covers =
+                    |(pattern, rule): &(Pattern, Requirement)| counts(rule) && pattern.covers_template(template);
+                self.closest(covers).map(|(_, rule)| rule).collect()
+            }
+        }
+    }
+
+    /// Whether no rule is about `name`, but a careless server would take it for one whose rule `counts`.
+    pub fn is_near_counted(&self, name: &str, counts: impl Fn(&Requirement) -> bool) -> bool {
+        let folded = near(name);
+        let exact = self.written.iter().filter(|name| name.is_exact()).zip(&self.exact);
+        !self.lists(name) && exact.into_iter().any(|(own, rule)| counts(rule) && near(own.as_str()) == folded)
+    }
+
+    /// Whether a rule is as `test` says.
+    pub fn any(&self, test: impl Fn(&Requirement) -> bool) -> bool {
+        self.exact.iter().chain(self.patterns.iter().map(|(_, rule)| rule)).any(test)
+    }
+
     /// Whether what is listed nowhere needs no more than a valid token with `base_scopes`.
     pub fn lets_unlisted_through(&self) -> bool {
         self.unlisted == Unlisted::Authenticated
@@ -100,7 +134,7 @@ impl RuleSet {
     pub fn deciding<'n>(&'n self, name: &'n str) -> Vec<&'n str> {
         match self.exact(name) {
             Some(_) => vec![name],
-            None => self.closest(|pattern| pattern.matches(name)).map(|(pattern, _)| pattern.as_str()).collect(),
+            None => self.closest(|(pattern, _)| pattern.matches(name)).map(|(pattern, _)| pattern.as_str()).collect(),
         }
     }
 
@@ -129,13 +163,16 @@ impl RuleSet {
     }
 
     fn find_pattern(&self, matches: impl Fn(&Pattern) -> bool) -> Option<Found<'_>> {
-        let closest: Vec<_> = self.closest(matches).map(|(_, rule)| rule).collect();
+        let closest: Vec<_> = self.closest(|(pattern, _)| matches(pattern)).map(|(_, rule)| rule).collect();
         if closest.is_empty() { None } else { Some(Found::Rules(closest)) }
     }
 
     /// Of the patterns that match, the one with most literal characters, or all of them where several tie.
-    fn closest(&self, matches: impl Fn(&Pattern) -> bool) -> impl Iterator<Item = &(Pattern, Requirement)> {
-        let mut matching = self.patterns.iter().filter(move |(pattern, _)| matches(pattern)).peekable();
+    fn closest(
+        &self,
+        matches: impl Fn(&(Pattern, Requirement)) -> bool,
+    ) -> impl Iterator<Item = &(Pattern, Requirement)> {
+        let mut matching = self.patterns.iter().filter(move |own| matches(own)).peekable();
         let literals = matching.peek().map(|(pattern, _)| pattern.literals());
         matching.take_while(move |(pattern, _)| Some(pattern.literals()) == literals)
     }

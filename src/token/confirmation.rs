@@ -25,10 +25,13 @@ impl Thumbprint {
 
     /// Reads hexadecimal digits, as hosts give it.
     pub fn from_hex(text: &[u8]) -> Option<Self> {
-        let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let (pairs, rest) = text.as_chunks::<2>();
-        let octets: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect();
-        octets.filter(|_| rest.is_empty())?.try_into().ok().map(Self)
+        let text: &[u8; 64] = text.try_into().ok()?;
+        let mut octets = [0; 32];
+        for (place, digit) in text.iter().enumerate() {
+            let digit = u8::try_from(char::from(*digit).to_digit(16)?).ok()?;
+            octets.get_mut(place / 2).into_iter().for_each(|octet| *octet = *octet << 4 | digit);
+        }
+        Some(Self(octets))
     }
 
     /// Its octets.

@@ -79,6 +79,11 @@ impl Active {
         if subject.zip(known).is_some_and(|(said, known)| said != known) {
             return Err(TokenError::SubjectMismatch);
         }
+        // `sub` tells whom a token is about even where the configuration takes another claim for the subject.
+        let own = local.as_ref().and_then(|local| local.claims().get("sub"));
+        if said.get("sub").zip(own).is_some_and(|(said, own)| said != own) {
+            return Err(TokenError::SubjectMismatch);
+        }
         let client = claims::first_text(said, &rules.answer_client_claims)?;
         let mut bounds = vec![Bounds::read(said, client)?];
         let mut all = said.clone();
