@@ -1,4 +1,4 @@
-//! The credentials of a request (RFC 6750 section 2): from the `Authorization` header alone.
+//! The credentials of a request (RFC 6750 section 2, RFC 9449 section 7.1): from the `Authorization` header alone.
 
 use crate::headers::Headers;
 
@@ -19,6 +19,15 @@ impl std::fmt::Debug for BearerToken<'_> {
     }
 }
 
+/// How a token is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// As if whoever has it may use it.
+    Bearer,
+    /// With a proof that it is the sender's own.
+    Dpop,
+}
+
 /// Why credentials are malformed (`invalid_request`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BearerFault {
@@ -26,7 +35,7 @@ pub enum BearerFault {
     InQuery,
     /// More than one `Authorization`, or several credentials in one.
     Several,
-    /// The scheme is `Bearer`, but no `b64token` follows.
+    /// The scheme is `Bearer` or `DPoP`, but no `b64token` follows.
     Syntax,
 }
 
@@ -41,8 +50,12 @@ impl BearerFault {
     }
 }
 
-/// The bearer token of a request to `target`, if it has one. Another scheme is as none.
-pub fn extract<'h>(headers: &'h Headers, target: &str) -> Result<Option<BearerToken<'h>>, BearerFault> {
+/// The token of a request to `target`, if it has one. Another scheme is as none; so is `DPoP` where nobody `takes_proofs`.
+pub fn extract<'h>(
+    headers: &'h Headers,
+    target: &str,
+    takes_proofs: bool,
+) -> Result<Option<(Scheme, BearerToken<'h>)>, BearerFault> {
     if has_token_in_query(target) {
         return Err(BearerFault::InQuery);
     }
@@ -51,20 +64,25 @@ pub fn extract<'h>(headers: &'h Headers, target: &str) -> Result<Option<BearerTo
     if second.is_some() {
         return Err(BearerFault::Several);
     }
-    first.map_or(Ok(None), read)
+    first.map_or(Ok(None), |value| read(value, takes_proofs))
 }
 
-fn read(value: &[u8]) -> Result<Option<BearerToken<'_>>, BearerFault> {
+fn read(value: &[u8], takes_proofs: bool) -> Result<Option<(Scheme, BearerToken<'_>)>, BearerFault> {
+    let scheme_of = |name: &[u8]| match name {
+        name if name.eq_ignore_ascii_case(b"bearer") => Some(Scheme::Bearer),
+        name if takes_proofs && name.eq_ignore_ascii_case(b"dpop") => Some(Scheme::Dpop),
+        _ => None,
+    };
     let is_token = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
     let scheme_end = value.iter().take_while(|b| is_token(b)).count();
     let (scheme, rest) = value.split_at(scheme_end);
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
+    let Some(scheme) = scheme_of(scheme) else {
         // Intermediaries join repeated fields with a comma: a second credential may hide behind the first.
-        let bearer =
-            |part: &[u8]| part.trim_ascii().get(..6).is_some_and(|start| start.eq_ignore_ascii_case(b"bearer"));
-        let hidden = value.split(|b| *b == b',').skip(1).any(bearer);
+        let starts =
+            |part: &[u8], length| part.trim_ascii().get(..length).is_some_and(|start| scheme_of(start).is_some());
+        let hidden = value.split(|b| *b == b',').skip(1).any(|part| starts(part, 6) || starts(part, 4));
         return if hidden { Err(BearerFault::Several) } else { Ok(None) };
-    }
+    };
     if rest.contains(&b',') {
         return Err(BearerFault::Several);
     }
@@ -72,7 +90,7 @@ fn read(value: &[u8]) -> Result<Option<BearerToken<'_>>, BearerFault> {
     let body = token.iter().take_while(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(b)).count();
     let padded = token.iter().skip(body).all(|b| *b == b'=');
     match std::str::from_utf8(token) {
-        Ok(text) if body > 0 && padded && !rest.contains(&b'\t') => Ok(Some(BearerToken(text))),
+        Ok(text) if body > 0 && padded && !rest.contains(&b'\t') => Ok(Some((scheme, BearerToken(text)))),
         _ => Err(BearerFault::Syntax),
     }
 }
@@ -115,20 +133,38 @@ mod tests {
         for (values, expected) in CASES {
             let entries = values.iter().map(|v| ("Authorization".to_owned(), v.as_bytes().to_vec())).collect();
             let headers = Headers::new(entries);
-            let extracted = extract(&headers, "/mcp").map(|token| token.map(BearerToken::reveal));
+            let extracted = extract(&headers, "/mcp", false).map(|token| token.map(|(_, token)| token.reveal()));
             assert_eq!(extracted, *expected, "{values:?}");
         }
         let headers = Headers::new(vec![("authorization".into(), b"Bearer \xff".to_vec())]);
-        assert_eq!(extract(&headers, "/mcp"), Err(BearerFault::Syntax));
+        assert_eq!(extract(&headers, "/mcp", false), Err(BearerFault::Syntax));
+    }
+
+    #[test]
+    fn a_token_with_a_proof_is_read_where_proofs_are_taken() {
+        let dpop = |token| Ok(Some((Scheme::Dpop, BearerToken(token))));
+        for (value, taken, elsewhere) in [
+            ("DPoP abc", dpop("abc"), Ok(None)),
+            ("dpop a.b.c", dpop("a.b.c"), Ok(None)),
+            ("DPoP", Err(BearerFault::Syntax), Ok(None)),
+            ("DPoP a,DPoP b", Err(BearerFault::Several), Ok(None)),
+            ("DPoP a, Bearer b", Err(BearerFault::Several), Err(BearerFault::Several)),
+            ("Basic a, DPoP b", Err(BearerFault::Several), Ok(None)),
+            ("DPoPabc", Ok(None), Ok(None)),
+        ] {
+            let headers = Headers::new(vec![("authorization".into(), value.into())]);
+            assert_eq!(extract(&headers, "/mcp", true), taken, "{value}");
+            assert_eq!(extract(&headers, "/mcp", false), elsewhere, "{value}");
+        }
     }
 
     #[test]
     fn a_token_in_the_query_is_refused() {
         for target in ["/mcp?access_token=x", "/mcp?a=b&access_token", "/mcp?access%5Ftoken=x", "/m?a;access_token=1"] {
-            assert_eq!(extract(&Headers::default(), target), Err(BearerFault::InQuery), "{target}");
+            assert_eq!(extract(&Headers::default(), target, true), Err(BearerFault::InQuery), "{target}");
         }
         for target in ["/mcp", "/mcp?x=access_token", "/access_token=x", "/mcp?access_tokens=x"] {
-            assert_eq!(extract(&Headers::default(), target), Ok(None), "{target}");
+            assert_eq!(extract(&Headers::default(), target, true), Ok(None), "{target}");
         }
     }
 

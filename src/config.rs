@@ -13,7 +13,7 @@ mod resource;
 mod rule;
 
 pub use fields::{Fault, Findings};
-pub use issuer::{ClientAuthentication, Introspection, Issuer, KeySource, Validation};
+pub use issuer::{ClientAuthentication, Dpop, Introspection, Issuer, KeySource, Validation};
 pub use live::{Live, MAX_POLICY};
 pub use remote::{Endpoint, Format};
 pub use resource::{ForwardedHeader, IdentityValue, OnDrift, Resource};

@@ -6,6 +6,7 @@
 //!       └► verified ◄──────────────────────────────────────────────────────────┘── headers at fault ► reply
 //!            ├ no body ─► verdict
 //!            └ body ─► AwaitingBody: headers held, or let go ahead ─ end of body or trailers ─► verdict
+//! verdict ─ a rule wants the issuer's word of now ─► AwaitingFreshness ─ it comes ─► verdict
 //! verdict ─► Forwarded, or reply           the server's answer before it ► 502
 //!                                          the host's own before it ► passes, recorded
 //! a body too large ─► Overtaken: the host's own 413 may come first, and is reworded
@@ -16,6 +17,7 @@
 
 mod admission;
 mod answer;
+mod possession;
 mod request;
 mod step;
 mod validation;
@@ -62,6 +64,8 @@ enum State {
     AwaitingToken(Box<Asking>),
     /// The token is verified; the body decides.
     AwaitingBody(Box<Verified>),
+    /// Its body is whole and allowed, if the issuer's word on the token of now agrees.
+    AwaitingFreshness(Box<Verified>, Awaited),
     /// The verdict let it go.
     Forwarded(Box<Answer>),
     /// Answered by toolgate.
@@ -109,7 +113,8 @@ impl Exchange {
                 Step::go_on(vec![Effect::EditHeaders(edits), Effect::Record(Box::new(record))])
             }
             Route::Resource(place) => {
-                let request = Request::new(head, place, end, env.config);
+                let first_call = env.introspection.next_call();
+                let request = Request { first_call, ..Request::new(head, place, end, env.config) };
                 match request.before_token(tunnels, env.config) {
                     Err(refusal) => self.refuse(&Asked::by(&request), refusal, env),
                     Ok(Some(reply)) => self.reply_to_anyone(&Asked::by(&request), reply, env),
@@ -137,6 +142,7 @@ impl Exchange {
                 let Asking { request, body, .. } = *asking;
                 self.authenticate(request, body, Some(read), env)
             }
+            State::AwaitingFreshness(verified, _) => self.decide_body(*verified, Some(read), env),
             other => {
                 self.state = other;
                 Step::hold()
@@ -179,6 +185,8 @@ impl Exchange {
                 *env.host_shows_bodies |= !verified.released;
                 verified.body = body;
                 if end || size > env.config.limits.body {
+                    // The body may have taken its time: what was asked before its end is not of now.
+                    verified.request.first_call = env.introspection.next_call();
                     return self.decide_body(*verified, Some(read), env);
                 }
                 self.state = State::AwaitingBody(verified);
@@ -201,6 +209,7 @@ impl Exchange {
             }
             State::AwaitingBody(mut verified) => {
                 verified.body.ended = true;
+                verified.request.first_call = env.introspection.next_call();
                 self.decide_body(*verified, Some(read), env)
             }
             other => self.after_the_request(other),
@@ -246,7 +255,7 @@ impl Exchange {
                 Step::end(vec![Effect::Event("bad_gateway", event), Effect::Reply(reply)])
             }
             // The server answered what it was not yet asked: nothing of that may reach the client.
-            State::AwaitingBody(verified) if verified.released => {
+            State::AwaitingBody(verified) | State::AwaitingFreshness(verified, _) if verified.released => {
                 let asked = verified.asked();
                 self.refuse(&asked, Refusal::BadGateway("answer_before_verdict"), env)
             }
@@ -259,7 +268,7 @@ impl Exchange {
     pub fn ended_by_host(&mut self, env: &mut Env<'_>) -> Step {
         let asked = match std::mem::replace(&mut self.state, State::Replied) {
             State::AwaitingToken(asking) => Asked::by(&asking.request),
-            State::AwaitingBody(verified) => verified.asked(),
+            State::AwaitingBody(verified) | State::AwaitingFreshness(verified, _) => verified.asked(),
             other => {
                 self.state = other;
                 return Step::go_on(Vec::new());
@@ -315,14 +324,14 @@ impl Exchange {
 
     /// Whether a verdict is still to come.
     pub fn is_undecided(&self) -> bool {
-        matches!(self.state, State::AwaitingToken(_) | State::AwaitingBody(_))
+        matches!(self.state, State::AwaitingToken(_) | State::AwaitingBody(_) | State::AwaitingFreshness(..))
     }
 
     /// Whether it waits for something that the root context brings: what verifies its token, or the time when waiting
     /// ends.
     pub fn is_waiting(&self) -> bool {
         match &self.state {
-            State::AwaitingToken(_) => true,
+            State::AwaitingToken(_) | State::AwaitingFreshness(..) => true,
             State::AwaitingBody(verified) => !verified.released,
             _ => false,
         }
@@ -332,6 +341,7 @@ impl Exchange {
     pub fn awaits(&self) -> Option<Awaited> {
         match &self.state {
             State::AwaitingToken(asking) => Some(asking.awaits),
+            State::AwaitingFreshness(_, awaits) => Some(*awaits),
             _ => None,
         }
     }

@@ -7,6 +7,7 @@ mod http;
 mod introspection;
 mod keys;
 mod metrics;
+mod possession;
 mod publish;
 mod remote;
 mod root;

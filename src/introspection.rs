@@ -2,6 +2,9 @@
 //!
 //! Events come in ([`Introspections::find`] wants a call, [`Introspections::finished`] ends it), answers go out; the
 //! calls themselves and the time are the caller's. No call outlives its timeout, and nothing is kept beyond `exp`.
+//!
+//! Calls are numbered in the order in which they are wanted, so that a request can tell an answer to a call of its own
+//! time from one that was on its way before ([`Fresh`]).
 
 mod request;
 
@@ -37,6 +40,15 @@ pub enum Lookup<'a> {
     Wait,
 }
 
+/// How recent an answer must be. Its age counts from when its call was wanted: what was revoked before that, it tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fresh {
+    /// Not older than this ...
+    pub within: Duration,
+    /// ... or to a call of this number or a later one.
+    pub call: u64,
+}
+
 /// A call that is to be sent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Call {
@@ -52,6 +64,8 @@ pub struct Call {
 #[derive(Debug)]
 pub struct Introspections {
     endpoints: Vec<Option<Endpoint>>,
+    /// The number of the next call.
+    next_call: u64,
 }
 
 /// What is known from one endpoint.
@@ -66,7 +80,7 @@ struct Endpoint {
     /// Calls that run or are wanted.
     open: Vec<Open>,
     /// The answer that those who waited for it are just given, however short it is kept.
-    handed_out: Option<(TokenDigest, Option<Answer>)>,
+    handed_out: Option<HandedOut>,
     /// Whether the latest call had no answer.
     fails: bool,
 }
@@ -76,11 +90,44 @@ struct Kept {
     active: Active,
     since: UnixTime,
     lifetime: Duration,
+    asked: Asked,
+}
+
+#[derive(Debug)]
+struct HandedOut {
+    digest: TokenDigest,
+    answer: Option<Answer>,
+    asked: Asked,
+}
+
+/// A call, by its number and when it was wanted.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    call: u64,
+    at: UnixTime,
+}
+
+/// What a request wants to know.
+struct Wanted<'t> {
+    digest: TokenDigest,
+    token: &'t str,
+    fresh: Option<Fresh>,
+    /// The call, if it takes one. Its time is now.
+    asked: Asked,
+    may_wait: bool,
+}
+
+impl Wanted<'_> {
+    /// Whether an answer to this call is recent enough.
+    fn takes(&self, answered: Asked) -> bool {
+        let is_recent = |fresh: Fresh| answered.call >= fresh.call || self.asked.at.within(fresh.within, answered.at);
+        self.fresh.is_none_or(is_recent)
+    }
 }
 
 struct Open {
     digest: TokenDigest,
-    since: UnixTime,
+    asked: Asked,
     /// Until it is sent.
     token: Option<String>,
 }
@@ -88,7 +135,7 @@ struct Open {
 /// Without the token.
 impl std::fmt::Debug for Open {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Open").field("digest", &self.digest).field("since", &self.since).finish_non_exhaustive()
+        f.debug_struct("Open").field("digest", &self.digest).field("asked", &self.asked).finish_non_exhaustive()
     }
 }
 
@@ -104,20 +151,29 @@ pub enum Change {
 impl Introspections {
     /// For `issuers`, of which nothing is known yet.
     pub fn new(issuers: &[Issuer]) -> Self {
-        Self { endpoints: issuers.iter().map(|issuer| issuer.introspection.as_ref().map(Endpoint::new)).collect() }
+        let endpoints = issuers.iter().map(|issuer| issuer.introspection.as_ref().map(Endpoint::new)).collect();
+        Self { endpoints, next_call: 1 }
     }
 
-    /// What the endpoint of the issuer at `place` says of a token. It is asked only if `may_wait`.
+    /// The number of the next call: an answer to it, or to a later one, was asked for after this moment.
+    pub fn next_call(&self) -> u64 {
+        self.next_call
+    }
+
+    /// What the endpoint of the issuer at `place` says of a token, where it is recent enough. It is asked only if
+    /// `may_wait`.
     pub fn find(
         &mut self,
         place: usize,
-        digest: TokenDigest,
-        token: &str,
+        (digest, token): (TokenDigest, &str),
+        fresh: Option<Fresh>,
         may_wait: bool,
         now: UnixTime,
     ) -> Lookup<'_> {
+        let asked = Asked { call: self.next_call, at: now };
+        self.next_call += 1;
         match self.endpoint(place) {
-            Some(endpoint) => endpoint.find(digest, token, may_wait, now),
+            Some(endpoint) => endpoint.find(&Wanted { digest, token, fresh, asked, may_wait }),
             None => Lookup::Unavailable,
         }
     }
@@ -183,50 +239,69 @@ impl Endpoint {
         }
     }
 
-    fn find(&mut self, digest: TokenDigest, token: &str, may_wait: bool, now: UnixTime) -> Lookup<'_> {
-        if self.handed_out.as_ref().is_some_and(|(own, _)| *own == digest) {
-            return match self.handed_out.as_mut() {
-                Some((_, Some(Answer::Active(active)))) => Lookup::Active(active),
-                Some((_, Some(Answer::Inactive))) => Lookup::Inactive,
-                Some((_, None)) | None => Lookup::Unavailable,
+    fn find(&mut self, wanted: &Wanted<'_>) -> Lookup<'_> {
+        let (digest, now) = (wanted.digest, wanted.asked.at);
+        // No answer, and that it is not active, is told however old: neither lets anyone through.
+        let tells = |out: &HandedOut| {
+            let is_active = matches!(out.answer, Some(Answer::Active(_)));
+            out.digest == digest && (!is_active || wanted.takes(out.asked))
+        };
+        if self.handed_out.as_ref().is_some_and(tells) {
+            return match self.handed_out.as_mut().map(|out| &mut out.answer) {
+                Some(Some(Answer::Active(active))) => Lookup::Active(active),
+                Some(Some(Answer::Inactive)) => Lookup::Inactive,
+                Some(None) | None => Lookup::Unavailable,
             };
         }
-        if self.active.get(&digest).is_some_and(|kept| now.within(kept.lifetime, kept.since)) {
-            return self.active.get(&digest).map_or(Lookup::Unavailable, |kept| Lookup::Active(&mut kept.active));
+        match self.active.get(&digest).map(|kept| (now.within(kept.lifetime, kept.since), kept.asked)) {
+            Some((true, asked)) if wanted.takes(asked) => {
+                return self.active.get(&digest).map_or(Lookup::Unavailable, |kept| Lookup::Active(&mut kept.active));
+            }
+            // Too old for this one, but not for others.
+            Some((true, _)) => {}
+            _ => self.active.remove(&digest),
         }
-        self.active.remove(&digest);
         if self.inactive.get(&digest).is_some_and(|since| now.within(INACTIVE_FOR.min(self.cache_ttl), *since)) {
             return Lookup::Inactive;
         }
-        self.ask(digest, token, may_wait, now)
+        self.ask(wanted)
     }
 
-    /// Identical tokens share one call.
-    fn ask(&mut self, digest: TokenDigest, token: &str, may_wait: bool, now: UnixTime) -> Lookup<'_> {
+    /// Identical tokens share one call. Whoever wants a more recent answer than that of the one that runs asks again
+    /// when it has ended.
+    fn ask(&mut self, wanted: &Wanted<'_>) -> Lookup<'_> {
+        let Wanted { digest, token, asked, .. } = *wanted;
         let runs = self.open.iter().any(|open| open.digest == digest);
-        if !may_wait || (!runs && self.open.len() >= self.max_in_flight) {
+        if !wanted.may_wait || (!runs && self.open.len() >= self.max_in_flight) {
             return Lookup::Unavailable;
         }
         if !runs {
-            self.open.push(Open { digest, since: now, token: Some(token.to_owned()) });
+            self.open.push(Open { digest, asked, token: Some(token.to_owned()) });
         }
         Lookup::Wait
     }
 
     fn finished(&mut self, digest: TokenDigest, answer: Option<Answer>, now: UnixTime) -> Option<Change> {
+        // A call that nobody wanted was never recent.
+        let open = self.open.iter().find(|open| open.digest == digest);
+        let asked = open.map_or(Asked { call: 0, at: UnixTime::default() }, |open| open.asked);
         self.open.retain(|open| open.digest != digest);
         let failed = answer.is_none();
         match &answer {
             Some(Answer::Active(active)) => {
                 let lifetime = self.cache_ttl.min(time_until(active.expires_at(), now));
                 if !lifetime.is_zero() {
-                    self.active.insert(digest, Kept { active: (**active).clone(), since: now, lifetime });
+                    self.active.insert(digest, Kept { active: (**active).clone(), since: now, lifetime, asked });
                 }
             }
-            Some(Answer::Inactive) => self.inactive.insert(digest, now),
+            Some(Answer::Inactive) => {
+                // What was kept for others is over as well.
+                self.active.remove(&digest);
+                self.inactive.insert(digest, now);
+            }
             None => {}
         }
-        self.handed_out = Some((digest, answer));
+        self.handed_out = Some(HandedOut { digest, answer, asked });
         match (std::mem::replace(&mut self.fails, failed), failed) {
             (false, true) => Some(Change::Fails),
             (true, false) => Some(Change::Recovers),
@@ -235,7 +310,7 @@ impl Endpoint {
     }
 
     fn overdue(&self, now: UnixTime) -> impl Iterator<Item = TokenDigest> {
-        let late = move |open: &&Open| !now.within(self.timeout + GRACE, open.since);
+        let late = move |open: &&Open| !now.within(self.timeout + GRACE, open.asked.at);
         self.open.iter().filter(late).map(|open| open.digest)
     }
 }

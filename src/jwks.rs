@@ -192,7 +192,8 @@ impl Jwk {
 }
 
 impl PublicKey {
-    fn from_node(node: &Node) -> Result<Self, JwkFault> {
+    /// Reads one JWK, whatever it says of its use.
+    pub(crate) fn from_node(node: &Node) -> Result<Self, JwkFault> {
         let kind = optional_text(node, "kty")?.ok_or(JwkFault::Malformed)?;
         let curve = optional_text(node, "crv")?.unwrap_or_default();
         let material = match (kind, Curve::from_name(curve), curve) {

@@ -25,8 +25,9 @@
 //! | module | holds | follows |
 //! |---|---|---|
 //! | [`audit`] | audit lines, filter state, decision ids | |
-//! | [`bearer`] | the `Authorization` header | RFC 6750 section 2.1 |
+//! | [`bearer`] | the `Authorization` header | RFC 6750 section 2.1, RFC 9449 section 7.1 |
 //! | [`config`] | the configuration, all faults at once | |
+//! | [`dpop`] | proofs of possession: checked, used once | RFC 9449 |
 //! | [`drift`], [`manifest`] | what a server's live tools differ in from policy and approval | RFC 8785 |
 //! | `explain` | why a request is answered so, for the command line | |
 //! | [`exchange`] | the state machine of one request and its answer | MCP, Streamable HTTP |
@@ -53,6 +54,7 @@
 pub mod audit;
 pub mod bearer;
 pub mod config;
+pub mod dpop;
 pub mod drift;
 pub mod exchange;
 #[cfg(feature = "cli")]

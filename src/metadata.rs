@@ -3,6 +3,7 @@
 use crate::config::Resource;
 use crate::json::Object;
 use crate::routes::metadata_path;
+use crate::signature::Algorithm;
 
 /// The metadata document of a resource. What is not configured is left out, as section 3.2 demands of empty values.
 pub fn document(resource: &Resource) -> String {
@@ -16,6 +17,12 @@ pub fn document(resource: &Resource) -> String {
         }
     }
     document.list("bearer_methods_supported", ["header"].into_iter());
+    if resource.takes_proofs {
+        document.list("dpop_signing_alg_values_supported", Algorithm::ALL.into_iter().map(Algorithm::name));
+    }
+    if resource.needs_proofs {
+        document.raw("dpop_bound_access_tokens_required", "true");
+    }
     document.text("resource_name", resource.name.as_deref());
     document.text("resource_documentation", resource.documentation.as_deref());
     document.text("resource_policy_uri", resource.policy_uri.as_deref());

@@ -113,6 +113,10 @@ pub struct Policy {
     pub mode: Mode,
     /// Whether a rule has a mode of its own that is not carried out.
     pub has_shadow_rules: bool,
+    /// Whether a rule wants the issuer asked.
+    pub has_fresh_rules: bool,
+    /// The identifiers of the resource's issuers that cannot be asked about tokens.
+    pub unasked_issuers: Vec<String>,
     /// The scopes that `base_scopes` or a rule names: what a client that replaces its scopes should keep.
     pub needed_scopes: ScopeSet,
     /// Whether it may not decide any more, or not yet: then everything is denied.
@@ -134,6 +138,8 @@ impl Policy {
             matrix: Vec::new(),
             mode: Mode::Enforce,
             has_shadow_rules: false,
+            has_fresh_rules: false,
+            unasked_issuers: Vec::new(),
             needed_scopes: ScopeSet::new(),
             closed: true,
         }

@@ -7,17 +7,20 @@ mod denied;
 pub use denied::{Cause, Denied, DeniedElement};
 use denied::{SIGN_IN, STEP_UP};
 
-use crate::bearer::BearerFault;
+use crate::bearer::{BearerFault, Scheme};
 use crate::config::Resource;
+use crate::dpop::{ProofError, ReplayFault};
 use crate::json::Object;
 use crate::jsonrpc::MessageFault;
 use crate::mcp::{HeaderFault, OperationFault};
 use crate::metadata;
 use crate::scope::Scope;
+use crate::signature::Algorithm;
 use crate::token::TokenError;
 
 /// Seconds after which a client may ask again when keys cannot be had: a fetch and its first pause fit in.
 const RETRY_AFTER: &str = "5";
+const PROOF: &str = "A proof of possession of the token's key is needed, for this request and of now";
 /// How long a browser may keep a preflight's answer, in seconds.
 const PREFLIGHT_AGE: &str = "600";
 /// How long metadata may be kept, in seconds.
@@ -47,8 +50,12 @@ pub enum Refusal {
     InvalidRequest(BearerFault),
     Unauthorized,
     InvalidToken(TokenError),
+    /// With the nonce that another proof is to have.
+    InvalidProof(ProofError, Option<String>),
     KeysUnavailable,
     IntrospectionUnavailable,
+    /// It cannot be told whether a proof was used before.
+    ProofsUnavailable(ReplayFault),
     MethodNotAllowed,
     BodyNotAllowed,
     UnsupportedMedia,
@@ -76,8 +83,11 @@ impl Refusal {
             Self::InvalidRequest(fault) => fault.code(),
             Self::Unauthorized => "no_token",
             Self::InvalidToken(fault) => fault.code(),
+            Self::InvalidProof(fault, _) => fault.code(),
             Self::KeysUnavailable => "keys_unavailable",
             Self::IntrospectionUnavailable => "introspection_unavailable",
+            Self::ProofsUnavailable(ReplayFault::Full) => "proofs_full",
+            Self::ProofsUnavailable(_) => "proofs_unavailable",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::BodyNotAllowed => "body_not_allowed",
             Self::UnsupportedMedia => "unsupported_media_type",
@@ -97,7 +107,7 @@ impl Refusal {
         match self {
             Self::Tunnel | Self::InvalidRequest(_) | Self::BodyNotAllowed => 400,
             Self::Headers(..) | Self::Message(..) | Self::Operation(..) => 400,
-            Self::Unauthorized | Self::InvalidToken(_) => 401,
+            Self::Unauthorized | Self::InvalidToken(_) | Self::InvalidProof(..) => 401,
             Self::Denied(denied) if denied.sign_in().is_some() => 401,
             Self::ForbiddenOrigin | Self::Denied(_) => 403,
             Self::NotFound => 404,
@@ -106,7 +116,7 @@ impl Refusal {
             Self::UnsupportedMedia | Self::ContentEncoding => 415,
             Self::Misconfigured => 500,
             Self::BadGateway(_) => 502,
-            Self::KeysUnavailable | Self::IntrospectionUnavailable => 503,
+            Self::KeysUnavailable | Self::IntrospectionUnavailable | Self::ProofsUnavailable(_) => 503,
         }
     }
 
@@ -114,21 +124,39 @@ impl Refusal {
     pub fn render(&self, resource: Option<&Resource>, origin: Option<&str>) -> Reply {
         let mut headers =
             vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
-        if let Some(challenge) = resource.and_then(|resource| self.challenge(resource)) {
-            headers.push(("www-authenticate", challenge));
-        }
+        let challenges = resource.map(|resource| self.challenges(resource)).unwrap_or_default();
+        headers.extend(challenges.into_iter().map(|challenge| ("www-authenticate", challenge)));
         match self {
-            Self::KeysUnavailable | Self::IntrospectionUnavailable => headers.push(("retry-after", RETRY_AFTER.into())),
+            Self::KeysUnavailable | Self::IntrospectionUnavailable | Self::ProofsUnavailable(_) => {
+                headers.push(("retry-after", RETRY_AFTER.into()));
+            }
+            Self::InvalidProof(_, Some(nonce)) => headers.push(("dpop-nonce", nonce.clone())),
             Self::MethodNotAllowed => headers.push(("allow", "GET, HEAD, POST, DELETE".into())),
             _ => {}
         }
         headers.extend(origin.into_iter().flat_map(cors_headers));
+        if resource.is_some_and(|resource| resource.takes_proofs) {
+            let exposed = headers.iter_mut().filter(|(name, _)| *name == "access-control-expose-headers");
+            exposed.for_each(|(_, names)| names.push_str(", DPoP-Nonce"));
+        }
         Reply { status: self.status(), headers, body: self.body(), reason: self.code() }
     }
 
     /// The challenge (RFC 6750 section 3, RFC 9728 section 5.1). Real clients need one line, these parameters in this
     /// order, and no `scope` where there is nothing to ask for.
-    fn challenge(&self, resource: &Resource) -> Option<String> {
+    ///
+    /// Where proofs are taken, one of the scheme `DPoP` comes after it (RFC 9449 section 7.1), on a line of its own: real
+    /// clients look for `Bearer` at the beginning. Those that look for a nonce want nothing beside that.
+    fn challenges(&self, resource: &Resource) -> Vec<String> {
+        let Some(bearer) = self.challenge(resource, Scheme::Bearer) else { return Vec::new() };
+        let dpop = self.challenge(resource, Scheme::Dpop).filter(|_| resource.takes_proofs);
+        match self {
+            Self::InvalidProof(_, Some(_)) => dpop.into_iter().collect(),
+            _ => std::iter::once(bearer).chain(dpop).collect(),
+        }
+    }
+
+    fn challenge(&self, resource: &Resource, scheme: Scheme) -> Option<String> {
         let challenge_scopes = || resource.challenge_scopes.join(" ");
         let sign_in = match self {
             Self::Denied(denied) => denied.sign_in(),
@@ -141,6 +169,10 @@ impl Refusal {
             Self::InvalidRequest(_) => (Some("invalid_request"), String::new(), None),
             Self::Unauthorized => (None, challenge_scopes(), None),
             Self::InvalidToken(fault) => (Some("invalid_token"), challenge_scopes(), Some(fault.description())),
+            Self::InvalidProof(..) => {
+                let error = if scheme == Scheme::Dpop { self.proof_error() } else { "invalid_token" };
+                (Some(error), challenge_scopes(), Some(PROOF))
+            }
             Self::Denied(denied) => match denied.step_up() {
                 Some(ask) => {
                     let ask: Vec<_> = ask.iter().map(Scope::as_str).collect();
@@ -154,6 +186,7 @@ impl Refusal {
         let levels = sign_in.as_ref().map(|wanted| wanted.levels.join(" ")).filter(|levels| !levels.is_empty());
         let max_age = sign_in.and_then(|wanted| wanted.max_age).map(|age| age.as_secs().to_string());
         let url = metadata::url(resource);
+        let algorithms = Algorithm::ALL.map(Algorithm::name).join(" ");
         let parameters = [
             ("error", error),
             ("scope", scope.as_deref()),
@@ -161,9 +194,16 @@ impl Refusal {
             ("max_age", max_age.as_deref()),
             ("resource_metadata", Some(url.as_str())),
             ("error_description", description),
+            ("algs", Some(algorithms.as_str()).filter(|_| scheme == Scheme::Dpop)),
         ];
         let given = parameters.iter().filter_map(|(name, value)| Some(format!("{name}=\"{}\"", (*value)?)));
-        Some(format!("Bearer {}", given.collect::<Vec<_>>().join(", ")))
+        let name = if scheme == Scheme::Dpop { "DPoP" } else { "Bearer" };
+        Some(format!("{name} {}", given.collect::<Vec<_>>().join(", ")))
+    }
+
+    /// RFC 9449 sections 7.1 and 9.
+    fn proof_error(&self) -> &'static str {
+        if matches!(self, Self::InvalidProof(_, Some(_))) { "use_dpop_nonce" } else { "invalid_dpop_proof" }
     }
 
     fn body(&self) -> String {
@@ -176,7 +216,10 @@ impl Refusal {
             }
             Self::Unauthorized => described("unauthorized", "An access token is required"),
             Self::InvalidToken(fault) => described("invalid_token", fault.description()),
-            Self::KeysUnavailable | Self::IntrospectionUnavailable => error("temporarily_unavailable"),
+            Self::InvalidProof(..) => described(self.proof_error(), PROOF),
+            Self::KeysUnavailable | Self::IntrospectionUnavailable | Self::ProofsUnavailable(_) => {
+                error("temporarily_unavailable")
+            }
             Self::MethodNotAllowed => error("method_not_allowed"),
             Self::TooLarge => error("payload_too_large"),
             Self::BadGateway(_) => error("bad_gateway"),
@@ -274,12 +317,13 @@ pub fn metadata_reply(method: &str, resource: &Resource) -> Reply {
     }
 }
 
-/// The answer to a listed origin's preflight for `requested` headers.
-pub fn preflight_reply(origin: &str, requested: &str) -> Reply {
+/// The answer to a listed origin's preflight for `requested` headers of `resource`.
+pub fn preflight_reply(resource: Option<&Resource>, origin: &str, requested: &str) -> Reply {
     let parameters = requested.split(',').map(|name| name.trim().to_ascii_lowercase());
     let token = |name: &String| name.starts_with("mcp-param-") && name.bytes().all(|b| b.is_ascii_graphic());
-    let allowed: Vec<_> =
-        PREFLIGHT_HEADERS.iter().map(|name| (*name).to_owned()).chain(parameters.filter(token)).collect();
+    let proof = Some("dpop").filter(|_| resource.is_some_and(|resource| resource.takes_proofs));
+    let own = PREFLIGHT_HEADERS.into_iter().chain(proof).map(str::to_owned);
+    let allowed: Vec<_> = own.chain(parameters.filter(token)).collect();
     let mut headers = vec![
         ("access-control-allow-methods", "GET, POST, DELETE".to_owned()),
         ("access-control-allow-headers", allowed.join(", ")),

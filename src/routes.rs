@@ -93,6 +93,11 @@ impl PathPattern {
         Self { plain: plain_segments(&text), text, below: false }
     }
 
+    /// Whether it is one path, and nothing below.
+    pub fn is_exact(&self) -> bool {
+        !self.below
+    }
+
     fn matches(&self, path: &str) -> bool {
         if self.below { path.starts_with(&self.text) } else { path == self.text }
     }

@@ -6,6 +6,7 @@ mod assumed;
 mod bounds;
 mod cache;
 mod claims;
+mod confirmation;
 mod digest;
 mod introspected;
 mod jwt;
@@ -16,6 +17,7 @@ mod recent;
 pub use assumed::Assumed;
 pub use cache::TokenCache;
 pub use claims::{ClaimTest, Claims};
+pub use confirmation::{Confirmation, Thumbprint};
 pub use digest::TokenDigest;
 pub use introspected::{Active, Answer, NoAnswer};
 pub use jwt::{Candidate, Expectations, UntrustedJwt};
@@ -77,6 +79,11 @@ impl AccessToken {
     /// The token as an introspection endpoint vouches for it besides.
     pub fn confirmed_by(self, active: &mut Active, expected: Expectations<'_>) -> Result<Self, TokenError> {
         active.token(Some(self), expected)
+    }
+
+    /// What has to be proven at every use, as each voice that vouches says. All of it must be.
+    pub fn confirmations(&self) -> impl Iterator<Item = Confirmation> {
+        self.0.bounds.iter().map(Bounds::confirmation)
     }
 
     fn bounds(&self) -> &[Bounds] {
@@ -145,8 +152,14 @@ pub enum TokenError {
     AudienceMissing,
     /// No key of the issuer made this signature.
     BadSignature,
-    /// `cnf`: bound to a key whose proof cannot be checked.
+    /// `cnf`: bound to something whose proof cannot be checked.
     Bound,
+    /// `cnf`: bound to a key, and sent as if whoever has it might use it (RFC 9449 section 7.2).
+    BoundAsBearer,
+    /// `cnf`: bound to another certificate than the connection's.
+    CertificateMismatch,
+    /// `cnf`: bound to a certificate, and the host ended no mutual TLS with the client.
+    CertificateMissing,
     /// A claim is not of the type that its definition says.
     ClaimMalformed,
     /// `crit` or `b64` asks for what is not supported (RFC 7515 section 4.1.11, RFC 7797).
@@ -179,6 +192,8 @@ pub enum TokenError {
     TooLong,
     /// The header's `typ` is not one of an access token.
     TypeNotAllowed,
+    /// Bound to no key, where one is needed: sent with a proof, or of an issuer whose tokens must be bound.
+    Unbound,
 }
 
 impl TokenError {
@@ -190,6 +205,9 @@ impl TokenError {
             Self::AudienceMissing => "audience_missing",
             Self::BadSignature => "bad_signature",
             Self::Bound => "token_bound",
+            Self::BoundAsBearer => "bound_token_as_bearer",
+            Self::CertificateMismatch => "certificate_mismatch",
+            Self::CertificateMissing => "certificate_missing",
             Self::ClaimMalformed => "claim_malformed",
             Self::CriticalHeader => "critical_header",
             Self::Expired => "token_expired",
@@ -206,6 +224,7 @@ impl TokenError {
             Self::SubjectMismatch => "subject_mismatch",
             Self::TooLong => "token_too_long",
             Self::TypeNotAllowed => "type_not_allowed",
+            Self::Unbound => "token_not_bound",
         }
     }
 

@@ -1056,27 +1056,72 @@ fn a_manifest_is_published_to_an_endpoint() {
 }
 
 #[test]
-fn further_fields_are_refused_until_they_are_supported() {
-    let base = set(
-        set(minimal(), "/issuers/0/jwks", json!({"uri": "https://auth.example.com/jwks", "cluster": "auth"})),
-        "/resources/0/policy/tools",
-        json!({"t": {"scopes": []}}),
+fn a_resource_takes_proofs_if_one_of_its_issuers_binds_tokens_and_needs_them_if_all_must() {
+    let second =
+        |dpop: &str| json!({"issuer": "https://b.example.com", "dpop": dpop, "jwks": {"keys": [Key::ed25519().jwk()]}});
+    for (first, other, takes, needs) in [
+        (None, "off", false, false),
+        (Some("off"), "optional", true, false),
+        (Some("required"), "off", true, false),
+        (Some("required"), "optional", true, false),
+        (Some("required"), "required", true, true),
+    ] {
+        let config = set(minimal(), "/issuers/-", second(other));
+        let config = first.map_or(config.clone(), |first| set(config, "/issuers/0/dpop", json!(first)));
+        let resource = &accepted(&config).resources[0];
+        assert_eq!((resource.takes_proofs, resource.needs_proofs), (takes, needs), "{first:?}, {other}");
+    }
+    for bad in [json!(true), json!("on"), json!(null), json!({})] {
+        let found = faults(&node(&set(minimal(), "/issuers/0/dpop", bad.clone())));
+        assert_eq!(found.len(), 1, "{bad}");
+        assert_eq!(found[0].0, "issuers[0].dpop", "{bad}");
+    }
+    let forwarded = set(minimal(), "/resources/0/forward", json!({"headers": {"DPoP": "sub"}}));
+    let found = faults(&node(&forwarded));
+    assert_eq!(
+        found,
+        [("resources[0].forward.headers.DPoP".to_owned(), "this header may not be forwarded".to_owned())]
     );
-    let base = ["prompts", "resources", "methods"]
+}
+
+#[test]
+fn a_rule_may_want_the_issuer_asked_where_it_can_be() {
+    let policy = json!({
+        "tools": {"t": {"scopes": [], "fresh": "0s"}}, "prompts": {"p": {"scopes": [], "fresh": "30s"}},
+        "resources": {"r:x": {"scopes": [], "fresh": "1m"}}, "methods": {"m": {"scopes": [], "fresh": "1h"}},
+    });
+    let endpoint = json!({"uri": "https://auth.example.com/introspect", "cluster": "auth"});
+    let none = set(minimal(), "/resources/0/policy", policy);
+    let rules = ["methods.m", "prompts.p", "resources.r:x", "tools.t"];
+    let refused: Vec<_> = rules
         .iter()
-        .fold(base, |base, kind| set(base, &format!("/resources/0/policy/{kind}"), json!({"t:x": {"scopes": []}})));
-    let mut places = vec![("/issuers/0/dpop".to_owned(), "issuers[0].dpop".to_owned())];
-    for (kind, rule) in [("tools", "t"), ("prompts", "t:x"), ("resources", "t:x"), ("methods", "t:x")] {
-        let pointer = format!("/resources/0/policy/{kind}/{rule}/fresh");
-        places.push((pointer, format!("resources[0].policy.{kind}.{rule}.fresh")));
+        .map(|rule| {
+            let path = format!("resources[0].policy.{rule}.fresh");
+            (path, "no issuer of this resource has `introspection`".to_owned())
+        })
+        .collect();
+    assert_eq!(faults(&node(&none)), refused);
+
+    let all = set(none.clone(), "/issuers/0/introspection", endpoint);
+    assert_eq!(accepted(&all).warnings, []);
+    for bad in [json!("-1s"), json!(""), json!(0), json!(null)] {
+        let found = faults(&node(&set(all.clone(), "/resources/0/policy/tools/t/fresh", bad.clone())));
+        assert_eq!(found[0].0, "resources[0].policy.tools.t.fresh", "{bad}");
     }
-    assert!(faults(&node(&base)).is_empty(), "{:?}", faults(&node(&base)));
-    for (pointer, path) in places {
-        for value in [json!(true), json!("x"), json!({}), json!(null)] {
-            let found = faults(&node(&set(base.clone(), &pointer, value.clone())));
-            assert_eq!(found, [(path.clone(), "not supported yet".to_owned())], "{path} = {value}");
-        }
-    }
+
+    let local =
+        json!({"issuer": "https://local.example.com", "name": "local", "jwks": {"keys": [Key::ed25519().jwk()]}});
+    let some = set(all.clone(), "/issuers/-", local);
+    let warnings: Vec<_> = accepted(&some).warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings.len(), 4);
+    assert_eq!(
+        warnings[0],
+        "resources[0].policy.tools.t.fresh: denies the tokens of issuer `local`, which has no `introspection`"
+    );
+    let apart = set(some, "/resources/0/issuers", json!(["main"]));
+    assert_eq!(accepted(&apart).warnings, [], "only the resource's own issuers count");
+    let other = set(apart, "/resources/0/issuers", json!(["local"]));
+    assert_eq!(faults(&node(&other)), refused, "only the resource's own issuers count");
 }
 
 #[test]

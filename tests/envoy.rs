@@ -18,11 +18,14 @@ mod support;
 
 mod envoy {
     mod batches;
+    mod certificates;
     mod chaos;
     mod classic;
     mod configuration;
     mod corpus;
     mod discovery;
+    mod dpop;
+    mod freshness;
     mod harness;
     mod hostile;
     mod introspection;

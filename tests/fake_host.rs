@@ -175,6 +175,7 @@ fn exchange(worker: &mut Worker, request: &Request, answer: &Answer, delivery: D
     serve_if_asked(worker, &mut stream, answer, delivery);
     for part in request_parts(request, delivery) {
         stream.receive(worker, part);
+        worker.settle(&provider, &mut [&mut stream]);
         serve_if_asked(worker, &mut stream, answer, delivery);
     }
     outcome(&stream, request)

@@ -10,11 +10,13 @@ mod support {
     pub mod tokens;
 }
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use support::core::{NOW, accepted, at, at_millis, minimal, set};
 use support::tokens::AUDIENCE;
 use toolgate::config::Config;
-use toolgate::introspection::{Change, Introspections, Lookup};
+use toolgate::introspection::{Change, Fresh, Introspections, Lookup};
 use toolgate::time::UnixTime;
 use toolgate::token::{Answer, TokenDigest};
 
@@ -45,7 +47,11 @@ impl Asked {
     }
 
     fn find(&mut self, token: &str, now: UnixTime) -> Finds {
-        match self.introspections.find(0, TokenDigest::of(token), token, true, now) {
+        self.find_fresh(token, None, now)
+    }
+
+    fn find_fresh(&mut self, token: &str, fresh: Option<Fresh>, now: UnixTime) -> Finds {
+        match self.introspections.find(0, (TokenDigest::of(token), token), fresh, true, now) {
             Lookup::Active(_) => Finds::Active,
             Lookup::Inactive => Finds::Inactive,
             Lookup::Unavailable => Finds::Unavailable,
@@ -200,7 +206,58 @@ fn a_call_whose_answer_never_comes_is_given_up() {
 #[test]
 fn who_may_not_wait_asks_nothing() {
     let mut asked = Asked::new(&json!({}));
-    let found = asked.introspections.find(0, TokenDigest::of("t"), "t", false, at(NOW));
+    let found = asked.introspections.find(0, (TokenDigest::of("t"), "t"), None, false, at(NOW));
     assert_eq!(found, Lookup::Unavailable);
     assert!(!asked.introspections.is_due());
+}
+
+#[test]
+fn an_answer_is_fresh_by_its_age_or_because_it_was_asked_for_since() {
+    let within = |seconds, call| Some(Fresh { within: Duration::from_secs(seconds), call });
+    let mut asked = Asked::new(&json!({"cache_ttl": "60s"}));
+    asked.find("t", at(NOW));
+    let sent_at = at(NOW);
+    asked.send();
+    assert_eq!(asked.answer("t", Some(&active(&json!({}))), at(NOW + 5)).0, Finds::Active);
+    let next = asked.introspections.next_call();
+    // Its age counts from the question: what happened since the endpoint may not have known.
+    for (name, fresh, now, found) in [
+        ("any will do", None, at(NOW + 64), Finds::Active),
+        ("young enough", within(30, next), at_millis(NOW * 1000 + 29_999), Finds::Active),
+        ("asked for since", within(0, 1), at(NOW + 60), Finds::Active),
+        ("its time is over", within(300, 1), at(NOW + 65), Finds::Wait),
+    ] {
+        assert_eq!(asked.find_fresh("t", fresh, now), found, "{name}, sent at {sent_at:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_too_old_for_one_request_still_serves_others() {
+    let now = Some(Fresh { within: Duration::ZERO, call: u64::MAX });
+    let mut asked = Asked::new(&json!({"cache_ttl": "60s"}));
+    asked.ask("t", Some(&active(&json!({}))), at(NOW));
+    assert_eq!(asked.find_fresh("t", now, at(NOW)), Finds::Wait, "not even one of this very moment");
+    assert_eq!(asked.find("t", at(NOW)), Finds::Active, "while it is asked about");
+    assert_eq!(asked.send(), ["t"]);
+    asked.answer("t", Some(&json!({"active": false})), at(NOW));
+    assert_eq!(asked.find("t", at(NOW)), Finds::Inactive, "a revocation that one learns of, all know");
+}
+
+#[test]
+fn who_joins_a_call_that_was_on_its_way_asks_anew_where_it_must() {
+    let mut asked = Asked::new(&json!({}));
+    let good = active(&json!({}));
+    asked.find("t", at(NOW));
+    asked.send();
+    let fresh = Some(Fresh { within: Duration::ZERO, call: asked.introspections.next_call() });
+    assert_eq!(asked.find_fresh("t", fresh, at(NOW)), Finds::Wait);
+    assert!(asked.send().is_empty(), "one call at a time");
+    let answer = Answer::parse(good.to_string().as_bytes()).unwrap();
+    asked.introspections.finished(0, TokenDigest::of("t"), Some(answer.clone()), at(NOW));
+    assert_eq!(asked.find("t", at(NOW)), Finds::Active, "the first has its answer");
+    assert_eq!(asked.find_fresh("t", fresh, at(NOW)), Finds::Wait, "the second does not take it");
+    asked.introspections.handed_out(0);
+    assert_eq!(asked.send(), ["t"]);
+    asked.introspections.finished(0, TokenDigest::of("t"), Some(answer), at(NOW));
+    assert_eq!(asked.find_fresh("t", fresh, at(NOW)), Finds::Active, "its own it does");
 }

@@ -20,11 +20,13 @@ use support::readers::Reader;
 use support::tokens::Token;
 use toolgate::audit::DecisionIds;
 use toolgate::config::Config;
+use toolgate::dpop::Proofs;
 use toolgate::drift::Drift;
 use toolgate::exchange::{Effect, Env, Exchange, Flow, RequestHead, Step};
 use toolgate::headers::Headers;
 use toolgate::introspection::Introspections;
 use toolgate::jsonrpc::{self, MessageKind};
+use toolgate::jwks::{NotShared, SharedData, SharedNames, Versioned};
 use toolgate::keys::IssuerKeys;
 use toolgate::listing;
 use toolgate::mcp::{ListKind, Operation};
@@ -400,6 +402,23 @@ proptest! {
     }
 }
 
+/// A host that shares nothing.
+struct Nothing;
+
+impl SharedData for Nothing {
+    fn read(&self, _: &str) -> Result<Versioned, NotShared> {
+        Err(NotShared)
+    }
+
+    fn replace(&self, _: &str, _: &Versioned, _: &[u8]) -> Result<bool, NotShared> {
+        Err(NotShared)
+    }
+
+    fn overwrite(&self, _: &str, _: &[u8]) -> Result<(), NotShared> {
+        Err(NotShared)
+    }
+}
+
 /// One worker with a policy that allows `read*` to a token without scope.
 struct Gate {
     config: Config,
@@ -407,6 +426,7 @@ struct Gate {
     tokens: TokenCache,
     introspection: Introspections,
     drift: Drift,
+    proofs: Proofs,
     ids: DecisionIds,
     shows_bodies: bool,
 }
@@ -420,7 +440,8 @@ impl Gate {
         let keys = IssuerKeys::new(&config.issuers, 0);
         let (tokens, introspection) = (TokenCache::new(16), Introspections::new(&config.issuers));
         let drift = Drift::new(&config, 1);
-        Self { config, keys, tokens, introspection, drift, ids: DecisionIds::new(1), shows_bodies: false }
+        let proofs = Proofs::new(SharedNames::new(b"", b"", b""), None);
+        Self { config, keys, tokens, introspection, drift, proofs, ids: DecisionIds::new(1), shows_bodies: false }
     }
 
     fn env(&mut self) -> Env<'_> {
@@ -430,6 +451,9 @@ impl Gate {
             tokens: &mut self.tokens,
             introspection: &mut self.introspection,
             drift: &mut self.drift,
+            proofs: &mut self.proofs,
+            shared: &Nothing,
+            peer_certificate: &|| None,
             verifier: &PureVerifier,
             now: at(NOW),
             ids: &mut self.ids,

@@ -24,7 +24,7 @@ fn parse(json: &serde_json::Value) -> Result<Config, Vec<String>> {
 #[test]
 fn every_configuration_it_shows_is_accepted_without_a_warning() {
     let samples = blocks("yaml");
-    assert_eq!(samples.len(), 3);
+    assert_eq!(samples.len(), 4);
     let whole: Vec<serde_json::Value> = samples.iter().map(|sample| serde_norway::from_str(sample).unwrap()).collect();
     for (sample, json) in samples.iter().zip(&whole) {
         let mut json = json.clone();
@@ -32,6 +32,8 @@ fn every_configuration_it_shows_is_accepted_without_a_warning() {
         if json.get("issuers").is_none() {
             let policy = std::mem::replace(&mut json, whole[0].clone());
             json["resources"][0]["policy"] = policy;
+            // The tokens of the first one's issuer can be asked about, which a rule may want.
+            json["issuers"][0]["introspection"] = serde_json::json!({"uri": "https://a.example/i", "cluster": "auth"});
         }
         match parse(&json) {
             Ok(config) => assert_eq!(config.warnings, [], "{sample}"),
@@ -112,8 +114,17 @@ fn its_profiles_are_those_of_the_code() {
 fn its_reasons_are_the_codes_of_the_code() {
     let listed: BTreeSet<String> = table("when").iter().flat_map(|row| names(&row[1])).collect();
     let mut codes = BTreeSet::new();
-    for file in ["token", "bearer", "reply", "reply/denied", "jsonrpc", "mcp/headers", "mcp/operation", "policy/decide"]
-    {
+    for file in [
+        "token",
+        "bearer",
+        "dpop/proof",
+        "reply",
+        "reply/denied",
+        "jsonrpc",
+        "mcp/headers",
+        "mcp/operation",
+        "policy/decide",
+    ] {
         let path = format!("{}/src/{file}.rs", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(path).unwrap();
         let after = text.split(" fn code(").skip(1);

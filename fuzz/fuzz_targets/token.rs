@@ -18,7 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
     let lines: Vec<&[u8]> = bytes.split(|b| *b == b'\n').collect();
     for fields in [&lines[..1], &lines[..lines.len().min(2)]] {
         let headers = Headers::new(fields.iter().map(|value| field(value)).collect());
-        if let Ok(Some(token)) = bearer::extract(&headers, "/mcp") {
+        if let Ok(Some((_, token))) = bearer::extract(&headers, "/mcp", false) {
             let token = token.reveal();
             assert_eq!(fields.len(), 1, "of two credentials one was chosen");
             assert!(
@@ -27,7 +27,8 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(!token.is_empty() && token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b)));
             check(token);
         }
-        let _ = bearer::extract(&Headers::default(), &String::from_utf8_lossy(fields[0]));
+        let _ = bearer::extract(&headers, "/mcp", true);
+        let _ = bearer::extract(&Headers::default(), &String::from_utf8_lossy(fields[0]), false);
     }
     check(&String::from_utf8_lossy(bytes));
     let parts: Vec<String> = lines.iter().take(3).map(|part| URL_SAFE_NO_PAD.encode(part)).collect();

@@ -222,15 +222,6 @@ impl<'a> Fields<'a> {
         at
     }
 
-    /// Members that a later version will understand: to ignore one would be to promise what is not kept.
-    pub fn not_yet(&mut self, names: &[&'static str], found: &mut Findings) {
-        for name in names {
-            if let Some(at) = self.take(name) {
-                found.fault::<()>(&at.path, "not supported yet");
-            }
-        }
-    }
-
     /// Notes every member that nobody asked for.
     pub fn finish(self, found: &mut Findings) {
         for (name, _) in self.members {

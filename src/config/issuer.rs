@@ -29,6 +29,19 @@ pub struct Issuer {
     pub algorithms: Vec<Algorithm>,
     /// What its tokens look like.
     pub rules: TokenRules,
+    /// Whether they are bound to keys of which clients prove that they have them.
+    pub dpop: Dpop,
+}
+
+/// What becomes of tokens that are bound to a key (RFC 9449).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dpop {
+    /// They are refused.
+    Off,
+    /// They are taken with a proof; others as ever.
+    Optional,
+    /// No others are taken.
+    Required,
 }
 
 /// How tokens are validated.
@@ -146,7 +159,8 @@ pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> 
     let algorithms =
         fields.take("algorithms").and_then(|at| at.list(Zero::Refuse, found, |at, found| algorithm(&at, found)));
     let rules = read_rules(&mut fields, profile, found);
-    fields.not_yet(&["dpop"], found);
+    let choices = [("off", Dpop::Off), ("optional", Dpop::Optional), ("required", Dpop::Required)];
+    let dpop = fields.take("dpop").and_then(|at| at.choice(&choices, found)).unwrap_or(Dpop::Off);
     fields.finish(found);
     let identifier = url?.as_str().to_owned();
     Some(Issuer {
@@ -157,6 +171,7 @@ pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> 
         introspection: introspection.flatten(),
         algorithms: algorithms.unwrap_or_else(|| Algorithm::ALL.to_vec()),
         rules,
+        dpop,
     })
 }
 
@@ -176,12 +191,14 @@ pub struct Known<'a> {
     pub issuers: &'a [Issuer],
     /// As of [`Issuers`].
     pub complete: bool,
+    /// The places of those that the resource trusts.
+    pub trusted: &'a [usize],
 }
 
 impl Issuers {
-    /// What others may refer to.
-    pub fn known(&self) -> Known<'_> {
-        Known { issuers: &self.read, complete: self.complete }
+    /// What the policy of a resource that trusts the issuers at these places may refer to.
+    pub fn known<'a>(&'a self, trusted: &'a [usize]) -> Known<'a> {
+        Known { issuers: &self.read, complete: self.complete, trusted }
     }
 
     /// Reads `issuers`.

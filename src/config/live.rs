@@ -80,7 +80,7 @@ impl Config {
                 Err(state) => return Some(Live::Withheld { state }),
             },
         };
-        let known = Known { issuers: &self.issuers, complete: true };
+        let known = Known { issuers: &self.issuers, complete: true, trusted: &resource.issuers };
         let policy = policy::read(&At { path: String::new(), node: &parts.policy }, known, found)?;
         let trusted: Vec<_> = resource.issuers.iter().filter_map(|n| self.issuers.get(*n)).collect();
         lint::check_issuers("", &policy.matrix, &trusted, found);

@@ -41,8 +41,11 @@ pub fn read(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Polic
     let written = [("tools", &tools), ("prompts", &prompts), ("resources", &resources), ("methods", &methods)];
     let rules = || written.iter().flat_map(|(_, rules)| rules.iter().map(|(_, rule)| rule));
     let in_rules = rules().flat_map(|rule| rule.alternatives.iter().flatten());
+    let unasked_issuers = check_freshness(&path, &written, known, found);
     let policy = Policy {
         needed_scopes: base_scopes.iter().chain(in_rules).cloned().collect(),
+        has_fresh_rules: rules().any(|rule| rule.fresh.is_some()),
+        unasked_issuers,
         has_shadow_rules: rules().any(|rule| rule.mode.unwrap_or(mode) == Mode::Shadow),
         tools: RuleSet::new(tools.clone(), for_tools, &guarded),
         prompts: RuleSet::new(prompts.clone(), for_prompts, &[]),
@@ -104,6 +107,25 @@ fn check_methods(fields: &Fields<'_>, rules: &Rules, found: &mut Findings) {
             found.warn(&path, "never applies: this method is open, or decided by the name or uri it asks for");
         }
     }
+}
+
+/// The issuers that cannot be asked, if a rule wants them asked: their tokens are denied there. Where none can be asked,
+/// nobody could ever satisfy the rule.
+fn check_freshness(path: &str, written: &[(&str, &Rules)], known: Known<'_>, found: &mut Findings) -> Vec<String> {
+    let trusted: Vec<&Issuer> = known.trusted.iter().filter_map(|place| known.issuers.get(*place)).collect();
+    let unasked: Vec<_> = trusted.iter().filter(|issuer| issuer.introspection.is_none()).collect();
+    for (kind, rules) in written {
+        for (pattern, _) in rules.iter().filter(|(_, rule)| rule.fresh.is_some()) {
+            let path = join(&join(&join(path, kind), pattern.as_str()), "fresh");
+            if known.complete && unasked.len() == trusted.len() {
+                found.fault::<()>(&path, "no issuer of this resource has `introspection`");
+            } else if let Some(issuer) = unasked.first() {
+                let message = format!("denies the tokens of issuer `{}`, which has no `introspection`", issuer.name);
+                found.warn(&path, message);
+            }
+        }
+    }
+    unasked.iter().map(|issuer| issuer.identifier.clone()).collect()
 }
 
 fn read_unlisted(fields: &mut Fields<'_>, found: &mut Findings) -> [Unlisted; 4] {

@@ -1,7 +1,7 @@
 //! `resources[]`: the protected MCP servers.
 
 use super::fields::{At, Fields, Findings, Zero, join};
-use super::issuer::{Environment, Issuers};
+use super::issuer::{Dpop, Environment, Issuers};
 use super::remote::{self, Endpoint};
 use super::{lint, manifest, path_pattern, policy};
 use crate::manifest::Manifest;
@@ -20,6 +20,10 @@ pub struct Resource {
     pub paths: Vec<PathPattern>,
     /// The issuers it trusts, as places in the configuration's list.
     pub issuers: Vec<usize>,
+    /// Whether it takes tokens that are bound to a key, with proofs.
+    pub takes_proofs: bool,
+    /// Whether it takes no others.
+    pub needs_proofs: bool,
     /// What a token's `aud` must hold one of.
     pub audiences: Vec<String>,
     /// Published for clients to find an authorization server.
@@ -136,12 +140,11 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
     let origins = fields.take("origins").and_then(|at| at.list(Zero::Refuse, found, |at, found| origin(&at, found)));
     let policy_source = fields.take("policy_source").map(|at| remote::read_policy_source(&at, environment, found));
     let publish = fields.take("publish").map(|at| remote::read_publish(&at, environment, found));
+    let known = issuers.known(&trusted);
     let policy = match &policy_source {
         // Until the first one comes, everything is denied.
-        Some(_) => {
-            fields.take("policy").map_or_else(|| Some(Policy::closed()), |at| policy::read(&at, issuers.known(), found))
-        }
-        None => fields.require("policy", found).and_then(|at| policy::read(&at, issuers.known(), found)),
+        Some(_) => fields.take("policy").map_or_else(|| Some(Policy::closed()), |at| policy::read(&at, known, found)),
+        None => fields.require("policy", found).and_then(|at| policy::read(&at, known, found)),
     };
     let (keep_authorization, forwarded) = read_forward(fields.take("forward"), found);
     let manifest = fields.take("manifest").and_then(|at| manifest::read(&at, found));
@@ -161,6 +164,8 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
         paths: paths.unwrap_or_else(|| vec![PathPattern::of_url(&identifier)]),
         audiences: audiences.unwrap_or_else(|| vec![identifier.as_str().to_owned()]),
         authorization_servers: servers.unwrap_or_else(default_servers),
+        takes_proofs: issuers_of.iter().any(|issuer| issuer.dpop != Dpop::Off),
+        needs_proofs: !issuers_of.is_empty() && issuers_of.iter().all(|issuer| issuer.dpop == Dpop::Required),
         scopes_supported: supported.unwrap_or_else(|| published(&policy)),
         challenge_scopes: challenge.unwrap_or_else(base),
         issuers: trusted,
@@ -288,9 +293,10 @@ pub fn folded_header(name: &str) -> String {
 
 /// Whether a header may carry identity: not where it would change the message, the connection or the protocol.
 fn may_be_forwarded(name: &str) -> bool {
-    const RESERVED: [&str; 12] = [
+    const RESERVED: [&str; 13] = [
         "authorization",
         "connection",
+        "dpop",
         "host",
         "http2-settings",
         "keep-alive",

@@ -20,8 +20,8 @@ pub fn read(at: &At<'_>, for_tools: bool, found: &mut Findings) -> Option<Requir
         fields.take("any_of").map(|at| at.list(Zero::Refuse, found, |at, found| scope_set(&at, Zero::Refuse, found)));
     let arguments = read_arguments(&mut fields, for_tools, found);
     let authentication = read_authentication(&mut fields, found);
+    let fresh = fields.take("fresh").and_then(|at| at.duration(Zero::Allow, found));
     let mode = fields.take("mode").and_then(|at| at.choice(&MODES, found));
-    fields.not_yet(&["fresh"], found);
     fields.finish(found);
     let alternatives = match (scopes, any_of) {
         (None, None) => return found.fault(&at.path, "needs `scopes` or `any_of`"),
@@ -32,7 +32,7 @@ pub fn read(at: &At<'_>, for_tools: bool, found: &mut Findings) -> Option<Requir
             any?.into_iter().map(|one| one.union(&all)).collect()
         }
     };
-    Some(Requirement { alternatives, arguments, authentication, mode })
+    Some(Requirement { alternatives, arguments, authentication, fresh, mode })
 }
 
 fn read_arguments(fields: &mut Fields<'_>, for_tools: bool, found: &mut Findings) -> Vec<ArgumentTest> {

@@ -24,7 +24,7 @@ impl Exchange {
         read: Option<ReadBody<'_>>,
         env: &mut Env<'_>,
     ) -> Step {
-        match validate(&request, env) {
+        match validate(&request, None, env) {
             Err(Unverified::Awaits(_)) if !env.may_wait => {
                 self.refuse(&Asked::by(&request), Refusal::KeysUnavailable, env)
             }

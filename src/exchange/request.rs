@@ -1,12 +1,15 @@
 //! A request as its headers tell it, and every check that needs no more than them.
 
+use std::cell::OnceCell;
+
 use super::step::HeaderEdit;
-use crate::bearer;
+use crate::bearer::{self, Scheme};
 use crate::config::{Config, Resource};
+use crate::dpop::ProofError;
 use crate::headers::{Headers, Single};
 use crate::mcp::{HeaderFault, McpHeaders};
 use crate::reply::{self, Refusal, Reply};
-use crate::token::TokenError;
+use crate::token::{Thumbprint, TokenError};
 
 /// The header fields of a request, pseudo-headers included.
 #[derive(Clone, Debug)]
@@ -74,6 +77,10 @@ pub struct Request {
     pub origin: Option<String>,
     /// Headers that repeat the body.
     pub mcp: Result<McpHeaders, HeaderFault>,
+    /// The first introspection call that can be this request's own.
+    pub first_call: u64,
+    /// The key of which the request proved that its sender has it: a proof is good once, but may be asked for again.
+    pub proven: OnceCell<Thumbprint>,
 }
 
 impl Request {
@@ -88,7 +95,7 @@ impl Request {
             Single::None | Single::Many => None,
         };
         let mcp = McpHeaders::read(&head.headers);
-        Self { resource: place, head, has_body: !end, origin, mcp }
+        Self { resource: place, head, has_body: !end, origin, mcp, first_call: 0, proven: OnceCell::new() }
     }
 
     /// Its resource.
@@ -109,19 +116,32 @@ impl Request {
             self.head.method() == "OPTIONS" && !self.has_body && self.head.headers.has("access-control-request-method");
         if let Some(origin) = self.origin.as_deref().filter(|_| is_preflight) {
             let requested = self.head.headers.text("access-control-request-headers").unwrap_or_default();
-            return Ok(Some(reply::preflight_reply(origin, requested)));
+            return Ok(Some(reply::preflight_reply(self.resource(config), origin, requested)));
         }
         Ok(None)
     }
 
-    /// The token that was sent.
-    pub fn bearer_token(&self, config: &Config) -> Result<&str, Refusal> {
-        let token = bearer::extract(&self.head.headers, self.head.target()).map_err(Refusal::InvalidRequest)?;
-        let token = token.ok_or(Refusal::Unauthorized)?.reveal();
-        if token.len() > config.limits.token {
+    /// The token that was sent, and how.
+    pub fn credentials(&self, config: &Config) -> Result<(Scheme, &str), Refusal> {
+        let takes_proofs = self.resource(config).is_some_and(|resource| resource.takes_proofs);
+        let sent = bearer::extract(&self.head.headers, self.head.target(), takes_proofs);
+        let (scheme, token) = sent.map_err(Refusal::InvalidRequest)?.ok_or(Refusal::Unauthorized)?;
+        if token.reveal().len() > config.limits.token {
             return Err(Refusal::InvalidToken(TokenError::TooLong));
         }
-        Ok(token)
+        Ok((scheme, token.reveal()))
+    }
+
+    /// The proof that was sent, if it is one.
+    pub fn dpop_proof(&self, config: &Config) -> Result<&str, ProofError> {
+        match self.head.headers.single("dpop") {
+            Single::None => Err(ProofError::Missing),
+            Single::Many => Err(ProofError::Several),
+            Single::One(value) => {
+                let short = Some(value).filter(|value| value.len() <= config.limits.token);
+                short.and_then(|value| std::str::from_utf8(value).ok()).ok_or(ProofError::Malformed)
+            }
+        }
     }
 
     /// What the headers alone refuse of a request with a good token, in the order of the answers' table.
@@ -164,7 +184,7 @@ impl Request {
     pub fn forward_edits(&self, identity: Vec<(String, String)>, may_list: bool, config: &Config) -> Vec<HeaderEdit> {
         let mut edits = self.head.scrubs(config);
         if !self.resource(config).is_some_and(|resource| resource.keep_authorization) {
-            edits.push(HeaderEdit::remove("authorization"));
+            edits.extend(["authorization", "dpop"].map(HeaderEdit::remove));
         }
         if may_list {
             let conditional = |name: &&str| matches!(*name, "accept-encoding" | "range") || name.starts_with("if-");

@@ -2,13 +2,15 @@
 
 use crate::audit::{DecisionIds, Record};
 use crate::config::Config;
+use crate::dpop::Proofs;
 use crate::drift::Drift;
 use crate::introspection::Introspections;
+use crate::jwks::SharedData;
 use crate::keys::IssuerKeys;
 use crate::reply::Reply;
 use crate::signature::SignatureVerifier;
 use crate::time::UnixTime;
-use crate::token::TokenCache;
+use crate::token::{Thumbprint, TokenCache};
 
 /// Everything that a step depends on besides the event.
 pub struct Env<'a> {
@@ -22,6 +24,12 @@ pub struct Env<'a> {
     pub introspection: &'a mut Introspections,
     /// What is known of the servers' tools.
     pub drift: &'a mut Drift,
+    /// What is known of proofs that were used.
+    pub proofs: &'a mut Proofs,
+    /// What the host's workers share.
+    pub shared: &'a dyn SharedData,
+    /// The client certificate of the connection, where the host itself ended mutual TLS.
+    pub peer_certificate: &'a dyn Fn() -> Option<Thumbprint>,
     /// How signatures are verified.
     pub verifier: &'a dyn SignatureVerifier,
     /// The time.

@@ -1,9 +1,10 @@
 //! From a token that was sent to a verified caller: what is known already, the keys there are, the endpoint's word.
 
+use super::possession;
 use super::request::Request;
 use super::step::Env;
 use crate::config::{Issuer, Resource, Validation};
-use crate::introspection::Lookup as Said;
+use crate::introspection::{Fresh, Lookup as Said};
 use crate::jwks::Lookup;
 use crate::reply::Refusal;
 use crate::token::{AccessToken, Active, Candidate, Expectations, TokenDigest, TokenError, UntrustedJwt};
@@ -30,14 +31,21 @@ impl From<TokenError> for Unverified {
 }
 
 /// One attempt to verify the token of `request`, with what there is. What is cheap comes first, the signature after
-/// it, the endpoint last.
-pub(super) fn validate(request: &Request, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
-    let token = request.bearer_token(env.config).map_err(Unverified::Refused)?;
+/// it, the endpoint then, and what the client has to prove last. `fresh`: the endpoint is needed whatever the issuer's validation, and has to be this recent.
+pub(super) fn validate(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
+    let caller = vouched(request, fresh, env)?;
+    possession::prove(request, &caller, env)?;
+    Ok(caller)
+}
+
+/// The token as its issuer vouches for it, whoever sent it.
+fn vouched(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
+    let (_, token) = request.credentials(env.config).map_err(Unverified::Refused)?;
     let resource = request.resource(env.config).ok_or(TokenError::IssuerMismatch)?;
     let digest = TokenDigest::of(token);
     let (keys, now) = (&*env.keys, env.now);
     if let Some((place, known)) = env.tokens.find(&digest, |place| keys.generation(place, now))
-        && let Some(asked) = Asked::of(place, resource, digest, token, env)
+        && let Some(asked) = Asked::of(place, resource, (digest, token), fresh, env)
     {
         known.check(&resource.audiences, &asked.issuer.rules, now)?;
         return asked.after_signature(known, env);
@@ -46,14 +54,14 @@ pub(super) fn validate(request: &Request, env: &mut Env<'_>) -> Result<AccessTok
     if let Some(place) = resource.issuers.iter().copied().find(takes_opaque)
         && !UntrustedJwt::is_shaped_like(token)
     {
-        let asked = Asked::of(place, resource, digest, token, env).ok_or(TokenError::IssuerMismatch)?;
+        let asked = Asked::of(place, resource, (digest, token), fresh, env).ok_or(TokenError::IssuerMismatch)?;
         return asked.confirm(env, Active::vouch);
     }
     let jwt = UntrustedJwt::parse(token)?;
     let claimed = jwt.issuer()?;
     let is_named = |place: &usize| env.config.issuers.get(*place).is_some_and(|issuer| issuer.identifier == claimed);
     let place = resource.issuers.iter().copied().find(is_named).ok_or(TokenError::IssuerMismatch)?;
-    let asked = Asked::of(place, resource, digest, token, env).ok_or(TokenError::IssuerMismatch)?;
+    let asked = Asked::of(place, resource, (digest, token), fresh, env).ok_or(TokenError::IssuerMismatch)?;
     let candidate = jwt.check(asked.expected, now)?;
     asked.judge(candidate, env)
 }
@@ -65,11 +73,18 @@ struct Asked<'a> {
     expected: Expectations<'a>,
     digest: TokenDigest,
     token: &'a str,
+    fresh: Option<Fresh>,
 }
 
 impl<'a> Asked<'a> {
     /// Nothing if the resource does not trust that issuer.
-    fn of(place: usize, resource: &'a Resource, digest: TokenDigest, token: &'a str, env: &Env<'a>) -> Option<Self> {
+    fn of(
+        place: usize,
+        resource: &'a Resource,
+        (digest, token): (TokenDigest, &'a str),
+        fresh: Option<Fresh>,
+        env: &Env<'a>,
+    ) -> Option<Self> {
         let issuer = env.config.issuers.get(place).filter(|_| resource.issuers.contains(&place))?;
         let expected = Expectations {
             issuer: &issuer.identifier,
@@ -78,7 +93,7 @@ impl<'a> Asked<'a> {
             rules: &issuer.rules,
             audiences: &resource.audiences,
         };
-        Some(Self { place, issuer, expected, digest, token })
+        Some(Self { place, issuer, expected, digest, token, fresh })
     }
 
     /// A JWT that passed every other check is judged by its signature, or by the endpoint in its place.
@@ -106,10 +121,8 @@ impl<'a> Asked<'a> {
     /// What the signature proves is enough, or the endpoint has to agree.
     fn after_signature(&self, verified: AccessToken, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
         match self.issuer.validation {
-            Validation::Jwt | Validation::JwtOrIntrospection => Ok(verified),
-            Validation::Introspection | Validation::JwtAndIntrospection => {
-                self.confirm(env, |active, expected| verified.confirmed_by(active, expected))
-            }
+            Validation::Jwt | Validation::JwtOrIntrospection if self.fresh.is_none() => Ok(verified),
+            _ => self.confirm(env, |active, expected| verified.confirmed_by(active, expected)),
         }
     }
 
@@ -119,7 +132,7 @@ impl<'a> Asked<'a> {
         env: &mut Env<'_>,
         vouch: impl FnOnce(&mut Active, Expectations<'_>) -> Result<AccessToken, TokenError>,
     ) -> Result<AccessToken, Unverified> {
-        match env.introspection.find(self.place, self.digest, self.token, env.may_wait, env.now) {
+        match env.introspection.find(self.place, (self.digest, self.token), self.fresh, env.may_wait, env.now) {
             Said::Active(active) => {
                 let token = vouch(active, self.expected)?;
                 token.check(self.expected.audiences, self.expected.rules, env.now)?;

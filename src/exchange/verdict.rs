@@ -1,11 +1,15 @@
 //! The verdict on a request, and its record.
 
+use std::time::Duration;
+
 use super::answer::{Answer, Ids};
 use super::step::{Effect, Env, HeaderEdit, Step};
+use super::validation::{Unverified, validate};
 use super::{Exchange, ReadBody, Request, RequestHead, State, Verified};
 use crate::audit::{Decision, Record};
 use crate::config::{Batches, Config};
 use crate::identity;
+use crate::introspection::Fresh;
 use crate::jsonrpc::{self, Body, Message, MessageFault};
 use crate::mcp::{HeaderFault, ListKind, McpHeaders, Operation};
 use crate::policy::{Access, Arguments, Denial, Occasion, Outcome, Standing};
@@ -44,6 +48,8 @@ struct Decided {
     version: Option<String>,
     outcome: Outcome,
     denial: Option<Denial>,
+    /// How recent the issuer's word on the token must be.
+    fresh: Option<Duration>,
 }
 
 impl Asked {
@@ -157,6 +163,7 @@ impl Exchange {
             version: None,
             outcome,
             denial,
+            fresh: None,
         };
         self.carry_out(verified, vec![decided], false, env)
     }
@@ -173,12 +180,55 @@ impl Exchange {
             return self.refuse(&verified.asked(), Refusal::TooLarge, env);
         }
         match verified.read(&bytes, env) {
-            Ok((decided, is_batch)) => self.carry_out(verified, decided, is_batch, env),
+            Ok((decided, is_batch)) => self.refresh(verified, decided, is_batch, &bytes, env),
             Err((refusal, method)) => {
                 let mut asked = verified.asked();
                 asked.method = method.or(asked.method);
                 self.refuse(&asked, refusal, env)
             }
+        }
+    }
+
+    /// What is allowed may need the issuer's word on the token, and a recent one. With it, it is decided again: it may
+    /// have taken scopes away. What is denied needs no word.
+    fn refresh(
+        &mut self,
+        mut verified: Verified,
+        decided: Vec<Decided>,
+        is_batch: bool,
+        bytes: &[u8],
+        env: &mut Env<'_>,
+    ) -> Step {
+        let is_denied = decided.iter().any(|one| one.outcome == Outcome::Deny);
+        let Some(within) = decided.iter().filter_map(|one| one.fresh).min().filter(|_| !is_denied) else {
+            return self.carry_out(verified, decided, is_batch, env);
+        };
+        let fresh = Fresh { within, call: verified.request.first_call };
+        let before = verified.identity(env.config);
+        match validate(&verified.request, Some(fresh), env) {
+            Ok(caller) => verified.caller = caller,
+            Err(Unverified::Awaits(awaits)) => {
+                self.state = State::AwaitingFreshness(Box::new(verified), awaits);
+                return Step::hold();
+            }
+            Err(Unverified::Refused(refusal)) => {
+                let mut asked = verified.asked();
+                if let [one] = decided.as_slice() {
+                    (asked.method, asked.target) = (Some(one.method.clone()), one.target.clone());
+                }
+                return self.refuse(&asked, refusal, env);
+            }
+        }
+        // Headers that went ahead told the server who calls: it must still be so.
+        let forwardable = !verified.released || verified.identity(env.config) == before;
+        match verified.read(bytes, env) {
+            Ok((decided, is_batch)) if forwardable => self.carry_out(verified, decided, is_batch, env),
+            Ok((decided, is_batch)) => {
+                let elements = decided.into_iter().map(|one| one.into_denied(false)).collect();
+                self.deny(&verified.asked(), Denied { elements, is_batch }, env)
+            }
+            // It was read a moment ago.
+            Err((refusal, _)) => self.refuse(&verified.asked(), refusal, env),
         }
     }
 
@@ -307,6 +357,8 @@ impl Verified {
         headers.check(message, &operation).map_err(|fault| (Refusal::Headers(fault, id()), method()))?;
         let arguments = Arguments::Given(message.params.arguments);
         let (outcome, denial) = self.decide(&operation.access, arguments, env);
+        let policy = self.request.resource(env.config).map(|resource| &resource.policy);
+        let fresh = policy.and_then(|policy| policy.freshness(&self.caller, &operation.access));
         Ok(Decided {
             method: method().unwrap_or_else(|| "response".to_owned()),
             target: operation.target,
@@ -316,6 +368,7 @@ impl Verified {
             version: message.params.version.text().map(str::to_owned),
             outcome,
             denial,
+            fresh,
         })
     }
 

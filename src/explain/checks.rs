@@ -1,7 +1,7 @@
 //! Every check in its order, with what it was given and what it said.
 
 use super::{Answered, HttpRequest, Question, message, quoted, token};
-use crate::bearer;
+use crate::bearer::{self, Scheme};
 use crate::config::Resource;
 use crate::exchange::RequestHead;
 use crate::headers::Headers;
@@ -117,7 +117,7 @@ fn credentials(
     checks: &mut Vec<Check>,
 ) -> Option<crate::token::AccessToken> {
     let target = head.target();
-    match bearer::extract(headers, target) {
+    match bearer::extract(headers, target, resource.takes_proofs) {
         Err(fault) => {
             let detail = match fault.code() {
                 "token_in_query" => "the token is in the query, where every log on the way keeps it",
@@ -133,9 +133,13 @@ fn credentials(
             checks.push(Check::refused("credentials", "no_token", detail).hint(Some(hint)));
             None
         }
-        Ok(Some(bearer)) => {
-            checks.push(Check::passed("credentials", "one bearer token"));
-            token::check(question, bearer.reveal(), resource, checks)
+        Ok(Some((scheme, token))) => {
+            let what = match scheme {
+                Scheme::Bearer => "one bearer token",
+                Scheme::Dpop => "one token, with the scheme of proofs",
+            };
+            checks.push(Check::passed("credentials", what));
+            token::check(question, token.reveal(), resource, checks)
         }
     }
 }

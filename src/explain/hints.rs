@@ -68,7 +68,9 @@ pub fn detail(jwt: &UntrustedJwt, error: TokenError, expected: &Expectations<'_>
             format!("typ: expected {allowed}{absent}, got {}", value(header.get("typ")))
         }
         TokenError::CriticalHeader => "the header has `crit` or `b64`, which asks for what is not supported".to_owned(),
-        TokenError::Bound => "`cnf` binds it to a key, whose proof is not supported yet".to_owned(),
+        TokenError::Bound => {
+            "`cnf` binds it to something whose proof is not taken: a `jkt` needs `dpop` of its issuer".to_owned()
+        }
         TokenError::NotAnAccessToken => format!("it is another kind of token: {}", marks(claims)),
         TokenError::AudienceMissing => format!("aud: expected {}, got nothing", accepted(expected)),
         TokenError::AudienceMismatch => format!("aud: expected {}, got {}", accepted(expected), of(jwt, "aud")),
@@ -219,6 +221,9 @@ pub fn denial(
         ),
         Denial::Authentication(_) => {
             Some("the challenge (RFC 9470) asks the client to have the user sign in so".to_owned())
+        }
+        Denial::Unverifiable => {
+            Some("its rule has `fresh`; give the issuer an `introspection`, or take `fresh` away".to_owned())
         }
         Denial::Drifted => None,
         Denial::PolicyUnavailable => Some("a control plane has it, which is not asked here".to_owned()),

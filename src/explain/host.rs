@@ -2,10 +2,12 @@
 
 use super::{HttpRequest, Question};
 use crate::audit::{DecisionIds, Record};
+use crate::dpop::Proofs;
 use crate::drift::Drift;
 use crate::exchange::{Awaited, Effect, Env, Exchange, HeaderEdit, RequestHead, Step};
 use crate::headers::Headers;
 use crate::introspection::Introspections;
+use crate::jwks::{NotShared, SharedData, SharedNames, Versioned};
 use crate::reply::Reply;
 use crate::token::TokenCache;
 
@@ -49,12 +51,30 @@ impl Answered {
     }
 }
 
+/// Nobody else is here: no proof was used before.
+struct Alone;
+
+impl SharedData for Alone {
+    fn read(&self, _: &str) -> Result<Versioned, NotShared> {
+        Ok(Versioned::default())
+    }
+
+    fn replace(&self, _: &str, _: &Versioned, _: &[u8]) -> Result<bool, NotShared> {
+        Ok(true)
+    }
+
+    fn overwrite(&self, _: &str, _: &[u8]) -> Result<(), NotShared> {
+        Ok(())
+    }
+}
+
 /// A host with nothing but this one request.
 struct Host<'q, 'a> {
     question: &'q mut Question<'a>,
     tokens: TokenCache,
     introspection: Introspections,
     drift: Drift,
+    proofs: Proofs,
     ids: DecisionIds,
     shows_bodies: bool,
 }
@@ -67,12 +87,38 @@ impl Host<'_, '_> {
             tokens: &mut self.tokens,
             introspection: &mut self.introspection,
             drift: &mut self.drift,
+            proofs: &mut self.proofs,
+            shared: &Alone,
+            peer_certificate: &|| None,
             verifier: self.question.verifier,
             now: self.question.now,
             ids: &mut self.ids,
             host_shows_bodies: &mut self.shows_bodies,
             may_wait: true,
         })
+    }
+
+    /// Brings all that the token waits for, with as much of the body as `read` gives; says whether that was possible.
+    fn settle(
+        &mut self,
+        exchange: &mut Exchange,
+        read: &dyn Fn(usize) -> Option<Vec<u8>>,
+        answered: &mut Answered,
+    ) -> bool {
+        while let Some(awaited) = exchange.awaits() {
+            if !self.bring(awaited) {
+                answered.waits = true;
+                return false;
+            }
+            answered.take(self.run(|env| exchange.try_again(read, env)));
+            self.handed_out();
+        }
+        true
+    }
+
+    /// Every answer is for whoever waited for it.
+    fn handed_out(&mut self) {
+        (0..self.question.config.issuers.len()).for_each(|place| self.introspection.handed_out(place));
     }
 
     /// Brings what a token waits for, as far as it can be had here; says whether that was so.
@@ -111,6 +157,7 @@ pub fn decide(question: &mut Question<'_>, request: &HttpRequest) -> Answered {
         tokens: TokenCache::new(0),
         introspection: Introspections::new(&config.issuers),
         drift: Drift::new(config, 1),
+        proofs: Proofs::new(SharedNames::new(&[], &[], &[]), None),
         ids: DecisionIds::new(1),
         shows_bodies: true,
     };
@@ -119,12 +166,8 @@ pub fn decide(question: &mut Question<'_>, request: &HttpRequest) -> Answered {
     let head = RequestHead::new(Headers::new(request.headers.clone()));
     let bodiless = request.body.is_none() && request.trailers.is_empty();
     answered.take(host.run(|env| exchange.request_headers(head, bodiless, env)));
-    while let Some(awaited) = exchange.awaits() {
-        if !host.bring(awaited) {
-            answered.waits = true;
-            return answered;
-        }
-        answered.take(host.run(|env| exchange.try_again(&|_| None, env)));
+    if !host.settle(&mut exchange, &|_| None, &mut answered) {
+        return answered;
     }
     let body = request.body.as_deref().unwrap_or_default();
     let read = |most: usize| body.get(..most.min(body.len())).map(<[u8]>::to_vec);
@@ -136,5 +179,6 @@ pub fn decide(question: &mut Question<'_>, request: &HttpRequest) -> Answered {
         let trailers = Headers::new(request.trailers.clone());
         answered.take(host.run(|env| exchange.request_trailers(&trailers, &read, env)));
     }
+    host.settle(&mut exchange, &read, &mut answered);
     answered
 }

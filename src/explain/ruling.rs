@@ -143,6 +143,9 @@ pub fn conditions(rule: &Requirement) -> String {
     if let Some(age) = rule.authentication.max_age {
         let _ = write!(told, ", signed in at most {} s ago", age.as_secs());
     }
+    if let Some(fresh) = rule.fresh {
+        let _ = write!(told, ", the issuer asked at most {} s ago", fresh.as_secs_f64());
+    }
     if rule.mode == Some(Mode::Shadow) {
         told.push_str(", on trial: recorded only");
     }
@@ -175,6 +178,7 @@ fn told(denial: &Denial, access: &Access<'_>) -> String {
                 alternatives: Vec::new(),
                 arguments: Vec::new(),
                 authentication: wanted.clone(),
+                fresh: None,
                 mode: None,
             };
             format!("{target} asks for another sign-in{}", conditions(&rule))
@@ -183,6 +187,9 @@ fn told(denial: &Denial, access: &Access<'_>) -> String {
         Denial::PolicyUnavailable => format!("there is no policy that may decide about {target}"),
         Denial::NearName => format!("{target} is not listed, and looks like a listed name"),
         Denial::Unlisted => format!("{target} is listed nowhere"),
+        Denial::Unverifiable => {
+            format!("{target} wants the issuer asked about the token, which has no `introspection`")
+        }
     }
 }
 

@@ -54,7 +54,7 @@ const KEYS: [(&str, &[(&str, &str)]); 5] = [
 /// with [`DangerouslyUnchecked`](super::DangerouslyUnchecked): no signature is made by such a key.
 pub fn stand_in_keys(request: &HttpRequest) -> Option<(String, KeySet)> {
     let headers = Headers::new(request.headers.clone());
-    let token = bearer::extract(&headers, "").ok().flatten()?;
+    let (_, token) = bearer::extract(&headers, "", true).ok().flatten()?;
     let jwt = UntrustedJwt::parse(token.reveal()).ok()?;
     let algorithm = jwt.claimed_header().get("alg")?.as_text()?;
     let (_, members) = KEYS.iter().find(|(names, _)| names.split(' ').any(|name| algorithm.starts_with(name)))?;

@@ -299,8 +299,8 @@ pub struct Places {
 impl Places {
     /// Of the token in `headers`.
     pub fn of(headers: &crate::headers::Headers) -> Self {
-        let token = crate::bearer::extract(headers, "").ok().flatten();
-        let jwt = token.and_then(|token| UntrustedJwt::parse(token.reveal()).ok());
+        let token = crate::bearer::extract(headers, "", true).ok().flatten();
+        let jwt = token.and_then(|(_, token)| UntrustedJwt::parse(token.reveal()).ok());
         let claims: Option<&Claims> = jwt.as_ref().map(UntrustedJwt::claimed);
         let there = |name: &'static str| Some((name, value(Some(claims?.get(name)?))));
         Self { unread: ["scope", "scp", "roles", "permissions"].into_iter().filter_map(there).collect() }

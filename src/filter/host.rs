@@ -146,6 +146,14 @@ pub fn random_seed() -> Option<u64> {
     (status == OK).then(|| u64::from_le_bytes(bytes))
 }
 
+/// What nobody can guess, if the host provides it.
+pub fn random_bytes() -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    // SAFETY: the pointer is to a local of that size.
+    let status = unsafe { abi::random_get(bytes.as_mut_ptr(), bytes.len()) };
+    (status == OK).then_some(bytes)
+}
+
 /// All fields of a map. Host and module agree on one layout: the count, each name's and value's size, then both with a
 /// NUL after each, integers in little endian.
 pub fn headers(map: Map) -> Result<Headers, HostFault> {

@@ -27,13 +27,14 @@ impl Stream {
     /// Runs one event and carries out what follows from it.
     fn event(&self, side: Side, event: impl FnOnce(&mut Exchange, &mut Env<'_>) -> Step) -> Action {
         let Some(shared) = &self.shared else { return refuse() };
-        let (was_waiting, was_watched) = {
+        let (was_waiting, had_asked, was_watched) = {
             let exchange = self.exchange.borrow();
-            (exchange.is_waiting(), exchange.is_long_lived())
+            (exchange.is_waiting(), exchange.awaits().is_some(), exchange.is_long_lived())
         };
         let step = shared.run(|env| event(&mut self.exchange.borrow_mut(), env));
         let flow = shared.apply(step, side);
-        if !was_waiting && self.exchange.borrow().is_waiting() {
+        let (waits, asks) = (self.exchange.borrow().is_waiting(), self.exchange.borrow().awaits().is_some());
+        if (waits && !was_waiting) || (asks && !had_asked) {
             shared.wait(self.id, &self.exchange);
         }
         if !was_watched && self.exchange.borrow().is_long_lived() {

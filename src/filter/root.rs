@@ -60,6 +60,8 @@ impl Context for Root {
         if let Some(at) = self.calls.iter().position(|(own, _)| *own == call) {
             let (_, (issuer, digest)) = self.calls.swap_remove(at);
             self.read_endpoint_answer(issuer, digest, body_size);
+            // Whoever wants a more recent answer than this one asks anew.
+            self.ask_endpoints();
             return;
         }
         let Some(shared) = self.shared.clone() else { return };

@@ -5,10 +5,12 @@ use std::rc::{Rc, Weak};
 
 use super::drift::Told;
 use super::host::{self, Map};
+use super::possession;
 use super::signature::{self, VerifySignature};
 use crate::audit::sink::Sink;
 use crate::audit::{Decision, DecisionIds, Record, event_line};
 use crate::config::{Config, Decisions};
+use crate::dpop::Proofs;
 use crate::drift::Drift;
 use crate::exchange::{Awaited, Effect, Env, Exchange, Flow, Step};
 use crate::introspection::Introspections;
@@ -38,6 +40,7 @@ pub struct Shared {
     pub told: RefCell<Told>,
     pub metrics: RefCell<Metrics>,
     pub sink: RefCell<Option<Sink>>,
+    proofs: RefCell<Proofs>,
     tokens: RefCell<TokenCache>,
     verifier: HostVerifier<VerifySignature>,
     ids: RefCell<DecisionIds>,
@@ -76,6 +79,7 @@ impl Shared {
             metrics: RefCell::default(),
             sink: RefCell::new(config.audit.sink.as_ref().map(|endpoint| Sink::new(endpoint.timeout))),
             drift: RefCell::new(Drift::new(&config, secret)),
+            proofs: RefCell::new(possession::proofs()),
             tokens: RefCell::new(TokenCache::new(config.token_cache_entries)),
             config: RefCell::new(config),
             verifier: signature::verifier(),
@@ -96,6 +100,9 @@ impl Shared {
             tokens: &mut self.tokens.borrow_mut(),
             introspection: &mut self.introspection.borrow_mut(),
             drift: &mut self.drift.borrow_mut(),
+            proofs: &mut self.proofs.borrow_mut(),
+            shared: &host::Shared,
+            peer_certificate: &possession::peer_certificate,
             verifier: &self.verifier,
             now: host::now(),
             ids: &mut self.ids.borrow_mut(),
@@ -221,7 +228,11 @@ impl Shared {
         if !self.needs_root(&exchange.borrow()) {
             return;
         }
-        self.waiting.borrow_mut().push((id, Rc::downgrade(exchange)));
+        let mut waiting = self.waiting.borrow_mut();
+        // One that waited for time may now wait for somebody's word.
+        waiting.retain(|(own, _)| *own != id);
+        waiting.push((id, Rc::downgrade(exchange)));
+        drop(waiting);
         let is_of_use = match exchange.borrow().awaits() {
             Some(Awaited::Keys) => {
                 let (keys, now) = (self.keys.borrow(), host::now());

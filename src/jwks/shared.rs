@@ -48,6 +48,11 @@ impl SharedNames {
         format!("{}/{place}/drift", self.prefix)
     }
 
+    /// A part of what is known of proofs of possession.
+    pub fn proofs(&self, part: &str) -> String {
+        format!("{}/proofs/{part}", self.prefix)
+    }
+
     /// The key set of the issuer at `place`.
     pub fn set(&self, place: usize) -> String {
         format!("{}/{place}/set", self.prefix)

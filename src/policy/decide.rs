@@ -1,5 +1,7 @@
 //! The decision, with its reasons.
 
+use std::time::Duration;
+
 use super::matrix::{Matches, Row};
 use super::rules::{Found, Requirement};
 use super::{Access, Arguments, Authentication, Mode, Occasion, Policy, Standing};
@@ -69,6 +71,8 @@ pub enum Denial {
     PolicyUnavailable,
     /// Listed nowhere.
     Unlisted,
+    /// The issuer would have to be asked about the token, and cannot be.
+    Unverifiable,
 }
 
 impl Denial {
@@ -89,6 +93,7 @@ impl Denial {
             Self::NearName => "near_name",
             Self::PolicyUnavailable => "policy_unavailable",
             Self::Unlisted => "unlisted",
+            Self::Unverifiable => "freshness_unverifiable",
         }
     }
 
@@ -97,12 +102,8 @@ impl Denial {
         match self {
             Self::InsufficientScope { row, .. } => row.as_deref(),
             Self::MatrixDeniesTool { row } | Self::MatrixNarrows { row } => Some(row),
-            Self::Arguments
-            | Self::Authentication(_)
-            | Self::Drifted
-            | Self::NearName
-            | Self::PolicyUnavailable
-            | Self::Unlisted => None,
+            Self::Arguments | Self::Authentication(_) | Self::Drifted | Self::NearName => None,
+            Self::PolicyUnavailable | Self::Unlisted | Self::Unverifiable => None,
         }
     }
 
@@ -147,6 +148,19 @@ impl Policy {
             (None, Err(denial)) => Verdict { outcome: Outcome::ShadowDeny, denial: Some(denial) },
             (None, Ok(())) => Verdict { outcome: Outcome::Allow, denial: None },
         }
+    }
+
+    /// How recent the issuer's word on the caller's token must be for `access`: the strictest of its rules, in shadow
+    /// mode too, since tokens are refused there as ever. Nothing where the issuer cannot be asked: that was denied.
+    pub fn freshness(&self, caller: &AccessToken, access: &Access<'_>) -> Option<Duration> {
+        if !self.has_fresh_rules || self.is_unasked(caller) {
+            return None;
+        }
+        self.rules_for(access).ok()?.iter().filter_map(|rule| rule.fresh).min()
+    }
+
+    fn is_unasked(&self, caller: &AccessToken) -> bool {
+        self.unasked_issuers.iter().any(|issuer| issuer == caller.issuer())
     }
 
     /// Whether what has this mode, or none of its own, is carried out.
@@ -195,6 +209,9 @@ impl Policy {
         };
         if occasion.standing == Standing::Drifted && is_whole {
             return Err(Denial::Drifted);
+        }
+        if self.has_fresh_rules && rules.iter().any(|rule| rule.fresh.is_some()) && self.is_unasked(caller) {
+            return Err(Denial::Unverifiable);
         }
         if let Arguments::Given(arguments) = occasion.arguments {
             let holds = |rule: &&Requirement| rule.arguments.iter().all(|test| test.holds(arguments, caller.claims()));

@@ -1,5 +1,7 @@
 //! Rules of one kind: exact names, patterns, and what is listed nowhere.
 
+use std::time::Duration;
+
 use super::{ArgumentTest, Authentication, Mode};
 use crate::index::{Index, sorted};
 use crate::pattern::Pattern;
@@ -15,6 +17,8 @@ pub struct Requirement {
     pub arguments: Vec<ArgumentTest>,
     /// How the user must have signed in.
     pub authentication: Authentication,
+    /// How old the issuer's word on the token may be.
+    pub fresh: Option<Duration>,
     /// Whether its denials are carried out; without one, as the policy.
     pub mode: Option<Mode>,
 }
@@ -212,6 +216,7 @@ mod tests {
             alternatives: vec![ScopeSet::from([Scope::parse(scope).unwrap()])],
             arguments: vec![],
             authentication: Authentication::default(),
+            fresh: None,
             mode: None,
         }
     }

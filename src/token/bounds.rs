@@ -1,6 +1,6 @@
-//! What must hold anew at every use of a token: for whom it is, and when.
+//! What must hold anew at every use of a token: for whom it is, when, and what its user must prove.
 
-use super::{Claims, TokenError, TokenRules, claims};
+use super::{Claims, Confirmation, TokenError, TokenRules, claims};
 use crate::time::UnixTime;
 
 /// For whom a token is, and when, read from its claims once.
@@ -13,6 +13,7 @@ pub struct Bounds {
     expires_at: Option<f64>,
     not_before: Option<f64>,
     issued_at: Option<f64>,
+    confirmation: Confirmation,
 }
 
 impl Bounds {
@@ -25,12 +26,18 @@ impl Bounds {
             expires_at: claims::date(set, "exp")?,
             not_before: claims::date(set, "nbf")?,
             issued_at: claims::date(set, "iat")?,
+            confirmation: Confirmation::read(set)?,
         })
     }
 
     /// `exp`, if it is said.
     pub fn expires_at(&self) -> Option<f64> {
         self.expires_at
+    }
+
+    /// What its user must prove.
+    pub fn confirmation(&self) -> Confirmation {
+        self.confirmation
     }
 
     /// Whether the token is for one of `audiences`, and for `now`.

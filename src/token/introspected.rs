@@ -64,11 +64,7 @@ impl Active {
 
     fn read(&self, local: Option<AccessToken>, expected: Expectations<'_>) -> Result<AccessToken, TokenError> {
         let (said, rules) = (&self.claims, expected.rules);
-        // RFC 9449 section 6.2: an answer may tell of a bound token by its type alone.
-        let bound = claims::text(said, "token_type")?.is_some_and(|typ| typ.eq_ignore_ascii_case("dpop"));
-        if bound {
-            return Err(TokenError::Bound);
-        }
+        let is_dpop = claims::text(said, "token_type")?.is_some_and(|typ| typ.eq_ignore_ascii_case("dpop"));
         // A `nonce` tells nothing here: some endpoints repeat the one of the authorization request.
         check_kind(said, rules, false)?;
         if claims::text(said, "iss")?.is_some_and(|issuer| issuer != expected.issuer) {
@@ -94,6 +90,10 @@ impl Active {
         if let Some(local) = &local {
             bounds.extend_from_slice(local.bounds());
             all.add_missing(local.claims());
+        }
+        // RFC 9449 section 6.2: an answer may tell of a bound token by its type alone, but not to which key.
+        if is_dpop && bounds.iter().all(|bounds| bounds.confirmation().key.is_none()) {
+            return Err(TokenError::Bound);
         }
         let known_client = local.as_ref().and_then(AccessToken::client);
         Ok(AccessToken::new(

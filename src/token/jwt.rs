@@ -73,6 +73,26 @@ impl UntrustedJwt {
         token.split('.').count() == 3 && first.is_some_and(|header| header.trim_ascii_start().starts_with(b"{"))
     }
 
+    /// The header as the token claims it.
+    pub fn claimed_header(&self) -> &Claims {
+        &self.header
+    }
+
+    /// The claims that nobody vouches for.
+    pub fn claimed(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// What is signed.
+    pub fn signed(&self) -> &[u8] {
+        self.signed.as_bytes()
+    }
+
+    /// The signature.
+    pub fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+
     /// `iss` as the token claims it.
     pub fn issuer(&self) -> Result<&str, TokenError> {
         claims::text(&self.claims, "iss")?.ok_or(TokenError::IssuerMissing)
@@ -162,9 +182,6 @@ impl Candidate<'_> {
 /// a `nonce` makes it an ID token, unless the issuer's rules tolerate one.
 pub(super) fn check_kind(claims: &Claims, rules: &TokenRules, nonce_tells: bool) -> Result<(), TokenError> {
     let has = |name: &str| claims.has(name);
-    if has("cnf") {
-        return Err(TokenError::Bound);
-    }
     let nonce_tells = nonce_tells && !rules.nonce_is_tolerated;
     let id_token = has("at_hash") || has("c_hash") || (has("nonce") && nonce_tells);
     let logout_token = claims

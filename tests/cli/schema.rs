@@ -30,7 +30,7 @@ fn full() -> Value {
                 },
                 "algorithms": ["RS256", "EdDSA"], "token_types": ["at+jwt"], "scope_claims": ["scope"],
                 "client_claims": ["azp"], "subject_claim": "sub", "required_claims": {"a": "x", "b": 1, "c": true},
-                "leeway": "30s",
+                "leeway": "30s", "dpop": "optional",
             },
             {"issuer": "https://found.example.com", "jwks": {"discover": true, "cluster": "auth"}},
             {"issuer": "https://other.example.com", "jwks": {"keys": config::published_keys()["keys"]}},
@@ -47,7 +47,7 @@ fn full() -> Value {
                 "tools": {
                     "a": {"scopes": ["x"]},
                     "pay": {
-                        "scopes": [], "acr": ["urn:x:mfa"], "max_auth_age": "5m", "mode": "shadow",
+                        "scopes": [], "acr": ["urn:x:mfa"], "max_auth_age": "5m", "fresh": "0s", "mode": "shadow",
                         "arguments": {
                             "/a": {"equals": "x"}, "/b": {"in": [1, "y", true, null]}, "/c": {"pattern": "a*"},
                             "/d": {"max": 10}, "/e": {"claim": "org.id"},

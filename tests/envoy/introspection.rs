@@ -19,7 +19,7 @@ use crate::support::upstream::Upstream;
 use crate::support::wait_until;
 
 /// One issuer that is asked about opaque tokens.
-fn asked(endpoint: &Value) -> Value {
+pub fn asked(endpoint: &Value) -> Value {
     let mut configuration = configuration(&policy());
     let mut introspection = json!({"uri": format!("{ISSUER}/token/introspection"), "cluster": "auth"});
     introspection.as_object_mut().unwrap().extend(endpoint.as_object().unwrap().clone());
@@ -117,7 +117,7 @@ fn a_secret_from_the_environment_authenticates_in_the_header_or_the_body() {
 }
 
 /// In front of a real authorization server.
-fn before(oidc: &Oidc, upstream: &Upstream, mode: Mode, configuration: &Value) -> Setup {
+pub fn before(oidc: &Oidc, upstream: &Upstream, mode: Mode, configuration: &Value) -> Setup {
     setup(upstream, mode, configuration).cluster("auth", |auth| {
         auth["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"] =
             json!({"address": "127.0.0.1", "port_value": oidc.address().port()});

@@ -1,7 +1,7 @@
 // A real authorization server for tests: npm `oidc-provider`, in memory, on a free port of loopback.
 //
 // Its tokens are opaque for the resource $OPAQUE and JWTs (RFC 9068) for $JWT. The client `caller` gets tokens and
-// revokes them; the client `gate` asks about them. The issuer's identifier is $ISSUER wherever it listens, as it would
+// revokes them, bound to a key if it sends a proof; the client `gate` asks about them. The issuer's identifier is $ISSUER wherever it listens, as it would
 // be behind a proxy. It prints its port once it listens.
 import { generateKeyPairSync } from 'node:crypto';
 import { createRequire } from 'node:module';
@@ -27,6 +27,7 @@ const provider = new Provider(ISSUER, {
   scopes: SCOPES.split(' '),
   features: {
     clientCredentials: { enabled: true },
+    dPoP: { enabled: true },
     devInteractions: { enabled: false },
     introspection: { enabled: true, allowedPolicy: (_context, asks) => asks.clientId === 'gate' },
     revocation: { enabled: true },

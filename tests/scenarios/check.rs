@@ -96,8 +96,11 @@ impl Diff {
         let Some(client) = &outcome.client else { return self.equal("an answer", &true, &false) };
         self.equal("status", &expected.status, &client.status);
         self.equal("the end of the answer", &true, &client.complete);
-        let challenge = challenge(&expected.challenge, &request.host);
-        self.equal("www-authenticate", &challenge.into_iter().collect(), &values(&client.headers, "www-authenticate"));
+        let challenges = match &expected.challenge {
+            Challenge::Several(texts) => texts.clone(),
+            one => challenge(one, &request.host).into_iter().collect(),
+        };
+        self.equal("www-authenticate", &challenges, &values(&client.headers, "www-authenticate"));
         for (name, value) in &expected.headers {
             self.equal(name, &value.iter().cloned().collect(), &values(&client.headers, name));
         }
@@ -190,7 +193,7 @@ impl Diff {
 
 fn challenge(expected: &Challenge, host: &str) -> Option<String> {
     let (error, scope, description) = match expected {
-        Challenge::None => return None,
+        Challenge::None | Challenge::Several(_) => return None,
         Challenge::Text(text) => return Some((*text).to_owned()),
         Challenge::Of { error, scope, description } => (*error, scope.as_deref(), *description),
     };

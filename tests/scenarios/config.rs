@@ -43,6 +43,16 @@ pub const EITHER: &str = "https://either.example.com";
 pub const OPAQUE: &str = "opaque.example.com";
 /// The issuer of [`OPAQUE`].
 pub const ASKED_ONLY: &str = "https://asked-only.example.com";
+/// Has rules that want the issuer asked.
+pub const FRESH: &str = "fresh.example.com";
+/// An issuer of [`FRESH`] whose tokens are verified, and asked about only where a rule wants it.
+pub const LOCAL: &str = "https://local.example.com";
+/// Takes tokens that are bound to a key, of [`PROVEN`], and others, of the issuer of most rows.
+pub const PROOFS: &str = "proofs.example.com";
+/// Takes none but bound tokens of [`PROVEN`].
+pub const PROOFS_ONLY: &str = "proofs-only.example.com";
+/// The issuer that binds tokens.
+pub const PROVEN: &str = "https://proven.example.com";
 /// The issuer of [`DOWN`].
 pub const DOWN_ISSUER: &str = "https://down-auth.example.com";
 
@@ -92,6 +102,11 @@ fn issuers() -> Value {
             "issuer": EITHER, "name": "either", "validation": "jwt_or_introspection",
             "jwks": {"keys": published_keys()["keys"]}, "introspection": introspection(EITHER),
         },
+        {
+            "issuer": LOCAL, "name": "local", "validation": "jwt",
+            "jwks": {"keys": published_keys()["keys"]}, "introspection": introspection(LOCAL),
+        },
+        {"issuer": PROVEN, "name": "proven", "dpop": "required", "jwks": {"keys": published_keys()["keys"]}},
         {"issuer": ASKED_ONLY, "name": "asked-only", "introspection": introspection(ASKED_ONLY)},
     ])
 }
@@ -157,6 +172,9 @@ fn resources() -> Value {
         ),
         resource(DOWN, &small, &json!({"issuers": ["down"]})),
         resource(ASKED, &small, &json!({"issuers": ["both", "either"]})),
+        resource(FRESH, &fresh(), &json!({"issuers": ["local", "both", "main"]})),
+        resource(PROOFS, &small, &json!({"issuers": ["main", "proven"], "origins": ["https://app.example.com"]})),
+        resource(PROOFS_ONLY, &small, &json!({"issuers": ["proven"], "forward": {"authorization": "keep"}})),
         resource(OPAQUE, &small, &json!({"issuers": ["asked-only"]})),
         resource(
             MAIN,
@@ -239,6 +257,19 @@ fn conditions() -> Value {
             "late": {"scopes": [], "max_auth_age": "90s"},
             "trial": {"scopes": ["weather:write"], "mode": "shadow"},
         },
+    })
+}
+
+fn fresh() -> Value {
+    json!({
+        "tools": {
+            "echo": {"scopes": []},
+            "erase": {"scopes": ["weather:write"], "fresh": "0s"},
+            "trial": {"scopes": [], "fresh": "0s", "mode": "shadow"},
+        },
+        "prompts": {"brief": {"scopes": [], "fresh": "0s"}},
+        "resources": {"weather://*": {"scopes": []}, "weather://secret": {"scopes": [], "fresh": "0s"}},
+        "methods": {"tasks/*": {"scopes": [], "fresh": "0s"}},
     })
 }
 

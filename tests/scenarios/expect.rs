@@ -31,6 +31,8 @@ pub enum Challenge {
     },
     /// Byte for byte.
     Text(&'static str),
+    /// Several, byte for byte.
+    Several(Vec<String>),
 }
 
 #[derive(Clone, Debug)]
@@ -273,6 +275,11 @@ impl Expected {
     /// The challenge, byte for byte.
     pub fn challenge(self, text: &'static str) -> Self {
         Self { challenge: Challenge::Text(text), ..self }
+    }
+
+    /// Several challenges, byte for byte.
+    pub fn challenges(self, texts: Vec<String>) -> Self {
+        Self { challenge: Challenge::Several(texts), ..self }
     }
 
     /// The JSON-RPC error repeats this id.

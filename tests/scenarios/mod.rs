@@ -31,6 +31,7 @@ mod browsers;
 mod conditions;
 mod decisions;
 mod forwarding;
+mod freshness;
 mod identity;
 mod introspection;
 mod lists;
@@ -40,6 +41,7 @@ mod metadata;
 mod operations;
 mod order;
 mod paths;
+mod proofs;
 mod step_up;
 mod streams;
 mod tokens;
@@ -100,11 +102,13 @@ pub fn all() -> Vec<Scenario> {
         step_up::rows(),
         matrix::rows(),
         conditions::rows(),
+        freshness::rows(),
         lists::rows(),
         streams::rows(),
         browsers::rows(),
         metadata::rows(),
         paths::rows(),
+        proofs::rows(),
         forwarding::rows(),
         identity::rows(),
     ];

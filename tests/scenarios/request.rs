@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::config;
 use super::endpoint::Said;
 use crate::support::keys::Key;
+use crate::support::proofs::Proof;
 use crate::support::tokens::{self, Token};
 
 /// A request before it is sent.
@@ -35,9 +36,14 @@ pub enum Credential {
     /// These fields, as they are.
     Fields(Vec<Vec<u8>>),
     Bearer(Grant),
+    /// With a proof of this kind.
+    Dpop(Grant, Proving),
     /// An opaque token of which its endpoint says this.
     Opaque(Said),
 }
+
+/// What is wrong with a proof; nothing, if it gives it back.
+pub type Proving = fn(Proof) -> Proof;
 
 /// A POST of this body to the endpoint, as an MCP client sends it.
 pub fn post(body: impl Into<Vec<u8>>) -> Request {
@@ -99,6 +105,11 @@ impl Request {
         Self { credential: Credential::Bearer(grant), ..self }
     }
 
+    /// With a proof, which is changed like this.
+    pub fn dpop(self, grant: Grant, proving: Proving) -> Self {
+        Self { credential: Credential::Dpop(grant, proving), ..self }
+    }
+
     /// An opaque token of which its endpoint says this.
     pub fn opaque(self, said: Said) -> Self {
         Self { credential: Credential::Opaque(said), ..self }
@@ -141,6 +152,13 @@ impl Request {
             Credential::None => Vec::new(),
             Credential::Fields(fields) => fields.clone(),
             Credential::Bearer(grant) => vec![format!("Bearer {}", grant.sign(now)).into_bytes()],
+            Credential::Dpop(grant, proving) => {
+                let (token, url) = (grant.sign(now), format!("https://{}{}", self.host, self.path));
+                let proof = proving(Proof::new(Key::p256(), &url, &token, now).claim("htm", self.method.clone()));
+                let fields = [("authorization", format!("DPoP {token}")), ("dpop", proof.sign())];
+                let fields = fields.map(|(name, value)| (name.to_owned(), value.into_bytes()));
+                return self.headers.iter().cloned().chain(fields).collect();
+            }
             Credential::Opaque(said) => vec![format!("Bearer {}", said.opaque(now)).into_bytes()],
         };
         let credentials = credentials.into_iter().map(|value| ("authorization".to_owned(), value));

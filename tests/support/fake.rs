@@ -10,23 +10,26 @@
 //! Continue in a body     it goes                       the headers go with it
 //! ```
 
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::Value;
 use toolgate::audit::{DecisionIds, Record};
 use toolgate::config::{Config, KeySource};
+use toolgate::dpop::Proofs;
 use toolgate::drift::Drift;
 use toolgate::exchange::{Awaited, Effect, Env, Exchange, Flow, HeaderEdit, RequestHead, Step};
 use toolgate::headers::Headers;
 use toolgate::introspection::{Introspections, request_body};
-use toolgate::jwks::KeySet;
+use toolgate::jwks::{KeySet, NotShared, SharedData, SharedNames, Versioned};
 use toolgate::keys::IssuerKeys;
 use toolgate::reply::Reply;
 use toolgate::signature::{Algorithm, PublicKey, PureVerifier, SignatureVerifier};
 use toolgate::time::UnixTime;
-use toolgate::token::TokenCache;
+use toolgate::token::{Thumbprint, TokenCache};
 
 pub type Fields = Vec<(String, Vec<u8>)>;
 
@@ -52,8 +55,55 @@ pub struct Worker {
     pub may_wait: bool,
     /// The status and body with which an endpoint answers a form; without one, it fails.
     pub endpoint: Option<fn(&[u8]) -> (u16, String)>,
+    /// What the workers of one host share.
+    pub shared: Rc<Memory>,
+    proofs: Proofs,
+    /// The certificate of whoever connects.
+    pub peer_certificate: Option<Thumbprint>,
     /// How often an endpoint was asked.
     pub asked: usize,
+}
+
+/// The data that workers share.
+#[derive(Debug, Default)]
+pub struct Memory {
+    values: RefCell<HashMap<String, (Vec<u8>, u32)>>,
+    fails: Cell<bool>,
+}
+
+impl Memory {
+    /// The host shares no more.
+    pub fn fail(&self) {
+        self.fails.set(true);
+    }
+
+    /// How many values there are, and how many bytes in all.
+    pub fn size(&self) -> (usize, usize) {
+        let values = self.values.borrow();
+        (values.len(), values.iter().map(|(name, (value, _))| name.len() + value.len()).sum())
+    }
+}
+
+impl SharedData for Memory {
+    fn read(&self, name: &str) -> Result<Versioned, NotShared> {
+        let found = self.values.borrow().get(name).cloned();
+        if self.fails.get() {
+            return Err(NotShared);
+        }
+        Ok(found.map_or_else(Versioned::default, |(bytes, version)| Versioned { bytes, version: Some(version) }))
+    }
+
+    fn replace(&self, name: &str, old: &Versioned, value: &[u8]) -> Result<bool, NotShared> {
+        let current = self.values.borrow().get(name).map(|(_, version)| *version);
+        if current == old.version { self.overwrite(name, value).map(|()| true) } else { Ok(false) }
+    }
+
+    fn overwrite(&self, name: &str, value: &[u8]) -> Result<(), NotShared> {
+        let mut values = self.values.borrow_mut();
+        let version = values.get(name).map_or(0, |(_, version)| *version);
+        values.insert(name.to_owned(), (value.to_vec(), version + 1));
+        Ok(())
+    }
 }
 
 impl Worker {
@@ -73,17 +123,24 @@ impl Worker {
             flag,
             may_wait: true,
             endpoint: None,
+            peer_certificate: None,
+            shared: Rc::default(),
+            proofs: Proofs::new(SharedNames::new(b"", b"", b""), Some([7; 32])),
             asked: 0,
         }
     }
 
     fn run(&mut self, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
+        let (peer, shared) = (self.peer_certificate, self.shared.clone());
         event(&mut Env {
             config: &self.config,
             keys: &mut self.keys,
             tokens: &mut self.tokens,
             introspection: &mut self.introspection,
             drift: &mut self.drift,
+            proofs: &mut self.proofs,
+            shared: &*shared,
+            peer_certificate: &|| peer,
             verifier: &Remembering,
             now: self.now,
             ids: &mut self.ids,

@@ -218,3 +218,8 @@ fn pkcs8(pem: &str) -> Vec<u8> {
     let (body, _) = rest.split_once("-----END PRIVATE KEY-----").expect("a PEM footer");
     STANDARD.decode(body.split_whitespace().collect::<String>()).expect("base64")
 }
+
+/// The SHA-256 of `bytes`.
+pub fn sha256(bytes: &[u8]) -> Vec<u8> {
+    ring::digest::digest(&ring::digest::SHA256, bytes).as_ref().to_vec()
+}

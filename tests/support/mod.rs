@@ -29,6 +29,7 @@ pub mod http2;
 pub mod keys;
 pub mod oidc;
 pub mod process;
+pub mod proofs;
 pub mod provider;
 pub mod raw;
 pub mod readers;

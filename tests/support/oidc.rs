@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 
-use super::client::{Client, Request};
+use super::client::{Client, HOST, Request};
+use super::keys::Key;
 use super::process::{Process, Scratch};
+use super::proofs::Proof;
 use super::raw::Response;
-use super::tokens::{AUDIENCE, ISSUER};
+use super::tokens::{AUDIENCE, ISSUER, now};
 use super::wait_for;
 
 /// The resource for which its tokens are JWTs; for [`AUDIENCE`] they are opaque.
@@ -40,6 +42,16 @@ impl Oidc {
         answer.json()["access_token"].as_str().expect("a token").to_owned()
     }
 
+    /// A token that is bound to `key` (RFC 9449 section 5).
+    pub fn bound_token(&self, resource: &str, scope: &str, key: &Key) -> String {
+        let form = format!("grant_type=client_credentials&scope={scope}&resource={resource}");
+        let proof = Proof::new(key.clone(), &format!("http://{HOST}/token"), "", now()).without("ath");
+        let answer = Client::new(self.address).send(&form_post("/token", &form).header("dpop", proof.sign()));
+        let said = answer.json();
+        assert_eq!((answer.status, &said["token_type"]), (200, &"DPoP".into()), "{}", answer.text());
+        said["access_token"].as_str().expect("a token").to_owned()
+    }
+
     /// Revokes a token (RFC 7009).
     pub fn revoke(&self, token: &str) {
         let answer = self.post("/token/revocation", &format!("token={token}"));
@@ -47,10 +59,13 @@ impl Oidc {
     }
 
     fn post(&self, path: &str, form: &str) -> Response {
-        let request = Request::new("POST", path)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .header("authorization", "Basic Y2FsbGVyOmNhbGxlci1zM2NyZXQ=")
-            .body(form);
-        Client::new(self.address).send(&request)
+        Client::new(self.address).send(&form_post(path, form))
     }
+}
+
+fn form_post(path: &str, form: &str) -> Request {
+    Request::new("POST", path)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("authorization", "Basic Y2FsbGVyOmNhbGxlci1zM2NyZXQ=")
+        .body(form)
 }

@@ -117,8 +117,15 @@ fn replay(config: &Config, json: &str) -> Replayed {
     if record.target.as_ref().is_some_and(|target| target.len() > WHOLE) {
         return Replayed::Cut;
     }
-    let of_the_policy =
-        ["allowed", "insufficient_scope", "unlisted", "near_name", "matrix_denies_tool", "matrix_narrows_scopes"];
+    let of_the_policy = [
+        "allowed",
+        "insufficient_scope",
+        "unlisted",
+        "near_name",
+        "matrix_denies_tool",
+        "matrix_narrows_scopes",
+        "freshness_unverifiable",
+    ];
     // Claims, arguments and how a tool stood are not recorded.
     if matches!(
         record.reason.as_str(),

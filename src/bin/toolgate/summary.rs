@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use toolgate::config::{Config, Decisions, Introspection, Issuer, KeySource, OnDrift, Resource, Validation};
+use toolgate::config::{Config, Decisions, Dpop, Introspection, Issuer, KeySource, OnDrift, Resource, Validation};
 use toolgate::policy::{Lists, Mode, Policy, Requirement, Row, RuleSet};
 use toolgate::signature::Algorithm;
 
@@ -88,12 +88,18 @@ fn issuer(issuer: &Issuer) -> Vec<String> {
     let mut required: Vec<_> = rules.required_claims.iter().map(|test| test.name.clone()).collect();
     required.extend(rules.present_claims.iter().map(|name| (*name).to_owned()));
     let required = if required.is_empty() { String::new() } else { format!("; required: {}", required.join(", ")) };
-    vec![
+    let proofs = match issuer.dpop {
+        Dpop::Off => None,
+        Dpop::Optional => Some("  bound to a key (DPoP), with a proof; others as ever".to_owned()),
+        Dpop::Required => Some("  bound to a key (DPoP), with a proof; no others".to_owned()),
+    };
+    let told = vec![
         format!("{named}iss exactly {}", issuer.identifier),
         format!("  {how}; {keys}; {algorithms}"),
         format!("  typ {}{absent}; exp, nbf, iat within {} s{required}", any_of(&rules.types), rules.leeway.as_secs()),
         format!("  scopes from {}; client from {}", any_of(&rules.scope_claims), any_of(&rules.client_claims)),
-    ]
+    ];
+    told.into_iter().chain(proofs).collect()
 }
 
 fn introspection(introspection: &Introspection) -> String {

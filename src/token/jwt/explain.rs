@@ -2,7 +2,7 @@
 
 use super::{Bounds, Expectations, UntrustedJwt, check_kind};
 use crate::time::UnixTime;
-use crate::token::{Claims, TokenError, claims};
+use crate::token::{TokenError, claims};
 
 /// One check of a token and its outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,15 +58,5 @@ impl UntrustedJwt {
             (Checked::Scopes, claims::scope_list(&self.claims, &rules.scope_claims).map(drop)),
         ];
         outcomes.into_iter().map(|(about, outcome)| TokenCheck { about, outcome }).collect()
-    }
-
-    /// The header as the token claims it.
-    pub fn claimed_header(&self) -> &Claims {
-        &self.header
-    }
-
-    /// The claims that nobody vouches for.
-    pub fn claimed(&self) -> &Claims {
-        &self.claims
     }
 }

@@ -39,8 +39,21 @@ pub struct Issuer {
     subject_claim: Option<Name>,
     /// Claims and the values they must have, or hold
     required_claims: Option<BTreeMap<String, Scalar>>,
+    /// Tokens that are bound to a key (RFC 9449): by default refused
+    dpop: Option<Dpop>,
     /// How far clocks may differ
     leeway: Option<Duration>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+pub enum Dpop {
+    /// They are refused
+    Off,
+    /// They are taken with a proof; others as ever
+    Optional,
+    /// No others are taken
+    Required,
 }
 
 #[derive(JsonSchema)]

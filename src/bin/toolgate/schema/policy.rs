@@ -53,6 +53,8 @@ pub struct Rule {
     acr: Option<Levels>,
     /// The user must have signed in at most so long ago
     max_auth_age: Option<Duration>,
+    /// The issuer must have been asked about the token at most so long ago; `0s`: for this very request
+    fresh: Option<Duration>,
     /// `shadow` tries the rule out
     mode: Option<Mode>,
 }

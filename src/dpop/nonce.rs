@@ -1,0 +1,120 @@
+//! Nonces (RFC 9449 section 8) that any worker can check without remembering any: each is the HMAC of a span of time.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::sha256;
+use crate::jwks::{NotShared, SharedData};
+use crate::time::UnixTime;
+
+/// A nonce is given for so long, and taken for as long again. In milliseconds.
+const SPAN: u64 = 60_000;
+/// Octets of a nonce: nobody guesses them within its time.
+const SIZE: usize = 16;
+/// The layout of the shared value: this octet, then the key.
+const VERSION: u8 = 1;
+/// How often the value is read again because another worker was faster.
+const MAX_RACES: usize = 4;
+
+/// The secret that makes nonces.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct NonceKey([u8; 32]);
+
+/// Without the secret.
+impl std::fmt::Debug for NonceKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NonceKey(..)")
+    }
+}
+
+impl NonceKey {
+    /// This secret.
+    pub fn new(secret: [u8; 32]) -> Self {
+        Self(secret)
+    }
+
+    /// The key that the workers share under `name`: the first one's `candidate`.
+    pub fn shared(data: &dyn SharedData, name: &str, candidate: Option<[u8; 32]>) -> Result<Self, NotShared> {
+        for _ in 0..MAX_RACES {
+            let old = data.read(name)?;
+            if let Some((&VERSION, secret)) = old.bytes.split_first()
+                && let Ok(secret) = secret.try_into()
+            {
+                return Ok(Self(secret));
+            }
+            let secret = candidate.ok_or(NotShared)?;
+            if data.replace(name, &old, &[&[VERSION], secret.as_slice()].concat())? {
+                return Ok(Self(secret));
+            }
+        }
+        Err(NotShared)
+    }
+
+    /// The nonce of now.
+    pub fn nonce(&self, now: UnixTime) -> String {
+        self.of_span(now.as_millis() / SPAN)
+    }
+
+    /// Until when `nonce` is taken, if it is one of now.
+    pub fn taken_until(&self, nonce: &str, now: UnixTime) -> Option<UnixTime> {
+        let span = now.as_millis() / SPAN;
+        let given = [span, span.saturating_sub(1)].into_iter().find(|span| self.of_span(*span) == nonce)?;
+        Some(UnixTime::from_millis((given + 2) * SPAN))
+    }
+
+    fn of_span(&self, span: u64) -> String {
+        let tag = hmac(&self.0, &span.to_be_bytes());
+        URL_SAFE_NO_PAD.encode(tag.first_chunk::<SIZE>().unwrap_or(&[0; SIZE]))
+    }
+}
+
+/// HMAC-SHA256 (RFC 2104) with a key of its digest's size.
+fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
+    const BLOCK: usize = 64;
+    let padded = |pad: u8| {
+        let mut block = [pad; BLOCK];
+        block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+        block
+    };
+    let inner = sha256(&[&padded(0x36), message]);
+    sha256(&[&padded(0x5c), &inner])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hmac_is_that_of_another_library() {
+        for (key, message) in [([0; 32], b"".as_slice()), ([0xaa; 32], b"Hi There"), ([7; 32], &[1; 200])] {
+            let other = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &key);
+            assert_eq!(hmac(&key, message), ring::hmac::sign(&other, message).as_ref(), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn a_nonce_is_taken_for_its_span_and_the_next_by_whoever_has_the_key() {
+        let (key, same, other) = (NonceKey::new([1; 32]), NonceKey::new([1; 32]), NonceKey::new([2; 32]));
+        let at = UnixTime::from_millis;
+        let start = 1_800_000_000_000;
+        let nonce = key.nonce(at(start + 59_999));
+        assert_eq!(nonce.len(), 22);
+        assert_eq!(nonce, same.nonce(at(start)), "one for a span");
+        for (now, taken) in [
+            (start, true),
+            (start + 59_999, true),
+            (start + 60_000, true),
+            (start + 119_999, true),
+            (start + 120_000, false),
+            (start - 1, false),
+        ] {
+            let until = taken.then(|| at(start + 120_000));
+            assert_eq!(same.taken_until(&nonce, at(now)), until, "{}", now - start);
+            assert_eq!(other.taken_until(&nonce, at(now)), None);
+        }
+        for bad in ["", "x", &format!("{nonce}="), &nonce.to_lowercase()] {
+            assert_eq!(key.taken_until(bad, at(start)), None, "{bad}");
+        }
+        assert_eq!(format!("{key:?}"), "NonceKey(..)");
+    }
+}

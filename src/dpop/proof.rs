@@ -1,0 +1,225 @@
+//! One proof, checked as RFC 9449 section 4.3 lists it, its signature last.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::{NonceKey, is_for, sha256};
+use crate::config::Resource;
+use crate::json::Object;
+use crate::jwks::JwkFault;
+use crate::node::Node;
+use crate::signature::{Algorithm, PublicKey, SignatureVerifier};
+use crate::time::UnixTime;
+use crate::token::{Claims, Thumbprint, UntrustedJwt};
+
+/// A proof is taken for so long after its `iat`, in seconds ...
+const AGE: f64 = 60.0;
+/// ... and so long before, since clocks differ. A client whose clock is worse is given a nonce.
+const SKEW: f64 = 30.0;
+/// A longer `jti` identifies nothing better.
+const MAX_ID: usize = 256;
+
+/// A proof that is good, if it was not used before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Tells it from every other proof.
+    pub(super) mark: [u8; 9],
+    /// When it stops being taken anyway.
+    pub(super) until: UnixTime,
+}
+
+/// What a proof has to be about.
+pub struct Expected<'a> {
+    /// What the token is bound to.
+    pub key: Thumbprint,
+    /// The token.
+    pub token: &'a str,
+    /// The request's method.
+    pub method: &'a str,
+    /// The resource that is asked for.
+    pub resource: &'a Resource,
+    /// The request's path, without the query.
+    pub path: &'a str,
+    /// What makes nonces, if any are given.
+    pub nonces: Option<NonceKey>,
+    /// The time.
+    pub now: UnixTime,
+}
+
+/// Why a proof is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProofError {
+    /// `alg` is symmetric, `none`, or unknown.
+    Algorithm,
+    /// It was used before.
+    Again,
+    /// Its `jwk` is missing or no key that may be used.
+    Key,
+    /// Not one JWT with the claims of a proof.
+    Malformed,
+    /// For another method.
+    Method,
+    /// No `DPoP` header.
+    Missing,
+    /// Its `nonce` is none that is taken now.
+    Nonce,
+    /// By another key than the token is bound to.
+    OtherKey,
+    /// `jwk` holds the private key, which is no secret any more.
+    PrivateKey,
+    /// More than one `DPoP` header.
+    Several,
+    /// No signature of the key.
+    Signature,
+    /// Too old or from the future.
+    Time,
+    /// For another token, or for none.
+    Token,
+    /// `typ` is not that of a proof.
+    Type,
+    /// For another URL.
+    Url,
+}
+
+impl ProofError {
+    /// The stable code of audit lines.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Algorithm => "dpop_algorithm",
+            Self::Again => "dpop_replayed",
+            Self::Key => "dpop_key",
+            Self::Malformed => "dpop_malformed",
+            Self::Method => "dpop_method",
+            Self::Missing => "dpop_missing",
+            Self::Nonce => "dpop_nonce",
+            Self::OtherKey => "dpop_other_key",
+            Self::PrivateKey => "dpop_private_key",
+            Self::Several => "dpop_several",
+            Self::Signature => "dpop_signature",
+            Self::Time => "dpop_time",
+            Self::Token => "dpop_token",
+            Self::Type => "dpop_type",
+            Self::Url => "dpop_url",
+        }
+    }
+
+    /// Whether the same proof with a nonce would do.
+    pub fn wants_nonce(self) -> bool {
+        matches!(self, Self::Nonce | Self::Time)
+    }
+}
+
+impl Proof {
+    /// One of this mark, which is taken until then.
+    pub fn marked(mark: [u8; 9], until: UnixTime) -> Self {
+        Self { mark, until }
+    }
+
+    /// Checks the value of a `DPoP` header. What is cheap comes first: a stranger's key costs no signature.
+    pub fn check(value: &str, expected: &Expected<'_>, verifier: &dyn SignatureVerifier) -> Result<Self, ProofError> {
+        let jwt = UntrustedJwt::parse(value).map_err(|_| ProofError::Malformed)?;
+        let (header, claims) = (jwt.claimed_header(), jwt.claimed());
+        if header.has("crit") || header.has("b64") {
+            return Err(ProofError::Malformed);
+        }
+        if header.get("typ").and_then(Node::as_text) != Some("dpop+jwt") {
+            return Err(ProofError::Type);
+        }
+        let name = header.get("alg").and_then(Node::as_text).ok_or(ProofError::Malformed)?;
+        let algorithm = Algorithm::from_name(name).ok_or(ProofError::Algorithm)?;
+        let [id, method, url] = ["jti", "htm", "htu"].map(|name| text(claims, name));
+        let (id, method, url) = (id?, method?, url?);
+        let issued_at = match claims.get("iat") {
+            Some(Node::Number(number)) => number.as_f64(),
+            _ => return Err(ProofError::Malformed),
+        };
+        if method != expected.method {
+            return Err(ProofError::Method);
+        }
+        if !is_for(url, expected.resource, expected.path) {
+            return Err(ProofError::Url);
+        }
+        let digest = URL_SAFE_NO_PAD.encode(sha256(&[expected.token.as_bytes()]));
+        if claims.get("ath").and_then(Node::as_text) != Some(digest.as_str()) {
+            return Err(ProofError::Token);
+        }
+        let jwk = header.get("jwk").ok_or(ProofError::Key)?;
+        if thumbprint(jwk)? != expected.key {
+            return Err(ProofError::OtherKey);
+        }
+        let key = PublicKey::from_node(jwk).map_err(|fault| match fault {
+            JwkFault::Private => ProofError::PrivateKey,
+            _ => ProofError::Key,
+        })?;
+        if !algorithm.fits(&key) {
+            return Err(ProofError::Algorithm);
+        }
+        if !verifier.verify(algorithm, &key, jwt.signed(), jwt.signature()) {
+            return Err(ProofError::Signature);
+        }
+        let until = taken_until(claims, issued_at, expected)?;
+        Ok(Self::marked(mark(&expected.key, url, id), until))
+    }
+}
+
+fn text<'c>(claims: &'c Claims, name: &str) -> Result<&'c str, ProofError> {
+    let value = claims.get(name).and_then(Node::as_text).filter(|text| !text.is_empty());
+    value.filter(|text| name != "jti" || text.len() <= MAX_ID).ok_or(ProofError::Malformed)
+}
+
+/// When it was made, by the nonce or else by its own time, must be now (section 4.3, point 11).
+fn taken_until(claims: &Claims, issued_at: f64, expected: &Expected<'_>) -> Result<UnixTime, ProofError> {
+    if let Some(nonce) = claims.get("nonce") {
+        let nonces = expected.nonces.as_ref().ok_or(ProofError::Nonce)?;
+        let until = nonce.as_text().and_then(|nonce| nonces.taken_until(nonce, expected.now));
+        return until.ok_or(ProofError::Nonce);
+    }
+    let age = expected.now.as_numeric_date() - issued_at;
+    if !(-SKEW..=AGE).contains(&age) {
+        return Err(ProofError::Time);
+    }
+    let left = std::time::Duration::try_from_secs_f64(AGE - age).map_err(|_| ProofError::Time)?;
+    Ok(expected.now.plus(left))
+}
+
+/// A `jti` is unique for its key and URL.
+fn mark(key: &Thumbprint, url: &str, id: &str) -> [u8; 9] {
+    let size = (url.len() as u64).to_be_bytes();
+    let digest = sha256(&[key.octets(), &size, url.as_bytes(), id.as_bytes()]);
+    digest.first_chunk().copied().unwrap_or_default()
+}
+
+/// RFC 7638: the digest of the members that make the key, in this order and without space.
+fn thumbprint(jwk: &Node) -> Result<Thumbprint, ProofError> {
+    let member = |name: &str| jwk.member(name).and_then(Node::as_text).ok_or(ProofError::Key);
+    let names: &[&str] = match member("kty")? {
+        "EC" => &["crv", "kty", "x", "y"],
+        "OKP" => &["crv", "kty", "x"],
+        "RSA" => &["e", "kty", "n"],
+        _ => return Err(ProofError::Key),
+    };
+    let mut object = Object::new();
+    for name in names {
+        object.text(name, Some(member(name)?));
+    }
+    Ok(Thumbprint::new(sha256(&[object.finish().as_bytes()])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7638 section 3.1 and RFC 8037 appendix A.3.
+    #[test]
+    fn thumbprints_are_those_of_the_standards() {
+        let rsa = r#"{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256","kid":"2011-04-29"}"#;
+        let ed25519 = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+        for (jwk, expected) in [
+            (rsa, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"),
+            (ed25519, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"),
+        ] {
+            let jwk: Node = serde_json::from_str(jwk).unwrap();
+            assert_eq!(thumbprint(&jwk), Ok(Thumbprint::from_base64url(expected).unwrap()));
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Whether the client proves that a bound token is its own. This is asked at every use, whatever vouched for the token.
+
+use super::request::Request;
+use super::step::Env;
+use super::validation::Unverified;
+use crate::bearer::Scheme;
+use crate::config::Dpop;
+use crate::dpop::{Expected, Proof, ProofError, ReplayFault};
+use crate::reply::Refusal;
+use crate::token::{AccessToken, Thumbprint, TokenError};
+
+/// Checks what `caller`, the verified token of `request`, has to be proven with.
+pub(super) fn prove(request: &Request, caller: &AccessToken, env: &mut Env<'_>) -> Result<(), Unverified> {
+    for certificate in caller.confirmations().filter_map(|confirmation| confirmation.certificate) {
+        // Only the connection tells: a header could be anyone's.
+        match (env.peer_certificate)() {
+            Some(presented) if presented == certificate => {}
+            Some(_) => return Err(TokenError::CertificateMismatch.into()),
+            None => return Err(TokenError::CertificateMissing.into()),
+        }
+    }
+    let (scheme, token) = request.credentials(env.config).map_err(Unverified::Refused)?;
+    let issuer = env.config.issuers.iter().find(|issuer| issuer.identifier == caller.issuer());
+    let dpop = issuer.map_or(Dpop::Off, |issuer| issuer.dpop);
+    let mut keys = caller.confirmations().filter_map(|confirmation| confirmation.key);
+    match (keys.next(), scheme) {
+        (Some(_), _) if dpop == Dpop::Off => Err(TokenError::Bound.into()),
+        // The token and the endpoint may both name it.
+        (Some(key), _) if keys.any(|other| other != key) => Err(TokenError::Bound.into()),
+        (Some(_), Scheme::Bearer) => Err(TokenError::BoundAsBearer.into()),
+        (Some(key), Scheme::Dpop) => prove_key(request, token, key, env),
+        (None, Scheme::Dpop) => Err(TokenError::Unbound.into()),
+        (None, Scheme::Bearer) if dpop == Dpop::Required => Err(TokenError::Unbound.into()),
+        (None, Scheme::Bearer) => Ok(()),
+    }
+}
+
+/// Checks the proof that came with the request, and uses it up.
+fn prove_key(request: &Request, token: &str, key: Thumbprint, env: &mut Env<'_>) -> Result<(), Unverified> {
+    if let Some(proven) = request.proven.get() {
+        return if *proven == key { Ok(()) } else { Err(TokenError::Bound.into()) };
+    }
+    let resource = request.resource(env.config).ok_or(TokenError::IssuerMismatch)?;
+    let nonces = env.proofs.nonces(env.shared).ok();
+    let refused = |fault: ProofError| {
+        let nonce = nonces.as_ref().filter(|_| fault.wants_nonce()).map(|key| key.nonce(env.now));
+        Unverified::Refused(Refusal::InvalidProof(fault, nonce))
+    };
+    let expected = Expected {
+        key,
+        token,
+        method: request.head.method(),
+        resource,
+        path: request.head.target().split('?').next().unwrap_or_default(),
+        nonces,
+        now: env.now,
+    };
+    let header = request.dpop_proof(env.config).map_err(refused)?;
+    let proof = Proof::check(header, &expected, env.verifier).map_err(refused)?;
+    match env.proofs.spend(env.shared, &proof, env.now) {
+        Ok(()) => {
+            let _ = request.proven.set(key);
+            Ok(())
+        }
+        Err(ReplayFault::Again) => Err(refused(ProofError::Again)),
+        Err(fault) => Err(Unverified::Refused(Refusal::ProofsUnavailable(fault))),
+    }
+}

@@ -1,0 +1,21 @@
+//! What the host knows of who is at the other end of a connection, and of proofs that were used.
+
+use super::host;
+use crate::dpop::Proofs;
+use crate::jwks::SharedNames;
+use crate::token::Thumbprint;
+
+/// The digest of the certificate that the client of the current stream proved to have the key of, where this host ended
+/// the TLS connection.
+pub fn peer_certificate() -> Option<Thumbprint> {
+    const TRUE: [u8; 1] = [1];
+    let is_mutual = host::property("connection\0mtls")? == TRUE;
+    let digest = host::property("connection\0sha256_peer_certificate_digest").filter(|_| is_mutual)?;
+    Thumbprint::from_hex(&digest)
+}
+
+/// What the workers know of proofs, whatever the configuration: one that is replaced forgets none.
+pub fn proofs() -> Proofs {
+    let property = |name| host::property(name).unwrap_or_default();
+    Proofs::new(SharedNames::new(&property("plugin_name"), &property("plugin_root_id"), &[]), host::random_bytes())
+}
