@@ -23,7 +23,7 @@ export class Processes {
     this.death.catch(() => {}); // whoever wants to know awaits it
   }
 
-  /** Starts a command that is to run until `stop`. Its output goes to a log file. */
+  /** Starts a command that is to run until `stop`. Its output goes to a log file. It is a process group of its own. */
   start(name, command, { log, env }) {
     const out = openSync(log, 'w');
     const running = this.#launch(command, { env, stdio: ['pipe', out, out] });
@@ -31,7 +31,7 @@ export class Processes {
     running.ended.then(() => {
       if (!running.stopping) this.#reportDeath(new Error(`${name} ended unexpectedly\n${tail(log)}`));
     });
-    return { name, log };
+    return { name, log, group: running.child.pid };
   }
 
   /** Runs a command to its end and gives what it prints; its stderr goes to ours. */
@@ -74,13 +74,13 @@ export class Processes {
   /** Ends them all. What fails from here on fails because of that. */
   async stop() {
     this.stopped = true;
-    for (const running of this.#running.splice(0).reverse()) {
-      running.stopping = true;
-      running.child.stdin.end();
-      await Promise.race([running.ended, sleep(GRACE_MS, undefined, { ref: false })]);
-      if (!running.gone) process.kill(-running.child.pid, 'SIGKILL');
-      await running.ended;
-    }
+    for (const running of this.#running.splice(0).reverse()) await end(running);
+  }
+
+  /** Ends one that was started. */
+  async end({ group }) {
+    const place = this.#running.findIndex(({ child }) => child.pid === group);
+    for (const running of this.#running.splice(place, place < 0 ? 0 : 1)) await end(running);
   }
 }
 
@@ -108,6 +108,14 @@ export async function run(main, { onSignal = (number) => 128 + number } = {}) {
   }
   await processes.stop();
   process.exit(code);
+}
+
+async function end(running) {
+  running.stopping = true;
+  running.child.stdin.end();
+  await Promise.race([running.ended, sleep(GRACE_MS, undefined, { ref: false })]);
+  if (!running.gone) process.kill(-running.child.pid, 'SIGKILL');
+  await running.ended;
 }
 
 /** A port of this machine that nobody uses: the one that is asked for, if possible. */

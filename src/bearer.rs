@@ -1,5 +1,6 @@
 //! The credentials of a request (RFC 6750 section 2, RFC 9449 section 7.1): from the `Authorization` header alone.
 
+use crate::bytes::count_ordinary;
 use crate::headers::Headers;
 
 /// A bearer token as it was sent. Its `Debug` is silent: tokens are never logged.
@@ -67,6 +68,13 @@ pub fn extract<'h>(
     first.map_or(Ok(None), |value| read(value, takes_proofs))
 }
 
+/// Whether a byte may stand in a `b64token` before its padding: `ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/"`. The
+/// signs from `+` to `/` and the digits follow each other, but for the comma.
+fn is_of_token(byte: u8) -> bool {
+    let (letter, sign) = ((byte | 0x20).wrapping_sub(b'a') < 26, byte.wrapping_sub(b'+') < 15);
+    letter | (sign & (byte != b',')) | (byte == b'_') | (byte == b'~')
+}
+
 fn read(value: &[u8], takes_proofs: bool) -> Result<Option<(Scheme, BearerToken<'_>)>, BearerFault> {
     let scheme_of = |name: &[u8]| match name {
         name if name.eq_ignore_ascii_case(b"bearer") => Some(Scheme::Bearer),
@@ -83,21 +91,20 @@ fn read(value: &[u8], takes_proofs: bool) -> Result<Option<(Scheme, BearerToken<
         let hidden = value.split(|b| *b == b',').skip(1).any(|part| starts(part, 6) || starts(part, 4));
         return if hidden { Err(BearerFault::Several) } else { Ok(None) };
     };
-    if rest.contains(&b',') {
-        return Err(BearerFault::Several);
-    }
-    let token = rest.strip_prefix(b" ").ok_or(BearerFault::Syntax)?.trim_ascii();
-    let body = token.iter().take_while(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(b)).count();
+    let token = rest.strip_prefix(b" ").unwrap_or_default().trim_ascii();
+    let body = count_ordinary(token, is_of_token);
     let padded = token.iter().skip(body).all(|b| *b == b'=');
+    let only_spaces = || rest.len() == token.len() + 1 || !rest.contains(&b'\t');
     match std::str::from_utf8(token) {
-        Ok(text) if body > 0 && padded && !rest.contains(&b'\t') => Ok(Some((scheme, BearerToken(text)))),
+        Ok(text) if body > 0 && padded && only_spaces() => Ok(Some((scheme, BearerToken(text)))),
+        _ if rest.contains(&b',') => Err(BearerFault::Several),
         _ => Err(BearerFault::Syntax),
     }
 }
 
 /// RFC 6750 section 2.3, which OAuth 2.1 dropped: the parameter `access_token`, however it is encoded.
 fn has_token_in_query(target: &str) -> bool {
-    let query = target.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    let Some((_, query)) = target.split_once('?') else { return false };
     let name = |pair: &str| crate::uri::percent_decode(pair.split('=').next().unwrap_or_default().as_bytes());
     query.split(['&', ';']).any(|pair| name(pair) == b"access_token")
 }
@@ -155,6 +162,14 @@ mod tests {
             let headers = Headers::new(vec![("authorization".into(), value.into())]);
             assert_eq!(extract(&headers, "/mcp", true), taken, "{value}");
             assert_eq!(extract(&headers, "/mcp", false), elsewhere, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_a_token_are_those_of_the_grammar() {
+        for byte in 0..=255_u8 {
+            let legal = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+            assert_eq!(is_of_token(byte), legal, "{byte}");
         }
     }
 

@@ -23,6 +23,7 @@ use std::time::Duration;
 use fields::{At, Fields, Zero};
 use issuer::Issuers;
 
+use crate::headers::Headers;
 use crate::routes::{PathPattern, Protected, Routes};
 use crate::url::Url;
 
@@ -50,6 +51,8 @@ pub struct Config {
     pub token_cache_entries: usize,
     /// What is recorded.
     pub audit: Audit,
+    /// Headers that no server may take from a client, as [`Self::must_scrub`] compares them, each once.
+    scrubbed: Vec<String>,
     /// What is worth a log line, but does not refuse the configuration.
     pub warnings: Vec<Fault>,
 }
@@ -157,8 +160,13 @@ impl Config {
         let hold = fields.take("hold_request_headers").and_then(|at| at.flag(found));
         let batches = [("reject", Batches::Reject), ("authorize_each", Batches::AuthorizeEach)];
         let batches = fields.take("batches").and_then(|at| at.choice(&batches, found));
+        let forwarded = resources.iter().flat_map(|resource| &resource.forwarded).map(|header| header.folded.clone());
+        let mut scrubbed: Vec<_> = OVERRIDES.iter().map(|name| (*name).to_owned()).chain(forwarded).collect();
+        scrubbed.sort_unstable();
+        scrubbed.dedup();
         let config = Self {
             issuers: issuers.read,
+            scrubbed,
             resources,
             routes,
             hold_request_headers: hold.unwrap_or(false),
@@ -172,15 +180,20 @@ impl Config {
         Some(config)
     }
 
+    /// Those of `headers` that [`Self::must_scrub`] names.
+    pub fn scrubbed<'h>(&self, headers: &'h Headers) -> impl Iterator<Item = &'h str> {
+        // Without an underscore in any of them, each of these can stand there in one spelling only.
+        let there = headers.has_underscore() || self.scrubbed.iter().any(|name| headers.has(name));
+        headers.names().filter(move |name| there && self.must_scrub(name))
+    }
+
     /// Whether `name`, in any case and with `_` for `-`, is a header that toolgate alone may set or that would change
     /// the method or the path behind its back. Such headers never reach a server as the client sent them.
     pub fn must_scrub(&self, name: &str) -> bool {
         // With `_` it is none of MCP's, but a server may read it as one that nobody compared with the body.
-        let disguised = name.contains('_');
-        let name = resource::folded_header(name);
-        (disguised && name.starts_with("mcp-"))
-            || OVERRIDES.contains(&name.as_str())
-            || self.resources.iter().flat_map(|resource| &resource.forwarded).any(|header| header.folded == name)
+        let folds_to = |folded: &str| resource::folds_to(name, folded);
+        (name.contains('_') && name.get(..4).is_some_and(|start| resource::folds_to(start, "mcp-")))
+            || self.scrubbed.iter().any(|name| folds_to(name))
     }
 }
 

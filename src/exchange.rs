@@ -256,8 +256,12 @@ impl Exchange {
             }
             // The server answered what it was not yet asked: nothing of that may reach the client.
             State::AwaitingBody(verified) | State::AwaitingFreshness(verified, _) if verified.released => {
-                let asked = verified.asked();
-                self.refuse(&asked, Refusal::BadGateway("answer_before_verdict"), env)
+                match std::mem::take(&mut self.state) {
+                    State::AwaitingBody(verified) | State::AwaitingFreshness(verified, _) => {
+                        self.refuse(&verified.asked(), Refusal::BadGateway("answer_before_verdict"), env)
+                    }
+                    _ => Step::hold(),
+                }
             }
             _ => Step::go_on(Vec::new()),
         }
@@ -266,11 +270,12 @@ impl Exchange {
     /// The host itself answered before there was a verdict: its limits, its time-outs, a server it cannot reach. Nothing
     /// of the server's is in that, so it may pass; here it is recorded.
     pub fn ended_by_host(&mut self, env: &mut Env<'_>) -> Step {
-        let asked = match std::mem::replace(&mut self.state, State::Replied) {
+        let state = std::mem::replace(&mut self.state, State::Replied);
+        let asked = match &state {
             State::AwaitingToken(asking) => Asked::by(&asking.request),
             State::AwaitingBody(verified) | State::AwaitingFreshness(verified, _) => verified.asked(),
-            other => {
-                self.state = other;
+            _ => {
+                self.state = state;
                 return Step::go_on(Vec::new());
             }
         };
@@ -295,6 +300,16 @@ impl Exchange {
             State::Forwarded(answer) => answer.trailers(read, env),
             _ => Step::go_on(Vec::new()),
         }
+    }
+
+    /// Whether all that is left to look at is the answer's status: it is passed on whatever its headers say.
+    pub fn takes_any_answer(&self) -> bool {
+        matches!(&self.state, State::Forwarded(answer) if answer.may_be_anything())
+    }
+
+    /// Whether the rest of the answer passes unseen.
+    pub fn passes_answer(&self) -> bool {
+        matches!(&self.state, State::Forwarded(answer) if answer.is_untouched())
     }
 
     /// Bytes of the answer that are held when its trailers come.

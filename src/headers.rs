@@ -1,9 +1,21 @@
 //! Header fields as the host hands them over: names in lower case, values as bytes, each entry apart.
 
-/// The header fields of one message.
+use std::ops::Range;
+
+/// The header fields of one message, in the bytes they came in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers {
-    entries: Vec<(String, Vec<u8>)>,
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+    /// Whether a name holds an underscore: hardly any request's does, and those that do are looked at closely.
+    has_underscore: bool,
+}
+
+/// Where one field stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    name: Range<usize>,
+    value: Range<usize>,
 }
 
 /// How often a field is there.
@@ -19,14 +31,61 @@ pub enum Single<'a> {
 
 impl Headers {
     /// The fields `entries`; names are compared in lower case.
-    pub fn new(mut entries: Vec<(String, Vec<u8>)>) -> Self {
-        entries.iter_mut().for_each(|(name, _)| name.make_ascii_lowercase());
-        Self { entries }
+    pub fn new(entries: Vec<(String, Vec<u8>)>) -> Self {
+        let mut headers = Self::default();
+        for (name, value) in entries {
+            let at = headers.bytes.len();
+            headers.bytes.extend_from_slice(name.as_bytes());
+            headers.bytes.extend_from_slice(&value);
+            let between = at + name.len();
+            headers.entries.push(Entry { name: at..between, value: between..between + value.len() });
+        }
+        headers.lower_names();
+        headers
+    }
+
+    /// The fields of a map in the layout of the proxy-wasm ABI: their count, the sizes of each name and value, then
+    /// name and value of each with a NUL after either; numbers in four bytes, little endian. Nothing if it is another.
+    pub fn from_pairs(bytes: Vec<u8>) -> Option<Self> {
+        if bytes.is_empty() {
+            return Some(Self::default());
+        }
+        let number = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?) as usize);
+        let count = number(0)?;
+        let mut at = count.checked_mul(8)?.checked_add(4)?;
+        // Not more than there can be, whatever the count says.
+        let mut entries = Vec::with_capacity(count.min(bytes.len() / 8));
+        for n in 0..count {
+            let between = at.checked_add(number(4 + 8 * n)?)?;
+            let end = between.checked_add(1)?.checked_add(number(8 + 8 * n)?)?;
+            entries.push(Entry { name: at..between, value: between + 1..end });
+            at = end.checked_add(1)?;
+        }
+        let whole = entries.last().is_none_or(|last| last.value.end <= bytes.len());
+        let mut headers = Self { bytes, entries, has_underscore: false };
+        headers.lower_names();
+        whole.then_some(headers)
+    }
+
+    fn lower_names(&mut self) {
+        for entry in &self.entries {
+            for byte in self.bytes.get_mut(entry.name.clone()).unwrap_or_default() {
+                byte.make_ascii_lowercase();
+                self.has_underscore |= *byte == b'_';
+            }
+        }
+    }
+
+    fn slice(&self, range: &Range<usize>) -> &[u8] {
+        self.bytes.get(range.clone()).unwrap_or_default()
     }
 
     /// Every value of `name`.
     pub fn all<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
-        self.entries.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_slice())
+        let is_it = move |entry: &&Entry| {
+            entry.name.end - entry.name.start == name.len() && self.slice(&entry.name) == name.as_bytes()
+        };
+        self.entries.iter().filter(is_it).map(|entry| self.slice(&entry.value))
     }
 
     /// The one value of `name`, if it is one.
@@ -49,8 +108,63 @@ impl Headers {
         self.all(name).next().is_some()
     }
 
-    /// Every name, as often as it is there.
+    /// Whether a name holds an underscore, which many a server reads as `-`.
+    pub fn has_underscore(&self) -> bool {
+        self.has_underscore
+    }
+
+    /// Every name, as often as it is there. One that is not text is none that is ever asked for, and empty here.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().map(|(name, _)| name.as_str())
+        self.entries.iter().map(|entry| std::str::from_utf8(self.slice(&entry.name)).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The layout as the host writes it.
+    fn pairs(fields: &[(&[u8], &[u8])]) -> Vec<u8> {
+        let number = |n: usize| u32::try_from(n).unwrap().to_le_bytes();
+        let mut out = number(fields.len()).to_vec();
+        for (name, value) in fields {
+            out.extend(number(name.len()));
+            out.extend(number(value.len()));
+        }
+        for text in fields.iter().flat_map(|(name, value)| [name, value]) {
+            out.extend_from_slice(text);
+            out.push(0);
+        }
+        out
+    }
+
+    #[test]
+    fn fields_are_found_where_they_stand() {
+        let fields: &[(&[u8], &[u8])] =
+            &[(b":path", b"/mcp"), (b"Accept", b"a"), (b"accept", b"\xff"), (b"x\xff", b"")];
+        let headers = Headers::from_pairs(pairs(fields)).unwrap();
+        let built = Headers::new(vec![(":path".into(), b"/mcp".to_vec()), ("Accept".into(), b"a".to_vec())]);
+        for headers in [&headers, &built] {
+            assert_eq!(headers.text(":path"), Some("/mcp"));
+            assert_eq!(headers.text("accept"), Some("a"));
+            assert_eq!(headers.single("pat"), Single::None);
+        }
+        assert_eq!(headers.single("accept"), Single::Many);
+        assert_eq!(headers.all("accept").collect::<Vec<_>>(), [b"a".as_slice(), b"\xff"]);
+        assert_eq!(headers.names().collect::<Vec<_>>(), [":path", "accept", "accept", ""]);
+        assert_eq!(Headers::from_pairs(Vec::new()), Some(Headers::default()));
+    }
+
+    #[test]
+    fn a_map_that_is_cut_or_lies_about_its_sizes_is_none() {
+        let whole = pairs(&[(b"a", b"1"), (b"b", b"2")]);
+        for length in 1..whole.len() - 1 {
+            assert_eq!(Headers::from_pairs(whole[..length].to_vec()), None, "{length} of {}", whole.len());
+        }
+        for at in (0..20).step_by(4) {
+            let mut lying = whole.clone();
+            lying[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+            assert_eq!(Headers::from_pairs(lying), None, "the number at {at}");
+        }
     }
 }

@@ -63,7 +63,7 @@ pub fn read<'a, T, E: From<JsonFault>>(
         return Err(JsonFault::ByteOrderMark.into());
     }
     let text = std::str::from_utf8(bytes).map_err(|_| JsonFault::Utf8)?;
-    let mut reader = Reader { text, at: 0, depth, open: Vec::new(), names: Vec::new() };
+    let mut reader = Reader { text, at: 0, depth, open: Vec::with_capacity(8), names: Vec::with_capacity(16) };
     let taken = take(&mut reader)?;
     reader.white_space();
     if reader.at < text.len() { Err(JsonFault::TrailingBytes.into()) } else { Ok(taken) }
@@ -73,6 +73,9 @@ pub fn read<'a, T, E: From<JsonFault>>(
 pub fn check(bytes: &[u8], depth: usize) -> Result<(), JsonFault> {
     read(bytes, depth, |reader| reader.skip().map(|_| ()))
 }
+
+/// Up to so many names are compared each with each, which is faster than to sort them.
+const FEW_NAMES: usize = 8;
 
 #[derive(Clone, Copy)]
 enum Open {
@@ -262,8 +265,12 @@ impl<'a> Reader<'a> {
     /// where a hash table would need a secret against chosen names.
     fn names_differ(&mut self, first: usize) -> Result<(), JsonFault> {
         let own = self.names.get_mut(first..).unwrap_or_default();
-        own.sort_unstable();
-        let twice = own.windows(2).any(|pair| pair.first() == pair.last());
+        let twice = if own.len() <= FEW_NAMES {
+            own.iter().enumerate().any(|(n, name)| own.iter().take(n).any(|other| other == name))
+        } else {
+            own.sort_unstable();
+            own.windows(2).any(|pair| pair.first() == pair.last())
+        };
         self.names.truncate(first);
         if twice { Err(JsonFault::DuplicateMember) } else { Ok(()) }
     }

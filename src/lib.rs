@@ -31,7 +31,7 @@
 //! | [`drift`], [`manifest`] | what a server's live tools differ in from policy and approval | RFC 8785 |
 //! | `explain` | why a request is answered so, for the command line | |
 //! | [`exchange`] | the state machine of one request and its answer | MCP, Streamable HTTP |
-//! | [`headers`], [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`], [`protobuf`] | leaf types, which use no other module's rules | RFC 9110, RFC 3986 |
+//! | [`headers`], `bytes`, [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`], [`protobuf`] | leaf types, which use no other module's rules | RFC 9110, RFC 3986 |
 //! | [`identity`] | what the server learns of the caller | |
 //! | [`introspection`] | asking an endpoint about tokens, and what is kept of its answers | RFC 7662 |
 //! | [`json`] | the strict JSON reader, and a writer | RFC 8259 |
@@ -53,6 +53,7 @@
 
 pub mod audit;
 pub mod bearer;
+mod bytes;
 pub mod config;
 pub mod dpop;
 pub mod drift;

@@ -3,6 +3,8 @@
 //! Upstreams match names more loosely than the gate: Go's `encoding/json` ignores case, hand-written servers
 //! trim or strip. A name that only *looks like* one the gate knows is therefore never taken for an unknown one.
 
+use std::borrow::Cow;
+
 /// Whether `c` leaves no mark on a screen: a control character or one of Unicode's default ignorables.
 pub fn is_invisible(c: char) -> bool {
     if c.is_ascii() {
@@ -76,10 +78,14 @@ pub fn truncate(text: &str, max: usize) -> &str {
 
 /// One line of printable ASCII for access logs: other bytes and `%` itself as `%XX`, at most `max` bytes, an escape
 /// never cut in half.
-pub fn printable(text: &str, max: usize) -> String {
+pub fn printable(text: &str, max: usize) -> Cow<'_, str> {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'%';
+    if text.len() <= max && text.bytes().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
     let mut out = String::with_capacity(text.len().min(max));
     for byte in text.bytes() {
-        let plain = matches!(byte, b' '..=b'~') && byte != b'%';
+        let plain = is_plain(byte);
         if out.len() + if plain { 1 } else { 3 } > max {
             break;
         }
@@ -92,7 +98,7 @@ pub fn printable(text: &str, max: usize) -> String {
             }
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 #[cfg(test)]

@@ -70,6 +70,20 @@ impl AccessToken {
         }))
     }
 
+    /// A caller for tests of what is done with one.
+    #[cfg(test)]
+    pub(crate) fn of(issuer: &str, subject: &str, scopes: &[&str]) -> Self {
+        Self(Rc::new(Vouched {
+            issuer: issuer.to_owned(),
+            issuer_name: issuer.to_owned(),
+            subject: Some(subject.to_owned()),
+            client: None,
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            bounds: Vec::new(),
+            claims: Claims::default(),
+        }))
+    }
+
     /// What must hold anew at every use, whatever was verified before: that the token is for one of `audiences`, and
     /// for `now`.
     pub fn check(&self, audiences: &[String], rules: &TokenRules, now: UnixTime) -> Result<(), TokenError> {

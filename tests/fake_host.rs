@@ -261,7 +261,7 @@ fn outcome(stream: &Stream, request: &Request) -> Outcome {
     });
     let state = |name: &str| {
         let all = stream.records.iter().flat_map(|record| record.filter_state(SubjectForm::Plain));
-        all.filter(|(own, _)| *own == name).map(|(_, value)| value).next_back().unwrap_or_default()
+        all.filter(|(own, _)| *own == name).map(|(_, value)| value.into_owned()).next_back().unwrap_or_default()
     };
     let audited = stream.records.iter().filter(|record| record.resource.is_some());
     let audit = audited.map(|record| {

@@ -291,6 +291,12 @@ pub fn folded_header(name: &str) -> String {
     name.to_ascii_lowercase().replace('_', "-")
 }
 
+/// Whether `name` is `folded` to such a server.
+pub fn folds_to(name: &str, folded: &str) -> bool {
+    let fold = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    name.len() == folded.len() && name.bytes().map(fold).eq(folded.bytes())
+}
+
 /// Whether a header may carry identity: not where it would change the message, the connection or the protocol.
 fn may_be_forwarded(name: &str) -> bool {
     const RESERVED: [&str; 13] = [

@@ -112,6 +112,16 @@ impl Answer {
         }
     }
 
+    /// Whether no header of the answer but its status is looked at.
+    pub fn may_be_anything(&self) -> bool {
+        self.expects == Expects::Other && self.origin.is_none()
+    }
+
+    /// Whether its body is passed on byte for byte.
+    pub fn is_untouched(&self) -> bool {
+        matches!(self.phase, Phase::Untouched)
+    }
+
     /// Whether it goes on for as long as the server likes, so that the token must end it.
     pub fn is_long_lived(&self) -> bool {
         self.expects == Expects::Stream || self.listens

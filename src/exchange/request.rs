@@ -52,7 +52,7 @@ impl RequestHead {
 
     /// The headers that no server may take from a client.
     pub fn scrubs(&self, config: &Config) -> Vec<HeaderEdit> {
-        self.headers.names().filter(|name| config.must_scrub(name)).map(HeaderEdit::remove).collect()
+        config.scrubbed(&self.headers).map(HeaderEdit::remove).collect()
     }
 
     fn origin(&self) -> Single<'_> {
@@ -184,7 +184,7 @@ impl Request {
     pub fn forward_edits(&self, identity: Vec<(String, String)>, may_list: bool, config: &Config) -> Vec<HeaderEdit> {
         let mut edits = self.head.scrubs(config);
         if !self.resource(config).is_some_and(|resource| resource.keep_authorization) {
-            edits.extend(["authorization", "dpop"].map(HeaderEdit::remove));
+            edits.extend(["authorization", "dpop"].map(|name| HeaderEdit::Remove(name.into())));
         }
         if may_list {
             let conditional = |name: &&str| matches!(*name, "accept-encoding" | "range") || name.starts_with("if-");

@@ -1,5 +1,7 @@
 //! What goes in and out of the machine.
 
+use std::borrow::Cow;
+
 use crate::audit::{DecisionIds, Record};
 use crate::config::Config;
 use crate::dpop::Proofs;
@@ -57,7 +59,7 @@ pub enum HeaderEdit {
     /// Adds a value to those that are there.
     Add(String, String),
     /// Removes every value.
-    Remove(String),
+    Remove(Cow<'static, str>),
     /// Replaces every value.
     Set(String, String),
 }
@@ -65,12 +67,12 @@ pub enum HeaderEdit {
 impl HeaderEdit {
     /// The removal of `name`.
     pub fn remove(name: &str) -> Self {
-        Self::Remove(name.to_owned())
+        Self::Remove(Cow::Owned(name.to_owned()))
     }
 }
 
 /// What the host is to do, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Change the headers of the message that the event belongs to; on a request, before they are released.
     EditHeaders(Vec<HeaderEdit>),
@@ -91,7 +93,7 @@ pub enum Effect {
 }
 
 /// The outcome of an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// What to do first.
     pub effects: Vec<Effect>,

@@ -42,7 +42,7 @@ pub(super) fn validate(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_
 fn vouched(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
     let (_, token) = request.credentials(env.config).map_err(Unverified::Refused)?;
     let resource = request.resource(env.config).ok_or(TokenError::IssuerMismatch)?;
-    let digest = TokenDigest::of(token);
+    let digest = env.tokens.digest(token);
     let (keys, now) = (&*env.keys, env.now);
     if let Some((place, known)) = env.tokens.find(&digest, |place| keys.generation(place, now))
         && let Some(asked) = Asked::of(place, resource, (digest, token), fresh, env)

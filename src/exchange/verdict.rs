@@ -11,31 +11,20 @@ use crate::config::{Batches, Config};
 use crate::identity;
 use crate::introspection::Fresh;
 use crate::jsonrpc::{self, Body, Message, MessageFault};
-use crate::mcp::{HeaderFault, ListKind, McpHeaders, Operation};
+use crate::mcp::{HeaderFault, ListKind, McpHeaders, Operation, Version};
 use crate::policy::{Access, Arguments, Denial, Occasion, Outcome, Standing};
 use crate::reply::{Cause, Denied, DeniedElement, Refusal, Reply};
 use crate::token::AccessToken;
 
 /// What is known of a request, for records and answers.
-#[derive(Clone, Default)]
-pub(super) struct Asked {
+#[derive(Clone, Copy, Default)]
+pub(super) struct Asked<'a> {
     resource: Option<usize>,
-    origin: Option<String>,
-    request_id: Option<String>,
-    protocol_version: Option<String>,
-    method: Option<String>,
-    target: Option<String>,
-    caller: Option<Caller>,
-}
-
-/// What records say of a verified caller.
-#[derive(Clone)]
-struct Caller {
-    subject: Option<String>,
-    client: Option<String>,
-    issuer: String,
-    scopes: Vec<String>,
-    jti: Option<String>,
+    origin: Option<&'a str>,
+    request_id: Option<&'a str>,
+    protocol_version: Option<&'a str>,
+    method: Option<&'a str>,
+    caller: Option<&'a AccessToken>,
 }
 
 /// What a body turned out to ask for.
@@ -52,51 +41,46 @@ struct Decided {
     fresh: Option<Duration>,
 }
 
-impl Asked {
+impl<'a> Asked<'a> {
     /// A request that no resource matched.
-    pub fn nowhere(head: &RequestHead) -> Self {
-        let method = Some(head.method().to_owned());
-        Self { method, request_id: head.request_id().map(str::to_owned), ..Self::default() }
+    pub fn nowhere(head: &'a RequestHead) -> Self {
+        Self { method: Some(head.method()), request_id: head.request_id(), ..Self::default() }
     }
 
     /// A request to a resource. Its method is that of HTTP until a message says more.
-    pub fn by(request: &Request) -> Self {
+    pub fn by(request: &'a Request) -> Self {
         let declared = request.mcp.as_ref().ok();
-        let version = declared.and_then(|mcp| mcp.version.as_ref());
         Self {
             resource: Some(request.resource),
-            origin: request.origin.clone(),
-            protocol_version: version.map(|version| version.as_str().to_owned()),
+            origin: request.origin.as_deref(),
+            protocol_version: declared.and_then(|mcp| mcp.version.as_ref()).map(Version::as_str),
             ..Self::nowhere(&request.head)
         }
     }
 
-    fn with_caller(self, caller: &AccessToken) -> Self {
-        let caller = Caller {
-            subject: caller.subject().map(str::to_owned),
-            client: caller.client().map(str::to_owned),
-            issuer: caller.issuer().to_owned(),
-            scopes: caller.scopes().to_vec(),
-            jti: caller.id().map(str::to_owned),
-        };
-        Self { caller: Some(caller), ..self }
-    }
-
     /// A record of what is known so far.
     pub fn record(&self, decision: Decision, reason: &'static str, env: &mut Env<'_>) -> Record {
+        let method = self.method.map(str::to_owned);
+        self.record_of(method, None, decision, reason, env)
+    }
+
+    /// As [`Self::record`], of a message.
+    fn record_of(
+        &self,
+        method: Option<String>,
+        target: Option<String>,
+        decision: Decision,
+        reason: &'static str,
+        env: &mut Env<'_>,
+    ) -> Record {
         let resource = self.resource.and_then(|place| env.config.resources.get(place));
-        let caller = self.caller.as_ref();
         Record {
             resource: resource.map(|resource| resource.identifier.as_str().to_owned()),
-            method: self.method.clone(),
-            target: self.target.clone(),
-            subject: caller.and_then(|caller| caller.subject.clone()),
-            client: caller.and_then(|caller| caller.client.clone()),
-            issuer: caller.map(|caller| caller.issuer.clone()),
-            scopes: caller.map(|caller| caller.scopes.clone()),
-            jti: caller.and_then(|caller| caller.jti.clone()),
-            request_id: self.request_id.clone(),
-            protocol_version: self.protocol_version.clone(),
+            method,
+            target,
+            caller: self.caller.cloned(),
+            request_id: self.request_id.map(str::to_owned),
+            protocol_version: self.protocol_version.map(str::to_owned),
             ..Record::new(env.ids.next_id(), decision, reason)
         }
     }
@@ -104,7 +88,7 @@ impl Asked {
 
 impl Exchange {
     /// An answer of toolgate's own for which nobody has to be asked.
-    pub(super) fn reply_to_anyone(&mut self, asked: &Asked, reply: Reply, env: &mut Env<'_>) -> Step {
+    pub(super) fn reply_to_anyone(&mut self, asked: &Asked<'_>, reply: Reply, env: &mut Env<'_>) -> Step {
         self.state = State::Replied;
         let decision = if reply.status < 400 { Decision::Allow } else { Decision::Deny };
         let record = asked.record(decision, reply.reason, env);
@@ -112,18 +96,18 @@ impl Exchange {
     }
 
     /// Refuses the request.
-    pub(super) fn refuse(&mut self, asked: &Asked, refusal: Refusal, env: &mut Env<'_>) -> Step {
+    pub(super) fn refuse(&mut self, asked: &Asked<'_>, refusal: Refusal, env: &mut Env<'_>) -> Step {
         let record = asked.record(Decision::Deny, refusal.code(), env);
         self.refuse_with(asked, refusal, vec![record], env)
     }
 
     /// Refuses a message, or all messages of a batch, each with a record of its own.
-    pub(super) fn deny(&mut self, asked: &Asked, mut denied: Denied, env: &mut Env<'_>) -> Step {
+    pub(super) fn deny(&mut self, asked: &Asked<'_>, mut denied: Denied, env: &mut Env<'_>) -> Step {
         let mut records = Vec::new();
         for element in &mut denied.elements {
-            let mut record = asked.record(Decision::Deny, element.cause.code(), env);
-            record.method = element.method.clone().or(record.method);
-            record.target = element.target.clone().or(record.target);
+            let method = element.method.as_deref().or(asked.method).map(str::to_owned);
+            let target = element.target.clone();
+            let mut record = asked.record_of(method, target, Decision::Deny, element.cause.code(), env);
             add_denial(&mut record, element.cause.denial());
             element.decision_id.clone_from(&record.decision_id);
             records.push(record);
@@ -131,9 +115,9 @@ impl Exchange {
         self.refuse_with(asked, Refusal::Denied(Box::new(denied)), records, env)
     }
 
-    fn refuse_with(&mut self, asked: &Asked, refusal: Refusal, records: Vec<Record>, env: &mut Env<'_>) -> Step {
+    fn refuse_with(&mut self, asked: &Asked<'_>, refusal: Refusal, records: Vec<Record>, env: &mut Env<'_>) -> Step {
         let resource = asked.resource.and_then(|place| env.config.resources.get(place));
-        let reply = refusal.render(resource, asked.origin.as_deref());
+        let reply = refusal.render(resource, asked.origin);
         self.state = match refusal {
             Refusal::TooLarge => State::Overtaken(Box::new(reply.clone())),
             _ => State::Replied,
@@ -183,7 +167,7 @@ impl Exchange {
             Ok((decided, is_batch)) => self.refresh(verified, decided, is_batch, &bytes, env),
             Err((refusal, method)) => {
                 let mut asked = verified.asked();
-                asked.method = method.or(asked.method);
+                asked.method = method.as_deref().or(asked.method);
                 self.refuse(&asked, refusal, env)
             }
         }
@@ -212,11 +196,12 @@ impl Exchange {
                 return Step::hold();
             }
             Err(Unverified::Refused(refusal)) => {
-                let mut asked = verified.asked();
+                let asked = verified.asked();
+                let mut record = asked.record(Decision::Deny, refusal.code(), env);
                 if let [one] = decided.as_slice() {
-                    (asked.method, asked.target) = (Some(one.method.clone()), one.target.clone());
+                    (record.method, record.target) = (Some(one.method.clone()), one.target.clone());
                 }
-                return self.refuse(&asked, refusal, env);
+                return self.refuse_with(&asked, refusal, vec![record], env);
             }
         }
         // Headers that went ahead told the server who calls: it must still be so.
@@ -244,31 +229,35 @@ impl Exchange {
                 return self.deny(&asked, Denied { elements, is_batch }, env);
             }
         };
-        let records: Vec<_> = decided.iter().map(|one| one.record(&asked, env)).collect();
         let lists = decided.iter().any(|one| one.list.is_some());
         let may_list = lists || verified.request.head.method() == "GET";
         let edits = verified.request.forward_edits(identity, may_list, env.config);
-        let decision_id = records.first().map(|record| record.decision_id.clone()).unwrap_or_default();
         let listens = decided.iter().any(|one| one.method == "subscriptions/listen");
         // One list by itself tells what the server's tools are; an answer to several does not tell which is whose.
         let page = match decided.as_slice() {
             [one] if one.list == Some(ListKind::Tools) && !is_batch => Some(one.cursor.clone()),
             _ => None,
         };
-        let ids = decided.into_iter().filter_map(|one| one.id).collect();
+        let mut effects = Vec::with_capacity(decided.len() + 1);
+        if !verified.released {
+            effects.push(Effect::EditHeaders(edits));
+        }
+        let (mut ids, mut decision_id) = (Vec::new(), None);
+        for mut one in decided {
+            // Only in the place of a list.
+            ids.extend(one.id.take().filter(|_| lists));
+            let record = one.into_record(&asked, env);
+            decision_id.get_or_insert_with(|| record.decision_id.clone());
+            effects.push(Effect::Record(Box::new(record)));
+        }
         self.state = State::Forwarded(Box::new(Answer::new(
             &verified,
             lists,
             listens,
             page,
             Ids { ids, is_batch },
-            decision_id,
+            decision_id.unwrap_or_default(),
         )));
-        let mut effects = vec![];
-        if !verified.released {
-            effects.push(Effect::EditHeaders(edits));
-        }
-        effects.extend(records.into_iter().map(|record| Effect::Record(Box::new(record))));
         Step::go_on(effects)
     }
 }
@@ -285,15 +274,14 @@ impl Decided {
     }
 
     /// The record of its going on.
-    fn record(&self, asked: &Asked, env: &mut Env<'_>) -> Record {
+    fn into_record(self, asked: &Asked<'_>, env: &mut Env<'_>) -> Record {
         let (decision, reason) = match &self.denial {
             None => (Decision::Allow, "allowed"),
             Some(denial) => (Decision::ShadowDeny, denial.code()),
         };
-        let mut record = asked.record(decision, reason, env);
-        record.method = Some(self.method.clone());
-        record.target.clone_from(&self.target);
-        record.protocol_version = self.version.clone().or(record.protocol_version);
+        let version = self.version.as_deref().or(asked.protocol_version);
+        let asked = Asked { protocol_version: version, ..*asked };
+        let mut record = asked.record_of(Some(self.method), self.target, decision, reason, env);
         add_denial(&mut record, self.denial.as_ref());
         record
     }
@@ -309,8 +297,8 @@ fn add_denial(record: &mut Record, denial: Option<&Denial>) {
 }
 
 impl Verified {
-    pub(super) fn asked(&self) -> Asked {
-        Asked::by(&self.request).with_caller(&self.caller)
+    pub(super) fn asked(&self) -> Asked<'_> {
+        Asked { caller: Some(&self.caller), ..Asked::by(&self.request) }
     }
 
     fn identity(&self, config: &Config) -> Result<Vec<(String, String)>, identity::Unforwardable> {

@@ -67,6 +67,14 @@ mod abi {
         ) -> u32;
         pub fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
         pub fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+        pub fn proxy_get_header_map_value(
+            map: u32,
+            name: *const u8,
+            name_size: usize,
+            data: *mut *mut u8,
+            size: *mut usize,
+        ) -> u32;
+        pub fn proxy_get_log_level(level: *mut u32) -> u32;
         pub fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
         pub fn proxy_get_shared_data(
             key: *const u8,
@@ -138,24 +146,24 @@ pub fn now() -> UnixTime {
     UnixTime::from_millis(if status == OK { nanoseconds / 1_000_000 } else { 0 })
 }
 
-/// A number that differs between workers, as far as the host can provide it.
-pub fn random_seed() -> Option<u64> {
-    let mut bytes = [0; 8];
-    // SAFETY: the pointer is to a local of that size.
-    let status = unsafe { abi::random_get(bytes.as_mut_ptr(), bytes.len()) };
-    (status == OK).then(|| u64::from_le_bytes(bytes))
-}
-
-/// What nobody can guess, if the host provides it.
-pub fn random_bytes() -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
+/// Bytes that nobody can guess, as far as the host can provide them.
+pub fn random<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
     // SAFETY: the pointer is to a local of that size.
     let status = unsafe { abi::random_get(bytes.as_mut_ptr(), bytes.len()) };
     (status == OK).then_some(bytes)
 }
 
-/// All fields of a map. Host and module agree on one layout: the count, each name's and value's size, then both with a
-/// NUL after each, integers in little endian.
+/// Whether the host prints lines of the info level. In doubt it does.
+pub fn prints_info() -> bool {
+    const INFO: u32 = 2;
+    let mut level = INFO;
+    // SAFETY: the pointer is to a local of the right type.
+    let status = unsafe { abi::proxy_get_log_level(&raw mut level) };
+    status != OK || level <= INFO
+}
+
+/// All fields of a map.
 pub fn headers(map: Map) -> Result<Headers, HostFault> {
     let (mut data, mut size) = (null_mut(), 0);
     // SAFETY: the pointers are to locals of the right types; what comes back is taken over once.
@@ -163,28 +171,22 @@ pub fn headers(map: Map) -> Result<Headers, HostFault> {
         check(abi::proxy_get_header_map_pairs(map as u32, &raw mut data, &raw mut size))?;
         owned(data, size)
     };
-    read_pairs(&bytes).map(Headers::new).ok_or(HostFault)
+    Headers::from_pairs(bytes).ok_or(HostFault)
 }
 
-fn read_pairs(bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
-    if bytes.is_empty() {
-        return Some(Vec::new());
+/// The first value of one field, which costs less than all of a map. Nothing if it is not there.
+pub fn header(map: Map, name: &str) -> Option<Vec<u8>> {
+    let (mut data, mut size) = (null_mut(), 0);
+    // SAFETY: the pointers are to locals of the right types and to a slice with its length; what comes back is taken
+    // over once.
+    unsafe {
+        let status =
+            abi::proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), &raw mut data, &raw mut size);
+        check(status).ok().map(|()| owned(data, size))
     }
-    let number = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?) as usize);
-    let count = number(0)?;
-    let mut at = 4 + 8 * count;
-    let mut pairs = Vec::with_capacity(count);
-    for n in 0..count {
-        let (name_size, value_size) = (number(4 + 8 * n)?, number(8 + 8 * n)?);
-        let name = bytes.get(at..at + name_size)?;
-        let value = bytes.get(at + name_size + 1..at + name_size + 1 + value_size)?;
-        // A name that is not text cannot be one that is asked for, but it must still be seen to be there.
-        pairs.push((String::from_utf8_lossy(name).into_owned(), value.to_vec()));
-        at += name_size + value_size + 2;
-    }
-    Some(pairs)
 }
 
+/// The layout that [`Headers::from_pairs`] reads.
 fn write_pairs(pairs: &[(&'static str, String)]) -> Vec<u8> {
     let size = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
     let mut out = u32::try_from(pairs.len()).unwrap_or(u32::MAX).to_le_bytes().to_vec();

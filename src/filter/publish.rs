@@ -37,7 +37,7 @@ impl Publishing {
         let config = shared.config.borrow();
         let published = config.resources.iter().enumerate().filter(|(_, resource)| resource.publish.is_some());
         let target = |(place, _)| Target { place, names: PublishNames::new(names, place), call: None };
-        let owner = host::random_seed().unwrap_or_else(|| host::now().as_millis());
+        let owner = host::random().map_or_else(|| host::now().as_millis(), u64::from_le_bytes);
         Self { targets: published.map(target).collect(), owner, ticked: false }
     }
 

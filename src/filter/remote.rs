@@ -32,7 +32,7 @@ struct Source {
 impl PolicyFetches {
     /// For a configuration. What other workers have is taken over at once: the first request may find it.
     pub fn new(shared: &Shared, names: &SharedNames) -> Self {
-        let worker = host::random_seed().unwrap_or_else(|| host::now().as_millis());
+        let worker = host::random().map_or_else(|| host::now().as_millis(), u64::from_le_bytes);
         let config = shared.config.borrow();
         let sources = config.resources.iter().enumerate().filter_map(|(place, resource)| {
             let timing = resource.policy_source.as_ref()?.timing;

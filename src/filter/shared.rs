@@ -8,7 +8,7 @@ use super::host::{self, Map};
 use super::possession;
 use super::signature::{self, VerifySignature};
 use crate::audit::sink::Sink;
-use crate::audit::{Decision, DecisionIds, Record, event_line};
+use crate::audit::{Decision, DecisionIds, LINE_PREFIX, Record, event_line};
 use crate::config::{Config, Decisions};
 use crate::dpop::Proofs;
 use crate::drift::Drift;
@@ -18,6 +18,7 @@ use crate::keys::IssuerKeys;
 use crate::metrics::Metrics;
 use crate::reply::Refusal;
 use crate::signature::HostVerifier;
+use crate::time::UnixTime;
 use crate::token::TokenCache;
 
 /// How often the root looks after keys and waits, in milliseconds.
@@ -45,6 +46,8 @@ pub struct Shared {
     verifier: HostVerifier<VerifySignature>,
     ids: RefCell<DecisionIds>,
     host_shows_bodies: Cell<bool>,
+    /// Whether the host prints audit lines. It is asked at every tick: who changes its log level waits that long.
+    prints_info: Cell<bool>,
     /// Whether the root was asked to look at once and has not yet done so.
     poked: Cell<bool>,
     /// Streams that wait for keys or for time, by their context.
@@ -65,13 +68,13 @@ pub enum Side {
 
 impl Shared {
     pub fn new(config: Config, told: Told) -> Self {
-        let seed = host::random_seed().unwrap_or_else(|| {
+        let seed = host::random().map(u64::from_le_bytes).unwrap_or_else(|| {
             // Without randomness, the address of a local and the time still tell most workers apart.
             let now = host::now().as_numeric_date().to_bits();
             now ^ (std::ptr::from_ref(&now) as u64)
         });
         // Decision ids follow from the seed, and everybody sees them: this must not.
-        let secret = host::random_seed().unwrap_or_else(|| seed.rotate_left(32));
+        let secret = host::random().map_or(seed.rotate_left(32), u64::from_le_bytes);
         Self {
             keys: RefCell::new(IssuerKeys::new(&config.issuers, seed)),
             introspection: RefCell::new(Introspections::new(&config.issuers)),
@@ -80,11 +83,12 @@ impl Shared {
             sink: RefCell::new(config.audit.sink.as_ref().map(|endpoint| Sink::new(endpoint.timeout))),
             drift: RefCell::new(Drift::new(&config, secret)),
             proofs: RefCell::new(possession::proofs()),
-            tokens: RefCell::new(TokenCache::new(config.token_cache_entries)),
+            tokens: RefCell::new(TokenCache::keyed(config.token_cache_entries, host::random())),
             config: RefCell::new(config),
             verifier: signature::verifier(),
             ids: RefCell::new(DecisionIds::new(seed)),
             host_shows_bodies: Cell::new(false),
+            prints_info: Cell::new(host::prints_info()),
             poked: Cell::new(false),
             waiting: RefCell::default(),
             long_lived: RefCell::default(),
@@ -93,6 +97,11 @@ impl Shared {
 
     /// Runs one event of an exchange.
     pub fn run(&self, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
+        self.run_at(host::now(), event)
+    }
+
+    /// As [`Self::run`], where the time is known.
+    pub fn run_at(&self, now: UnixTime, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
         let mut shows = self.host_shows_bodies.get();
         let step = event(&mut Env {
             config: &self.config.borrow(),
@@ -104,7 +113,7 @@ impl Shared {
             shared: &host::Shared,
             peer_certificate: &possession::peer_certificate,
             verifier: &self.verifier,
-            now: host::now(),
+            now,
             ids: &mut self.ids.borrow_mut(),
             host_shows_bodies: &mut shows,
             may_wait: self.may_wait(),
@@ -194,10 +203,13 @@ impl Shared {
             Decisions::Denied => record.decision != Decision::Allow,
             Decisions::None => false,
         };
-        if wanted && record.resource.is_some() {
-            let json = record.json(audit.subject);
-            log::info!("toolgate.audit {json}");
-            if self.sink.borrow_mut().as_mut().is_some_and(|sink| !sink.push(&json)) {
+        if wanted && record.resource.is_some() && (self.prints_info.get() || self.sink.borrow().is_some()) {
+            let line = record.line(audit.subject);
+            if self.prints_info.get() {
+                log::info!("{line}");
+            }
+            let json = line.strip_prefix(LINE_PREFIX).unwrap_or_default();
+            if self.sink.borrow_mut().as_mut().is_some_and(|sink| !sink.push(json)) {
                 self.count("audit", "dropped");
             }
         }
@@ -283,6 +295,7 @@ impl Shared {
 
     /// The root has looked after everything. Nobody tells it when another worker's fetch ends.
     pub fn ticked(&self) {
+        self.prints_info.set(host::prints_info());
         let awaits = |(_, stream): &(u32, Weak<RefCell<Exchange>>)| {
             stream.upgrade().is_some_and(|exchange| exchange.borrow().awaits() == Some(Awaited::Keys))
         };

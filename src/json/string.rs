@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::JsonFault;
+use crate::bytes::count_ordinary;
 
 /// A string as it stands in the text, between its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(super) fn scan(text: &str, start: usize) -> Result<Text<'_>, JsonFault> {
     let mut at = 0;
     loop {
         // Everything but these three kinds of byte is taken as it is; UTF-8 was checked before.
-        at += bytes.get(at..).unwrap_or_default().iter().take_while(|b| !matches!(b, b'"' | b'\\' | 0..0x20)).count();
+        at += count_ordinary(bytes.get(at..).unwrap_or_default(), is_ordinary);
         match bytes.get(at) {
             Some(b'"') => {
                 let raw = text.get(from..from + at).ok_or(JsonFault::Syntax)?;
@@ -32,6 +33,10 @@ pub(super) fn scan(text: &str, start: usize) -> Result<Text<'_>, JsonFault> {
             _ => return Err(JsonFault::Syntax),
         }
     }
+}
+
+fn is_ordinary(byte: u8) -> bool {
+    (byte != b'"') & (byte != b'\\') & (byte >= 0x20)
 }
 
 /// The length of an escape with its backslash, from the bytes after that.

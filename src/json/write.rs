@@ -5,65 +5,80 @@ use crate::text::{is_invisible, truncate};
 /// An object being written.
 pub struct Object {
     text: String,
+    /// Where its members begin.
+    start: usize,
     max_string: usize,
 }
 
 impl Object {
     /// An object whose strings are written whole.
     pub fn new() -> Self {
-        Self::with_strings_cut_at(usize::MAX)
+        Self { text: "{".into(), start: 1, max_string: usize::MAX }
     }
 
-    /// An object whose strings are cut at `max_string` bytes.
-    pub fn with_strings_cut_at(max_string: usize) -> Self {
-        Self { text: "{".into(), max_string }
+    /// An object that follows `prefix` on a line of a log, whose strings are cut at `max_string` bytes.
+    pub fn line(prefix: &str, max_string: usize) -> Self {
+        let mut text = String::with_capacity(LINE);
+        text.push_str(prefix);
+        text.push('{');
+        Self { start: text.len(), text, max_string }
     }
 
     /// Adds a member whose value is JSON already.
     pub fn raw(&mut self, name: &str, json: &str) -> &mut Self {
-        if self.text.len() > 1 {
-            self.text.push(',');
-        }
-        push_quoted(&mut self.text, name);
-        self.text.push(':');
-        self.text.push_str(json);
+        self.name(name).push_str(json);
         self
     }
 
     /// Adds a string; nothing is left out.
     pub fn text(&mut self, name: &str, value: Option<&str>) -> &mut Self {
-        match value {
-            Some(value) => self.raw(name, &quote(truncate(value, self.max_string))),
-            None => self,
+        if let Some(value) = value {
+            let max = self.max_string;
+            push_quoted(self.name(name), truncate(value, max));
         }
+        self
     }
 
     /// Adds a string, or `null`.
     pub fn text_or_null(&mut self, name: &str, value: Option<&str>) -> &mut Self {
-        let json = value.map(|value| quote(truncate(value, self.max_string)));
-        self.raw(name, json.as_deref().unwrap_or("null"))
+        if value.is_some() { self.text(name, value) } else { self.raw(name, "null") }
     }
 
     /// Adds an array of strings.
     pub fn list<'i>(&mut self, name: &str, items: impl Iterator<Item = &'i str>) -> &mut Self {
-        let mut json = String::from("[");
-        for item in items {
-            if json.len() > 1 {
-                json.push(',');
+        let max = self.max_string;
+        let text = self.name(name);
+        text.push('[');
+        for (n, item) in items.enumerate() {
+            if n > 0 {
+                text.push(',');
             }
-            push_quoted(&mut json, truncate(item, self.max_string));
+            push_quoted(text, truncate(item, max));
         }
-        json.push(']');
-        self.raw(name, &json)
+        text.push(']');
+        self
     }
 
-    /// The object.
+    /// The object, after its prefix.
     pub fn finish(&mut self) -> String {
         let mut text = std::mem::take(&mut self.text);
         text.push('}');
         text
     }
+
+    /// Begins a member.
+    fn name(&mut self, name: &str) -> &mut String {
+        if self.text.len() > self.start {
+            self.text.push(',');
+        }
+        push_quoted(&mut self.text, name);
+        self.text.push(':');
+        &mut self.text
+    }
 }
+
+/// What most lines fit into.
+const LINE: usize = 512;
 
 impl Default for Object {
     fn default() -> Self {
@@ -71,16 +86,15 @@ impl Default for Object {
     }
 }
 
-fn quote(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    push_quoted(&mut out, text);
-    out
-}
-
 /// Appends a JSON string that no terminal and no log reader takes for more than it is: control, bidirectional and
 /// line-separator characters are escaped.
 fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
+    if text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\') {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     for c in text.chars() {
         match c {
             '"' => out.push_str("\\\""),

@@ -73,6 +73,12 @@ pub struct McpHeaders {
     pub version: Option<Version>,
 }
 
+/// Whether `text` holds a control character.
+fn is_controlled(text: &str) -> bool {
+    let plain = text.bytes().all(|b| matches!(b, b' '..=b'~'));
+    !plain && text.chars().any(char::is_control)
+}
+
 impl McpHeaders {
     /// Reads them, and checks those that pass through: each once, each readable.
     pub fn read(headers: &Headers) -> Result<Self, HeaderFault> {
@@ -80,7 +86,7 @@ impl McpHeaders {
             Single::None => Ok(None),
             Single::Many => Err(HeaderFault::Doubled),
             Single::One(value) => {
-                let text = std::str::from_utf8(value).ok().filter(|text| !text.chars().any(char::is_control));
+                let text = std::str::from_utf8(value).ok().filter(|text| !is_controlled(text));
                 text.map(Some).ok_or(HeaderFault::Unreadable)
             }
         };

@@ -4,13 +4,14 @@
 //! checked on every request.
 
 use super::AccessToken;
-use super::digest::TokenDigest;
+use super::digest::{Digester, TokenDigest};
 use super::recent::Recent;
 
 /// The tokens that one plugin instance verified.
 #[derive(Debug)]
 pub struct TokenCache {
     tokens: Recent<Kept>,
+    digester: Digester,
     /// How often a token was found, and how often not.
     pub hits: u64,
     /// See `hits`.
@@ -28,7 +29,17 @@ struct Kept {
 impl TokenCache {
     /// Room for `entries` tokens; with none, each is verified every time.
     pub fn new(entries: usize) -> Self {
-        Self { tokens: Recent::new(entries), hits: 0, misses: 0 }
+        Self::keyed(entries, None)
+    }
+
+    /// As [`Self::new`], with a secret of this worker's, which makes digests cheap.
+    pub fn keyed(entries: usize, secret: Option<[u8; 16]>) -> Self {
+        Self { tokens: Recent::new(entries), digester: Digester::new(secret), hits: 0, misses: 0 }
+    }
+
+    /// The digest that `token` is known by.
+    pub fn digest(&self, token: &str) -> TokenDigest {
+        self.digester.digest(token)
     }
 
     /// The token of this digest, and the place of its issuer, if it was verified with the key set that the issuer has

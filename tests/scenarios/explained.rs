@@ -78,7 +78,7 @@ pub fn outcome(request: &Request, sent: &HttpRequest, explanation: &Explanation)
     });
     let state = |name: &str| {
         let all = answered.records.iter().flat_map(|record| record.filter_state(SubjectForm::Plain));
-        all.filter(|(own, _)| *own == name).map(|(_, value)| value).next_back().unwrap_or_default()
+        all.filter(|(own, _)| *own == name).map(|(_, value)| value.into_owned()).next_back().unwrap_or_default()
     };
     let audited = answered.records.iter().filter(|record| record.resource.is_some());
     let audit = audited.map(|record| {

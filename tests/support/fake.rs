@@ -321,7 +321,7 @@ impl Side {
 fn change(fields: &mut Fields, edit: &HeaderEdit) {
     match edit {
         HeaderEdit::Add(name, value) => fields.push((name.clone(), value.clone().into_bytes())),
-        HeaderEdit::Remove(name) => fields.retain(|(own, _)| own != name),
+        HeaderEdit::Remove(name) => fields.retain(|(own, _)| own != name.as_ref()),
         HeaderEdit::Set(name, value) => {
             fields.retain(|(own, _)| own != name);
             fields.push((name.clone(), value.clone().into_bytes()));
