@@ -1,0 +1,85 @@
+// `make bench`: cases A to G in interleaved rounds, the scale series, memory; tables and a plot.
+// ROUNDS (5), SECONDS (4) of a round, of the series a quarter; ONLY: some of `cases`, `series`, `memory`.
+import { writeFileSync } from 'node:fs';
+import { freePort, run } from '../demo/processes.mjs';
+import { envoyCases, RATIOS } from './cases.mjs';
+import { startEnvoy } from './envoy.mjs';
+import { callOf, round, writeWorkload } from './load.mjs';
+import { describeMachine } from './machine.mjs';
+import { measureMemory } from './memory.mjs';
+import { bars } from './plot.mjs';
+import { expectAnswers } from './probe.mjs';
+import { measureSeries } from './series.mjs';
+import { startAuthorizer, startFastmcp, startUpstream } from './servers.mjs';
+import { setUp } from './setup.mjs';
+import { median, micros, millis, percent, ratio, spread, table } from './statistics.mjs';
+import { newIssuer } from './tokens.mjs';
+
+const rounds = Number(process.env.ROUNDS ?? 5);
+const seconds = Number(process.env.SECONDS ?? 4);
+const only = process.env.ONLY?.split(',');
+const wanted = (part) => !only || only.includes(part);
+const PLOT = new URL('../docs/performance.svg', import.meta.url);
+
+await run(async (processes) => {
+  console.log(describeMachine());
+  const tools = await setUp(processes);
+  console.log((await processes.complete([tools.envoy, '--version'])).trim().split('/').slice(-3).join(' '));
+  console.log(`${rounds} rounds of ${seconds} s, interleaved; medians, and half the distance between the extremes\n`);
+  const upstream = await startUpstream(processes, tools);
+  const context = { processes, tools, upstream, rounds, seconds };
+  if (wanted('cases')) await measureCases(context);
+  if (wanted('series')) await measureSeries({ ...context, seconds: Math.max(1, Math.round(seconds / 4)) });
+  if (wanted('memory')) await measureMemory(context);
+  return 0;
+});
+
+async function measureCases({ processes, tools, upstream, rounds, seconds }) {
+  const issuer = newIssuer();
+  const authorizer = await startAuthorizer(processes, tools, issuer);
+  const cases = [];
+  for (const { name, what, filters, external } of envoyCases(issuer, authorizer.port)) {
+    const clusters = { upstream: upstream.port, authorizer: authorizer.port };
+    const gate = await startEnvoy(processes, { ...tools, name, filters, clusters });
+    cases.push({ name, what, port: gate.listener, groups: [gate.group, ...(external ? [authorizer.group] : [])] });
+  }
+  const fastmcp = await startFastmcp(processes, tools, issuer);
+  cases.push({ name: 'G', what: 'FastMCP with its own checks, no gate', port: fastmcp.port, groups: [fastmcp.group] });
+
+  const [token, body] = [issuer.token(), callOf(130)];
+  console.log(`workload: tools/call, ${body.length} bytes of body, RS256 token of ${token.length} bytes, 16 connections\n`);
+  for (const one of cases) await expectAnswers(one, token, one.name !== 'A');
+  const workload = writeWorkload(tools.folder, 'call', { tokens: [token], body });
+  const measured = new Map(cases.map(({ name }) => [name, []]));
+  for (let n = -1; n < rounds; n++) {
+    for (const { name, port, groups } of cases) {
+      const result = await round(processes, { port, groups, workload, seconds: n < 0 ? 1 : seconds });
+      if (n >= 0) measured.get(name).push(result); // the first warms up
+    }
+  }
+  report(cases, measured);
+}
+
+function report(cases, measured) {
+  const cost = (name) => measured.get(name).map(({ cpu }) => cpu[0]);
+  const rows = cases.map(({ name, what }) => {
+    const of = (key) => measured.get(name).map((result) => result[key]);
+    const beside = measured.get(name).map(({ cpu }) => cpu[1]);
+    const extra = beside[0] === undefined ? '' : `, +${micros(median(beside))} in the service`;
+    return [
+      `${name}: ${what}`, `${micros(median(cost(name)))} µs${extra}`, percent(spread(cost(name))),
+      Math.round(median(of('rate'))).toLocaleString('en'), millis(median(of('p50'))), millis(median(of('p99'))),
+    ];
+  });
+  console.log(table(['case', 'CPU per request', '±', 'requests/s', 'p50 ms', 'p99 ms'], rows));
+  const divided = RATIOS.map(([over, under]) => {
+    // Of each round, whose two parts lie seconds apart, so that what disturbs a machine for minutes disturbs neither more.
+    const each = cost(over).map((value, n) => value / cost(under)[n]);
+    return [`${over}/${under}`, ratio(median(each)), `${ratio(Math.min(...each))} to ${ratio(Math.max(...each))}`];
+  });
+  console.log(`\n${table(['ratio of CPU per request', 'median', 'rounds'], divided)}\n`);
+  writeFileSync(PLOT, bars('CPU per request in microseconds, by case', cases.map(({ name, what }) => {
+    const all = measured.get(name).map(({ cpu }) => cpu.reduce((total, part) => total + part));
+    return { label: `${name}: ${what}`, value: median(all), low: Math.min(...all), high: Math.max(...all) };
+  })));
+}

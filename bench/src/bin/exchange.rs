@@ -1,0 +1,56 @@
+//! N exchanges in the core, for `valgrind --tool=callgrind`: `exchange warm|cold|list|body N`.
+
+use std::hint::black_box;
+use std::process::ExitCode;
+
+use toolgate::headers::Headers;
+use toolgate_bench::exchanges::Gate;
+use toolgate_bench::samples;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let (kind, count) = (arguments.next().unwrap_or_default(), arguments.next().and_then(|count| count.parse().ok()));
+    let Some(count) = count else { return usage() };
+    let entries = if kind == "cold" { 0 } else { 16 };
+    let mut gate = Gate::new(samples::config(entries));
+    let headers = samples::headers();
+    match kind.as_str() {
+        "cold" | "warm" => repeat(count, || {
+            black_box(gate.decide(headers.clone(), black_box(samples::CALL), samples::now()));
+        }),
+        "body" => {
+            let body = call_with_a_note_of(200_000);
+            repeat(count, || {
+                black_box(gate.decide(headers.clone(), black_box(&body), samples::now()));
+            });
+        }
+        "list" => {
+            let list = samples::list(1000);
+            repeat(count, || {
+                black_box(gate.list(&headers, black_box(&list), samples::now()));
+            });
+        }
+        // What the harness itself costs.
+        "nothing" => repeat(count, || {
+            black_box::<Headers>(headers.clone());
+        }),
+        _ => return usage(),
+    }
+    ExitCode::SUCCESS
+}
+
+fn repeat(count: usize, mut exchange: impl FnMut()) {
+    (0..count).for_each(|_| exchange());
+}
+
+fn call_with_a_note_of(bytes: usize) -> Vec<u8> {
+    let text = "Grüße aus Bern: 24 degrees, and not a cloud in the sky. ";
+    let note = text.repeat(bytes / text.len());
+    let params = serde_json::json!({"name": "get_forecast", "arguments": {"city": "Bern", "note": note}});
+    serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string().into_bytes()
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: exchange warm|cold|body|list|nothing COUNT");
+    ExitCode::FAILURE
+}
