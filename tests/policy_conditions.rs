@@ -350,3 +350,38 @@ fn what_a_policy_cannot_mean_is_warned_of() {
     let warned: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
     assert!(warned[0].starts_with("resources[0].policy.matrix[0].issuers: never matches"), "{warned:?}");
 }
+
+/// A policy whose issuer can be asked, and how recent its word on `alice` must be there.
+fn seconds_fresh(written: Value, access: &Access<'_>) -> Option<u64> {
+    let endpoint = json!({"uri": "https://issuer.example.com/introspect", "cluster": "issuer", "client_id": "gate", "client_secret": "s"});
+    let config = set(minimal(), "/issuers/0/introspection", endpoint);
+    let config = set(config, "/issuers/0/validation", json!("jwt"));
+    let policy = accepted(&set(config, "/resources/0/policy", written)).resources.remove(0).policy;
+    policy.freshness(&caller(&alice("admin")), access).map(|within| within.as_secs())
+}
+
+#[test]
+fn a_rule_on_trial_makes_no_enforced_rule_less_strict() {
+    let tools =
+        |exact: Value| json!({"tools": {"delete_*": {"scopes": ["admin"], "fresh": "5s"}, "delete_city": exact}});
+    for (exact, expected) in [
+        (json!({"scopes": ["admin"], "mode": "shadow"}), Some(5)),
+        (json!({"scopes": ["admin"], "mode": "shadow", "fresh": "1h"}), Some(5)),
+        (json!({"scopes": ["admin"], "mode": "shadow", "fresh": "1s"}), Some(1)),
+        (json!({"scopes": ["admin"], "fresh": "1h"}), Some(3_600)),
+        (json!({"scopes": ["admin"]}), None),
+    ] {
+        assert_eq!(seconds_fresh(tools(exact.clone()), &Access::Tool("delete_city")), expected, "{exact}");
+    }
+}
+
+#[test]
+fn a_resource_that_is_listed_nowhere_hides_no_rule_of_another() {
+    for rule in [json!({"scopes": [], "fresh": "0s", "mode": "enforce"}), json!({"scopes": [], "fresh": "0s"})] {
+        let policy = json!({"mode": "shadow", "resources": {"secret://*": rule}});
+        for uris in [vec!["secret://a", "nowhere://b"], vec!["nowhere://b", "secret://a"], vec!["secret://a"]] {
+            assert_eq!(seconds_fresh(policy.clone(), &Access::Resources(uris.clone())), Some(0), "{rule} {uris:?}");
+        }
+        assert_eq!(seconds_fresh(policy, &Access::Resources(vec!["nowhere://b"])), None);
+    }
+}

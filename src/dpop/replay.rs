@@ -13,7 +13,8 @@ use crate::time::UnixTime;
 
 /// As many shared values there are.
 pub const BUCKETS: usize = 256;
-/// As many proofs are remembered in each: 262,144 in all, in 3 MB, which is 2,900 requests a second for 90 seconds.
+/// As many proofs are remembered in each: 262,144 in all, in 3 MB, which is 2,180 requests a second for the 120 seconds
+/// that a proof with a nonce may last.
 pub const MOST_PER_BUCKET: usize = 1024;
 /// The layout above.
 const VERSION: u8 = 1;
