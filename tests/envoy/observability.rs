@@ -97,6 +97,17 @@ fn the_dashboard_asks_for_series_that_exist() {
     configuration["issuers"][0]["introspection"] =
         json!({"uri": "https://auth.example.com/introspect", "cluster": "auth", "timeout": "200ms"});
     configuration["audit"] = json!({"sink": {"uri": "https://audit.example.com/", "cluster": "auth"}});
+    configuration["resources"][0]["publish"] = json!({"uri": "https://plane.example.com/tools", "cluster": "auth"});
+    let mut remote = configuration["resources"][0].clone();
+    let members = remote.as_object_mut().unwrap();
+    members.remove("policy");
+    members.remove("publish");
+    members.insert("resource".to_owned(), json!("https://remote.example.com/mcp"));
+    members.insert(
+        "policy_source".to_owned(),
+        json!({"uri": "https://plane.example.com/policy", "cluster": "auth", "interval": "1s", "timeout": "200ms"}),
+    );
+    configuration["resources"].as_array_mut().unwrap().push(remote);
     let gate = Gate::start(Mode::Held, &configuration);
     let client = gate.envoy.client();
     client.send(&call("trial"));
