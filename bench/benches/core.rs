@@ -12,7 +12,7 @@ use toolgate::listing;
 use toolgate::mcp::Operation;
 use toolgate::policy::{Access, Occasion, Outcome};
 use toolgate::signature::PureVerifier;
-use toolgate::sse::EventReader;
+use toolgate::sse::{EventReader, Piece};
 use toolgate::token::{AccessToken, Expectations, TokenDigest, UntrustedJwt};
 use toolgate_bench::exchanges::Gate;
 use toolgate_bench::samples::{self, CALL};
@@ -79,7 +79,10 @@ fn decisions(c: &mut Criterion) {
 
 fn streams(c: &mut Criterion) {
     let event = [b"event: message\ndata: ", samples::list(10).as_slice(), b"\n\n"].concat();
-    c.bench_function("events/4 KB", |b| b.iter(|| EventReader::new(1_000_000).feed(black_box(&event), false)));
+    let look = |piece: Piece<'_>| {
+        black_box(piece);
+    };
+    c.bench_function("events/4 KB", |b| b.iter(|| EventReader::new(1_000_000).feed(black_box(&event), false, look)));
 }
 
 fn exchanges(c: &mut Criterion) {

@@ -2,10 +2,12 @@
 
 use toolgate::audit::DecisionIds;
 use toolgate::config::Config;
+use toolgate::dpop::Proofs;
 use toolgate::drift::Drift;
 use toolgate::exchange::{Env, Exchange, RequestHead, Step};
 use toolgate::headers::Headers;
 use toolgate::introspection::Introspections;
+use toolgate::jwks::{NotShared, SharedData, SharedNames, Versioned};
 use toolgate::keys::IssuerKeys;
 use toolgate::signature::PureVerifier;
 use toolgate::time::UnixTime;
@@ -18,8 +20,26 @@ pub struct Gate {
     tokens: TokenCache,
     introspection: Introspections,
     drift: Drift,
+    proofs: Proofs,
     ids: DecisionIds,
     host_shows_bodies: bool,
+}
+
+/// A host that shares nothing: no token here is bound to a key.
+struct Alone;
+
+impl SharedData for Alone {
+    fn read(&self, _: &str) -> Result<Versioned, NotShared> {
+        Err(NotShared)
+    }
+
+    fn replace(&self, _: &str, _: &Versioned, _: &[u8]) -> Result<bool, NotShared> {
+        Err(NotShared)
+    }
+
+    fn overwrite(&self, _: &str, _: &[u8]) -> Result<(), NotShared> {
+        Err(NotShared)
+    }
 }
 
 impl Gate {
@@ -29,6 +49,7 @@ impl Gate {
             tokens: TokenCache::keyed(config.token_cache_entries, Some([7; 16])),
             introspection: Introspections::new(&config.issuers),
             drift: Drift::new(&config, 1),
+            proofs: Proofs::new(SharedNames::new(b"", b"", b""), None),
             config,
             ids: DecisionIds::new(1),
             host_shows_bodies: true,
@@ -70,6 +91,9 @@ impl Gate {
             tokens: &mut self.tokens,
             introspection: &mut self.introspection,
             drift: &mut self.drift,
+            proofs: &mut self.proofs,
+            shared: &Alone,
+            peer_certificate: &|| None,
             verifier: &PureVerifier,
             now,
             ids: &mut self.ids,
