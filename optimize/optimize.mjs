@@ -1,4 +1,4 @@
-// Makes the module smaller: what Binaryen's wasm-opt finds beyond the compiler is an eighth of it.
+// Makes the module smaller and faster by Binaryen's tools: an eighth less of it, and two callbacks less of each stream.
 //
 //   node optimize/optimize.mjs MODULE
 //
@@ -6,7 +6,7 @@
 // a change costs nothing. npm's cache goes into `.cache/npm`: nothing is written outside the project.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const [module] = process.argv.slice(2);
@@ -15,6 +15,17 @@ const kept = `${here}../.cache/optimized`;
 const digest = (file) => createHash('sha256').update(readFileSync(file)).digest('hex');
 // What the compiler uses of WebAssembly beyond its first version (the defaults of this target).
 const features = ['bulk-memory', 'multivalue', 'mutable-globals', 'nontrapping-float-to-int', 'reference-types', 'sign-ext', 'simd'];
+
+/**
+ * What the host is to call. The SDK exports a function for everything that a host could tell: a host calls all that are
+ * there, `proxy_on_log` and `proxy_on_done` at the end of every stream too, and each brings its code along.
+ */
+const exported = [
+  'memory', '_initialize', 'proxy_abi_version_0_2_1', 'proxy_on_memory_allocate', 'proxy_on_vm_start', 'proxy_on_configure',
+  'proxy_on_context_create', 'proxy_on_delete', 'proxy_on_tick', 'proxy_on_http_call_response',
+  'proxy_on_request_headers', 'proxy_on_request_body', 'proxy_on_request_trailers',
+  'proxy_on_response_headers', 'proxy_on_response_body', 'proxy_on_response_trailers',
+];
 
 function run(command, args, options = {}) {
   const { status, error } = spawnSync(command, args, { stdio: 'inherit', ...options });
@@ -39,9 +50,13 @@ const isOutput = `${kept}/${input}.done`;
 if (!existsSync(isOutput)) {
   if (!existsSync(output)) {
     install();
-    const temporary = `${output}.${process.pid}`;
+    const [roots, pruned, temporary] = ['roots', 'pruned', 'wasm'].map((name) => `${output}.${process.pid}.${name}`);
     const enabled = features.map((feature) => `--enable-${feature}`);
-    run(`${here}node_modules/.bin/wasm-opt`, ['-Os', ...enabled, module, '-o', temporary]);
+    writeFileSync(roots, JSON.stringify(exported.map((name) => ({ name, export: name, root: true }))));
+    // It prints what it leaves out.
+    run(`${here}node_modules/.bin/wasm-metadce`, [...enabled, '--graph-file', roots, module, '-o', pruned], { stdio: ['inherit', 'ignore', 'inherit'] });
+    run(`${here}node_modules/.bin/wasm-opt`, ['-O3', ...enabled, pruned, '-o', temporary]);
+    for (const file of [roots, pruned]) rmSync(file);
     renameSync(temporary, output);
   }
   writeFileSync(`${kept}/${digest(output)}.done`, '');
