@@ -172,8 +172,8 @@ impl Worker {
         }
     }
 
-    /// Answers every call to an endpoint that is due, and wakes the streams that wait as the root does.
-    fn answer_calls(&mut self, streams: &mut [&mut Stream]) {
+    /// Answers every call to an endpoint that is due by now, and wakes the streams that wait as the root does.
+    pub fn answer_calls(&mut self, streams: &mut [&mut Stream]) {
         for call in self.introspection.due() {
             self.asked += 1;
             let client = self.config.issuers[call.issuer].introspection.as_ref().expect("an endpoint").client.as_ref();
