@@ -17,12 +17,14 @@
 
 mod admission;
 mod answer;
+mod instance;
 mod possession;
 mod request;
 mod step;
 mod validation;
 mod verdict;
 
+pub use instance::Instance;
 pub use request::RequestHead;
 pub use step::{Effect, Env, Flow, HeaderEdit, Step};
 pub use validation::Awaited;
