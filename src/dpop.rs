@@ -14,7 +14,7 @@ mod target;
 
 pub use nonce::NonceKey;
 pub use proof::{Expected, Proof, ProofError};
-pub use replay::{BUCKETS, MOST_PER_BUCKET, ReplayFault, spend};
+pub use replay::{Account, BUCKETS, MOST_PER_ACCOUNT, ReplayFault, spend};
 pub use target::is_for;
 
 use sha2::{Digest, Sha256};
@@ -59,8 +59,14 @@ impl Proofs {
         Ok(key)
     }
 
-    /// Uses a proof up.
-    pub fn spend(&self, data: &dyn SharedData, proof: &Proof, now: UnixTime) -> Result<(), ReplayFault> {
-        spend(data, |bucket| self.names.proofs(&bucket.to_string()), proof, now)
+    /// Uses a proof of `account` up.
+    pub fn spend(
+        &self,
+        data: &dyn SharedData,
+        proof: &Proof,
+        account: &Account,
+        now: UnixTime,
+    ) -> Result<(), ReplayFault> {
+        spend(data, |bucket| self.names.proofs(&bucket.to_string()), proof, account, now)
     }
 }

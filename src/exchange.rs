@@ -17,12 +17,14 @@
 
 mod admission;
 mod answer;
+mod instance;
 mod possession;
 mod request;
 mod step;
 mod validation;
 mod verdict;
 
+pub use instance::Instance;
 pub use request::RequestHead;
 pub use step::{Effect, Env, Flow, HeaderEdit, Step};
 pub use validation::Awaited;
@@ -90,7 +92,9 @@ struct Verified {
 struct Body {
     seen: bool,
     size: usize,
-    ended: bool,
+    /// Once it is whole: the first introspection call that can have been wanted since. It may have taken its time, and
+    /// what was asked before its end, for this very request too, is not of now.
+    ended: Option<u64>,
 }
 
 impl Exchange {
@@ -113,8 +117,7 @@ impl Exchange {
                 Step::go_on(vec![Effect::EditHeaders(edits), Effect::Record(Box::new(record))])
             }
             Route::Resource(place) => {
-                let first_call = env.introspection.next_call();
-                let request = Request { first_call, ..Request::new(head, place, end, env.config) };
+                let request = Request::new(head, place, end, env.config);
                 match request.before_token(tunnels, env.config) {
                     Err(refusal) => self.refuse(&Asked::by(&request), refusal, env),
                     Ok(Some(reply)) => self.reply_to_anyone(&Asked::by(&request), reply, env),
@@ -173,7 +176,7 @@ impl Exchange {
 
     /// A part of the request's body came: `size` bytes are buffered, and `end` says that it is whole.
     pub fn request_body(&mut self, size: usize, end: bool, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
-        let body = Body { seen: true, size, ended: end };
+        let body = Body { seen: true, size, ended: end.then(|| env.introspection.next_call()) };
         match std::mem::take(&mut self.state) {
             State::AwaitingToken(mut asking) => {
                 *env.host_shows_bodies = true;
@@ -185,8 +188,6 @@ impl Exchange {
                 *env.host_shows_bodies |= !verified.released;
                 verified.body = body;
                 if end || size > env.config.limits.body {
-                    // The body may have taken its time: what was asked before its end is not of now.
-                    verified.request.first_call = env.introspection.next_call();
                     return self.decide_body(*verified, Some(read), env);
                 }
                 self.state = State::AwaitingBody(verified);
@@ -201,15 +202,15 @@ impl Exchange {
         // In trailers nothing compares MCP's headers with the body.
         let scrubbed = |name: &&str| name.starts_with("mcp-") || env.config.must_scrub(name);
         let scrubs: Vec<_> = trailers.names().filter(scrubbed).map(HeaderEdit::remove).collect();
+        let ended = Some(env.introspection.next_call());
         let mut step = match std::mem::take(&mut self.state) {
             State::AwaitingToken(mut asking) => {
-                asking.body = Body { seen: true, ended: true, ..asking.body };
+                asking.body = Body { seen: true, ended, ..asking.body };
                 self.state = State::AwaitingToken(asking);
                 Step::hold()
             }
             State::AwaitingBody(mut verified) => {
-                verified.body.ended = true;
-                verified.request.first_call = env.introspection.next_call();
+                verified.body.ended = ended;
                 self.decide_body(*verified, Some(read), env)
             }
             other => self.after_the_request(other),

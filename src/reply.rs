@@ -54,7 +54,7 @@ pub enum Refusal {
     InvalidProof(ProofError, Option<String>),
     KeysUnavailable,
     IntrospectionUnavailable,
-    /// It cannot be told whether a proof was used before.
+    /// It cannot be told whether a proof was used before, or it could not be later.
     ProofsUnavailable(ReplayFault),
     MethodNotAllowed,
     BodyNotAllowed,
@@ -87,6 +87,7 @@ impl Refusal {
             Self::KeysUnavailable => "keys_unavailable",
             Self::IntrospectionUnavailable => "introspection_unavailable",
             Self::ProofsUnavailable(ReplayFault::Full) => "proofs_full",
+            Self::ProofsUnavailable(ReplayFault::Share) => "proofs_share",
             Self::ProofsUnavailable(_) => "proofs_unavailable",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::BodyNotAllowed => "body_not_allowed",

@@ -18,7 +18,10 @@ use support::fake::{End, Fields, Stream, Worker};
 use support::keys::{Key, base64url, key_set};
 use support::proofs::{Proof, public, thumbprint};
 use support::tokens::{AUDIENCE, ISSUER, Token, tampered};
-use toolgate::dpop::BUCKETS;
+use toolgate::dpop::{Account, BUCKETS, MOST_PER_ACCOUNT};
+use toolgate::jwks::SharedNames;
+use toolgate::time::UnixTime;
+use toolgate::token::{AccessToken, Thumbprint};
 
 const NOW: i64 = 1_800_000_000;
 const URL: &str = "https://mcp.example.com/mcp";
@@ -357,24 +360,103 @@ fn the_metadata_tells_of_proofs() {
     }
 }
 
+/// The caller that an unbound token makes.
+fn caller(worker: &mut Worker, token: &Token) -> AccessToken {
+    let stream = Stream::open(worker, get(&format!("Bearer {}", token.sign(&Key::rsa_a())), &[]), End::Last);
+    stream.records[0].caller.clone().expect("a good token")
+}
+
+#[test]
+fn an_account_is_the_subject_of_an_issuer_whatever_its_tokens_and_keys() {
+    let other = "https://other.example.com";
+    let mut configuration = configuration("optional", &json!({}));
+    let keys = key_set([&Key::rsa_a()])["keys"].clone();
+    configuration["issuers"].as_array_mut().unwrap().push(json!({"issuer": other, "jwks": {"keys": keys}}));
+    let mut worker = Worker::new(&configuration, true, NOW);
+    let alice = || Token::at(NOW);
+    let nobody = || alice().without_claim("sub");
+    let unknown = || nobody().without_claim("client_id");
+    for (name, [first, second], keys, is_same) in [
+        ("another token and key", [alice(), alice()], [1, 2], true),
+        ("another client", [alice(), alice().client("x")], [1, 1], true),
+        ("another subject", [alice(), alice().subject("bob")], [1, 1], false),
+        ("another issuer", [alice(), alice().issuer(other)], [1, 1], false),
+        ("one client without a subject", [nobody(), nobody()], [1, 2], true),
+        ("two clients without a subject", [nobody(), nobody().client("x")], [1, 1], false),
+        ("a client named like a subject", [alice(), nobody().client("alice")], [1, 1], false),
+        ("one key without either", [unknown(), unknown()], [1, 1], true),
+        ("two keys without either", [unknown(), unknown()], [1, 2], false),
+    ] {
+        let [first, second] = [(first, keys[0]), (second, keys[1])]
+            .map(|(token, key)| Account::of(&caller(&mut worker, &token), &Thumbprint::new([key; 32])));
+        assert_eq!(first == second, is_same, "{name}");
+    }
+}
+
+fn at(seconds: i64) -> UnixTime {
+    UnixTime::from_millis(u64::try_from(seconds * 1000).unwrap())
+}
+
+/// Uses a proof of this mark up, as any worker would.
+fn spend(
+    shared: &support::fake::Memory,
+    mark: [u8; 9],
+    account: &Account,
+    now: i64,
+) -> Result<(), toolgate::dpop::ReplayFault> {
+    let names = SharedNames::new(b"", b"", b"");
+    let proof = toolgate::dpop::Proof::marked(mark, at(now + 60));
+    toolgate::dpop::spend(shared, |bucket| names.proofs(&bucket.to_string()), &proof, account, at(now))
+}
+
+#[test]
+fn who_has_used_up_a_share_is_in_nobody_elses_way() {
+    let mut worker = worker("optional");
+    let of = |subject: &str, key: &Key| {
+        Token::at(NOW).subject(subject).claim("cnf", json!({"jkt": thumbprint(key)})).sign(&Key::rsa_a())
+    };
+    let greedy = Account::of(&caller(&mut worker, &Token::at(NOW)), &Thumbprint::new([0; 32]));
+    for bucket in 0..=255 {
+        for n in 0..u64::try_from(MOST_PER_ACCOUNT).unwrap() {
+            let [a, b, c, d, e, f, g, h] = n.to_le_bytes();
+            assert_eq!(spend(&worker.shared, [bucket, a, b, c, d, e, f, g, h], &greedy, NOW), Ok(()), "{bucket} {n}");
+        }
+    }
+    let key = Key::p384();
+    let send = |worker: &mut Worker, subject: &str, key: &Key| {
+        let token = of(subject, key);
+        let proof = Proof::new(key.clone(), URL, &token, NOW).claim("htm", "GET");
+        send(worker, get(&format!("DPoP {token}"), &[proof.sign()]))
+    };
+    for (subject, key, expected) in [
+        ("alice", &Key::p256(), (503, "proofs_share")),
+        ("alice", &key, (503, "proofs_share")),
+        ("bob", &Key::p256(), (200, "allowed")),
+        ("carol", &key, (200, "allowed")),
+    ] {
+        let (status, reason, headers) = send(&mut worker, subject, key);
+        assert_eq!((status, reason), expected, "{subject}");
+        assert_eq!(all(&headers, "retry-after").len(), usize::from(status == 503), "{subject}");
+        assert_eq!(all(&headers, "www-authenticate"), Vec::<String>::new(), "{subject}: another proof would not help");
+    }
+}
+
 #[test]
 fn what_is_remembered_of_100_000_proofs_is_bounded() {
-    use toolgate::jwks::SharedNames;
     let shared = support::fake::Memory::default();
-    let names = SharedNames::new(b"", b"", b"");
-    let name = |bucket: usize| names.proofs(&bucket.to_string());
-    let at = |seconds: i64| toolgate::time::UnixTime::from_millis(u64::try_from(seconds * 1000).unwrap());
+    let mut worker = worker("optional");
+    let callers = (0..10).map(|n| caller(&mut worker, &Token::at(NOW).subject(&n.to_string())));
+    let accounts: Vec<_> = callers.map(|caller| Account::of(&caller, &Thumbprint::new([0; 32]))).collect();
     let spend = |n: u64, now: i64| {
         let mark = support::keys::sha256(&n.to_le_bytes());
-        let proof = toolgate::dpop::Proof::marked(*mark.first_chunk().unwrap(), at(now + 60));
-        toolgate::dpop::spend(&shared, name, &proof, at(now))
+        spend(&shared, *mark.first_chunk().unwrap(), &accounts[usize::try_from(n % 10).unwrap()], now)
     };
     for n in 0..100_000 {
         assert_eq!(spend(n, NOW), Ok(()), "{n}");
     }
     let (values, bytes) = shared.size();
     println!("100,000 proofs at once: {values} values, {bytes} bytes");
-    assert!(values <= BUCKETS && bytes < 1_300_000);
+    assert!(values <= BUCKETS && bytes < 1_500_000);
     let again = (0..100_000).step_by(9).filter(|n| spend(*n, NOW + 59).is_ok()).count();
     assert_eq!(again, 0, "none is forgotten while it would be taken");
     // So many more that all must be full, of a few buckets to be quick.
@@ -382,7 +464,7 @@ fn what_is_remembered_of_100_000_proofs_is_bounded() {
     let full = (100_000..400_000).filter(few).filter(|n| spend(*n, NOW).is_err()).count();
     let (values, bytes) = shared.size();
     println!("where they are full: {full} refused, {values} values, {bytes} bytes");
-    assert!(full > 1_000 && values == BUCKETS && bytes < 1_400_000);
+    assert!(full > 1_000 && values == BUCKETS && bytes < 1_600_000);
     for n in (0..100_000).step_by(9) {
         assert_eq!(spend(n, NOW + 61), Ok(()), "what is over makes room");
     }

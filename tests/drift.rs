@@ -118,8 +118,8 @@ impl Gate {
     fn findings(&mut self) -> Vec<String> {
         let show = |finding: &Finding| format!("{} {}", finding.code, finding.about);
         let config = self.worker.config.clone();
-        self.worker.drift.look(&config);
-        let news = self.worker.drift.take(0);
+        self.worker.instance.drift.look(&config);
+        let news = self.worker.instance.drift.take(0);
         let settled = news.settled.iter().map(|tool| format!("settled {tool}"));
         news.found.iter().map(show).chain(settled).collect()
     }
@@ -284,13 +284,13 @@ fn what_another_worker_saw_is_compared_again() {
     };
     let mut gate = Gate::new(open_to_all(), &more);
     let config = gate.worker.config.clone();
-    gate.worker.drift.adopt(0, &config, &live(&[tool("a", "changed"), tool("b", "")]));
+    gate.worker.instance.drift.adopt(0, &config, &live(&[tool("a", "changed"), tool("b", "")]));
     assert_eq!((gate.call("a"), gate.call("b")), ("tool_drifted", "allowed"), "a lie about `b` is seen through");
     assert_eq!(gate.findings(), [""; 0], "who saw it reports it");
     gate.list(&List { tools: &good, ..List::default() });
     assert_eq!(gate.call("a"), "allowed", "this worker saw better");
     gate.list(&List { tools: &[tool("a", "changed")], ..List::default() });
-    gate.worker.drift.adopt(0, &config, &live(&[]));
+    gate.worker.instance.drift.adopt(0, &config, &live(&[]));
     assert_eq!(gate.call("a"), "allowed", "another worker saw it as approved");
 }
 
@@ -307,9 +307,9 @@ fn a_scope_that_no_token_ever_brings_is_told_of_once() {
     for _ in 0..1_000 {
         gate.send_with(&token, &request);
     }
-    assert_eq!(gate.worker.drift.take(0).granted, ["read", "write"], "a broader scope brings the narrower");
+    assert_eq!(gate.worker.instance.drift.take(0).granted, ["read", "write"], "a broader scope brings the narrower");
     let told = SharedDrift { granted: vec!["seen-elsewhere".to_owned()], ..SharedDrift::default() };
-    gate.worker.drift.adopt(0, &config, &told);
+    gate.worker.instance.drift.adopt(0, &config, &told);
     assert_eq!(gate.findings(), [""; 0], "it is waited for");
     gate.worker.wait(std::time::Duration::from_secs(3_600), &mut []);
     gate.send_with(&token, &request);
@@ -327,7 +327,7 @@ fn tools_that_a_server_invents_take_no_room_from_those_that_were_approved() {
         let junk = (0..1_000).map(|n| tool(&format!("a{page}-{n}"), ""));
         let many: Vec<_> = junk.chain([tool("echo", "changed")]).collect();
         assert_eq!(gate.list(&List { tools: &many, ..List::default() }), [""; 0]);
-        let news = gate.worker.drift.take(0);
+        let news = gate.worker.instance.drift.take(0);
         assert!(news.found.len() <= 130 && news.live.len() <= 1, "{} {}", news.found.len(), news.live.len());
         assert_eq!((gate.call("echo"), gate.call("a0-0")), ("tool_drifted", "tool_drifted"));
     }

@@ -18,20 +18,13 @@ use support::core::{NOW, at, with_policy};
 use support::keys::Key;
 use support::readers::Reader;
 use support::tokens::Token;
-use toolgate::audit::DecisionIds;
 use toolgate::config::Config;
-use toolgate::dpop::Proofs;
-use toolgate::drift::Drift;
-use toolgate::exchange::{Effect, Env, Exchange, Flow, RequestHead, Step};
+use toolgate::exchange::{Effect, Env, Exchange, Flow, Instance, RequestHead, Step};
 use toolgate::headers::Headers;
-use toolgate::introspection::Introspections;
 use toolgate::jsonrpc::{self, MessageKind};
-use toolgate::jwks::{NotShared, SharedData, SharedNames, Versioned};
-use toolgate::keys::IssuerKeys;
 use toolgate::listing;
 use toolgate::mcp::{ListKind, Operation};
 use toolgate::signature::PureVerifier;
-use toolgate::token::TokenCache;
 
 /// What `body` is: its kind and method, or the code of what is wrong with it
 /// and the JSON-RPC error.
@@ -402,33 +395,10 @@ proptest! {
     }
 }
 
-/// A host that shares nothing.
-struct Nothing;
-
-impl SharedData for Nothing {
-    fn read(&self, _: &str) -> Result<Versioned, NotShared> {
-        Err(NotShared)
-    }
-
-    fn replace(&self, _: &str, _: &Versioned, _: &[u8]) -> Result<bool, NotShared> {
-        Err(NotShared)
-    }
-
-    fn overwrite(&self, _: &str, _: &[u8]) -> Result<(), NotShared> {
-        Err(NotShared)
-    }
-}
-
 /// One worker with a policy that allows `read*` to a token without scope.
 struct Gate {
     config: Config,
-    keys: IssuerKeys,
-    tokens: TokenCache,
-    introspection: Introspections,
-    drift: Drift,
-    proofs: Proofs,
-    ids: DecisionIds,
-    shows_bodies: bool,
+    instance: Instance,
 }
 
 impl Gate {
@@ -437,29 +407,11 @@ impl Gate {
             "tools": {"read*": {"scopes": []}, "write": {"scopes": ["w"]}},
             "prompts": {"read*": {"scopes": []}},
         }));
-        let keys = IssuerKeys::new(&config.issuers, 0);
-        let (tokens, introspection) = (TokenCache::new(16), Introspections::new(&config.issuers));
-        let drift = Drift::new(&config, 1);
-        let proofs = Proofs::new(SharedNames::new(b"", b"", b""), None);
-        Self { config, keys, tokens, introspection, drift, proofs, ids: DecisionIds::new(1), shows_bodies: false }
+        Self { instance: Instance::new(&config), config }
     }
 
     fn env(&mut self) -> Env<'_> {
-        Env {
-            config: &self.config,
-            keys: &mut self.keys,
-            tokens: &mut self.tokens,
-            introspection: &mut self.introspection,
-            drift: &mut self.drift,
-            proofs: &mut self.proofs,
-            shared: &Nothing,
-            peer_certificate: &|| None,
-            verifier: &PureVerifier,
-            now: at(NOW),
-            ids: &mut self.ids,
-            host_shows_bodies: &mut self.shows_bodies,
-            may_wait: true,
-        }
+        self.instance.env(&self.config, &PureVerifier, at(NOW))
     }
 
     /// A `POST` of `body` up to its verdict.

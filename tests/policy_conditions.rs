@@ -385,3 +385,40 @@ fn a_resource_that_is_listed_nowhere_hides_no_rule_of_another() {
         assert_eq!(seconds_fresh(policy, &Access::Resources(vec!["nowhere://b"])), None);
     }
 }
+
+#[test]
+fn in_shadow_what_a_careless_server_takes_for_another_is_as_fresh_as_that() {
+    let fresh = |within: &str| json!({"scopes": [], "fresh": within});
+    let written = |unlisted: &str| {
+        json!({
+            "mode": "shadow",
+            "unlisted": {"tools": unlisted, "prompts": unlisted, "resources": unlisted, "methods": unlisted},
+            "tools": {"delete_city": fresh("5s"), "erase": fresh("7s"), "ERASE": fresh("6s"), "drop*": fresh("1s")},
+            "prompts": {"brief": fresh("8s"), "brief*": {"scopes": []}},
+            "resources": {"docs://Secret": fresh("9s")},
+            "methods": {"tasks/cancel": fresh("10s")},
+        })
+    };
+    let resources = |uris: &[&'static str]| Access::Resources(uris.to_vec());
+    for (access, expected) in [
+        (Access::Tool("delete_city"), Some(5)),
+        (Access::Tool("Delete_City"), Some(5)),
+        (Access::Tool(" delete\u{200b}_city"), Some(5)),
+        (Access::Tool("Erase"), Some(6)),
+        (Access::Tool("erase"), Some(7)),
+        (Access::Tool("Drop_all"), None),
+        (Access::Tool("read"), None),
+        (Access::Prompt("Brief"), Some(8)),
+        (Access::Prompt("brief "), None),
+        (resources(&["docs://secret"]), Some(9)),
+        (resources(&["docs://x", "docs://secret"]), Some(9)),
+        (Access::Method("Tasks/Cancel"), Some(10)),
+        // Whatever it would call, get or read.
+        (Access::Method("Tools/Call"), Some(1)),
+        (Access::Open, None),
+    ] {
+        for unlisted in ["deny", "authenticated"] {
+            assert_eq!(seconds_fresh(written(unlisted), &access), expected, "{access:?}, {unlisted}");
+        }
+    }
+}

@@ -71,7 +71,7 @@ impl Gate {
     }
 
     fn hits(&self) -> u64 {
-        self.worker.tokens.hits
+        self.worker.instance.tokens.hits
     }
 }
 

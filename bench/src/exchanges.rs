@@ -1,14 +1,8 @@
 //! Exchanges of the core without a host: what the filter does between two of the host's calls.
 
-use toolgate::audit::DecisionIds;
 use toolgate::config::Config;
-use toolgate::dpop::Proofs;
-use toolgate::drift::Drift;
-use toolgate::exchange::{Env, Exchange, RequestHead, Step};
+use toolgate::exchange::{Env, Exchange, Instance, RequestHead, Step};
 use toolgate::headers::Headers;
-use toolgate::introspection::Introspections;
-use toolgate::jwks::{NotShared, SharedData, SharedNames, Versioned};
-use toolgate::keys::IssuerKeys;
 use toolgate::signature::PureVerifier;
 use toolgate::time::UnixTime;
 use toolgate::token::TokenCache;
@@ -16,44 +10,14 @@ use toolgate::token::TokenCache;
 /// One plugin instance: what the streams of a worker share.
 pub struct Gate {
     config: Config,
-    keys: IssuerKeys,
-    tokens: TokenCache,
-    introspection: Introspections,
-    drift: Drift,
-    proofs: Proofs,
-    ids: DecisionIds,
-    host_shows_bodies: bool,
-}
-
-/// A host that shares nothing: no token here is bound to a key.
-struct Alone;
-
-impl SharedData for Alone {
-    fn read(&self, _: &str) -> Result<Versioned, NotShared> {
-        Err(NotShared)
-    }
-
-    fn replace(&self, _: &str, _: &Versioned, _: &[u8]) -> Result<bool, NotShared> {
-        Err(NotShared)
-    }
-
-    fn overwrite(&self, _: &str, _: &[u8]) -> Result<(), NotShared> {
-        Err(NotShared)
-    }
+    instance: Instance,
 }
 
 impl Gate {
     pub fn new(config: Config) -> Self {
-        Self {
-            keys: IssuerKeys::new(&config.issuers, 1),
-            tokens: TokenCache::keyed(config.token_cache_entries, Some([7; 16])),
-            introspection: Introspections::new(&config.issuers),
-            drift: Drift::new(&config, 1),
-            proofs: Proofs::new(SharedNames::new(b"", b"", b""), None),
-            config,
-            ids: DecisionIds::new(1),
-            host_shows_bodies: true,
-        }
+        let tokens = TokenCache::keyed(config.token_cache_entries, Some([7; 16]));
+        let instance = Instance { tokens, host_shows_bodies: true, ..Instance::new(&config) };
+        Self { config, instance }
     }
 
     /// The step that ends with the verdict on a request with this body.
@@ -85,20 +49,6 @@ impl Gate {
 
     /// Runs one event.
     pub fn run(&mut self, now: UnixTime, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
-        event(&mut Env {
-            config: &self.config,
-            keys: &mut self.keys,
-            tokens: &mut self.tokens,
-            introspection: &mut self.introspection,
-            drift: &mut self.drift,
-            proofs: &mut self.proofs,
-            shared: &Alone,
-            peer_certificate: &|| None,
-            verifier: &PureVerifier,
-            now,
-            ids: &mut self.ids,
-            host_shows_bodies: &mut self.host_shows_bodies,
-            may_wait: true,
-        })
+        event(&mut self.instance.env(&self.config, &PureVerifier, now))
     }
 }

@@ -1,23 +1,30 @@
 //! Which proofs were used: remembered by all workers for as long as a proof could be taken again, in bounded memory.
 //!
 //! ```text
-//! bucket = version *( mark until )     mark: 8 octets of the proof's digest; until: 4, in seconds since 1970
+//! bucket = version *( mark until account )     mark: 8 octets of the proof's digest; until: 4, in seconds since 1970;
+//!                                              account: 2 octets of the digest of whose proof it is
 //! ```
 //!
 //! A digest belongs to one of [`BUCKETS`] shared values, so that a request copies a few kilobytes at most. What is over
-//! goes when a bucket is written. A bucket that is full refuses further proofs: to forget one would let it in again.
+//! goes when a bucket is written. A bucket that is full refuses further proofs: to forget one would let it in again. No
+//! account fills one alone, be it by choosing the ids of its proofs.
 
-use super::Proof;
+use super::{Proof, sha256};
 use crate::jwks::{NotShared, SharedData};
 use crate::time::UnixTime;
+use crate::token::{AccessToken, Thumbprint};
 
 /// As many shared values there are.
 pub const BUCKETS: usize = 256;
-/// As many proofs are remembered in each: 262,144 in all, in 3 MB, which is 2,180 requests a second for the 120 seconds
-/// that a proof with a nonce may last.
-pub const MOST_PER_BUCKET: usize = 1024;
-/// The layout above.
-const VERSION: u8 = 1;
+/// As many proofs are remembered in each: 262,144 in all, in 3.7 MB. Buckets fill unevenly: one proof in a thousand finds
+/// its own full at 2,000 requests a second, if all last for the 120 seconds that a proof with a nonce may, and at 4,000
+/// if they last for the 60 of a clock that is right.
+const MOST_PER_BUCKET: usize = 1024;
+/// As many of those are of one account: a quarter, so that it takes several to be in others' way, and one alone still
+/// has 460 requests a second, or 900.
+pub const MOST_PER_ACCOUNT: usize = MOST_PER_BUCKET / 4;
+/// The layout above. Another one is not read, and never replaced: nobody knows what was used.
+const VERSION: u8 = 2;
 /// How often a bucket is read again because another worker was faster. Each time one of them got on.
 const MAX_RACES: usize = 32;
 /// In seconds: an entry that lasts longer than this was made by a clock that was wrong.
@@ -32,6 +39,8 @@ pub enum ReplayFault {
     Full,
     /// The host does not share, so that nobody knows what other workers saw.
     NotShared,
+    /// As many of the account's own are remembered as may be, and none may be forgotten yet.
+    Share,
 }
 
 impl From<NotShared> for ReplayFault {
@@ -40,18 +49,68 @@ impl From<NotShared> for ReplayFault {
     }
 }
 
-/// Uses `proof` up: at most one caller ever gets `Ok` for it. `name` names a bucket.
+/// Whose proofs are counted together: the subject of an issuer. Tokens and keys cost a client nothing, accounts do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account([u8; 32]);
+
+impl Account {
+    /// The one that `caller` is of. A token without a subject counts for its client, one without either for its `key`.
+    pub fn of(caller: &AccessToken, key: &Thumbprint) -> Self {
+        let (kind, name) = match (caller.subject(), caller.client()) {
+            (Some(subject), _) => (b"s", subject.as_bytes()),
+            (None, Some(client)) => (b"c", client.as_bytes()),
+            (None, None) => (b"k", key.octets().as_slice()),
+        };
+        let issuer = caller.issuer().as_bytes();
+        let size = (issuer.len() as u64).to_be_bytes();
+        Self(sha256(&[kind, &size, issuer, name]))
+    }
+
+    /// What it is known by in a bucket, in each by something else: a name that was chosen to count with another's does so
+    /// in one of them.
+    fn mark(&self, bucket: u8) -> [u8; 2] {
+        sha256(&[&[bucket], &self.0]).first_chunk().copied().unwrap_or_default()
+    }
+}
+
+/// An entry of a bucket.
+#[derive(Clone, Copy)]
+struct Entry {
+    mark: [u8; 8],
+    until: u32,
+    account: [u8; 2],
+}
+
+impl Entry {
+    const SIZE: usize = 14;
+
+    fn read(octets: [u8; Self::SIZE]) -> Self {
+        let [mark @ .., a, b, c, d, y, z] = octets;
+        Self { mark, until: u32::from_le_bytes([a, b, c, d]), account: [y, z] }
+    }
+
+    fn append_to(self, bucket: &mut Vec<u8>) {
+        bucket.extend_from_slice(&self.mark);
+        bucket.extend_from_slice(&self.until.to_le_bytes());
+        bucket.extend_from_slice(&self.account);
+    }
+}
+
+/// Uses the `proof` of `account` up: at most one caller ever gets `Ok` for it. `name` names a bucket.
 pub fn spend(
     data: &dyn SharedData,
     name: impl Fn(usize) -> String,
     proof: &Proof,
+    account: &Account,
     now: UnixTime,
 ) -> Result<(), ReplayFault> {
     let [bucket, mark @ ..] = proof.mark;
+    let until = seconds(proof.until).saturating_add(1);
+    let entry = Entry { mark, until, account: account.mark(bucket) };
     let name = name(usize::from(bucket));
     for _ in 0..MAX_RACES {
         let old = data.read(&name)?;
-        let new = with(&old.bytes, mark, seconds(proof.until).saturating_add(1), seconds(now))?;
+        let new = with(&old.bytes, entry, seconds(now))?;
         if data.replace(&name, &old, &new)? {
             return Ok(());
         }
@@ -60,38 +119,37 @@ pub fn spend(
 }
 
 /// `bucket` with one entry more, and without those that are over.
-fn with(bucket: &[u8], mark: [u8; 8], until: u32, now: u32) -> Result<Vec<u8>, ReplayFault> {
-    const ENTRY: usize = 12;
+fn with(bucket: &[u8], more: Entry, now: u32) -> Result<Vec<u8>, ReplayFault> {
     let entries = match bucket.split_first() {
         None => &[],
         Some((&VERSION, entries)) => entries,
-        // Nobody knows what was used.
         Some(_) => return Err(ReplayFault::NotShared),
     };
-    let (entries, rest) = entries.as_chunks::<ENTRY>();
+    let (entries, rest) = entries.as_chunks();
     if !rest.is_empty() {
         return Err(ReplayFault::NotShared);
     }
-    let mut new = Vec::with_capacity(bucket.len() + 1 + ENTRY);
+    let mut new = Vec::with_capacity(bucket.len() + 1 + Entry::SIZE);
     new.push(VERSION);
-    let mut count = 0;
-    for entry in entries {
-        let [a, b, c, d, e, f, g, h, ends @ ..] = *entry;
-        let ends = u32::from_le_bytes(ends);
-        if ends <= now || ends > now.saturating_add(LONGEST) {
+    let (mut count, mut own) = (0, 0);
+    for entry in entries.iter().copied().map(Entry::read) {
+        if entry.until <= now || entry.until > now.saturating_add(LONGEST) {
             continue;
         }
-        if [a, b, c, d, e, f, g, h] == mark {
+        if entry.mark == more.mark {
             return Err(ReplayFault::Again);
         }
-        new.extend_from_slice(entry);
+        entry.append_to(&mut new);
         count += 1;
+        own += usize::from(entry.account == more.account);
+    }
+    if own >= MOST_PER_ACCOUNT {
+        return Err(ReplayFault::Share);
     }
     if count >= MOST_PER_BUCKET {
         return Err(ReplayFault::Full);
     }
-    new.extend_from_slice(&mark);
-    new.extend_from_slice(&until.to_le_bytes());
+    more.append_to(&mut new);
     Ok(new)
 }
 
@@ -105,39 +163,67 @@ mod tests {
 
     const NOW: u32 = 1_800_000_000;
 
-    fn mark(n: u64) -> [u8; 8] {
-        n.to_le_bytes()
+    /// The proof `n`, of one of 65,536 accounts.
+    fn entry(n: u64, account: u16, until: u32) -> Entry {
+        Entry { mark: n.to_le_bytes(), until, account: account.to_le_bytes() }
     }
 
     #[test]
     fn an_entry_lasts_until_its_end_and_then_makes_room() {
-        let one = with(&[], mark(1), NOW + 90, NOW).unwrap();
-        assert_eq!(with(&one, mark(1), NOW + 90, NOW + 89), Err(ReplayFault::Again));
-        let two = with(&one, mark(2), NOW + 100, NOW + 10).unwrap();
-        assert_eq!(two.len(), 1 + 2 * 12);
-        let later = with(&two, mark(3), NOW + 180, NOW + 90).unwrap();
-        assert_eq!(later.len(), 1 + 2 * 12, "the first is over");
-        assert_eq!(with(&later, mark(2), NOW + 180, NOW + 90), Err(ReplayFault::Again));
-        assert_eq!(with(&two, mark(1), NOW + 90, NOW - 20), Err(ReplayFault::Again), "a clock that was set back");
-        let after = with(&two, mark(4), NOW + 90, NOW - 2 * LONGEST).unwrap();
-        assert_eq!(after.len(), 1 + 12, "one that was set back far");
+        let put = |bucket: &[u8], n, until, now| with(bucket, entry(n, 1, until), now);
+        let size = |bucket: &[u8]| (bucket.len() - 1) / Entry::SIZE;
+        let one = put(&[], 1, NOW + 90, NOW).unwrap();
+        assert_eq!(put(&one, 1, NOW + 90, NOW + 89), Err(ReplayFault::Again));
+        let two = put(&one, 2, NOW + 100, NOW + 10).unwrap();
+        assert_eq!(size(&two), 2);
+        let later = put(&two, 3, NOW + 180, NOW + 90).unwrap();
+        assert_eq!(size(&later), 2, "the first is over");
+        assert_eq!(put(&later, 2, NOW + 180, NOW + 90), Err(ReplayFault::Again));
+        assert_eq!(put(&two, 1, NOW + 90, NOW - 20), Err(ReplayFault::Again), "a clock that was set back");
+        let after = put(&two, 4, NOW + 90, NOW - 2 * LONGEST).unwrap();
+        assert_eq!(size(&after), 1, "one that was set back far");
     }
 
     #[test]
     fn a_full_bucket_refuses_rather_than_forgets() {
         let mut bucket = Vec::new();
-        for n in 0..MOST_PER_BUCKET as u64 {
-            bucket = with(&bucket, mark(n), NOW + 90, NOW).unwrap();
+        for n in 0..MOST_PER_BUCKET {
+            bucket = with(&bucket, entry(n as u64, (n / MOST_PER_ACCOUNT) as u16, NOW + 90), NOW).unwrap();
         }
-        assert_eq!(with(&bucket, mark(9999), NOW + 90, NOW), Err(ReplayFault::Full));
-        assert_eq!(with(&bucket, mark(0), NOW + 90, NOW + 89), Err(ReplayFault::Again));
-        assert!(with(&bucket, mark(9999), NOW + 180, NOW + 90).is_ok());
+        let fault = |n, account, now| with(&bucket, entry(n, account, now + 90), now).err();
+        assert_eq!(fault(9999, 9, NOW), Some(ReplayFault::Full));
+        assert_eq!(fault(9999, 1, NOW), Some(ReplayFault::Share), "whose fault it is comes first");
+        assert_eq!(fault(0, 9, NOW + 89), Some(ReplayFault::Again));
+        assert_eq!(fault(9999, 9, NOW + 90), None);
+    }
+
+    #[test]
+    fn no_account_has_more_than_its_share_of_a_bucket() {
+        let mut bucket = Vec::new();
+        for n in 0..MOST_PER_ACCOUNT {
+            bucket = with(&bucket, entry(n as u64, 1, NOW + 90), NOW).unwrap();
+        }
+        let fault = |n, account, now| with(&bucket, entry(n, account, now + 90), now).err();
+        assert_eq!(fault(9999, 1, NOW + 89), Some(ReplayFault::Share));
+        assert_eq!(fault(0, 1, NOW), Some(ReplayFault::Again), "used up is used up");
+        assert_eq!(fault(9999, 2, NOW), None, "others go on");
+        assert_eq!(fault(9999, 1, NOW + 90), None, "what is over makes room");
+    }
+
+    #[test]
+    fn an_account_is_known_by_something_else_in_each_bucket() {
+        let [first, second] = [Account([1; 32]), Account([2; 32])];
+        let marks: std::collections::HashSet<_> = (0..=255).map(|bucket| first.mark(bucket)).collect();
+        assert!(marks.len() > 250, "{}", marks.len());
+        let alike = (0..=255).filter(|bucket| first.mark(*bucket) == second.mark(*bucket)).count();
+        assert!(alike <= 1, "{alike}");
     }
 
     #[test]
     fn what_is_none_of_ours_is_not_believed() {
-        for bad in [&[0][..], &[2], &[VERSION, 1], &[VERSION; 14]] {
-            assert_eq!(with(bad, mark(1), NOW, NOW), Err(ReplayFault::NotShared), "{bad:?}");
+        // The second is of the layout before this one.
+        for bad in [&[0][..], &[1; 13], &[3], &[VERSION, 1], &[VERSION; 16]] {
+            assert_eq!(with(bad, entry(1, 1, NOW), NOW), Err(ReplayFault::NotShared), "{bad:?}");
         }
     }
 }

@@ -49,7 +49,7 @@ impl Exchange {
         if !verified.request.has_body {
             return self.decide_bodiless(verified, env);
         }
-        if verified.body.ended {
+        if verified.body.ended.is_some() {
             return self.decide_body(verified, read, env);
         }
         // Once a body was seen while headers are held, only its verdict lets them go, whatever the setting says.

@@ -5,7 +5,7 @@ use super::step::Env;
 use super::validation::Unverified;
 use crate::bearer::Scheme;
 use crate::config::Dpop;
-use crate::dpop::{Expected, Proof, ProofError, ReplayFault};
+use crate::dpop::{Account, Expected, Proof, ProofError, ReplayFault};
 use crate::reply::Refusal;
 use crate::token::{AccessToken, Thumbprint, TokenError};
 
@@ -28,7 +28,7 @@ pub(super) fn prove(request: &Request, caller: &AccessToken, env: &mut Env<'_>) 
         // The token and the endpoint may both name it.
         (Some(key), _) if keys.any(|other| other != key) => Err(TokenError::Bound.into()),
         (Some(_), Scheme::Bearer) => Err(TokenError::BoundAsBearer.into()),
-        (Some(key), Scheme::Dpop) => prove_key(request, token, key, env),
+        (Some(key), Scheme::Dpop) => prove_key(request, caller, token, key, env),
         (None, Scheme::Dpop) => Err(TokenError::Unbound.into()),
         (None, Scheme::Bearer) if dpop == Dpop::Required => Err(TokenError::Unbound.into()),
         (None, Scheme::Bearer) => Ok(()),
@@ -36,7 +36,13 @@ pub(super) fn prove(request: &Request, caller: &AccessToken, env: &mut Env<'_>) 
 }
 
 /// Checks the proof that came with the request, and uses it up.
-fn prove_key(request: &Request, token: &str, key: Thumbprint, env: &mut Env<'_>) -> Result<(), Unverified> {
+fn prove_key(
+    request: &Request,
+    caller: &AccessToken,
+    token: &str,
+    key: Thumbprint,
+    env: &mut Env<'_>,
+) -> Result<(), Unverified> {
     if let Some(proven) = request.proven.get() {
         return if *proven == key { Ok(()) } else { Err(TokenError::Bound.into()) };
     }
@@ -57,7 +63,7 @@ fn prove_key(request: &Request, token: &str, key: Thumbprint, env: &mut Env<'_>)
     };
     let header = request.dpop_proof(env.config).map_err(refused)?;
     let proof = Proof::check(header, &expected, env.verifier).map_err(refused)?;
-    match env.proofs.spend(env.shared, &proof, env.now) {
+    match env.proofs.spend(env.shared, &proof, &Account::of(caller, &key), env.now) {
         Ok(()) => {
             let _ = request.proven.set(key);
             Ok(())

@@ -77,8 +77,6 @@ pub struct Request {
     pub origin: Option<String>,
     /// Headers that repeat the body.
     pub mcp: Result<McpHeaders, HeaderFault>,
-    /// The first introspection call that can be this request's own.
-    pub first_call: u64,
     /// The key of which the request proved that its sender has it: a proof is good once, but may be asked for again.
     pub proven: OnceCell<Thumbprint>,
 }
@@ -95,7 +93,7 @@ impl Request {
             Single::None | Single::Many => None,
         };
         let mcp = McpHeaders::read(&head.headers);
-        Self { resource: place, head, has_body: !end, origin, mcp, first_call: 0, proven: OnceCell::new() }
+        Self { resource: place, head, has_body: !end, origin, mcp, proven: OnceCell::new() }
     }
 
     /// Its resource.

@@ -187,7 +187,8 @@ impl Exchange {
         let Some(within) = decided.iter().filter_map(|one| one.fresh).min().filter(|_| !is_denied) else {
             return self.carry_out(verified, decided, is_batch, env);
         };
-        let fresh = Fresh { within, call: verified.request.first_call };
+        // One that had not ended would not have been decided on; were it, no answer that is kept would do.
+        let fresh = Fresh { within, call: verified.body.ended.unwrap_or(u64::MAX) };
         let before = verified.identity(env.config);
         match validate(&verified.request, Some(fresh), env) {
             Ok(caller) => verified.caller = caller,

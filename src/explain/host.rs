@@ -1,13 +1,10 @@
 //! The machine, run on one request as a host runs it.
 
 use super::{HttpRequest, Question};
-use crate::audit::{DecisionIds, Record};
-use crate::dpop::Proofs;
-use crate::drift::Drift;
-use crate::exchange::{Awaited, Effect, Env, Exchange, HeaderEdit, RequestHead, Step};
+use crate::audit::Record;
+use crate::exchange::{Awaited, Effect, Env, Exchange, HeaderEdit, Instance, RequestHead, Step};
 use crate::headers::Headers;
-use crate::introspection::Introspections;
-use crate::jwks::{NotShared, SharedData, SharedNames, Versioned};
+use crate::jwks::{NotShared, SharedData, Versioned};
 use crate::reply::Reply;
 use crate::token::TokenCache;
 
@@ -71,31 +68,14 @@ impl SharedData for Alone {
 /// A host with nothing but this one request.
 struct Host<'q, 'a> {
     question: &'q mut Question<'a>,
-    tokens: TokenCache,
-    introspection: Introspections,
-    drift: Drift,
-    proofs: Proofs,
-    ids: DecisionIds,
-    shows_bodies: bool,
+    instance: Instance,
 }
 
 impl Host<'_, '_> {
     fn run(&mut self, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
-        event(&mut Env {
-            config: self.question.config,
-            keys: self.question.keys,
-            tokens: &mut self.tokens,
-            introspection: &mut self.introspection,
-            drift: &mut self.drift,
-            proofs: &mut self.proofs,
-            shared: &Alone,
-            peer_certificate: &|| None,
-            verifier: self.question.verifier,
-            now: self.question.now,
-            ids: &mut self.ids,
-            host_shows_bodies: &mut self.shows_bodies,
-            may_wait: true,
-        })
+        let Question { config, verifier, now, .. } = *self.question;
+        let known = self.instance.env(config, verifier, now);
+        event(&mut Env { keys: self.question.keys, shared: &Alone, ..known })
     }
 
     /// Brings all that the token waits for, with as much of the body as `read` gives; says whether that was possible.
@@ -118,7 +98,7 @@ impl Host<'_, '_> {
 
     /// Every answer is for whoever waited for it.
     fn handed_out(&mut self) {
-        (0..self.question.config.issuers.len()).for_each(|place| self.introspection.handed_out(place));
+        (0..self.question.config.issuers.len()).for_each(|place| self.instance.introspection.handed_out(place));
     }
 
     /// Brings what a token waits for, as far as it can be had here; says whether that was so.
@@ -138,9 +118,9 @@ impl Host<'_, '_> {
             }
             Awaited::Answer(_) => {
                 let Some(endpoint) = self.question.endpoint else { return false };
-                for call in self.introspection.due() {
+                for call in self.instance.introspection.due() {
                     let answer = endpoint(call.issuer, &call.token);
-                    self.introspection.finished(call.issuer, call.digest, answer, now);
+                    self.instance.introspection.finished(call.issuer, call.digest, answer, now);
                 }
                 true
             }
@@ -150,17 +130,10 @@ impl Host<'_, '_> {
 
 /// What toolgate does with `request`.
 pub fn decide(question: &mut Question<'_>, request: &HttpRequest) -> Answered {
-    let config = question.config;
-    let mut host = Host {
-        question,
-        // What was verified before must not stand in for a check.
-        tokens: TokenCache::new(0),
-        introspection: Introspections::new(&config.issuers),
-        drift: Drift::new(config, 1),
-        proofs: Proofs::new(SharedNames::new(&[], &[], &[]), None),
-        ids: DecisionIds::new(1),
-        shows_bodies: true,
-    };
+    // What was verified before must not stand in for a check.
+    let tokens = TokenCache::new(0);
+    let instance = Instance { tokens, host_shows_bodies: true, ..Instance::new(question.config) };
+    let mut host = Host { question, instance };
     let mut exchange = Exchange::default();
     let mut answered = Answered::default();
     let head = RequestHead::new(Headers::new(request.headers.clone()));

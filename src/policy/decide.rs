@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::matrix::{Matches, Row};
-use super::rules::{Found, Requirement};
+use super::rules::{Found, Requirement, RuleSet};
 use super::{Access, Arguments, Authentication, Mode, Occasion, Policy, Standing};
 use crate::mcp;
 use crate::scope::{Scope, ScopeSet};
@@ -156,14 +156,24 @@ impl Policy {
         if !self.has_fresh_rules || self.is_unasked(caller) {
             return None;
         }
-        // A policy in shadow mode lets resources that are listed nowhere pass beside others.
+        // A policy in shadow mode lets resources that are listed nowhere pass beside others, and near names.
         let parts = match access {
             Access::Resources(uris) => uris.iter().map(|uri| Access::Resources(vec![uri])).collect(),
             _ => vec![access.clone()],
         };
-        // A rule on trial may stand before the one that is carried out, and must not make it less strict.
-        let rules = parts.iter().flat_map(|part| [self.rules_for(part), self.enforced_rules(part)]);
-        rules.flatten().flatten().filter_map(|rule| rule.fresh).min()
+        let mut rules = Vec::new();
+        for part in &parts {
+            match self.rules_for(part) {
+                Ok(found) => rules.extend(found),
+                Err(_) if self.enforces(None) => {}
+                Err(_) => rules.extend(self.near_rules(part)),
+            }
+            // A rule on trial may stand before the one that is carried out, and must not make it less strict.
+            if self.has_shadow_rules {
+                rules.extend(self.enforced_rules(part).unwrap_or_default());
+            }
+        }
+        rules.iter().filter_map(|rule| rule.fresh).min()
     }
 
     fn is_unasked(&self, caller: &AccessToken) -> bool {
@@ -257,14 +267,23 @@ impl Policy {
             match found {
                 Found::NearName => return Err(Denial::NearName),
                 Found::Unlisted => return Err(Denial::Unlisted),
-                Found::Rules(more) => more.into_iter().for_each(|rule| {
-                    if !rules.iter().any(|known| std::ptr::eq(*known, rule)) {
-                        rules.push(rule);
-                    }
-                }),
+                Found::Rules(more) => add_once(&mut rules, more),
             }
         }
         Ok(rules)
+    }
+
+    /// The rules of what a careless server would take `access` for, where no rule is about that itself.
+    fn near_rules(&self, access: &Access<'_>) -> Vec<&Requirement> {
+        let sets = [&self.tools, &self.prompts, &self.resources, &self.methods];
+        match access {
+            Access::Open | Access::Template(_) => vec![],
+            Access::Method(name) if mcp::looks_known(name) => sets.into_iter().flat_map(RuleSet::rules).collect(),
+            Access::Method(name) => self.methods.near_rules(name),
+            Access::Prompt(name) => self.prompts.near_rules(name),
+            Access::Resources(uris) => uris.iter().flat_map(|uri| self.resources.near_rules(uri)).collect(),
+            Access::Tool(name) => self.tools.near_rules(name),
+        }
     }
 
     /// The rules that are carried out for `access`, as if there were no others: a rule on trial neither closes nor opens
@@ -272,18 +291,9 @@ impl Policy {
     /// what an enforcing rule is about.
     fn enforced_rules(&self, access: &Access<'_>) -> Result<Vec<&Requirement>, Denial> {
         let counts = |rule: &Requirement| self.enforces(rule.mode);
-        let sets = [&self.tools, &self.prompts, &self.resources, &self.methods];
-        let is_near = match access {
-            Access::Open | Access::Template(_) => false,
-            Access::Method(name) if mcp::looks_known(name) => sets.iter().any(|set| set.any(counts)),
-            Access::Method(name) => self.methods.is_near_counted(name, counts),
-            Access::Prompt(name) => self.prompts.is_near_counted(name, counts),
-            Access::Resources(uris) => uris.iter().any(|uri| self.resources.is_near_counted(uri, counts)),
-            Access::Tool(name) => self.tools.is_near_counted(name, counts),
-        };
         if self.enforces(None) {
             self.rules_for(access)?;
-        } else if is_near {
+        } else if self.near_rules(access).into_iter().any(counts) {
             return Err(Denial::NearName);
         }
         let found = match access {
@@ -294,12 +304,8 @@ impl Policy {
             Access::Template(template) => self.resources.find_template_counted(template, counts),
             Access::Tool(name) => self.tools.find_counted(name, counts),
         };
-        let mut rules: Vec<&Requirement> = Vec::new();
-        for rule in found {
-            if !rules.iter().any(|known| std::ptr::eq(*known, rule)) {
-                rules.push(rule);
-            }
-        }
+        let mut rules = Vec::new();
+        add_once(&mut rules, found);
         Ok(rules)
     }
 
@@ -369,5 +375,14 @@ impl Policy {
     fn worth_asking(&self, caller: &AccessToken, required: &ScopeSet) -> ScopeSet {
         let kept = caller.scopes().iter().filter_map(|scope| self.needed_scopes.get(scope.as_str()));
         required.iter().chain(kept).cloned().collect()
+    }
+}
+
+/// Adds those of `more` that are not among `rules` yet.
+fn add_once<'p>(rules: &mut Vec<&'p Requirement>, more: Vec<&'p Requirement>) {
+    for rule in more {
+        if !rules.iter().any(|known| std::ptr::eq(*known, rule)) {
+            rules.push(rule);
+        }
     }
 }

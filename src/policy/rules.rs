@@ -113,16 +113,19 @@ impl RuleSet {
         }
     }
 
-    /// Whether no rule is about `name`, but a careless server would take it for one whose rule `counts`.
-    pub fn is_near_counted(&self, name: &str, counts: impl Fn(&Requirement) -> bool) -> bool {
+    /// The rules of what a careless server would take `name` for, if no rule is about `name` itself.
+    pub fn near_rules(&self, name: &str) -> Vec<&Requirement> {
+        if self.lists(name) {
+            return Vec::new();
+        }
         let folded = near(name);
         let exact = self.written.iter().filter(|name| name.is_exact()).zip(&self.exact);
-        !self.lists(name) && exact.into_iter().any(|(own, rule)| counts(rule) && near(own.as_str()) == folded)
+        exact.filter(|(own, _)| near(own.as_str()) == folded).map(|(_, rule)| rule).collect()
     }
 
-    /// Whether a rule is as `test` says.
-    pub fn any(&self, test: impl Fn(&Requirement) -> bool) -> bool {
-        self.exact.iter().chain(self.patterns.iter().map(|(_, rule)| rule)).any(test)
+    /// All rules.
+    pub fn rules(&self) -> impl Iterator<Item = &Requirement> {
+        self.exact.iter().chain(self.patterns.iter().map(|(_, rule)| rule))
     }
 
     /// Whether what is listed nowhere needs no more than a valid token with `base_scopes`.

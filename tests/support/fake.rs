@@ -17,19 +17,17 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::Value;
-use toolgate::audit::{DecisionIds, Record};
+use toolgate::audit::Record;
 use toolgate::config::{Config, KeySource};
 use toolgate::dpop::Proofs;
-use toolgate::drift::Drift;
-use toolgate::exchange::{Awaited, Effect, Env, Exchange, Flow, HeaderEdit, RequestHead, Step};
+use toolgate::exchange::{Awaited, Effect, Env, Exchange, Flow, HeaderEdit, Instance, RequestHead, Step};
 use toolgate::headers::Headers;
-use toolgate::introspection::{Introspections, request_body};
+use toolgate::introspection::request_body;
 use toolgate::jwks::{KeySet, NotShared, SharedData, SharedNames, Versioned};
-use toolgate::keys::IssuerKeys;
 use toolgate::reply::Reply;
 use toolgate::signature::{Algorithm, PublicKey, PureVerifier, SignatureVerifier};
 use toolgate::time::UnixTime;
-use toolgate::token::{Thumbprint, TokenCache};
+use toolgate::token::Thumbprint;
 
 pub type Fields = Vec<(String, Vec<u8>)>;
 
@@ -42,12 +40,7 @@ pub type Provider = dyn Fn(&str) -> Option<Value>;
 /// One plugin instance in one worker, with its clock.
 pub struct Worker {
     pub config: Config,
-    keys: IssuerKeys,
-    pub tokens: TokenCache,
-    introspection: Introspections,
-    pub drift: Drift,
-    ids: DecisionIds,
-    shows_bodies: bool,
+    pub instance: Instance,
     now: UnixTime,
     /// `allow_on_headers_stop_iteration`
     flag: bool,
@@ -57,7 +50,6 @@ pub struct Worker {
     pub endpoint: Option<fn(&[u8]) -> (u16, String)>,
     /// What the workers of one host share.
     pub shared: Rc<Memory>,
-    proofs: Proofs,
     /// The certificate of whoever connects.
     pub peer_certificate: Option<Thumbprint>,
     /// How often an endpoint was asked.
@@ -111,13 +103,10 @@ impl Worker {
     pub fn new(configuration: &Value, flag: bool, now: i64) -> Self {
         let text = configuration.to_string();
         let config = Config::parse(text.as_bytes(), &|_| None).expect("a configuration");
+        // The key of nonces.
+        let proofs = Proofs::new(SharedNames::new(b"", b"", b""), Some([7; 32]));
         Self {
-            keys: IssuerKeys::new(&config.issuers, 0),
-            tokens: TokenCache::new(config.token_cache_entries),
-            introspection: Introspections::new(&config.issuers),
-            drift: Drift::new(&config, 1),
-            ids: DecisionIds::new(1),
-            shows_bodies: false,
+            instance: Instance { proofs, ..Instance::new(&config) },
             now: UnixTime::from_millis(u64::try_from(now).expect("a time") * 1000),
             config,
             flag,
@@ -125,36 +114,22 @@ impl Worker {
             endpoint: None,
             peer_certificate: None,
             shared: Rc::default(),
-            proofs: Proofs::new(SharedNames::new(b"", b"", b""), Some([7; 32])),
             asked: 0,
         }
     }
 
     fn run(&mut self, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
         let (peer, shared) = (self.peer_certificate, self.shared.clone());
-        event(&mut Env {
-            config: &self.config,
-            keys: &mut self.keys,
-            tokens: &mut self.tokens,
-            introspection: &mut self.introspection,
-            drift: &mut self.drift,
-            proofs: &mut self.proofs,
-            shared: &*shared,
-            peer_certificate: &|| peer,
-            verifier: &Remembering,
-            now: self.now,
-            ids: &mut self.ids,
-            host_shows_bodies: &mut self.shows_bodies,
-            may_wait: self.may_wait,
-        })
+        let known = self.instance.env(&self.config, &Remembering, self.now);
+        event(&mut Env { shared: &*shared, peer_certificate: &|| peer, may_wait: self.may_wait, ..known })
     }
 
     /// Sends every fetch that is due; the URL of each.
     pub fn fetch_due(&mut self) -> Vec<(usize, String)> {
-        let due = self.keys.due(self.now);
+        let due = self.instance.keys.due(self.now);
         due.into_iter()
             .map(|place| {
-                self.keys.cache(place).expect("a cache").started(self.now);
+                self.instance.keys.cache(place).expect("a cache").started(self.now);
                 match &self.config.issuers[place].keys {
                     Some(KeySource::Fetched { uri, .. }) => (place, uri.as_str().to_owned()),
                     other => panic!("{other:?} is not fetched"),
@@ -166,27 +141,27 @@ impl Worker {
     /// Answers a fetch, and wakes the streams that wait as the root does.
     pub fn fetched(&mut self, place: usize, set: Option<&Value>, streams: &mut [&mut Stream]) {
         let set = set.map(|set| KeySet::parse(set.to_string().as_bytes()).expect("a key set"));
-        self.keys.cache(place).expect("a cache").finished(set, self.now);
+        self.instance.keys.cache(place).expect("a cache").finished(set, self.now);
         for stream in streams {
             stream.wake(self, Some(Awaited::Keys), |exchange, body, env| exchange.try_again(&|size| body(size), env));
         }
     }
 
-    /// Answers every call to an endpoint that is due, and wakes the streams that wait as the root does.
-    fn answer_calls(&mut self, streams: &mut [&mut Stream]) {
-        for call in self.introspection.due() {
+    /// Answers every call to an endpoint that is due by now, and wakes the streams that wait as the root does.
+    pub fn answer_calls(&mut self, streams: &mut [&mut Stream]) {
+        for call in self.instance.introspection.due() {
             self.asked += 1;
             let client = self.config.issuers[call.issuer].introspection.as_ref().expect("an endpoint").client.as_ref();
             let (form, _) = request_body(&call.token, client);
             let answer = self.endpoint.map(|endpoint| endpoint(form.as_bytes()));
             let answer = answer.filter(|(status, _)| *status == 200);
             let answer = answer.and_then(|(_, body)| toolgate::token::Answer::parse(body.as_bytes()).ok());
-            self.introspection.finished(call.issuer, call.digest, answer, self.now);
+            self.instance.introspection.finished(call.issuer, call.digest, answer, self.now);
             for stream in streams.iter_mut() {
                 let waits = Some(Awaited::Answer(call.digest));
                 stream.wake(self, waits, |exchange, body, env| exchange.try_again(&|size| body(size), env));
             }
-            self.introspection.handed_out(call.issuer);
+            self.instance.introspection.handed_out(call.issuer);
         }
     }
 
@@ -194,7 +169,7 @@ impl Worker {
     pub fn settle(&mut self, provider: &Provider, streams: &mut [&mut Stream]) {
         loop {
             let due = self.fetch_due();
-            if due.is_empty() && !self.introspection.is_due() {
+            if due.is_empty() && !self.instance.introspection.is_due() {
                 return;
             }
             self.answer_calls(streams);
@@ -216,7 +191,7 @@ impl Worker {
         while self.now < end {
             self.now = self.now.plus(TICK).min(end);
             for place in 0..self.config.issuers.len() {
-                self.keys.cache(place).map(|cache| cache.tick(self.now));
+                self.instance.keys.cache(place).map(|cache| cache.tick(self.now));
             }
             for stream in streams.iter_mut() {
                 stream.wake(self, None, |exchange, _, env| exchange.tick(env));

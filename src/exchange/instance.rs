@@ -1,0 +1,76 @@
+//! A plugin instance in one piece, for hosts that bring one event after the other: the command line, benchmarks, tests.
+
+use super::step::Env;
+use crate::audit::DecisionIds;
+use crate::config::Config;
+use crate::dpop::Proofs;
+use crate::drift::Drift;
+use crate::introspection::Introspections;
+use crate::jwks::{NotShared, SharedData, SharedNames, Versioned};
+use crate::keys::IssuerKeys;
+use crate::signature::SignatureVerifier;
+use crate::time::UnixTime;
+use crate::token::TokenCache;
+
+/// What an instance comes to know: the parts of [`Env`] that last.
+#[allow(missing_docs)]
+pub struct Instance {
+    pub keys: IssuerKeys,
+    pub tokens: TokenCache,
+    pub introspection: Introspections,
+    pub drift: Drift,
+    pub proofs: Proofs,
+    pub ids: DecisionIds,
+    pub host_shows_bodies: bool,
+}
+
+impl Instance {
+    /// One that has seen nothing. Nothing in it is random: what has to be, such a host puts there itself.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            keys: IssuerKeys::new(&config.issuers, 1),
+            tokens: TokenCache::new(config.token_cache_entries),
+            introspection: Introspections::new(&config.issuers),
+            drift: Drift::new(config, 1),
+            proofs: Proofs::new(SharedNames::new(&[], &[], &[]), None),
+            ids: DecisionIds::new(1),
+            host_shows_bodies: false,
+        }
+    }
+
+    /// What an event at `now` depends on, at a host that shares nothing and shows no certificates.
+    pub fn env<'a>(&'a mut self, config: &'a Config, verifier: &'a dyn SignatureVerifier, now: UnixTime) -> Env<'a> {
+        Env {
+            config,
+            keys: &mut self.keys,
+            tokens: &mut self.tokens,
+            introspection: &mut self.introspection,
+            drift: &mut self.drift,
+            proofs: &mut self.proofs,
+            shared: &Nothing,
+            peer_certificate: &|| None,
+            verifier,
+            now,
+            ids: &mut self.ids,
+            host_shows_bodies: &mut self.host_shows_bodies,
+            may_wait: true,
+        }
+    }
+}
+
+/// What such a host shares.
+struct Nothing;
+
+impl SharedData for Nothing {
+    fn read(&self, _: &str) -> Result<Versioned, NotShared> {
+        Err(NotShared)
+    }
+
+    fn replace(&self, _: &str, _: &Versioned, _: &[u8]) -> Result<bool, NotShared> {
+        Err(NotShared)
+    }
+
+    fn overwrite(&self, _: &str, _: &[u8]) -> Result<(), NotShared> {
+        Err(NotShared)
+    }
+}
