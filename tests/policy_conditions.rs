@@ -214,12 +214,22 @@ fn a_rule_may_enforce_in_a_policy_in_shadow_mode() {
 
 #[test]
 fn a_rule_that_enforces_in_shadow_mode_cannot_be_got_around() {
-    let policy = policy(json!({
+    let written = json!({
         "mode": "shadow", "unlisted": {"tools": "authenticated", "methods": "authenticated"},
         "tools": {"delete": {"scopes": ["admin"], "mode": "enforce"}},
         "resources": {"secret://*": {"scopes": ["admin"], "mode": "enforce"}, "open://x": {"scopes": []}},
-    }));
-    let decide = |access: Access<'_>| show(&policy.decide(&caller(&alice("")), &access, &Occasion::at(at(NOW))));
+    });
+    // Nor by a rule on trial that is about everything.
+    let mut with_trial = written.clone();
+    with_trial["tools"]["*"] = json!({"scopes": []});
+    let policies = [policy(written), policy(with_trial)];
+    let decide = |access: Access<'_>| {
+        let verdicts =
+            policies.iter().map(|policy| policy.decide(&caller(&alice("")), &access, &Occasion::at(at(NOW))));
+        let shown: Vec<_> = verdicts.map(|verdict| show(&verdict)).collect();
+        assert_eq!(shown[0], shown[1], "{access:?}");
+        shown[0].clone()
+    };
     for (access, expected) in [
         (Access::Tool("delete"), "deny insufficient_scope"),
         (Access::Tool("Delete"), "deny near_name"),

@@ -166,7 +166,7 @@ impl Policy {
             match self.rules_for(part) {
                 Ok(found) => rules.extend(found),
                 Err(_) if self.enforces(None) => {}
-                Err(_) => rules.extend(self.near_rules(part)),
+                Err(_) => rules.extend(self.near_rules(part, |_| true)),
             }
             // A rule on trial may stand before the one that is carried out, and must not make it less strict.
             if self.has_shadow_rules {
@@ -273,16 +273,19 @@ impl Policy {
         Ok(rules)
     }
 
-    /// The rules of what a careless server would take `access` for, where no rule is about that itself.
-    fn near_rules(&self, access: &Access<'_>) -> Vec<&Requirement> {
+    /// The rules of what a careless server would take `access` for, where no rule is about that itself: of those that
+    /// `counts` lets count, as if there were no others.
+    fn near_rules(&self, access: &Access<'_>, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
         let sets = [&self.tools, &self.prompts, &self.resources, &self.methods];
         match access {
             Access::Open | Access::Template(_) => vec![],
-            Access::Method(name) if mcp::looks_known(name) => sets.into_iter().flat_map(RuleSet::rules).collect(),
-            Access::Method(name) => self.methods.near_rules(name),
-            Access::Prompt(name) => self.prompts.near_rules(name),
-            Access::Resources(uris) => uris.iter().flat_map(|uri| self.resources.near_rules(uri)).collect(),
-            Access::Tool(name) => self.tools.near_rules(name),
+            Access::Method(name) if mcp::looks_known(name) => {
+                sets.into_iter().flat_map(RuleSet::rules).filter(|rule| counts(rule)).collect()
+            }
+            Access::Method(name) => self.methods.near_rules(name, counts),
+            Access::Prompt(name) => self.prompts.near_rules(name, counts),
+            Access::Resources(uris) => uris.iter().flat_map(|uri| self.resources.near_rules(uri, &counts)).collect(),
+            Access::Tool(name) => self.tools.near_rules(name, counts),
         }
     }
 
@@ -293,7 +296,7 @@ impl Policy {
         let counts = |rule: &Requirement| self.enforces(rule.mode);
         if self.enforces(None) {
             self.rules_for(access)?;
-        } else if self.near_rules(access).into_iter().any(counts) {
+        } else if !self.near_rules(access, counts).is_empty() {
             return Err(Denial::NearName);
         }
         let found = match access {

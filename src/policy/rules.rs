@@ -113,14 +113,16 @@ impl RuleSet {
         }
     }
 
-    /// The rules of what a careless server would take `name` for, if no rule is about `name` itself.
-    pub fn near_rules(&self, name: &str) -> Vec<&Requirement> {
-        if self.lists(name) {
+    /// The rules of what a careless server would take `name` for, if no rule is about `name` itself: of those that
+    /// `counts` lets count, as if there were no others.
+    pub fn near_rules(&self, name: &str, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
+        if !self.find_counted(name, &counts).is_empty() {
             return Vec::new();
         }
         let folded = near(name);
         let exact = self.written.iter().filter(|name| name.is_exact()).zip(&self.exact);
-        exact.filter(|(own, _)| near(own.as_str()) == folded).map(|(_, rule)| rule).collect()
+        let near = exact.filter(|(own, _)| near(own.as_str()) == folded).map(|(_, rule)| rule);
+        near.filter(|rule| counts(rule)).collect()
     }
 
     /// All rules.
