@@ -28,9 +28,66 @@ pub fn count_ordinary(bytes: &[u8], ordinary: impl Fn(u8) -> bool) -> usize {
     counted + blocks + one_by_one(rest.get(blocks..).unwrap_or_default())
 }
 
+/// How many of the first bytes of a JSON string stand for themselves: all but `"`, `\` and control characters. Most
+/// strings end within a few bytes, so those are looked at eight at a time, and longer ones by blocks.
+#[inline]
+pub fn count_unescaped(bytes: &[u8]) -> usize {
+    let (first, rest) = bytes.split_at(bytes.len().min(BLOCK));
+    let counted = by_words(first);
+    if counted < first.len() {
+        return counted;
+    }
+    let blocks = ordinary_blocks(rest, is_unescaped);
+    counted + blocks + by_words(rest.get(blocks..).unwrap_or_default())
+}
+
+fn is_unescaped(byte: u8) -> bool {
+    (byte != b'"') & (byte != b'\\') & (byte >= 0x20)
+}
+
+#[inline]
+fn by_words(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks();
+    for (n, word) in words.iter().enumerate() {
+        let special = special(u64::from_le_bytes(*word));
+        if special != 0 {
+            return n * 8 + special.trailing_zeros() as usize / 8;
+        }
+    }
+    words.len() * 8 + rest.iter().take_while(|byte| is_unescaped(**byte)).count()
+}
+
+/// The top bit of each of the eight bytes that [`is_unescaped`] is not true of, and of no byte below the first such one.
+/// `(x - 1) & !x` has the top bit of a byte `x` only where it was zero, or where one below it borrowed.
+#[inline]
+fn special(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
+    let quote = below(word ^ (ONES * b'"' as u64), 1);
+    let backslash = below(word ^ (ONES * b'\\' as u64), 1);
+    (quote | backslash | below(word, 0x20)) & TOPS
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_ends_a_run_in_a_string_is_found_wherever_it_stands() {
+        for byte in 0..=255 {
+            for length in [0, 1, 7, 8, 9, 31, 32, 33, 70] {
+                for (at, filler) in (0..length).flat_map(|at| [(at, b'a'), (at, 0x20), (at, 0xff), (at, 0x80)]) {
+                    let mut bytes = vec![filler; length];
+                    bytes[at] = byte;
+                    // What follows does not hide it.
+                    bytes.iter_mut().skip(at + 1).for_each(|later| *later = b'"');
+                    let expected = bytes.iter().take_while(|byte| is_unescaped(**byte)).count();
+                    assert_eq!(count_unescaped(&bytes), expected, "{byte:#x} at {at} of {length}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn the_first_other_byte_is_found_wherever_it_stands() {

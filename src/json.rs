@@ -63,7 +63,8 @@ pub fn read<'a, T, E: From<JsonFault>>(
         return Err(JsonFault::ByteOrderMark.into());
     }
     let text = std::str::from_utf8(bytes).map_err(|_| JsonFault::Utf8)?;
-    let mut reader = Reader { text, at: 0, depth, open: Vec::with_capacity(8), names: Vec::with_capacity(16) };
+    let open = Vec::with_capacity(8);
+    let mut reader = Reader { text, at: 0, depth, open, names: Vec::with_capacity(16), decoded: Vec::new() };
     let taken = take(&mut reader)?;
     reader.white_space();
     if reader.at < text.len() { Err(JsonFault::TrailingBytes.into()) } else { Ok(taken) }
@@ -90,22 +91,38 @@ pub struct Reader<'a> {
     at: usize,
     depth: usize,
     open: Vec<Open>,
-    /// The names of all open objects, decoded; each object's own are a tail of it.
-    names: Vec<Name<'a>>,
+    /// The names of all open objects; each object's own are a tail of it.
+    names: Vec<Name>,
+    /// What the names with escapes in them mean, one after the other: no more than the text.
+    decoded: Vec<u8>,
 }
 
 /// A member's name. Its first bytes as a number tell most names apart without a look at the others.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Name<'a> {
+#[derive(Clone, Copy)]
+struct Name {
     start: u64,
-    bytes: Cow<'a, [u8]>,
+    /// Where it stands: in the text, or in what was decoded.
+    from: usize,
+    to: usize,
+    escaped: bool,
 }
 
-impl<'a> Name<'a> {
-    fn new(bytes: Cow<'a, [u8]>) -> Self {
-        let mut start = [0; 8];
-        start.iter_mut().zip(bytes.iter()).for_each(|(to, from)| *to = *from);
-        Self { start: u64::from_be_bytes(start), bytes }
+impl Name {
+    /// The name at `from` of `bytes`, up to `to`.
+    #[inline]
+    fn new(bytes: &[u8], from: usize, to: usize, escaped: bool) -> Self {
+        let start = match (bytes.get(from..).unwrap_or_default().first_chunk(), to - from) {
+            // What follows the name is not of it.
+            (Some(first), length @ 0..8) => u64::from_le_bytes(*first) & !(u64::MAX << (8 * length)),
+            (Some(first), _) => u64::from_le_bytes(*first),
+            (None, _) => {
+                let mut first = [0; 8];
+                let name = bytes.get(from..to).unwrap_or_default();
+                first.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
+                u64::from_le_bytes(first)
+            }
+        };
+        Self { start, from, to, escaped }
     }
 }
 
@@ -252,7 +269,19 @@ impl<'a> Reader<'a> {
             return Err(JsonFault::Syntax);
         }
         let name = self.string()?;
-        self.names.push(Name::new(name.bytes()));
+        let noted = match name.bytes() {
+            Cow::Borrowed(bytes) => {
+                // Before the quote that was just read.
+                let to = self.at - 1;
+                Name::new(self.text.as_bytes(), to - bytes.len(), to, false)
+            }
+            Cow::Owned(bytes) => {
+                let from = self.decoded.len();
+                self.decoded.extend_from_slice(&bytes);
+                Name::new(&self.decoded, from, self.decoded.len(), true)
+            }
+        };
+        self.names.push(noted);
         self.white_space();
         if self.peek() != Some(b':') {
             return Err(JsonFault::Syntax);
@@ -264,12 +293,18 @@ impl<'a> Reader<'a> {
     /// Checks that no name since `first` stands twice, and forgets them. Sorting keeps it at n log n for any input,
     /// where a hash table would need a secret against chosen names.
     fn names_differ(&mut self, first: usize) -> Result<(), JsonFault> {
+        let (text, decoded) = (self.text.as_bytes(), self.decoded.as_slice());
+        let bytes = |name: &Name| {
+            let place = if name.escaped { decoded } else { text };
+            place.get(name.from..name.to).unwrap_or_default()
+        };
+        let same = |one: &Name, other: &Name| one.start == other.start && bytes(one) == bytes(other);
         let own = self.names.get_mut(first..).unwrap_or_default();
         let twice = if own.len() <= FEW_NAMES {
-            own.iter().enumerate().any(|(n, name)| own.iter().take(n).any(|other| other == name))
+            own.iter().enumerate().any(|(n, name)| own.iter().take(n).any(|other| same(name, other)))
         } else {
-            own.sort_unstable();
-            own.windows(2).any(|pair| pair.first() == pair.last())
+            own.sort_unstable_by(|one, other| one.start.cmp(&other.start).then_with(|| bytes(one).cmp(bytes(other))));
+            own.iter().zip(own.iter().skip(1)).any(|(one, other)| same(one, other))
         };
         self.names.truncate(first);
         if twice { Err(JsonFault::DuplicateMember) } else { Ok(()) }
@@ -388,6 +423,30 @@ mod tests {
         })
         .unwrap();
         assert_eq!(seen, [("a".into(), "[1, {\"b\":2}]".into()), ("c".into(), "\"x\"".to_owned())]);
+    }
+
+    #[test]
+    fn a_name_is_the_same_however_and_wherever_it_is_written() {
+        for name in ["", "a", "name", "seven77", "eight888", "nine99999", "eight888nine", "\u{0}", "ä"] {
+            let escaped: String = name.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+            for (one, other) in [(name, name), (name, escaped.as_str()), (&escaped, name), (&escaped, &escaped)] {
+                if one.contains('\0') || other.contains('\0') {
+                    continue;
+                }
+                // The last one stands at the end of the text, or far from it; there are few or many between.
+                for (between, after) in [("", ""), ("\"x\":1,", ""), ("", ",\"long enough for any name\":1")] {
+                    let twice = format!("{{\"{one}\":1,{between}\"{other}\":1{after}}}");
+                    assert_eq!(check(twice.as_bytes(), 8), Err(JsonFault::DuplicateMember), "{twice}");
+                    let longer = format!("{{\"{one}\":1,{between}\"{other}!\":1,\"?{other}\":1{after}}}");
+                    assert_eq!(check(longer.as_bytes(), 8), Ok(()), "{longer}");
+                    let many: String = (0..FEW_NAMES).map(|n| format!("\"n{n}\":1,")).collect();
+                    let twice = format!("{{\"{one}\":1,{many}{between}\"{other}\":1{after}}}");
+                    assert_eq!(check(twice.as_bytes(), 8), Err(JsonFault::DuplicateMember), "{twice}");
+                    let nul = format!("{{\"{one}\":1,{between}\"{other}\\u0000\":1{after}}}");
+                    assert_eq!(check(nul.as_bytes(), 8), Ok(()), "{nul}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Scopes (RFC 6749 section 3.3): the grammar of a scope token, and sets of them.
 
 use std::fmt;
+use std::sync::Arc;
 
-/// One legal scope token: `1*( %x21 / %x23-5B / %x5D-7E )`.
+/// One legal scope token: `1*( %x21 / %x23-5B / %x5D-7E )`. Denials name the policy's scopes, so copies share the text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Scope(String);
+pub struct Scope(Arc<str>);
 
 /// Scopes, sorted, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,7 +94,7 @@ impl Scope {
     /// The scope spelled `text`, or nothing if a character is illegal or none is there.
     pub fn parse(text: &str) -> Option<Self> {
         let legal = |b: u8| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-        (!text.is_empty() && text.bytes().all(legal)).then(|| Self(text.to_owned()))
+        (!text.is_empty() && text.bytes().all(legal)).then(|| Self(text.into()))
     }
 
     /// The scope as issued and compared: byte for byte.

@@ -9,8 +9,13 @@ use crate::dpop::{Account, Expected, Proof, ProofError, ReplayFault};
 use crate::reply::Refusal;
 use crate::token::{AccessToken, Thumbprint, TokenError};
 
-/// Checks what `caller`, the verified token of `request`, has to be proven with.
-pub(super) fn prove(request: &Request, caller: &AccessToken, env: &mut Env<'_>) -> Result<(), Unverified> {
+/// Checks what `caller`, the verified token that came with `request` in this way, has to be proven with.
+pub(super) fn prove(
+    request: &Request,
+    (scheme, token): (Scheme, &str),
+    caller: &AccessToken,
+    env: &mut Env<'_>,
+) -> Result<(), Unverified> {
     for certificate in caller.confirmations().filter_map(|confirmation| confirmation.certificate) {
         // Only the connection tells: a header could be anyone's.
         match (env.peer_certificate)() {
@@ -19,7 +24,6 @@ pub(super) fn prove(request: &Request, caller: &AccessToken, env: &mut Env<'_>) 
             None => return Err(TokenError::CertificateMissing.into()),
         }
     }
-    let (scheme, token) = request.credentials(env.config).map_err(Unverified::Refused)?;
     let issuer = env.config.issuers.iter().find(|issuer| issuer.identifier == caller.issuer());
     let dpop = issuer.map_or(Dpop::Off, |issuer| issuer.dpop);
     let mut keys = caller.confirmations().filter_map(|confirmation| confirmation.key);

@@ -182,7 +182,9 @@ impl Request {
     pub fn forward_edits(&self, identity: Vec<(String, String)>, may_list: bool, config: &Config) -> Vec<HeaderEdit> {
         let mut edits = self.head.scrubs(config);
         if !self.resource(config).is_some_and(|resource| resource.keep_authorization) {
-            edits.extend(["authorization", "dpop"].map(|name| HeaderEdit::Remove(name.into())));
+            // Each edit is a call of the host.
+            let sent = ["authorization", "dpop"].into_iter().filter(|name| self.head.headers.has(name));
+            edits.extend(sent.map(|name| HeaderEdit::Remove(name.into())));
         }
         if may_list {
             let conditional = |name: &&str| matches!(*name, "accept-encoding" | "range") || name.starts_with("if-");

@@ -33,14 +33,14 @@ impl From<TokenError> for Unverified {
 /// One attempt to verify the token of `request`, with what there is. What is cheap comes first, the signature after
 /// it, the endpoint then, and what the client has to prove last. `fresh`: the endpoint is needed whatever the issuer's validation, and has to be this recent.
 pub(super) fn validate(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
-    let caller = vouched(request, fresh, env)?;
-    possession::prove(request, &caller, env)?;
+    let (scheme, token) = request.credentials(env.config).map_err(Unverified::Refused)?;
+    let caller = vouched(request, token, fresh, env)?;
+    possession::prove(request, (scheme, token), &caller, env)?;
     Ok(caller)
 }
 
 /// The token as its issuer vouches for it, whoever sent it.
-fn vouched(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
-    let (_, token) = request.credentials(env.config).map_err(Unverified::Refused)?;
+fn vouched(request: &Request, token: &str, fresh: Option<Fresh>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
     let resource = request.resource(env.config).ok_or(TokenError::IssuerMismatch)?;
     let digest = env.tokens.digest(token);
     let (keys, now) = (&*env.keys, env.now);

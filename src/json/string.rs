@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::JsonFault;
-use crate::bytes::count_ordinary;
+use crate::bytes::count_unescaped;
 
 /// A string as it stands in the text, between its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,7 @@ pub struct Text<'a> {
 }
 
 /// Finds the string whose opening quote is at `start` of `text`.
+#[inline]
 pub(super) fn scan(text: &str, start: usize) -> Result<Text<'_>, JsonFault> {
     let from = start + 1;
     let bytes = text.as_bytes().get(from..).ok_or(JsonFault::Syntax)?;
@@ -20,7 +21,7 @@ pub(super) fn scan(text: &str, start: usize) -> Result<Text<'_>, JsonFault> {
     let mut at = 0;
     loop {
         // Everything but these three kinds of byte is taken as it is; UTF-8 was checked before.
-        at += count_ordinary(bytes.get(at..).unwrap_or_default(), is_ordinary);
+        at += count_unescaped(bytes.get(at..).unwrap_or_default());
         match bytes.get(at) {
             Some(b'"') => {
                 let raw = text.get(from..from + at).ok_or(JsonFault::Syntax)?;
@@ -33,10 +34,6 @@ pub(super) fn scan(text: &str, start: usize) -> Result<Text<'_>, JsonFault> {
             _ => return Err(JsonFault::Syntax),
         }
     }
-}
-
-fn is_ordinary(byte: u8) -> bool {
-    (byte != b'"') & (byte != b'\\') & (byte >= 0x20)
 }
 
 /// The length of an escape with its backslash, from the bytes after that.
@@ -56,18 +53,22 @@ impl<'a> Text<'a> {
 
     /// The string that is meant, or nothing if it holds a lone surrogate (`\ud800`): readers replace it, keep it or
     /// refuse it, so it has no one meaning.
+    #[inline]
     pub fn decode(&self) -> Option<Cow<'a, str>> {
-        match self.bytes() {
-            Cow::Borrowed(_) => Some(Cow::Borrowed(self.raw)),
-            Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+        if self.escaped {
+            String::from_utf8(self.unescaped()).ok().map(Cow::Owned)
+        } else {
+            Some(Cow::Borrowed(self.raw))
         }
     }
 
     /// The bytes of the string that is meant; a lone surrogate becomes the three bytes UTF-8 would give it.
+    #[inline]
     pub fn bytes(&self) -> Cow<'a, [u8]> {
-        if !self.escaped {
-            return Cow::Borrowed(self.raw.as_bytes());
-        }
+        if self.escaped { Cow::Owned(self.unescaped()) } else { Cow::Borrowed(self.raw.as_bytes()) }
+    }
+
+    fn unescaped(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.raw.len());
         let mut rest = self.raw;
         while let Some((plain, after)) = rest.split_once('\\') {
@@ -75,7 +76,7 @@ impl<'a> Text<'a> {
             rest = unescape(after, &mut out);
         }
         out.extend_from_slice(rest.as_bytes());
-        Cow::Owned(out)
+        out
     }
 }
 

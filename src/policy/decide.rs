@@ -139,14 +139,16 @@ impl Policy {
         let all = self.judge(asked, &rows, Part::All);
         let enforces = |row: &Row| self.enforces(row.mode);
         let enforced = if self.enforces(None) && !self.has_shadow_rules && rows.all(enforces) {
-            all.clone().err()
+            all
         } else {
-            self.enforced(asked, &Matches::new(&self.matrix, caller, enforces))
+            match (self.enforced(asked, &Matches::new(&self.matrix, caller, enforces)), all) {
+                (None, Err(denial)) => return Verdict { outcome: Outcome::ShadowDeny, denial: Some(denial) },
+                (enforced, _) => enforced.map_or(Ok(()), Err),
+            }
         };
-        match (enforced, all) {
-            (Some(enforced), _) => Verdict { outcome: Outcome::Deny, denial: Some(enforced) },
-            (None, Err(denial)) => Verdict { outcome: Outcome::ShadowDeny, denial: Some(denial) },
-            (None, Ok(())) => Verdict { outcome: Outcome::Allow, denial: None },
+        match enforced {
+            Err(denial) => Verdict { outcome: Outcome::Deny, denial: Some(denial) },
+            Ok(()) => Verdict { outcome: Outcome::Allow, denial: None },
         }
     }
 
