@@ -28,6 +28,7 @@ mod envoy {
     mod freshness;
     mod harness;
     mod hostile;
+    mod hydra;
     mod introspection;
     mod lifecycle;
     mod observability;

@@ -63,7 +63,8 @@ impl Oidc {
     }
 }
 
-fn form_post(path: &str, form: &str) -> Request {
+/// A form with the credentials of the client `caller`.
+pub fn form_post(path: &str, form: &str) -> Request {
     Request::new("POST", path)
         .header("content-type", "application/x-www-form-urlencoded")
         .header("authorization", "Basic Y2FsbGVyOmNhbGxlci1zM2NyZXQ=")
