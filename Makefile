@@ -48,7 +48,7 @@ providers: build ## JWTs that a real provider revokes, Ory Hydra; needs Go
 	else echo "SKIPPED, nothing was tested: Go, which builds Ory Hydra, is not installed"; fi
 
 conformance: build ## the official MCP suite, directly and through toolgate
-	@node demo/setup.mjs && node conformance/run.mjs
+	@node demo/setup.mjs && node conformance/run.mjs && node conformance/dpop.mjs
 
 check: build size ## formatting, lints, documentation, licences
 	cargo fmt --check

@@ -25,6 +25,7 @@ mod envoy {
     mod corpus;
     mod discovery;
     mod dpop;
+    mod dpop_client;
     mod freshness;
     mod harness;
     mod hostile;

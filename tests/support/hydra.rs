@@ -1,7 +1,7 @@
 //! A real authorization server whose tokens are JWTs, which it revokes and introspects as well: Ory Hydra, as
 //! `tests/hydra/` builds it.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::bootstrap::Setup;
 use super::client::{Client, Request};
 use super::oidc::form_post;
-use super::process::{Process, Scratch};
+use super::process::{Process, Scratch, free_addresses};
 use super::tokens::{AUDIENCE, ISSUER};
 use super::wait_until;
 
@@ -109,10 +109,4 @@ impl Hydra {
         let answer = Client::new(self.public).send(&form_post("/oauth2/revoke", &format!("token={token}")));
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
-}
-
-/// It cannot be asked which port it took, so it is told. Both are held until both are known, or they could be one.
-fn free_addresses() -> [SocketAddr; 2] {
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    listeners.map(|listener| listener.local_addr().expect("an address"))
 }
