@@ -1,5 +1,5 @@
 # Two commands for users: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build demo up test chaos cli conformance bench bench-core soak fuzz oracles responsive check size clean
+.PHONY: help build demo up test providers chaos cli conformance bench bench-core soak fuzz oracles responsive check size clean
 .DEFAULT_GOAL := help
 
 MODULE := target/wasm32-wasip1/release/toolgate.wasm
@@ -40,8 +40,15 @@ cli: ## build the command line: target/release/toolgate
 chaos: build ## a minute of a failing, rotating provider under load
 	ENVOY_BIN="$$(envoy/get-envoy.sh)" TOOLGATE_CHAOS_SECONDS=60 cargo test --locked --test envoy chaos -- --nocapture
 
+# Hydra holds SQLite, which is C.
+providers: build ## JWTs that a real provider revokes, Ory Hydra; needs Go
+	@if command -v go >/dev/null; then \
+	(cd tests/hydra && go build -tags sqlite -trimpath -ldflags "-s -w" -o ../../.cache/hydra/hydra .) && \
+	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked --all-features --test envoy hydra -- --ignored --nocapture --test-threads 1; \
+	else echo "SKIPPED, nothing was tested: Go, which builds Ory Hydra, is not installed"; fi
+
 conformance: build ## the official MCP suite, directly and through toolgate
-	@node demo/setup.mjs && node conformance/run.mjs
+	@node demo/setup.mjs && node conformance/run.mjs && node conformance/dpop.mjs
 
 check: build size ## formatting, lints, documentation, licences
 	cargo fmt --check

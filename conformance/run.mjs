@@ -8,7 +8,7 @@ import { fit } from '../demo/envoy-config.mjs';
 import { freePort, run } from '../demo/processes.mjs';
 import { compare, readChecks } from './compare.mjs';
 import { EXPLAINED } from './explained.mjs';
-import { setUp } from './setup.mjs';
+import { setUp, WHATEVER_FAILS } from './setup.mjs';
 
 // One copy of the YAML parser is enough: the demo's.
 const { parse, stringify } = createRequire(new URL('../demo/package.json', import.meta.url))('yaml');
@@ -25,9 +25,6 @@ const RUNS = [
   { server: 'fastmcp', set: '2026-07-28' },
 ];
 const HOST_MODES = [true, false]; // `hold_request_headers`; see the README
-
-// The suite says by its exit status that checks failed. It is the comparison that counts here.
-const WHATEVER_FAILS = '"$0" "$@" 2>&1 & suite=$!; trap "kill $suite" TERM; wait $suite; true';
 
 const { PATH, HOME, LANG } = process.env;
 const BASE_ENV = Object.fromEntries(Object.entries({ PATH, HOME, LANG }).filter(([, value]) => value));

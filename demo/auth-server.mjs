@@ -47,7 +47,7 @@ const provider = new Provider(ISSUER, {
   features: {
     clientCredentials: { enabled: true },
     devInteractions: { enabled: true },
-    // toolgate does not take sender-constrained tokens yet.
+    // The demo's client has no key that a token could be bound to.
     dPoP: { enabled: false },
     registration: { enabled: true },
     resourceIndicators: {

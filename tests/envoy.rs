@@ -25,9 +25,11 @@ mod envoy {
     mod corpus;
     mod discovery;
     mod dpop;
+    mod dpop_client;
     mod freshness;
     mod harness;
     mod hostile;
+    mod hydra;
     mod introspection;
     mod lifecycle;
     mod observability;

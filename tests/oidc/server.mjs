@@ -1,13 +1,13 @@
-// A real authorization server for tests: npm `oidc-provider`, in memory, on a free port of loopback.
+// A real authorization server for tests: npm `oidc-provider`, in memory, on loopback: on $PORT, or a free port.
 //
 // Its tokens are opaque for the resource $OPAQUE and JWTs (RFC 9068) for $JWT. The client `caller` gets tokens and
-// revokes them, bound to a key if it sends a proof; the client `gate` asks about them. The issuer's identifier is $ISSUER wherever it listens, as it would
-// be behind a proxy. It prints its port once it listens.
-import { generateKeyPairSync } from 'node:crypto';
+// revokes them, bound to a key if it sends a proof; the client `gate` asks about them. The issuer's identifier is
+// $ISSUER wherever it listens, as it would be behind a proxy. It prints its port once it listens.
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
-const { ISSUER, OPAQUE, JWT, SCOPES } = process.env;
+const { ISSUER, OPAQUE, JWT, SCOPES, PORT = '0' } = process.env;
 // The demo's packages serve here, too.
 const packages = createRequire(new URL('../../demo/package.json', import.meta.url));
 const { errors, Provider } = await import(pathToFileURL(packages.resolve('oidc-provider')));
@@ -27,7 +27,8 @@ const provider = new Provider(ISSUER, {
   scopes: SCOPES.split(' '),
   features: {
     clientCredentials: { enabled: true },
-    dPoP: { enabled: true },
+    // With a nonce for those whose clock is wrong.
+    dPoP: { enabled: true, nonceSecret: randomBytes(32) },
     devInteractions: { enabled: false },
     introspection: { enabled: true, allowedPolicy: (_context, asks) => asks.clientId === 'gate' },
     revocation: { enabled: true },
@@ -44,4 +45,4 @@ const provider = new Provider(ISSUER, {
 });
 
 provider.on('server_error', (_context, error) => console.error(error));
-const server = provider.listen(0, '127.0.0.1', () => console.log(server.address().port));
+const server = provider.listen(Number(PORT), '127.0.0.1', () => console.log(server.address().port));

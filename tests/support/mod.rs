@@ -26,6 +26,7 @@ pub mod fake;
 pub mod forgeries;
 pub mod gate;
 pub mod http2;
+pub mod hydra;
 pub mod keys;
 pub mod oidc;
 pub mod process;

@@ -21,9 +21,21 @@ pub struct Oidc {
 
 impl Oidc {
     pub fn start() -> Self {
+        Self::start_as(ISSUER, AUDIENCE, JWT_AUDIENCE, 0)
+    }
+
+    /// As an issuer that clients reach where it says: on this port, with opaque tokens for one resource and JWTs for
+    /// another.
+    pub fn start_as(issuer: &str, opaque: &str, jwt: &str, port: u16) -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oidc/server.mjs");
-        let environment =
-            [("ISSUER", ISSUER), ("OPAQUE", AUDIENCE), ("JWT", JWT_AUDIENCE), ("SCOPES", "weather:read weather:write")];
+        let port = port.to_string();
+        let environment = [
+            ("ISSUER", issuer),
+            ("OPAQUE", opaque),
+            ("JWT", jwt),
+            ("SCOPES", "weather:read weather:write"),
+            ("PORT", &port),
+        ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let process = Process::start(Scratch::new(), &["node", script], &environment);
         let port = wait_for("the authorization server's port", || process.output().trim().parse::<u16>().ok());
@@ -63,7 +75,8 @@ impl Oidc {
     }
 }
 
-fn form_post(path: &str, form: &str) -> Request {
+/// A form with the credentials of the client `caller`.
+pub fn form_post(path: &str, form: &str) -> Request {
     Request::new("POST", path)
         .header("content-type", "application/x-www-form-urlencoded")
         .header("authorization", "Basic Y2FsbGVyOmNhbGxlci1zM2NyZXQ=")

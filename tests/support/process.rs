@@ -4,6 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -84,6 +85,12 @@ impl Drop for Process {
         let _ = self.child.wait();
         let _ = self.watchman.write_all(b"ended\n");
     }
+}
+
+/// For programs that cannot be asked which port they took. All are held until all are known, or two could be one.
+pub fn free_addresses<const N: usize>() -> [SocketAddr; N] {
+    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    listeners.map(|listener| listener.local_addr().expect("an address"))
 }
 
 /// A folder for one process, below the build's folder for temporary files.
