@@ -9,6 +9,13 @@ pub struct Headers {
     entries: Vec<Entry>,
     /// Whether a name holds an underscore: hardly any request's does, and those that do are looked at closely.
     has_underscore: bool,
+    /// The lengths that names have, a bit for each: most fields that are looked for are not there.
+    lengths: u64,
+}
+
+/// The bit of names of this length; the longest share one.
+fn bit(length: usize) -> u64 {
+    1 << length.min(63)
 }
 
 /// Where one field stands.
@@ -62,13 +69,14 @@ impl Headers {
             at = end.checked_add(1)?;
         }
         let whole = entries.last().is_none_or(|last| last.value.end <= bytes.len());
-        let mut headers = Self { bytes, entries, has_underscore: false };
+        let mut headers = Self { bytes, entries, ..Self::default() };
         headers.lower_names();
         whole.then_some(headers)
     }
 
     fn lower_names(&mut self) {
         for entry in &self.entries {
+            self.lengths |= bit(entry.name.end - entry.name.start);
             for byte in self.bytes.get_mut(entry.name.clone()).unwrap_or_default() {
                 byte.make_ascii_lowercase();
                 self.has_underscore |= *byte == b'_';
@@ -85,7 +93,8 @@ impl Headers {
         let is_it = move |entry: &&Entry| {
             entry.name.end - entry.name.start == name.len() && self.slice(&entry.name) == name.as_bytes()
         };
-        self.entries.iter().filter(is_it).map(|entry| self.slice(&entry.value))
+        let looked_at = if self.lengths & bit(name.len()) == 0 { &[] } else { self.entries.as_slice() };
+        looked_at.iter().filter(is_it).map(|entry| self.slice(&entry.value))
     }
 
     /// The one value of `name`, if it is one.
