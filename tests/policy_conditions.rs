@@ -249,6 +249,21 @@ fn a_rule_that_enforces_in_shadow_mode_cannot_be_got_around() {
 }
 
 #[test]
+fn a_listed_name_is_itself_however_much_it_looks_like_one_that_enforces() {
+    for mode in ["shadow", "enforce"] {
+        let policy = policy(json!({
+            "mode": mode, "tools": {"delete": {"scopes": ["a"], "mode": "enforce"}, "Delete": {"scopes": ["b"]}},
+        }));
+        assert_eq!(call(&policy, &alice("b"), "Delete", "{}"), "allow", "{mode}");
+        assert_eq!(call(&policy, &alice("b"), "delete", "{}"), "deny insufficient_scope", "{mode}");
+    }
+    let policy = policy(json!({
+        "mode": "shadow", "tools": {"delete": {"scopes": ["a"], "mode": "enforce"}, "Delete": {"scopes": ["b"]}},
+    }));
+    assert_eq!(call(&policy, &alice("b"), "DELETE", "{}"), "deny near_name");
+}
+
+#[test]
 fn a_rule_on_trial_neither_closes_nor_opens_anything() {
     let policy = policy(json!({
         "tools": {

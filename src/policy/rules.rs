@@ -113,16 +113,20 @@ impl RuleSet {
         }
     }
 
-    /// The rules of what a careless server would take `name` for, if no rule is about `name` itself: of those that
-    /// `counts` lets count, as if there were no others.
+    /// The rules of what a careless server would take `name` for, unless it is listed itself, or a pattern of those that
+    /// `counts` lets count is about it: of those, as if there were no others.
     pub fn near_rules(&self, name: &str, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
-        if !self.find_counted(name, &counts).is_empty() {
+        if self.exact(name).is_some() || !self.find_counted(name, &counts).is_empty() {
             return Vec::new();
         }
         let folded = near(name);
+        // Hardly any name looks like another, and to fold all of them costs a hundred times as much as to look one up.
+        if !self.folded.contains(&folded) {
+            return Vec::new();
+        }
         let exact = self.written.iter().filter(|name| name.is_exact()).zip(&self.exact);
-        let near = exact.filter(|(own, _)| near(own.as_str()) == folded).map(|(_, rule)| rule);
-        near.filter(|rule| counts(rule)).collect()
+        let near = exact.filter(|(own, rule)| counts(rule) && near(own.as_str()) == folded);
+        near.map(|(_, rule)| rule).collect()
     }
 
     /// All rules.
