@@ -3,7 +3,7 @@
 //! Events come in ([`Introspections::find`] wants a call, [`Introspections::finished`] ends it), answers go out; the
 //! calls themselves and the time are the caller's. No call outlives its timeout, and nothing is kept beyond `exp`.
 //!
-//! Calls are numbered in the order in which they are wanted, so that a request can tell an answer to a call of its own
+//! Calls are numbered in the order in which they are sent, so that a request can tell an answer to a call of its own
 //! time from one that was on its way before ([`Fresh`]).
 
 mod request;
@@ -100,7 +100,7 @@ struct HandedOut {
     asked: Asked,
 }
 
-/// A call, by its number and when it was wanted.
+/// A call, by its number, which is 0 until it is sent, and when it was wanted.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     call: u64,
@@ -112,15 +112,14 @@ struct Wanted<'t> {
     digest: TokenDigest,
     token: &'t str,
     fresh: Option<Fresh>,
-    /// The call, if it takes one. Its time is now.
-    asked: Asked,
+    now: UnixTime,
     may_wait: bool,
 }
 
 impl Wanted<'_> {
     /// Whether an answer to this call is recent enough.
     fn takes(&self, answered: Asked) -> bool {
-        let is_recent = |fresh: Fresh| answered.call >= fresh.call || self.asked.at.within(fresh.within, answered.at);
+        let is_recent = |fresh: Fresh| answered.call >= fresh.call || self.now.within(fresh.within, answered.at);
         self.fresh.is_none_or(is_recent)
     }
 }
@@ -155,7 +154,7 @@ impl Introspections {
         Self { endpoints, next_call: 1 }
     }
 
-    /// The number of the next call: an answer to it, or to a later one, was asked for after this moment.
+    /// The number of the next call that is sent: an answer to it, or to a later one, was asked for after this moment.
     pub fn next_call(&self) -> u64 {
         self.next_call
     }
@@ -170,10 +169,8 @@ impl Introspections {
         may_wait: bool,
         now: UnixTime,
     ) -> Lookup<'_> {
-        let asked = Asked { call: self.next_call, at: now };
-        self.next_call += 1;
         match self.endpoint(place) {
-            Some(endpoint) => endpoint.find(&Wanted { digest, token, fresh, asked, may_wait }),
+            Some(endpoint) => endpoint.find(&Wanted { digest, token, fresh, now, may_wait }),
             None => Lookup::Unavailable,
         }
     }
@@ -188,8 +185,10 @@ impl Introspections {
         let mut calls = Vec::new();
         for (issuer, endpoint) in self.endpoints.iter_mut().enumerate() {
             for open in endpoint.iter_mut().flat_map(|endpoint| &mut endpoint.open) {
-                let digest = open.digest;
-                calls.extend(open.token.take().map(|token| Call { issuer, digest, token }));
+                let Some(token) = open.token.take() else { continue };
+                open.asked.call = self.next_call;
+                self.next_call += 1;
+                calls.push(Call { issuer, digest: open.digest, token });
             }
         }
         calls
@@ -240,7 +239,7 @@ impl Endpoint {
     }
 
     fn find(&mut self, wanted: &Wanted<'_>) -> Lookup<'_> {
-        let (digest, now) = (wanted.digest, wanted.asked.at);
+        let Wanted { digest, now, .. } = *wanted;
         // No answer, and that it is not active, is told however old: neither lets anyone through.
         let tells = |out: &HandedOut| {
             let is_active = matches!(out.answer, Some(Answer::Active(_)));
@@ -270,12 +269,13 @@ impl Endpoint {
     /// Identical tokens share one call. Whoever wants a more recent answer than that of the one that runs asks again
     /// when it has ended.
     fn ask(&mut self, wanted: &Wanted<'_>) -> Lookup<'_> {
-        let Wanted { digest, token, asked, .. } = *wanted;
+        let Wanted { digest, token, now, .. } = *wanted;
         let runs = self.open.iter().any(|open| open.digest == digest);
         if !wanted.may_wait || (!runs && self.open.len() >= self.max_in_flight) {
             return Lookup::Unavailable;
         }
         if !runs {
+            let asked = Asked { call: 0, at: now };
             self.open.push(Open { digest, asked, token: Some(token.to_owned()) });
         }
         Lookup::Wait

@@ -44,6 +44,7 @@ fn revoked(_: &[u8]) -> (u16, String) {
 /// When a request ends, and in what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ends {
+    BeforeTheQuestion,
     BeforeTheAnswer,
     BeforeTheAnswerInTrailers,
     AfterTheAnswer,
@@ -66,17 +67,19 @@ fn call(validation: &str, tool: &str, ends: Ends) -> (&'static str, usize) {
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool}}).to_string();
     let (begin, end) = body.split_at(9);
     stream.receive(&mut worker, Part::Data(begin.into(), End::More));
+    let mut calls = if ends == Ends::BeforeTheQuestion { Vec::new() } else { worker.send_calls() };
     if ends == Ends::AfterTheAnswer {
-        worker.answer_calls(&mut [&mut stream]);
+        worker.answer(std::mem::take(&mut calls), &mut [&mut stream]);
     }
     let last = if ends == Ends::BeforeTheAnswerInTrailers { End::More } else { End::Last };
     stream.receive(&mut worker, Part::Data(end.into(), last));
     if last == End::More {
         stream.receive(&mut worker, Part::Trailers(vec![("x-sum".into(), b"1".into())]));
     }
-    if ends != Ends::AfterTheAnswer {
-        worker.answer_calls(&mut [&mut stream]);
+    if ends == Ends::BeforeTheQuestion {
+        calls = worker.send_calls();
     }
+    worker.answer(calls, &mut [&mut stream]);
     worker.endpoint = Some(revoked);
     worker.settle(&|_| None, &mut [&mut stream]);
     (stream.records[0].reason, worker.asked)
@@ -84,11 +87,11 @@ fn call(validation: &str, tool: &str, ends: Ends) -> (&'static str, usize) {
 
 #[test]
 fn what_was_asked_before_a_request_ended_is_not_of_now_and_is_enough_for_all_but_now() {
-    for ends in [Ends::BeforeTheAnswer, Ends::BeforeTheAnswerInTrailers, Ends::AfterTheAnswer] {
+    for ends in [Ends::BeforeTheQuestion, Ends::BeforeTheAnswer, Ends::BeforeTheAnswerInTrailers, Ends::AfterTheAnswer]
+    {
+        let of_now = if ends == Ends::BeforeTheQuestion { ("allowed", 1) } else { ("token_inactive", 2) };
         for validation in ["introspection", "jwt_and_introspection"] {
-            for (tool, expected) in
-                [("read", ("allowed", 1)), ("archive", ("allowed", 1)), ("erase", ("token_inactive", 2))]
-            {
+            for (tool, expected) in [("read", ("allowed", 1)), ("archive", ("allowed", 1)), ("erase", of_now)] {
                 assert_eq!(call(validation, tool, ends), expected, "{validation}, {ends:?}: {tool}");
             }
         }

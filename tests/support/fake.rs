@@ -22,7 +22,7 @@ use toolgate::config::{Config, KeySource};
 use toolgate::dpop::Proofs;
 use toolgate::exchange::{Awaited, Effect, Env, Exchange, Flow, HeaderEdit, Instance, RequestHead, Step};
 use toolgate::headers::Headers;
-use toolgate::introspection::request_body;
+use toolgate::introspection::{Call, request_body};
 use toolgate::jwks::{KeySet, NotShared, SharedData, SharedNames, Versioned};
 use toolgate::reply::Reply;
 use toolgate::signature::{Algorithm, PublicKey, PureVerifier, SignatureVerifier};
@@ -149,8 +149,20 @@ impl Worker {
 
     /// Answers every call to an endpoint that is due by now, and wakes the streams that wait as the root does.
     pub fn answer_calls(&mut self, streams: &mut [&mut Stream]) {
-        for call in self.instance.introspection.due() {
-            self.asked += 1;
+        let calls = self.send_calls();
+        self.answer(calls, streams);
+    }
+
+    /// Sends every call that is due by now.
+    pub fn send_calls(&mut self) -> Vec<Call> {
+        let calls = self.instance.introspection.due();
+        self.asked += calls.len();
+        calls
+    }
+
+    /// Answers calls that were sent.
+    pub fn answer(&mut self, calls: Vec<Call>, streams: &mut [&mut Stream]) {
+        for call in calls {
             let client = self.config.issuers[call.issuer].introspection.as_ref().expect("an endpoint").client.as_ref();
             let (form, _) = request_body(&call.token, client);
             let answer = self.endpoint.map(|endpoint| endpoint(form.as_bytes()));
