@@ -14,7 +14,7 @@ mod target;
 
 pub use nonce::NonceKey;
 pub use proof::{Expected, Proof, ProofError};
-pub use replay::{Account, BUCKETS, MOST_PER_ACCOUNT, ReplayFault, spend};
+pub use replay::{Account, BUCKETS, MOST_PER_ACCOUNT, ReplayFault};
 pub use target::is_for;
 
 use sha2::{Digest, Sha256};
@@ -67,6 +67,6 @@ impl Proofs {
         account: &Account,
         now: UnixTime,
     ) -> Result<(), ReplayFault> {
-        spend(data, |bucket| self.names.proofs(&bucket.to_string()), proof, account, now)
+        replay::spend(data, |bucket| self.names.proofs(&format!("{}/{bucket}", replay::VERSION)), proof, account, now)
     }
 }

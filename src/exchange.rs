@@ -199,8 +199,10 @@ impl Exchange {
 
     /// The request ended in trailers: they get the verdict as its body's end would.
     pub fn request_trailers(&mut self, trailers: &Headers, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
-        // In trailers nothing compares MCP's headers with the body.
-        let scrubbed = |name: &&str| name.starts_with("mcp-") || env.config.must_scrub(name);
+        // In trailers nothing compares MCP's headers with the body, and nobody verified credentials.
+        let scrubbed = |name: &&str| {
+            name.starts_with("mcp-") || matches!(*name, "authorization" | "dpop") || env.config.must_scrub(name)
+        };
         let scrubs: Vec<_> = trailers.names().filter(scrubbed).map(HeaderEdit::remove).collect();
         let ended = Some(env.introspection.next_call());
         let mut step = match std::mem::take(&mut self.state) {

@@ -14,8 +14,8 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use toolgate::config::Config;
-use toolgate::dpop::{Account, Expected, NonceKey, Proof, ProofError, ReplayFault, spend};
-use toolgate::jwks::{NotShared, SharedData, Versioned};
+use toolgate::dpop::{Account, Expected, NonceKey, Proof, ProofError, Proofs, ReplayFault};
+use toolgate::jwks::{NotShared, SharedData, SharedNames, Versioned};
 use toolgate::signature::{Algorithm, PublicKey, SignatureVerifier};
 use toolgate::time::UnixTime;
 use toolgate::token::{Answer, Expectations, Thumbprint};
@@ -45,7 +45,7 @@ static KNOWN: LazyLock<(Config, Account)> = LazyLock::new(|| {
     };
     let said = json!({"active": true, "aud": "https://mcp.example.com/mcp", "sub": "alice"});
     let Ok(Answer::Active(mut active)) = Answer::parse(said.to_string().as_bytes()) else { panic!("an answer") };
-    let account = Account::of(&active.vouch(expected).expect("a token"), &Thumbprint::new([0; 32]));
+    let account = Account::of(&active.vouch(expected).expect("a token"));
     (config, account)
 });
 
@@ -136,7 +136,8 @@ fn check(text: &str) {
     assert_eq!(Proof::check(&resigned, &expected(NOW), &yes), Ok(proof), "another signature makes no other proof");
 
     let memory = Memory::default();
-    let spend = |proof: &Proof, now| spend(&memory, |bucket| bucket.to_string(), proof, &KNOWN.1, at(now));
+    let proofs = Proofs::new(SharedNames::new(b"", b"", b""), None);
+    let spend = |proof: &Proof, now| proofs.spend(&memory, proof, &KNOWN.1, at(now));
     assert_eq!(spend(&proof, NOW), Ok(()));
     for now in LATER.map(|later| NOW + later) {
         if let Ok(proof) = Proof::check(text, &expected(now), &yes) {

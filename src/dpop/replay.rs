@@ -12,7 +12,7 @@
 use super::{Proof, sha256};
 use crate::jwks::{NotShared, SharedData};
 use crate::time::UnixTime;
-use crate::token::{AccessToken, Thumbprint};
+use crate::token::AccessToken;
 
 /// As many shared values there are.
 pub const BUCKETS: usize = 256;
@@ -23,8 +23,10 @@ const MOST_PER_BUCKET: usize = 1024;
 /// As many of those are of one account: a quarter, so that it takes several to be in others' way, and one alone still
 /// has 460 requests a second, or 900.
 pub const MOST_PER_ACCOUNT: usize = MOST_PER_BUCKET / 4;
-/// The layout above. Another one is not read, and never replaced: nobody knows what was used.
-const VERSION: u8 = 2;
+/// The layout above. Another layout gets another number, and other names: a proof that a module of another layout took
+/// may be taken once more in the two minutes after the update. What is there under these names in another layout is not
+/// read, and never replaced: nobody knows what was used.
+pub(super) const VERSION: u8 = 2;
 /// How often a bucket is read again because another worker was faster. Each time one of them got on.
 const MAX_RACES: usize = 32;
 /// In seconds: an entry that lasts longer than this was made by a clock that was wrong.
@@ -54,12 +56,13 @@ impl From<NotShared> for ReplayFault {
 pub struct Account([u8; 32]);
 
 impl Account {
-    /// The one that `caller` is of. A token without a subject counts for its client, one without either for its `key`.
-    pub fn of(caller: &AccessToken, key: &Thumbprint) -> Self {
+    /// The one that `caller` is of. A token without a subject counts for its client; those of an issuer without either
+    /// count together, since nothing but keys tells them apart.
+    pub fn of(caller: &AccessToken) -> Self {
         let (kind, name) = match (caller.subject(), caller.client()) {
             (Some(subject), _) => (b"s", subject.as_bytes()),
             (None, Some(client)) => (b"c", client.as_bytes()),
-            (None, None) => (b"k", key.octets().as_slice()),
+            (None, None) => (b"n", b"".as_slice()),
         };
         let issuer = caller.issuer().as_bytes();
         let size = (issuer.len() as u64).to_be_bytes();
@@ -97,7 +100,7 @@ impl Entry {
 }
 
 /// Uses the `proof` of `account` up: at most one caller ever gets `Ok` for it. `name` names a bucket.
-pub fn spend(
+pub(super) fn spend(
     data: &dyn SharedData,
     name: impl Fn(usize) -> String,
     proof: &Proof,

@@ -67,7 +67,7 @@ fn prove_key(
     };
     let header = request.dpop_proof(env.config).map_err(refused)?;
     let proof = Proof::check(header, &expected, env.verifier).map_err(refused)?;
-    match env.proofs.spend(env.shared, &proof, &Account::of(caller, &key), env.now) {
+    match env.proofs.spend(env.shared, &proof, &Account::of(caller), env.now) {
         Ok(()) => {
             let _ = request.proven.set(key);
             Ok(())
