@@ -15,6 +15,15 @@ fn ordinary_blocks(bytes: &[u8], ordinary: impl Fn(u8) -> bool) -> usize {
     blocks.take_while(all).count() * BLOCK
 }
 
+/// The first eight bytes as a number, of fewer as if zeros followed: what differs in it differs, without a look at the rest.
+#[inline]
+pub fn first_word(bytes: &[u8]) -> u64 {
+    match bytes.first_chunk() {
+        Some(first) => u64::from_le_bytes(*first),
+        None => bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte)),
+    }
+}
+
 /// How many of the first bytes are `ordinary`. Most runs end within a few bytes, so those are looked at one by one.
 #[inline]
 pub fn count_ordinary(bytes: &[u8], ordinary: impl Fn(u8) -> bool) -> usize {
@@ -86,6 +95,13 @@ mod tests {
                     assert_eq!(count_unescaped(&bytes), expected, "{byte:#x} at {at} of {length}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_first_bytes_are_one_number() {
+        for (bytes, word) in [(&b""[..], 0), (b"a", 0x61), (b"ab", 0x6261), (b"abcdefghij", 0x6867_6665_6463_6261)] {
+            assert_eq!(first_word(bytes), word, "{bytes:?}");
         }
     }
 

@@ -19,6 +19,8 @@ pub use write::Object;
 
 use std::borrow::Cow;
 
+use crate::bytes::first_word;
+
 /// Why bytes are not one strict JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonFault {
@@ -115,12 +117,7 @@ impl Name {
             // What follows the name is not of it.
             (Some(first), length @ 0..8) => u64::from_le_bytes(*first) & !(u64::MAX << (8 * length)),
             (Some(first), _) => u64::from_le_bytes(*first),
-            (None, _) => {
-                let mut first = [0; 8];
-                let name = bytes.get(from..to).unwrap_or_default();
-                first.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
-                u64::from_le_bytes(first)
-            }
+            (None, _) => first_word(bytes.get(from..to).unwrap_or_default()),
         };
         Self { start, from, to, escaped }
     }
