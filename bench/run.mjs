@@ -1,5 +1,6 @@
 // `make bench`: cases A to G in interleaved rounds, the scale series, memory; tables and a plot.
-// ROUNDS (5), SECONDS (4) of a round, of the series a quarter; ONLY: some of `cases`, `series`, `memory`.
+// ROUNDS (5), SECONDS (4) of a round, of the series a quarter; WARM (30) seconds before the first, of the series a sixth;
+// ONLY: some of `cases`, `series`, `memory`.
 import { writeFileSync } from 'node:fs';
 import { freePort, run } from '../demo/processes.mjs';
 import { envoyCases, RATIOS } from './cases.mjs';
@@ -17,6 +18,8 @@ import { newIssuer } from './tokens.mjs';
 
 const rounds = Number(process.env.ROUNDS ?? 5);
 const seconds = Number(process.env.SECONDS ?? 4);
+// V8 compiles a function well only after it has run for long: what a request runs once may take 100,000 of them.
+const warm = Number(process.env.WARM ?? 30);
 const only = process.env.ONLY?.split(',');
 const wanted = (part) => !only || only.includes(part);
 const PLOT = new URL('../docs/performance.svg', import.meta.url);
@@ -25,16 +28,16 @@ await run(async (processes) => {
   console.log(describeMachine());
   const tools = await setUp(processes);
   console.log((await processes.complete([tools.envoy, '--version'])).trim().split('/').slice(-3).join(' '));
-  console.log(`${rounds} rounds of ${seconds} s, interleaved; medians, and half the distance between the extremes\n`);
+  console.log(`${rounds} rounds of ${seconds} s, interleaved, after ${warm} s to warm up; medians, and half the distance between the extremes\n`);
   const upstream = await startUpstream(processes, tools);
-  const context = { processes, tools, upstream, rounds, seconds };
+  const context = { processes, tools, upstream, rounds, seconds, warm };
   if (wanted('cases')) await measureCases(context);
-  if (wanted('series')) await measureSeries({ ...context, seconds: Math.max(1, Math.round(seconds / 4)) });
+  if (wanted('series')) await measureSeries({ ...context, seconds: Math.max(1, Math.round(seconds / 4)), warm: Math.max(1, Math.round(warm / 6)) });
   if (wanted('memory')) await measureMemory(context);
   return 0;
 });
 
-async function measureCases({ processes, tools, upstream, rounds, seconds }) {
+async function measureCases({ processes, tools, upstream, rounds, seconds, warm }) {
   const issuer = newIssuer();
   const authorizer = await startAuthorizer(processes, tools, issuer);
   const cases = [];
@@ -53,7 +56,7 @@ async function measureCases({ processes, tools, upstream, rounds, seconds }) {
   const measured = new Map(cases.map(({ name }) => [name, []]));
   for (let n = -1; n < rounds; n++) {
     for (const { name, port, groups } of cases) {
-      const result = await round(processes, { port, groups, workload, seconds: n < 0 ? 1 : seconds });
+      const result = await round(processes, { port, groups, workload, seconds: n < 0 ? warm : seconds });
       if (n >= 0) measured.get(name).push(result); // the first warms up
     }
   }

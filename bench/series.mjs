@@ -67,7 +67,7 @@ const introspected = (ttl, port) => (config) => {
 const opaque = (count) => Array.from({ length: count }, (_, n) => `opaque-${n}`);
 
 /** Runs every series and prints a table for each. */
-export async function measureSeries({ processes, tools, upstream, rounds, seconds }) {
+export async function measureSeries({ processes, tools, upstream, rounds, seconds, warm }) {
   const issuer = newIssuer();
   const rotation = issuer.tokens(10_000);
   const chosen = process.env.SERIES;
@@ -80,7 +80,7 @@ export async function measureSeries({ processes, tools, upstream, rounds, second
     }
     for (let n = -1; n < rounds; n++) {
       for (const { gate, workload, costs } of running) {
-        const result = await round(processes, { port: gate.listener, groups: [gate.group], workload, seconds: n < 0 ? 1 : seconds });
+        const result = await round(processes, { port: gate.listener, groups: [gate.group], workload, seconds: n < 0 ? warm : seconds });
         if (n >= 0) costs.push(result.cpu[0]);
       }
     }
