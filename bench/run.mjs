@@ -18,7 +18,8 @@ import { newIssuer } from './tokens.mjs';
 
 const rounds = Number(process.env.ROUNDS ?? 5);
 const seconds = Number(process.env.SECONDS ?? 4);
-// V8 compiles a function well only after it has run for long: what a request runs once may take 100,000 of them.
+// Long enough for allocators, connections and the caches of the machine; V8 has compiled all of a module before, since
+// Envoy starts it without its quick compiler (`--no-liftoff`).
 const warm = Number(process.env.WARM ?? 30);
 const only = process.env.ONLY?.split(',');
 const wanted = (part) => !only || only.includes(part);
