@@ -15,6 +15,16 @@ fn ordinary_blocks(bytes: &[u8], ordinary: impl Fn(u8) -> bool) -> usize {
     blocks.take_while(all).count() * BLOCK
 }
 
+/// Whether both are the same bytes: the module's own comparison goes byte by byte, which shows with long ones.
+pub fn same(one: &[u8], other: &[u8]) -> bool {
+    let (blocks, rest) = one.as_chunks::<BLOCK>();
+    let (other_blocks, other_rest) = other.as_chunks();
+    let differ = |(one, other): (&[u8; BLOCK], &[u8; BLOCK])| {
+        one.iter().zip(other).fold(0, |differ, (one, other)| differ | (one ^ other)) != 0
+    };
+    one.len() == other.len() && !blocks.iter().zip(other_blocks).any(differ) && rest == other_rest
+}
+
 /// The first eight bytes as a number, of fewer as if zeros followed: what differs in it differs, without a look at the rest.
 #[inline]
 pub fn first_word(bytes: &[u8]) -> u64 {
@@ -94,6 +104,20 @@ mod tests {
                     let expected = bytes.iter().take_while(|byte| is_unescaped(**byte)).count();
                     assert_eq!(count_unescaped(&bytes), expected, "{byte:#x} at {at} of {length}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_are_the_same_only_if_each_one_is() {
+        for length in [0, 1, 31, 32, 33, 64, 70] {
+            let bytes = vec![b'a'; length];
+            assert!(same(&bytes, &bytes.clone()), "{length}");
+            assert!(!same(&bytes, &vec![b'a'; length + 1]), "{length}");
+            for at in 0..length {
+                let mut other = bytes.clone();
+                other[at] = b'b';
+                assert!(!same(&bytes, &other), "{at} of {length}");
             }
         }
     }

@@ -75,6 +75,8 @@ struct Server {
     complete: Option<Vec<String>>,
     /// The hash of the last complete list, and what was found of it.
     list: Option<u64>,
+    /// The hash of its names as they came, if they came on one page.
+    page: Option<u64>,
     of_list: Vec<Finding>,
 }
 
@@ -105,7 +107,7 @@ pub struct Page<'a> {
     /// The cursor that the next page is asked with.
     pub next: Option<&'a str>,
     /// The tools on it.
-    pub names: &'a [String],
+    pub names: &'a [&'a str],
 }
 
 impl Drift {
@@ -174,14 +176,21 @@ impl Drift {
 
     /// Takes note of a page. Once one caller's pages are complete, the whole list waits to be compared.
     pub fn page(&mut self, resource: usize, page: Page<'_>) {
-        let Some(names) = self.servers.get_mut(resource).and_then(|server| server.chains.extend(page)) else { return };
-        let hash = self.hash(names.join("\n").as_bytes());
+        let secret = self.secret;
         let Some(server) = self.servers.get_mut(resource) else { return };
-        // A list that is as it was tells nothing new, and comparing it costs as much as there are rules.
-        if server.list == Some(hash) {
+        let only = (page.cursor.is_none() && page.next.is_none()).then(|| hash_names(secret, page.names));
+        if only.is_some() && only == server.page {
+            server.chains.begin_anew(page.caller);
             return;
         }
-        server.list = Some(hash);
+        let Some(names) = server.chains.extend(page) else { return };
+        server.page = only;
+        let names_hash = hash(secret, names.join("\n").as_bytes());
+        // A list that is as it was tells nothing new, and comparing it costs as much as there are rules.
+        if server.list == Some(names_hash) {
+            return;
+        }
+        server.list = Some(names_hash);
         server.complete = Some(names);
     }
 
@@ -217,7 +226,7 @@ impl Drift {
     /// The policy of a resource is another now: the next complete list is compared with it, and its scopes are waited for.
     pub fn policy_changed(&mut self, resource: usize, policy: &Policy) {
         if let Some(server) = self.servers.get_mut(resource) {
-            server.list = None;
+            (server.list, server.page) = (None, None);
             server.unseen = Unseen::new(policy);
         }
     }
@@ -289,6 +298,17 @@ fn hash(secret: u64, bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write_u64(secret);
     hasher.write(bytes);
+    hasher.finish()
+}
+
+/// The hash of names in their order.
+fn hash_names(secret: u64, names: &[&str]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u64(secret);
+    for name in names {
+        hasher.write_usize(name.len());
+        hasher.write(name.as_bytes());
+    }
     hasher.finish()
 }
 

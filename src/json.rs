@@ -19,7 +19,7 @@ pub use write::Object;
 
 use std::borrow::Cow;
 
-use crate::bytes::first_word;
+use crate::bytes::{first_word, same};
 
 /// Why bytes are not one strict JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +179,27 @@ impl<'a> Reader<'a> {
         let text = string::scan(self.text, self.at)?;
         self.at += text.raw().len() + 2;
         Ok(text)
+    }
+
+    /// How many more containers may stand in one another here.
+    pub fn room(&self) -> usize {
+        self.depth.saturating_sub(self.open.len())
+    }
+
+    /// What was read since the byte offset `start`.
+    pub fn since(&self, start: usize) -> &'a [u8] {
+        self.text.as_bytes().get(start..self.at).unwrap_or_default()
+    }
+
+    /// Passes over the next value if it is the object or array `known`, and says whether it is. What `known` holds must
+    /// have been read before, with no more room: where an object or array ends follows from its own bytes.
+    pub fn skip_known(&mut self, known: &[u8]) -> bool {
+        let start = self.position();
+        let is_it = self.text.as_bytes().get(start..start + known.len()).is_some_and(|next| same(next, known));
+        if is_it {
+            self.at = start + known.len();
+        }
+        is_it
     }
 
     /// Passes over any value and gives its bytes.

@@ -1,14 +1,21 @@
 //! Lists in answers: an entry stays exactly if using it would be allowed.
 //!
 //! Lists are known by their shape, so that one replayed on another stream is trimmed as well. What stays keeps its
-//! bytes: entries are cut out of the text, nothing is printed anew.
+//! bytes: entries are cut out of the text, nothing is printed anew. A list that was read before is known by its bytes,
+//! and only decided on anew.
+
+mod entries;
+
+pub use entries::{Entries, KnownLists};
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::rc::Rc;
 
 use crate::json::{self, JsonFault, Kind, Reader};
 use crate::mcp::ListKind;
 use crate::text::look_alike;
+use entries::entry_name;
 
 /// Why an answer cannot be trimmed and must not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,23 +47,33 @@ pub struct Trimmed<'a> {
     pub next_cursor: Option<String>,
     /// Whether it tells of a resource that the caller may not use: then it is not for the caller at all.
     pub tells_of_denied: bool,
+    /// The lists of tools in it, as they came.
+    pub tools: Vec<Rc<Entries>>,
 }
 
 /// Decides whether an entry stays, by its kind, its name or URI, and its bytes; without bytes, whether news of it pass.
 pub type Keeps<'k> = &'k dyn Fn(ListKind, &str, &[u8]) -> bool;
 
 /// Trims the message, or array of messages, in `body`. `keeps` decides on each entry; `ttl` is how long the caller's
-/// token has left, in milliseconds.
-pub fn trim<'a>(body: &'a [u8], depth: usize, ttl: u64, keeps: Keeps<'_>) -> Result<Trimmed<'a>, ListFault> {
+/// token has left, in milliseconds. Lists among `known` are not read again, and the others are added to them.
+pub fn trim<'a>(
+    body: &'a [u8],
+    depth: usize,
+    ttl: u64,
+    known: &mut KnownLists,
+    keeps: Keeps<'_>,
+) -> Result<Trimmed<'a>, ListFault> {
     let mut trimmer = Trimmer {
         body,
         ttl,
+        known,
         keeps,
         edits: Vec::new(),
         removed: 0,
         held_list: false,
         tells_of_denied: false,
         next_cursor: None,
+        tools: Vec::new(),
     };
     json::read(body, depth, |reader| match reader.kind()? {
         Kind::Object => trimmer.message(reader),
@@ -66,20 +83,30 @@ pub fn trim<'a>(body: &'a [u8], depth: usize, ttl: u64, keeps: Keeps<'_>) -> Res
         }),
         Kind::Scalar | Kind::String => Ok(reader.skip().map(|_| ())?),
     })?;
-    let Trimmer { edits, removed, held_list, tells_of_denied, next_cursor, .. } = trimmer;
-    Ok(Trimmed { body: apply(body, &edits), removed, held_list, tells_of_denied, next_cursor })
+    let Trimmer { edits, removed, held_list, tells_of_denied, next_cursor, tools, .. } = trimmer;
+    Ok(Trimmed { body: apply(body, &edits), removed, held_list, tells_of_denied, next_cursor, tools })
+}
+
+/// What stands in the place of a part of the body.
+enum Edit {
+    /// An array of the entries at these places.
+    Entries(Vec<Range<usize>>),
+    /// Other text.
+    Text(Vec<u8>),
 }
 
 struct Trimmer<'a, 'k> {
     body: &'a [u8],
     ttl: u64,
+    known: &'k mut KnownLists,
     keeps: Keeps<'k>,
     next_cursor: Option<String>,
     /// In the order of their places, none within another.
-    edits: Vec<(Range<usize>, Vec<u8>)>,
+    edits: Vec<(Range<usize>, Edit)>,
     removed: usize,
     held_list: bool,
     tells_of_denied: bool,
+    tools: Vec<Rc<Entries>>,
 }
 
 /// The notification that names a resource.
@@ -140,8 +167,8 @@ impl<'a> Trimmer<'a, '_> {
             match name.as_ref() {
                 // No client can ask for that page, so no list is complete with it.
                 "nextCursor" if value != "null" => self.next_cursor = Some(String::from("\0")),
-                "cacheScope" => caching.push((range, b"\"private\"".to_vec())),
-                "ttlMs" => caching.push((range, self.shorter_ttl(value))),
+                "cacheScope" => caching.push((range, Edit::Text(b"\"private\"".to_vec()))),
+                "ttlMs" => caching.push((range, Edit::Text(self.shorter_ttl(value)))),
                 _ => {}
             }
             Ok::<(), ListFault>(())
@@ -171,57 +198,46 @@ impl<'a> Trimmer<'a, '_> {
         }
         self.held_list = true;
         let start = reader.position();
-        let mut kept: Vec<&[u8]> = Vec::new();
-        let mut removed = 0;
-        reader.array(|reader| {
-            let start = reader.position();
-            let name = entry_name(reader, key)?;
-            let bytes = self.body.get(start..reader.offset()).unwrap_or_default();
-            if name.is_some_and(|name| (self.keeps)(kind, &name, bytes)) {
-                kept.push(bytes);
-            } else {
-                removed += 1;
+        let entries = self.known.read(reader, kind, key)?;
+        let mut kept = Vec::with_capacity(entries.len());
+        for (name, place) in entries.iter() {
+            let place = start + place.start..start + place.end;
+            let bytes = self.body.get(place.clone()).unwrap_or_default();
+            if name.is_some_and(|name| (self.keeps)(kind, name, bytes)) {
+                kept.push(place);
             }
-            Ok::<(), ListFault>(())
-        })?;
+        }
+        let removed = entries.len() - kept.len();
         if removed > 0 {
-            let array = [&b"["[..], &kept.join(&b','), b"]"].concat();
-            self.edits.push((start..reader.offset(), array));
+            self.edits.push((start..reader.offset(), Edit::Entries(kept)));
         }
         self.removed += removed;
+        if kind == ListKind::Tools {
+            self.tools.push(entries);
+        }
         Ok(())
     }
 }
 
-/// The name of a list's entry, if it has a usable one.
-fn entry_name<'a>(reader: &mut Reader<'a>, key: &str) -> Result<Option<Cow<'a, str>>, JsonFault> {
-    if reader.kind()? != Kind::Object {
-        reader.skip()?;
-        return Ok(None);
-    }
-    let mut found = None;
-    let mut doubtful = false;
-    reader.object(|reader, name| {
-        let name = name.decode();
-        if name.as_deref() == Some(key) && reader.kind()? == Kind::String {
-            found = reader.string()?.decode();
-            return Ok(());
-        }
-        doubtful |= name.is_none_or(|name| look_alike(&name, &[key]).is_some());
-        reader.skip().map(|_| ())
-    })?;
-    Ok(found.filter(|_| !doubtful))
-}
-
-fn apply<'a>(body: &'a [u8], edits: &[(Range<usize>, Vec<u8>)]) -> Cow<'a, [u8]> {
+fn apply<'a>(body: &'a [u8], edits: &[(Range<usize>, Edit)]) -> Cow<'a, [u8]> {
     if edits.is_empty() {
         return Cow::Borrowed(body);
     }
+    let part = |range: Range<usize>| body.get(range).unwrap_or_default();
     let mut out = Vec::with_capacity(body.len());
     let mut at = 0;
-    for (range, replacement) in edits {
-        out.extend_from_slice(body.get(at..range.start).unwrap_or_default());
-        out.extend_from_slice(replacement);
+    for (range, edit) in edits {
+        out.extend_from_slice(part(at..range.start));
+        match edit {
+            Edit::Text(text) => out.extend_from_slice(text),
+            Edit::Entries(kept) => {
+                for (n, entry) in kept.iter().enumerate() {
+                    out.push(if n == 0 { b'[' } else { b',' });
+                    out.extend_from_slice(part(entry.clone()));
+                }
+                out.extend_from_slice(if kept.is_empty() { b"[]" } else { b"]" });
+            }
+        }
         at = range.end;
     }
     out.extend_from_slice(body.get(at..).unwrap_or_default());
@@ -234,7 +250,7 @@ mod tests {
 
     fn trimmed(body: &str) -> Result<String, ListFault> {
         let keeps = |_: ListKind, name: &str, _: &[u8]| name.starts_with("read");
-        let trimmed = trim(body.as_bytes(), 64, 5000, &keeps)?;
+        let trimmed = trim(body.as_bytes(), 64, 5000, &mut KnownLists::default(), &keeps)?;
         Ok(String::from_utf8(trimmed.body.into_owned()).unwrap())
     }
 
@@ -324,7 +340,8 @@ mod tests {
             ("[]", true),
         ] {
             let body = format!(r#"{{"method":"notifications/resources/updated","params":{params}}}"#);
-            let trimmed = trim(body.as_bytes(), 64, 0, &|_, name, _| name.starts_with("read")).unwrap();
+            let keeps = |_: ListKind, name: &str, _: &[u8]| name.starts_with("read");
+            let trimmed = trim(body.as_bytes(), 64, 0, &mut KnownLists::default(), &keeps).unwrap();
             assert_eq!(trimmed.tells_of_denied, denied, "{params}");
         }
     }

@@ -1,7 +1,7 @@
 //! The policy: which scopes an operation needs, per scenario, and the one function that decides.
 //!
-//! [`Policy::decide`] is asked for calls and for every entry of a list alike, so that a list never shows what a call
-//! would be refused.
+//! A [`Decider`] is asked for calls and for every entry of a list alike, so that a list never shows what a call would be
+//! refused.
 
 mod arguments;
 mod authentication;
@@ -11,7 +11,7 @@ mod rules;
 
 pub use arguments::{ArgumentTest, Condition};
 pub use authentication::Authentication;
-pub use decide::{Denial, Outcome, Verdict};
+pub use decide::{Decider, Denial, Outcome, Verdict};
 pub use matrix::{Matches, Row};
 pub use rules::{Found, Requirement, RuleSet, Unlisted};
 

@@ -22,7 +22,7 @@ use toolgate::config::Config;
 use toolgate::exchange::{Effect, Env, Exchange, Flow, Instance, RequestHead, Step};
 use toolgate::headers::Headers;
 use toolgate::jsonrpc::{self, MessageKind};
-use toolgate::listing;
+use toolgate::listing::{self, KnownLists};
 use toolgate::mcp::{ListKind, Operation};
 use toolgate::signature::PureVerifier;
 
@@ -368,7 +368,11 @@ proptest! {
         }
         let text = if spaced { serde_json::to_string_pretty(&body).unwrap() } else { body.to_string() };
         let allowed = |name: &str| name.contains("read");
-        let trimmed = listing::trim(text.as_bytes(), 64, 5_000, &|_: ListKind, name: &str, _: &[u8]| allowed(name)).unwrap();
+        let keeps = |_: ListKind, name: &str, _: &[u8]| allowed(name);
+        let mut known = KnownLists::default();
+        let trimmed = listing::trim(text.as_bytes(), 64, 5_000, &mut known, &keeps).unwrap();
+        let again = listing::trim(text.as_bytes(), 64, 5_000, &mut known, &keeps).unwrap();
+        prop_assert_eq!(&again, &trimmed, "a list that is known is as one that is read");
         let mut expected = body.clone();
         let kept = items.iter().filter(|entry| entry[key].as_str().is_some_and(allowed)).cloned();
         expected["result"][list] = kept.collect();
@@ -391,7 +395,7 @@ proptest! {
         bytes in prop::collection::vec(prop::sample::select(b"{}[]\",:\\u0d8 \n\x00\xff\xc3\xa9tfn1e-.name".to_vec()), 0..40),
     ) {
         let _ = jsonrpc::read(&bytes, 8);
-        let _ = listing::trim(&bytes, 8, 1, &|_: ListKind, _: &str, _: &[u8]| true);
+        let _ = listing::trim(&bytes, 8, 1, &mut KnownLists::default(), &|_: ListKind, _: &str, _: &[u8]| true);
     }
 }
 

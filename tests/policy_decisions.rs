@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::core::{NOW, alice, caller, occasion, with_policy};
 use support::tokens::Token;
-use toolgate::listing;
+use toolgate::listing::{self, KnownLists};
 use toolgate::mcp::ListKind;
 use toolgate::policy::{Access, Denial, Outcome, Policy, Verdict};
 use toolgate::scope::ScopeSet;
@@ -729,12 +729,13 @@ proptest! {
             assert_eq!(kind, ListKind::Tools);
             policy.decide(&caller, &Access::Tool(name), &occasion()).outcome != Outcome::Deny
         };
-        let trimmed = listing::trim(body.as_bytes(), 64, 1000, &keeps).unwrap();
+        let trimmed = listing::trim(body.as_bytes(), 64, 1000, &mut KnownLists::default(), &keeps).unwrap();
         let kept: Value = serde_json::from_slice(&trimmed.body).unwrap();
         let kept: Vec<_> = kept["result"]["tools"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
         for tool in TOOLS {
-            let allowed = policy.decide(&caller, &Access::Tool(tool), &occasion()).outcome != Outcome::Deny;
-            prop_assert_eq!(kept.contains(&tool), allowed, "{}", tool);
+            let outcome = policy.decide(&caller, &Access::Tool(tool), &occasion()).outcome;
+            prop_assert_eq!(kept.contains(&tool), outcome != Outcome::Deny, "{}", tool);
+            prop_assert_eq!(policy.for_caller(&caller).outcome(&Access::Tool(tool), &occasion()), outcome, "{}", tool);
         }
         prop_assert_eq!(trimmed.removed, TOOLS.len() - kept.len());
     }

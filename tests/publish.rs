@@ -53,7 +53,7 @@ impl Host {
     /// A caller reads a page at a worker.
     fn page(&mut self, now: UnixTime, n: usize, caller: &str, cursor: Option<&str>, next: Option<&str>, tools: &str) {
         let entry = |name: &str| json!({"name": name}).to_string().into_bytes();
-        let names: Vec<String> = tools.split_whitespace().map(str::to_owned).collect();
+        let names: Vec<_> = tools.split_whitespace().collect();
         let entries = names.iter().map(|name| entry(name)).collect();
         self.drifts[n].collect(0, Page { caller, cursor, next, names: &names }, entries, now);
     }

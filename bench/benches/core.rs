@@ -8,7 +8,7 @@ use toolgate::headers::Headers;
 use toolgate::jsonrpc;
 use toolgate::jwks::Lookup;
 use toolgate::keys::IssuerKeys;
-use toolgate::listing;
+use toolgate::listing::{self, KnownLists};
 use toolgate::mcp::Operation;
 use toolgate::policy::{Access, Occasion, Outcome};
 use toolgate::signature::PureVerifier;
@@ -72,9 +72,15 @@ fn decisions(c: &mut Criterion) {
         });
     }
     let list = samples::list(1000);
-    let keeps =
-        |_, name: &str, _: &[u8]| policy.decide(&caller, &Access::Tool(name), &occasion).outcome == Outcome::Allow;
-    c.bench_function("trim/1000 tools", |b| b.iter(|| listing::trim(black_box(&list), 64, 1000, &keeps).is_ok()));
+    let decider = policy.for_caller(&caller);
+    let keeps = |_, name: &str, _: &[u8]| decider.outcome(&Access::Tool(name), &occasion) == Outcome::Allow;
+    c.bench_function("trim/1000 tools", |b| {
+        b.iter(|| listing::trim(black_box(&list), 64, 1000, &mut KnownLists::default(), &keeps).is_ok());
+    });
+    let mut known = KnownLists::default();
+    c.bench_function("trim/1000 tools, known", |b| {
+        b.iter(|| listing::trim(black_box(&list), 64, 1000, &mut known, &keeps).is_ok());
+    });
 }
 
 fn streams(c: &mut Criterion) {

@@ -24,6 +24,11 @@ struct Chain {
 }
 
 impl Chains {
+    /// The caller reads the list from its beginning again.
+    pub fn begin_anew(&mut self, caller: &str) {
+        self.open.retain(|chain| chain.caller != caller);
+    }
+
     /// Takes a page. Gives all names, sorted, once the last of one caller's unbroken chain has come.
     pub fn extend(&mut self, page: Page<'_>) -> Option<Vec<String>> {
         let own = self.open.iter().position(|chain| chain.caller == page.caller);
@@ -34,7 +39,7 @@ impl Chains {
             // It continues what nobody began.
             (Some(_), _) => return None,
         };
-        names.extend_from_slice(page.names);
+        names.extend(page.names.iter().map(|name| (*name).to_owned()));
         let Some(next) = page.next else {
             return Some(sorted(names, String::clone));
         };
@@ -52,7 +57,7 @@ impl Chains {
 mod tests {
     use super::*;
 
-    fn page<'a>(caller: &'a str, cursor: Option<&'a str>, names: &'a [String], next: Option<&'a str>) -> Page<'a> {
+    fn page<'a>(caller: &'a str, cursor: Option<&'a str>, names: &'a [&'a str], next: Option<&'a str>) -> Page<'a> {
         Page { caller, cursor, next, names }
     }
 
@@ -99,7 +104,8 @@ mod tests {
         for (name, rows) in cases {
             let mut chains = Chains::default();
             for (caller, cursor, on_page, next, complete) in *rows {
-                let found = chains.extend(page(caller, *cursor, &names(on_page), *next));
+                let on_page: Vec<_> = on_page.split_whitespace().collect();
+                let found = chains.extend(page(caller, *cursor, &on_page, *next));
                 assert_eq!(found, complete.map(names), "{name}");
             }
         }
@@ -109,6 +115,7 @@ mod tests {
     fn what_is_kept_of_callers_that_never_finish_is_bounded() {
         let mut chains = Chains::default();
         let many: Vec<_> = (0..1_000).map(|n| n.to_string()).collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
         for n in 0..1_000 {
             chains.extend(page(&n.to_string(), None, &many, Some("1")));
         }

@@ -12,7 +12,7 @@ use crate::drift::{Learn, Page};
 use crate::headers::{Headers, Single};
 use crate::listing::{self, ListFault, Trimmed};
 use crate::mcp::{ListKind, MAX_TARGET};
-use crate::policy::{Access, Lists, Mode, Occasion, Outcome, Standing};
+use crate::policy::{Decider, Access, Lists, Mode, Occasion, Outcome, Standing};
 use crate::reply::{Refusal, bad_gateway_message, cors_headers};
 use crate::sse::{self, EventReader, Piece};
 use crate::time::UnixTime;
@@ -304,67 +304,44 @@ impl Answer {
     }
 
     fn trim<'b>(&self, body: &'b [u8], env: &mut Env<'_>) -> Result<Trimmed<'b>, ListFault> {
-        let (depth, time_left) = (env.config.limits.depth, self.time_left(env.now));
-        let names = RefCell::new(Vec::new());
-        let publishes = env.config.resources.get(self.resource).is_some_and(|resource| resource.publish.is_some());
+        let (depth, time_left, now) = (env.config.limits.depth, self.time_left(env.now), env.now);
+        let Some(resource) = env.config.resources.get(self.resource) else { return Err(ListFault::Shape) };
+        let publishes = resource.publish.is_some();
+        let decider = resource.policy.for_caller(&self.caller);
         let entries = RefCell::new(Vec::new());
-        let env = RefCell::new(env);
+        let drift = RefCell::new(&mut *env.drift);
         let keeps = |kind, name: &str, entry: &[u8]| {
-            if kind == ListKind::Tools && self.learn == Learn::Yes {
-                names.borrow_mut().push(name.to_owned());
-                if publishes {
-                    entries.borrow_mut().push(entry.to_vec());
-                }
+            if publishes && kind == ListKind::Tools && self.learn == Learn::Yes {
+                entries.borrow_mut().push(entry.to_vec());
             }
-            self.keeps(kind, name, entry, &mut env.borrow_mut())
+            let standing = match kind {
+                ListKind::Tools => drift.borrow_mut().observe(self.resource, env.config, name, entry, self.learn),
+                _ => Standing::Approved,
+            };
+            keeps(&decider, kind, name, entry, &Occasion { standing, ..Occasion::at(now) })
         };
-        let trimmed = listing::trim(body, depth, time_left, &keeps)?;
+        let trimmed = listing::trim(body, depth, time_left, env.lists, &keeps)?;
         if let (Some(cursor), Learn::Yes, true) = (&self.page, self.learn, trimmed.held_list) {
             let caller = [
                 self.caller.issuer(),
                 self.caller.subject().unwrap_or_default(),
                 self.caller.client().unwrap_or_default(),
             ];
-            let (caller, names) = (caller.join("\n"), names.into_inner());
+            let caller = caller.join("\n");
+            let names: Vec<_> = trimmed.tools.iter().flat_map(|list| list.names()).collect();
             let page = Page {
                 caller: &caller,
                 cursor: cursor.as_deref(),
                 next: trimmed.next_cursor.as_deref(),
                 names: &names,
             };
-            let env = env.into_inner();
+            let drift = drift.into_inner();
             if publishes {
-                env.drift.collect(self.resource, page, entries.into_inner(), env.now);
+                drift.collect(self.resource, page, entries.into_inner(), now);
             }
-            env.drift.page(self.resource, page);
+            drift.page(self.resource, page);
         }
         Ok(trimmed)
-    }
-
-    /// Whether an entry stays: the decision that using it would get.
-    fn keeps(&self, kind: ListKind, name: &str, entry: &[u8], env: &mut Env<'_>) -> bool {
-        let Some(resource) = env.config.resources.get(self.resource) else { return false };
-        let access = match kind {
-            ListKind::Prompts => Access::Prompt(name),
-            ListKind::Resources => Access::Resources(vec![name]),
-            ListKind::Templates => Access::Template(name),
-            ListKind::Tools => Access::Tool(name),
-        };
-        let standing = match kind {
-            ListKind::Tools => env.drift.observe(self.resource, env.config, name, entry, self.learn),
-            _ => Standing::Approved,
-        };
-        let is_uri = matches!(kind, ListKind::Resources | ListKind::Templates);
-        let verdict = resource.policy.decide(&self.caller, &access, &Occasion { standing, ..Occasion::at(env.now) });
-        let unlockable = verdict.denial.is_some_and(|denial| denial.is_step_up());
-        let keeps = match verdict.outcome {
-            Outcome::Allow | Outcome::ShadowDeny => true,
-            // What a step-up could unlock is offered; news of it are for those who have it.
-            Outcome::Deny => resource.policy.lists == Lists::Offer && unlockable && !entry.is_empty(),
-        };
-        // In shadow mode a list stays whole; else what a call could not even name goes.
-        let nameable = name.len() <= MAX_TARGET && !(is_uri && check_uri(name).is_err());
-        keeps && (nameable || verdict.outcome == Outcome::ShadowDeny || resource.policy.mode == Mode::Shadow)
     }
 
     /// How long the caller's token lives on, in milliseconds.
@@ -375,6 +352,30 @@ impl Answer {
 
     fn event(&self, event: &'static str, detail: &str) -> Effect {
         Effect::Event(event, event_line(event, Some(&self.decision_id), detail))
+    }
+}
+
+/// Whether an entry stays: the decision that using it would get.
+fn keeps(decider: &Decider<'_>, kind: ListKind, name: &str, entry: &[u8], occasion: &Occasion<'_>) -> bool {
+    let access = match kind {
+        ListKind::Prompts => Access::Prompt(name),
+        ListKind::Resources => Access::Resources(vec![name]),
+        ListKind::Templates => Access::Template(name),
+        ListKind::Tools => Access::Tool(name),
+    };
+    let is_uri = matches!(kind, ListKind::Resources | ListKind::Templates);
+    // What a call could not even name goes, but where a denial would not be carried out.
+    let nameable = || name.len() <= MAX_TARGET && !(is_uri && check_uri(name).is_err());
+    let policy = decider.policy();
+    match decider.outcome(&access, occasion) {
+        Outcome::Allow => nameable() || policy.mode == Mode::Shadow,
+        Outcome::ShadowDeny => true,
+        // What a step-up could unlock is offered; news of it are for those who have it.
+        Outcome::Deny if policy.lists == Lists::Offer && !entry.is_empty() => {
+            let denial = decider.decide(&access, occasion).denial;
+            denial.is_some_and(|denial| denial.is_step_up()) && (nameable() || policy.mode == Mode::Shadow)
+        }
+        Outcome::Deny => false,
     }
 }
 

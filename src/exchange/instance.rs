@@ -8,6 +8,7 @@ use crate::drift::Drift;
 use crate::introspection::Introspections;
 use crate::jwks::{NotShared, SharedData, SharedNames, Versioned};
 use crate::keys::IssuerKeys;
+use crate::listing::KnownLists;
 use crate::signature::SignatureVerifier;
 use crate::time::UnixTime;
 use crate::token::TokenCache;
@@ -19,6 +20,7 @@ pub struct Instance {
     pub tokens: TokenCache,
     pub introspection: Introspections,
     pub drift: Drift,
+    pub lists: KnownLists,
     pub proofs: Proofs,
     pub ids: DecisionIds,
     pub host_shows_bodies: bool,
@@ -32,6 +34,7 @@ impl Instance {
             tokens: TokenCache::new(config.token_cache_entries),
             introspection: Introspections::new(&config.issuers),
             drift: Drift::new(config, 1),
+            lists: KnownLists::default(),
             proofs: Proofs::new(SharedNames::new(&[], &[], &[]), None),
             ids: DecisionIds::new(1),
             host_shows_bodies: false,
@@ -46,6 +49,7 @@ impl Instance {
             tokens: &mut self.tokens,
             introspection: &mut self.introspection,
             drift: &mut self.drift,
+            lists: &mut self.lists,
             proofs: &mut self.proofs,
             shared: &Nothing,
             peer_certificate: &|| None,

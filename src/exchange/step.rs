@@ -9,6 +9,7 @@ use crate::drift::Drift;
 use crate::introspection::Introspections;
 use crate::jwks::SharedData;
 use crate::keys::IssuerKeys;
+use crate::listing::KnownLists;
 use crate::reply::Reply;
 use crate::signature::SignatureVerifier;
 use crate::time::UnixTime;
@@ -26,6 +27,8 @@ pub struct Env<'a> {
     pub introspection: &'a mut Introspections,
     /// What is known of the servers' tools.
     pub drift: &'a mut Drift,
+    /// Lists that were read before.
+    pub lists: &'a mut KnownLists,
     /// What is known of proofs that were used.
     pub proofs: &'a mut Proofs,
     /// What the host's workers share.

@@ -15,6 +15,7 @@ use crate::drift::Drift;
 use crate::exchange::{Awaited, Effect, Env, Exchange, Flow, Step};
 use crate::introspection::Introspections;
 use crate::keys::IssuerKeys;
+use crate::listing::KnownLists;
 use crate::metrics::Metrics;
 use crate::reply::Refusal;
 use crate::signature::HostVerifier;
@@ -41,6 +42,7 @@ pub struct Shared {
     pub told: RefCell<Told>,
     pub metrics: RefCell<Metrics>,
     pub sink: RefCell<Option<Sink>>,
+    lists: RefCell<KnownLists>,
     proofs: RefCell<Proofs>,
     tokens: RefCell<TokenCache>,
     verifier: HostVerifier<VerifySignature>,
@@ -82,6 +84,7 @@ impl Shared {
             metrics: RefCell::default(),
             sink: RefCell::new(config.audit.sink.as_ref().map(|endpoint| Sink::new(endpoint.timeout))),
             drift: RefCell::new(Drift::new(&config, secret)),
+            lists: RefCell::default(),
             proofs: RefCell::new(possession::proofs()),
             tokens: RefCell::new(TokenCache::keyed(config.token_cache_entries, host::random())),
             config: RefCell::new(config),
@@ -109,6 +112,7 @@ impl Shared {
             tokens: &mut self.tokens.borrow_mut(),
             introspection: &mut self.introspection.borrow_mut(),
             drift: &mut self.drift.borrow_mut(),
+            lists: &mut self.lists.borrow_mut(),
             proofs: &mut self.proofs.borrow_mut(),
             shared: &host::Shared,
             peer_certificate: &possession::peer_certificate,

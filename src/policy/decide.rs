@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::matrix::{Matches, Row};
+use super::matrix::Matches;
 use super::rules::{Found, Requirement, RuleSet};
 use super::{Access, Arguments, Authentication, Mode, Occasion, Policy, Standing};
 use crate::mcp;
@@ -127,21 +127,52 @@ enum Part {
     Enforced,
 }
 
-impl Policy {
-    /// Decides whether `caller` may have `access`. Pure: the same arguments, the same verdict.
-    pub fn decide(&self, caller: &AccessToken, access: &Access<'_>, occasion: &Occasion<'_>) -> Verdict {
-        if self.closed {
+/// Why an operation is denied, before it is said in full.
+enum Cause<'p> {
+    Known(Denial),
+    /// Not all of `base`, and of each rule all scopes of one alternative, are granted.
+    Scopes {
+        base: &'p [Scope],
+        rules: Vec<&'p Requirement>,
+    },
+}
+
+impl From<Denial> for Cause<'_> {
+    fn from(denial: Denial) -> Self {
+        Self::Known(denial)
+    }
+}
+
+/// What a policy decides for one caller: which rows of the matrix are about the caller is found once.
+#[derive(Debug)]
+pub struct Decider<'a> {
+    policy: &'a Policy,
+    caller: &'a AccessToken,
+    rows: Matches<'a>,
+    /// Whether all that is about the caller is carried out.
+    enforces_all: bool,
+}
+
+impl<'a> Decider<'a> {
+    /// The policy that decides.
+    pub fn policy(&self) -> &'a Policy {
+        self.policy
+    }
+
+    /// Decides whether the caller may have `access`. Pure: the same arguments, the same verdict.
+    pub fn decide(&self, access: &Access<'_>, occasion: &Occasion<'_>) -> Verdict {
+        let (policy, caller) = (self.policy, self.caller);
+        if policy.closed {
             // Whatever its mode was: that went with it.
             return Verdict { outcome: Outcome::Deny, denial: Some(Denial::PolicyUnavailable) };
         }
-        let rows = Matches::new(&self.matrix, caller, |_| true);
         let asked = Asked { caller, access, occasion };
-        let all = self.judge(asked, &rows, Part::All);
-        let enforces = |row: &Row| self.enforces(row.mode);
-        let enforced = if self.enforces(None) && !self.has_shadow_rules && rows.all(enforces) {
+        let all = policy.judge(asked, &self.rows, Part::All);
+        let enforced = if self.enforces_all {
             all
         } else {
-            match (self.enforced(asked, &Matches::new(&self.matrix, caller, enforces)), all) {
+            let rows = Matches::new(&policy.matrix, caller, |row| policy.enforces(row.mode));
+            match (policy.enforced(asked, &rows), all) {
                 (None, Err(denial)) => return Verdict { outcome: Outcome::ShadowDeny, denial: Some(denial) },
                 (enforced, _) => enforced.map_or(Ok(()), Err),
             }
@@ -150,6 +181,32 @@ impl Policy {
             Err(denial) => Verdict { outcome: Outcome::Deny, denial: Some(denial) },
             Ok(()) => Verdict { outcome: Outcome::Allow, denial: None },
         }
+    }
+
+    /// The outcome alone of [`Self::decide`], which is quicker where nobody asks why.
+    pub fn outcome(&self, access: &Access<'_>, occasion: &Occasion<'_>) -> Outcome {
+        if self.policy.closed || !self.enforces_all {
+            return self.decide(access, occasion).outcome;
+        }
+        let asked = Asked { caller: self.caller, access, occasion };
+        match self.policy.check(asked, &self.rows, Part::All) {
+            Ok(()) => Outcome::Allow,
+            Err(_) => Outcome::Deny,
+        }
+    }
+}
+
+impl Policy {
+    /// Decides whether `caller` may have `access`. Pure: the same arguments, the same verdict.
+    pub fn decide(&self, caller: &AccessToken, access: &Access<'_>, occasion: &Occasion<'_>) -> Verdict {
+        self.for_caller(caller).decide(access, occasion)
+    }
+
+    /// What it decides for `caller`, where that is asked more than once.
+    pub fn for_caller<'a>(&'a self, caller: &'a AccessToken) -> Decider<'a> {
+        let rows = Matches::new(&self.matrix, caller, |_| true);
+        let enforces_all = self.enforces(None) && !self.has_shadow_rules && rows.all(|row| self.enforces(row.mode));
+        Decider { policy: self, caller, rows, enforces_all }
     }
 
     /// How recent the issuer's word on the caller's token must be for `access`: the strictest of its rules, in shadow
@@ -211,15 +268,22 @@ impl Policy {
         self.judge(open, rows, Part::All).err().filter(Denial::is_by_row)
     }
 
-    /// Decides under the given rows, as if they were enforced, and with all rules or those that are. What is denied
-    /// whatever the token comes first, since a step-up would be asked for in vain; a sign-in is asked for last, since
-    /// only who may have the scopes needs it.
+    /// Decides under the given rows, as if they were enforced, and with all rules or those that are.
     fn judge(&self, asked: Asked<'_>, rows: &Matches<'_>, part: Part) -> Result<(), Denial> {
+        self.check(asked, rows, part).map_err(|cause| match cause {
+            Cause::Known(denial) => denial,
+            Cause::Scopes { base, rules } => self.cheapest_denial(asked.caller, rows, base, &rules),
+        })
+    }
+
+    /// As [`Self::judge`]. What is denied whatever the token comes first, since a step-up would be asked for in vain; a
+    /// sign-in is asked for last, since only who may have the scopes needs it.
+    fn check(&self, asked: Asked<'_>, rows: &Matches<'_>, part: Part) -> Result<(), Cause<'_>> {
         let Asked { caller, access, occasion } = asked;
         if let Access::Tool(name) = access
             && let Some(row) = rows.denying(name)
         {
-            return Err(Denial::MatrixDeniesTool { row: row.name.clone() });
+            return Err(Denial::MatrixDeniesTool { row: row.name.clone() }.into());
         }
         let is_whole = part == Part::All || self.enforces(None);
         let rules = match part {
@@ -227,27 +291,27 @@ impl Policy {
             Part::Enforced => self.enforced_rules(access)?,
         };
         if occasion.standing == Standing::Drifted && is_whole {
-            return Err(Denial::Drifted);
+            return Err(Denial::Drifted.into());
         }
         if self.has_fresh_rules && rules.iter().any(|rule| rule.fresh.is_some()) && self.is_unasked(caller) {
-            return Err(Denial::Unverifiable);
+            return Err(Denial::Unverifiable.into());
         }
         if let Arguments::Given(arguments) = occasion.arguments {
             let holds = |rule: &&Requirement| rule.arguments.iter().all(|test| test.holds(arguments, caller.claims()));
             if !rules.iter().all(holds) {
-                return Err(Denial::Arguments);
+                return Err(Denial::Arguments.into());
             }
         }
         let base: &[Scope] = if is_whole { &self.base_scopes } else { &[] };
         let has = |scope: &Scope| self.has(caller, rows, scope);
         let opens = |rule: &&Requirement| rule.alternatives.iter().any(|scopes| scopes.iter().all(has));
         if !(base.iter().all(has) && rules.iter().all(opens)) {
-            return Err(self.cheapest_denial(caller, rows, base, &rules));
+            return Err(Cause::Scopes { base, rules });
         }
         let lacking =
             rules.iter().map(|rule| &rule.authentication).filter(|wanted| !wanted.holds(caller, occasion.now));
         match lacking.cloned().reduce(|all, more| all.and(&more)) {
-            Some(wanted) => Err(Denial::Authentication(wanted)),
+            Some(wanted) => Err(Denial::Authentication(wanted).into()),
             None => Ok(()),
         }
     }
@@ -255,24 +319,22 @@ impl Policy {
     /// The rules that must all be satisfied for `access`, each once.
     fn rules_for(&self, access: &Access<'_>) -> Result<Vec<&Requirement>, Denial> {
         let found = match access {
-            Access::Open => vec![],
+            Access::Open => return Ok(Vec::new()),
             // A careless server would run the method that is decided by its name or uri, or is trimmed.
-            Access::Method(name) if mcp::looks_known(name) => vec![Found::NearName],
-            Access::Method(name) => vec![self.methods.find(name)],
-            Access::Prompt(name) => vec![self.prompts.find(name)],
-            Access::Resources(uris) => uris.iter().map(|uri| self.resources.find(uri)).collect(),
-            Access::Template(template) => vec![self.resources.find_template(template)],
-            Access::Tool(name) => vec![self.tools.find(name)],
-        };
-        let mut rules: Vec<&Requirement> = Vec::new();
-        for found in found {
-            match found {
-                Found::NearName => return Err(Denial::NearName),
-                Found::Unlisted => return Err(Denial::Unlisted),
-                Found::Rules(more) => add_once(&mut rules, more),
+            Access::Method(name) if mcp::looks_known(name) => Found::NearName,
+            Access::Method(name) => self.methods.find(name),
+            Access::Prompt(name) => self.prompts.find(name),
+            Access::Resources(uris) => {
+                let mut rules = Vec::new();
+                for uri in uris {
+                    add_once(&mut rules, self.resources.find(uri).into_rules()?);
+                }
+                return Ok(rules);
             }
-        }
-        Ok(rules)
+            Access::Template(template) => self.resources.find_template(template),
+            Access::Tool(name) => self.tools.find(name),
+        };
+        found.into_rules()
     }
 
     /// The rules of what a careless server would take `access` for, where no rule is about that itself: of those that
@@ -380,6 +442,16 @@ impl Policy {
     fn worth_asking(&self, caller: &AccessToken, required: &ScopeSet) -> ScopeSet {
         let kept = caller.scopes().iter().filter_map(|scope| self.needed_scopes.get(scope.as_str()));
         required.iter().chain(kept).cloned().collect()
+    }
+}
+
+impl<'p> Found<'p> {
+    fn into_rules(self) -> Result<Vec<&'p Requirement>, Denial> {
+        match self {
+            Self::NearName => Err(Denial::NearName),
+            Self::Rules(rules) => Ok(rules),
+            Self::Unlisted => Err(Denial::Unlisted),
+        }
     }
 }
 

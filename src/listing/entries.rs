@@ -1,0 +1,231 @@
+//! The entries of a list, and lists that were read before.
+//!
+//! Servers give the same list to everybody, again and again. Which entries an array has follows from its bytes alone,
+//! so an array of the same bytes need not be read again. What each caller may see of it is decided every time.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::rc::Rc;
+
+use crate::json::{JsonFault, Kind, Reader};
+use crate::mcp::ListKind;
+use crate::text::look_alike;
+
+/// As many lists are known, of all servers behind one gate; the one that was not seen for longest gives way.
+const MAX_LISTS: usize = 32;
+/// As many bytes they take together, in every worker. It also bounds what looking for a known one costs.
+const MAX_BYTES: usize = 1 << 20;
+
+/// The entries of one list, by their places in its text.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Entries {
+    /// All names, one after the other.
+    names: String,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    /// From the array's first byte.
+    place: Range<usize>,
+    /// Where its name stands among the names, if it has a usable one.
+    name: Option<Range<usize>>,
+}
+
+impl Entries {
+    fn read(reader: &mut Reader<'_>, key: &str) -> Result<Self, JsonFault> {
+        let mut all = Self::default();
+        let start = reader.position();
+        reader.array(|reader| {
+            let from = reader.position() - start;
+            let name = entry_name(reader, key)?.map(|name| {
+                let from = all.names.len();
+                all.names.push_str(&name);
+                from..all.names.len()
+            });
+            all.entries.push(Entry { place: from..reader.offset() - start, name });
+            Ok::<(), JsonFault>(())
+        })?;
+        Ok(all)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The name of each, if it has a usable one, and its place, counted from the array's first byte.
+    pub fn iter(&self) -> impl Iterator<Item = (Option<&str>, &Range<usize>)> {
+        self.entries.iter().map(|entry| (self.name(entry), &entry.place))
+    }
+
+    /// The usable names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter_map(|entry| self.name(entry))
+    }
+
+    /// The bytes of memory that they take.
+    fn size(&self) -> usize {
+        self.names.len() + self.entries.len() * size_of::<Entry>()
+    }
+
+    fn name(&self, entry: &Entry) -> Option<&str> {
+        entry.name.clone().and_then(|place| self.names.get(place))
+    }
+}
+
+/// Lists that were read before.
+#[derive(Debug, Default)]
+pub struct KnownLists {
+    /// The one that was not seen for longest first.
+    lists: VecDeque<Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    kind: ListKind,
+    /// How many more containers might have stood in one another than those around it: with less room it may not pass.
+    room: usize,
+    bytes: Box<[u8]>,
+    entries: Rc<Entries>,
+}
+
+impl Known {
+    fn size(&self) -> usize {
+        self.bytes.len() + self.entries.size()
+    }
+}
+
+impl KnownLists {
+    /// The entries of the array that comes next, whose names are under `key`.
+    pub(super) fn read(
+        &mut self,
+        reader: &mut Reader<'_>,
+        kind: ListKind,
+        key: &str,
+    ) -> Result<Rc<Entries>, JsonFault> {
+        let room = reader.room();
+        let is_it = |known: &Known| known.kind == kind && known.room <= room && reader.skip_known(&known.bytes);
+        if let Some(known) = self.lists.iter().position(is_it).and_then(|place| self.lists.remove(place)) {
+            let entries = Rc::clone(&known.entries);
+            self.lists.push_back(known);
+            return Ok(entries);
+        }
+        let start = reader.position();
+        let entries = Rc::new(Entries::read(reader, key)?);
+        let bytes = reader.since(start);
+        if bytes.len() + entries.size() <= MAX_BYTES {
+            self.lists.push_back(Known { kind, room, bytes: bytes.into(), entries: Rc::clone(&entries) });
+            self.forget();
+        }
+        Ok(entries)
+    }
+
+    /// Forgets the oldest ones until the others are no more than may be kept.
+    fn forget(&mut self) {
+        while self.lists.len() > MAX_LISTS || self.lists.iter().map(Known::size).sum::<usize>() > MAX_BYTES {
+            self.lists.pop_front();
+        }
+    }
+}
+
+/// The name of a list's entry, if it has a usable one.
+pub(super) fn entry_name<'a>(reader: &mut Reader<'a>, key: &str) -> Result<Option<Cow<'a, str>>, JsonFault> {
+    if reader.kind()? != Kind::Object {
+        reader.skip()?;
+        return Ok(None);
+    }
+    let mut found = None;
+    let mut doubtful = false;
+    reader.object(|reader, name| {
+        let name = name.decode();
+        if name.as_deref() == Some(key) && reader.kind()? == Kind::String {
+            found = reader.string()?.decode();
+            return Ok(());
+        }
+        doubtful |= name.is_none_or(|name| look_alike(&name, &[key]).is_some());
+        reader.skip().map(|_| ())
+    })?;
+    Ok(found.filter(|_| !doubtful))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json;
+
+    fn read(known: &mut KnownLists, array: &str, depth: usize, kind: ListKind) -> Result<Rc<Entries>, JsonFault> {
+        json::read(array.as_bytes(), depth, |reader| known.read(reader, kind, "name"))
+    }
+
+    fn tools(known: &mut KnownLists, array: &str) -> Result<Rc<Entries>, JsonFault> {
+        read(known, array, 8, ListKind::Tools)
+    }
+
+    const LIST: &str = r#"[{"name":"a"}, 1,{"x":{"y":[]},"name":"b"}]"#;
+
+    #[test]
+    fn an_array_is_known_by_all_of_its_bytes() {
+        let mut known = KnownLists::default();
+        let first = tools(&mut known, LIST).unwrap();
+        let places: Vec<_> = first.iter().map(|(name, place)| (name, &LIST[place.clone()])).collect();
+        let expected = [(Some("a"), r#"{"name":"a"}"#), (None, "1"), (Some("b"), r#"{"x":{"y":[]},"name":"b"}"#)];
+        assert_eq!(places, expected);
+        assert_eq!(first.names().collect::<Vec<_>>(), ["a", "b"]);
+        for again in [LIST.to_owned(), format!(" {LIST}\n")] {
+            assert!(Rc::ptr_eq(&first, &tools(&mut known, &again).unwrap()), "{again}");
+        }
+        for other in [LIST.replace('b', "c"), LIST.replace(" 1", "1"), LIST.replace(']', " ]"), LIST.replace('1', "12")] {
+            assert!(!Rc::ptr_eq(&first, &tools(&mut known, &other).unwrap()), "{other}");
+        }
+        assert_eq!(tools(&mut known, &LIST[..LIST.len() - 1]), Err(JsonFault::Syntax));
+        assert_eq!(tools(&mut known, &format!("{LIST}]")), Err(JsonFault::TrailingBytes));
+    }
+
+    #[test]
+    fn the_same_bytes_may_be_another_list_or_too_deep() {
+        let mut known = KnownLists::default();
+        let first = tools(&mut known, LIST).unwrap();
+        assert!(!Rc::ptr_eq(&first, &read(&mut known, LIST, 8, ListKind::Prompts).unwrap()));
+        assert!(Rc::ptr_eq(&first, &read(&mut known, LIST, 9, ListKind::Tools).unwrap()));
+        // With less room than it was read with, it is read again.
+        assert_eq!(read(&mut known, LIST, 4, ListKind::Tools).as_deref(), Ok(&*first));
+        assert_eq!(read(&mut known, LIST, 3, ListKind::Tools), Err(JsonFault::TooDeep));
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_not_known() {
+        let mut known = KnownLists::default();
+        for array in [r#"[{"name":"a","name":"b"}]"#, "[1,]", "{}"] {
+            assert!(tools(&mut known, array).is_err(), "{array}");
+        }
+        assert!(known.lists.is_empty());
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_what_was_seen_last_stays() {
+        let mut known = KnownLists::default();
+        for n in 0..1_000 {
+            tools(&mut known, &format!(r#"[{{"name":"{n}"}}]"#)).unwrap();
+            let first = tools(&mut known, LIST).unwrap();
+            assert!(n == 0 || Rc::strong_count(&first) == 2, "still known at {n}");
+            assert!(known.lists.len() <= MAX_LISTS);
+        }
+        let (tool, numbers) = (r#"{"name":"a","x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"},"#.repeat(4_000), "1,".repeat(40_000));
+        for n in 0..20 {
+            for long in [&tool, &numbers] {
+                tools(&mut known, &format!("[{long}{n}]")).unwrap();
+                assert!(known.lists.iter().map(Known::size).sum::<usize>() <= MAX_BYTES);
+            }
+        }
+        let long = format!("[{}1]", "1,".repeat(MAX_BYTES));
+        tools(&mut known, &long).unwrap();
+        assert!(!known.lists.is_empty() && known.lists.iter().all(|known| known.bytes.len() < long.len()));
+    }
+}
