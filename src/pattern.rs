@@ -8,6 +8,8 @@ pub struct Pattern {
     text: String,
     /// The places of the first and of the last wildcard.
     stars: Option<(usize, usize)>,
+    /// How many characters are not wildcards.
+    literals: usize,
     /// The first bytes of a name that matches, as far as a wildcard leaves no choice, and which bits those are. Of a
     /// thousand patterns, this tells most from a name without a look at their text.
     start: u64,
@@ -20,7 +22,8 @@ impl Pattern {
         let stars = text.find('*').zip(text.rfind('*'));
         let length = stars.map_or(8, |(first, _)| first.min(8));
         let fixed = if length < 8 { !(u64::MAX << (8 * length)) } else { u64::MAX };
-        Self { text: text.to_owned(), stars, start: first_word(text.as_bytes()) & fixed, fixed }
+        let literals = text.chars().filter(|c| *c != '*').count();
+        Self { text: text.to_owned(), stars, literals, start: first_word(text.as_bytes()) & fixed, fixed }
     }
 
     /// The pattern as written.
@@ -40,7 +43,7 @@ impl Pattern {
 
     /// How many characters are not wildcards: of two patterns that match, the one with more is the closer.
     pub fn literals(&self) -> usize {
-        self.text.chars().filter(|c| *c != '*').count()
+        self.literals
     }
 
     /// Whether `name` matches, byte for byte but for the wildcards.
@@ -59,9 +62,9 @@ impl Pattern {
         let Some(mut name) = name.strip_prefix(prefix).and_then(|name| name.strip_suffix(suffix)) else {
             return false;
         };
-        // Of one wildcard, or of two side by side, there is no middle.
         let middle = part(first + 1, last);
-        middle.split('*').all(|part| match name.split_once(part) {
+        // Of one wildcard, or of two side by side, there is no middle.
+        middle.is_empty() || middle.split('*').all(|part| match name.split_once(part) {
             Some((_, after)) => {
                 name = after;
                 true

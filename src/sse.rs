@@ -6,6 +6,9 @@
 //! end-of-line = CR LF / CR / LF
 //! ```
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use crate::bytes::count_ordinary;
 
 /// What a stream brings.
@@ -91,38 +94,77 @@ impl EventReader {
     }
 }
 
-/// The `data` of an event: its data lines joined by LF, or nothing if it has none.
-pub fn data(event: &[u8]) -> Option<Vec<u8>> {
-    let mut values = lines(event).filter_map(|line| value_of(&line, b"data")).peekable();
-    values.peek()?;
-    Some(values.collect::<Vec<_>>().join(&b'\n'))
+/// What of an event counts.
+#[derive(Clone, Debug)]
+pub struct Event<'e> {
+    bytes: &'e [u8],
+    /// Where its line of data stands, and what ends it, if there is one only: as long as the whole event, it is not
+    /// looked for twice.
+    only: Option<(Range<usize>, &'e [u8])>,
+    /// Its data lines joined by LF, or nothing if it has none.
+    pub data: Option<Cow<'e, [u8]>>,
+    /// The last `event` field: the type under which it is dispatched.
+    pub event_type: Option<&'e [u8]>,
 }
 
-/// The last `event` field: the type under which it is dispatched.
-pub fn event_type(event: &[u8]) -> Option<&[u8]> {
-    lines(event).filter_map(|line| value_of(&line, b"event")).last()
-}
-
-/// The event with other data: every other line, and its bytes, stay.
-pub fn with_data(event: &[u8], data: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(event.len());
-    let mut written = false;
-    for line in lines(event) {
-        if value_of(&line, b"data").is_none() {
-            out.extend_from_slice(line.text);
-            out.extend_from_slice(line.end);
-        } else if !std::mem::replace(&mut written, true) {
-            let mut rest = Some(data);
-            while let Some(data) = rest {
-                let (part, after) = data.split_at(count_ordinary(data, |byte| byte != b'\n'));
-                out.extend_from_slice(b"data: ");
-                out.extend_from_slice(part);
-                out.extend_from_slice(if line.end.is_empty() { b"\n" } else { line.end });
-                rest = after.get(1..);
+impl<'e> Event<'e> {
+    /// Reads the bytes of one event.
+    pub fn read(bytes: &'e [u8]) -> Self {
+        let mut event = Self { bytes, only: None, data: None, event_type: None };
+        let mut at = 0;
+        for line in lines(bytes) {
+            let start = at;
+            at += line.text.len() + line.end.len();
+            if let Some(value) = value_of(&line, b"event") {
+                event.event_type = Some(value);
+            } else if let Some(value) = value_of(&line, b"data") {
+                event.only = event.data.is_none().then_some((start..at, line.end));
+                event.data = Some(match event.data.take() {
+                    None => Cow::Borrowed(value),
+                    Some(before) => {
+                        let mut all = before.into_owned();
+                        all.push(b'\n');
+                        all.extend_from_slice(value);
+                        Cow::Owned(all)
+                    }
+                });
             }
         }
+        event
     }
-    out
+
+    /// The event with other data: every other line, and its bytes, stay.
+    pub fn with_data(&self, data: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.bytes.len());
+        if let Some((place, end)) = &self.only {
+            out.extend_from_slice(self.bytes.get(..place.start).unwrap_or_default());
+            write_data(&mut out, data, end);
+            out.extend_from_slice(self.bytes.get(place.end..).unwrap_or_default());
+            return out;
+        }
+        let mut written = false;
+        for line in lines(self.bytes) {
+            if value_of(&line, b"data").is_none() {
+                out.extend_from_slice(line.text);
+                out.extend_from_slice(line.end);
+            } else if !std::mem::replace(&mut written, true) {
+                write_data(&mut out, data, line.end);
+            }
+        }
+        out
+    }
+}
+
+fn write_data(out: &mut Vec<u8>, data: &[u8], end_of_line: &[u8]) {
+    let end_of_line = if end_of_line.is_empty() { b"\n" } else { end_of_line };
+    let mut rest = Some(data);
+    while let Some(data) = rest {
+        let (line, after) = data.split_at(count_ordinary(data, |byte| byte != b'\n'));
+        out.extend_from_slice(b"data: ");
+        out.extend_from_slice(line);
+        out.extend_from_slice(end_of_line);
+        rest = after.get(1..);
+    }
 }
 
 /// How many of the first bytes end no line.
@@ -184,6 +226,10 @@ mod tests {
         out
     }
 
+    fn data(event: &[u8]) -> Option<Vec<u8>> {
+        Event::read(event).data.map(Cow::into_owned)
+    }
+
     fn whole() -> Vec<Vec<u8>> {
         without_line_feeds(events(1000, &[STREAM], true).into_iter().flatten().collect())
     }
@@ -199,7 +245,7 @@ mod tests {
         let data: Vec<_> = whole().iter().map(|e| data(e).map(|d| String::from_utf8(d).unwrap())).collect();
         let expected = [Some(""), None, Some("{\"a\":\n1}"), Some("x"), Some("tail")];
         assert_eq!(data, expected.map(|d| d.map(str::to_owned)));
-        assert_eq!(event_type(&whole()[2]), Some(&b"message"[..]));
+        assert_eq!(Event::read(&whole()[2]).event_type, Some(&b"message"[..]));
     }
 
     #[test]
@@ -232,7 +278,18 @@ mod tests {
 
     #[test]
     fn other_lines_keep_their_bytes_when_data_changes() {
-        let event = b"id: 1\r\ndata: a\r\n:c\r\ndata: b\r\nretry: 5\r\n\r\n";
-        assert_eq!(with_data(event, b"x\ny"), b"id: 1\r\ndata: x\r\ndata: y\r\n:c\r\nretry: 5\r\n\r\n");
+        let cases: &[(&[u8], &[u8])] = &[
+            (
+                b"id: 1\r\ndata: a\r\n:c\r\ndata: b\r\nretry: 5\r\n\r\n",
+                b"id: 1\r\ndata: x\r\ndata: y\r\n:c\r\nretry: 5\r\n\r\n",
+            ),
+            (b"id: 1\rdata:a\r:c\r\r", b"id: 1\rdata: x\rdata: y\r:c\r\r"),
+            (b"\xef\xbb\xbfdata\n\n", b"data: x\ndata: y\n\n"),
+            (b"data: the end", b"data: x\ndata: y\n"),
+            (b"id: 1\n\n", b"id: 1\n\n"),
+        ];
+        for (event, expected) in cases {
+            assert_eq!(Event::read(event).with_data(b"x\ny"), *expected, "{}", String::from_utf8_lossy(event));
+        }
     }
 }

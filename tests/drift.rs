@@ -275,6 +275,35 @@ fn a_complete_list_is_compared_with_the_policy_and_the_manifest() {
 }
 
 #[test]
+fn a_list_that_comes_again_on_one_page_tells_nothing_new_and_ends_what_its_caller_began() {
+    let policy = json!({"tools": {"a": {"scopes": []}, "b": {"scopes": []}}});
+    let mut gate = Gate::new(policy, &json!({}));
+    let (only, other) = ([tool("a", ""), tool("b", "")], [tool("b", ""), tool("new", "")]);
+    let list = |tools| List { tools, ..List::default() };
+    gate.list(&list(&only));
+    assert_eq!(gate.findings(), [""; 0]);
+    gate.list(&list(&other));
+    assert_eq!(gate.findings(), ["rule_without_tool a", "tool_without_rule new"]);
+    gate.list(&list(&only));
+    gate.list(&list(&other));
+    assert_eq!(gate.findings(), [""; 0], "known, as long as nobody looked in between");
+    gate.list(&list(&only));
+    assert_eq!(gate.findings(), [""; 0]);
+    gate.list(&list(&other));
+    assert_eq!(gate.findings(), ["rule_without_tool a", "tool_without_rule new"], "it was away meanwhile");
+
+    // A first page, then all on one page as before: what comes as the second page continues nothing.
+    gate.list(&List { next: Some("2"), ..list(&only[..1]) });
+    gate.list(&list(&other));
+    gate.list(&List { cursor: Some("2"), ..list(&[]) });
+    assert_eq!(gate.findings(), [""; 0]);
+    // Without that page in between, it does.
+    gate.list(&List { next: Some("2"), ..list(&only[..1]) });
+    gate.list(&List { cursor: Some("2"), ..list(&[]) });
+    assert_eq!(gate.findings(), ["rule_without_tool b"]);
+}
+
+#[test]
 fn what_another_worker_saw_is_compared_again() {
     let good = [tool("a", ""), tool("b", "")];
     let more = json!({"manifest": approved(&good), "on_drift": "deny"});

@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use toolgate::sse::{EventReader, Piece, data, with_data};
+use toolgate::sse::{Event, EventReader, Piece};
 
 fuzz_target!(|bytes: &[u8]| {
     let [limit, cuts, rest @ ..] = bytes else { return };
@@ -41,9 +41,10 @@ fn check_whole(stream: &[u8], pieces: &[Option<(bool, Vec<u8>)>]) {
     for piece in pieces {
         let (is_event, bytes) = piece.as_ref().expect("there is no limit");
         out.extend_from_slice(bytes);
-        if let Some(data) = data(bytes).filter(|_| *is_event) {
-            assert_eq!(toolgate::sse::data(&with_data(bytes, &data)).as_ref(), Some(&data), "rewritten");
-            found.push(data);
+        let event = Event::read(bytes);
+        if let Some(data) = event.data.as_ref().filter(|_| *is_event) {
+            assert_eq!(Event::read(&event.with_data(data)).data.as_ref(), Some(data), "rewritten");
+            found.push(data.to_vec());
         }
     }
     assert_eq!(out, stream, "bytes got lost");

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
-use toolgate::listing;
+use toolgate::listing::{self, KnownLists};
 use toolgate::mcp::ListKind;
 use toolgate::text::look_alike;
 
@@ -16,9 +16,14 @@ fn allowed(name: &str) -> bool {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let trim = |bytes| listing::trim(bytes, 64, TTL, &|_: ListKind, name: &str, _: &[u8]| allowed(name));
-    let Ok(trimmed) = trim(bytes) else { return };
-    let again = trim(&trimmed.body).expect("what was trimmed can be read");
+    let keeps = |_: ListKind, name: &str, _: &[u8]| allowed(name);
+    let trim = |bytes, known: &mut KnownLists| listing::trim(bytes, 64, TTL, known, &keeps);
+    let mut known = KnownLists::default();
+    let first = trim(bytes, &mut known);
+    // What was read of it before a fault is known as well.
+    assert_eq!(trim(bytes, &mut known), first, "a list that is known is as one that is read");
+    let Ok(trimmed) = first else { return };
+    let again = trim(&trimmed.body, &mut known).expect("what was trimmed can be read");
     assert_eq!((again.removed, &again.body), (0, &trimmed.body), "nothing denied is left");
     assert!(trimmed.held_list || trimmed.body.as_ref() == bytes, "no list, no change");
     // serde_json has no value for a lone surrogate or for a number too large.

@@ -229,8 +229,12 @@ impl Answer {
                 match self.trim(&bytes, env) {
                     Ok(trimmed) => {
                         let listed = listed(&trimmed);
-                        let body = Effect::ReplaceBody(trimmed.body.into_owned());
-                        Step::go_on(listed.into_iter().chain([body]).collect())
+                        let body = match trimmed.body {
+                            Cow::Owned(body) => Some(Effect::ReplaceBody(body)),
+                            // The host has these bytes already.
+                            Cow::Borrowed(_) => None,
+                        };
+                        Step::go_on(listed.into_iter().chain(body).collect())
                     }
                     Err(fault) => self.replace(fault_code(fault), env.config),
                 }
@@ -242,14 +246,18 @@ impl Answer {
     /// What goes on in the place of a chunk of an event stream.
     fn events(&mut self, chunk: &[u8], end: bool, env: &mut Env<'_>) -> Step {
         let mut effects = Vec::new();
-        let mut out = Vec::with_capacity(chunk.len());
+        let mut out = Vec::new();
         // The reader is lent out for the time of reading; what it gives is trimmed by the rest of the answer.
         let Phase::Events(mut reader) = std::mem::replace(&mut self.phase, Phase::Replaced) else {
             return Step::go_on(vec![Effect::ReplaceBody(out)]);
         };
         reader.feed(chunk, end, |piece| match self.trim_event(piece, env) {
             Ok((bytes, listed)) => {
-                out.extend_from_slice(&bytes);
+                // Most chunks complete one event at most: then it is the whole of what goes on.
+                match out.is_empty() {
+                    true => out = bytes.into_owned(),
+                    false => out.extend_from_slice(&bytes),
+                }
                 effects.extend(listed);
             }
             Err(reason) => effects.push(self.event("event_dropped", reason)),
@@ -287,17 +295,18 @@ impl Answer {
             Piece::Oversized => return Err("list_too_large"),
             Piece::Event(event) => event,
         };
-        let data = match sse::data(event) {
-            Some(data) if !data.trim_ascii().is_empty() && !is_endpoint(event, &data) => data,
+        let read = sse::Event::read(event);
+        let data = match &read.data {
+            Some(data) if !data.trim_ascii().is_empty() && !is_endpoint(read.event_type, data) => data,
             _ => return Ok((Cow::Borrowed(event), None)),
         };
-        let trimmed = self.trim(&data, env).map_err(fault_code)?;
+        let trimmed = self.trim(data, env).map_err(fault_code)?;
         if trimmed.tells_of_denied && self.expects == Expects::Stream {
             return Err("resource_denied");
         }
         let listed = listed(&trimmed);
         let event = match trimmed.body {
-            Cow::Owned(data) => Cow::Owned(sse::with_data(event, &data)),
+            Cow::Owned(data) => Cow::Owned(read.with_data(&data)),
             Cow::Borrowed(_) => Cow::Borrowed(event),
         };
         Ok((event, listed))
@@ -390,8 +399,8 @@ fn varies_by_origin(headers: &Headers) -> bool {
 }
 
 /// The first event of the older HTTP+SSE transport: a URL, in which no client looks for a list.
-fn is_endpoint(event: &[u8], data: &[u8]) -> bool {
-    sse::event_type(event) == Some(b"endpoint") && !data.contains(&b'{') && !data.contains(&b'[')
+fn is_endpoint(event_type: Option<&[u8]>, data: &[u8]) -> bool {
+    event_type == Some(b"endpoint") && !data.contains(&b'{') && !data.contains(&b'[')
 }
 
 fn fault_code(fault: ListFault) -> &'static str {
