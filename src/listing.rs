@@ -199,15 +199,14 @@ impl<'a> Trimmer<'a, '_> {
         self.held_list = true;
         let start = reader.position();
         let entries = self.known.read(reader, kind, key)?;
-        let mut kept = Vec::with_capacity(entries.len());
-        for (name, place) in entries.iter() {
+        let mut kept = Vec::new();
+        for (name, place) in entries.named() {
             let place = start + place.start..start + place.end;
-            let bytes = self.body.get(place.clone()).unwrap_or_default();
-            if name.is_some_and(|name| (self.keeps)(kind, name, bytes)) {
+            if (self.keeps)(kind, name, self.body.get(place.clone()).unwrap_or_default()) {
                 kept.push(place);
             }
         }
-        let removed = entries.len() - kept.len();
+        let removed = entries.count() - kept.len();
         if removed > 0 {
             self.edits.push((start..reader.offset(), Edit::Entries(kept)));
         }

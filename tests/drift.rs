@@ -85,20 +85,24 @@ impl Gate {
 
     /// The names that the client gets to see.
     fn list(&mut self, list: &List<'_>) -> Vec<String> {
+        let mut result = json!({"tools": list.tools});
+        if let Some(next) = list.next {
+            result["nextCursor"] = json!(next);
+        }
+        self.list_of(list, &json!({"jsonrpc": "2.0", "id": 1, "result": result}).to_string())
+    }
+
+    /// As [`Self::list`], where the server's answer is `body`.
+    fn list_of(&mut self, list: &List<'_>, body: &str) -> Vec<String> {
         let mut params = json!({});
         if let Some(cursor) = list.cursor {
             params["cursor"] = json!(cursor);
         }
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": params});
         let mut stream = self.send(list.caller, &request);
-        let mut result = json!({"tools": list.tools});
-        if let Some(next) = list.next {
-            result["nextCursor"] = json!(next);
-        }
-        let body = json!({"jsonrpc": "2.0", "id": 1, "result": result}).to_string();
         let (media, body) = match list.events {
             true => ("text/event-stream", format!("event: message\ndata: {body}\n\n")),
-            false => ("application/json", body),
+            false => ("application/json", body.to_owned()),
         };
         let headers = vec![("content-type".to_owned(), media.as_bytes().to_vec())];
         let parts = vec![Part::Data(body.into_bytes(), End::Last)];
@@ -272,6 +276,21 @@ fn a_complete_list_is_compared_with_the_policy_and_the_manifest() {
     });
     let found: Vec<_> = gate.findings().into_iter().filter(|finding| !finding.starts_with("tool_added")).collect();
     assert_eq!(found, ["tool_without_rule missing"]);
+}
+
+#[test]
+fn a_list_that_cannot_be_read_tells_nothing() {
+    let mut gate = Gate::new(open_to_all(), &json!({"manifest": approved(&[tool("a", "")]), "on_drift": "deny"}));
+    let changed = tool("a", "changed");
+    let unreadable = json!({"name": "b", "no": "\u{1}name\u{1}"});
+    gate.list(&List { tools: &[changed.clone()], ..List::default() });
+    assert_eq!((gate.findings(), gate.call("a")), (vec!["description_changed a".to_owned()], "tool_drifted"));
+    let mut gate = Gate::new(open_to_all(), &json!({"manifest": approved(&[tool("a", "")]), "on_drift": "deny"}));
+    // An entry that names a member twice.
+    let body = json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": [changed, unreadable]}}).to_string();
+    let body = body.replace(r#""no":"\u0001name\u0001""#, r#""name":"c""#);
+    assert!(gate.list_of(&List::default(), &body).is_empty());
+    assert_eq!((gate.findings(), gate.call("a")), (vec![], "allowed"));
 }
 
 #[test]

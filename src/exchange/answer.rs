@@ -231,8 +231,9 @@ impl Answer {
                         let listed = listed(&trimmed);
                         let body = match trimmed.body {
                             Cow::Owned(body) => Some(Effect::ReplaceBody(body)),
-                            // The host has these bytes already.
-                            Cow::Borrowed(_) => None,
+                            // The host has these bytes already, if they were all it has.
+                            Cow::Borrowed(_) if bytes.len() == size => None,
+                            Cow::Borrowed(body) => Some(Effect::ReplaceBody(body.to_vec())),
                         };
                         Step::go_on(listed.into_iter().chain(body).collect())
                     }
@@ -337,7 +338,7 @@ impl Answer {
                 self.caller.client().unwrap_or_default(),
             ];
             let caller = caller.join("\n");
-            let names: Vec<_> = trimmed.tools.iter().flat_map(|list| list.names()).collect();
+            let names: Vec<_> = trimmed.tools.iter().flat_map(|list| list.named()).map(|(name, _)| name).collect();
             let page = Page {
                 caller: &caller,
                 cursor: cursor.as_deref(),

@@ -20,17 +20,20 @@ const MAX_BYTES: usize = 1 << 20;
 /// The entries of one list, by their places in its text.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Entries {
+    /// How many there are.
+    count: usize,
+    /// Those with a usable name: the others are nobody's, and a megabyte has room for very many of them.
+    named: Vec<Entry>,
     /// All names, one after the other.
     names: String,
-    entries: Vec<Entry>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 struct Entry {
     /// From the array's first byte.
     place: Range<usize>,
-    /// Where its name stands among the names, if it has a usable one.
-    name: Option<Range<usize>>,
+    /// Where its name stands among the names.
+    name: Range<usize>,
 }
 
 impl Entries {
@@ -39,44 +42,33 @@ impl Entries {
         let start = reader.position();
         reader.array(|reader| {
             let from = reader.position() - start;
-            let name = entry_name(reader, key)?.map(|name| {
+            all.count += 1;
+            if let Some(name) = entry_name(reader, key)? {
+                let place = from..reader.offset() - start;
                 let from = all.names.len();
                 all.names.push_str(&name);
-                from..all.names.len()
-            });
-            all.entries.push(Entry { place: from..reader.offset() - start, name });
+                all.named.push(Entry { place, name: from..all.names.len() });
+            }
             Ok::<(), JsonFault>(())
         })?;
+        all.named.shrink_to_fit();
+        all.names.shrink_to_fit();
         Ok(all)
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.entries.len()
+    /// How many there are, with a name or without.
+    pub fn count(&self) -> usize {
+        self.count
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    /// The name of each, if it has a usable one, and its place, counted from the array's first byte.
-    pub fn iter(&self) -> impl Iterator<Item = (Option<&str>, &Range<usize>)> {
-        self.entries.iter().map(|entry| (self.name(entry), &entry.place))
-    }
-
-    /// The usable names.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().filter_map(|entry| self.name(entry))
+    /// Those with a usable name: it, and the place, counted from the array's first byte.
+    pub fn named(&self) -> impl Iterator<Item = (&str, &Range<usize>)> {
+        self.named.iter().map(|entry| (self.names.get(entry.name.clone()).unwrap_or_default(), &entry.place))
     }
 
     /// The bytes of memory that they take.
     fn size(&self) -> usize {
-        self.names.len() + self.entries.len() * size_of::<Entry>()
-    }
-
-    fn name(&self, entry: &Entry) -> Option<&str> {
-        entry.name.clone().and_then(|place| self.names.get(place))
+        self.names.len() + self.named.len() * size_of::<Entry>()
     }
 }
 
@@ -174,10 +166,9 @@ mod tests {
     fn an_array_is_known_by_all_of_its_bytes() {
         let mut known = KnownLists::default();
         let first = tools(&mut known, LIST).unwrap();
-        let places: Vec<_> = first.iter().map(|(name, place)| (name, &LIST[place.clone()])).collect();
-        let expected = [(Some("a"), r#"{"name":"a"}"#), (None, "1"), (Some("b"), r#"{"x":{"y":[]},"name":"b"}"#)];
-        assert_eq!(places, expected);
-        assert_eq!(first.names().collect::<Vec<_>>(), ["a", "b"]);
+        let places: Vec<_> = first.named().map(|(name, place)| (name, &LIST[place.clone()])).collect();
+        assert_eq!(places, [("a", r#"{"name":"a"}"#), ("b", r#"{"x":{"y":[]},"name":"b"}"#)]);
+        assert_eq!(first.count(), 3);
         for again in [LIST.to_owned(), format!(" {LIST}\n")] {
             assert!(Rc::ptr_eq(&first, &tools(&mut known, &again).unwrap()), "{again}");
         }
@@ -225,7 +216,7 @@ mod tests {
             }
         }
         let long = format!("[{}1]", "1,".repeat(MAX_BYTES));
-        tools(&mut known, &long).unwrap();
+        assert_eq!(tools(&mut known, &long).unwrap().size(), 0, "what has no name takes no room");
         assert!(!known.lists.is_empty() && known.lists.iter().all(|known| known.bytes.len() < long.len()));
     }
 }
