@@ -34,30 +34,35 @@ pub fn first_word(bytes: &[u8]) -> u64 {
     }
 }
 
+/// The bits of a [`first_word`] that are its first bytes', as many as `length` says.
+#[inline]
+pub fn first_bits(length: usize) -> u64 {
+    if length < 8 { !(u64::MAX << (8 * length)) } else { u64::MAX }
+}
+
 /// How many of the first bytes are `ordinary`. Most runs end within a few bytes, so those are looked at one by one.
 #[inline]
 pub fn count_ordinary(bytes: &[u8], ordinary: impl Fn(u8) -> bool) -> usize {
-    let one_by_one = |bytes: &[u8]| bytes.iter().take_while(|byte| ordinary(**byte)).count();
-    let (first, rest) = bytes.split_at(bytes.len().min(BLOCK));
-    let counted = one_by_one(first);
-    if counted < first.len() {
-        return counted;
-    }
-    let blocks = ordinary_blocks(rest, &ordinary);
-    counted + blocks + one_by_one(rest.get(blocks..).unwrap_or_default())
+    count(bytes, &ordinary, |bytes| bytes.iter().take_while(|byte| ordinary(**byte)).count())
 }
 
 /// How many of the first bytes of a JSON string stand for themselves: all but `"`, `\` and control characters. Most
 /// strings end within a few bytes, so those are looked at eight at a time, and longer ones by blocks.
 #[inline]
 pub fn count_unescaped(bytes: &[u8]) -> usize {
+    count(bytes, is_unescaped, by_words)
+}
+
+/// How many of the first bytes are `ordinary`, which `few` counts of those before the first block and after the last.
+#[inline]
+fn count(bytes: &[u8], ordinary: impl Fn(u8) -> bool, few: impl Fn(&[u8]) -> usize) -> usize {
     let (first, rest) = bytes.split_at(bytes.len().min(BLOCK));
-    let counted = by_words(first);
+    let counted = few(first);
     if counted < first.len() {
         return counted;
     }
-    let blocks = ordinary_blocks(rest, is_unescaped);
-    counted + blocks + by_words(rest.get(blocks..).unwrap_or_default())
+    let blocks = ordinary_blocks(rest, ordinary);
+    counted + blocks + few(rest.get(blocks..).unwrap_or_default())
 }
 
 fn is_unescaped(byte: u8) -> bool {

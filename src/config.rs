@@ -184,8 +184,8 @@ impl Config {
     pub fn scrubbed<'h>(&self, headers: &'h Headers) -> impl Iterator<Item = &'h str> {
         // Without an underscore in any of them, each of these can stand there in one spelling only.
         let there = headers.has_underscore() || self.scrubbed.iter().any(|name| headers.has(name));
-        let looked_at = if there { usize::MAX } else { 0 };
-        headers.names().take(looked_at).filter(|name| self.must_scrub(name))
+        let looked_at = there.then(|| headers.names());
+        looked_at.into_iter().flatten().filter(|name| self.must_scrub(name))
     }
 
     /// Whether `name`, in any case and with `_` for `-`, is a header that toolgate alone may set or that would change

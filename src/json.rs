@@ -19,7 +19,7 @@ pub use write::Object;
 
 use std::borrow::Cow;
 
-use crate::bytes::{first_word, same};
+use crate::bytes::{first_bits, first_word, same};
 
 /// Why bytes are not one strict JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,12 +113,8 @@ impl Name {
     /// The name at `from` of `bytes`, up to `to`.
     #[inline]
     fn new(bytes: &[u8], from: usize, to: usize, escaped: bool) -> Self {
-        let start = match (bytes.get(from..).unwrap_or_default().first_chunk(), to - from) {
-            // What follows the name is not of it.
-            (Some(first), length @ 0..8) => u64::from_le_bytes(*first) & !(u64::MAX << (8 * length)),
-            (Some(first), _) => u64::from_le_bytes(*first),
-            (None, _) => first_word(bytes.get(from..to).unwrap_or_default()),
-        };
+        // What follows the name is not of it.
+        let start = first_word(bytes.get(from..).unwrap_or_default()) & first_bits(to - from);
         Self { start, from, to, escaped }
     }
 }
@@ -321,7 +317,9 @@ impl<'a> Reader<'a> {
         let twice = if own.len() <= FEW_NAMES {
             own.iter().enumerate().any(|(n, name)| own.iter().take(n).any(|other| same(name, other)))
         } else {
-            own.sort_unstable_by(|one, other| one.start.cmp(&other.start).then_with(|| bytes(one).cmp(bytes(other))));
+            // In the order of their text, which servers may have written them in: that is known at once.
+            let order = |name: &Name| name.start.swap_bytes();
+            own.sort_unstable_by(|one, other| order(one).cmp(&order(other)).then_with(|| bytes(one).cmp(bytes(other))));
             own.iter().zip(own.iter().skip(1)).any(|(one, other)| same(one, other))
         };
         self.names.truncate(first);

@@ -1,6 +1,6 @@
 //! Names with `*`, the only wildcard: any run of characters, the empty one too.
 
-use crate::bytes::first_word;
+use crate::bytes::{first_bits, first_word};
 
 /// A name or pattern of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,8 +20,7 @@ impl Pattern {
     /// The pattern spelled `text`.
     pub fn new(text: &str) -> Self {
         let stars = text.find('*').zip(text.rfind('*'));
-        let length = stars.map_or(8, |(first, _)| first.min(8));
-        let fixed = if length < 8 { !(u64::MAX << (8 * length)) } else { u64::MAX };
+        let fixed = first_bits(stars.map_or(8, |(first, _)| first));
         let literals = text.chars().filter(|c| *c != '*').count();
         Self { text: text.to_owned(), stars, literals, start: first_word(text.as_bytes()) & fixed, fixed }
     }
@@ -64,13 +63,14 @@ impl Pattern {
         };
         let middle = part(first + 1, last);
         // Of one wildcard, or of two side by side, there is no middle.
-        middle.is_empty() || middle.split('*').all(|part| match name.split_once(part) {
-            Some((_, after)) => {
-                name = after;
-                true
-            }
-            None => false,
-        })
+        middle.is_empty()
+            || middle.split('*').all(|part| match name.split_once(part) {
+                Some((_, after)) => {
+                    name = after;
+                    true
+                }
+                None => false,
+            })
     }
 
     /// Whether it matches all that the URI template (RFC 6570) `template` can expand to. A template that cannot be

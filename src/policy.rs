@@ -8,12 +8,14 @@ mod authentication;
 mod decide;
 mod matrix;
 mod rules;
+mod verdict;
 
 pub use arguments::{ArgumentTest, Condition};
 pub use authentication::Authentication;
-pub use decide::{Decider, Denial, Outcome, Verdict};
+pub use decide::Decider;
 pub use matrix::{Matches, Row};
 pub use rules::{Found, Requirement, RuleSet, Unlisted};
+pub use verdict::{Denial, Outcome, Verdict};
 
 use crate::scope::{Hierarchy, Scope, ScopeSet};
 use crate::time::UnixTime;

@@ -283,7 +283,7 @@ fn a_list_that_cannot_be_read_tells_nothing() {
     let mut gate = Gate::new(open_to_all(), &json!({"manifest": approved(&[tool("a", "")]), "on_drift": "deny"}));
     let changed = tool("a", "changed");
     let unreadable = json!({"name": "b", "no": "\u{1}name\u{1}"});
-    gate.list(&List { tools: &[changed.clone()], ..List::default() });
+    gate.list(&List { tools: std::slice::from_ref(&changed), ..List::default() });
     assert_eq!((gate.findings(), gate.call("a")), (vec!["description_changed a".to_owned()], "tool_drifted"));
     let mut gate = Gate::new(open_to_all(), &json!({"manifest": approved(&[tool("a", "")]), "on_drift": "deny"}));
     // An entry that names a member twice.

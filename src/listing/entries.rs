@@ -166,16 +166,17 @@ mod tests {
     fn an_array_is_known_by_all_of_its_bytes() {
         let mut known = KnownLists::default();
         let first = tools(&mut known, LIST).unwrap();
-        let places: Vec<_> = first.named().map(|(name, place)| (name, &LIST[place.clone()])).collect();
+        let places: Vec<_> = first.named().map(|(name, place)| (name, LIST.get(place.clone()).unwrap())).collect();
         assert_eq!(places, [("a", r#"{"name":"a"}"#), ("b", r#"{"x":{"y":[]},"name":"b"}"#)]);
         assert_eq!(first.count(), 3);
         for again in [LIST.to_owned(), format!(" {LIST}\n")] {
             assert!(Rc::ptr_eq(&first, &tools(&mut known, &again).unwrap()), "{again}");
         }
-        for other in [LIST.replace('b', "c"), LIST.replace(" 1", "1"), LIST.replace(']', " ]"), LIST.replace('1', "12")] {
+        for other in [LIST.replace('b', "c"), LIST.replace(" 1", "1"), LIST.replace(']', " ]"), LIST.replace('1', "12")]
+        {
             assert!(!Rc::ptr_eq(&first, &tools(&mut known, &other).unwrap()), "{other}");
         }
-        assert_eq!(tools(&mut known, &LIST[..LIST.len() - 1]), Err(JsonFault::Syntax));
+        assert_eq!(tools(&mut known, LIST.strip_suffix(']').unwrap()), Err(JsonFault::Syntax));
         assert_eq!(tools(&mut known, &format!("{LIST}]")), Err(JsonFault::TrailingBytes));
     }
 
@@ -208,7 +209,8 @@ mod tests {
             assert!(n == 0 || Rc::strong_count(&first) == 2, "still known at {n}");
             assert!(known.lists.len() <= MAX_LISTS);
         }
-        let (tool, numbers) = (r#"{"name":"a","x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"},"#.repeat(4_000), "1,".repeat(40_000));
+        let (tool, numbers) =
+            (r#"{"name":"a","x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"},"#.repeat(4_000), "1,".repeat(40_000));
         for n in 0..20 {
             for long in [&tool, &numbers] {
                 tools(&mut known, &format!("[{long}{n}]")).unwrap();
