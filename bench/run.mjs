@@ -1,6 +1,9 @@
 // `make bench`: cases A to G in interleaved rounds, the scale series, memory; tables and a plot.
-// ROUNDS (5), SECONDS (4) of a round, of the series a quarter; WARM (30) seconds before the first, of the series a sixth;
+// ROUNDS (5); SECONDS (4) of each case in a round, after WARM (3) to warm up, of the series a quarter and a third;
 // ONLY: some of `cases`, `series`, `memory`.
+//
+// Every round starts every Envoy anew: two processes with the same module differ by up to a tenth, for as long as they
+// live, by where their memory happens to lie.
 import { writeFileSync } from 'node:fs';
 import { freePort, run } from '../demo/processes.mjs';
 import { envoyCases, RATIOS } from './cases.mjs';
@@ -20,7 +23,7 @@ const rounds = Number(process.env.ROUNDS ?? 5);
 const seconds = Number(process.env.SECONDS ?? 4);
 // Long enough for allocators, connections and the caches of the machine; V8 has compiled all of a module before, since
 // Envoy starts it without its quick compiler (`--no-liftoff`).
-const warm = Number(process.env.WARM ?? 30);
+const warm = Number(process.env.WARM ?? 3);
 const only = process.env.ONLY?.split(',');
 const wanted = (part) => !only || only.includes(part);
 const PLOT = new URL('../docs/performance.svg', import.meta.url);
@@ -29,11 +32,11 @@ await run(async (processes) => {
   console.log(describeMachine());
   const tools = await setUp(processes);
   console.log((await processes.complete([tools.envoy, '--version'])).trim().split('/').slice(-3).join(' '));
-  console.log(`${rounds} rounds of ${seconds} s, interleaved, after ${warm} s to warm up; medians, and half the distance between the extremes\n`);
+  console.log(`${rounds} rounds of ${seconds} s, interleaved, each of a new Envoy after ${warm} s to warm up; medians, and half the distance between the extremes\n`);
   const upstream = await startUpstream(processes, tools);
   const context = { processes, tools, upstream, rounds, seconds, warm };
   if (wanted('cases')) await measureCases(context);
-  if (wanted('series')) await measureSeries({ ...context, seconds: Math.max(1, Math.round(seconds / 4)), warm: Math.max(1, Math.round(warm / 6)) });
+  if (wanted('series')) await measureSeries({ ...context, seconds: Math.max(1, Math.round(seconds / 4)), warm: Math.max(1, Math.round(warm / 3)) });
   if (wanted('memory')) await measureMemory(context);
   return 0;
 });
@@ -41,24 +44,26 @@ await run(async (processes) => {
 async function measureCases({ processes, tools, upstream, rounds, seconds, warm }) {
   const issuer = newIssuer();
   const authorizer = await startAuthorizer(processes, tools, issuer);
-  const cases = [];
-  for (const { name, what, filters, external } of envoyCases(issuer, authorizer.port)) {
-    const clusters = { upstream: upstream.port, authorizer: authorizer.port };
-    const gate = await startEnvoy(processes, { ...tools, name, filters, clusters });
-    cases.push({ name, what, port: gate.listener, groups: [gate.group, ...(external ? [authorizer.group] : [])] });
-  }
+  const clusters = { upstream: upstream.port, authorizer: authorizer.port };
   const fastmcp = await startFastmcp(processes, tools, issuer);
-  cases.push({ name: 'G', what: 'FastMCP with its own checks, no gate', port: fastmcp.port, groups: [fastmcp.group] });
+  const cases = [
+    ...envoyCases(issuer, authorizer.port),
+    { name: 'G', what: 'FastMCP with its own checks, no gate', running: fastmcp },
+  ];
 
   const [token, body] = [issuer.token(), callOf(130)];
   console.log(`workload: tools/call, ${body.length} bytes of body, RS256 token of ${token.length} bytes, 16 connections\n`);
-  for (const one of cases) await expectAnswers(one, token, one.name !== 'A');
   const workload = writeWorkload(tools.folder, 'call', { tokens: [token], body });
   const measured = new Map(cases.map(({ name }) => [name, []]));
-  for (let n = -1; n < rounds; n++) {
-    for (const { name, port, groups } of cases) {
-      const result = await round(processes, { port, groups, workload, seconds: n < 0 ? warm : seconds });
-      if (n >= 0) measured.get(name).push(result); // the first warms up
+  for (let n = 0; n < rounds; n++) {
+    for (const { name, filters, external, running } of cases) {
+      const gate = running ?? await startEnvoy(processes, { ...tools, name, filters, clusters });
+      const port = running ? running.port : gate.listener;
+      if (n === 0) await expectAnswers({ name, port }, token, name !== 'A');
+      const load = { port, groups: [gate.group, ...(external ? [authorizer.group] : [])], workload };
+      await round(processes, { ...load, seconds: warm });
+      measured.get(name).push(await round(processes, { ...load, seconds }));
+      if (!running) await processes.end(gate.process);
     }
   }
   report(cases, measured);
@@ -77,7 +82,7 @@ function report(cases, measured) {
   });
   console.log(table(['case', 'CPU per request', '±', 'requests/s', 'p50 ms', 'p99 ms'], rows));
   const divided = RATIOS.map(([over, under]) => {
-    // Of each round, whose two parts lie seconds apart, so that what disturbs a machine for minutes disturbs neither more.
+    // Of each round, whose parts lie less than a minute apart: what disturbs a machine for longer disturbs neither more.
     const each = cost(over).map((value, n) => value / cost(under)[n]);
     return [`${over}/${under}`, ratio(median(each)), `${ratio(Math.min(...each))} to ${ratio(Math.max(...each))}`];
   });

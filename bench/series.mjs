@@ -43,8 +43,11 @@ export function allSeries(issuer, upstream) {
       beside(`${n.toLocaleString('en')} bytes`, { body: callOf(n) }, undefined, { native: n < 1_000_000 }))) },
     { name: 'size of the body: code with escapes and umlauts', cases: [10_000, 200_000, 900_000].flatMap((n) => (
       beside(`${n.toLocaleString('en')} bytes`, { body: prose(n) }, undefined, { native: false }))) },
-    ...['json', 'events'].map((form) => ({ name: `lists trimmed by half (${form})`, cases: [10, 100, 1000, 2400].flatMap((n) => (
-      beside(`${n} tools`, { body: list, answer: `${form}:${n}` }, lists, { native: false }))) })),
+    ...['json', 'events'].map((form) => ({ name: `lists trimmed by half (${form})`, cases: [
+      ...[10, 100, 1000, 2400].flatMap((n) => beside(`${n} tools`, { body: list, answer: `${form}:${n}` }, lists, { native: false })),
+      // So that it is never one that was read before.
+      ...beside('1000 tools, another list each time', { body: list, answer: `${form}:1000:changing` }, lists, { native: false }),
+    ] })),
   ];
 }
 
@@ -72,20 +75,20 @@ export async function measureSeries({ processes, tools, upstream, rounds, second
   const rotation = issuer.tokens(10_000);
   const chosen = process.env.SERIES;
   for (const { name, cases } of allSeries(issuer, upstream).filter((one) => !chosen || one.name.includes(chosen))) {
-    const running = [];
-    for (const [n, one] of cases.entries()) {
-      const gate = await startEnvoy(processes, { ...tools, name: `series-${n}`, filters: one.filters, clusters: { upstream: upstream.port } });
+    const measured = cases.map((one, n) => {
       const tokens = one.issuer ? [one.issuer.token()] : one.opaque ? opaque(one.tokens) : rotation.slice(0, one.tokens);
-      running.push({ ...one, gate, workload: writeWorkload(tools.folder, `series-${n}`, { ...one, tokens }), costs: [] });
-    }
-    for (let n = -1; n < rounds; n++) {
-      for (const { gate, workload, costs } of running) {
-        const result = await round(processes, { port: gate.listener, groups: [gate.group], workload, seconds: n < 0 ? warm : seconds });
-        if (n >= 0) costs.push(result.cpu[0]);
+      return { ...one, workload: writeWorkload(tools.folder, `series-${n}`, { ...one, tokens }), costs: [] };
+    });
+    for (let n = 0; n < rounds; n++) {
+      for (const { filters, workload, costs } of measured) {
+        const gate = await startEnvoy(processes, { ...tools, name: 'series', filters, clusters: { upstream: upstream.port } });
+        const load = { port: gate.listener, groups: [gate.group], workload };
+        await round(processes, { ...load, seconds: warm });
+        costs.push((await round(processes, { ...load, seconds })).cpu[0]);
+        await processes.end(gate.process);
       }
     }
-    print(name, running);
-    for (const { gate } of running) await processes.end(gate.process);
+    print(name, measured);
   }
 }
 

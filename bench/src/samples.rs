@@ -60,11 +60,16 @@ pub fn headers() -> Headers {
 
 /// The answer to a `tools/list` with this many tools of 400 bytes, half of which the policy denies.
 pub fn list(count: usize) -> Vec<u8> {
+    list_of(count, 0)
+}
+
+/// As [`list`], in one of many versions.
+pub fn list_of(count: usize, version: usize) -> Vec<u8> {
     let tools: Vec<_> = (0..count)
         .map(|n| {
             let kind = if n % 2 == 0 { "read" } else { "write" };
             let schema = json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]});
-            json!({"name": format!("{kind}_{n:05}"), "inputSchema": schema, "description": "what it \"does\" ".repeat(14)})
+            json!({"name": format!("{kind}_{n:05}"), "title": version, "inputSchema": schema, "description": "what it \"does\" ".repeat(14)})
         })
         .collect();
     json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}}).to_string().into_bytes()

@@ -1,4 +1,4 @@
-//! N exchanges in the core, for `valgrind --tool=callgrind`: `exchange warm|cold|list|body N`.
+//! N exchanges in the core, for `valgrind --tool=callgrind`: `exchange warm|cold|list|new-list|body N`.
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -30,6 +30,13 @@ fn main() -> ExitCode {
                 black_box(gate.list(&headers, black_box(&list), samples::now()));
             });
         }
+        "new-list" => {
+            // Together more than is known by their bytes.
+            let lists: Vec<_> = (0..4).map(|version| samples::list_of(1000, version)).collect();
+            lists.iter().cycle().take(count).for_each(|list| {
+                black_box(gate.list(&headers, black_box(list), samples::now()));
+            });
+        }
         // What the harness itself costs.
         "nothing" => repeat(count, || {
             black_box::<Headers>(headers.clone());
@@ -51,6 +58,6 @@ fn call_with_a_note_of(bytes: usize) -> Vec<u8> {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: exchange warm|cold|body|list|nothing COUNT");
+    eprintln!("usage: exchange warm|cold|body|list|new-list|nothing COUNT");
     ExitCode::FAILURE
 }
