@@ -14,11 +14,13 @@ mod scopes;
 pub mod shared;
 
 use std::hash::{DefaultHasher, Hasher};
+use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 
 use crate::config::{Config, OnDrift, Resource};
 use crate::index::sorted;
+use crate::listing::Entries;
 use crate::manifest::{Change, Manifest, Tool};
 use crate::node::Node;
 use crate::pattern::Pattern;
@@ -75,8 +77,8 @@ struct Server {
     complete: Option<Vec<String>>,
     /// The hash of the last complete list, and what was found of it.
     list: Option<u64>,
-    /// The hash of its names as they came, if they came on one page.
-    page: Option<u64>,
+    /// Its entries, if they came on one page.
+    page: Option<Rc<Entries>>,
     of_list: Vec<Finding>,
 }
 
@@ -107,7 +109,13 @@ pub struct Page<'a> {
     /// The cursor that the next page is asked with.
     pub next: Option<&'a str>,
     /// The tools on it.
-    pub names: &'a [&'a str],
+    pub lists: &'a [Rc<Entries>],
+}
+
+impl<'a> Page<'a> {
+    fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.lists.iter().flat_map(|list| list.named()).map(|(name, _)| name)
+    }
 }
 
 impl Drift {
@@ -178,19 +186,23 @@ impl Drift {
     pub fn page(&mut self, resource: usize, page: Page<'_>) {
         let secret = self.secret;
         let Some(server) = self.servers.get_mut(resource) else { return };
-        let only = (page.cursor.is_none() && page.next.is_none()).then(|| hash_names(secret, page.names));
-        if only.is_some() && only == server.page {
+        let only = match (page.cursor, page.next, page.lists) {
+            (None, None, [only]) => Some(only),
+            _ => None,
+        };
+        // The very list that was last complete, whoever it was for: not even its names are looked at.
+        if only.zip(server.page.as_ref()).is_some_and(|(only, before)| Rc::ptr_eq(only, before)) {
             server.chains.begin_anew(page.caller);
             return;
         }
         let Some(names) = server.chains.extend(page) else { return };
-        server.page = only;
-        let names_hash = hash(secret, names.join("\n").as_bytes());
+        server.page = only.cloned();
+        let hash = hash(secret, names.join("\n").as_bytes());
         // A list that is as it was tells nothing new, and comparing it costs as much as there are rules.
-        if server.list == Some(names_hash) {
+        if server.list == Some(hash) {
             return;
         }
-        server.list = Some(names_hash);
+        server.list = Some(hash);
         server.complete = Some(names);
     }
 
@@ -298,17 +310,6 @@ fn hash(secret: u64, bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write_u64(secret);
     hasher.write(bytes);
-    hasher.finish()
-}
-
-/// The hash of names in their order.
-fn hash_names(secret: u64, names: &[&str]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write_u64(secret);
-    for name in names {
-        hasher.write_usize(name.len());
-        hasher.write(name.as_bytes());
-    }
     hasher.finish()
 }
 

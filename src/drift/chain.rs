@@ -39,7 +39,7 @@ impl Chains {
             // It continues what nobody began.
             (Some(_), _) => return None,
         };
-        names.extend(page.names.iter().map(|name| (*name).to_owned()));
+        names.extend(page.names().map(str::to_owned));
         let Some(next) = page.next else {
             return Some(sorted(names, String::clone));
         };
@@ -55,10 +55,13 @@ impl Chains {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::rc::Rc;
 
-    fn page<'a>(caller: &'a str, cursor: Option<&'a str>, names: &'a [&'a str], next: Option<&'a str>) -> Page<'a> {
-        Page { caller, cursor, next, names }
+    use super::*;
+    use crate::listing::Entries;
+
+    fn page<'a>(caller: &'a str, cursor: Option<&'a str>, lists: &'a [Rc<Entries>], next: Option<&'a str>) -> Page<'a> {
+        Page { caller, cursor, next, lists }
     }
 
     fn names(text: &str) -> Vec<String> {
@@ -104,8 +107,8 @@ mod tests {
         for (name, rows) in cases {
             let mut chains = Chains::default();
             for (caller, cursor, on_page, next, complete) in *rows {
-                let on_page: Vec<_> = on_page.split_whitespace().collect();
-                let found = chains.extend(page(caller, *cursor, &on_page, *next));
+                let on_page = Entries::of(on_page.split_whitespace());
+                let found = chains.extend(page(caller, *cursor, &[on_page], *next));
                 assert_eq!(found, complete.map(names), "{name}");
             }
         }
@@ -114,8 +117,8 @@ mod tests {
     #[test]
     fn what_is_kept_of_callers_that_never_finish_is_bounded() {
         let mut chains = Chains::default();
-        let many: Vec<_> = (0..1_000).map(|n| n.to_string()).collect();
-        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        let names: Vec<_> = (0..1_000).map(|n| n.to_string()).collect();
+        let many = [Entries::of(names.iter().map(String::as_str))];
         for n in 0..1_000 {
             chains.extend(page(&n.to_string(), None, &many, Some("1")));
         }

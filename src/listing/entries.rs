@@ -42,18 +42,30 @@ impl Entries {
         let start = reader.position();
         reader.array(|reader| {
             let from = reader.position() - start;
-            all.count += 1;
-            if let Some(name) = entry_name(reader, key)? {
-                let place = from..reader.offset() - start;
-                let from = all.names.len();
-                all.names.push_str(&name);
-                all.named.push(Entry { place, name: from..all.names.len() });
+            match entry_name(reader, key)? {
+                Some(name) => all.push(&name, from..reader.offset() - start),
+                None => all.count += 1,
             }
             Ok::<(), JsonFault>(())
         })?;
         all.named.shrink_to_fit();
         all.names.shrink_to_fit();
         Ok(all)
+    }
+
+    /// Of these names, for tests of what is done with them.
+    #[cfg(test)]
+    pub(crate) fn of<'n>(names: impl Iterator<Item = &'n str>) -> Rc<Self> {
+        let mut all = Self::default();
+        names.for_each(|name| all.push(name, 0..0));
+        Rc::new(all)
+    }
+
+    fn push(&mut self, name: &str, place: Range<usize>) {
+        let from = self.names.len();
+        self.names.push_str(name);
+        self.named.push(Entry { place, name: from..self.names.len() });
+        self.count += 1;
     }
 
     /// How many there are, with a name or without.

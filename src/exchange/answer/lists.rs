@@ -38,12 +38,11 @@ impl Answer {
                 self.caller.client().unwrap_or_default(),
             ];
             let caller = caller.join("\n");
-            let names: Vec<_> = trimmed.tools.iter().flat_map(|list| list.named()).map(|(name, _)| name).collect();
             let page = Page {
                 caller: &caller,
                 cursor: cursor.as_deref(),
                 next: trimmed.next_cursor.as_deref(),
-                names: &names,
+                lists: &trimmed.tools,
             };
             let drift = drift.into_inner();
             if publishes {
