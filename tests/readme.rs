@@ -123,7 +123,7 @@ fn its_reasons_are_the_codes_of_the_code() {
         "jsonrpc",
         "mcp/headers",
         "mcp/operation",
-        "policy/decide",
+        "policy/verdict",
     ] {
         let path = format!("{}/src/{file}.rs", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(path).unwrap();
