@@ -770,9 +770,20 @@ proptest! {
             if let Some(Denial::InsufficientScope { required, missing, ask, .. }) = &verdict.denial {
                 prop_assert!(!missing.is_empty() && missing.iter().all(|scope| required.contains(scope.as_str())));
                 let ask: Vec<_> = ask.iter().map(ToString::to_string).collect();
-                let stepped = known_caller(caller.subject().unwrap(), &ask.join(" "));
-                let again = policy.decide(&stepped, &Access::Tool(tool), &occasion());
-                prop_assert!(again.outcome != Outcome::Deny, "{}: {} then {}", tool, show(&verdict), show(&again));
+                let with = |scopes: &[String]| {
+                    let stepped = known_caller(caller.subject().unwrap(), &scopes.join(" "));
+                    policy.decide(&stepped, &Access::Tool(tool), &occasion())
+                };
+                let added = with(&[caller.scopes(), &ask].concat());
+                prop_assert!(added.outcome != Outcome::Deny, "{}: {} then {}", tool, show(&verdict), show(&added));
+                // Who gives up the granted scopes for those asked for loses what only the hierarchy names, and what
+                // that implied may count in no row by itself.
+                let replaced = with(&ask);
+                let implied = rest["hierarchy"] != json!({}) && rows.iter().any(|row| row["scopes"].is_array());
+                prop_assert!(
+                    implied || replaced.outcome != Outcome::Deny,
+                    "{}: {} then {}", tool, show(&verdict), show(&replaced)
+                );
             }
         }
     }
