@@ -14,7 +14,7 @@ mod scopes;
 pub mod shared;
 
 use std::hash::{DefaultHasher, Hasher};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use sha2::{Digest, Sha256};
 
@@ -77,8 +77,8 @@ struct Server {
     complete: Option<Vec<String>>,
     /// The hash of the last complete list, and what was found of it.
     list: Option<u64>,
-    /// Its entries, if they came on one page.
-    page: Option<Rc<Entries>>,
+    /// Its entries, if they came on one page, for as long as they are known: what is kept of lists is bounded there.
+    page: Weak<Entries>,
     of_list: Vec<Finding>,
 }
 
@@ -191,12 +191,12 @@ impl Drift {
             _ => None,
         };
         // The very list that was last complete, whoever it was for: not even its names are looked at.
-        if only.zip(server.page.as_ref()).is_some_and(|(only, before)| Rc::ptr_eq(only, before)) {
+        if only.is_some_and(|only| server.page.ptr_eq(&Rc::downgrade(only))) {
             server.chains.begin_anew(page.caller);
             return;
         }
         let Some(names) = server.chains.extend(page) else { return };
-        server.page = only.cloned();
+        server.page = only.map(Rc::downgrade).unwrap_or_default();
         let hash = hash(secret, names.join("\n").as_bytes());
         // A list that is as it was tells nothing new, and comparing it costs as much as there are rules.
         if server.list == Some(hash) {
@@ -238,7 +238,7 @@ impl Drift {
     /// The policy of a resource is another now: the next complete list is compared with it, and its scopes are waited for.
     pub fn policy_changed(&mut self, resource: usize, policy: &Policy) {
         if let Some(server) = self.servers.get_mut(resource) {
-            (server.list, server.page) = (None, None);
+            (server.list, server.page) = (None, Weak::new());
             server.unseen = Unseen::new(policy);
         }
     }

@@ -245,18 +245,14 @@ impl Answer {
     /// What goes on in the place of a chunk of an event stream.
     fn events(&mut self, chunk: &[u8], end: bool, env: &mut Env<'_>) -> Step {
         let mut effects = Vec::new();
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(chunk.len());
         // The reader is lent out for the time of reading; what it gives is trimmed by the rest of the answer.
         let Phase::Events(mut reader) = std::mem::replace(&mut self.phase, Phase::Replaced) else {
             return Step::go_on(vec![Effect::ReplaceBody(out)]);
         };
         reader.feed(chunk, end, |piece| match self.trim_event(piece, env) {
             Ok((bytes, listed)) => {
-                // Most chunks complete one event at most: then it is the whole of what goes on.
-                match out.is_empty() {
-                    true => out = bytes.into_owned(),
-                    false => out.extend_from_slice(&bytes),
-                }
+                out.extend_from_slice(&bytes);
                 effects.extend(listed);
             }
             Err(reason) => effects.push(self.event("event_dropped", reason)),
