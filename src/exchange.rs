@@ -213,7 +213,11 @@ impl Exchange {
             }
             State::AwaitingBody(mut verified) => {
                 verified.body.ended = ended;
-                self.decide_body(*verified, Some(read), env)
+                let step = self.decide_body(*verified, Some(read), env);
+                // Where body and trailers came while headers were held, Envoy shows them one after the other in one
+                // go. It takes a body as passed once the trailers do, and drops the one that is held. A call to resume
+                // shows both once more instead.
+                Step { flow: if step.flow == Flow::Continue { Flow::Resume } else { step.flow }, ..step }
             }
             other => self.after_the_request(other),
         };

@@ -54,6 +54,8 @@ pub enum Flow {
     Continue,
     /// It is held.
     Pause,
+    /// It stays where it is while the host resumes the stream, by its call for that, with all that was held before.
+    Resume,
 }
 
 /// A change of a header field.

@@ -63,6 +63,10 @@ impl Stream {
         match flow {
             Flow::Continue => Action::Continue,
             Flow::Pause => Action::Pause,
+            Flow::Resume => match host::resume_request() {
+                Ok(()) => Action::Pause,
+                Err(_) => refuse(),
+            },
         }
     }
 }

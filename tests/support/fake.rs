@@ -8,6 +8,7 @@
 //! resume there           headers go, then the body     all goes that is held,
 //!                        is shown                      and is not shown again
 //! Continue in a body     it goes                       the headers go with it
+//! Continue in trailers   all goes that is held, but not a body that was shown in the same resumption
 //! ```
 
 use std::cell::{Cell, RefCell};
@@ -272,6 +273,8 @@ struct Side {
     ended: bool,
     /// What came while nothing was shown.
     unseen: Vec<Part>,
+    /// What came while nothing was shown is shown now.
+    catches_up: bool,
     /// What went on.
     sent: Option<Message>,
 }
@@ -285,6 +288,7 @@ impl Side {
             trailers: Fields::new(),
             ended: false,
             unseen: Vec::new(),
+            catches_up: false,
             sent: None,
         }
     }
@@ -347,7 +351,7 @@ impl Stream {
         let step = worker.run(|env| stream.exchange.request_headers(head, end == End::Last, env));
         match stream.carry_out(worker, step, Direction::Request) {
             Some(Flow::Continue) => stream.request.release(),
-            Some(Flow::Pause) => stream.request.hold = if stream.flag { Hold::Headers } else { Hold::All },
+            Some(_) => stream.request.hold = if stream.flag { Hold::Headers } else { Hold::All },
             None => {}
         }
         stream
@@ -362,6 +366,8 @@ impl Stream {
         if self.request.hold == Hold::All {
             return self.request.unseen.push(part);
         }
+        let ends_in_trailers = matches!(part, Part::Trailers(_));
+        let again = part.clone();
         let step = match part {
             Part::Data(bytes, end) => {
                 self.request.body.extend(bytes);
@@ -381,9 +387,27 @@ impl Stream {
                 worker.run(|env| self.exchange.request_trailers(&Headers::new(trailers), &read, env))
             }
         };
-        if self.carry_out(worker, step, Direction::Request) == Some(Flow::Continue) {
-            self.request.release();
+        match self.carry_out(worker, step, Direction::Request) {
+            Some(Flow::Continue) => {
+                // Envoy takes a body as passed when trailers go on while it catches up.
+                if ends_in_trailers && self.request.catches_up {
+                    self.request.body.clear();
+                }
+                self.request.release();
+            }
+            Some(Flow::Resume) if self.request.catches_up => self.show_again(worker, again),
+            Some(Flow::Resume) => self.request.release(),
+            Some(Flow::Pause) | None => {}
         }
+    }
+
+    /// Resumed while it catches up, Envoy shows the held body and the trailers once more.
+    fn show_again(&mut self, worker: &mut Worker, trailers: Part) {
+        if !self.request.body.is_empty() {
+            let body = std::mem::take(&mut self.request.body);
+            self.receive(worker, Part::Data(body, End::More));
+        }
+        self.receive(worker, trailers);
     }
 
     /// The root runs an event of a stream that waits for this.
@@ -407,9 +431,25 @@ impl Stream {
     /// All that was shown goes on without being shown again; what was not is shown now.
     fn resume(&mut self, worker: &mut Worker) {
         self.request.release();
+        self.request.catches_up = true;
+        let mut trailers = None;
+        let mut body = Vec::new();
+        let mut end = End::More;
         for part in std::mem::take(&mut self.request.unseen) {
-            self.receive(worker, part);
+            match part {
+                Part::Data(bytes, last) => {
+                    body.extend(bytes);
+                    end = last;
+                }
+                Part::Trailers(_) => trailers = Some(part),
+            }
         }
+        // All of the body at once.
+        if !body.is_empty() || end == End::Last {
+            self.receive(worker, Part::Data(body, end));
+        }
+        trailers.into_iter().for_each(|trailers| self.receive(worker, trailers));
+        self.request.catches_up = false;
     }
 
     /// What the server has of the request.
@@ -437,7 +477,7 @@ impl Stream {
         let step = worker.run(|env| self.exchange.response_headers(status, &headers, end == End::Last, env));
         match self.carry_out(worker, step, Direction::Response) {
             Some(Flow::Continue) => self.response.release(),
-            Some(Flow::Pause) => self.response.hold = if self.flag { Hold::Headers } else { Hold::All },
+            Some(_) => self.response.hold = if self.flag { Hold::Headers } else { Hold::All },
             None => return,
         }
         for part in parts {

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::DEADLINE;
+use super::answer::Latch;
 use super::raw::Response;
 use super::wire::Fields;
 
@@ -21,13 +22,15 @@ pub struct Http2 {
     pieces: Vec<Vec<u8>>,
     trailers: http::HeaderMap,
     is_writable: bool,
+    /// Before the end is sent, this must be open.
+    end: Option<Latch>,
 }
 
 impl Http2 {
     /// `target` with its authority: `http://mcp.example.com/mcp`.
     pub fn new(method: &str, target: &str) -> Self {
         let head = http::Request::builder().method(method).uri(target).version(http::Version::HTTP_2);
-        Self { head, pieces: Vec::new(), trailers: http::HeaderMap::new(), is_writable: true }
+        Self { head, pieces: Vec::new(), trailers: http::HeaderMap::new(), is_writable: true, end: None }
     }
 
     pub fn header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
@@ -54,6 +57,11 @@ impl Http2 {
             _ => self.is_writable = false,
         }
         self
+    }
+
+    /// Sends the last DATA frame, or the trailers, when this opens.
+    pub fn end_after(self, latch: &Latch) -> Self {
+        Self { end: Some(latch.clone()), ..self }
     }
 
     /// Whether it can be written at all: a target or a field that is none of HTTP's cannot.
@@ -83,15 +91,25 @@ impl Http2 {
             let ends = self.trailers.is_empty();
             let last = self.pieces.len().saturating_sub(1);
             for (index, piece) in self.pieces.into_iter().enumerate() {
+                if ends && index == last {
+                    wait(self.end.as_ref()).await;
+                }
                 // An error here is an answer that came before the end.
                 let _ = body.send_data(piece.into(), ends && index == last);
             }
             if !ends {
+                wait(self.end.as_ref()).await;
                 let _ = body.send_trailers(self.trailers);
             }
         }
         read(response.await?).await
     }
+}
+
+/// The connection goes on meanwhile.
+async fn wait(latch: Option<&Latch>) {
+    let Some(latch) = latch.cloned() else { return };
+    let _ = tokio::task::spawn_blocking(move || latch.pass()).await;
 }
 
 async fn read(response: http::Response<h2::RecvStream>) -> Result<Response, h2::Error> {

@@ -1,0 +1,181 @@
+//! A request reaches the server as it was sent, however its body is framed, and whatever it waits for meanwhile.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::weather::permissive;
+use crate::support::answer::{Answer, Latch};
+use crate::support::client::Request;
+use crate::support::envoy::Envoy;
+use crate::support::gate::{Mode, configuration, setup};
+use crate::support::http2::Http2;
+use crate::support::keys::{Key, key_set};
+use crate::support::provider::{Behaviour, Provider};
+use crate::support::tokens::{AUDIENCE, ISSUER, Token};
+use crate::support::upstream::Upstream;
+use crate::support::wait_until;
+
+const MCP: &str = "http://mcp.example.com/mcp";
+
+/// What a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Awaited {
+    Keys,
+    Introspection,
+    Fresh,
+}
+
+/// How its body ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Framing {
+    Length,
+    Chunks,
+    ChunksAndTrailers,
+    DataWithEnd,
+    EmptyDataAtTheEnd,
+    DataAndTrailers,
+}
+
+use Framing::{Chunks, ChunksAndTrailers, DataAndTrailers, DataWithEnd, EmptyDataAtTheEnd, Length};
+
+const FRAMINGS: [Framing; 6] = [Length, Chunks, ChunksAndTrailers, DataWithEnd, EmptyDataAtTheEnd, DataAndTrailers];
+
+impl Framing {
+    fn has_trailers(self) -> bool {
+        matches!(self, ChunksAndTrailers | DataAndTrailers)
+    }
+
+    /// Sends it, its end when the latch opens; the status of the answer.
+    fn send(self, envoy: &Envoy, token: &str, scenario: &str, body: &[u8], end: &Latch) -> u16 {
+        let (first, rest) = body.split_at(body.len() / 3);
+        let trailers: &[(&str, &str)] = if self.has_trailers() { &[("x-sum", "1")] } else { &[] };
+        if matches!(self, Length | Chunks | ChunksAndTrailers) {
+            let request = Request::post("/mcp", &Value::Null).bearer(token).header("x-scenario", scenario);
+            let request = request.body(body);
+            let bytes =
+                if self == Length { request.bytes() } else { request.chunked(&[first.len(), 1, 7_000], trailers) };
+            let (start, last) = bytes.split_at(bytes.len() - 4);
+            let mut connection = envoy.client().raw();
+            connection.send(start);
+            let _ = end.pass();
+            return connection.send(last).response().status;
+        }
+        let request = Http2::new("POST", MCP)
+            .header("content-type", "application/json")
+            .header("x-scenario", scenario)
+            .bearer(token)
+            .end_after(end)
+            .piece(first)
+            .piece("")
+            .piece(rest);
+        let request = if self == EmptyDataAtTheEnd { request.piece("") } else { request };
+        let request = trailers.iter().fold(request, |request, (name, value)| request.trailer(name, value));
+        request.send(envoy.address()).expect("an answer").status
+    }
+}
+
+/// A gate whose provider says nothing until the latch opens.
+fn gate(awaited: Awaited, mode: Mode, upstream: &Upstream, latch: &Latch) -> (Provider, Envoy) {
+    let says = latch.clone();
+    let provider = Provider::start(Behaviour::Script(Arc::new(move |request| {
+        if request.method == "POST" || awaited == Awaited::Keys {
+            let _ = says.pass();
+        }
+        match request.method.as_str() {
+            "GET" => Answer::json(&key_set([&Key::rsa_a()])),
+            _ => Answer::json(&json!({"active": true, "aud": AUDIENCE, "sub": "alice"})),
+        }
+    })));
+    let fresh = if awaited == Awaited::Fresh { json!({"scopes": [], "fresh": "0s"}) } else { json!({"scopes": []}) };
+    let mut configuration = configuration(&json!({"tools": {"echo": fresh}}));
+    if awaited != Awaited::Keys {
+        let uri = format!("{ISSUER}/introspect");
+        configuration["issuers"][0]["introspection"] = json!({"uri": uri, "cluster": "auth", "timeout": "15s"});
+        let validation = if awaited == Awaited::Fresh { "jwt" } else { "introspection" };
+        configuration["issuers"][0]["validation"] = json!(validation);
+    }
+    let envoy = permissive(setup(upstream, mode, &configuration)).provider(&provider).start();
+    (provider, envoy)
+}
+
+/// A call of so many bytes.
+fn call(size: usize) -> Vec<u8> {
+    let message = |text: &str| {
+        let params = json!({"name": "echo", "arguments": {"text": text}});
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string()
+    };
+    message(&"x".repeat(size - message("").len())).into_bytes()
+}
+
+/// Each framing and size, whole before what it waits for comes, or ending after it.
+fn every_framing_arrives(awaited: Awaited, mode: Mode) {
+    let (upstream, latch, late) = (Upstream::start(), Latch::new(), Latch::new());
+    let (_provider, envoy) = gate(awaited, mode, &upstream, &latch);
+    let at_once = Latch::new();
+    at_once.open();
+    let ends: &[(&str, &Latch)] = match awaited {
+        // It is asked for when the body has ended.
+        Awaited::Fresh => &[("before", &at_once)],
+        _ => &[("before", &at_once), ("after", &late)],
+    };
+    let mut cases = Vec::new();
+    for framing in FRAMINGS {
+        for size in [200, 900_000] {
+            cases.extend(ends.iter().map(|end| (framing, size, *end)));
+        }
+    }
+    thread::scope(|scope| {
+        let run = |(number, (framing, size, (when, end))): (usize, (Framing, usize, (&str, &Latch)))| {
+            let (envoy, upstream) = (&envoy, &upstream);
+            let end = end.clone();
+            let case = format!("{awaited:?} {mode:?} {framing:?}, {size} bytes, its end {when}");
+            let run = move || {
+                let scenario = upstream.scenario(|_| Answer::json(&json!({"jsonrpc": "2.0", "id": 1, "result": {}})));
+                let token = Token::new().claim("jti", number).sign(&Key::rsa_a());
+                let status = framing.send(envoy, &token, scenario.id(), &call(size), &end);
+                let seen = scenario.requests();
+                let sum = seen.iter().flat_map(|seen| seen.trailers.all("x-sum")).collect::<Vec<_>>();
+                let body = seen.first().map(|seen| seen.body.clone()).unwrap_or_default();
+                let expected: &[&str] = if framing.has_trailers() { &["1"] } else { &[] };
+                (status, seen.len(), body == call(size), body.len(), sum == expected)
+            };
+            (case, scope.spawn(run))
+        };
+        let count = u64::try_from(cases.len()).unwrap();
+        let open: Vec<_> = cases.into_iter().enumerate().map(run).collect();
+        wait_until("all to wait", || envoy.stat("http.mcp.downstream_rq_active") == count);
+        // Whether Envoy has taken in what was sent cannot be seen from outside.
+        thread::sleep(Duration::from_millis(300));
+        assert!(upstream.unclaimed().stays_empty());
+        latch.open();
+        thread::sleep(Duration::from_millis(300));
+        late.open();
+        let join = |(case, thread): (String, thread::ScopedJoinHandle<'_, _>)| (case, thread.join().ok());
+        let outcomes: Vec<_> = open.into_iter().map(join).collect();
+        let wrong: Vec<_> =
+            outcomes.iter().filter(|(_, seen)| !matches!(seen, Some((200, 1, true, _, true)))).collect();
+        assert!(
+            wrong.is_empty(),
+            "(status, requests, body, its bytes, trailers): {}",
+            wrong.iter().map(|one| format!("\n  {one:?}")).collect::<String>()
+        );
+    });
+}
+
+#[test]
+fn a_body_of_any_framing_arrives_whole_after_a_wait_for_keys() {
+    Mode::ALL.into_iter().for_each(|mode| every_framing_arrives(Awaited::Keys, mode));
+}
+
+#[test]
+fn a_body_of_any_framing_arrives_whole_after_a_wait_for_introspection() {
+    Mode::ALL.into_iter().for_each(|mode| every_framing_arrives(Awaited::Introspection, mode));
+}
+
+#[test]
+fn a_body_of_any_framing_arrives_whole_after_a_wait_for_a_fresh_word() {
+    Mode::ALL.into_iter().for_each(|mode| every_framing_arrives(Awaited::Fresh, mode));
+}
