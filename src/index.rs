@@ -12,9 +12,15 @@ pub struct Index {
 impl Index {
     /// Indexes `names` by their order; of equal ones the first counts.
     pub fn new(names: impl Iterator<Item = String>) -> Self {
+        let mut index = Self::of_all(names);
+        index.entries.dedup_by(|(later, _), (earlier, _)| later == earlier);
+        index
+    }
+
+    /// Indexes `names` by their order and keeps all of equal ones.
+    pub fn of_all(names: impl Iterator<Item = String>) -> Self {
         let mut entries: Vec<_> = names.enumerate().map(|(place, name)| (name, place)).collect();
         entries.sort_unstable();
-        entries.dedup_by(|(later, _), (earlier, _)| later == earlier);
         Self { entries }
     }
 
@@ -24,9 +30,20 @@ impl Index {
         self.entries.get(found).map(|(_, place)| *place)
     }
 
+    /// The places of all names that equal `name`.
+    pub fn places_of(&self, name: &str) -> impl Iterator<Item = usize> {
+        let first = self.entries.partition_point(|(own, _)| own.as_str() < name);
+        self.entries.iter().skip(first).take_while(move |(own, _)| own == name).map(|(_, place)| *place)
+    }
+
     /// Whether `name` is there.
     pub fn contains(&self, name: &str) -> bool {
         self.place(name).is_some()
+    }
+
+    /// Whether it holds no name.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// The places in the order of their names.
@@ -54,5 +71,9 @@ mod tests {
             assert_eq!(index.place(name), place, "{name}");
         }
         assert_eq!(index.places().collect::<Vec<_>>(), [3, 1, 0]);
+        let all = Index::of_all(["b", "a", "b"].into_iter().map(str::to_owned));
+        for (name, places) in [("a", vec![1]), ("b", vec![0, 2]), ("c", vec![])] {
+            assert_eq!(all.places_of(name).collect::<Vec<_>>(), places, "{name}");
+        }
     }
 }

@@ -13,7 +13,7 @@ mod verdict;
 pub use arguments::{ArgumentTest, Condition};
 pub use authentication::Authentication;
 pub use decide::Decider;
-pub use matrix::{Matches, Row};
+pub use matrix::{DeniedTools, Matches, Row};
 pub use rules::{Found, Requirement, RuleSet, Unlisted};
 pub use verdict::{Denial, Outcome, Verdict};
 
@@ -35,6 +35,30 @@ pub enum Access<'a> {
     Template(&'a str),
     /// A tool, by its name.
     Tool(&'a str),
+}
+
+/// One of the things that an [`Access`] needs rules for.
+#[derive(Clone, Copy, Debug)]
+enum Part<'a> {
+    Method(&'a str),
+    Prompt(&'a str),
+    Resource(&'a str),
+    Template(&'a str),
+    Tool(&'a str),
+}
+
+impl Access<'_> {
+    fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        let (uris, one): (&[&str], _) = match self {
+            Self::Method(name) => (&[], Some(Part::Method(name))),
+            Self::Open => (&[], None),
+            Self::Prompt(name) => (&[], Some(Part::Prompt(name))),
+            Self::Resources(uris) => (uris, None),
+            Self::Template(template) => (&[], Some(Part::Template(template))),
+            Self::Tool(name) => (&[], Some(Part::Tool(name))),
+        };
+        uris.iter().map(|uri| Part::Resource(uri)).chain(one)
+    }
 }
 
 /// What a decision depends on besides the caller and what is asked for.

@@ -51,6 +51,12 @@ pub fn near(name: &str) -> String {
     fold(name).trim().to_owned()
 }
 
+/// What careless servers take `name` for: [`near`] of it, and of the part before its first NUL, where servers in C end it.
+pub fn readings(name: &str) -> Vec<String> {
+    let cut = name.split_once('\0').map(|(start, _)| near(start));
+    std::iter::once(near(name)).chain(cut).collect()
+}
+
 /// Which of `known` (lower-case ASCII, or compared so) a careless reader takes `name` for, though it is not that name
 /// byte for byte.
 pub fn look_alike<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {

@@ -419,7 +419,7 @@ fn in_shadow_what_a_careless_server_takes_for_another_is_as_fresh_as_that() {
             "mode": "shadow",
             "unlisted": {"tools": unlisted, "prompts": unlisted, "resources": unlisted, "methods": unlisted},
             "tools": {"delete_city": fresh("5s"), "erase": fresh("7s"), "ERASE": fresh("6s"), "drop*": fresh("1s")},
-            "prompts": {"brief": fresh("8s"), "brief*": {"scopes": []}},
+            "prompts": {"brief": fresh("8s"), "brief*": {"scopes": []}, "long": fresh("8s"), "long*": fresh("3s")},
             "resources": {"docs://Secret": fresh("9s")},
             "methods": {"tasks/cancel": fresh("10s")},
         })
@@ -434,7 +434,9 @@ fn in_shadow_what_a_careless_server_takes_for_another_is_as_fresh_as_that() {
         (Access::Tool("Drop_all"), None),
         (Access::Tool("read"), None),
         (Access::Prompt("Brief"), Some(8)),
-        (Access::Prompt("brief "), None),
+        // A pattern that matches it does not make it another name, and holds as well.
+        (Access::Prompt("brief "), Some(8)),
+        (Access::Prompt("long "), Some(3)),
         (resources(&["docs://secret"]), Some(9)),
         (resources(&["docs://x", "docs://secret"]), Some(9)),
         (Access::Method("Tasks/Cancel"), Some(10)),

@@ -103,9 +103,9 @@ fn show(verdict: &Verdict) -> String {
 }
 
 /// The scopes of `alice`, what she does, what becomes of it.
-type Case = (&'static str, &'static str, &'static str);
+type Case<'a> = (&'a str, &'a str, &'a str);
 
-fn assert_decides(policy_value: &Value, cases: &[Case]) {
+fn assert_decides(policy_value: &Value, cases: &[Case<'_>]) {
     let policy = policy(policy_value.clone());
     for (scopes, what, expected) in cases {
         let verdict = policy.decide(&alice(scopes), &access(what), &occasion());
@@ -210,7 +210,8 @@ fn an_exact_name_wins_then_the_longest_pattern_and_ties_need_both() {
             ("delete", "tool delete_one", "allow"),
             ("any", "tool delete_one", "deny delete | delete | any delete"),
             ("any", "tool other", "allow"),
-            ("any", "tool Delete_all", "allow"),
+            ("any", "tool Delete_Some", "allow"),
+            ("any exact", "tool Delete_all", "deny near_name"),
             ("ab ac", "tool abc", "allow"),
             ("abx aby ac", "tool abc", "allow"),
             ("ac", "tool abc", "deny ab ac | ab | ab ac"),
@@ -281,6 +282,121 @@ fn the_unlisted_are_let_through_where_told_but_not_names_near_a_listed_one() {
             ("", "method custom", "allow"),
             ("", "uri docs://x", "allow"),
             ("", "template docs://{x}", "deny unlisted"),
+        ],
+    );
+}
+
+/// Spellings that some server takes for `delete_all`.
+const NEAR_DELETE_ALL: [&str; 10] = [
+    "Delete_All",
+    "DELETE_ALL",
+    "delete_all ",
+    "\tdelete_all",
+    "\u{a0}delete_all",
+    "delete_all\0",
+    "\0delete_all",
+    "delete_all\0.txt",
+    "delete\u{200b}_all",
+    "\u{feff}dele\u{ad}te_all",
+];
+
+#[test]
+fn no_pattern_opens_a_near_name_of_a_listed_one_of_any_kind() {
+    let all_kinds = |rules: &Value| {
+        let unlisted = json!({"tools": "authenticated", "prompts": "authenticated", "methods": "authenticated", "resources": "authenticated"});
+        let mut policy = json!({"unlisted": unlisted});
+        for kind in ["tools", "prompts", "resources", "methods"] {
+            policy[kind] = rules.clone();
+        }
+        policy
+    };
+    let beside_pattern = all_kinds(&json!({"*": {"scopes": []}, "delete_all": {"scopes": ["d"]}}));
+    let beside_closer =
+        all_kinds(&json!({"*e*": {"scopes": []}, "d*": {"scopes": []}, "delete_all": {"scopes": ["d"]}}));
+    let beside_unlisted = all_kinds(&json!({"delete_all": {"scopes": ["d"]}}));
+    for policy in [beside_pattern, beside_closer, beside_unlisted] {
+        for kind in ["tool", "prompt", "uri", "method"] {
+            for name in NEAR_DELETE_ALL {
+                // Names of resources stand in a row here, with spaces between.
+                if kind == "uri" && name.contains([' ', '\t']) {
+                    continue;
+                }
+                assert_decides(&policy, &[("d", &format!("{kind} {name}"), "deny near_name")]);
+            }
+            assert_decides(
+                &policy,
+                &[
+                    ("d", &format!("{kind} delete_all"), "allow"),
+                    ("", &format!("{kind} delete_all"), "deny d | d | d"),
+                    ("", &format!("{kind} delete_alle"), "allow"),
+                    ("", &format!("{kind} x\0delete_all"), "allow"),
+                ],
+            );
+        }
+    }
+}
+
+#[test]
+fn a_row_denies_the_near_names_of_its_exact_names_whatever_opens_them() {
+    for (mode, of_row, expected) in [
+        ("enforce", "enforce", "deny near_name"),
+        ("shadow", "enforce", "deny near_name"),
+        ("enforce", "shadow", "shadow near_name"),
+        ("shadow", "shadow", "shadow near_name"),
+    ] {
+        for opening in
+            [json!({"tools": {"*": {"scopes": []}}}), json!({"unlisted": {"tools": "authenticated"}}), json!({})]
+        {
+            // Where nothing opens the name, an enforcing policy denies it by itself.
+            if opening == json!({}) && (mode, of_row) == ("enforce", "shadow") {
+                continue;
+            }
+            let mut policy = opening;
+            policy["mode"] = json!(mode);
+            policy["tools"]["DROP"] = json!({"scopes": []});
+            policy["matrix"] =
+                json!([{"subjects": ["alice"], "deny_tools": ["delete_all", "drop", "get_*"], "mode": of_row}]);
+            for name in NEAR_DELETE_ALL {
+                assert_decides(&policy, &[("", &format!("tool {name}"), expected)]);
+            }
+            assert_decides(&policy, &[("", "tool DROP", "allow"), ("", "tool Drop", expected)]);
+        }
+    }
+}
+
+#[test]
+fn a_row_for_others_guards_its_exact_names_and_no_patterns() {
+    for opening in [json!({"tools": {"*": {"scopes": []}}}), json!({"unlisted": {"tools": "authenticated"}})] {
+        let mut policy = opening;
+        policy["matrix"] = json!([{"subjects": ["bob"], "deny_tools": ["erase", "get_*"]}]);
+        assert_decides(
+            &policy,
+            &[("", "tool erase", "allow"), ("", "tool Get_X", "allow"), ("", "tool Erase", "deny near_name")],
+        );
+        policy["mode"] = json!("shadow");
+        assert_decides(&policy, &[("", "tool erase", "allow"), ("", "tool Erase", "shadow near_name")]);
+    }
+}
+
+#[test]
+fn what_is_on_trial_closes_no_near_name() {
+    let on_trial = json!({"scopes": ["d"], "mode": "shadow"});
+    let policy = json!({
+        "tools": {"*": {"scopes": []}, "delete_all": on_trial, "drop": {"scopes": ["d"]}},
+        "resources": {"docs://*": {"scopes": []}, "docs://b": on_trial},
+        "matrix": [{"deny_tools": ["erase"], "mode": "shadow"}, {"subjects": ["bob"], "deny_tools": ["wipe"], "mode": "shadow"}],
+    });
+    assert_decides(
+        &policy,
+        &[
+            ("", "tool Delete_All", "shadow near_name"),
+            ("", "tool Erase", "shadow near_name"),
+            ("", "tool Wipe", "allow"),
+            ("", "tool Drop", "deny near_name"),
+            ("", "uri docs://B", "shadow near_name"),
+            // Nor does it open what stands beside it.
+            ("", "uri docs://B other://x", "deny unlisted"),
+            ("", "uri other://x docs://B", "deny unlisted"),
         ],
     );
 }

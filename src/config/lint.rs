@@ -82,7 +82,7 @@ fn denied_to_everybody(path: &str, rules: &[(Pattern, Requirement)], policy: &Po
         for (name, _) in rules {
             // A pattern covers another if it matches its text with something for each `*` that only `*` can match.
             let text = name.as_str().replace('*', "\u{10ffff}");
-            if row.deny_tools.iter().any(|denied| denied.matches(&text)) {
+            if row.deny_tools.patterns().iter().any(|denied| denied.matches(&text)) {
                 let message = format!("is denied to everybody by the row `{}`", row.name);
                 found.warn(&join(path, name.as_str()), message);
             }

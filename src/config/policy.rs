@@ -6,7 +6,7 @@ use super::lint::{self, Written};
 use super::rule;
 use crate::mcp;
 use crate::pattern::Pattern;
-use crate::policy::{Lists, Mode, Policy, Requirement, Row, RuleSet, Unlisted};
+use crate::policy::{DeniedTools, Lists, Mode, Policy, Requirement, Row, RuleSet, Unlisted};
 use crate::scope::{Hierarchy, Scope, ScopeSet};
 use crate::uri;
 
@@ -22,8 +22,10 @@ pub fn read(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Polic
     let matrix =
         fields.take("matrix").and_then(|at| at.list(Zero::Allow, found, |at, found| read_row(&at, known, found)));
     let matrix = matrix.unwrap_or_default();
-    let guarded: Vec<&str> =
-        matrix.iter().flat_map(|row| &row.deny_tools).filter(|p| p.is_exact()).map(Pattern::as_str).collect();
+    // A row on trial closes nothing to those that it does not select.
+    let guarding = matrix.iter().filter(|row| row.mode != Some(Mode::Shadow));
+    let denied = guarding.flat_map(|row| row.deny_tools.patterns());
+    let guarded: Vec<&str> = denied.filter(|pattern| pattern.is_exact()).map(Pattern::as_str).collect();
     let tools = read_rules(&mut fields, "tools", found);
     let prompts = read_rules(&mut fields, "prompts", found);
     let resources = read_rules(&mut fields, "resources", found);
@@ -149,7 +151,7 @@ fn read_row(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Row> 
         issuers: patterns(&mut fields, "issuers", found),
         claims: fields.take("claims").and_then(|at| claim_tests(&at, found)).unwrap_or_default(),
         scopes: fields.take("scopes").and_then(|at| scope_set(&at, Zero::Allow, found)),
-        deny_tools: patterns(&mut fields, "deny_tools", found).unwrap_or_default(),
+        deny_tools: DeniedTools::new(patterns(&mut fields, "deny_tools", found).unwrap_or_default()),
         mode: fields.take("mode").and_then(|at| at.choice(&MODES, found)),
     };
     for (n, pattern) in row.issuers.iter().flatten().enumerate() {
@@ -158,7 +160,7 @@ fn read_row(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Row> 
             found.fault::<()>(&format!("{}.issuers[{n}]", fields.path), "no issuer has this name");
         }
     }
-    if row.scopes.is_none() && row.deny_tools.is_empty() {
+    if row.scopes.is_none() && row.deny_tools.patterns().is_empty() {
         found.warn(&fields.path, "narrows nothing: it has neither `scopes` nor `deny_tools`");
     }
     fields.finish(found);

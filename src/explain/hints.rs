@@ -8,7 +8,7 @@ use crate::node::Node;
 use crate::pattern::Pattern;
 use crate::policy::{Access, Denial, Policy};
 use crate::scope::Scope;
-use crate::text::near;
+use crate::text::{near, readings};
 use crate::time::UnixTime;
 use crate::token::{AccessToken, Claims, Expectations, TokenError, TokenRules, UntrustedJwt};
 
@@ -214,7 +214,8 @@ pub fn denial(
             let counted = policy.matrix.iter().find(|own| own.name == *row)?.scopes.as_ref()?;
             Some(format!("in this scenario only {} count; more scope would not help", ruling::set(counted)))
         }
-        Denial::NearName | Denial::Unlisted => unlisted(policy, access),
+        Denial::NearName => near_name(policy, access).or_else(|| unlisted(policy, access)),
+        Denial::Unlisted => unlisted(policy, access),
         Denial::MatrixDeniesTool { .. } => Some("more scope would not help".to_owned()),
         Denial::Arguments => Some(
             "more scope would not help: an argument that is missing, or of another type, is refused too".to_owned(),
@@ -274,6 +275,23 @@ fn scopes(
         }
     }
     None
+}
+
+/// The exact name, of a rule or of a row, that a server may take the name for.
+fn near_name(policy: &Policy, access: &Access<'_>) -> Option<String> {
+    let (_, rules, names) = ruling::rules(policy, access)?;
+    let in_rows = policy.matrix.iter().flat_map(|row| row.deny_tools.patterns());
+    let in_rows = in_rows.filter(|_| matches!(access, Access::Tool(_)));
+    let mut listed = rules.names().chain(in_rows).filter(|listed| listed.is_exact()).map(Pattern::as_str);
+    listed.find_map(|listed| {
+        let is_near = |name: &&str| *name != listed && readings(name).contains(&near(listed));
+        let name = names.iter().find(|name| is_near(name) && !rules.lists_exactly(name))?;
+        Some(format!(
+            "{} is listed, and some servers take {} for it: to allow both, list both exactly",
+            quoted(listed),
+            quoted(name)
+        ))
+    })
 }
 
 fn unlisted(policy: &Policy, access: &Access<'_>) -> Option<String> {

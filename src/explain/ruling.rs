@@ -66,8 +66,8 @@ fn scenarios(policy: &Policy, rows: &[&Row]) -> String {
     }
     let told = |row: &&Row| {
         let scopes = row.scopes.as_ref().map(|scopes| format!("of the granted scopes only {} count", set(scopes)));
-        let tools = row.deny_tools.iter().map(crate::pattern::Pattern::as_str);
-        let denied = (!row.deny_tools.is_empty()).then(|| format!("tools {} are denied", quoted_all(tools)));
+        let tools = row.deny_tools.patterns().iter().map(crate::pattern::Pattern::as_str);
+        let denied = (!row.deny_tools.patterns().is_empty()).then(|| format!("tools {} are denied", quoted_all(tools)));
         let effects: Vec<_> = scopes.into_iter().chain(denied).collect();
         format!("{}: {}", quoted(&row.name), effects.join(", "))
     };
@@ -112,7 +112,8 @@ fn rule(policy: &Policy, access: &Access<'_>) -> String {
                 let listed = quoted_all(rules.deciding(name));
                 format!("`{kind}` {listed} asks for {}", needed.join(", and "))
             }
-            Found::NearName | Found::Unlisted => format!("no rule of `{kind}` is about {}", quoted(name)),
+            Found::NearName => format!("{} looks like a name that is listed exactly: no pattern decides", quoted(name)),
+            Found::Unlisted => format!("no rule of `{kind}` is about {}", quoted(name)),
         }
     };
     let told: Vec<_> = names.iter().map(|name| one(name)).collect();

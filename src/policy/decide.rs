@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::matrix::Matches;
 use super::rules::{Found, Requirement, RuleSet};
-use super::{Access, Arguments, Denial, Mode, Occasion, Outcome, Policy, Standing, Verdict};
+use super::{Access, Arguments, Denial, Mode, Occasion, Outcome, Part, Policy, Standing, Verdict};
 use crate::mcp;
 use crate::scope::{Scope, ScopeSet};
 use crate::token::AccessToken;
@@ -23,9 +23,9 @@ struct Asked<'a> {
     occasion: &'a Occasion<'a>,
 }
 
-/// What of a policy is judged by: all of it, or what is carried out.
+/// The rules that count: all, or those that are carried out.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum Counting {
     All,
     Enforced,
 }
@@ -70,7 +70,7 @@ impl<'a> Decider<'a> {
             return Verdict { outcome: Outcome::Deny, denial: Some(Denial::PolicyUnavailable) };
         }
         let asked = Asked { caller, access, occasion };
-        let all = policy.judge(asked, &self.rows, Part::All);
+        let all = policy.judge(asked, &self.rows, Counting::All);
         let enforced = if self.enforces_all {
             all
         } else {
@@ -92,7 +92,7 @@ impl<'a> Decider<'a> {
             return self.decide(access, occasion).outcome;
         }
         let asked = Asked { caller: self.caller, access, occasion };
-        match self.policy.check(asked, &self.rows, Part::All) {
+        match self.policy.check(asked, &self.rows, Counting::All) {
             Ok(()) => Outcome::Allow,
             Err(_) => Outcome::Deny,
         }
@@ -118,21 +118,21 @@ impl Policy {
         if !self.has_fresh_rules || self.is_unasked(caller) {
             return None;
         }
-        // A policy in shadow mode lets resources that are listed nowhere pass beside others, and near names.
-        let parts = match access {
-            Access::Resources(uris) => uris.iter().map(|uri| Access::Resources(vec![uri])).collect(),
-            _ => vec![access.clone()],
-        };
         let mut rules = Vec::new();
-        for part in &parts {
-            match self.rules_for(part) {
-                Ok(found) => rules.extend(found),
-                Err(_) if self.enforces(None) => {}
-                Err(_) => rules.extend(self.near_rules(part, |_| true)),
+        for part in access.parts() {
+            match self.find(part) {
+                Found::Rules(found) => rules.extend(found),
+                // It is denied.
+                _ if self.enforces(None) && !self.has_shadow_rules => {}
+                // On trial it may go on, and a careless server would take it for what it looks like.
+                Found::NearName | Found::Unlisted => {
+                    rules.extend(self.near_rules(part, |_| true));
+                    rules.extend(self.counted_rules(part, |_| true));
+                }
             }
             // A rule on trial may stand before the one that is carried out, and must not make it less strict.
             if self.has_shadow_rules {
-                rules.extend(self.enforced_rules(part).unwrap_or_default());
+                rules.extend(self.counted_rules(part, |rule| self.enforces(rule.mode)));
             }
         }
         rules.iter().filter_map(|rule| rule.fresh).min()
@@ -150,30 +150,25 @@ impl Policy {
     /// The denial that is carried out: by rules and rows that enforce. Beyond those, an enforcing row takes away what it
     /// narrows whatever the caller was granted: else less scope would get more.
     fn enforced(&self, asked: Asked<'_>, rows: &Matches<'_>) -> Option<Denial> {
-        if let Err(denial) = self.judge(asked, rows, Part::Enforced) {
+        if let Err(denial) = self.judge(asked, rows, Counting::Enforced) {
             return Some(denial);
         }
         // Nor may arguments that a rule in shadow mode refuses hide what a row takes away.
         let asked = Asked { occasion: &Occasion::at(asked.occasion.now), ..asked };
-        let Err(denial) = self.judge(asked, rows, Part::All) else { return None };
-        // A careless server would run a tool that a row denies under the name that only looks like it.
-        let around_row = denial == Denial::NearName
-            && match asked.access {
-                Access::Tool(name) => rows.nearly_denies(name),
-                Access::Method(_) => rows.denies_tools(),
-                _ => false,
-            };
-        if denial.is_by_row() || around_row {
+        let Err(denial) = self.judge(asked, rows, Counting::All) else { return None };
+        // A careless server would take it for a call of a tool, perhaps of one that a row denies.
+        let is_near_method = denial == Denial::NearName && matches!(asked.access, Access::Method(_));
+        if denial.is_by_row() || (is_near_method && rows.denies_tools()) {
             return Some(denial);
         }
         // What no rule lists needs the base scopes all the same, and those a row may take away.
         let open = Asked { access: &Access::Open, ..asked };
-        self.judge(open, rows, Part::All).err().filter(Denial::is_by_row)
+        self.judge(open, rows, Counting::All).err().filter(Denial::is_by_row)
     }
 
     /// Decides under the given rows, as if they were enforced, and with all rules or those that are.
-    fn judge(&self, asked: Asked<'_>, rows: &Matches<'_>, part: Part) -> Result<(), Denial> {
-        self.check(asked, rows, part).map_err(|cause| match cause {
+    fn judge(&self, asked: Asked<'_>, rows: &Matches<'_>, counting: Counting) -> Result<(), Denial> {
+        self.check(asked, rows, counting).map_err(|cause| match cause {
             Cause::Known(denial) => denial,
             Cause::Scopes { base, rules } => self.cheapest_denial(asked.caller, rows, base, &rules),
         })
@@ -181,17 +176,17 @@ impl Policy {
 
     /// As [`Self::judge`]. What is denied whatever the token comes first, since a step-up would be asked for in vain; a
     /// sign-in is asked for last, since only who may have the scopes needs it.
-    fn check(&self, asked: Asked<'_>, rows: &Matches<'_>, part: Part) -> Result<(), Cause<'_>> {
+    fn check(&self, asked: Asked<'_>, rows: &Matches<'_>, counting: Counting) -> Result<(), Cause<'_>> {
         let Asked { caller, access, occasion } = asked;
         if let Access::Tool(name) = access
-            && let Some(row) = rows.denying(name)
+            && let Some(denial) = rows.denial(name, &self.tools)
         {
-            return Err(Denial::MatrixDeniesTool { row: row.name.clone() }.into());
+            return Err(denial.into());
         }
-        let is_whole = part == Part::All || self.enforces(None);
-        let rules = match part {
-            Part::All => self.rules_for(access)?,
-            Part::Enforced => self.enforced_rules(access)?,
+        let is_whole = counting == Counting::All || self.enforces(None);
+        let rules = match counting {
+            Counting::All => self.rules_for(access)?,
+            Counting::Enforced => self.enforced_rules(access)?,
         };
         if occasion.standing == Standing::Drifted && is_whole {
             return Err(Denial::Drifted.into());
@@ -221,62 +216,77 @@ impl Policy {
 
     /// The rules that must all be satisfied for `access`, each once.
     fn rules_for(&self, access: &Access<'_>) -> Result<Vec<&Requirement>, Denial> {
-        let found = match access {
-            Access::Open => return Ok(Vec::new()),
-            // A careless server would run the method that is decided by its name or uri, or is trimmed.
-            Access::Method(name) if mcp::looks_known(name) => Found::NearName,
-            Access::Method(name) => self.methods.find(name),
-            Access::Prompt(name) => self.prompts.find(name),
-            Access::Resources(uris) => {
-                let mut rules = Vec::new();
-                for uri in uris {
-                    add_once(&mut rules, self.resources.find(uri).into_rules()?);
-                }
-                return Ok(rules);
+        let mut rules = Vec::new();
+        for part in access.parts() {
+            match self.find(part) {
+                Found::NearName => return Err(Denial::NearName),
+                Found::Rules(found) => add_once(&mut rules, found),
+                Found::Unlisted => return Err(Denial::Unlisted),
             }
-            Access::Template(template) => self.resources.find_template(template),
-            Access::Tool(name) => self.tools.find(name),
-        };
-        found.into_rules()
-    }
-
-    /// The rules of what a careless server would take `access` for, where no rule is about that itself: of those that
-    /// `counts` lets count, as if there were no others.
-    fn near_rules(&self, access: &Access<'_>, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
-        let sets = [&self.tools, &self.prompts, &self.resources, &self.methods];
-        match access {
-            Access::Open | Access::Template(_) => vec![],
-            Access::Method(name) if mcp::looks_known(name) => {
-                sets.into_iter().flat_map(RuleSet::rules).filter(|rule| counts(rule)).collect()
-            }
-            Access::Method(name) => self.methods.near_rules(name, counts),
-            Access::Prompt(name) => self.prompts.near_rules(name, counts),
-            Access::Resources(uris) => uris.iter().flat_map(|uri| self.resources.near_rules(uri, &counts)).collect(),
-            Access::Tool(name) => self.tools.near_rules(name, counts),
         }
+        Ok(rules)
     }
 
-    /// The rules that are carried out for `access`, as if there were no others: a rule on trial neither closes nor opens
-    /// anything. In a policy in shadow mode, what is listed nowhere is closed only if a careless server would take it for
-    /// what an enforcing rule is about.
+    /// As [`Self::rules_for`], by the rules that are carried out, as if there were no others: a rule on trial neither
+    /// closes nor opens anything. In a policy in shadow mode, what is listed nowhere is closed only if a careless server
+    /// would take it for what an enforcing rule is about.
     fn enforced_rules(&self, access: &Access<'_>) -> Result<Vec<&Requirement>, Denial> {
         let counts = |rule: &Requirement| self.enforces(rule.mode);
-        if self.enforces(None) {
-            self.rules_for(access)?;
-        } else if !self.near_rules(access, counts).is_empty() {
-            return Err(Denial::NearName);
-        }
-        let found = match access {
-            Access::Open => vec![],
-            Access::Method(name) => self.methods.find_counted(name, counts),
-            Access::Prompt(name) => self.prompts.find_counted(name, counts),
-            Access::Resources(uris) => uris.iter().flat_map(|uri| self.resources.find_counted(uri, counts)).collect(),
-            Access::Template(template) => self.resources.find_template_counted(template, counts),
-            Access::Tool(name) => self.tools.find_counted(name, counts),
-        };
         let mut rules = Vec::new();
-        add_once(&mut rules, found);
+        for part in access.parts() {
+            let (set, name) = self.set_of(part);
+            if self.enforces(None) {
+                if self.find(part) == Found::Unlisted {
+                    return Err(Denial::Unlisted);
+                }
+                if set.is_near_guarded(name) || matches!(part, Part::Method(name) if mcp::looks_known(name)) {
+                    return Err(Denial::NearName);
+                }
+            }
+            if !self.near_rules(part, counts).is_empty() {
+                return Err(Denial::NearName);
+            }
+            add_once(&mut rules, self.counted_rules(part, counts));
+        }
         Ok(rules)
+    }
+
+    fn set_of<'a>(&self, part: Part<'a>) -> (&RuleSet, &'a str) {
+        match part {
+            Part::Method(name) => (&self.methods, name),
+            Part::Prompt(name) => (&self.prompts, name),
+            Part::Resource(name) | Part::Template(name) => (&self.resources, name),
+            Part::Tool(name) => (&self.tools, name),
+        }
+    }
+
+    fn find(&self, part: Part<'_>) -> Found<'_> {
+        let (set, name) = self.set_of(part);
+        match part {
+            // A careless server would run the method that is decided by its name or uri, or is trimmed.
+            Part::Method(name) if mcp::looks_known(name) => Found::NearName,
+            Part::Template(template) => set.find_template(template),
+            _ => set.find(name),
+        }
+    }
+
+    /// The rules for `part` of those that `counts` lets count, as if there were no others.
+    fn counted_rules(&self, part: Part<'_>, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
+        match (part, self.set_of(part)) {
+            (Part::Template(template), (set, _)) => set.find_template_counted(template, counts),
+            (_, (set, name)) => set.find_counted(name, counts),
+        }
+    }
+
+    /// The rules, of those that `counts` lets count, of what a careless server would take `part` for.
+    fn near_rules(&self, part: Part<'_>, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
+        match (part, self.set_of(part)) {
+            (Part::Method(name), _) if mcp::looks_known(name) => {
+                let sets = [&self.tools, &self.prompts, &self.resources, &self.methods];
+                sets.into_iter().flat_map(RuleSet::rules).filter(|rule| counts(rule)).collect()
+            }
+            (_, (set, name)) => set.near_rules(name, counts),
+        }
     }
 
     /// Whether the caller has `scope`, counting only what the rows count.
@@ -345,16 +355,6 @@ impl Policy {
     fn worth_asking(&self, caller: &AccessToken, required: &ScopeSet) -> ScopeSet {
         let kept = caller.scopes().iter().filter_map(|scope| self.needed_scopes.get(scope.as_str()));
         required.iter().chain(kept).cloned().collect()
-    }
-}
-
-impl<'p> Found<'p> {
-    fn into_rules(self) -> Result<Vec<&'p Requirement>, Denial> {
-        match self {
-            Self::NearName => Err(Denial::NearName),
-            Self::Rules(rules) => Ok(rules),
-            Self::Unlisted => Err(Denial::Unlisted),
-        }
     }
 }
 

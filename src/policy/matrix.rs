@@ -1,9 +1,10 @@
 //! The scope matrix: scenarios of who calls through which client, each of which only narrows.
 
-use super::Mode;
+use super::{Denial, Mode, RuleSet};
+use crate::index::Index;
 use crate::pattern::Pattern;
 use crate::scope::{Scope, ScopeSet};
-use crate::text::near;
+use crate::text::{near, readings};
 use crate::token::{AccessToken, ClaimTest};
 
 /// One scenario. A selector left out matches all; all given must match.
@@ -21,10 +22,32 @@ pub struct Row {
     pub claims: Vec<ClaimTest>,
     /// Of the granted scopes only these count.
     pub scopes: Option<ScopeSet>,
-    /// Tools that are nobody's here.
-    pub deny_tools: Vec<Pattern>,
+    /// Tools this row denies to everyone it selects.
+    pub deny_tools: DeniedTools,
     /// Whether its denials are carried out; without one, as the policy.
     pub mode: Option<Mode>,
+}
+
+/// Names and patterns of tools that a row denies.
+#[derive(Clone, Debug, Default)]
+pub struct DeniedTools {
+    patterns: Vec<Pattern>,
+    /// The exact names, in the form that a careless server compares.
+    folded: Index,
+}
+
+impl DeniedTools {
+    /// Denies what these match, and the near names of the exact ones.
+    pub fn new(patterns: Vec<Pattern>) -> Self {
+        let exact = patterns.iter().filter(|pattern| pattern.is_exact());
+        let folded = Index::new(exact.map(|pattern| near(pattern.as_str())));
+        Self { patterns, folded }
+    }
+
+    /// The names and patterns, as written.
+    pub fn patterns(&self) -> &[Pattern] {
+        &self.patterns
+    }
 }
 
 /// The rows that match one caller.
@@ -62,19 +85,23 @@ impl<'a> Matches<'a> {
 
     /// Whether one of them denies tools by name.
     pub fn denies_tools(&self) -> bool {
-        self.rows.iter().any(|row| !row.deny_tools.is_empty())
+        self.rows.iter().any(|row| !row.deny_tools.patterns.is_empty())
     }
 
-    /// Whether one of them denies a tool that a careless server takes `tool` for.
-    pub fn nearly_denies(&self, tool: &str) -> bool {
-        let near_tool = near(tool);
-        let names = self.rows.iter().flat_map(|row| &row.deny_tools).filter(|pattern| pattern.is_exact());
-        names.into_iter().any(|pattern| near(pattern.as_str()) == near_tool)
-    }
-
-    /// The row that denies `tool` whatever the scopes.
-    pub fn denying(&self, tool: &str) -> Option<&'a Row> {
-        self.rows.iter().copied().find(|row| row.deny_tools.iter().any(|pattern| pattern.matches(tool)))
+    /// Why a row denies `tool` whatever the scopes: by its name, or because a careless server would run a tool that the
+    /// row denies. A name that `rules` list is itself, whatever it looks like.
+    pub fn denial(&self, tool: &str, rules: &RuleSet) -> Option<Denial> {
+        let denies = |row: &&&Row| row.deny_tools.patterns.iter().any(|pattern| pattern.matches(tool));
+        if let Some(row) = self.rows.iter().find(denies) {
+            return Some(Denial::MatrixDeniesTool { row: row.name.clone() });
+        }
+        let mut guarding = self.rows.iter().filter(|row| !row.deny_tools.folded.is_empty()).peekable();
+        if guarding.peek().is_none() || rules.lists_exactly(tool) {
+            return None;
+        }
+        let readings = readings(tool);
+        let is_near = |row: &&Row| readings.iter().any(|reading| row.deny_tools.folded.contains(reading));
+        guarding.any(is_near).then_some(Denial::NearName)
     }
 
     /// The first row under which `scope` does not count.

@@ -6,7 +6,7 @@ use super::{ArgumentTest, Authentication, Mode};
 use crate::index::{Index, sorted};
 use crate::pattern::Pattern;
 use crate::scope::ScopeSet;
-use crate::text::near;
+use crate::text::{near, readings};
 
 /// What opens something: all scopes of any one alternative, and what else is asked of the call and the caller.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,9 +42,9 @@ pub struct RuleSet {
     names: Index,
     /// Most literal characters first, then by text: the order of the configuration does not count.
     patterns: Vec<(Pattern, Requirement)>,
-    /// Exact names as a careless server reads them.
+    /// The places of exact names in `exact`, by the form that a careless server compares.
     folded: Index,
-    /// Names that stand elsewhere, and how a careless server reads them: they are no near names of themselves.
+    /// Exact names from elsewhere, as written and in that form: they are no near names of themselves.
     guarded: Index,
     folded_guarded: Index,
     unlisted: Unlisted,
@@ -55,19 +55,19 @@ pub struct RuleSet {
 pub enum Found<'a> {
     /// All of these must be satisfied.
     Rules(Vec<&'a Requirement>),
-    /// It looks like a listed name, and the unlisted are let through: a careless server would run the listed one.
+    /// A pattern or `unlisted` would let it through, but a careless server would run the listed name that it looks like.
     NearName,
     /// No rule, and nobody may.
     Unlisted,
 }
 
 impl RuleSet {
-    /// Builds the set. `guarded` are exact names that stand elsewhere and want to be told from their look-alikes too.
+    /// Builds the set. `guarded` are exact names from elsewhere whose near names are denied too.
     pub fn new(rules: Vec<(Pattern, Requirement)>, unlisted: Unlisted, guarded: &[&str]) -> Self {
         let written = rules.iter().map(|(name, _)| name.clone()).collect();
         let (exact, patterns): (Vec<_>, Vec<_>) = rules.into_iter().partition(|(name, _)| name.is_exact());
         let text = |(name, _): &(Pattern, Requirement)| name.as_str().to_owned();
-        let folded = Index::new(exact.iter().map(|(name, _)| near(name.as_str())));
+        let folded = Index::of_all(exact.iter().map(|(name, _)| near(name.as_str())));
         let folded_guarded = Index::new(guarded.iter().map(|name| near(name)));
         let guarded = Index::new(guarded.iter().map(|name| (*name).to_owned()));
         let names = Index::new(exact.iter().map(text));
@@ -75,19 +75,21 @@ impl RuleSet {
         Self { exact, written, names, patterns: closest_first(patterns), folded, guarded, folded_guarded, unlisted }
     }
 
-    /// The rules for `name`: the exact one, else the closest pattern, or all of the closest where they tie.
+    /// The rules for `name`: the exact one, else the closest pattern, or all of the closest where they tie. A near name of
+    /// an exact one has none: neither a pattern nor `unlisted` decides about it.
     pub fn find(&self, name: &str) -> Found<'_> {
-        match self.exact(name) {
-            Some(rule) => Found::Rules(vec![rule]),
-            None => self.find_pattern(|pattern| pattern.matches(name)).unwrap_or_else(|| self.find_unlisted(name)),
+        if let Some(rule) = self.exact(name) {
+            return Found::Rules(vec![rule]);
         }
+        let unlisted = || self.lets_unlisted_through().then(Vec::new);
+        self.unless_near(name, self.find_pattern(|pattern| pattern.matches(name)).or_else(unlisted))
     }
 
     /// The rules for all that `template` can expand to. An unlisted template is nobody's: some of it may be listed.
     pub fn find_template(&self, template: &str) -> Found<'_> {
         match self.exact(template) {
             Some(rule) if !template.contains('{') => Found::Rules(vec![rule]),
-            _ => self.find_pattern(|pattern| pattern.covers_template(template)).unwrap_or(Found::Unlisted),
+            _ => self.unless_near(template, self.find_pattern(|pattern| pattern.covers_template(template))),
         }
     }
 
@@ -113,20 +115,23 @@ impl RuleSet {
         }
     }
 
-    /// The rules of what a careless server would take `name` for, unless it is listed itself, or a pattern of those that
-    /// `counts` lets count is about it: of those, as if there were no others.
+    /// The rules, of those that `counts` lets count, of the exact names that a careless server would take `name` for. A
+    /// listed name is itself, whatever it looks like.
     pub fn near_rules(&self, name: &str, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
-        if self.exact(name).is_some() || !self.find_counted(name, &counts).is_empty() {
-            return Vec::new();
+        let mut near = Vec::new();
+        if !self.folded.is_empty() && !self.lists_exactly(name) {
+            for reading in readings(name) {
+                let rules = self.folded.places_of(&reading).filter_map(|place| self.exact.get(place));
+                near.extend(rules.filter(|rule| counts(rule)));
+            }
         }
-        let folded = near(name);
-        // Hardly any name looks like another, and to fold all of them costs a hundred times as much as to look one up.
-        if !self.folded.contains(&folded) {
-            return Vec::new();
-        }
-        let exact = self.written.iter().filter(|name| name.is_exact()).zip(&self.exact);
-        let near = exact.filter(|(own, rule)| counts(rule) && near(own.as_str()) == folded);
-        near.map(|(_, rule)| rule).collect()
+        near
+    }
+
+    /// Whether a careless server would take `name` for a guarded one, and neither lists it as written.
+    pub fn is_near_guarded(&self, name: &str) -> bool {
+        !(self.guarded.is_empty() || self.guarded.contains(name) || self.lists_exactly(name))
+            && readings(name).iter().any(|reading| self.folded_guarded.contains(reading))
     }
 
     /// All rules.
@@ -159,7 +164,12 @@ impl RuleSet {
 
     /// Whether a rule is about `name`.
     pub fn lists(&self, name: &str) -> bool {
-        self.exact(name).is_some() || self.patterns.iter().any(|(pattern, _)| pattern.matches(name))
+        matches!(self.find(name), Found::Rules(rules) if !rules.is_empty())
+    }
+
+    /// Whether a rule is about exactly `name`.
+    pub fn lists_exactly(&self, name: &str) -> bool {
+        self.names.contains(name)
     }
 
     /// Every scope that the rules for `name` ask for, in any of their alternatives.
@@ -180,9 +190,17 @@ impl RuleSet {
         self.names.place(name).and_then(|place| self.exact.get(place))
     }
 
-    fn find_pattern(&self, matches: impl Fn(&Pattern) -> bool) -> Option<Found<'_>> {
+    fn find_pattern(&self, matches: impl Fn(&Pattern) -> bool) -> Option<Vec<&Requirement>> {
         let closest: Vec<_> = self.closest(|(pattern, _)| matches(pattern)).map(|(_, rule)| rule).collect();
-        if closest.is_empty() { None } else { Some(Found::Rules(closest)) }
+        if closest.is_empty() { None } else { Some(closest) }
+    }
+
+    fn unless_near<'s>(&self, name: &str, found: Option<Vec<&'s Requirement>>) -> Found<'s> {
+        match found {
+            None => Found::Unlisted,
+            Some(_) if !self.near_rules(name, |_| true).is_empty() || self.is_near_guarded(name) => Found::NearName,
+            Some(rules) => Found::Rules(rules),
+        }
     }
 
     /// Of the patterns that match, the one with most literal characters, or all of them where several tie.
@@ -193,19 +211,6 @@ impl RuleSet {
         let mut matching = self.patterns.iter().filter(move |own| matches(own)).peekable();
         let literals = matching.peek().map(|(pattern, _)| pattern.literals());
         matching.take_while(move |(pattern, _)| Some(pattern.literals()) == literals)
-    }
-
-    fn find_unlisted(&self, name: &str) -> Found<'_> {
-        match self.unlisted {
-            Unlisted::Deny => Found::Unlisted,
-            Unlisted::Authenticated if self.is_near(name) => Found::NearName,
-            Unlisted::Authenticated => Found::Rules(Vec::new()),
-        }
-    }
-
-    fn is_near(&self, name: &str) -> bool {
-        let folded = near(name);
-        self.folded.contains(&folded) || (self.folded_guarded.contains(&folded) && !self.guarded.contains(name))
     }
 }
 
@@ -254,13 +259,42 @@ mod tests {
             ("delete_all", &["for:delete_all"]),
             ("delete_one", &["for:delete_*"]),
             ("drop_all", &["for:*_all"]),
-            ("Delete_All", &["for:*"]),
+            ("Delete_One", &["for:*"]),
             ("abc", &["for:a*c", "for:ab*"]),
             ("", &["for:*"]),
         ];
         for (name, expected) in cases {
             assert_eq!(scopes(&rules.find(name)), *expected, "{name}");
         }
+    }
+
+    #[test]
+    fn no_pattern_decides_about_a_name_that_looks_like_a_listed_one() {
+        let rules = set(&["delete_all", "Delete_All", "drop", "*", "d*"], Unlisted::Deny);
+        for name in [
+            "DELETE_ALL",
+            "delete_all ",
+            " delete_all",
+            "\u{a0}drop\t",
+            "delete_all\0",
+            "\0drop",
+            "drop\0",
+            "drop\0x",
+            "dro\u{200b}p",
+            "d\u{ad}rop",
+            "\u{feff}drop",
+            "Guarded",
+            "guarded\0/x",
+        ] {
+            assert_eq!(rules.find(name), Found::NearName, "{name:?}");
+            assert!(!rules.lists(name), "{name:?}");
+        }
+        for (name, expected) in
+            [("delete_all", "for:delete_all"), ("Delete_All", "for:Delete_All"), ("x\0drop", "for:*")]
+        {
+            assert_eq!(scopes(&rules.find(name)), [expected], "{name:?}");
+        }
+        assert_eq!(scopes(&rules.find("guarded")), ["for:*"]);
     }
 
     #[test]

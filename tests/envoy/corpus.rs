@@ -31,9 +31,14 @@ use crate::support::readers::{self, Reader, TOOL};
 use crate::support::upstream::{HEADER, Recorded, Scenario, State, Upstream};
 
 /// The second is of a resource where all that is not listed is open to any
-/// token, the third of one with the older transport of two paths.
-const AUDIENCES: [&str; 3] =
-    ["https://mcp.example.com/mcp", "https://open.example.com/mcp", "https://classic.example.com/sse"];
+/// token, the third of one with the older transport of two paths, the fourth of
+/// one where a pattern opens what has no exact rule.
+const AUDIENCES: [&str; 4] = [
+    "https://mcp.example.com/mcp",
+    "https://open.example.com/mcp",
+    "https://classic.example.com/sse",
+    "https://patterns.example.com/mcp",
+];
 
 /// Needs no token.
 const OPEN_PATH: &str = "/healthz";
@@ -300,11 +305,16 @@ fn config() -> Value {
     let mut open = rules.clone();
     open["unlisted"] =
         ["tools", "prompts", "resources", "methods"].iter().map(|kind| (*kind, "authenticated")).collect();
+    let mut patterns = rules.clone();
+    for kind in ["tools", "prompts"] {
+        patterns[kind]["*"] = json!({"scopes": []});
+    }
     let mut config = configuration(&rules);
     config["pass"] = json!([OPEN_PATH]);
     let resources = config["resources"].as_array_mut().expect("a list");
     resources.push(json!({"resource": AUDIENCES[1], "policy": open}));
     resources.push(json!({"resource": AUDIENCES[2], "paths": ["/sse", "/message"], "policy": rules}));
+    resources.push(json!({"resource": AUDIENCES[3], "policy": patterns}));
     config
 }
 

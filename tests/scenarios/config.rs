@@ -13,6 +13,8 @@ pub const BASE: &str = "base.example.com";
 pub const QUIET: &str = "quiet.example.com";
 /// Lets through what it does not list.
 pub const OPEN: &str = "open.example.com";
+/// Has patterns that match every name, beside exact names.
+pub const PATTERNS: &str = "patterns.example.com";
 /// Has a scope matrix.
 pub const MATRIX: &str = "matrix.example.com";
 /// Asks more of calls and callers than scopes.
@@ -147,6 +149,7 @@ fn resources() -> Value {
         resource(BASE, &with("base_scopes", json!(["mcp:connect"])), &json!({"challenge_scopes": null})),
         resource(QUIET, &small, &json!({"challenge_scopes": []})),
         resource(OPEN, &open(), &json!({})),
+        resource(PATTERNS, &patterns(), &json!({"issuers": ["main", "local"]})),
         resource(MATRIX, &matrix(), &json!({})),
         resource(CONDITIONS, &conditions(), &json!({})),
         resource(SHADOW, &shadow(), &json!({})),
@@ -220,6 +223,20 @@ fn open() -> Value {
         "unlisted": {
             "tools": authenticated, "prompts": authenticated, "resources": authenticated, "methods": authenticated,
         },
+    })
+}
+
+fn patterns() -> Value {
+    let any = json!({"scopes": []});
+    json!({
+        "tools": {"*": any, "delete_all": {"scopes": ["weather:delete"]}, "erase": {"scopes": [], "fresh": "0s"}},
+        "prompts": {"*": any, "brief": {"scopes": ["weather:read"]}},
+        "resources": {"weather://*": any, "weather://secret": {"scopes": ["weather:read"]}},
+        "methods": {"*": any, "tasks/cancel": {"scopes": ["tasks:run"]}},
+        "matrix": [
+            {"name": "no formatting", "subjects": ["alice"], "deny_tools": ["format_disk", "wipe_*"]},
+            {"name": "the bot drops nothing", "subjects": ["bot"], "deny_tools": ["drop_table"]},
+        ],
     })
 }
 

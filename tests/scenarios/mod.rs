@@ -38,6 +38,7 @@ mod lists;
 mod matrix;
 mod mcp_headers;
 mod metadata;
+mod near_names;
 mod operations;
 mod order;
 mod paths;
@@ -101,6 +102,7 @@ pub fn all() -> Vec<Scenario> {
         operations::rows(),
         step_up::rows(),
         matrix::rows(),
+        near_names::rows(),
         conditions::rows(),
         freshness::rows(),
         lists::rows(),

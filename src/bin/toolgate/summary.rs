@@ -204,7 +204,7 @@ fn scenarios(policy: &Policy) -> Vec<String> {
 
 fn row(row: &Row) -> String {
     let scopes = row.scopes.as_ref().map(|scopes| format!("only {} count", list_or(&names(scopes), "no scopes")));
-    let tools: Vec<_> = row.deny_tools.iter().map(|pattern| format!("`{}`", pattern.as_str())).collect();
+    let tools: Vec<_> = row.deny_tools.patterns().iter().map(|pattern| format!("`{}`", pattern.as_str())).collect();
     let tools = (!tools.is_empty()).then(|| format!("without tools {}", tools.join(", ")));
     let mode = row.mode.filter(|mode| *mode == Mode::Shadow).map(|_| "recorded only".to_owned());
     let effects: Vec<_> = scopes.into_iter().chain(tools).chain(mode).collect();
