@@ -4,7 +4,7 @@
 //! worker stays small.
 
 /// The places of names.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Index {
     entries: Vec<(String, usize)>,
 }

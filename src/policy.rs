@@ -5,6 +5,7 @@
 
 mod arguments;
 mod authentication;
+mod counted;
 mod decide;
 mod matrix;
 mod rules;
@@ -12,6 +13,7 @@ mod verdict;
 
 pub use arguments::{ArgumentTest, Condition};
 pub use authentication::Authentication;
+pub use counted::Counted;
 pub use decide::Decider;
 pub use matrix::{DeniedTools, Matches, Row};
 pub use rules::{Found, Requirement, RuleSet, Unlisted};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::index::sorted;
+
 /// One legal scope token: `1*( %x21 / %x23-5B / %x5D-7E )`. Denials name the policy's scopes, so copies share the text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Scope(Arc<str>);
@@ -112,7 +114,7 @@ impl fmt::Display for Scope {
 /// Which scope implies which narrower ones, transitively closed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hierarchy {
-    /// Each broader scope once.
+    /// Each broader scope once; those that imply most come first.
     implied: Vec<(Scope, ScopeSet)>,
 }
 
@@ -133,16 +135,25 @@ impl Hierarchy {
             }
             implied.push((broad.clone(), reached));
         }
-        Ok(Self { implied })
+        let most_first = |(broad, reached): &(Scope, ScopeSet)| format!("{:020}{broad}", usize::MAX - reached.len());
+        Ok(Self { implied: sorted(implied, most_first) })
     }
 
-    /// Whether one of `granted` is `needed` or implies it.
-    pub fn grants<'a>(&self, mut granted: impl Iterator<Item = &'a str>, needed: &Scope) -> bool {
-        granted.any(|scope| {
-            let implies =
-                |(broad, narrower): &(Scope, ScopeSet)| broad.as_str() == scope && narrower.contains(needed.as_str());
-            scope == needed.as_str() || self.implied.iter().any(implies)
-        })
+    /// All that the scopes imply which `holds` says are held, besides themselves.
+    pub fn implied_by(&self, holds: impl Fn(&Scope) -> bool) -> ScopeSet {
+        let mut all = ScopeSet::new();
+        for (broad, narrower) in &self.implied {
+            // What an implied scope implies is there already, since the sets are closed.
+            if !all.contains(broad.as_str()) && holds(broad) {
+                all.extend(narrower.iter().cloned());
+            }
+        }
+        all
+    }
+
+    /// What `broad` implies.
+    pub fn narrower(&self, broad: &Scope) -> impl Iterator<Item = &Scope> {
+        self.implied.iter().filter(move |(own, _)| own == broad).flat_map(|(_, narrower)| narrower)
     }
 
     /// Every scope that the hierarchy names.
@@ -175,18 +186,23 @@ mod tests {
     }
 
     #[test]
-    fn a_broader_scope_implies_narrower_ones_transitively() {
-        let direct = [(scope("admin"), vec![scope("write")]), (scope("write"), vec![scope("read")])];
+    fn what_scopes_imply_is_found_for_all_of_them_at_once() {
+        let direct = [
+            (scope("low"), vec![scope("lowest")]),
+            (scope("other"), vec![scope("lowest"), scope("more")]),
+            (scope("mid"), vec![scope("low")]),
+            (scope("top"), vec![scope("mid")]),
+        ];
         let hierarchy = Hierarchy::close(&direct).unwrap();
-        for (granted, needed, expected) in [
-            ("admin", "read", true),
-            ("write", "read", true),
-            ("read", "write", false),
-            ("read", "read", true),
-            ("Read", "read", false),
-            ("other", "read", false),
+        for (granted, expected) in [
+            (&["top"][..], "low lowest mid"),
+            (&["low", "mid", "top"], "low lowest mid"),
+            (&["other", "low"], "lowest more"),
+            (&["lowest", "unknown"], ""),
+            (&["Top"], ""),
         ] {
-            assert_eq!(hierarchy.grants([granted].into_iter(), &scope(needed)), expected, "{granted} for {needed}");
+            let implied = hierarchy.implied_by(|scope| granted.contains(&scope.as_str()));
+            assert_eq!(implied.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), expected, "{granted:?}");
         }
     }
 

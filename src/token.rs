@@ -31,6 +31,7 @@ use std::rc::Rc;
 
 use bounds::Bounds;
 
+use crate::index::Index;
 use crate::node::Node;
 use crate::time::UnixTime;
 
@@ -45,9 +46,19 @@ struct Vouched {
     subject: Option<String>,
     client: Option<String>,
     scopes: Vec<String>,
+    /// `scopes` by their text, where there are more than [`FEW_SCOPES`].
+    many_scopes: Index,
     /// One for each voice that vouches: the token's own, the endpoint's.
     bounds: Vec<Bounds>,
     claims: Claims,
+}
+
+/// So many are looked through as fast as they are searched.
+const FEW_SCOPES: usize = 8;
+
+fn index_many(scopes: &[String]) -> Index {
+    let is_many = scopes.len() > FEW_SCOPES;
+    Index::new(scopes.iter().filter(|_| is_many).cloned())
 }
 
 impl AccessToken {
@@ -64,6 +75,7 @@ impl AccessToken {
             issuer_name: issuer.issuer_name.to_owned(),
             subject: subject.map(str::to_owned),
             client: client.map(str::to_owned),
+            many_scopes: index_many(&scopes),
             scopes,
             bounds,
             claims,
@@ -79,6 +91,7 @@ impl AccessToken {
             subject: Some(subject.to_owned()),
             client: None,
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            many_scopes: Index::default(),
             bounds: Vec::new(),
             claims: Claims::default(),
         }))
@@ -127,6 +140,15 @@ impl AccessToken {
     /// The granted scopes as issued.
     pub fn scopes(&self) -> &[String] {
         &self.0.scopes
+    }
+
+    /// Whether `scope` was granted, as issued.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        if self.0.many_scopes.is_empty() {
+            self.0.scopes.iter().any(|own| own == scope)
+        } else {
+            self.0.many_scopes.contains(scope)
+        }
     }
 
     /// `exp`, in seconds since 1970, the earliest that is said. An endpoint need not say it: then it is infinite.

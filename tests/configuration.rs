@@ -288,7 +288,7 @@ fn every_field_is_there(config: &Config, form: &str) {
     let row = &policy.matrix[0];
     assert_eq!(row.name, "alice looks, she does not touch");
     assert_eq!((row.subjects.as_ref().unwrap().len(), row.clients.as_ref().unwrap().len()), (2, 1));
-    assert_eq!((row.issuers.as_ref().unwrap().len(), row.claims.len(), row.deny_tools.len()), (1, 3, 1));
+    assert_eq!((row.issuers.as_ref().unwrap().len(), row.claims.len(), row.deny_tools.patterns().len()), (1, 3, 1));
     assert_eq!((row.scopes.as_ref().unwrap().len(), row.mode), (1, Some(Mode::Shadow)));
 
     assert!(config.hold_request_headers);

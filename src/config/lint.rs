@@ -2,6 +2,7 @@
 
 use super::fields::{Findings, join};
 use super::issuer::Issuer;
+use crate::index::Index;
 use crate::pattern::Pattern;
 use crate::policy::{Mode, Policy, Requirement, Row};
 use crate::scope::Scope;
@@ -45,9 +46,10 @@ pub fn check_issuers(path: &str, matrix: &[Row], trusted: &[&Issuer], found: &mu
 
 /// Two patterns for the same names: where both match, both must be satisfied, which nobody means by it.
 fn twins(path: &str, rules: &[(Pattern, Requirement)], found: &mut Findings) {
+    let index = Index::new(rules.iter().map(|(pattern, _)| plain(pattern)));
     for (n, (pattern, _)) in rules.iter().enumerate() {
-        let same = |(other, _): &&(Pattern, Requirement)| plain(other) == plain(pattern);
-        if let Some((other, _)) = rules.iter().take(n).find(same) {
+        let first = index.place(&plain(pattern)).filter(|first| *first != n);
+        if let Some((other, _)) = first.and_then(|first| rules.get(first)) {
             let message = format!("matches the same names as `{}`: both must be satisfied", other.as_str());
             found.warn(&join(path, pattern.as_str()), message);
         }
@@ -92,9 +94,8 @@ fn denied_to_everybody(path: &str, rules: &[(Pattern, Requirement)], policy: &Po
 
 /// A scope of the hierarchy from which no scope that is needed can be reached grants nothing.
 fn hierarchy(path: &str, policy: &Policy, found: &mut Findings) {
-    let leads_somewhere = |scope: &Scope| {
-        policy.needed_scopes.iter().any(|needed| policy.hierarchy.grants(std::iter::once(scope.as_str()), needed))
-    };
+    let needed = |scope: &Scope| policy.needed_scopes.contains(scope.as_str());
+    let leads_somewhere = |scope: &Scope| needed(scope) || policy.hierarchy.narrower(scope).any(needed);
     let mut told = crate::scope::ScopeSet::new();
     for scope in policy.hierarchy.scopes().filter(|scope| !leads_somewhere(scope)) {
         if told.insert(scope.clone()) {

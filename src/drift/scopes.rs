@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Finding;
-use crate::policy::Policy;
+use crate::policy::{Counted, Policy};
 use crate::scope::Scope;
 use crate::time::UnixTime;
 use crate::token::AccessToken;
@@ -38,8 +38,8 @@ impl Unseen {
             self.since = Some(now);
         }
         self.requests = self.requests.saturating_add(1);
-        let granted = |scope: &Scope| policy.hierarchy.grants(token.scopes().iter().map(String::as_str), scope);
-        let (seen, unseen): (Vec<_>, Vec<_>) = self.scopes.drain(..).partition(granted);
+        let granted = Counted::new(policy, token, |_| false);
+        let (seen, unseen): (Vec<_>, Vec<_>) = self.scopes.drain(..).partition(|scope| granted.has(scope));
         self.scopes = unseen;
         seen.iter().map(ToString::to_string).collect()
     }

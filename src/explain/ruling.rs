@@ -7,7 +7,7 @@ use super::token::Places;
 use super::{hints, quoted, quoted_all};
 use crate::config::Resource;
 use crate::identity;
-use crate::policy::{Access, Denial, Found, Matches, Mode, Occasion, Outcome, Policy, Requirement, Row, RuleSet};
+use crate::policy::{Access, Counted, Denial, Found, Mode, Occasion, Outcome, Policy, Requirement, Row, RuleSet};
 use crate::scope::{Scope, ScopeSet};
 use crate::token::AccessToken;
 
@@ -196,7 +196,6 @@ fn told(denial: &Denial, access: &Access<'_>) -> String {
 
 /// Whether `rule` would be satisfied by the scopes that count.
 pub fn satisfied(policy: &Policy, caller: &AccessToken, rule: &Requirement) -> bool {
-    let rows = Matches::new(&policy.matrix, caller, |_| true);
-    let counted = || caller.scopes().iter().map(String::as_str).filter(|scope| rows.discounting(scope).is_none());
-    rule.alternatives.iter().any(|scopes| scopes.iter().all(|scope| policy.hierarchy.grants(counted(), scope)))
+    let counted = Counted::new(policy, caller, |_| true);
+    rule.alternatives.iter().any(|scopes| scopes.iter().all(|scope| counted.has(scope)))
 }

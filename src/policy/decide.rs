@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::matrix::Matches;
 use super::rules::{Found, Requirement, RuleSet};
-use super::{Access, Arguments, Denial, Mode, Occasion, Outcome, Part, Policy, Standing, Verdict};
+use super::{Access, Arguments, Counted, Denial, Mode, Occasion, Outcome, Part, Policy, Row, Standing, Verdict};
 use crate::mcp;
 use crate::scope::{Scope, ScopeSet};
 use crate::token::AccessToken;
@@ -15,10 +14,9 @@ const MAX_COMBINATIONS: usize = 32;
 /// With more rules than this, none is combined.
 const MAX_COMBINED: usize = 8;
 
-/// Who asks for what, and when.
+/// What is asked for, and when.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
-    caller: &'a AccessToken,
     access: &'a Access<'a>,
     occasion: &'a Occasion<'a>,
 }
@@ -46,14 +44,14 @@ impl From<Denial> for Cause<'_> {
     }
 }
 
-/// What a policy decides for one caller: which rows of the matrix are about the caller is found once.
+/// What a policy decides for one caller: which rows of the matrix are about the caller, and which scopes count, is
+/// found once.
 #[derive(Debug)]
 pub struct Decider<'a> {
     policy: &'a Policy,
-    caller: &'a AccessToken,
-    rows: Matches<'a>,
-    /// Whether all that is about the caller is carried out.
-    enforces_all: bool,
+    counted: Counted<'a>,
+    /// By the rows that are carried out, where not all that is about the caller is.
+    enforced: Option<Counted<'a>>,
 }
 
 impl<'a> Decider<'a> {
@@ -64,37 +62,49 @@ impl<'a> Decider<'a> {
 
     /// Decides whether the caller may have `access`. Pure: the same arguments, the same verdict.
     pub fn decide(&self, access: &Access<'_>, occasion: &Occasion<'_>) -> Verdict {
-        let (policy, caller) = (self.policy, self.caller);
-        if policy.closed {
-            // Whatever its mode was: that went with it.
-            return Verdict { outcome: Outcome::Deny, denial: Some(Denial::PolicyUnavailable) };
+        let mut verdict = self.rule(access, occasion);
+        if let Some(Denial::InsufficientScope { required, ask, .. }) = &mut verdict.denial {
+            *ask = self.policy.worth_asking(self.counted.caller(), required);
         }
-        let asked = Asked { caller, access, occasion };
-        let all = policy.judge(asked, &self.rows, Counting::All);
-        let enforced = if self.enforces_all {
-            all
-        } else {
-            let rows = Matches::new(&policy.matrix, caller, |row| policy.enforces(row.mode));
-            match (policy.enforced(asked, &rows), all) {
-                (None, Err(denial)) => return Verdict { outcome: Outcome::ShadowDeny, denial: Some(denial) },
-                (enforced, _) => enforced.map_or(Ok(()), Err),
-            }
-        };
-        match enforced {
-            Err(denial) => Verdict { outcome: Outcome::Deny, denial: Some(denial) },
-            Ok(()) => Verdict { outcome: Outcome::Allow, denial: None },
-        }
+        verdict
     }
 
     /// The outcome alone of [`Self::decide`], which is quicker where nobody asks why.
     pub fn outcome(&self, access: &Access<'_>, occasion: &Occasion<'_>) -> Outcome {
-        if self.policy.closed || !self.enforces_all {
-            return self.decide(access, occasion).outcome;
+        if self.policy.closed || self.enforced.is_some() {
+            return self.rule(access, occasion).outcome;
         }
-        let asked = Asked { caller: self.caller, access, occasion };
-        match self.policy.check(asked, &self.rows, Counting::All) {
+        match self.policy.check(Asked { access, occasion }, &self.counted, Counting::All) {
             Ok(()) => Outcome::Allow,
             Err(_) => Outcome::Deny,
+        }
+    }
+
+    /// Whether another token of the caller would open what is denied.
+    pub fn is_step_up(&self, access: &Access<'_>, occasion: &Occasion<'_>) -> bool {
+        self.rule(access, occasion).denial.is_some_and(|denial| denial.is_step_up())
+    }
+
+    /// The verdict, without the scopes that are worth asking for: to put those together for each entry of a list costs
+    /// as much as the policy has scopes.
+    fn rule(&self, access: &Access<'_>, occasion: &Occasion<'_>) -> Verdict {
+        let policy = self.policy;
+        if policy.closed {
+            // Whatever its mode was: that went with it.
+            return Verdict { outcome: Outcome::Deny, denial: Some(Denial::PolicyUnavailable) };
+        }
+        let asked = Asked { access, occasion };
+        let all = policy.judge(asked, &self.counted, Counting::All);
+        let enforced = match &self.enforced {
+            None => all,
+            Some(counted) => match (policy.enforced(asked, counted), all) {
+                (None, Err(denial)) => return Verdict { outcome: Outcome::ShadowDeny, denial: Some(denial) },
+                (enforced, _) => enforced.map_or(Ok(()), Err),
+            },
+        };
+        match enforced {
+            Err(denial) => Verdict { outcome: Outcome::Deny, denial: Some(denial) },
+            Ok(()) => Verdict { outcome: Outcome::Allow, denial: None },
         }
     }
 }
@@ -107,9 +117,11 @@ impl Policy {
 
     /// What it decides for `caller`, where that is asked more than once.
     pub fn for_caller<'a>(&'a self, caller: &'a AccessToken) -> Decider<'a> {
-        let rows = Matches::new(&self.matrix, caller, |_| true);
-        let enforces_all = self.enforces(None) && !self.has_shadow_rules && rows.all(|row| self.enforces(row.mode));
-        Decider { policy: self, caller, rows, enforces_all }
+        let counted = Counted::new(self, caller, |_| true);
+        let enforces = |row: &Row| self.enforces(row.mode);
+        let enforces_all = self.enforces(None) && !self.has_shadow_rules && counted.rows().all(enforces);
+        let enforced = (!enforces_all).then(|| Counted::new(self, caller, enforces));
+        Decider { policy: self, counted, enforced }
     }
 
     /// How recent the issuer's word on the caller's token must be for `access`: the strictest of its rules, in shadow
@@ -149,37 +161,37 @@ impl Policy {
 
     /// The denial that is carried out: by rules and rows that enforce. Beyond those, an enforcing row takes away what it
     /// narrows whatever the caller was granted: else less scope would get more.
-    fn enforced(&self, asked: Asked<'_>, rows: &Matches<'_>) -> Option<Denial> {
-        if let Err(denial) = self.judge(asked, rows, Counting::Enforced) {
+    fn enforced(&self, asked: Asked<'_>, counted: &Counted<'_>) -> Option<Denial> {
+        if let Err(denial) = self.judge(asked, counted, Counting::Enforced) {
             return Some(denial);
         }
         // Nor may arguments that a rule in shadow mode refuses hide what a row takes away.
         let asked = Asked { occasion: &Occasion::at(asked.occasion.now), ..asked };
-        let Err(denial) = self.judge(asked, rows, Counting::All) else { return None };
+        let Err(denial) = self.judge(asked, counted, Counting::All) else { return None };
         // A careless server would take it for a call of a tool, perhaps of one that a row denies.
         let is_near_method = denial == Denial::NearName && matches!(asked.access, Access::Method(_));
-        if denial.is_by_row() || (is_near_method && rows.denies_tools()) {
+        if denial.is_by_row() || (is_near_method && counted.rows().denies_tools()) {
             return Some(denial);
         }
         // What no rule lists needs the base scopes all the same, and those a row may take away.
         let open = Asked { access: &Access::Open, ..asked };
-        self.judge(open, rows, Counting::All).err().filter(Denial::is_by_row)
+        self.judge(open, counted, Counting::All).err().filter(Denial::is_by_row)
     }
 
     /// Decides under the given rows, as if they were enforced, and with all rules or those that are.
-    fn judge(&self, asked: Asked<'_>, rows: &Matches<'_>, counting: Counting) -> Result<(), Denial> {
-        self.check(asked, rows, counting).map_err(|cause| match cause {
+    fn judge(&self, asked: Asked<'_>, counted: &Counted<'_>, counting: Counting) -> Result<(), Denial> {
+        self.check(asked, counted, counting).map_err(|cause| match cause {
             Cause::Known(denial) => denial,
-            Cause::Scopes { base, rules } => self.cheapest_denial(asked.caller, rows, base, &rules),
+            Cause::Scopes { base, rules } => cheapest_denial(counted, base, &rules),
         })
     }
 
     /// As [`Self::judge`]. What is denied whatever the token comes first, since a step-up would be asked for in vain; a
     /// sign-in is asked for last, since only who may have the scopes needs it.
-    fn check(&self, asked: Asked<'_>, rows: &Matches<'_>, counting: Counting) -> Result<(), Cause<'_>> {
-        let Asked { caller, access, occasion } = asked;
+    fn check(&self, asked: Asked<'_>, counted: &Counted<'_>, counting: Counting) -> Result<(), Cause<'_>> {
+        let (Asked { access, occasion }, caller) = (asked, counted.caller());
         if let Access::Tool(name) = access
-            && let Some(denial) = rows.denial(name, &self.tools)
+            && let Some(denial) = counted.rows().denial(name, &self.tools)
         {
             return Err(denial.into());
         }
@@ -201,7 +213,7 @@ impl Policy {
             }
         }
         let base: &[Scope] = if is_whole { &self.base_scopes } else { &[] };
-        let has = |scope: &Scope| self.has(caller, rows, scope);
+        let has = |scope: &Scope| counted.has(scope);
         let opens = |rule: &&Requirement| rule.alternatives.iter().any(|scopes| scopes.iter().all(has));
         if !(base.iter().all(has) && rules.iter().all(opens)) {
             return Err(Cause::Scopes { base, rules });
@@ -289,73 +301,50 @@ impl Policy {
         }
     }
 
-    /// Whether the caller has `scope`, counting only what the rows count.
-    fn has(&self, caller: &AccessToken, rows: &Matches<'_>, scope: &Scope) -> bool {
-        let counted = caller.scopes().iter().map(String::as_str).filter(|scope| rows.discounting(scope).is_none());
-        self.hierarchy.grants(counted, scope)
-    }
-
-    /// Those of `needed` that the caller lacks.
-    fn missing(&self, caller: &AccessToken, rows: &Matches<'_>, needed: &ScopeSet) -> ScopeSet {
-        needed.iter().filter(|scope| !self.has(caller, rows, scope)).cloned().collect()
-    }
-
-    /// The alternative with the fewest missing scopes, of those that could be granted under the rows.
-    fn cheapest_denial(
-        &self,
-        caller: &AccessToken,
-        rows: &Matches<'_>,
-        base: &[Scope],
-        rules: &[&Requirement],
-    ) -> Denial {
-        let mut combined: Vec<ScopeSet> = vec![base.iter().cloned().collect()];
-        // Many rules are many resources in one message, and their sets grow: there, the cheapest of each.
-        let most = if rules.len() <= MAX_COMBINED { MAX_COMBINATIONS } else { 1 };
-        for rule in rules {
-            combined = self.combine(caller, rows, combined, rule, most);
-        }
-        let candidates = combined.into_iter().map(|required| (self.missing(caller, rows, &required), required));
-        let grantable = candidates.filter(|(missing, _)| rows.would_count(missing.iter()));
-        match (grantable.min_by_key(|(missing, _)| missing.len()), rows.narrowing()) {
-            (Some((missing, required)), row) => {
-                let ask = self.worth_asking(caller, &required);
-                Denial::InsufficientScope { required, missing, ask, row: row.map(|row| row.name.clone()) }
-            }
-            (None, Some(row)) => Denial::MatrixNarrows { row: row.name.clone() },
-            // Without a row that narrows, everything counts, so this is not reached; were it, it denies.
-            (None, None) => Denial::Unlisted,
-        }
-    }
-
-    /// Each of `combined` together with each alternative of `rule`, in the order written.
-    fn combine(
-        &self,
-        caller: &AccessToken,
-        rows: &Matches<'_>,
-        combined: Vec<ScopeSet>,
-        rule: &Requirement,
-        most: usize,
-    ) -> Vec<ScopeSet> {
-        // Of those that could be granted under the rows, if there is one: the kind of denial must not depend on the cut.
-        let cost = |scopes: &&ScopeSet| {
-            let missing = self.missing(caller, rows, scopes);
-            (!rows.would_count(missing.iter()), missing.len())
-        };
-        let cheapest = || rule.alternatives.iter().min_by_key(cost);
-        let alternatives: Vec<&ScopeSet> = if combined.len() * rule.alternatives.len() <= most {
-            rule.alternatives.iter().collect()
-        } else {
-            cheapest().into_iter().collect()
-        };
-        combined.iter().flat_map(|scopes| alternatives.iter().map(|more| scopes.union(more))).collect()
-    }
-
     /// `required`, and the granted scopes (as issued) that this resource knows, so that a client which replaces its
     /// scopes keeps them.
     fn worth_asking(&self, caller: &AccessToken, required: &ScopeSet) -> ScopeSet {
-        let kept = caller.scopes().iter().filter_map(|scope| self.needed_scopes.get(scope.as_str()));
+        let kept = self.needed_scopes.iter().filter(|scope| caller.has_scope(scope.as_str()));
         required.iter().chain(kept).cloned().collect()
     }
+}
+
+/// The alternative with the fewest missing scopes, of those that could be granted under the rows.
+fn cheapest_denial(counted: &Counted<'_>, base: &[Scope], rules: &[&Requirement]) -> Denial {
+    let mut combined: Vec<ScopeSet> = vec![base.iter().cloned().collect()];
+    // Many rules are many resources in one message, and their sets grow: there, the cheapest of each.
+    let most = if rules.len() <= MAX_COMBINED { MAX_COMBINATIONS } else { 1 };
+    for rule in rules {
+        combined = combine(counted, combined, rule, most);
+    }
+    let rows = counted.rows();
+    let candidates = combined.into_iter().map(|required| (counted.missing(&required), required));
+    let grantable = candidates.filter(|(missing, _)| rows.would_count(missing.iter()));
+    match (grantable.min_by_key(|(missing, _)| missing.len()), rows.narrowing()) {
+        (Some((missing, required)), row) => {
+            let row = row.map(|row| row.name.clone());
+            Denial::InsufficientScope { required, missing, ask: ScopeSet::new(), row }
+        }
+        (None, Some(row)) => Denial::MatrixNarrows { row: row.name.clone() },
+        // Without a row that narrows, everything counts, so this is not reached; were it, it denies.
+        (None, None) => Denial::Unlisted,
+    }
+}
+
+/// Each of `combined` together with each alternative of `rule`, in the order written.
+fn combine(counted: &Counted<'_>, combined: Vec<ScopeSet>, rule: &Requirement, most: usize) -> Vec<ScopeSet> {
+    // Of those that could be granted under the rows, if there is one: the kind of denial must not depend on the cut.
+    let cost = |scopes: &&ScopeSet| {
+        let missing = counted.missing(scopes);
+        (!counted.rows().would_count(missing.iter()), missing.len())
+    };
+    let cheapest = || rule.alternatives.iter().min_by_key(cost);
+    let alternatives: Vec<&ScopeSet> = if combined.len() * rule.alternatives.len() <= most {
+        rule.alternatives.iter().collect()
+    } else {
+        cheapest().into_iter().collect()
+    };
+    combined.iter().flat_map(|scopes| alternatives.iter().map(|more| scopes.union(more))).collect()
 }
 
 /// Adds those of `more` that are not among `rules` yet.

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::{AccessToken, Claims, Vouched};
+use super::{AccessToken, Claims, Vouched, index_many};
 use crate::node::Node;
 
 /// Who is assumed to call.
@@ -31,6 +31,7 @@ impl AccessToken {
             issuer_name: caller.issuer_name,
             subject: caller.subject,
             client: caller.client,
+            many_scopes: index_many(&caller.scopes),
             scopes: caller.scopes,
             bounds: Vec::new(),
             claims: Claims::assumed(caller.claims),

@@ -199,7 +199,8 @@ fn helps(resource: &Resource, scenario: &Scenario, scope: &str, target: &Target)
     let counts = Matches::new(&policy.matrix, &scenario.caller(Vec::new()), |_| true).discounting(scope).is_none();
     let rules = rules_for(policy, target);
     let mut needed = rules.iter().flat_map(|rule| rule.alternatives.iter().flatten());
-    counts && needed.any(|needed| policy.hierarchy.grants(std::iter::once(scope), needed))
+    let implied = policy.hierarchy.implied_by(|own| own.as_str() == scope);
+    counts && needed.any(|needed| needed.as_str() == scope || implied.contains(needed.as_str()))
 }
 
 fn need(resource: &Resource, scenario: &Scenario, ruling: &Ruling, target: &Target) -> Need {

@@ -77,8 +77,7 @@ fn keeps(decider: &Decider<'_>, kind: ListKind, name: &str, entry: &[u8], occasi
         Outcome::ShadowDeny => true,
         // What a step-up could unlock is offered; news of it are for those who have it.
         Outcome::Deny if policy.lists == Lists::Offer && !entry.is_empty() => {
-            let denial = decider.decide(&access, occasion).denial;
-            denial.is_some_and(|denial| denial.is_step_up()) && (nameable() || policy.mode == Mode::Shadow)
+            decider.is_step_up(&access, occasion) && (nameable() || policy.mode == Mode::Shadow)
         }
         Outcome::Deny => false,
     }
