@@ -5,8 +5,10 @@
 //! and only decided on anew.
 
 mod entries;
+mod glance;
 
 pub use entries::{Entries, KnownLists};
+pub use glance::Glance;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -49,6 +51,8 @@ pub struct Trimmed<'a> {
     pub tells_of_denied: bool,
     /// The lists of tools in it, as they came.
     pub tools: Vec<Rc<Entries>>,
+    /// The ids, as written, of the requests that it answers.
+    pub answers: Vec<&'a str>,
 }
 
 /// Decides whether an entry stays, by its kind, its name or URI, and its bytes; without bytes, whether news of it pass.
@@ -74,6 +78,7 @@ pub fn trim<'a>(
         tells_of_denied: false,
         next_cursor: None,
         tools: Vec::new(),
+        answers: Vec::new(),
     };
     json::read(body, depth, |reader| match reader.kind()? {
         Kind::Object => trimmer.message(reader),
@@ -83,8 +88,8 @@ pub fn trim<'a>(
         }),
         Kind::Scalar | Kind::String => Ok(reader.skip().map(|_| ())?),
     })?;
-    let Trimmer { edits, removed, held_list, tells_of_denied, next_cursor, tools, .. } = trimmer;
-    Ok(Trimmed { body: apply(body, &edits), removed, held_list, tells_of_denied, next_cursor, tools })
+    let Trimmer { edits, removed, held_list, tells_of_denied, next_cursor, tools, answers, .. } = trimmer;
+    Ok(Trimmed { body: apply(body, &edits), removed, held_list, tells_of_denied, next_cursor, tools, answers })
 }
 
 /// What stands in the place of a part of the body.
@@ -107,6 +112,7 @@ struct Trimmer<'a, 'k> {
     held_list: bool,
     tells_of_denied: bool,
     tools: Vec<Rc<Entries>>,
+    answers: Vec<&'a str>,
 }
 
 /// The notification that names a resource.
@@ -124,9 +130,12 @@ impl<'a> Trimmer<'a, '_> {
     fn message(&mut self, reader: &mut Reader<'a>) -> Result<(), ListFault> {
         let mut method = None;
         let mut uri = None;
+        let (mut id, mut is_answer) = (None, false);
         reader.object(|reader, name| {
             let name = name.decode().ok_or(ListFault::LookAlike)?;
+            is_answer |= matches!(name.as_ref(), "error" | "result");
             match (name.as_ref(), reader.kind()?) {
+                ("id", _) => id = Some(reader.skip()?),
                 ("result", Kind::Object) => return self.result(reader),
                 ("method", Kind::String) => method = reader.string()?.decode(),
                 ("params", Kind::Object) => uri = entry_name(reader, "uri")?,
@@ -139,6 +148,7 @@ impl<'a> Trimmer<'a, '_> {
             }
             Ok(())
         })?;
+        self.answers.extend(id.filter(|_| is_answer && method.is_none()));
         if method.as_deref() == Some(UPDATED) {
             self.tells_of_denied |= !uri.is_some_and(|uri| (self.keeps)(ListKind::Resources, &uri, &[]));
         }

@@ -5,21 +5,31 @@
 //! line   = field [ ":" [ space ] value ] end-of-line
 //! end-of-line = CR LF / CR / LF
 //! ```
+//!
+//! Clients read streams more loosely than that: they trim lines, ignore case, take lines of bare JSON, parse each line
+//! by itself, or split lines at LF only or at every separator that Unicode knows. A line that is neither blank, a
+//! comment nor a well-formed field is therefore *stray* and must not pass, and data that such clients could read
+//! differently is written anew on one line.
 
-use std::borrow::Cow;
-use std::ops::Range;
+mod event;
+
+pub use event::{Event, Start};
 
 use crate::bytes::count_ordinary;
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What a stream brings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Piece<'e> {
     /// A whole event with the empty line that ends it; the last one of a stream may lack that.
-    Event(&'e [u8]),
+    Event(Event<'e>),
     /// The LF of a CR LF whose CR ended an event in an earlier chunk.
     LineFeed,
-    /// An event beyond the limit ended; its bytes are gone.
-    Oversized,
+    /// A part of an event beyond the limit. It must not pass.
+    Oversized(&'e [u8]),
+    /// An event beyond the limit ended.
+    OversizedEnd,
 }
 
 /// Splits a stream. It keeps at most one event.
@@ -28,6 +38,10 @@ pub struct EventReader {
     limit: usize,
     /// The bytes of the event that has begun.
     event: Vec<u8>,
+    /// Where it began.
+    start: Start,
+    /// Whether a byte came that is no white space: then it is known that these are events.
+    begun: bool,
     line_is_empty: bool,
     after_cr: bool,
     /// Whether the CR before ended an event.
@@ -38,27 +52,67 @@ pub struct EventReader {
 impl EventReader {
     /// A reader for events of up to `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { limit, event: Vec::new(), line_is_empty: true, after_cr: false, ended_by_cr: false, oversized: false }
+        Self {
+            limit,
+            event: Vec::new(),
+            start: Start { of_stream: true, after_cr: false },
+            begun: false,
+            line_is_empty: true,
+            after_cr: false,
+            ended_by_cr: false,
+            oversized: false,
+        }
     }
 
     /// Takes a chunk and gives what it completes, piece by piece; at the `end` of the stream, also what is left.
-    pub fn feed(&mut self, chunk: &[u8], end: bool, mut piece: impl FnMut(Piece<'_>)) {
+    ///
+    /// If the stream turns out to be no events but a JSON document, whose first byte is `{` or `[`, returns the
+    /// document's bytes in this chunk. The reader is of no more use then.
+    pub fn feed<'c>(&mut self, chunk: &'c [u8], end: bool, mut piece: impl FnMut(Piece<'_>)) -> Option<&'c [u8]> {
         let mut rest = chunk;
         while let Some(byte) = rest.first().copied() {
             let plain = line_length(rest);
             let (taken, after) = rest.split_at(plain.max(1));
-            rest = after;
             if plain > 0 {
-                self.push(taken);
+                if let Some(start) = self.document(taken) {
+                    return rest.get(start..);
+                }
+                if self.event.is_empty() && !self.oversized {
+                    self.start.after_cr = self.after_cr;
+                }
+                self.push(taken, &mut piece);
                 self.line_is_empty = false;
                 self.after_cr = false;
             } else {
                 self.end_of_line(byte, &mut piece);
             }
+            rest = after;
         }
         if end && (!self.event.is_empty() || self.oversized) {
             self.give(&mut piece);
         }
+        None
+    }
+
+    /// Where in these next bytes a JSON document begins, if nothing but white space came before.
+    fn document(&mut self, bytes: &[u8]) -> Option<usize> {
+        if self.begun {
+            return None;
+        }
+        let missing = BYTE_ORDER_MARK.strip_prefix(self.event.as_slice()).filter(|_| self.start.of_stream);
+        let text = match missing {
+            Some(mark) if mark.starts_with(bytes) => return None,
+            Some(mark) => bytes.strip_prefix(mark).or(self.event.is_empty().then_some(bytes)),
+            None => Some(bytes),
+        };
+        // A byte order mark that breaks off is no white space.
+        let Some(text) = text.map(<[u8]>::trim_ascii_start) else {
+            self.begun = true;
+            return None;
+        };
+        let first = text.first();
+        self.begun = first.is_some();
+        first.filter(|byte| matches!(byte, b'{' | b'[')).map(|_| bytes.len() - text.len())
     }
 
     fn end_of_line(&mut self, byte: u8, piece: &mut impl FnMut(Piece<'_>)) {
@@ -67,7 +121,7 @@ impl EventReader {
             piece(Piece::LineFeed);
             return;
         }
-        self.push(&[byte]);
+        self.push(&[byte], piece);
         if joins_cr {
             return;
         }
@@ -78,92 +132,28 @@ impl EventReader {
         }
     }
 
-    fn push(&mut self, bytes: &[u8]) {
-        if self.oversized || self.event.len() + bytes.len() > self.limit {
-            self.oversized = true;
-            self.event.clear();
-        } else {
+    fn push(&mut self, bytes: &[u8], piece: &mut impl FnMut(Piece<'_>)) {
+        if !self.oversized && self.event.len() + bytes.len() <= self.limit {
             self.event.extend_from_slice(bytes);
+            return;
         }
+        if !std::mem::replace(&mut self.oversized, true) {
+            self.begun = true;
+            piece(Piece::Oversized(&self.event));
+            self.event.clear();
+        }
+        piece(Piece::Oversized(bytes));
     }
 
     /// Gives the event and keeps its memory for the next one.
     fn give(&mut self, piece: &mut impl FnMut(Piece<'_>)) {
-        piece(if std::mem::take(&mut self.oversized) { Piece::Oversized } else { Piece::Event(&self.event) });
+        let start = std::mem::take(&mut self.start);
+        if std::mem::take(&mut self.oversized) {
+            piece(Piece::OversizedEnd);
+        } else {
+            piece(Piece::Event(Event::read(&self.event, start)));
+        }
         self.event.clear();
-    }
-}
-
-/// What of an event counts.
-#[derive(Clone, Debug)]
-pub struct Event<'e> {
-    bytes: &'e [u8],
-    /// Where its line of data stands, and what ends it, if there is one only: as long as the whole event, it is not
-    /// looked for twice.
-    only: Option<(Range<usize>, &'e [u8])>,
-    /// Its data lines joined by LF, or nothing if it has none.
-    pub data: Option<Cow<'e, [u8]>>,
-    /// The last `event` field: the type under which it is dispatched.
-    pub event_type: Option<&'e [u8]>,
-}
-
-impl<'e> Event<'e> {
-    /// Reads the bytes of one event.
-    pub fn read(bytes: &'e [u8]) -> Self {
-        let mut event = Self { bytes, only: None, data: None, event_type: None };
-        let mut at = 0;
-        for line in lines(bytes) {
-            let start = at;
-            at += line.text.len() + line.end.len();
-            if let Some(value) = value_of(&line, b"event") {
-                event.event_type = Some(value);
-            } else if let Some(value) = value_of(&line, b"data") {
-                event.only = event.data.is_none().then_some((start..at, line.end));
-                event.data = Some(match event.data.take() {
-                    None => Cow::Borrowed(value),
-                    Some(before) => {
-                        let mut all = before.into_owned();
-                        all.push(b'\n');
-                        all.extend_from_slice(value);
-                        Cow::Owned(all)
-                    }
-                });
-            }
-        }
-        event
-    }
-
-    /// The event with other data: every other line, and its bytes, stay.
-    pub fn with_data(&self, data: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.bytes.len());
-        if let Some((place, end)) = &self.only {
-            out.extend_from_slice(self.bytes.get(..place.start).unwrap_or_default());
-            write_data(&mut out, data, end);
-            out.extend_from_slice(self.bytes.get(place.end..).unwrap_or_default());
-            return out;
-        }
-        let mut written = false;
-        for line in lines(self.bytes) {
-            if value_of(&line, b"data").is_none() {
-                out.extend_from_slice(line.text);
-                out.extend_from_slice(line.end);
-            } else if !std::mem::replace(&mut written, true) {
-                write_data(&mut out, data, line.end);
-            }
-        }
-        out
-    }
-}
-
-fn write_data(out: &mut Vec<u8>, data: &[u8], end_of_line: &[u8]) {
-    let end_of_line = if end_of_line.is_empty() { b"\n" } else { end_of_line };
-    let mut rest = Some(data);
-    while let Some(data) = rest {
-        let (line, after) = data.split_at(count_ordinary(data, |byte| byte != b'\n'));
-        out.extend_from_slice(b"data: ");
-        out.extend_from_slice(line);
-        out.extend_from_slice(end_of_line);
-        rest = after.get(1..);
     }
 }
 
@@ -173,41 +163,10 @@ fn line_length(bytes: &[u8]) -> usize {
     count_ordinary(bytes, |byte| (byte ^ b'\r').min(byte ^ b'\n') != 0)
 }
 
-struct Line<'a> {
-    /// Whether it begins its event.
-    first: bool,
-    text: &'a [u8],
-    end: &'a [u8],
-}
-
-/// The lines of an event. A byte order mark, which may begin a stream, belongs to no field there. Elsewhere no client
-/// takes it off, so that what follows it is no field.
-fn lines(event: &[u8]) -> impl Iterator<Item = Line<'_>> {
-    let mut rest = event;
-    let mut first = true;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let (text, after) = rest.split_at(line_length(rest));
-        let end = if after.starts_with(b"\r\n") { 2 } else { usize::from(!after.is_empty()) };
-        let (end, after) = after.split_at(end);
-        rest = after;
-        Some(Line { first: std::mem::take(&mut first), text, end })
-    })
-}
-
-fn value_of<'a>(line: &Line<'a>, field: &[u8]) -> Option<&'a [u8]> {
-    let marked = line.text.strip_prefix(b"\xef\xbb\xbf").filter(|_| line.first);
-    match marked.unwrap_or(line.text).strip_prefix(field)? {
-        b"" => Some(b""),
-        [b':', b' ', value @ ..] | [b':', value @ ..] => Some(value),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
 
     const STREAM: &[u8] = b"\xef\xbb\xbfid: 1\ndata:\n\n: keep-alive\r\n\r\nevent: message\rdata: {\"a\":\rdata:1}\r\r\nid: 2\r\ndata: x\r\n\r\ndata: tail";
@@ -218,16 +177,17 @@ mod tests {
         let mut out = Vec::new();
         for (number, chunk) in chunks.iter().enumerate() {
             reader.feed(chunk, ends && number + 1 == chunks.len(), |piece| match piece {
-                Piece::Event(event) => out.push(Some(event.to_vec())),
+                Piece::Event(event) => out.push(Some(event.bytes.to_vec())),
                 Piece::LineFeed => out.push(Some(b"\n".to_vec())),
-                Piece::Oversized => out.push(None),
+                Piece::Oversized(_) => {}
+                Piece::OversizedEnd => out.push(None),
             });
         }
         out
     }
 
     fn data(event: &[u8]) -> Option<Vec<u8>> {
-        Event::read(event).data.map(Cow::into_owned)
+        Event::read(event, Start { of_stream: true, after_cr: false }).data.map(Cow::into_owned)
     }
 
     fn whole() -> Vec<Vec<u8>> {
@@ -245,7 +205,7 @@ mod tests {
         let data: Vec<_> = whole().iter().map(|e| data(e).map(|d| String::from_utf8(d).unwrap())).collect();
         let expected = [Some(""), None, Some("{\"a\":\n1}"), Some("x"), Some("tail")];
         assert_eq!(data, expected.map(|d| d.map(str::to_owned)));
-        assert_eq!(Event::read(&whole()[2]).event_type, Some(&b"message"[..]));
+        assert_eq!(Event::read(&whole()[2], Start::default()).event_type, Some(&b"message"[..]));
     }
 
     #[test]
@@ -255,6 +215,30 @@ mod tests {
             assert_eq!(pieces.concat(), STREAM, "cut at {cut}");
             let found: Vec<_> = without_line_feeds(pieces).iter().map(|event| data(event)).collect();
             assert_eq!(found, whole().iter().map(|event| data(event)).collect::<Vec<_>>(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_stream_may_be_one_document() {
+        for (stream, document) in [
+            ("{}", Some("{}")),
+            (" \t[1]\n", Some("[1]\n")),
+            ("\n\r\n  \n\n {\n", Some("{\n")),
+            ("\u{feff}{}", Some("{}")),
+            ("\u{feff}\n {}", Some("{}")),
+            ("\n\u{feff}{}", None),
+            ("\u{feff}\u{feff}{}", None),
+            (": {}\n{}", None),
+            ("data: x\n\n{}", None),
+            ("\u{fefe}{}", None),
+        ] {
+            for chunk in [1, 2, 3, 100] {
+                let mut reader = EventReader::new(1000);
+                let mut chunks = stream.as_bytes().chunks(chunk);
+                let found = chunks.by_ref().find_map(|chunk| reader.feed(chunk, false, |_| {}));
+                let found = found.map(|first| [first, &chunks.collect::<Vec<_>>().concat()].concat());
+                assert_eq!(found.as_deref(), document.map(str::as_bytes), "{stream:?} by {chunk}");
+            }
         }
     }
 
@@ -283,13 +267,18 @@ mod tests {
                 b"id: 1\r\ndata: a\r\n:c\r\ndata: b\r\nretry: 5\r\n\r\n",
                 b"id: 1\r\ndata: x\r\ndata: y\r\n:c\r\nretry: 5\r\n\r\n",
             ),
-            (b"id: 1\rdata:a\r:c\r\r", b"id: 1\rdata: x\rdata: y\r:c\r\r"),
+            (b"id: 1\rdata:a\r:c\r\r", b"id: 1\ndata: x\ndata: y\n\r"),
             (b"\xef\xbb\xbfdata\n\n", b"data: x\ndata: y\n\n"),
             (b"data: the end", b"data: x\ndata: y\n"),
             (b"id: 1\n\n", b"id: 1\n\n"),
         ];
         for (event, expected) in cases {
-            assert_eq!(Event::read(event).with_data(b"x\ny"), *expected, "{}", String::from_utf8_lossy(event));
+            assert_eq!(
+                Event::read(event, Start { of_stream: true, after_cr: false }).with_data(Some(b"x\ny")),
+                *expected,
+                "{}",
+                String::from_utf8_lossy(event)
+            );
         }
     }
 }

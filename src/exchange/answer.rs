@@ -1,5 +1,6 @@
 //! The server's answer: passed on as it is, but for the lists in it.
 
+mod events;
 mod lists;
 
 use std::borrow::Cow;
@@ -13,9 +14,9 @@ use crate::drift::Learn;
 use crate::headers::{Headers, Single};
 use crate::listing::{ListFault, Trimmed};
 use crate::reply::{Refusal, bad_gateway_message, cors_headers};
-use crate::sse::{self, EventReader, Piece};
 use crate::time::UnixTime;
 use crate::token::AccessToken;
+use events::Events;
 
 /// What is to be done with an answer, known from its request.
 pub(super) struct Answer {
@@ -75,7 +76,7 @@ enum Phase {
     /// One JSON document, held until it is whole.
     Document,
     /// Events, one by one.
-    Events(EventReader),
+    Events(Box<Events>),
     /// Replaced already; what still comes is dropped.
     Replaced,
 }
@@ -154,6 +155,7 @@ impl Answer {
                     edits.push(HeaderEdit::remove("content-length"));
                 }
                 let held = matches!(self.phase, Phase::Document) && self.may_hold_headers;
+                self.may_hold_headers = held;
                 let step = Step::go_on(vec![Effect::EditHeaders(edits)]);
                 (false, if held { Step { flow: super::Flow::Pause, ..step } } else { step })
             }
@@ -173,11 +175,13 @@ impl Answer {
             Single::None | Single::Many => "",
         };
         let media = content_type.split(';').next().unwrap_or_default().trim();
-        // Clients may take the answer to a GET for a stream without looking at its type, so only a clear other one counts.
-        let clear = !media.is_empty() && !content_type.contains(',');
+        let is_json = is_json_type(content_type);
+        // Clients may take the answer to a GET for a stream without looking at its type, so only a clear other one
+        // counts. What is JSON by another name is told from a stream by its first byte.
+        let clear = !media.is_empty() && !content_type.contains(',') && (is_json || !media.contains("json"));
         let is_stream = media.eq_ignore_ascii_case("text/event-stream") || (self.expects == Expects::Stream && !clear);
         let length = headers.text("content-length").and_then(|text| text.parse::<usize>().ok());
-        if self.expects == Expects::Stream && !is_stream {
+        if self.expects == Expects::Stream && !is_stream && !is_json {
             return Ok(Phase::Untouched);
         }
         if headers.has("content-encoding") {
@@ -185,10 +189,10 @@ impl Answer {
         }
         match length {
             _ if status == 206 => Err("list_partial"),
-            _ if is_stream => Ok(Phase::Events(EventReader::new(config.limits.list))),
+            _ if is_stream => Ok(Phase::Events(Box::new(Events::new(config.limits.list)))),
             Some(0) => Ok(Phase::Untouched),
             Some(length) if length > config.limits.list => Err("list_too_large"),
-            _ if is_json_type(content_type) => Ok(Phase::Document),
+            _ if is_json => Ok(Phase::Document),
             // The transport of 2024-11-05 only accepts a message here and answers on another stream. What else the
             // body says is for nobody: it goes.
             _ if status == 202 => Ok(Phase::Replaced),
@@ -223,43 +227,26 @@ impl Answer {
                 if size == 0 {
                     return Step::go_on(Vec::new());
                 }
-                let bytes = read(size).unwrap_or_default();
-                match self.trim(&bytes, env) {
-                    Ok(trimmed) => {
-                        let listed = listed(&trimmed);
-                        let body = match trimmed.body {
-                            Cow::Owned(body) => Some(Effect::ReplaceBody(body)),
-                            // The host has these bytes already, if they were all it has.
-                            Cow::Borrowed(_) if bytes.len() == size => None,
-                            Cow::Borrowed(body) => Some(Effect::ReplaceBody(body.to_vec())),
-                        };
-                        Step::go_on(listed.into_iter().chain(body).collect())
-                    }
-                    Err(fault) => self.replace(fault_code(fault), env.config),
-                }
+                self.document(&read(size).unwrap_or_default(), Some(size), env)
             }
             Phase::Events(_) => self.events(&read(size).unwrap_or_default(), end, env),
         }
     }
 
-    /// What goes on in the place of a chunk of an event stream.
-    fn events(&mut self, chunk: &[u8], end: bool, env: &mut Env<'_>) -> Step {
-        let mut effects = Vec::new();
-        let mut out = Vec::with_capacity(chunk.len());
-        // The reader is lent out for the time of reading; what it gives is trimmed by the rest of the answer.
-        let Phase::Events(mut reader) = std::mem::replace(&mut self.phase, Phase::Replaced) else {
-            return Step::go_on(vec![Effect::ReplaceBody(out)]);
-        };
-        reader.feed(chunk, end, |piece| match self.trim_event(piece, env) {
-            Ok((bytes, listed)) => {
-                out.extend_from_slice(&bytes);
-                effects.extend(listed);
+    /// A whole document, of which the host holds `held` bytes if it has not been told of others.
+    fn document(&mut self, bytes: &[u8], held: Option<usize>, env: &mut Env<'_>) -> Step {
+        match self.trim(bytes, env) {
+            Ok(trimmed) => {
+                let listed = listed(&trimmed);
+                let body = match trimmed.body {
+                    Cow::Owned(body) => Some(Effect::ReplaceBody(body)),
+                    Cow::Borrowed(_) if held == Some(bytes.len()) => None,
+                    Cow::Borrowed(body) => Some(Effect::ReplaceBody(body.to_vec())),
+                };
+                Step::go_on(listed.into_iter().chain(body).collect())
             }
-            Err(reason) => effects.push(self.event("event_dropped", reason)),
-        });
-        self.phase = Phase::Events(reader);
-        effects.push(Effect::ReplaceBody(out));
-        Step::go_on(effects)
+            Err(fault) => self.replace(fault_code(fault), env.config),
+        }
     }
 
     /// An answer that ends in trailers: they end a document as its body's end would.
@@ -280,33 +267,6 @@ impl Answer {
         Step::go_on(vec![self.event("bad_gateway", reason), Effect::ReplaceBody(message)])
     }
 
-    fn trim_event<'e>(
-        &self,
-        piece: Piece<'e>,
-        env: &mut Env<'_>,
-    ) -> Result<(Cow<'e, [u8]>, Option<Effect>), &'static str> {
-        let event = match piece {
-            Piece::LineFeed => return Ok((Cow::Borrowed(b"\n"), None)),
-            Piece::Oversized => return Err("list_too_large"),
-            Piece::Event(event) => event,
-        };
-        let read = sse::Event::read(event);
-        let data = match &read.data {
-            Some(data) if !data.trim_ascii().is_empty() && !is_endpoint(read.event_type, data) => data,
-            _ => return Ok((Cow::Borrowed(event), None)),
-        };
-        let trimmed = self.trim(data, env).map_err(fault_code)?;
-        if trimmed.tells_of_denied && self.expects == Expects::Stream {
-            return Err("resource_denied");
-        }
-        let listed = listed(&trimmed);
-        let event = match trimmed.body {
-            Cow::Owned(data) => Cow::Owned(read.with_data(&data)),
-            Cow::Borrowed(_) => Cow::Borrowed(event),
-        };
-        Ok((event, listed))
-    }
-
     fn event(&self, event: &'static str, detail: &str) -> Effect {
         Effect::Event(event, event_line(event, Some(&self.decision_id), detail))
     }
@@ -320,11 +280,6 @@ fn listed(trimmed: &Trimmed<'_>) -> Option<Effect> {
 fn varies_by_origin(headers: &Headers) -> bool {
     let says = |name: &[u8]| matches!(name.trim_ascii(), b"*") || name.trim_ascii().eq_ignore_ascii_case(b"origin");
     headers.all("vary").any(|value| value.split(|b| *b == b',').any(says))
-}
-
-/// The first event of the older HTTP+SSE transport: a URL, in which no client looks for a list.
-fn is_endpoint(event_type: Option<&[u8]>, data: &[u8]) -> bool {
-    event_type == Some(b"endpoint") && !data.contains(&b'{') && !data.contains(&b'[')
 }
 
 fn fault_code(fault: ListFault) -> &'static str {

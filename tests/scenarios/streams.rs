@@ -4,11 +4,12 @@ use serde_json::json;
 
 use super::config::LIST_LIMIT;
 use super::expect::*;
-use super::request::{Request, answer_events, call, list_tools, request, token};
+use super::request::{Request, answer_events, answer_json, call, list_tools, request, token};
 use super::{Scenario, row};
 
 const MIXED: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"admin_x"},{"name":"echo"}]}}"#;
 const ECHO: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"echo"}]}}"#;
+const FAILED: &str = r#"{"jsonrpc":"2.0","id":1,"error":{"code":502,"message":"The server's answer could not be read","data":{"error":"bad_gateway"}}}"#;
 const NOTE: &str = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"tools":[{"name":"admin_x"}]}}"#;
 
 const UPDATE: &str = "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/resources/updated\",\"params\":{\"uri\":\"weather://public/a\"}}\n\n";
@@ -20,6 +21,11 @@ pub fn rows() -> Vec<Scenario> {
         row(name, request, forwarded().text(to)).answered(answer_events(from))
     };
     let event = |data: &str| format!("event: message\ndata: {data}\n\n");
+    let data = |data: &str| format!("data: {data}\n\n");
+    // The blank line stays.
+    let stray = |name, line: &str| {
+        events(name, asked(), &[": beat\n\n", line, "\n\n"], &format!(": beat\n\n{}\n", data(FAILED)))
+    };
     let split: Vec<String> =
         event(MIXED).as_bytes().chunks(9).map(|piece| String::from_utf8_lossy(piece).into_owned()).collect();
     let split: Vec<&str> = split.iter().map(String::as_str).collect();
@@ -64,7 +70,12 @@ pub fn rows() -> Vec<Scenario> {
             &[&format!("data: {MIXED}\n")],
             &format!("data: {ECHO}\n"),
         ),
-        events("an event that is no JSON is dropped", asked(), &["data: <p>\n\n", &event(MIXED)], &event(ECHO)),
+        events(
+            "a heartbeat that is no JSON becomes a comment",
+            asked(),
+            &["event: ping\r\ndata: ping\r\ndata: x\r\n\r\n", &event(MIXED)],
+            &format!("event: ping\r\n:\r\n\r\n{}", event(ECHO)),
+        ),
         events("an event that is too long is dropped", asked(), &[&long, &event(MIXED)], &event(ECHO)),
         events(
             "an event with a look-alike of a list is dropped",
@@ -78,6 +89,87 @@ pub fn rows() -> Vec<Scenario> {
             &[&event(MIXED), &event(MIXED)],
             &[event(ECHO), event(ECHO)].concat(),
         ),
+        events("a list that comes as plain JSON on a stream is trimmed", asked(), &[MIXED], ECHO),
+        events(
+            "white space and a byte order mark may come before it",
+            asked(),
+            &["\u{feff} ", "\t", MIXED, "\n"],
+            &format!("{ECHO}\n"),
+        ),
+        events("blank lines may come before it", asked(), &["\n\r\n", MIXED], &format!("\n\r\n{ECHO}")),
+        events("a batch of answers as plain JSON is trimmed", asked(), &["[", MIXED, "]"], &format!("[{ECHO}]")),
+        events("plain JSON on a stream that breaks off is an error", asked(), &[&MIXED[..60]], FAILED),
+        events("plain JSON on a stream that is too long is an error", asked(), &[&long[6..]], FAILED),
+        events("two documents on a stream are an error", asked(), &[MIXED, "\n", MIXED], FAILED),
+        row("plain JSON on a stream may end in trailers", asked(), forwarded().text(ECHO))
+            .answered(answer_events(&[MIXED]).trailer("x-sum", "1")),
+        stray("a line with a space before its field goes", &format!(" data: {MIXED}")),
+        stray("a line with a space after its field goes", &format!("data : {MIXED}")),
+        stray("a line whose field is in upper case goes", &format!("DATA: {MIXED}")),
+        stray("a line of plain JSON goes", MIXED),
+        stray("a line of plain JSON with a space before it goes", &format!("\t{MIXED}")),
+        stray("a line of an unknown field goes", &format!("json: {MIXED}")),
+        stray("a line after a second byte order mark goes", &format!("\u{feff}data: {MIXED}")),
+        stray("a line with a NUL in its field goes", &format!("\0data: {MIXED}")),
+        stray("a comment that some clients split goes", &format!(": x\u{2028}data: {MIXED}")),
+        stray("an id that some clients split goes", &format!("id: x\u{85}data: {MIXED}")),
+        stray("a type that some clients split goes", &format!("event: x\u{c}data: {MIXED}")),
+        stray("a time to retry that is no number goes", &format!("retry: {MIXED}")),
+        events(
+            "of an event with a stray line the rest is read",
+            asked(),
+            &[&format!("id: 7\n data: {MIXED}\ndata: {NOTE}\nping\n\n")],
+            &format!("{}id: 7\ndata: {NOTE}\n\n", data(FAILED)),
+        ),
+        events(
+            "a document on one of several data lines is read as a part of the whole",
+            asked(),
+            &[&format!("data: {{\"x\":\ndata: {MIXED}\ndata: }}\n\n")],
+            &format!("data: {{\"x\": {MIXED} }}\n\n"),
+        ),
+        events(
+            "what follows a CR is no part of the data to anybody",
+            asked(),
+            &["data: {\"id\":1,\"result\"\r: {\"tools\":[{\"name\":\"admin_x\"}]},\"x\"\ndata: :{}}\n\n"],
+            "data: {\"id\":1,\"result\" :{}}\n\n",
+        ),
+        events(
+            "an answer that is too long becomes an error with its id",
+            asked(),
+            &[&long.replace("{\"x\"", "{\"id\":1,\"result\""), &event(NOTE)],
+            &format!("{}{}", data(FAILED), event(NOTE)),
+        ),
+        events(
+            "an answer that cannot be read becomes an error with its id",
+            asked(),
+            &[&event(r#"{"result":{"tools":[],"tools":[{"name":"admin_x"}]},"jsonrpc":"2.0","id":1}"#), &event(NOTE)],
+            &format!("{}{}", data(FAILED), event(NOTE)),
+        ),
+        events(
+            "where it cannot be told what an event answers, the error comes at the end",
+            asked(),
+            &[&event(r#"{"result":{"Tools":[{"name":"admin_x"}]}}"#), &event(NOTE)],
+            &format!("{}{}", event(NOTE), data(FAILED)),
+        ),
+        events(
+            "a stream of nothing that can be read ends in an error",
+            asked(),
+            &["data: <p>\n\n"],
+            &format!(":\n\n{}", data(FAILED)),
+        ),
+        events(
+            "a stream that may be resumed ends without one",
+            asked(),
+            &["id: 1\ndata:\n\n", "data: ping\n\n"],
+            "id: 1\ndata:\n\n:\n\n",
+        ),
+        events(
+            "an error at the end comes after an event that has none",
+            asked(),
+            &["data: {\n\ndata: {}"],
+            &format!("data: {{}}\n\n{}", data(FAILED)),
+        ),
+        events("a stream that ends before its answer ends so", asked(), &[&event(NOTE)], &event(NOTE)),
         row("a compressed stream that may hold a list is a bad answer", asked(), bad_gateway())
             .answered(answer_events(&["x"]).header("content-encoding", "gzip")),
         events(
@@ -86,6 +178,23 @@ pub fn rows() -> Vec<Scenario> {
             &[&event(MIXED), &event(NOTE)],
             &[event(ECHO), event(NOTE)].concat(),
         ),
+        events("plain JSON on the standing stream is trimmed", stream(), &[MIXED], ECHO),
+        events(
+            "an answer on the standing stream that cannot be read becomes an error with its id",
+            stream(),
+            &[&event(r#"{"result":{"Tools":[]},"id":"x"}"#), "\tdata: x\n\n", &event(NOTE)],
+            &format!("{}\n{}", data(&FAILED.replace("\"id\":1", "\"id\":\"x\"")), event(NOTE)),
+        ),
+        row("JSON in the place of the standing stream is trimmed", stream(), forwarded().text(ECHO))
+            .answered(answer_json(MIXED)),
+        row("JSON of another name in the place of the standing stream is trimmed", stream(), forwarded().text(ECHO))
+            .answered(answer_json(MIXED).without("content-type").header("content-type", "application/x-ndjson")),
+        row("JSON without a list in the place of the standing stream passes", stream(), forwarded())
+            .answered(answer_json(r#"{"name":"weather", "tools":[{"name":"admin_x"}]}"#)),
+        row("a page in the place of the standing stream passes", stream(), forwarded())
+            .answered(answer_json("<p>").without("content-type").header("content-type", "text/html")),
+        row("compressed JSON in the place of the standing stream is a bad answer", stream(), bad_gateway())
+            .answered(answer_json("x").header("content-encoding", "gzip")),
         events(
             "requests of the server pass on the standing stream",
             stream(),

@@ -28,6 +28,7 @@ pub mod gate;
 pub mod http2;
 pub mod hydra;
 pub mod keys;
+pub mod lenient;
 pub mod oidc;
 pub mod process;
 pub mod proofs;

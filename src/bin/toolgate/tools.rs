@@ -57,7 +57,7 @@ fn events(bytes: &[u8]) -> Vec<Node> {
     let mut messages = Vec::new();
     reader.feed(&[bytes, b"\n\n"].concat(), true, |piece| {
         if let sse::Piece::Event(event) = piece {
-            messages.extend(sse::Event::read(event).data.and_then(|data| serde_json::from_slice(&data).ok()));
+            messages.extend(event.data.and_then(|data| serde_json::from_slice(&data).ok()));
         }
     });
     messages

@@ -1,0 +1,180 @@
+//! Lists in event streams: events go on one by one, and nothing that a client could take for a list goes on unread.
+
+use std::borrow::Cow;
+
+use super::{Answer, Effect, Env, Expects, Phase, Step, fault_code, listed};
+use crate::exchange::Flow;
+use crate::listing::Glance;
+use crate::reply::bad_gateway_message;
+use crate::sse::{Event, EventReader, Piece};
+
+/// The state of a stream.
+pub(super) struct Events {
+    reader: EventReader,
+    dropped: Dropped,
+}
+
+/// What was dropped so far.
+#[derive(Default)]
+struct Dropped {
+    /// What is to be told of the event beyond the limit that is being dropped.
+    oversized: Glance,
+    /// Something that may have been an answer.
+    answer: bool,
+    /// Something that was none.
+    noise: bool,
+    /// Whether an event had an id, so that a client may ask for the rest on another stream.
+    is_resumable: bool,
+    /// Whether what went on ends in a CR.
+    after_cr: bool,
+}
+
+/// What goes on in the place of a chunk, and what else follows.
+#[derive(Default)]
+struct Out {
+    bytes: Vec<u8>,
+    effects: Vec<Effect>,
+    /// Whether it ends in an event without the line that ends that.
+    is_within_event: bool,
+}
+
+impl Events {
+    /// A stream whose events have at most `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { reader: EventReader::new(limit), dropped: Dropped::default() }
+    }
+}
+
+impl Answer {
+    /// What goes on in the place of a chunk of an event stream.
+    pub(super) fn events(&mut self, chunk: &[u8], end: bool, env: &mut Env<'_>) -> Step {
+        let mut out = Out { bytes: Vec::with_capacity(chunk.len()), ..Out::default() };
+        // The reader is lent out for the time of reading; what it gives is trimmed by the rest of the answer.
+        let Phase::Events(mut events) = std::mem::replace(&mut self.phase, Phase::Replaced) else {
+            return Step::go_on(vec![Effect::ReplaceBody(out.bytes)]);
+        };
+        let Events { reader, dropped } = &mut *events;
+        let document = reader.feed(chunk, end, |piece| self.piece(piece, dropped, &mut out, env));
+        if let Some(document) = document {
+            out.bytes.extend_from_slice(document);
+            return self.begin_document(out, end, env);
+        }
+        let lost = dropped.answer || (dropped.noise && !dropped.is_resumable);
+        if end && lost && !self.ids.ids.is_empty() {
+            out.bytes.extend_from_slice(if out.is_within_event { b"\n\n" } else { b"" });
+            std::mem::take(&mut self.ids.ids).iter().for_each(|id| out.error(id));
+        }
+        self.phase = Phase::Events(events);
+        out.effects.push(Effect::ReplaceBody(out.bytes));
+        Step::go_on(out.effects)
+    }
+
+    /// What was declared as a stream is a JSON document: from here on it is treated as one.
+    fn begin_document(&mut self, mut out: Out, end: bool, env: &mut Env<'_>) -> Step {
+        self.phase = Phase::Document;
+        self.held = out.bytes.len();
+        let step = match end {
+            _ if self.held > env.config.limits.list => self.replace("list_too_large", env.config),
+            true => self.document(&out.bytes, None, env),
+            false => Step { effects: vec![Effect::ReplaceBody(out.bytes)], flow: Flow::Pause },
+        };
+        out.effects.extend(step.effects);
+        Step { effects: out.effects, ..step }
+    }
+
+    fn piece(&mut self, piece: Piece<'_>, dropped: &mut Dropped, out: &mut Out, env: &mut Env<'_>) {
+        let before = out.bytes.len();
+        match piece {
+            Piece::LineFeed => out.bytes.push(b'\n'),
+            Piece::Oversized(bytes) => dropped.oversized.feed(bytes),
+            Piece::OversizedEnd => {
+                let glance = std::mem::take(&mut dropped.oversized);
+                self.drop("list_too_large", glance, dropped, out);
+            }
+            Piece::Event(event) => {
+                self.trim_event(&event, dropped, out, env);
+                out.is_within_event = !event.is_whole && out.bytes.len() > before;
+            }
+        }
+        if let Some(last) = out.bytes.last() {
+            dropped.after_cr = *last == b'\r';
+        }
+        // What follows must not follow a CR that it did not follow before.
+        if dropped.after_cr && out.bytes.len() == before {
+            out.bytes.push(b'\n');
+            dropped.after_cr = false;
+        }
+    }
+
+    fn trim_event(&mut self, event: &Event<'_>, dropped: &mut Dropped, out: &mut Out, env: &mut Env<'_>) {
+        if event.has_stray {
+            let mut glance = Glance::default();
+            event.stray().for_each(|line| glance.feed(line));
+            self.drop("stray_line", glance, dropped, out);
+        }
+        let is_blank = |data: &[u8]| data.trim_ascii().is_empty();
+        let data = event.data.as_ref().filter(|data| !is_blank(data) && !is_endpoint(event.event_type, data));
+        let Some(data) = data else {
+            dropped.is_resumable |= event.has_id;
+            return out.pass(event, None);
+        };
+        match self.trim(data, env) {
+            Ok(trimmed) if trimmed.tells_of_denied && self.expects == Expects::Stream => {
+                out.effects.push(self.event("event_dropped", "resource_denied"));
+            }
+            Ok(trimmed) => {
+                dropped.is_resumable |= event.has_id;
+                out.effects.extend(listed(&trimmed));
+                self.ids.ids.retain(|id| !trimmed.answers.contains(&id.as_str()));
+                let changed = match &trimmed.body {
+                    Cow::Owned(data) => Some(data.as_slice()),
+                    Cow::Borrowed(_) => None,
+                };
+                out.pass(event, changed);
+            }
+            Err(fault) => {
+                let mut glance = Glance::default();
+                glance.feed(data);
+                // A heartbeat keeps connections alive: a comment does so too.
+                if !glance.has_container {
+                    out.bytes.extend(event.with_data(None));
+                }
+                self.drop(fault_code(fault), glance, dropped, out);
+            }
+        }
+    }
+
+    /// Takes note of what does not go on. Each request that it answers gets an error instead: on the stream that was
+    /// its answer, or on one where anything may be replayed.
+    fn drop(&mut self, reason: &'static str, glance: Glance, dropped: &mut Dropped, out: &mut Out) {
+        out.effects.push(self.event("event_dropped", reason));
+        *(if glance.has_container { &mut dropped.answer } else { &mut dropped.noise }) = true;
+        for id in glance.finish() {
+            let asked = self.ids.ids.iter().position(|own| *own == id).map(|place| self.ids.ids.remove(place));
+            if asked.is_some() || self.expects == Expects::Stream {
+                out.error(&id);
+            }
+        }
+    }
+}
+
+impl Out {
+    /// The event goes on, with other data where that was changed.
+    fn pass(&mut self, event: &Event<'_>, changed: Option<&[u8]>) {
+        if changed.is_none() && event.is_plain() {
+            self.bytes.extend_from_slice(event.bytes);
+        } else {
+            self.bytes.extend(event.with_data(changed.or(event.data.as_deref())));
+        }
+    }
+
+    fn error(&mut self, id: &str) {
+        let message = bad_gateway_message(Some(id));
+        [b"data: ", message.as_bytes(), b"\n\n"].iter().for_each(|part| self.bytes.extend_from_slice(part));
+    }
+}
+
+/// The first event of the older HTTP+SSE transport: a URL, in which no client looks for a list.
+fn is_endpoint(event_type: Option<&[u8]>, data: &[u8]) -> bool {
+    event_type == Some(b"endpoint") && !data.contains(&b'{') && !data.contains(&b'[')
+}
