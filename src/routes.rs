@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::index::Index;
-use crate::uri::{is_ambiguous_below, plain_segments};
+use crate::uri::{is_ambiguous_below, plain_readings, plain_segments};
 use crate::url::{Authority, Scheme, Url};
 
 /// The path of metadata documents, to which the resource's own is appended (RFC 9728 section 3.1).
@@ -102,9 +102,9 @@ impl PathPattern {
         if self.below { path.starts_with(&self.text) } else { path == self.text }
     }
 
-    /// Whether a careless server may take a path of these plain segments for one of this pattern.
-    fn resembles(&self, plain: &[String]) -> bool {
-        if self.below { plain.starts_with(&self.plain) } else { plain == self.plain }
+    /// Whether a careless server may take a path for one of this pattern, by one of the path's readings.
+    fn resembles(&self, readings: &[Vec<String>]) -> bool {
+        readings.iter().any(|plain| if self.below { plain.starts_with(&self.plain) } else { *plain == self.plain })
     }
 }
 
@@ -223,9 +223,9 @@ impl Routes {
     /// Past the gate goes only what `pass` names and what no server could take for a resource's path, even where the
     /// host is another: servers seldom look at it. A resource at `/*` is told by its host alone.
     fn pass(&self, path: &str) -> Route {
-        let plain = plain_segments(path);
+        let readings = plain_readings(path);
         let tells = |own: &PathPattern| !(own.below && own.plain.is_empty());
-        let protected = self.endpoints.iter().any(|(own, _)| tells(own) && own.resembles(&plain));
+        let protected = self.endpoints.iter().any(|(own, _)| tells(own) && own.resembles(&readings));
         let passes = self.pass.iter().any(|own| own.matches(path) && !(own.below && is_ambiguous_below(path)));
         if passes && !protected { Route::Pass } else { Route::Nothing }
     }
@@ -235,8 +235,8 @@ impl Routes {
         if self.endpoints.iter().any(|(own, _)| !own.below && own.matches(path)) {
             return false;
         }
-        let plain = plain_segments(path);
-        self.endpoints.iter().any(|(own, _)| own.resembles(&plain) && !own.matches(path))
+        let readings = plain_readings(path);
+        self.endpoints.iter().any(|(own, _)| own.resembles(&readings) && !own.matches(path))
     }
 
     /// Whether `host` is one that a resource is reached by.

@@ -68,13 +68,26 @@ pub fn percent_decode(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
+/// As many places are tried at which a server may end a path: more are in no path that is meant for one.
+const MAX_CUTS: usize = 8;
+
+/// `path` in every way in which a careless server reads it, as segments: a decoded `?`, `#` or NUL ends it, or does not.
+pub fn plain_readings(path: &str) -> Vec<Vec<String>> {
+    let decoded = percent_decode(path.as_bytes());
+    let cuts = decoded.iter().enumerate().filter(|(_, byte)| matches!(byte, b'?' | b'#' | 0)).map(|(place, _)| place);
+    let ends = cuts.take(MAX_CUTS).chain([decoded.len()]);
+    ends.map(|end| segments(decoded.get(..end).unwrap_or_default())).collect()
+}
+
 /// `path` as the most careless server reads it, as segments: decoded until nothing is left to decode, `\` for `/`, no
 /// empty segments, no `;parameters`, dots resolved, no case.
 pub fn plain_segments(path: &str) -> Vec<String> {
-    let decoded = percent_decode(path.as_bytes());
-    let path = decoded.split(|b| matches!(b, b'?' | b'#')).next().unwrap_or_default();
+    segments(&percent_decode(path.as_bytes()))
+}
+
+fn segments(decoded: &[u8]) -> Vec<String> {
     let mut segments: Vec<String> = Vec::new();
-    for segment in path.split(|b| matches!(b, b'/' | b'\\')) {
+    for segment in decoded.split(|b| matches!(b, b'/' | b'\\')) {
         let name = segment.split(|b| *b == b';').next().unwrap_or_default();
         match fold(&String::from_utf8_lossy(name)).as_str() {
             "" | "." => {}
@@ -87,12 +100,19 @@ pub fn plain_segments(path: &str) -> Vec<String> {
     segments
 }
 
-/// Whether a path holds what may end in another place below a pattern: an encoded separator or NUL, a backslash, a
-/// dot segment.
+/// Whether a path holds what may end in another place below a pattern: an encoded separator or NUL, a backslash, or a
+/// dot segment that is encoded once or more often, or as no standard allows (`%u002e`, overlong UTF-8).
 pub fn is_ambiguous_below(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
-    let dotted = |segment: &str| matches!(segment.replace("%2e", ".").split(';').next(), Some("." | ".."));
-    ["%2f", "%5c", "%00", "\\"].iter().any(|mark| lower.contains(mark)) || lower.split('/').any(dotted)
+    let decoded = percent_decode(path.as_bytes());
+    let ends = |byte: &u8| matches!(byte, b'/' | b'\\' | b'?' | b'#' | b';' | 0);
+    let is_overlong = |bytes: &[u8]| {
+        matches!(bytes, [0xc0 | 0xc1, 0x80..=0xbf, ..] | [0xe0, 0x80 | 0x81, ..] | [0xf0, 0x80, 0x80, ..])
+            || matches!(bytes, [b'%', b'u' | b'U', rest @ ..] if rest.iter().take(4).all(u8::is_ascii_hexdigit))
+    };
+    ["%2f", "%5c", "%00", "\\"].iter().any(|mark| lower.contains(mark))
+        || decoded.split(ends).any(|segment| matches!(segment, b"." | b".."))
+        || (0..decoded.len()).any(|at| decoded.get(at..).is_some_and(is_overlong))
 }
 
 #[cfg(test)]
@@ -150,8 +170,15 @@ mod tests {
             "/mcp%00",
             "/mcp%3fx",
             "/..%2f..\\mcp//",
+            "/x%3f/%252e%252e/mcp",
+            "/x%23/../mcp",
+            "/x%3f/../mcp%2523/y",
+            "/x%2500y/../mcp%253f",
+            "/mcp%2500x",
+            "/mcp;x%3fy",
+            "/mcp%3f;x",
         ] {
-            assert_eq!(plain_segments(path), ["MCP"], "{path}");
+            assert!(plain_readings(path).iter().any(|segments| segments == &["MCP"]), "{path}");
         }
         assert_eq!(plain_segments("/mcp2/x"), ["MCP2", "X"]);
     }
@@ -165,10 +192,41 @@ mod tests {
 
     #[test]
     fn below_a_pattern_nothing_may_lead_elsewhere() {
-        for path in ["/a/%2F", "/a/%5c", "/a/%00", "/a/\\", "/a/..", "/a/%2E%2e/b", "/a/.;x/b"] {
+        for path in [
+            "/a/%2F",
+            "/a/%5c",
+            "/a/%00",
+            "/a/\\",
+            "/a/..",
+            "/a/%2E%2e/b",
+            "/a/.;x/b",
+            "/a/%252e%252e",
+            "/a/..%3fx",
+            "/a/%252e%23",
+            "/a/..%2500",
+            "/a/%25252E%2f",
+            "/a/%u002e./b",
+            "/a/%25U002e./b",
+            "/a/%c0%ae./b",
+            "/a/%c1%9c",
+            "/a/%e0%80%ae/b",
+            "/a/%f0%80%80%af",
+        ] {
             assert!(is_ambiguous_below(path), "{path}");
         }
-        for path in ["/a/b", "/a/b.c", "/a/...", "/a/%20"] {
+        for path in [
+            "/a/b",
+            "/a/b.c",
+            "/a/...",
+            "/a/%20",
+            "/a/%3f",
+            "/a/%252f",
+            "/a/%c3%a9",
+            "/a/%e0%a0%80",
+            "/a/%user",
+            "/a/100%25.",
+            "/a/b;c",
+        ] {
             assert!(!is_ambiguous_below(path), "{path}");
         }
     }

@@ -310,7 +310,7 @@ fn config() -> Value {
         patterns[kind]["*"] = json!({"scopes": []});
     }
     let mut config = configuration(&rules);
-    config["pass"] = json!([OPEN_PATH]);
+    config["pass"] = json!([OPEN_PATH, "/assets/*"]);
     let resources = config["resources"].as_array_mut().expect("a list");
     resources.push(json!({"resource": AUDIENCES[1], "policy": open}));
     resources.push(json!({"resource": AUDIENCES[2], "paths": ["/sse", "/message"], "policy": rules}));
