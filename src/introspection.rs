@@ -20,6 +20,8 @@ use crate::token::{Active, Answer, Recent, TokenDigest};
 pub const MAX_ANSWER: usize = 65_536;
 /// As many active answers of one issuer are kept.
 const MAX_ACTIVE: usize = 4096;
+/// As many bytes they take: four thousand for each, as many as for a token that was verified here.
+const MAX_ACTIVE_BYTES: usize = 16 << 20;
 /// As many inactive ones, apart, so that a flood of bad tokens pushes out no good one.
 const MAX_INACTIVE: usize = 1024;
 /// An inactive answer is kept this long at most: a token may become active, and none costs its holder much.
@@ -175,6 +177,19 @@ impl Introspections {
         }
     }
 
+    /// The answer about this token was read: what follows from it is kept with it from now on, and counts.
+    pub fn was_read(&mut self, place: usize, digest: &TokenDigest) {
+        let Some(endpoint) = self.endpoint(place) else { return };
+        if let Some(weight) = endpoint.active.get(digest).map(|kept| kept.active.weight()) {
+            endpoint.active.weigh(digest, weight);
+        }
+    }
+
+    /// The bytes that the answers take that are kept.
+    pub fn bytes(&self) -> usize {
+        self.endpoints.iter().flatten().map(|endpoint| endpoint.active.bytes()).sum()
+    }
+
     /// Whether a call is to be sent.
     pub fn is_due(&self) -> bool {
         self.endpoints.iter().flatten().any(|endpoint| endpoint.open.iter().any(|open| open.token.is_some()))
@@ -230,8 +245,9 @@ impl Endpoint {
             timeout: config.timeout,
             cache_ttl: config.cache_ttl,
             max_in_flight: config.max_in_flight,
-            active: Recent::new(MAX_ACTIVE),
-            inactive: Recent::new(MAX_INACTIVE),
+            active: Recent::new(MAX_ACTIVE, MAX_ACTIVE_BYTES),
+            // A time each: their number is their bound.
+            inactive: Recent::new(MAX_INACTIVE, usize::MAX),
             open: Vec::new(),
             handed_out: None,
             fails: false,
@@ -291,13 +307,18 @@ impl Endpoint {
             Some(Answer::Active(active)) => {
                 let lifetime = self.cache_ttl.min(time_until(active.expires_at(), now));
                 if !lifetime.is_zero() {
-                    self.active.insert(digest, Kept { active: (**active).clone(), since: now, lifetime, asked });
+                    let weight = active.weight();
+                    self.active.insert(
+                        digest,
+                        Kept { active: (**active).clone(), since: now, lifetime, asked },
+                        weight,
+                    );
                 }
             }
             Some(Answer::Inactive) => {
                 // What was kept for others is over as well.
                 self.active.remove(&digest);
-                self.inactive.insert(digest, now);
+                self.inactive.insert(digest, now, 0);
             }
             None => {}
         }

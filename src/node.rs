@@ -88,6 +88,24 @@ impl Node {
         }
     }
 
+    /// The bytes that it takes in memory beside itself. Small members take many times the text that they were read from.
+    pub fn heap(&self) -> usize {
+        match self {
+            Self::Bool(_) | Self::Null | Self::Number(_) => 0,
+            Self::List(items) => {
+                allocated(items.capacity() * size_of::<Self>()) + items.iter().map(Self::heap).sum::<usize>()
+            }
+            Self::Object(members) => Self::members_heap(members),
+            Self::Text(text) => allocated(text.capacity()),
+        }
+    }
+
+    /// As [`Self::heap`], of an object's members.
+    pub fn members_heap(members: &Vec<(String, Self)>) -> usize {
+        let each = |(name, node): &(String, Self)| allocated(name.capacity()) + node.heap();
+        allocated(members.capacity() * size_of::<(String, Self)>()) + members.iter().map(each).sum::<usize>()
+    }
+
     /// The names of an object's members.
     pub fn member_names(&self) -> impl Iterator<Item = &str> {
         let members = match self {
@@ -123,6 +141,12 @@ impl Node {
         repeated.dedup();
         repeated
     }
+}
+
+/// What an allocation of this many bytes takes, with what the allocator needs for itself.
+pub fn allocated(bytes: usize) -> usize {
+    const OVERHEAD: usize = 16;
+    if bytes == 0 { 0 } else { bytes + OVERHEAD }
 }
 
 impl<'de> Deserialize<'de> for Node {

@@ -32,7 +32,7 @@ use std::rc::Rc;
 use bounds::Bounds;
 
 use crate::index::Index;
-use crate::node::Node;
+use crate::node::{Node, allocated};
 use crate::time::UnixTime;
 
 /// A verified access token, as its issuer vouches for it. Copies share what they hold.
@@ -111,6 +111,18 @@ impl AccessToken {
     /// What has to be proven at every use, as each voice that vouches says. All of it must be.
     pub fn confirmations(&self) -> impl Iterator<Item = Confirmation> {
         self.0.bounds.iter().map(Bounds::confirmation)
+    }
+
+    /// The bytes that it takes in memory, as nearly as a bound on many of them needs.
+    pub fn weight(&self) -> usize {
+        let Vouched { issuer, issuer_name, subject, client, scopes, bounds, claims, .. } = &*self.0;
+        // An index holds them once more.
+        let indexed = scopes.iter().filter(|_| !self.0.many_scopes.is_empty());
+        let texts = [Some(issuer), Some(issuer_name), subject.as_ref(), client.as_ref()];
+        let texts =
+            texts.into_iter().flatten().chain(scopes).chain(indexed).chain(bounds.iter().flat_map(Bounds::texts));
+        let each = |text: &String| size_of::<String>() + allocated(text.capacity());
+        size_of::<Vouched>() + allocated(size_of_val(&**bounds)) + texts.map(each).sum::<usize>() + claims.weight()
     }
 
     fn bounds(&self) -> &[Bounds] {

@@ -261,3 +261,16 @@ fn who_joins_a_call_that_was_on_its_way_asks_anew_where_it_must() {
     asked.introspections.finished(0, TokenDigest::of("t"), Some(answer), at(NOW));
     assert_eq!(asked.find_fresh("t", fresh, at(NOW)), Finds::Active, "its own it does");
 }
+
+#[test]
+fn answers_of_many_small_members_take_no_more_memory_than_there_is_for_answers() {
+    const MOST: usize = 16 << 20;
+    let mut asked = Asked::new(&json!({"cache_ttl": "1h"}));
+    let many = active(&json!({"many": vec![0; 30_000]}));
+    for n in 0..100 {
+        assert_eq!(asked.ask(&n.to_string(), Some(&many), at(NOW)), Finds::Active);
+        assert!(asked.introspections.bytes() <= MOST, "after {n}");
+        assert_eq!(asked.find(&n.to_string(), at(NOW)), Finds::Active, "the latest is kept");
+    }
+    assert_eq!(asked.find("0", at(NOW)), Finds::Wait, "what gave way is asked for again");
+}

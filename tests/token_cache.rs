@@ -191,3 +191,20 @@ fn a_set_that_may_not_be_used_any_more_vouches_for_nobody() {
     let stream = Stream::open(&mut gate.worker, fields, End::Last);
     assert_eq!(stream.records.last().map(|record| record.reason), Some("keys_unavailable"));
 }
+
+#[test]
+fn tokens_of_many_small_claims_take_no_more_memory_than_there_is_for_tokens() {
+    // Sixteen kilobytes of text each, and twenty times as much in memory: kept by their number alone, these would take
+    // gigabytes.
+    const MOST: usize = 16 << 20;
+    let mut gate = Gate::new(4096);
+    let many: Vec<u8> = vec![0; 5_000];
+    for n in 0..300 {
+        let token = token("a").claim("many", json!(many)).claim("jti", json!(n.to_string())).sign(&Key::ed25519());
+        assert!(token.len() > 12_000, "{}", token.len());
+        assert_eq!(gate.ask("a", &token), "allowed", "{n}");
+        assert!(gate.worker.instance.tokens.bytes() <= MOST, "after {n}");
+        assert_eq!(gate.ask("a", &token), "allowed", "{n}, whether it was kept or not");
+    }
+    assert!(gate.hits() > 290, "{}: the latest are kept all the same", gate.hits());
+}

@@ -134,7 +134,12 @@ impl<'a> Asked<'a> {
     ) -> Result<AccessToken, Unverified> {
         match env.introspection.find(self.place, (self.digest, self.token), self.fresh, env.may_wait, env.now) {
             Said::Active(active) => {
-                let token = vouch(active, self.expected)?;
+                let is_new = !active.is_read();
+                let token = vouch(active, self.expected);
+                if is_new {
+                    env.introspection.was_read(self.place, &self.digest);
+                }
+                let token = token?;
                 token.check(self.expected.audiences, self.expected.rules, env.now)?;
                 Ok(token)
             }

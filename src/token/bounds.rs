@@ -30,6 +30,11 @@ impl Bounds {
         })
     }
 
+    /// The texts that it keeps.
+    pub fn texts(&self) -> impl Iterator<Item = &String> {
+        self.audiences.iter().chain(&self.client)
+    }
+
     /// `exp`, if it is said.
     pub fn expires_at(&self) -> Option<f64> {
         self.expires_at

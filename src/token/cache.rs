@@ -7,6 +7,13 @@ use super::AccessToken;
 use super::digest::{Digester, TokenDigest};
 use super::recent::Recent;
 
+/// The bytes that there are for each entry, which a lighter one leaves to heavier ones: the claims of real access
+/// tokens take one to four thousand, and those of the longest that are accepted a hundred times as much. The 4,096 of
+/// the default have 16 MB in all.
+const BYTES_PER_ENTRY: usize = 4096;
+/// However few entries there are, a long token is kept.
+const LEAST_BYTES: usize = 1 << 20;
+
 /// The tokens that one plugin instance verified.
 #[derive(Debug)]
 pub struct TokenCache {
@@ -34,7 +41,8 @@ impl TokenCache {
 
     /// As [`Self::new`], with a secret of this worker's, which makes digests cheap.
     pub fn keyed(entries: usize, secret: Option<[u8; 16]>) -> Self {
-        Self { tokens: Recent::new(entries), digester: Digester::new(secret), hits: 0, misses: 0 }
+        let bytes = entries.saturating_mul(BYTES_PER_ENTRY).max(LEAST_BYTES);
+        Self { tokens: Recent::new(entries, bytes), digester: Digester::new(secret), hits: 0, misses: 0 }
     }
 
     /// The digest that `token` is known by.
@@ -65,6 +73,12 @@ impl TokenCache {
 
     /// Keeps a token of the issuer at this place, verified with its key set of this generation.
     pub fn insert(&mut self, digest: TokenDigest, issuer: usize, generation: u64, token: AccessToken) {
-        self.tokens.insert(digest, Kept { issuer, generation, token });
+        let weight = token.weight();
+        self.tokens.insert(digest, Kept { issuer, generation, token }, weight);
+    }
+
+    /// The bytes that the tokens take.
+    pub fn bytes(&self) -> usize {
+        self.tokens.bytes()
     }
 }

@@ -35,6 +35,11 @@ impl Claims {
         self.0.extend(missing);
     }
 
+    /// The bytes that they take in memory.
+    pub fn weight(&self) -> usize {
+        Node::members_heap(&self.0)
+    }
+
     /// Whether the claim `name` is there, whatever its value.
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()

@@ -45,6 +45,17 @@ impl Active {
         claims::date(&self.claims, "exp").ok().flatten()
     }
 
+    /// Whether the token that follows from it is there.
+    pub fn is_read(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// The bytes that it takes in memory, with the token that follows from it.
+    pub fn weight(&self) -> usize {
+        let token = self.token.as_ref().and_then(|token| token.as_ref().ok());
+        self.claims.weight() + token.map_or(0, AccessToken::weight)
+    }
+
     /// The opaque token that it speaks of, but for [`AccessToken::check`]. Of a JWT, see [`AccessToken::confirmed_by`].
     pub fn vouch(&mut self, expected: Expectations<'_>) -> Result<AccessToken, TokenError> {
         self.token(None, expected)
