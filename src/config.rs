@@ -16,7 +16,7 @@ pub use fields::{Fault, Findings};
 pub use issuer::{ClientAuthentication, Dpop, Introspection, Issuer, KeySource, Validation};
 pub use live::{Live, MAX_POLICY};
 pub use remote::{Endpoint, Format};
-pub use resource::{ForwardedHeader, IdentityValue, OnDrift, Resource};
+pub use resource::{ForwardedHeader, IdentityValue, OnDrift, Resource, UntilSeen};
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@
 //! worker stays small.
 
 /// The places of names.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {
     entries: Vec<(String, usize)>,
 }
@@ -46,6 +46,21 @@ impl Index {
         self.entries.is_empty()
     }
 
+    /// The names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// As [`Self::names`], to be kept.
+    pub fn into_names(self) -> Vec<String> {
+        self.entries.into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Of the `names` that were indexed, those that stand behind an equal one.
+    pub fn repeated<'n>(&self, names: impl Iterator<Item = &'n str>) -> impl Iterator<Item = &'n str> {
+        names.enumerate().filter(|(place, name)| self.place(name) != Some(*place)).map(|(_, name)| name)
+    }
+
     /// The places in the order of their names.
     pub fn places(&self) -> impl Iterator<Item = usize> {
         self.entries.iter().map(|(_, place)| *place)
@@ -75,5 +90,7 @@ mod tests {
         for (name, places) in [("a", vec![1]), ("b", vec![0, 2]), ("c", vec![])] {
             assert_eq!(all.places_of(name).collect::<Vec<_>>(), places, "{name}");
         }
+        assert_eq!(index.repeated(["b", "a", "b", ""].into_iter()).collect::<Vec<_>>(), ["b"]);
+        assert_eq!(index.into_names(), ["", "a", "b"]);
     }
 }

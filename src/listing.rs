@@ -45,6 +45,8 @@ pub struct Trimmed<'a> {
     pub removed: usize,
     /// Whether it held a list at all.
     pub held_list: bool,
+    /// The id, as written, of the request to which it is the one answer: no array, and nothing besides the result.
+    pub answers_one: Option<&'a str>,
     /// `nextCursor` of the last result, if it is a string; what else it may be leads to no page.
     pub next_cursor: Option<String>,
     /// Whether it tells of a resource that the caller may not use: then it is not for the caller at all.
@@ -80,16 +82,18 @@ pub fn trim<'a>(
         tools: Vec::new(),
         answers: Vec::new(),
     };
+    let mut answers_one = None;
     json::read(body, depth, |reader| match reader.kind()? {
-        Kind::Object => trimmer.message(reader),
+        Kind::Object => trimmer.message(reader).map(|id| answers_one = id),
         Kind::Array => reader.array(|reader| match reader.kind()? {
-            Kind::Object => trimmer.message(reader),
+            Kind::Object => trimmer.message(reader).map(|_| ()),
             _ => Ok(reader.skip().map(|_| ())?),
         }),
         Kind::Scalar | Kind::String => Ok(reader.skip().map(|_| ())?),
     })?;
     let Trimmer { edits, removed, held_list, tells_of_denied, next_cursor, tools, answers, .. } = trimmer;
-    Ok(Trimmed { body: apply(body, &edits), removed, held_list, tells_of_denied, next_cursor, tools, answers })
+    let body = apply(body, &edits);
+    Ok(Trimmed { body, removed, held_list, answers_one, tells_of_denied, next_cursor, tools, answers })
 }
 
 /// What stands in the place of a part of the body.
@@ -127,10 +131,11 @@ const LISTS: [(&str, &str, ListKind); 4] = [
 const RESULT: [&str; 6] = ["cacheScope", "prompts", "resourceTemplates", "resources", "tools", "ttlMs"];
 
 impl<'a> Trimmer<'a, '_> {
-    fn message(&mut self, reader: &mut Reader<'a>) -> Result<(), ListFault> {
+    /// Reads a message. Gives the id of the request that it answers, if it has a result and nothing besides.
+    fn message(&mut self, reader: &mut Reader<'a>) -> Result<Option<&'a str>, ListFault> {
         let mut method = None;
         let mut uri = None;
-        let (mut id, mut is_answer) = (None, false);
+        let (mut id, mut is_answer, mut is_plain) = (None, false, true);
         reader.object(|reader, name| {
             let name = name.decode().ok_or(ListFault::LookAlike)?;
             is_answer |= matches!(name.as_ref(), "error" | "result");
@@ -142,7 +147,9 @@ impl<'a> Trimmer<'a, '_> {
                 (name, _) if look_alike(name, &["method", "params", "result"]).is_some() => {
                     return Err(ListFault::LookAlike);
                 }
-                _ => {
+                (name, _) => {
+                    // No client takes what is an error or a request as well for a list.
+                    is_plain &= !matches!(name, "error" | "method");
                     reader.skip()?;
                 }
             }
@@ -152,7 +159,7 @@ impl<'a> Trimmer<'a, '_> {
         if method.as_deref() == Some(UPDATED) {
             self.tells_of_denied |= !uri.is_some_and(|uri| (self.keeps)(ListKind::Resources, &uri, &[]));
         }
-        Ok(())
+        Ok(id.filter(|_| is_plain && method.is_none()))
     }
 
     fn result(&mut self, reader: &mut Reader<'a>) -> Result<(), ListFault> {

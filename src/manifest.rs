@@ -1,7 +1,7 @@
 //! Manifests: what was approved of each of a server's tools, and what a live list differs in.
 //!
-//! A description and an input schema are kept as digests: enough to tell a change, and small enough for a
-//! configuration. Both are what a model reads, so that a change of either is a change of the tool.
+//! A description, an input schema, and everything that has no member of its own are kept as digests: enough to tell a
+//! change, and small enough for a configuration. A model or a client may read any of it, so that any change counts.
 
 mod canonical;
 mod drift;
@@ -21,7 +21,7 @@ use crate::text::look_alike;
 /// As many tools a manifest may approve.
 pub const MAX_TOOLS: usize = 10_000;
 
-/// The members of a list's entry that are compared.
+/// The members of a list's entry that are compared one by one; the others are compared together.
 const READ: [&str; 5] = ["annotations", "description", "inputSchema", "name", "title"];
 
 /// What is known of a server's tools, sorted by name.
@@ -43,6 +43,9 @@ pub struct Tool {
     pub input_schema: Option<String>,
     /// The annotations in canonical form.
     pub annotations: Option<String>,
+    /// `sha256:` and the digest of the canonical form of an object with all other members. Manifests of earlier versions
+    /// have none.
+    pub definition: Option<String>,
 }
 
 /// Why something is no manifest, or a list none of tools.
@@ -115,7 +118,18 @@ impl Manifest {
 
     /// The tool of this name.
     pub fn tool(&self, name: &str) -> Option<&Tool> {
-        self.tools.binary_search_by(|tool| tool.name.as_str().cmp(name)).ok().and_then(|place| self.tools.get(place))
+        self.place(name).map(|(_, tool)| tool)
+    }
+
+    /// The tool of this name, and its place among all.
+    pub fn place(&self, name: &str) -> Option<(usize, &Tool)> {
+        let place = self.tools.binary_search_by(|tool| tool.name.as_str().cmp(name)).ok()?;
+        Some((place, self.tools.get(place)?))
+    }
+
+    /// Whether some tool was approved without its `definition`, so that a change of it cannot be told.
+    pub fn is_without_definition(&self) -> bool {
+        self.tools.iter().any(|tool| tool.definition.is_none())
     }
 
     /// The document: `{"tools": {name: {...}}}`, one line for each tool.
@@ -133,6 +147,7 @@ impl Manifest {
             if let Some(annotations) = &tool.annotations {
                 member.raw("annotations", annotations);
             }
+            member.text("definition", tool.definition.as_deref());
             let mut named = Object::new();
             named.raw(&tool.name, &member.finish());
             let named = named.finish();
@@ -154,9 +169,11 @@ impl Tool {
         self
     }
 
-    /// A tool of which nothing but the name can be read.
+    /// A tool of which nothing but the name can be read. It differs from every other.
     pub fn unreadable(name: &str) -> Self {
-        Self { name: name.to_owned(), title: None, description: None, input_schema: None, annotations: None }
+        let description = Some("unreadable".to_owned());
+        let name = name.to_owned();
+        Self { name, title: None, description, input_schema: None, annotations: None, definition: None }
     }
 
     /// What is compared of the entry at `place` of a list.
@@ -167,17 +184,19 @@ impl Tool {
         if let Some(member) = tool.member_names().find_map(|member| look_alike(member, &READ)) {
             return Err(ManifestFault::LookAlike(name, member));
         }
-        let canonical = |member| {
-            let value = tool.member(member).map(canonical).transpose();
-            value.map_err(|fault| ManifestFault::NotCanonical(name.clone(), fault))
-        };
+        let form = |value| canonical(value).map_err(|fault| ManifestFault::NotCanonical(name.clone(), fault));
+        let member = |name| tool.member(name).filter(|value| **value != Node::Null).map(form).transpose();
         let description = text(&name, tool, "description")?;
-        let (schema, annotations) = (canonical("inputSchema")?, canonical("annotations")?);
+        let (schema, annotations) = (member("inputSchema")?, member("annotations")?);
+        let Node::Object(members) = tool else { return Err(ManifestFault::Name(place)) };
+        let is_other = |(name, value): &&(String, Node)| !READ.contains(&name.as_str()) && *value != Node::Null;
+        let others = form(&Node::Object(members.iter().filter(is_other).cloned().collect()))?;
         Ok(Self {
             title: text(&name, tool, "title")?,
             description: description.map(|text| digest(&text)),
             input_schema: schema.map(|text| digest(&text)),
             annotations,
+            definition: Some(digest(&others)),
             name,
         })
     }
@@ -192,13 +211,14 @@ impl Tool {
             description: text(name, tool, "description")?,
             input_schema: text(name, tool, "input_schema")?,
             annotations,
+            definition: text(name, tool, "definition")?,
         })
     }
 }
 
 fn text(tool: &str, node: &Node, member: &'static str) -> Result<Option<String>, ManifestFault> {
     match node.member(member) {
-        None => Ok(None),
+        None | Some(Node::Null) => Ok(None),
         Some(Node::Text(text)) => Ok(Some(text.clone())),
         Some(_) => Err(ManifestFault::Member(tool.to_owned(), member)),
     }

@@ -19,7 +19,7 @@ use support::core::{
 };
 use support::keys::Key;
 use toolgate::config::{
-    Audit, Batches, Config, Decisions, Format, IdentityValue, KeySource, Limits, SubjectForm, Validation,
+    Audit, Batches, Config, Decisions, Format, IdentityValue, KeySource, Limits, SubjectForm, UntilSeen, Validation,
 };
 use toolgate::jwks::Timing;
 use toolgate::node::{Node, Number};
@@ -1032,6 +1032,40 @@ fn a_policy_source_needs_an_endpoint_and_takes_the_place_of_a_policy() {
     }
     let without_either = faults(&node(&without(minimal(), "/resources/0/policy")));
     assert_eq!(without_either, [("resources[0].policy".to_owned(), "is required".to_owned())]);
+}
+
+#[test]
+fn tools_wait_for_a_list_only_where_drift_is_denied() {
+    let manifest = |tool: Value| set(minimal(), "/resources/0/manifest", json!({"tools": {"a": tool}}));
+    let whole = manifest(json!({"definition": toolgate::manifest::digest("{}")}));
+    let with = |on_drift: &str, until_seen: Value| {
+        set(set(whole.clone(), "/resources/0/on_drift", json!(on_drift)), "/resources/0/until_seen", until_seen)
+    };
+    for (configuration, expected) in [
+        (whole.clone(), UntilSeen::Allow),
+        (set(minimal(), "/resources/0/until_seen", json!("allow")), UntilSeen::Allow),
+        (with("report", json!("allow")), UntilSeen::Allow),
+        (with("deny", json!("allow")), UntilSeen::Allow),
+        (with("deny", json!("deny")), UntilSeen::Deny),
+    ] {
+        let read = accepted(&configuration);
+        assert_eq!(read.resources[0].until_seen, expected, "{configuration}");
+    }
+    let needs = "needs `on_drift: deny`: nothing is denied for drift";
+    for (configuration, message) in [
+        (set(minimal(), "/resources/0/until_seen", json!("deny")), needs),
+        (set(whole.clone(), "/resources/0/until_seen", json!("deny")), needs),
+        (with("report", json!("deny")), needs),
+        (with("deny", json!("never")), "must be one of `allow`, `deny`"),
+    ] {
+        let expected = [("resources[0].until_seen".to_owned(), message.to_owned())];
+        assert_eq!(faults(&node(&configuration)), expected, "{configuration}");
+    }
+    let warned = |tool: Value| {
+        let warnings = accepted(&manifest(tool)).warnings;
+        warnings.into_iter().filter(|warning| warning.path == "resources[0].manifest").count()
+    };
+    assert_eq!((warned(json!({"definition": toolgate::manifest::digest("{}")})), warned(json!({}))), (0, 1));
 }
 
 #[test]

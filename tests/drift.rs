@@ -104,14 +104,39 @@ impl Gate {
             true => ("text/event-stream", format!("event: message\ndata: {body}\n\n")),
             false => ("application/json", body.to_owned()),
         };
-        let headers = vec![("content-type".to_owned(), media.as_bytes().to_vec())];
-        let parts = vec![Part::Data(body.into_bytes(), End::Last)];
-        stream.answer(&mut self.worker, list.status, headers, parts, End::More);
-        let body = String::from_utf8(stream.client().unwrap().body.clone()).unwrap();
+        let body = self.answer(&mut stream, list.status, media, &body);
         let body = body.strip_prefix("event: message\ndata: ").unwrap_or(&body);
         let answer: Value = serde_json::from_str(body).unwrap_or_default();
         let names = answer["result"]["tools"].as_array().cloned().unwrap_or_default();
         names.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// What the client gets of this answer.
+    fn answer(&mut self, stream: &mut Stream, status: u16, media: &str, body: &str) -> String {
+        let headers = vec![("content-type".to_owned(), media.as_bytes().to_vec())];
+        let parts = vec![Part::Data(body.as_bytes().to_vec(), End::Last)];
+        stream.answer(&mut self.worker, status, headers, parts, End::More);
+        String::from_utf8(stream.client().unwrap().body.clone()).unwrap()
+    }
+
+    /// Asks for the list with this id, and is answered by these messages on a stream, or by one of them as JSON.
+    fn answered(&mut self, id: u64, status: u16, messages: &[Value]) {
+        let mut stream = self.send("alice", &json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"}));
+        match messages {
+            [message] => self.answer(&mut stream, status, "application/json", &message.to_string()),
+            _ => self.answer(&mut stream, status, "text/event-stream", &events(messages)),
+        };
+    }
+
+    /// The standing stream of a caller brings these messages.
+    fn stream(&mut self, caller: &str, messages: &[Value]) -> String {
+        let token = Token::at(NOW).subject(caller).sign(&Key::ed25519());
+        let fields = [(":method", "GET"), (":path", "/mcp"), (":authority", "mcp.example.com")];
+        let mut fields: Vec<_> =
+            fields.into_iter().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).collect();
+        fields.push(("authorization".to_owned(), format!("Bearer {token}").into_bytes()));
+        let mut stream = Stream::open(&mut self.worker, fields, End::Last);
+        self.answer(&mut stream, 200, "text/event-stream", &events(messages))
     }
 
     fn call(&mut self, tool: &str) -> &'static str {
@@ -127,6 +152,20 @@ impl Gate {
         let settled = news.settled.iter().map(|tool| format!("settled {tool}"));
         news.found.iter().map(show).chain(settled).collect()
     }
+}
+
+/// A list of tools, in answer to the request with this id.
+fn listed(id: u64, tools: &[Value]) -> Value {
+    json!({"jsonrpc": "2.0", "id": id, "result": {"tools": tools}})
+}
+
+fn events(messages: &[Value]) -> String {
+    messages.iter().map(|message| format!("data: {message}\n\n")).collect()
+}
+
+/// A server whose tools were approved, and that is denied what differs.
+fn watched(tools: &[Value]) -> Gate {
+    Gate::new(open_to_all(), &json!({"manifest": approved(tools), "on_drift": "deny"}))
 }
 
 fn open_to_all() -> Value {
@@ -162,7 +201,7 @@ fn a_tool_that_goes_back_and_forth_is_told_of_as_it_is() {
         gate.findings()
     };
     assert_eq!(see(&[&changed, &good]), ["settled a"]);
-    assert_eq!(see(&[&changed, &good, &changed]), ["description_changed a", "description_changed a"]);
+    assert_eq!(see(&[&changed, &good, &changed]), ["description_changed a"]);
     assert_eq!(see(&[&good, &changed, &good]), ["settled a", "settled a"]);
 }
 
@@ -182,8 +221,14 @@ fn each_part_of_a_tool_that_a_model_reads_counts() {
         (with("inputSchema", json!({"a": 1.0})), "", false),
         (with("annotations", json!({"readOnlyHint": false})), "annotations_changed", true),
         (without, "annotations_changed", true),
-        (with("title", json!("U")), "title_changed", false),
-        (with("_meta", json!({"x": 1})), "", false),
+        (with("title", json!("U")), "title_changed", true),
+        (with("title", json!(null)), "title_changed", true),
+        (with("outputSchema", json!({"type": "object"})), "definition_changed", true),
+        (with("icons", json!([{"src": "https://evil.example.com/"}])), "definition_changed", true),
+        (with("execution", json!({"taskSupport": "required"})), "definition_changed", true),
+        (with("_meta", json!({"x": 1})), "definition_changed", true),
+        (with("nobody-knows-it", json!(false)), "definition_changed", true),
+        (with("_meta", json!(null)), "", false),
     ] {
         let more = json!({"manifest": approved(std::slice::from_ref(&good)), "on_drift": "deny"});
         let mut gate = Gate::new(open_to_all(), &more);
@@ -205,7 +250,7 @@ fn a_tool_that_cannot_be_read_is_another_one() {
         let mut gate = Gate::new(open_to_all(), &more);
         assert_eq!(gate.list(&List { tools: &[broken], ..List::default() }), [""; 0]);
         assert_eq!(gate.call("t"), "tool_drifted");
-        assert_eq!(gate.findings(), ["description_changed t", "input_schema_changed t"]);
+        assert_eq!(gate.findings(), ["description_changed t", "input_schema_changed t", "definition_changed t"]);
     }
 }
 
@@ -234,17 +279,278 @@ fn where_drift_is_reported_only_nothing_is_denied() {
 }
 
 #[test]
-fn only_a_200_to_a_list_tells_what_the_tools_are() {
-    let good = [tool("a", "")];
-    let changed = [tool("a", "changed")];
-    let more = json!({"manifest": approved(&good), "on_drift": "deny"});
+fn bad_news_counts_from_every_list_that_passes_and_good_news_from_a_200_only() {
+    let (good, evil) = ([tool("a", "")], [tool("a", "changed")]);
+    for status in [200, 201, 202, 203, 299] {
+        let mut gate = watched(&good);
+        gate.answered(1, status, &[listed(1, &evil)]);
+        assert_eq!(
+            (gate.call("a"), gate.findings()),
+            ("tool_drifted", vec!["description_changed a".to_owned()]),
+            "{status}"
+        );
+        gate.answered(1, status, &[listed(1, &good)]);
+        assert_eq!(gate.call("a") == "allowed", status == 200, "{status} settles it");
+    }
+    for status in [204, 206, 301, 404, 500] {
+        let mut gate = watched(&good);
+        gate.answered(1, status, &[listed(1, &evil)]);
+        assert_eq!(gate.call("a"), "allowed", "{status} holds no list that passes");
+    }
+}
+
+#[test]
+fn a_name_that_a_list_gives_twice_is_neither_listed_nor_called() {
+    let (good, evil, other) = (tool("a", ""), tool("a", "evil"), tool("b", ""));
+    let approved_tools = [good.clone(), other.clone()];
+    for (pair, found) in [
+        ([&evil, &good], &["description_changed a", "tool_repeated a"][..]),
+        ([&good, &evil], &["description_changed a", "tool_repeated a"]),
+        ([&good, &good], &["tool_repeated a"]),
+    ] {
+        let tools: Vec<_> = pair.into_iter().chain([&other]).cloned().collect();
+        let mut gate = watched(&approved_tools);
+        for _ in 0..3 {
+            assert_eq!(gate.list(&List { tools: &tools, ..List::default() }), ["b"], "{found:?}");
+            assert_eq!((gate.call("a"), gate.call("b")), ("tool_drifted", "allowed"), "{found:?}");
+        }
+        assert_eq!(gate.findings(), found);
+        assert_eq!(gate.list(&List { tools: &approved_tools, ..List::default() }), ["a", "b"]);
+        assert_eq!((gate.call("a"), gate.findings()), ("allowed", vec!["settled a".to_owned()]));
+
+        let mut gate = Gate::new(open_to_all(), &json!({"manifest": approved(&approved_tools)}));
+        assert_eq!(gate.list(&List { tools: &tools, ..List::default() }), ["a", "a", "b"], "reported only");
+        assert_eq!(
+            (gate.call("a"), gate.findings()),
+            ("allowed", found.iter().map(|code| (*code).to_owned()).collect())
+        );
+    }
+    // An escaped spelling is the same name.
+    let body = listed(1, &[evil, good]).to_string().replacen(r#""name":"a""#, r#""name":"\u0061""#, 1);
+    let mut gate = watched(&approved_tools);
+    assert_eq!(gate.list_of(&List::default(), &body), [""; 0]);
+    assert_eq!(gate.call("a"), "tool_drifted");
+    // Without a manifest, a complete list tells.
+    let mut gate = Gate::new(open_to_all(), &json!({}));
+    assert_eq!(gate.list(&List { tools: &[tool("x", ""), tool("x", "")], ..List::default() }), ["x", "x"]);
+    assert_eq!(gate.findings(), ["tool_repeated x"]);
+}
+
+#[test]
+fn a_name_on_two_pages_is_given_twice() {
+    let good = [tool("a", ""), tool("b", "")];
+    let mut gate = watched(&good);
+    gate.list(&List { tools: &good, next: Some("2"), ..List::default() });
+    assert_eq!(gate.call("a"), "allowed");
+    gate.list(&List { tools: &good[..1], cursor: Some("2"), ..List::default() });
+    assert_eq!(
+        (gate.call("a"), gate.call("b"), gate.findings()),
+        ("tool_drifted", "allowed", vec!["tool_repeated a".to_owned()])
+    );
+}
+
+#[test]
+fn good_news_takes_all_pages_and_bad_news_one() {
+    let (good, evil) = (tool("a", ""), tool("a", "evil"));
+    let approved_tools = [good.clone(), tool("b", "")];
+    let first = List { next: Some("2"), ..List::default() };
+    let last = List { cursor: Some("2"), ..List::default() };
+    let mut gate = watched(&approved_tools);
+    gate.list(&List { tools: std::slice::from_ref(&evil), ..first });
+    assert_eq!(gate.call("a"), "tool_drifted", "on the first page");
+    gate.list(&List { tools: std::slice::from_ref(&good), ..last });
+    assert_eq!(gate.call("a"), "tool_drifted", "a later page takes nothing back");
+    gate.list(&List { tools: std::slice::from_ref(&good), ..first });
+    assert_eq!(gate.call("a"), "tool_drifted", "not all pages yet");
+    gate.list(&List { tools: &[], cursor: Some("2"), ..List::default() });
+    assert_eq!(gate.call("a"), "allowed");
+    gate.list(&List { tools: std::slice::from_ref(&evil), ..List::default() });
+    gate.list(&List { tools: std::slice::from_ref(&good), ..first });
+    gate.stream("bob", &[listed(9, std::slice::from_ref(&evil))]);
+    gate.list(&last);
+    assert_eq!(gate.call("a"), "tool_drifted", "bad news came between the pages");
+}
+
+#[test]
+fn within_one_answer_bad_news_sticks() {
+    let (good, evil) = ([tool("a", "")], [tool("a", "evil")]);
+    let own = |tools| listed(7, tools);
+    let decoy = |tools| listed(8, tools);
+    let note = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {}});
+    let both = json!({"jsonrpc": "2.0", "id": 7, "result": {"tools": good}, "error": {"code": 1, "message": ""}});
+    let request = json!({"jsonrpc": "2.0", "id": 7, "method": "ping", "result": {"tools": good}});
+    let anonymous = json!({"jsonrpc": "2.0", "result": {"tools": good}});
+    for (name, messages) in [
+        ("a decoy with another id after it", vec![own(&evil), decoy(&good)]),
+        ("a decoy with another id before it", vec![decoy(&good), own(&evil)]),
+        ("its own id once more", vec![own(&evil), own(&good)]),
+        ("an evil one between", vec![own(&good), decoy(&evil), own(&good)]),
+        ("an evil one with another id first", vec![decoy(&evil), own(&good)]),
+        ("an evil one without an id first", vec![json!({"result": {"tools": evil}}), own(&good)]),
+        ("an array", vec![json!([own(&evil), own(&good)])]),
+        ("an array with its own answer last", vec![json!([decoy(&evil), own(&good)])]),
+    ] {
+        let mut gate = watched(&good);
+        gate.answered(7, 200, &messages);
+        assert_eq!(gate.call("a"), "tool_drifted", "{name}");
+    }
+    for (name, messages) in [
+        ("another id", vec![decoy(&good)]),
+        ("another id on a stream", vec![note.clone(), decoy(&good)]),
+        ("no id", vec![anonymous]),
+        ("an array", vec![json!([own(&good)])]),
+        ("an answer that is an error too", vec![both]),
+        ("an answer that is a request too", vec![request]),
+    ] {
+        let mut gate = watched(&good);
+        gate.answered(7, 200, &[own(&evil)]);
+        gate.answered(7, 200, &messages);
+        assert_eq!(gate.call("a"), "tool_drifted", "{name} settles nothing");
+        gate.answered(7, 200, &[note.clone(), own(&good)]);
+        assert_eq!(gate.call("a"), "allowed", "its own id does");
+    }
+}
+
+#[test]
+fn an_answer_to_several_requests_brings_bad_news_only() {
+    let (good, evil) = ([tool("a", "")], [tool("a", "evil")]);
+    let mut gate = watched(&good);
+    gate.worker.config.batches = toolgate::config::Batches::AuthorizeEach;
+    let mut answered = |tools: &[Value]| {
+        let ask = |id| json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"});
+        let mut stream = gate.send("alice", &json!([ask(1), ask(2)]));
+        let body = json!([listed(1, tools), listed(2, tools)]).to_string();
+        gate.answer(&mut stream, 200, "application/json", &body);
+        gate.call("a")
+    };
+    assert_eq!(answered(&good), "allowed", "the same name in two lists is not given twice");
+    assert_eq!(answered(&evil), "tool_drifted");
+    assert_eq!(answered(&good), "tool_drifted");
+}
+
+#[test]
+fn what_nobody_asked_for_brings_bad_news_only() {
+    let (good, evil) = ([tool("a", "")], [tool("a", "evil")]);
+    let mut gate = watched(&good);
+    assert_eq!(gate.stream("alice", &[listed(7, &evil)]), events(&[listed(7, &[])]), "it is trimmed as well");
+    assert_eq!(gate.call("a"), "tool_drifted");
+    gate.stream("alice", &[listed(7, &good), json!({"result": {"tools": good}})]);
+    assert_eq!(gate.call("a"), "tool_drifted");
+    gate.answered(7, 200, &[listed(7, &good)]);
+    assert_eq!(gate.call("a"), "allowed");
+    gate.stream("alice", &[listed(7, &evil), listed(7, &good)]);
+    assert_eq!(gate.call("a"), "tool_drifted", "the request was answered");
+}
+
+#[test]
+fn the_older_transport_answers_on_the_standing_stream_of_its_caller() {
+    let (good, evil) = ([tool("a", "")], [tool("a", "evil")]);
+    let mut gate = watched(&good);
+    let ask = |gate: &mut Gate, id: u64| {
+        let mut stream = gate.send("alice", &json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"}));
+        gate.answer(&mut stream, 202, "text/plain", "Accepted");
+    };
+    ask(&mut gate, 1);
+    gate.stream("alice", &[listed(1, &evil), listed(1, &good), listed(2, &good)]);
+    assert_eq!(gate.call("a"), "tool_drifted", "each request is answered once");
+    ask(&mut gate, 2);
+    gate.stream("bob", &[listed(2, &good)]);
+    assert_eq!(gate.call("a"), "tool_drifted", "it is not the stream of the caller who asked");
+    gate.stream("alice", &[listed(3, &good)]);
+    assert_eq!(gate.call("a"), "tool_drifted", "nor the id");
+    gate.stream("alice", &[listed(2, &good)]);
+    assert_eq!(gate.call("a"), "allowed");
+    // The stream may be faster than the answer to the request.
+    gate.stream("alice", &[listed(9, &evil)]);
+    let mut stream = gate.send("alice", &json!({"jsonrpc": "2.0", "id": 3, "method": "tools/list"}));
+    gate.stream("alice", &[listed(3, &good)]);
+    gate.answer(&mut stream, 202, "text/plain", "Accepted");
+    assert_eq!(gate.call("a"), "allowed");
+    // A request that was refused waits for nothing.
+    gate.stream("alice", &[listed(9, &evil)]);
+    gate.answered(4, 404, &[listed(4, &good)]);
+    gate.stream("alice", &[listed(4, &good)]);
+    assert_eq!(gate.call("a"), "tool_drifted");
+    ask(&mut gate, 5);
+    gate.worker.wait(std::time::Duration::from_secs(60), &mut []);
+    gate.stream("alice", &[listed(5, &good)]);
+    assert_eq!(gate.call("a"), "tool_drifted", "nobody waits for an answer for so long");
+}
+
+#[test]
+fn only_what_was_asked_for_is_published() {
+    let (good, evil) = ([tool("a", "")], [tool("a", "decoy")]);
+    let publish = json!({"publish": {"uri": "https://plane.example.com/m", "cluster": "plane"}});
+    let mut gate = Gate::new(open_to_all(), &publish);
+    let mut published = |status, messages: &[Value]| {
+        gate.answered(7, status, messages);
+        let lists = gate.worker.instance.drift.take_lists(0, Vec::new());
+        let entries = lists.into_iter().flat_map(|list| list.entries).map(|entry| String::from_utf8(entry).unwrap());
+        entries.collect::<Vec<_>>()
+    };
+    for (status, messages) in [
+        (200, vec![listed(8, &evil)]),
+        (200, vec![listed(8, &evil), listed(7, &good)]),
+        (200, vec![json!([listed(7, &evil)])]),
+        (201, vec![listed(7, &evil)]),
+    ] {
+        assert_eq!(published(status, &messages), [""; 0], "{status} {messages:?}");
+    }
+    assert_eq!(published(200, &[listed(7, &good), listed(7, &evil)]), [good[0].to_string()]);
+    gate.stream("alice", &[listed(7, &evil)]);
+    assert!(gate.worker.instance.drift.take_lists(0, Vec::new()).is_empty());
+    let mut stream = gate.send("alice", &json!({"jsonrpc": "2.0", "id": 9, "method": "tools/list"}));
+    gate.answer(&mut stream, 202, "text/plain", "Accepted");
+    gate.stream("alice", &[listed(8, &good), listed(9, &evil)]);
+    assert_eq!(gate.worker.instance.drift.take_lists(0, Vec::new())[0].entries, [evil[0].to_string().into_bytes()]);
+}
+
+#[test]
+fn no_tool_is_called_before_a_list_was_seen_where_that_is_said() {
+    let good = [tool("a", ""), tool("b", "")];
+    let more = json!({"manifest": approved(&good), "on_drift": "deny", "until_seen": "deny"});
+    let complete = List { tools: &good, ..List::default() };
     let mut gate = Gate::new(open_to_all(), &more);
-    // It is not shown, but nothing is learned from it.
-    assert_eq!(gate.list(&List { tools: &changed, status: 203, ..List::default() }), [""; 0]);
+    assert_eq!((gate.call("a"), gate.call("b")), ("tool_drifted", "tool_drifted"));
+    assert_eq!(gate.list(&List { next: Some("2"), ..complete.clone() }), ["a", "b"], "lists pass");
+    assert_eq!(gate.call("a"), "tool_drifted", "a part of a list is none");
+    assert_eq!(gate.list(&List { status: 203, ..complete.clone() }), ["a", "b"]);
+    gate.stream("alice", &[listed(1, &good)]);
+    gate.answered(1, 200, &[listed(2, &good)]);
+    assert_eq!(gate.call("a"), "tool_drifted", "nobody asked for these");
+    let config = gate.worker.config.clone();
+    assert!(!gate.worker.instance.drift.take(0).listed);
+    assert_eq!(gate.list(&List { tools: &[tool("a", ""), tool("b", "evil")], ..List::default() }), ["a"]);
+    assert_eq!((gate.call("a"), gate.call("b")), ("allowed", "tool_drifted"), "what it showed is known");
+    assert!(gate.worker.instance.drift.has_news().is_some());
+    assert!(gate.worker.instance.drift.take(0).listed, "other workers are told");
+    assert!(gate.worker.instance.drift.has_news().is_none());
+
+    let mut gate = Gate::new(open_to_all(), &more);
+    gate.worker.instance.drift.adopt(0, &config, &SharedDrift::default());
+    assert_eq!(gate.call("a"), "tool_drifted");
+    gate.worker.instance.drift.adopt(0, &config, &SharedDrift { listed: true, ..SharedDrift::default() });
+    assert_eq!(gate.call("a"), "allowed", "another worker saw a list");
+    gate.list(&complete);
+    assert!(!gate.worker.instance.drift.take(0).listed, "it is known already");
+}
+
+#[test]
+fn a_manifest_without_definitions_tells_what_it_can() {
+    let good = json!({"name": "a", "description": "d", "inputSchema": {}, "_meta": {"x": 1}});
+    let mut old = approved(std::slice::from_ref(&good));
+    old["tools"]["a"].as_object_mut().unwrap().remove("definition").unwrap();
+    let mut gate = Gate::new(open_to_all(), &json!({"manifest": old, "on_drift": "deny"}));
+    let mut other = good.clone();
+    other["_meta"] = json!({"x": 2});
+    assert_eq!(gate.list(&List { tools: &[other], ..List::default() }), ["a"]);
     assert_eq!((gate.call("a"), gate.findings()), ("allowed", vec![]));
-    gate.list(&List { tools: &changed, ..List::default() });
-    gate.list(&List { tools: &good, status: 203, ..List::default() });
-    assert_eq!(gate.call("a"), "tool_drifted", "nor does it settle anything");
+    for broken in [json!({"name": "a", "description": 1}), json!({"name": "a", "Title": "A"})] {
+        gate.list(&List { tools: &[broken], ..List::default() });
+        assert_eq!(gate.call("a"), "tool_drifted");
+        gate.list(&List { tools: std::slice::from_ref(&good), ..List::default() });
+        assert_eq!(gate.call("a"), "allowed");
+    }
 }
 
 #[test]

@@ -14,17 +14,23 @@ pub fn read(at: &At<'_>, found: &mut Findings) -> Option<Manifest> {
         return found.fault(&at.path, format!("approves more than {MAX_TOOLS} tools"));
     }
     let tools = tools.into_iter().filter_map(|(name, at)| read_tool(name, &at, found)).collect();
-    Some(Manifest::of(tools))
+    let manifest = Manifest::of(tools);
+    if manifest.is_without_definition() {
+        let lacks = "has tools without `definition`, so that changes of `outputSchema`, `icons`, `_meta` and the like go \
+                     unnoticed: write it anew with `toolgate manifest`";
+        found.warn(&at.path, lacks);
+    }
+    Some(manifest)
 }
 
 fn read_tool(name: &str, at: &At<'_>, found: &mut Findings) -> Option<Tool> {
     let mut fields = at.fields(found)?;
     let title = fields.take("title").and_then(|at| text(&at, found));
-    let [description, input_schema] =
-        ["description", "input_schema"].map(|name| fields.take(name).and_then(|at| digest(&at, found)));
+    let [description, input_schema, definition] =
+        ["description", "input_schema", "definition"].map(|name| fields.take(name).and_then(|at| digest(&at, found)));
     let annotations = fields.take("annotations").and_then(|at| annotations(&at, found));
     fields.finish(found);
-    Some(Tool { name: name.to_owned(), title, description, input_schema, annotations })
+    Some(Tool { name: name.to_owned(), title, description, input_schema, annotations, definition })
 }
 
 fn text(at: &At<'_>, found: &mut Findings) -> Option<String> {

@@ -54,6 +54,8 @@ pub struct Resource {
     pub manifest: Option<Manifest>,
     /// What becomes of a tool that is not so.
     pub on_drift: OnDrift,
+    /// Whether a tool may be called before a list was seen.
+    pub until_seen: UntilSeen,
     /// Whether the client's token goes on to the server.
     pub keep_authorization: bool,
     /// The identity that goes on to the server.
@@ -93,6 +95,14 @@ pub enum OnDrift {
     Deny,
     /// It is reported.
     Report,
+}
+
+/// Whether an approved tool may be called before a complete list of the server's tools was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum UntilSeen {
+    Allow,
+    Deny,
 }
 
 /// A header that carries a part of the verified identity.
@@ -149,6 +159,7 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
     let (keep_authorization, forwarded) = read_forward(fields.take("forward"), found);
     let manifest = fields.take("manifest").and_then(|at| manifest::read(&at, found));
     let on_drift = read_on_drift(&mut fields, manifest.is_some(), found);
+    let until_seen = read_until_seen(&mut fields, on_drift, found);
     let path = fields.path.clone();
     fields.finish(found);
     warn_of_ambiguous_subject(&path, &trusted, &forwarded, found);
@@ -176,6 +187,7 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
         origins,
         manifest,
         on_drift,
+        until_seen,
         keep_authorization,
         forwarded,
         identifier,
@@ -193,6 +205,15 @@ fn read_on_drift(fields: &mut Fields<'_>, has_manifest: bool, found: &mut Findin
         found.fault::<()>(&at.path, "needs a `manifest`: nothing is approved");
     }
     on_drift.unwrap_or(OnDrift::Report)
+}
+
+fn read_until_seen(fields: &mut Fields<'_>, on_drift: OnDrift, found: &mut Findings) -> UntilSeen {
+    let Some(at) = fields.take("until_seen") else { return UntilSeen::Allow };
+    let until_seen = at.choice(&[("allow", UntilSeen::Allow), ("deny", UntilSeen::Deny)], found);
+    if until_seen == Some(UntilSeen::Deny) && on_drift != OnDrift::Deny {
+        found.fault::<()>(&at.path, "needs `on_drift: deny`: nothing is denied for drift");
+    }
+    until_seen.unwrap_or(UntilSeen::Allow)
 }
 
 fn read_hosts(at: &At<'_>, identifier: Option<&Url>, found: &mut Findings) -> Option<Vec<HostPattern>> {

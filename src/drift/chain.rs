@@ -1,12 +1,38 @@
 //! Pages of one caller's list, joined by their cursors.
 
 use super::Page;
-use crate::index::sorted;
+use super::tools::Moment;
+use crate::index::Index;
 
 /// As many callers may be reading pages at once; the one that began longest ago gives way.
 const MAX_CHAINS: usize = 16;
-/// As many bytes the names of one chain may have: a server that never ends its pages is not followed.
-const MAX_BYTES: usize = 512 << 10;
+/// As many bytes the names of one chain may take, empty names too: a server that never ends its pages is not followed.
+/// It is room for 10,000 tools, the largest manifest, with names of 80 bytes.
+const MAX_BYTES: usize = 1 << 20;
+
+/// A list of which one caller was shown every page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// When its first page was asked for.
+    pub asked: Moment,
+    /// The names, sorted, each once.
+    pub names: Vec<String>,
+    /// The names that it has more than once.
+    pub repeated: Vec<String>,
+}
+
+impl Whole {
+    fn new(asked: Moment, names: &[String]) -> Self {
+        let index = Index::new(names.iter().cloned());
+        let repeated = index.repeated(names.iter().map(String::as_str)).map(str::to_owned).collect();
+        Self { asked, names: index.into_names(), repeated }
+    }
+
+    /// Whether it has this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.names.binary_search_by(|own| own.as_str().cmp(name)).is_ok()
+    }
+}
 
 /// The lists that are being read.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +44,8 @@ pub struct Chains {
 #[derive(Clone, Debug)]
 struct Chain {
     caller: String,
+    /// When its first page was asked for.
+    asked: Moment,
     /// The cursor of the page that continues it.
     next: String,
     names: Vec<String>,
@@ -29,28 +57,32 @@ impl Chains {
         self.open.retain(|chain| chain.caller != caller);
     }
 
-    /// Takes a page. Gives all names, sorted, once the last of one caller's unbroken chain has come.
-    pub fn extend(&mut self, page: Page<'_>) -> Option<Vec<String>> {
+    /// Takes a page. Gives the list once the last of one caller's unbroken chain has come.
+    pub fn extend(&mut self, page: Page<'_>) -> Option<Whole> {
         let own = self.open.iter().position(|chain| chain.caller == page.caller);
         let before = own.map(|place| self.open.remove(place));
-        let mut names = match (page.cursor, before) {
-            (None, _) => Vec::new(),
-            (Some(cursor), Some(chain)) if chain.next == cursor => chain.names,
+        let (asked, mut names) = match (page.cursor, before) {
+            (None, _) => (page.asked, Vec::new()),
+            (Some(cursor), Some(chain)) if chain.next == cursor => (chain.asked, chain.names),
             // It continues what nobody began.
             (Some(_), _) => return None,
         };
         names.extend(page.names().map(str::to_owned));
         let Some(next) = page.next else {
-            return Some(sorted(names, String::clone));
+            return Some(Whole::new(asked, &names));
         };
-        if names.iter().map(String::len).sum::<usize>() <= MAX_BYTES {
+        if size(&names) <= MAX_BYTES {
             if self.open.len() >= MAX_CHAINS {
                 self.open.remove(0);
             }
-            self.open.push(Chain { caller: page.caller.to_owned(), next: next.to_owned(), names });
+            self.open.push(Chain { caller: page.caller.to_owned(), asked, next: next.to_owned(), names });
         }
         None
     }
+}
+
+fn size(names: &[String]) -> usize {
+    names.iter().map(|name| size_of::<String>() + name.len()).sum()
 }
 
 #[cfg(test)]
@@ -61,7 +93,7 @@ mod tests {
     use crate::listing::Entries;
 
     fn page<'a>(caller: &'a str, cursor: Option<&'a str>, lists: &'a [Rc<Entries>], next: Option<&'a str>) -> Page<'a> {
-        Page { caller, cursor, next, lists }
+        Page { caller, asked: 0, cursor, next, lists }
     }
 
     fn names(text: &str) -> Vec<String> {
@@ -109,7 +141,7 @@ mod tests {
             for (caller, cursor, on_page, next, complete) in *rows {
                 let on_page = Entries::of(on_page.split_whitespace());
                 let found = chains.extend(page(caller, *cursor, &[on_page], *next));
-                assert_eq!(found, complete.map(names), "{name}");
+                assert_eq!(found.map(|list| list.names), complete.map(names), "{name}");
             }
         }
     }
@@ -129,7 +161,20 @@ mod tests {
             chains.extend(page("endless", cursor.as_deref(), &many, Some(&next)));
             cursor = Some(next);
         }
-        let bytes = |chain: &Chain| chain.names.iter().map(String::len).sum::<usize>();
-        assert!(chains.open.iter().all(|chain| bytes(chain) <= MAX_BYTES));
+        let nameless = [Entries::of(std::iter::repeat_n("", 10_000))];
+        for n in 0..10 {
+            let (cursor, next) = (n.to_string(), (n + 1).to_string());
+            chains.extend(page("nameless", Some(&*cursor).filter(|_| n > 0), &nameless, Some(&next)));
+        }
+        assert!(chains.open.iter().all(|chain| size(&chain.names) <= MAX_BYTES));
+    }
+
+    #[test]
+    fn a_name_on_two_pages_is_given_twice_and_the_list_is_as_old_as_its_first_page() {
+        let mut chains = Chains::default();
+        let (first, second) = ([Entries::of(["b", "a"].into_iter())], [Entries::of(["a", "c"].into_iter())]);
+        assert_eq!(chains.extend(Page { asked: 5, ..page("a", None, &first, Some("1")) }), None);
+        let list = chains.extend(Page { asked: 7, ..page("a", Some("1"), &second, None) });
+        assert_eq!(list, Some(Whole { asked: 5, names: names("a b c"), repeated: names("a") }));
     }
 }

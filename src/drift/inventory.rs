@@ -12,7 +12,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::index::sorted;
+use crate::index::{Index, sorted};
 use crate::json::Object;
 use crate::manifest::{Manifest, Tool, canonical};
 use crate::node::Node;
@@ -26,9 +26,6 @@ pub const MAX_BYTES: usize = 4 << 20;
 const MAX_TOOLS: usize = 10_000;
 /// As many callers are remembered of a tool.
 const MAX_CALLERS: usize = 8;
-/// What is published of an entry of a list.
-const MEMBERS: [&str; 5] = ["annotations", "description", "inputSchema", "name", "title"];
-
 /// Whether a list came too late.
 pub type Late = bool;
 
@@ -98,8 +95,11 @@ impl Inventory {
         if list.seen < self.latest && self.latest <= now {
             return true;
         }
-        // Of two entries with one name nobody can tell which one a call would reach: the first stays.
-        let read: Vec<Live> = list.entries.iter().filter_map(|entry| read(entry)).collect();
+        let mut read: Vec<Live> = list.entries.iter().filter_map(|entry| read(entry)).collect();
+        let names = Index::new(read.iter().map(|live| live.name.clone()));
+        let repeated = Index::new(names.repeated(read.iter().map(|live| live.name.as_str())).map(str::to_owned));
+        // Of two entries with one name nobody can tell which one a call would reach: only the name is known.
+        read.iter_mut().filter(|live| repeated.contains(&live.name)).for_each(|live| live.tool = of_name(&live.name));
         let mut merged = sorted(read, |live| live.name.clone());
         for live in &mut merged {
             let known = self.tools.binary_search_by(|own| own.name.cmp(&live.name)).ok();
@@ -151,12 +151,14 @@ impl Inventory {
 fn read(entry: &[u8]) -> Option<Live> {
     let node = serde_json::from_slice::<Node>(entry).ok()?;
     let name = node.member("name").filter(|name| matches!(name, Node::Text(text) if !text.is_empty()))?;
-    let kept = |names: &[&str]| {
-        let members = names.iter().filter_map(|name| Some(((*name).to_owned(), node.member(name)?.clone())));
-        canonical(&Node::Object(members.collect()))
-    };
-    let tool = kept(&MEMBERS).or_else(|_| kept(&["name"])).ok()?;
-    Some(Live { callers: Vec::new(), name: canonical(name).ok()?, tool })
+    let name = canonical(name).ok()?;
+    let tool = canonical(&node).unwrap_or_else(|_| of_name(&name));
+    Some(Live { callers: Vec::new(), name, tool })
+}
+
+/// An entry of which nothing but the name, in canonical form, is known.
+fn of_name(name: &str) -> String {
+    format!("{{\"name\":{name}}}")
 }
 
 fn authsec_tool(node: &Node, policy: &Policy) -> Option<String> {
@@ -214,6 +216,23 @@ mod tests {
             assert_eq!(names(&inventory), *expected, "step {n}");
         }
         assert_eq!(inventory.digest(), None);
+    }
+
+    #[test]
+    fn all_of_an_entry_is_published_and_of_a_name_given_twice_nothing_else() {
+        let of = |entries: &[&str]| {
+            let entries = entries.iter().map(|entry| entry.as_bytes().to_vec()).collect();
+            let mut inventory = Inventory::default();
+            inventory.merge(&Listed { caller: 1, seen: NOW, entries }, NOW);
+            (inventory.manifest().tools().first().cloned().unwrap(), inventory.digest())
+        };
+        let [plain, meta, evil] =
+            [r#"{"name":"a"}"#, r#"{"name":"a","_meta":{"x":1}}"#, r#"{"description":"evil","n\u0061me":"a"}"#];
+        assert_ne!(of(&[plain]), of(&[meta]));
+        assert_ne!(of(&[plain]).0.definition, of(&[meta]).0.definition);
+        for twice in [[meta, evil], [evil, meta]] {
+            assert_eq!(of(&twice), of(&[plain]), "{twice:?}");
+        }
     }
 
     #[test]

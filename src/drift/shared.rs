@@ -1,7 +1,8 @@
 //! What the workers of one host tell each other of drift, so that each finding is reported once.
 //!
 //! ```text
-//! {"tools": {<the live tools that differ, as a manifest>}, "told": ["<finding>", ...], "granted": ["<scope>", ...]}
+//! {"tools": {<the live tools that differ, as a manifest>}, "told": ["<finding>", ...], "granted": ["<scope>", ...],
+//!  "listed": <whether any worker saw a complete list>}
 //! ```
 //!
 //! Anybody who shares the host's data could have written it: it is read as strictly as a manifest, a worker compares
@@ -28,6 +29,8 @@ pub struct SharedDrift {
     pub granted: Vec<String>,
     /// What was reported: a hash of what it is about, then one of the finding.
     pub told: Vec<String>,
+    /// Whether any worker saw a complete list.
+    pub listed: bool,
 }
 
 impl SharedDrift {
@@ -40,7 +43,8 @@ impl SharedDrift {
         };
         let told = texts("told").into_iter().filter(|id| id.len() == 2 * HASH).collect();
         let live = Manifest::read(&node).ok()?.first(MAX_TOOLS);
-        Some(Self { live, granted: texts("granted"), told })
+        let listed = node.member("listed") == Some(&Node::Bool(true));
+        Some(Self { live, granted: texts("granted"), told, listed })
     }
 
     /// What other workers read.
@@ -50,11 +54,13 @@ impl SharedDrift {
         out.raw("tools", &tools);
         out.list("told", self.told.iter().map(String::as_str));
         out.list("granted", self.granted.iter().map(String::as_str));
+        out.raw("listed", if self.listed { "true" } else { "false" });
         out.finish()
     }
 
     /// Adds what a worker found; gives what nobody reported before, and the tools that are as approved again.
     pub fn merge(&mut self, news: &News) -> (Vec<Finding>, Vec<String>) {
+        self.listed |= news.listed;
         let settled = news.settled.iter().filter(|tool| self.settle(tool)).cloned().collect();
         for scope in &news.granted {
             if self.granted.len() < MAX_TOLD && !self.granted.contains(scope) {
@@ -116,7 +122,7 @@ mod tests {
             found: found.iter().map(finding).collect(),
             settled: settled.iter().map(|tool| (*tool).to_owned()).collect(),
             live,
-            granted: Vec::new(),
+            ..News::default()
         }
     }
 

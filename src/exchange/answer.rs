@@ -10,7 +10,7 @@ use super::step::{Effect, Env, HeaderEdit, Step};
 use super::{ReadBody, Verified};
 use crate::audit::event_line;
 use crate::config::Config;
-use crate::drift::Learn;
+use crate::drift::asked::AskedList;
 use crate::headers::{Headers, Single};
 use crate::listing::{ListFault, Trimmed};
 use crate::reply::{Refusal, bad_gateway_message, cors_headers};
@@ -34,10 +34,10 @@ pub(super) struct Answer {
     held: usize,
     /// Whether the request subscribed to a stream of its own (`subscriptions/listen`).
     listens: bool,
-    /// The page of the list of tools that was asked for, by its cursor.
-    page: Option<Option<String>>,
-    /// Whether the answer tells what the server's tools are.
-    learn: Learn,
+    /// The request for a list of tools that a list in this answer may answer.
+    asked: Option<AskedList>,
+    /// Whether it may show that a tool is as approved. That one differs, any answer shows.
+    tells_good_news: bool,
 }
 
 /// The ids of the requests that are answered.
@@ -86,7 +86,7 @@ impl Answer {
         verified: &Verified,
         lists: bool,
         listens: bool,
-        page: Option<Option<String>>,
+        asked: Option<AskedList>,
         ids: Ids,
         decision_id: String,
     ) -> Self {
@@ -106,8 +106,8 @@ impl Answer {
             phase: Phase::Untouched,
             held: 0,
             listens,
-            page,
-            learn: Learn::No,
+            asked,
+            tells_good_news: false,
         }
     }
 
@@ -145,11 +145,11 @@ impl Answer {
 
     /// The answer's headers: whether it was refused, and the step.
     pub fn headers(&mut self, status: u16, headers: &Headers, end: bool, env: &mut Env<'_>) -> (bool, Step) {
+        self.expect_list(status, env);
         match self.phase_for(status, headers, end, env.config) {
             Err(reason) => (true, self.refuse(reason, env.config)),
             Ok(phase) => {
                 self.phase = phase;
-                self.learn = if status == 200 && self.page.is_some() { Learn::Yes } else { Learn::No };
                 let mut edits = self.cors_edits(headers);
                 if !matches!(self.phase, Phase::Untouched) {
                     edits.push(HeaderEdit::remove("content-length"));

@@ -8,6 +8,7 @@ use super::validation::{Unverified, validate};
 use super::{Exchange, ReadBody, Request, RequestHead, State, Verified};
 use crate::audit::{Decision, Record};
 use crate::config::{Batches, Config};
+use crate::drift::asked::AskedList;
 use crate::identity;
 use crate::introspection::Fresh;
 use crate::jsonrpc::{self, Body, Message, MessageFault};
@@ -234,11 +235,7 @@ impl Exchange {
         let may_list = lists || verified.request.head.method() == "GET";
         let edits = verified.request.forward_edits(identity, may_list, env.config);
         let listens = decided.iter().any(|one| one.method == "subscriptions/listen");
-        // One list by itself tells what the server's tools are; an answer to several does not tell which is whose.
-        let page = match decided.as_slice() {
-            [one] if one.list == Some(ListKind::Tools) && !is_batch => Some(one.cursor.clone()),
-            _ => None,
-        };
+        let asked_list = verified.asks_for_tools(&decided, is_batch, env);
         let mut effects = Vec::with_capacity(decided.len() + 1);
         if !verified.released {
             effects.push(Effect::EditHeaders(edits));
@@ -255,7 +252,7 @@ impl Exchange {
             &verified,
             lists,
             listens,
-            page,
+            asked_list,
             Ids { ids, is_batch },
             decision_id.unwrap_or_default(),
         )));
@@ -300,6 +297,15 @@ fn add_denial(record: &mut Record, denial: Option<&Denial>) {
 impl Verified {
     pub(super) fn asked(&self) -> Asked<'_> {
         Asked { caller: Some(&self.caller), ..Asked::by(&self.request) }
+    }
+
+    /// The request for a page of the list of tools, if it asks for nothing else: an answer to several requests does not
+    /// tell which list is whose.
+    fn asks_for_tools(&self, decided: &[Decided], is_batch: bool, env: &mut Env<'_>) -> Option<AskedList> {
+        let [one] = decided else { return None };
+        let id = one.id.as_deref().filter(|_| one.list == Some(ListKind::Tools) && !is_batch)?;
+        let asked = AskedList::new(&self.caller, id, one.cursor.clone())?;
+        Some(env.drift.asked(self.request.resource, asked, env.now))
     }
 
     fn identity(&self, config: &Config) -> Result<Vec<(String, String)>, identity::Unforwardable> {

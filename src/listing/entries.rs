@@ -4,10 +4,12 @@
 //! so an array of the same bytes need not be read again. What each caller may see of it is decided every time.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::rc::Rc;
 
+use crate::index::Index;
 use crate::json::{JsonFault, Kind, Reader};
 use crate::mcp::ListKind;
 use crate::text::look_alike;
@@ -26,6 +28,8 @@ pub struct Entries {
     named: Vec<Entry>,
     /// All names, one after the other.
     names: String,
+    /// The names that it has more than once, if anybody asked.
+    repeated: OnceCell<Index>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -76,6 +80,16 @@ impl Entries {
     /// Those with a usable name: it, and the place, counted from the array's first byte.
     pub fn named(&self) -> impl Iterator<Item = (&str, &Range<usize>)> {
         self.named.iter().map(|entry| (self.names.get(entry.name.clone()).unwrap_or_default(), &entry.place))
+    }
+
+    /// The names that it has more than once.
+    pub fn repeated(&self) -> &Index {
+        self.repeated.get_or_init(|| {
+            let names = || self.named().map(|(name, _)| name);
+            let repeated =
+                Index::new(names().map(str::to_owned)).repeated(names()).map(str::to_owned).collect::<Vec<_>>();
+            Index::new(repeated.into_iter())
+        })
     }
 
     /// The bytes of memory that they take.

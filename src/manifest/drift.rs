@@ -18,12 +18,16 @@ pub enum Change {
     Added,
     /// Its annotations are others.
     Annotations,
+    /// Another member of it differs: its output schema, its icons, `_meta`, ...
+    Definition,
     /// Its description is another.
     Description,
     /// Its input schema is another.
     InputSchema,
     /// It is gone.
     Removed,
+    /// Two entries have its name.
+    Repeated,
     /// Its title is another.
     Title,
 }
@@ -34,9 +38,11 @@ impl Change {
         match self {
             Self::Added => "tool_added",
             Self::Annotations => "annotations_changed",
+            Self::Definition => "definition_changed",
             Self::Description => "description_changed",
             Self::InputSchema => "input_schema_changed",
             Self::Removed => "tool_removed",
+            Self::Repeated => "tool_repeated",
             Self::Title => "title_changed",
         }
     }
@@ -78,6 +84,8 @@ pub fn changes(approved: &Tool, live: &Tool) -> Vec<Drift> {
         (Change::Description, approved.description != live.description),
         (Change::InputSchema, approved.input_schema != live.input_schema),
         (Change::Annotations, approved.annotations != live.annotations),
+        // A manifest that was written before there was this member does not tell.
+        (Change::Definition, approved.definition.is_some() && approved.definition != live.definition),
     ];
     let changed = differs.into_iter().filter(|(_, differs)| *differs);
     changed.map(|(change, _)| Drift { tool: live.name.clone(), change }).collect()
@@ -109,6 +117,10 @@ mod tests {
             (
                 r#"[{"name":"a","title":"A","description":"x","inputSchema":{}}]"#,
                 &["title_changed", "annotations_changed"],
+            ),
+            (
+                r#"[{"name":"a","description":"x","inputSchema":{},"annotations":{"readOnlyHint":true},"_meta":{}}]"#,
+                &["definition_changed"],
             ),
             (r#"[{"name":"b"}]"#, &["tool_removed", "tool_added"]),
             ("[]", &["tool_removed"]),

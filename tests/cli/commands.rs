@@ -260,6 +260,19 @@ fn a_list_of_tools_is_read_in_every_form_that_it_is_saved_in() {
     let ran = place.file("tools", partial).run("diff manifest tools");
     assert_eq!((ran.code, ran.out.as_str()), (0, "1 tool, as approved\n"));
     assert!(ran.err.contains("nextCursor"), "{}", ran.err);
+    // What an earlier version approved does not tell everything.
+    let old = manifests[0].lines().map(|line| match line.split_once(r#""definition":""#) {
+        Some((before, _)) => format!("{}}},\n", before.trim_end_matches(',')),
+        None => format!("{line}\n"),
+    });
+    let old: String = old.collect::<String>().replace("},\n  }", "}\n  }");
+    let meta = r#"[{"name":"b","description":"x","_meta":{"x":1}},{"name":"a"},{"name":"a"}]"#;
+    let ran = place.file("manifest", &old).file("tools", meta).run("diff manifest tools");
+    assert_eq!((ran.code, ran.out.as_str()), (1, "a  is listed more than once\n"));
+    assert!(ran.err.contains("without `definition`"), "{}", ran.err);
+    let ran = place.file("manifest", &manifests[0]).run("diff manifest tools --json");
+    let changes: Vec<_> = ran.json()["drift"].as_array().unwrap().iter().map(|one| one["change"].clone()).collect();
+    assert_eq!(changes, ["tool_repeated", "definition_changed"]);
     for (wrong, said) in [
         (r#"{"error":{"message":"no session"}}"#, "the server says `no session`"),
         (r#"{"tools":[{"name":"a"},{"name":"a"}]}"#, "two tools are named `a`"),

@@ -1,10 +1,12 @@
 //! `toolgate diff`: what a live server differs in from what was approved.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 use toolgate::manifest::{Change, Drift, Inventory, Manifest};
+use toolgate::node::Node;
 
 use crate::output::{Report, Trouble, bad, columns, counted, good, read};
 use crate::tools::read_tools;
@@ -30,17 +32,37 @@ impl Diff {
         let document = serde_json::from_slice(&read(&self.manifest)?).map_err(|fault| trouble(fault.to_string()))?;
         let approved = Manifest::read(&document).map_err(|fault| trouble(fault.to_string()))?;
         let tools = read_tools(&self.tools)?;
-        let live = Manifest::of_tools(&tools.entries);
+        let (entries, repeated) = once_each(&tools.entries);
+        let live = Manifest::of_tools(entries);
         let live = live.map_err(|fault| Trouble(format!("{}: {fault}", self.tools.display())))?;
-        let drift = approved.drift(&live, tools.inventory);
+        let mut drift = approved.drift(&live, tools.inventory);
+        drift.extend(repeated.into_iter().map(|tool| Drift { tool, change: Change::Repeated }));
+        drift.sort_by(|a, b| a.tool.cmp(&b.tool));
         let text = if self.json { as_json(&drift) } else { words(&drift, live.tools().len()) };
         let mut report = Report { text, notes: String::new(), is_well: drift.is_empty() };
         if tools.inventory == Inventory::Partial {
-            report.notes =
-                "note: the last page names another (`nextCursor`), so what is gone cannot be told\n".to_owned();
+            report.notes += "note: the last page names another (`nextCursor`), so what is gone cannot be told\n";
+        }
+        if approved.is_without_definition() {
+            report.notes += "note: the manifest has tools without `definition`, so changes of `outputSchema`, `icons`, \
+                             `_meta` and the like cannot be told\n";
         }
         Ok(report)
     }
+}
+
+/// The first entry of each name, and the names of further ones.
+fn once_each(entries: &[Node]) -> (Vec<&Node>, Vec<String>) {
+    let mut seen = BTreeSet::new();
+    let mut repeated = BTreeSet::new();
+    let first = entries.iter().filter(|entry| match entry.member("name").and_then(Node::as_text) {
+        Some(name) if !seen.insert(name) => {
+            repeated.insert(name.to_owned());
+            false
+        }
+        _ => true,
+    });
+    (first.collect(), repeated.into_iter().collect())
 }
 
 fn words(drift: &[Drift], live: usize) -> String {
@@ -50,9 +72,11 @@ fn words(drift: &[Drift], live: usize) -> String {
     let told = |change| match change {
         Change::Added => "is new: nobody approved it",
         Change::Annotations => "has other annotations",
+        Change::Definition => "has other members, such as `outputSchema`, `icons` or `_meta`",
         Change::Description => "has another description",
         Change::InputSchema => "has another input schema",
         Change::Removed => "is gone",
+        Change::Repeated => "is listed more than once",
         Change::Title => "has another title",
     };
     let rows: Vec<_> = drift.iter().map(|one| vec![one.tool.clone(), told(one.change).to_owned()]).collect();

@@ -8,11 +8,11 @@ use toolgate::manifest::{Inventory, Manifest as Document};
 use crate::output::{Report, Trouble, counted};
 use crate::tools::read_tools;
 
-/// Writes the manifest of a server's tools: digests of what a model reads of each
+/// Writes the manifest of a server's tools: each with digests of its definition
 #[derive(Args)]
 #[command(after_help = "\
 A description's digest is that of its UTF-8 bytes, an input schema's that of its canonical form (RFC 8785); titles and
-annotations stand as they are.
+annotations stand as they are. `definition` is the digest of an object with all other members, in canonical form.
 
 Example:
   toolgate manifest tools.json > manifest.json")]

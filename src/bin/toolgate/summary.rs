@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use toolgate::config::{Config, Decisions, Dpop, Introspection, Issuer, KeySource, OnDrift, Resource, Validation};
+use toolgate::config::{
+    Config, Decisions, Dpop, Introspection, Issuer, KeySource, OnDrift, Resource, UntilSeen, Validation,
+};
 use toolgate::policy::{Lists, Mode, Policy, Requirement, Row, RuleSet};
 use toolgate::signature::Algorithm;
 
@@ -237,8 +239,12 @@ fn approved(resource: &Resource) -> String {
         OnDrift::Deny => "denied",
         OnDrift::Report => "reported",
     };
+    let unseen = match resource.until_seen {
+        UntilSeen::Allow => "",
+        UntilSeen::Deny => ", and every tool until a list was seen",
+    };
     match &resource.manifest {
-        Some(manifest) => format!("{}; what differs is {otherwise}", counted(manifest.tools().len(), "tool")),
+        Some(manifest) => format!("{}; what differs is {otherwise}{unseen}", counted(manifest.tools().len(), "tool")),
         None => "no manifest: the server's tools are taken as they are".to_owned(),
     }
 }

@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 
-use super::Answer;
-use crate::drift::{Learn, Page};
+use super::{Answer, Expects};
+use crate::drift::Page;
+use crate::drift::asked::{AskedList, canonical_id, name_of};
 use crate::exchange::Env;
+use crate::index::Index;
 use crate::listing::{self, ListFault, Trimmed};
 use crate::mcp::{ListKind, MAX_TARGET};
 use crate::policy::{Access, Decider, Lists, Mode, Occasion, Outcome, Standing};
@@ -12,45 +14,86 @@ use crate::time::UnixTime;
 use crate::uri::check_uri;
 
 impl Answer {
-    /// Trims the lists in `body`, one JSON document.
-    pub(super) fn trim<'b>(&self, body: &'b [u8], env: &mut Env<'_>) -> Result<Trimmed<'b>, ListFault> {
+    /// The answer begins: only where it was accepted without one does a stream bring the list.
+    pub(super) fn expect_list(&mut self, status: u16, env: &mut Env<'_>) {
+        self.tells_good_news = status == 200;
+        if let Some(asked) = self.asked.as_ref().filter(|_| status != 202) {
+            env.drift.answered(self.resource, &asked.caller, &asked.id, env.now);
+        }
+    }
+
+    /// Trims the lists in `body`, one JSON document, and learns from them.
+    pub(super) fn trim<'b>(&mut self, body: &'b [u8], env: &mut Env<'_>) -> Result<Trimmed<'b>, ListFault> {
+        let publishes = self.publishes(env);
+        let (mut trimmed, entries) = self.trim_but(&Index::default(), body, env)?;
+        let repeated = env.drift.repeated(self.resource, env.config, &trimmed.tools);
+        if !repeated.is_empty() {
+            (trimmed, _) = self.trim_but(&repeated, body, env)?;
+        }
+        if let Some(asked) = self.answered(&trimmed, env) {
+            let page = Page {
+                caller: &asked.caller,
+                asked: asked.moment,
+                cursor: asked.cursor.as_deref(),
+                next: trimmed.next_cursor.as_deref(),
+                lists: &trimmed.tools,
+            };
+            if publishes {
+                env.drift.collect(self.resource, page, entries, env.now);
+            }
+            env.drift.page(self.resource, env.config, page);
+        }
+        Ok(trimmed)
+    }
+
+    /// Trims the lists in `body`; of tools with these names, no entry is taken for the approved one. Gives the entries
+    /// of tools too, if they may be published.
+    fn trim_but<'b>(
+        &self,
+        repeated: &Index,
+        body: &'b [u8],
+        env: &mut Env<'_>,
+    ) -> Result<(Trimmed<'b>, Vec<Vec<u8>>), ListFault> {
         let (depth, time_left, now) = (env.config.limits.depth, self.time_left(env.now), env.now);
         let Some(resource) = env.config.resources.get(self.resource) else { return Err(ListFault::Shape) };
-        let publishes = resource.publish.is_some();
+        let publishes = self.publishes(env);
         let decider = resource.policy.for_caller(&self.caller);
         let entries = RefCell::new(Vec::new());
         let drift = RefCell::new(&mut *env.drift);
         let keeps = |kind, name: &str, entry: &[u8]| {
-            if publishes && kind == ListKind::Tools && self.learn == Learn::Yes {
+            if publishes && kind == ListKind::Tools {
                 entries.borrow_mut().push(entry.to_vec());
             }
             let standing = match kind {
-                ListKind::Tools => drift.borrow_mut().observe(self.resource, env.config, name, entry, self.learn),
+                ListKind::Tools if repeated.contains(name) => drift.borrow().standing(self.resource, env.config, name),
+                ListKind::Tools => drift.borrow_mut().observe(self.resource, env.config, name, entry),
                 _ => Standing::Approved,
             };
             keeps(&decider, kind, name, entry, &Occasion { standing, ..Occasion::at(now) })
         };
         let trimmed = listing::trim(body, depth, time_left, env.lists, &keeps)?;
-        if let (Some(cursor), Learn::Yes, true) = (&self.page, self.learn, trimmed.held_list) {
-            let caller = [
-                self.caller.issuer(),
-                self.caller.subject().unwrap_or_default(),
-                self.caller.client().unwrap_or_default(),
-            ];
-            let caller = caller.join("\n");
-            let page = Page {
-                caller: &caller,
-                cursor: cursor.as_deref(),
-                next: trimmed.next_cursor.as_deref(),
-                lists: &trimmed.tools,
-            };
-            let drift = drift.into_inner();
-            if publishes {
-                drift.collect(self.resource, page, entries.into_inner(), now);
-            }
-            drift.page(self.resource, page);
+        Ok((trimmed, entries.into_inner()))
+    }
+
+    /// The request that `list` answers, if it is an answer from which good news follows: a complete 200, the only one,
+    /// to a request that asked for it.
+    fn answered(&mut self, list: &Trimmed<'_>, env: &mut Env<'_>) -> Option<AskedList> {
+        if list.tools.is_empty() {
+            return None;
         }
-        Ok(trimmed)
+        let id = list.answers_one.and_then(canonical_id);
+        let asked = match self.expects {
+            Expects::Stream => env.drift.answered(self.resource, &name_of(&self.caller), &id?, env.now),
+            // The first list decides: one that follows it, or goes before it, is not what was asked for.
+            Expects::List | Expects::Other => self.asked.take().filter(|asked| Some(&asked.id) == id.as_ref()),
+        };
+        asked.filter(|_| self.tells_good_news)
+    }
+
+    fn publishes(&self, env: &Env<'_>) -> bool {
+        let publish = env.config.resources.get(self.resource).and_then(|resource| resource.publish.as_ref());
+        let may_answer = self.asked.is_some() || self.expects == Expects::Stream;
+        publish.is_some() && may_answer && self.tells_good_news
     }
 
     /// How long the caller's token lives on, in milliseconds.

@@ -54,6 +54,8 @@ pub struct Resource {
     manifest: Option<Manifest>,
     /// What becomes of a tool that is not so
     on_drift: Option<OnDrift>,
+    /// Whether tools may be called before a list of them was seen; `deny` only beside `on_drift: deny`
+    until_seen: Option<UntilSeen>,
     forward: Option<Forward>,
 }
 
@@ -116,6 +118,8 @@ pub struct Tool {
     /// Of the input schema's canonical form (RFC 8785)
     input_schema: Option<Digest>,
     annotations: Option<BTreeMap<String, serde_json::Value>>,
+    /// Of all other members, as an object in canonical form
+    definition: Option<Digest>,
 }
 
 #[derive(JsonSchema)]
@@ -127,6 +131,15 @@ pub enum OnDrift {
     /// It is reported
     Report,
     /// It is denied, and in no list
+    Deny,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+pub enum UntilSeen {
+    /// An approved tool may be called
+    Allow,
+    /// None may
     Deny,
 }
 

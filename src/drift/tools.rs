@@ -1,0 +1,126 @@
+//! The approved tools of one server, as its lists show them.
+//!
+//! Bad news counts at once, whichever list brings it. Good news counts only from one caller's complete list, and only
+//! about tools of which nothing bad was seen since that list was asked for: a second list in the same answer, or on
+//! another stream, cannot take back what the first one told.
+
+use super::chain::Whole;
+use super::findings::Finding;
+use crate::manifest::{Manifest, Tool, changes};
+use crate::node::Node;
+
+/// A point in the order in which bad news came. It is no time: clocks may be set back.
+pub type Moment = u64;
+
+/// What the lists showed of the approved tools. Others are not kept: a server can invent any number of them.
+#[derive(Debug, Default)]
+pub struct Tools {
+    /// In the order of the manifest.
+    seen: Vec<Seen>,
+    /// The moment of the latest bad news.
+    latest: Moment,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    /// The hash of the last entry that was as approved: equal bytes are read once.
+    approved: Option<u64>,
+    off: Option<Off>,
+}
+
+/// A tool that differs from what was approved.
+#[derive(Clone, Debug)]
+struct Off {
+    /// The hash of the entry; none if this worker did not see one, or saw several.
+    hash: Option<u64>,
+    live: Tool,
+    since: Moment,
+}
+
+impl Tools {
+    /// Nothing was seen of the tools in `manifest`.
+    pub fn new(manifest: &Manifest) -> Self {
+        Self { seen: vec![Seen::default(); manifest.tools().len()], latest: 0 }
+    }
+
+    /// The present moment. Bad news that comes later is later than this.
+    pub fn moment(&self) -> Moment {
+        self.latest
+    }
+
+    /// Whether the tool at this place of the manifest differs from it. One that nobody knows does.
+    pub fn is_off(&self, place: usize) -> bool {
+        self.seen.get(place).is_none_or(|seen| seen.off.is_some())
+    }
+
+    /// The live tools that differ.
+    pub fn live(&self) -> impl Iterator<Item = &Tool> {
+        self.seen.iter().filter_map(|seen| seen.off.as_ref()).map(|off| &off.live)
+    }
+
+    /// An entry of a list, with its hash, about the tool at `place`, which was approved so. Says whether it differs, and
+    /// what that is, unless it was seen before.
+    pub fn observe(&mut self, place: usize, approved: &Tool, entry: &[u8], hash: u64) -> (bool, Vec<Finding>) {
+        let Some(seen) = self.seen.get_mut(place) else { return (true, Vec::new()) };
+        if seen.approved == Some(hash) {
+            return (false, Vec::new());
+        }
+        let since = self.latest + 1;
+        if let Some(off) = seen.off.as_mut().filter(|off| off.hash == Some(hash)) {
+            (off.since, self.latest) = (since, since);
+            return (true, Vec::new());
+        }
+        // An entry that cannot be read differs.
+        let live = read(entry).unwrap_or_else(|| Tool::unreadable(&approved.name));
+        let found: Vec<_> =
+            changes(approved, &live).into_iter().map(|drift| Finding::of(drift.change, &live)).collect();
+        if found.is_empty() {
+            seen.approved = Some(hash);
+            return (false, found);
+        }
+        seen.off = Some(Off { hash: Some(hash), live: live.shortened(), since });
+        self.latest = since;
+        (true, found)
+    }
+
+    /// A list gives the name of the tool at `place` more than once: nobody can tell which entry a call would reach.
+    pub fn repeated(&mut self, place: usize, name: &str) {
+        self.latest += 1;
+        let off = Off { hash: None, live: Tool::unreadable(name), since: self.latest };
+        self.seen.get_mut(place).into_iter().for_each(|seen| seen.off = Some(off.clone()));
+    }
+
+    /// A complete list came. Gives the tools that are as approved again: those of which nothing bad was seen since the
+    /// list was asked for, so not in the list either.
+    pub fn settle(&mut self, manifest: &Manifest, list: &Whole) -> Vec<String> {
+        let is_settled = |seen: &Seen| seen.off.as_ref().is_some_and(|off| off.since <= list.asked);
+        let tools = self.seen.iter_mut().zip(manifest.tools());
+        let settled = tools.filter(|(seen, tool)| is_settled(seen) && list.has(&tool.name));
+        settled
+            .map(|(seen, tool)| {
+                seen.off = None;
+                tool.name.clone()
+            })
+            .collect()
+    }
+
+    /// Takes over which tools differ for other workers. Each is compared again. What differs for them no more was seen
+    /// as approved after this worker saw it.
+    pub fn adopt(&mut self, manifest: &Manifest, live: &Manifest) {
+        for (seen, approved) in self.seen.iter_mut().zip(manifest.tools()) {
+            let told = live.tool(&approved.name);
+            seen.off = seen.off.take().filter(|_| told.is_some());
+            let is_news = |tool: &&Tool| seen.off.as_ref().is_none_or(|own| own.live != **tool);
+            let differs = |tool: &&Tool| !changes(approved, tool).is_empty();
+            if let Some(live) = told.filter(is_news).filter(differs).cloned() {
+                self.latest += 1;
+                seen.off = Some(Off { hash: None, live, since: self.latest });
+            }
+        }
+    }
+}
+
+fn read(entry: &[u8]) -> Option<Tool> {
+    let node = serde_json::from_slice::<Node>(entry).ok()?;
+    Manifest::of_tools([&node]).ok()?.tools().first().cloned()
+}
