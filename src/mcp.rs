@@ -33,16 +33,17 @@ const TARGETED: [&str; 7] = [
 
 /// Whether a rule for this method would never be asked.
 pub fn is_decided_elsewhere(method: &str) -> bool {
-    is_open(method) || TARGETED.contains(&method)
+    OPEN.contains(&method) || TARGETED.contains(&method)
 }
 
 /// Whether a careless server would take `method`, which is none of these, for an open or a targeted one.
 pub fn looks_known(method: &str) -> bool {
     let known = |method: &str| look_alike(method, &OPEN).or_else(|| look_alike(method, &TARGETED)).is_some();
     let trimmed = method.trim();
-    known(trimmed) || (trimmed != method && is_decided_elsewhere(trimmed))
+    known(trimmed) || (trimmed != method && (is_decided_elsewhere(trimmed) || is_notification(trimmed)))
 }
 
-fn is_open(method: &str) -> bool {
-    OPEN.contains(&method) || method.starts_with("notifications/")
+/// Whether this is the name of a notification. With an `id` it is a request of that name, which a server may answer.
+fn is_notification(method: &str) -> bool {
+    method.starts_with("notifications/")
 }

@@ -33,6 +33,8 @@ pub enum Access<'a> {
     Prompt(&'a str),
     /// Every resource of these URIs at once.
     Resources(Vec<&'a str>),
+    /// Every resource of these URIs, and the state of tasks, which needs what `tasks/get` needs.
+    ResourcesAndTasks(Vec<&'a str>),
     /// All that a URI template (RFC 6570) can expand to.
     Template(&'a str),
     /// A tool, by its name.
@@ -41,7 +43,7 @@ pub enum Access<'a> {
 
 /// One of the things that an [`Access`] needs rules for.
 #[derive(Clone, Copy, Debug)]
-enum Part<'a> {
+pub(crate) enum Part<'a> {
     Method(&'a str),
     Prompt(&'a str),
     Resource(&'a str),
@@ -50,12 +52,14 @@ enum Part<'a> {
 }
 
 impl Access<'_> {
-    fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+    /// All that must be allowed for it.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
         let (uris, one): (&[&str], _) = match self {
             Self::Method(name) => (&[], Some(Part::Method(name))),
             Self::Open => (&[], None),
             Self::Prompt(name) => (&[], Some(Part::Prompt(name))),
             Self::Resources(uris) => (uris, None),
+            Self::ResourcesAndTasks(uris) => (uris, Some(Part::Method("tasks/get"))),
             Self::Template(template) => (&[], Some(Part::Template(template))),
             Self::Tool(name) => (&[], Some(Part::Tool(name))),
         };

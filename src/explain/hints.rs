@@ -259,8 +259,7 @@ fn scopes(
             "the token has `{name}` {value}, from which this issuer's `profile` takes no scopes: see `scope_claims`"
         ));
     }
-    let (_, rules, names) = ruling::rules(policy, access)?;
-    for name in names {
+    for (_, rules, name) in ruling::lookups(policy, access) {
         let deciding = rules.deciding(name);
         let shadowed = rules.matching_patterns(name).into_iter().filter(|pattern| !deciding.contains(pattern));
         let opens =
@@ -277,30 +276,26 @@ fn scopes(
     None
 }
 
-/// The exact name, of a rule or of a row, that a server may take the name for.
+/// The exact name, of a rule or of a row, that a server may take a name for.
 fn near_name(policy: &Policy, access: &Access<'_>) -> Option<String> {
-    let (_, rules, names) = ruling::rules(policy, access)?;
-    let in_rows = policy.matrix.iter().flat_map(|row| row.deny_tools.patterns());
-    let in_rows = in_rows.filter(|_| matches!(access, Access::Tool(_)));
-    let mut listed = rules.names().chain(in_rows).filter(|listed| listed.is_exact()).map(Pattern::as_str);
-    listed.find_map(|listed| {
-        let is_near = |name: &&str| *name != listed && readings(name).contains(&near(listed));
-        let name = names.iter().find(|name| is_near(name) && !rules.lists_exactly(name))?;
-        Some(format!(
-            "{} is listed, and some servers take {} for it: to allow both, list both exactly",
-            quoted(listed),
-            quoted(name)
-        ))
+    ruling::lookups(policy, access).into_iter().find_map(|(kind, rules, name)| {
+        let in_rows = policy.matrix.iter().flat_map(|row| row.deny_tools.patterns()).filter(|_| kind == "tools");
+        let mut listed = rules.names().chain(in_rows).filter(|listed| listed.is_exact()).map(Pattern::as_str);
+        let readings = readings(name);
+        let listed = listed.find(|listed| *listed != name && readings.contains(&near(listed)))?;
+        let hint = "and some servers take one for the other: to allow both, list both exactly";
+        (!rules.lists_exactly(name)).then(|| format!("{} is listed, {hint}", quoted(listed)))
     })
 }
 
 fn unlisted(policy: &Policy, access: &Access<'_>) -> Option<String> {
-    let (kind, rules, names) = ruling::rules(policy, access)?;
-    for name in names {
+    let lookups = ruling::lookups(policy, access);
+    for (_, rules, name) in &lookups {
         if let Some(listed) = rules.names().map(Pattern::as_str).find(|listed| near(listed) == near(name)) {
             return Some(format!("{} is listed: names are compared byte for byte", quoted(listed)));
         }
     }
+    let (kind, ..) = lookups.first()?;
     Some(format!("what `{kind}` does not list is denied: add a rule, `scopes: []` for any valid token"))
 }
 

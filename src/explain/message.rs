@@ -78,6 +78,9 @@ fn operation<'m>(message: &'m Message<'m>, mcp: &McpHeaders, checks: &mut Vec<Ch
         Access::Method(_) => format!("{method}, decided by `methods`"),
         Access::Prompt(name) => format!("{method} of prompt {}", quoted(name)),
         Access::Resources(uris) => format!("{method} of {}", super::quoted_all(uris.iter().copied())),
+        Access::ResourcesAndTasks(uris) => {
+            format!("{method} of tasks, as `tasks/get`, and of {}", super::quoted_all(uris.iter().copied()))
+        }
         Access::Template(template) => format!("{method} of all that {} can expand to", quoted(template)),
         Access::Tool(name) => format!("{method} of tool {}", quoted(name)),
     };

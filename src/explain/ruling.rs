@@ -7,7 +7,7 @@ use super::token::Places;
 use super::{hints, quoted, quoted_all};
 use crate::config::Resource;
 use crate::identity;
-use crate::policy::{Access, Counted, Denial, Found, Mode, Occasion, Outcome, Policy, Requirement, Row, RuleSet};
+use crate::policy::{Access, Counted, Denial, Found, Mode, Occasion, Outcome, Part, Policy, Requirement, Row, RuleSet};
 use crate::scope::{Scope, ScopeSet};
 use crate::token::AccessToken;
 
@@ -80,16 +80,19 @@ pub fn set(scopes: &ScopeSet) -> String {
     quoted_all(scopes.iter().map(Scope::as_str))
 }
 
-/// The rules of the kind of `access`, and the names that are looked up.
-pub fn rules<'p, 'a>(policy: &'p Policy, access: &Access<'a>) -> Option<(&'static str, &'p RuleSet, Vec<&'a str>)> {
-    match access {
-        Access::Open => None,
-        Access::Method(name) => Some(("methods", &policy.methods, vec![name])),
-        Access::Prompt(name) => Some(("prompts", &policy.prompts, vec![name])),
-        Access::Resources(uris) => Some(("resources", &policy.resources, uris.clone())),
-        Access::Template(name) => Some(("resources", &policy.resources, vec![name])),
-        Access::Tool(name) => Some(("tools", &policy.tools, vec![name])),
-    }
+/// Each name that `access` is decided by, with its kind and the rules that it is looked up in.
+pub fn lookups<'p, 'a>(policy: &'p Policy, access: &'a Access<'_>) -> Vec<(&'static str, &'p RuleSet, &'a str)> {
+    let lookup = |part| {
+        let kind = match part {
+            Part::Method(_) => "methods",
+            Part::Prompt(_) => "prompts",
+            Part::Resource(_) | Part::Template(_) => "resources",
+            Part::Tool(_) => "tools",
+        };
+        let (rules, name) = policy.set_of(part);
+        (kind, rules, name)
+    };
+    access.parts().map(lookup).collect()
 }
 
 /// The rule that decides, in words.
@@ -98,10 +101,7 @@ fn rule(policy: &Policy, access: &Access<'_>) -> String {
         [] => String::new(),
         base => format!("; base scopes {}", quoted_all(base.iter().map(Scope::as_str))),
     };
-    let Some((kind, rules, names)) = rules(policy, access) else {
-        return format!("none is needed{base}");
-    };
-    let one = |name: &str| {
+    let one = |(kind, rules, name): (&str, &RuleSet, &str)| {
         let found = if matches!(access, Access::Template(_)) { rules.find_template(name) } else { rules.find(name) };
         match found {
             Found::Rules(needed) if needed.is_empty() => {
@@ -116,8 +116,9 @@ fn rule(policy: &Policy, access: &Access<'_>) -> String {
             Found::Unlisted => format!("no rule of `{kind}` is about {}", quoted(name)),
         }
     };
-    let told: Vec<_> = names.iter().map(|name| one(name)).collect();
-    format!("{}{base}", told.join("; "))
+    let told: Vec<_> = lookups(policy, access).into_iter().map(one).collect();
+    let told = if told.is_empty() { "none is needed".to_owned() } else { told.join("; ") };
+    format!("{told}{base}")
 }
 
 /// What a rule asks for, in words.
@@ -160,7 +161,10 @@ fn told(denial: &Denial, access: &Access<'_>) -> String {
         Access::Prompt(name) => format!("prompt {}", quoted(name)),
         Access::Method(name) => format!("method {}", quoted(name)),
         Access::Template(name) => format!("template {}", quoted(name)),
-        Access::Resources(uris) => format!("resource {}", quoted_all(uris.iter().copied())),
+        Access::ResourcesAndTasks(uris) if uris.is_empty() => "the state of tasks".to_owned(),
+        Access::Resources(uris) | Access::ResourcesAndTasks(uris) => {
+            format!("resource {}", quoted_all(uris.iter().copied()))
+        }
         Access::Open => "the endpoint".to_owned(),
     };
     match denial {

@@ -24,6 +24,8 @@ pub struct Params<'a> {
     pub reference: Option<Reference<'a>>,
     /// `notifications.resourceSubscriptions[]`
     pub subscriptions: Vec<Member<'a>>,
+    /// Whether `notifications.taskIds[]` names anything.
+    pub subscribes_to_tasks: bool,
     /// `_meta["io.modelcontextprotocol/protocolVersion"]`
     pub version: Member<'a>,
     /// What is wrong with the members of [`READ`], by their names. Whether it matters depends on the method.
@@ -103,12 +105,20 @@ fn read_meta<'a>(reader: &mut Reader<'a>, params: &mut Params<'a>) -> Part {
 }
 
 fn read_notifications<'a>(reader: &mut Reader<'a>, params: &mut Params<'a>) -> Part {
-    members(reader, &["resourceSubscriptions"], |reader, _| {
+    members(reader, &["resourceSubscriptions", "taskIds"], |reader, name| {
         if reader.kind()? != Kind::Array {
-            reader.skip()?;
-            return Ok(Err(MessageFault::Params));
+            let none = reader.skip()? == "null";
+            return Ok(if none { Ok(()) } else { Err(MessageFault::Params) });
         }
-        reader.array(|reader| Member::read(reader).map(|uri| params.subscriptions.push(uri)))?;
+        reader.array(|reader| {
+            let item = Member::read(reader)?;
+            if name == "taskIds" {
+                params.subscribes_to_tasks = true;
+            } else {
+                params.subscriptions.push(item);
+            }
+            Ok(())
+        })?;
         Ok(Ok(()))
     })
 }

@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Operation, is_decided_elsewhere};
+use super::{Operation, is_decided_elsewhere, is_notification};
 use crate::headers::{Headers, Single};
 use crate::jsonrpc::{Member, Message, MessageKind};
 use crate::policy::Access;
@@ -131,7 +131,7 @@ impl McpHeaders {
             "prompts/get" => Some(Access::Prompt(name)),
             "resources/read" | "resources/subscribe" | "resources/unsubscribe" => Some(Access::Resources(vec![name])),
             // What these ask for only the body tells.
-            method if is_decided_elsewhere(method) => None,
+            method if is_decided_elsewhere(method) || is_notification(method) => None,
             method => Some(Access::Method(method)),
         }
     }
@@ -161,7 +161,7 @@ fn mirrored_name<'a>(message: &'a Message<'_>, operation: &'a Operation<'_>) -> 
         Access::Tool(name) | Access::Prompt(name) | Access::Template(name) => Some(name),
         Access::Resources(uris) if uris.len() == 1 => uris.first().copied(),
         Access::Method(method) if method.starts_with("tasks/") => message.params.task_id.text(),
-        Access::Method(_) | Access::Open | Access::Resources(_) => None,
+        Access::Method(_) | Access::Open | Access::Resources(_) | Access::ResourcesAndTasks(_) => None,
     }
 }
 

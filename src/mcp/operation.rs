@@ -1,6 +1,6 @@
 //! From a message to what it would use.
 
-use super::{TARGETED, is_open};
+use super::{OPEN, TARGETED, is_notification};
 use crate::jsonrpc::{Member, Message, MessageFault, MessageKind, Params, Reference};
 use crate::policy::Access;
 use crate::uri::{UriFault, check_uri};
@@ -81,14 +81,18 @@ impl<'a> Operation<'a> {
             None => {}
         }
         if !TARGETED.contains(&method) {
-            let access = if is_open(method) { Access::Open } else { Access::Method(method) };
+            let is_open = match message.kind {
+                MessageKind::Notification => is_notification(method) || OPEN.contains(&method),
+                MessageKind::Request | MessageKind::Response => OPEN.contains(&method),
+            };
+            let access = if is_open { Access::Open } else { Access::Method(method) };
             return Ok(Self { access, target: None, list: list_of(method) });
         }
         let access = access_of(method, &message.params)?;
         let target = match &access {
             Access::Tool(target) | Access::Prompt(target) | Access::Template(target) => Some((*target).to_owned()),
-            Access::Resources(uris) => Some(uris.join(" ")),
-            Access::Open | Access::Method(_) => None,
+            Access::Resources(uris) | Access::ResourcesAndTasks(uris) if !uris.is_empty() => Some(uris.join(" ")),
+            _ => None,
         };
         Ok(Self { access, target, list: None })
     }
@@ -125,7 +129,11 @@ fn access_of<'a>(method: &str, params: &'a Params<'a>) -> Result<Access<'a>, Ope
         "subscriptions/listen" if params.subscriptions.len() > MAX_SUBSCRIPTIONS => Err(OperationFault::TargetTooLong),
         "subscriptions/listen" => {
             let uris: Result<Vec<_>, _> = params.subscriptions.iter().map(uri).collect();
-            uris.map(|uris| if uris.is_empty() { Access::Open } else { Access::Resources(uris) })
+            Ok(match uris? {
+                uris if params.subscribes_to_tasks => Access::ResourcesAndTasks(uris),
+                uris if uris.is_empty() => Access::Open,
+                uris => Access::Resources(uris),
+            })
         }
         _ => uri(&params.uri).map(|uri| Access::Resources(vec![uri])),
     }
@@ -210,9 +218,26 @@ mod tests {
                 r#"{"method":"subscriptions/listen","params":{"notifications":{"resourceSubscriptions":[1]}}"#,
                 "target_missing",
             ),
+            (
+                r#"{"method":"subscriptions/listen","params":{"notifications":{"taskIds":["7"]}}"#,
+                "ResourcesAndTasks([])",
+            ),
+            (
+                r#"{"method":"subscriptions/listen","params":{"notifications":{"taskIds":[{}]}}"#,
+                "ResourcesAndTasks([])",
+            ),
+            (
+                r#"{"method":"subscriptions/listen","params":{"notifications":{"taskIds":["7"],"resourceSubscriptions":["d://a"]}}"#,
+                "ResourcesAndTasks([\"d://a\"])",
+            ),
+            (r#"{"method":"subscriptions/listen","params":{"notifications":{"taskIds":[]}}"#, "Open"),
+            (r#"{"method":"subscriptions/listen","params":{"notifications":{"taskIds":null}}"#, "Open"),
+            (r#"{"method":"subscriptions/listen","params":{"notifications":{"taskIds":"7"}}"#, "params_malformed"),
+            (r#"{"method":"subscriptions/listen","params":{"notifications":{"taskids":["7"]}}"#, "json_look_alike"),
             (r#"{"method":"tasks/cancel","params":{"taskId":"7"}"#, "Method(\"tasks/cancel\")"),
             (r#"{"method":"initialize""#, "Open"),
-            (r#"{"method":"notifications/initialized""#, "Open"),
+            (r#"{"method":"notifications/initialized""#, "Method(\"notifications/initialized\")"),
+            (r#"{"method":" notifications/initialized""#, "Method(\" notifications/initialized\")"),
             (r#"{"method":"Tools/Call","params":{"name":"echo"}"#, "Method(\"Tools/Call\")"),
             (r#"{"result":{}"#, "Open"),
             (r#"{"method":"tools/call","params":{"name":1}"#, "target_missing"),
@@ -244,6 +269,14 @@ mod tests {
     #[test]
     fn a_call_without_id_is_a_call() {
         assert_eq!(access(r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"echo"}}"#), "Tool(\"echo\")");
+    }
+
+    #[test]
+    fn a_notification_without_id_is_open() {
+        for method in ["notifications/initialized", "notifications/x", "initialize"] {
+            assert_eq!(access(&format!(r#"{{"jsonrpc":"2.0","method":"{method}"}}"#)), "Open");
+        }
+        assert_eq!(access(r#"{"jsonrpc":"2.0","method":"notifications"}"#), "Method(\"notifications\")");
     }
 
     #[test]

@@ -263,7 +263,8 @@ impl Policy {
         Ok(rules)
     }
 
-    fn set_of<'a>(&self, part: Part<'a>) -> (&RuleSet, &'a str) {
+    /// The rules that a part is looked up in, and its name there.
+    pub(crate) fn set_of<'a>(&self, part: Part<'a>) -> (&RuleSet, &'a str) {
         match part {
             Part::Method(name) => (&self.methods, name),
             Part::Prompt(name) => (&self.prompts, name),

@@ -232,7 +232,7 @@ fn patterns() -> Value {
         "tools": {"*": any, "delete_all": {"scopes": ["weather:delete"]}, "erase": {"scopes": [], "fresh": "0s"}},
         "prompts": {"*": any, "brief": {"scopes": ["weather:read"]}},
         "resources": {"weather://*": any, "weather://secret": {"scopes": ["weather:read"]}},
-        "methods": {"*": any, "tasks/cancel": {"scopes": ["tasks:run"]}},
+        "methods": {"*": any, "tasks/cancel": {"scopes": ["tasks:run"]}, "notifications/tasks/*": {"scopes": ["tasks:run"]}},
         "matrix": [
             {"name": "no formatting", "subjects": ["alice"], "deny_tools": ["format_disk", "wipe_*"]},
             {"name": "the bot drops nothing", "subjects": ["bot"], "deny_tools": ["drop_table"]},

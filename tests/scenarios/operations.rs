@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::config::OPEN;
+use super::config::{OPEN, PATTERNS};
 use super::expect::*;
-use super::request::{Request, request, rpc, token};
+use super::request::{Request, post, request, rpc, token};
 use super::{Scenario, row};
 
 pub fn rows() -> Vec<Scenario> {
@@ -118,6 +118,56 @@ pub fn rows() -> Vec<Scenario> {
         allowed(
             "a subscription is decided by every uri",
             with("subscriptions/listen", listen(&["weather://a", "weather://public/b"])),
+        ),
+        row(
+            "a subscription to tasks wants what their state wants",
+            with("subscriptions/listen", json!({"notifications": {"taskIds": ["7"]}})),
+            step_up("subscriptions/listen", json!(null), "tasks:run", "tasks:run", "tasks:run weather:read"),
+        ),
+        row(
+            "a subscription to tasks and resources wants both",
+            bare(
+                "subscriptions/listen",
+                json!({"notifications": {"taskIds": ["7"], "resourceSubscriptions": ["weather://a"]}}),
+            ),
+            step_up(
+                "subscriptions/listen",
+                "weather://a",
+                "tasks:run weather:read",
+                "tasks:run weather:read",
+                "tasks:run weather:read",
+            ),
+        ),
+        row(
+            "a subscription to tasks is open to whom their state is",
+            rpc("subscriptions/listen", json!({"notifications": {"taskIds": ["7"]}})).bearer(token("tasks:run")),
+            forwarded().audit("target", json!(null)),
+        ),
+        allowed(
+            "a subscription to no tasks is open",
+            bare("subscriptions/listen", json!({"notifications": {"taskIds": [], "resourceSubscriptions": null}})),
+        ),
+        row(
+            "a subscription to tasks in another form is refused",
+            bare("subscriptions/listen", json!({"notifications": {"taskIds": "7"}})),
+            rpc_refusal(-32602, 1, "params_malformed"),
+        ),
+        unlisted(
+            "a notification with an id is a request of that name",
+            bare("notifications/cancelled", json!({})),
+            "notifications/cancelled",
+            json!(null),
+        ),
+        row(
+            "and one that a rule of methods is about wants its scope",
+            bare("notifications/tasks/run", json!({})).at(PATTERNS),
+            step_up("notifications/tasks/run", json!(null), "tasks:run", "tasks:run", "tasks:run"),
+        ),
+        allowed(
+            "a notification without one is open",
+            post(json!({"jsonrpc": "2.0", "method": "notifications/tasks/run"}).to_string())
+                .at(PATTERNS)
+                .bearer(token("")),
         ),
         row(
             "one denied uri denies a subscription",

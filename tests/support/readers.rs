@@ -102,9 +102,11 @@ impl Reader {
                 names.iter().any(|name| self.value(name) == PROMPT) || uris.iter().any(|uri| is_denied_uri(uri))
             }),
             "subscriptions/listen" => {
-                let filters = params.iter().flat_map(|params| self.get(params, "notifications"));
-                let mut lists = filters.flat_map(|filter| self.get(filter, "resourceSubscriptions"));
-                lists.any(listed)
+                let filters: Vec<_> = params.iter().flat_map(|params| self.get(params, "notifications")).collect();
+                let mut lists = filters.iter().flat_map(|filter| self.get(filter, "resourceSubscriptions"));
+                let mut tasks = filters.iter().flat_map(|filter| self.get(filter, "taskIds"));
+                let names_some = |tasks: &Node| matches!(tasks, Node::List(all) if !all.is_empty());
+                lists.any(listed) || tasks.any(names_some)
             }
             method => method.starts_with(METHODS),
         }

@@ -58,7 +58,12 @@ impl Target {
             Self::Resource(uri) => ("resources/read", json!({ "uri": uri })),
             Self::Tool(name) => ("tools/call", json!({ "name": name })),
         };
-        json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string()
+        // With an id, a notification would be a request of that name.
+        let message = match method.starts_with("notifications/") {
+            true => json!({"jsonrpc": "2.0", "method": method, "params": params}),
+            false => json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}),
+        };
+        message.to_string()
     }
 }
 
