@@ -7,14 +7,20 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
+use crate::bytes::count_ordinary;
 use crate::config::SubjectForm;
 use crate::json::Object;
 use crate::manifest::Manifest;
-use crate::text::printable;
+use crate::text::{printable, push_visible, truncate};
 use crate::token::AccessToken;
 
 /// What audit lines begin with.
 pub const LINE_PREFIX: &str = "toolgate.audit ";
+/// What lines of events begin with.
+const EVENT_PREFIX: &str = "toolgate.event ";
+/// The lines of the log that are no records are cut here: a name in a configuration or a control plane's answer may be
+/// as long as the document.
+const MAX_LINE: usize = 4096;
 /// Strings in records are cut here.
 const MAX_TEXT: usize = 512;
 /// Values for access logs are cut here.
@@ -194,9 +200,31 @@ impl Record {
     }
 }
 
+/// `text` as a line of the log. Everything that is logged passes here, so that nobody who has a word in it (a caller, a
+/// server, a control plane, an issuer) can end the line, steer a terminal, or have a text taken for a record.
+///
+/// In a record, what is escaped stands in a JSON string, and the escape is what JSON writes for it.
+pub fn log_line(text: &str) -> Cow<'_, str> {
+    let is_record = [LINE_PREFIX, EVENT_PREFIX].iter().any(|prefix| text.starts_with(prefix));
+    let is_plain = count_ordinary(text.as_bytes(), |byte| matches!(byte, b' '..=b'~')) == text.len();
+    if is_plain && is_record {
+        return Cow::Borrowed(text);
+    }
+    let mut line = String::with_capacity(text.len());
+    for c in if is_record { text } else { truncate(text, MAX_LINE) }.chars() {
+        push_visible(&mut line, c);
+        // Readers of logs look for these prefixes anywhere in a line.
+        if !is_record && c == '.' && line.ends_with("toolgate.") {
+            line.pop();
+            line.push_str("\\u002e");
+        }
+    }
+    Cow::Owned(line)
+}
+
 /// A line for what happens after the decision.
 pub fn event_line(event: &str, decision_id: Option<&str>, detail: &str) -> String {
-    let mut line = Object::line("toolgate.event ", MAX_TEXT);
+    let mut line = Object::line(EVENT_PREFIX, MAX_TEXT);
     line.text("event", Some(event));
     line.text("decision_id", decision_id);
     line.text("detail", Some(detail));
@@ -213,12 +241,12 @@ pub fn manifest_line(resource: &str, manifest: &Manifest) -> String {
     line.text("event", Some("manifest"));
     line.text("resource", Some(resource));
     line.raw("manifest", &document.finish());
-    format!("toolgate.event {}", line.finish())
+    format!("{EVENT_PREFIX}{}", line.finish())
 }
 
 /// A line for what was found of a server's tools.
 pub fn drift_line(event: &str, resource: &str, code: &str, about: &str) -> String {
-    let mut line = Object::line("toolgate.event ", MAX_TEXT);
+    let mut line = Object::line(EVENT_PREFIX, MAX_TEXT);
     line.text("event", Some(event));
     line.text("resource", Some(resource));
     line.text("detail", Some(code));
@@ -247,6 +275,35 @@ mod tests {
         assert_eq!(json["required"], serde_json::json!([]));
         assert!(json.get("status").is_none() && json.get("jti").is_none());
         assert!(line.is_ascii() && !line.contains('\n'), "{line}");
+    }
+
+    #[test]
+    fn no_text_ends_its_line_or_looks_like_a_record() {
+        const CASES: &[(&str, &str)] = &[
+            ("configuration: plain", "configuration: plain"),
+            ("state x\ntoolgate.audit {\"a\":1}", "state x\\u000atoolgate\\u002eaudit {\"a\":1}"),
+            ("state toolgate.audit {}", "state toolgate\\u002eaudit {}"),
+            ("state tool\u{200b}gate.event {}", "state tool\\u200bgate.event {}"),
+            ("toolgate.event {\"a\":\"toolgate.audit {}\"}", "toolgate.event {\"a\":\"toolgate.audit {}\"}"),
+            ("toolgate.event {\"a\":\"\u{202e}\u{2028}\u{85}\"}", "toolgate.event {\"a\":\"\\u202e\\u2028\\u0085\"}"),
+            ("\r\u{7f}\u{9b}31m\u{1b}[2J\u{2066}\u{e0001}", "\\u000d\\u007f\\u009b31m\\u001b[2J\\u2066\\udb40\\udc01"),
+        ];
+        for (text, expected) in CASES {
+            assert_eq!(log_line(text), *expected);
+        }
+        assert!(log_line(&"\n".repeat(10_000)).len() <= 6 * MAX_LINE);
+    }
+
+    #[test]
+    fn a_manifest_is_one_line_whatever_it_holds() {
+        let text = "a\nb\u{202e}\u{2028}";
+        let tool = serde_json::json!({"name": text, "description": text, "annotations": {text: text}});
+        let node: crate::node::Node = serde_json::from_value(tool).unwrap();
+        let line = manifest_line(text, &Manifest::of_tools([&node]).unwrap());
+        let line = log_line(&line);
+        assert!(line.is_ascii() && !line.contains('\n'), "{line}");
+        let json: serde_json::Value = serde_json::from_str(line.strip_prefix(EVENT_PREFIX).unwrap()).unwrap();
+        assert_eq!(json["manifest"]["tools"][text]["annotations"][text], text);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod host;
 mod http;
 mod introspection;
 mod keys;
+mod log;
 mod metrics;
 mod possession;
 mod publish;
@@ -16,11 +17,9 @@ mod signature;
 mod sink;
 
 use proxy_wasm::traits::RootContext;
-use proxy_wasm::types::LogLevel;
-
 use root::Root;
 
 proxy_wasm::main! {{
-    proxy_wasm::set_log_level(LogLevel::Info);
+    log::start();
     proxy_wasm::set_root_context(|id| -> Box<dyn RootContext> { Box::new(Root::new(id)) });
 }}

@@ -19,6 +19,20 @@ pub fn is_invisible(c: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Appends `c`, or its escape as JSON writes it if it is invisible: a line break, what a terminal obeys, what turns the
+/// order of the text around it.
+pub fn push_visible(out: &mut String, c: char) {
+    if !is_invisible(c) {
+        return out.push(c);
+    }
+    for unit in c.encode_utf16(&mut [0; 2]) {
+        out.push_str("\\u");
+        for shift in [12, 8, 4, 0] {
+            out.push(char::from_digit(u32::from(*unit >> shift & 15), 16).unwrap_or('0'));
+        }
+    }
+}
+
 /// `text` as a careless reader sees it: without invisible characters and without case.
 pub fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -83,6 +83,7 @@ mod abi {
             size: *mut usize,
             version: *mut u32,
         ) -> u32;
+        pub fn proxy_log(level: u32, line: *const u8, size: usize) -> u32;
         pub fn proxy_increment_metric(id: u32, offset: i64) -> u32;
         pub fn proxy_record_metric(id: u32, value: u64) -> u32;
         pub fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
@@ -152,6 +153,23 @@ pub fn random<const N: usize>() -> Option<[u8; N]> {
     // SAFETY: the pointer is to a local of that size.
     let status = unsafe { abi::random_get(bytes.as_mut_ptr(), bytes.len()) };
     (status == OK).then_some(bytes)
+}
+
+/// How much a line of the log matters.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub enum LogLevel {
+    Debug = 1,
+    Info = 2,
+    Warn = 3,
+    Error = 4,
+    Critical = 5,
+}
+
+/// Writes to the host's log. Only [`super::log`] does, which knows what a line may hold.
+pub fn log(level: LogLevel, line: &str) {
+    // SAFETY: the pointer is to a slice with its length. There is nobody to tell of a failure.
+    let _ = unsafe { abi::proxy_log(level as u32, line.as_ptr(), line.len()) };
 }
 
 /// Whether the host prints lines of the info level. In doubt it does.

@@ -1,6 +1,6 @@
 //! Writing JSON: one object on one line, members in the order given.
 
-use crate::text::{is_invisible, truncate};
+use crate::text::{push_visible, truncate};
 
 /// An object being written.
 pub struct Object {
@@ -99,18 +99,10 @@ fn push_quoted(out: &mut String, text: &str) {
         match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
-            c if is_invisible(c) => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| push_escape(out, *unit)),
-            c => out.push(c),
+            c => push_visible(out, c),
         }
     }
     out.push('"');
-}
-
-fn push_escape(out: &mut String, unit: u16) {
-    out.push_str("\\u");
-    for shift in [12, 8, 4, 0] {
-        out.push(char::from_digit(u32::from(unit >> shift & 15), 16).unwrap_or('0'));
-    }
 }
 
 #[cfg(test)]

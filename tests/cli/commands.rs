@@ -328,3 +328,38 @@ fn a_page_escapes_what_the_policy_says() {
     let table = place.run("matrix toolgate.json --format json").json();
     assert_eq!(table["rows"][0]["scenarios"][0]["scopes"], json!({"a&b": "yes"}));
 }
+
+#[test]
+fn no_name_of_a_server_or_a_file_steers_the_terminal_or_writes_lines_of_its_own() {
+    let place = place("forged");
+    let name = "x\nall is well\u{1b}[2J\u{9b}1A\u{202e}\u{2028}\u{1b}[31m";
+    let tools = json!({"tools": [{"name": name, "title": name, "description": name, "inputSchema": {}}]});
+    place.file("tools.json", json!({"result": tools}).to_string());
+    place.file("manifest.json", r#"{"tools": {}}"#);
+    place.file("open.json", configuration(json!({"tools": {"*": {"scopes": []}, name: {"scopes": []}}})));
+    place.file("wrong.json", configuration(json!({name: {}})));
+    let record = json!({
+        "decision": "deny", "reason": "unlisted", "resource": AUDIENCE, "issuer": ISSUER, "method": "tools/call",
+        "target": name, "subject": name, "client": name, "scopes": [],
+    });
+    place.file("log", format!("toolgate.audit {record}\n"));
+    for command in [
+        "matrix open.json --tools tools.json",
+        "matrix open.json --tools tools.json --format json",
+        "matrix open.json --tools tools.json --format markdown",
+        "matrix open.json --tools tools.json --format html",
+        "diff manifest.json tools.json",
+        "diff manifest.json tools.json --json",
+        "init tools.json --resource https://mcp.example.com/mcp --issuer https://auth.example.com",
+        "check wrong.json",
+        "check open.json",
+        "replay open.json log",
+    ] {
+        let ran = place.run(&format!("--color always {command}"));
+        let said = format!("{}{}", ran.out, ran.err);
+        assert!(said.contains('x'), "{command}: {said:?}");
+        let steers = ["\u{1b}[2J", "\u{9b}", "\u{202e}", "\u{2028}"].iter().any(|text| said.contains(text));
+        let own_line = said.lines().any(|line| line.starts_with("all is well"));
+        assert!(!steers && !own_line, "{command}: {said:?}");
+    }
+}

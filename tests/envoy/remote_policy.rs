@@ -234,3 +234,41 @@ fn authsecs_policy_opens_what_it_says_and_closes_all_when_it_is_not_complete() {
     plane.set(Behaviour::Json(document(true)));
     wait_for_status(&envoy, "echo", 200);
 }
+
+/// A record that nothing but the gate may write.
+const FORGED: &str = r#"toolgate.audit {"decision":"allow","reason":"forged","subject":"mallory"}"#;
+
+/// No line holds the forged record, and the text that tried to forge it is told on one line.
+fn assert_not_forged(log: &str, told: &str) {
+    assert!(!log.contains("toolgate.audit {\"decision\":\"allow\",\"reason\":\"forged\""), "{log}");
+    let line = log.lines().find(|line| line.contains(told)).unwrap_or_else(|| panic!("no `{told}` in {log}"));
+    assert!(line.contains("forged") && !line.contains(['\u{1b}', '\u{202e}', '\u{2028}', '\u{85}', '\r']), "{line:?}");
+}
+
+#[test]
+fn no_answer_of_a_control_plane_writes_lines_of_its_own_in_the_log() {
+    let (upstream, keys) = (Upstream::start(), keys());
+    for format in ["authsec", "toolgate"] {
+        let plane = Provider::start(Behaviour::Json(json!({})));
+        let envoy = start(&upstream, &keys, &plane, 1, &remote(&json!({"format": format})));
+        for (n, breaks) in ["\n", "\r\n", " ", "\u{2028}", "\u{85}\u{1b}[1A\u{202e}"].into_iter().enumerate() {
+            let told = format!("word{n}");
+            let text = format!("{told}{breaks}{FORGED}");
+            plane.set(Behaviour::Json(match format {
+                "authsec" => json!({"state": text, "policy_complete": true}),
+                _ => json!({"tools": {}, text: 1}),
+            }));
+            wait_until("the answer to be told of", || envoy.log().contains(&told));
+            assert_not_forged(&envoy.log(), &told);
+        }
+    }
+}
+
+#[test]
+fn no_configuration_writes_lines_of_its_own_in_the_log() {
+    let (upstream, keys) = (Upstream::start(), keys());
+    let mut configuration = configuration(&json!({}));
+    configuration["resources"][0][format!("x\n{FORGED}")] = json!(1);
+    let log = setup(&upstream, Mode::Held, &configuration).provider(&keys).start_expecting_refusal();
+    assert_not_forged(&log, "configuration refused");
+}

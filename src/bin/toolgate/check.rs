@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use toolgate::config::Fault;
 
-use crate::output::{Report, Trouble, bad, counted, doubtful, good};
+use crate::output::{Report, Trouble, bad, counted, doubtful, good, visible};
 use crate::source::{ConfigArgument, Found, Parsed};
 use crate::summary;
 
@@ -59,7 +59,12 @@ impl Check {
         let _ = writeln!(text, "{path}{place}: {counts}");
         for (kind, faults) in [(bad("fault"), &parsed.faults), (doubtful("warning"), &parsed.warnings)] {
             for fault in sorted(found, faults) {
-                let _ = writeln!(text, "{path}:{}: {kind}: {fault}", found.root.line_of(&fault.path));
+                let _ = writeln!(
+                    text,
+                    "{path}:{}: {kind}: {}",
+                    found.root.line_of(&fault.path),
+                    visible(&fault.to_string())
+                );
             }
         }
         if let Some(config) = parsed.config.as_ref().filter(|_| !self.quiet) {

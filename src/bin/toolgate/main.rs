@@ -93,11 +93,12 @@ fn main() -> ExitCode {
     // A reader that has seen enough closes the pipe: nothing is wrong then.
     match done {
         Ok(report) => {
-            let _ = anstream::stdout().write_all(report.text.as_bytes());
-            let _ = anstream::stderr().write_all(report.notes.as_bytes());
+            let _ = anstream::stdout().write_all(output::printable(&report.text).as_bytes());
+            let _ = anstream::stderr().write_all(output::printable(&report.notes).as_bytes());
             ExitCode::from(u8::from(!report.is_well))
         }
         Err(trouble) => {
+            let trouble = output::printable(&trouble.to_string());
             let _ = writeln!(anstream::stderr(), "{}: {trouble}", output::bad("error"));
             ExitCode::from(2)
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
+use toolgate::text::push_visible;
 use toolgate::time::UnixTime;
 
 /// What a command says.
@@ -99,8 +100,36 @@ pub fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
+/// `text` on one line: a tool's name may hold line breaks, and must not write lines of its own.
+pub fn visible(text: &str) -> String {
+    let mut out = String::new();
+    text.chars().for_each(|c| push_visible(&mut out, c));
+    out
+}
+
+/// `text` as it goes to a terminal: lines and colours stay, and whatever else a terminal obeys is escaped.
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let colour = rest.strip_prefix("\u{1b}[").and_then(|after| after.split_once('m'));
+        match colour.filter(|(code, _)| code.bytes().all(|b| b.is_ascii_digit() || b == b';')) {
+            Some((code, after)) => {
+                out.extend(["\u{1b}[", code, "m"]);
+                rest = after;
+                continue;
+            }
+            None if matches!(c, '\n' | '\t') => out.push(c),
+            None => push_visible(&mut out, c),
+        }
+        rest = rest.get(c.len_utf8()..).unwrap_or_default();
+    }
+    out
+}
+
 /// Rows as columns of equal width, two spaces apart; `style` colours a cell by its row, column and padded text.
 pub fn columns(rows: &[Vec<String>], style: impl Fn(usize, usize, &str) -> String) -> String {
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| visible(cell)).collect()).collect();
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
     let mut text = String::new();
     for (n, row) in rows.iter().enumerate() {

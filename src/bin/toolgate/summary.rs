@@ -9,7 +9,7 @@ use toolgate::policy::{Lists, Mode, Policy, Requirement, Row, RuleSet};
 use toolgate::signature::Algorithm;
 
 use crate::ask::{Target, names};
-use crate::output::{counted, doubtful, heading};
+use crate::output::{counted, doubtful, heading, visible};
 
 /// Methods that the policy never closes to a valid token.
 const ALWAYS_OPEN: &str =
@@ -162,7 +162,7 @@ fn rules(policy: &Policy) -> Vec<String> {
         let closed = listed.iter().filter_map(|name| Some((name, requirement(rules, name)?)));
         let closed: Vec<_> = closed.filter(|(_, requirement)| !is_open(requirement)).collect();
         for (name, requirement) in &closed {
-            lines.push(format!("{kind} `{name}`: {}", needed(requirement)));
+            lines.push(format!("{kind} `{}`: {}", visible(name), needed(requirement)));
         }
     }
     if !kinds(policy).iter().any(|(_, rules)| rules.lets_unlisted_through()) {
@@ -178,7 +178,7 @@ fn open(policy: &Policy) -> Vec<String> {
         let listed = listed(rules).into_iter();
         let open: Vec<_> = listed
             .filter(|name| requirement(rules, name).is_some_and(is_open))
-            .map(|name| format!("`{name}`"))
+            .map(|name| format!("`{}`", visible(name)))
             .collect();
         if !open.is_empty() {
             lines.push(doubtful(&format!("{kind} {}", open.join(", "))));
@@ -206,7 +206,8 @@ fn scenarios(policy: &Policy) -> Vec<String> {
 
 fn row(row: &Row) -> String {
     let scopes = row.scopes.as_ref().map(|scopes| format!("only {} count", list_or(&names(scopes), "no scopes")));
-    let tools: Vec<_> = row.deny_tools.patterns().iter().map(|pattern| format!("`{}`", pattern.as_str())).collect();
+    let tools: Vec<_> =
+        row.deny_tools.patterns().iter().map(|pattern| format!("`{}`", visible(pattern.as_str()))).collect();
     let tools = (!tools.is_empty()).then(|| format!("without tools {}", tools.join(", ")));
     let mode = row.mode.filter(|mode| *mode == Mode::Shadow).map(|_| "recorded only".to_owned());
     let effects: Vec<_> = scopes.into_iter().chain(tools).chain(mode).collect();

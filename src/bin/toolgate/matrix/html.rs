@@ -196,5 +196,5 @@ fn escaped(text: &str) -> String {
         '"' => "&quot;".to_owned(),
         c => c.to_string(),
     };
-    text.chars().map(escape).collect()
+    crate::output::visible(text).chars().map(escape).collect()
 }

@@ -1,0 +1,38 @@
+//! The way to the host's log, of which there is one: what any macro of `log` says passes here, in the crates that are
+//! used too, and so does a panic's message.
+
+use std::borrow::Cow;
+
+use log::{LevelFilter, Log, Metadata, Record};
+
+use super::host::{self, LogLevel};
+use crate::audit::log_line;
+
+struct Lines;
+
+impl Log for Lines {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let level = match record.level() {
+            log::Level::Error => LogLevel::Error,
+            log::Level::Warn => LogLevel::Warn,
+            log::Level::Info => LogLevel::Info,
+            log::Level::Debug | log::Level::Trace => LogLevel::Debug,
+        };
+        let text = record.args().as_str().map_or_else(|| Cow::Owned(record.args().to_string()), Cow::Borrowed);
+        host::log(level, &log_line(&text));
+    }
+
+    fn flush(&self) {}
+}
+
+/// Begins to log. What is finer than information is left out.
+pub fn start() {
+    if log::set_logger(&Lines).is_ok() {
+        log::set_max_level(LevelFilter::Info);
+    }
+    std::panic::set_hook(Box::new(|panic| host::log(LogLevel::Critical, &log_line(&panic.to_string()))));
+}
