@@ -34,6 +34,7 @@ use std::time::Duration;
 use admission::Asking;
 use answer::Answer;
 use request::Request;
+use validation::Waiting;
 use verdict::Asked;
 
 use crate::audit::{Decision, event_line};
@@ -67,7 +68,7 @@ enum State {
     /// The token is verified; the body decides.
     AwaitingBody(Box<Verified>),
     /// Its body is whole and allowed, if the issuer's word on the token of now agrees.
-    AwaitingFreshness(Box<Verified>, Awaited),
+    AwaitingFreshness(Box<Verified>, Waiting),
     /// The verdict let it go.
     Forwarded(Box<Answer>),
     /// Answered by toolgate.
@@ -142,10 +143,15 @@ impl Exchange {
     pub fn try_again(&mut self, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         match std::mem::take(&mut self.state) {
             State::AwaitingToken(asking) => {
-                let Asking { request, body, .. } = *asking;
+                let Asking { request, body, waiting } = *asking;
+                // Should it wait again, it has the place that it leaves.
+                drop(waiting);
                 self.authenticate(request, body, Some(read), env)
             }
-            State::AwaitingFreshness(verified, _) => self.decide_body(*verified, Some(read), env),
+            State::AwaitingFreshness(verified, waiting) => {
+                drop(waiting);
+                self.decide_body(*verified, Some(read), env)
+            }
             other => {
                 self.state = other;
                 Step::hold()
@@ -362,8 +368,8 @@ impl Exchange {
     /// What its token waits for.
     pub fn awaits(&self) -> Option<Awaited> {
         match &self.state {
-            State::AwaitingToken(asking) => Some(asking.awaits),
-            State::AwaitingFreshness(_, awaits) => Some(*awaits),
+            State::AwaitingToken(asking) => Some(asking.waiting.awaited),
+            State::AwaitingFreshness(_, waiting) => Some(waiting.awaited),
             _ => None,
         }
     }

@@ -84,6 +84,11 @@ impl Headers {
         }
     }
 
+    /// The bytes that they take in memory.
+    pub fn weight(&self) -> usize {
+        self.bytes.len() + self.entries.len() * size_of::<Entry>()
+    }
+
     fn slice(&self, range: &Range<usize>) -> &[u8] {
         self.bytes.get(range.clone()).unwrap_or_default()
     }

@@ -1,7 +1,7 @@
 //! Asking an introspection endpoint about tokens (RFC 7662): what is asked, what is kept, and how much at once.
 //!
-//! Events come in ([`Introspections::find`] wants a call, [`Introspections::finished`] ends it), answers go out; the
-//! calls themselves and the time are the caller's. No call outlives its timeout, and nothing is kept beyond `exp`.
+//! Events come in ([`Introspections::ask`] wants a call, [`Introspections::finished`] ends it), answers go out; the
+//! calls themselves and the time are the caller's. No call outlives its timeout, and no answer is used beyond `exp`.
 //!
 //! Calls are numbered in the order in which they are sent, so that a request can tell an answer to a call of its own
 //! time from one that was on its way before ([`Fresh`]).
@@ -13,6 +13,7 @@ pub use request::request_body;
 use std::time::Duration;
 
 use crate::config::{Introspection, Issuer};
+use crate::places::Standing;
 use crate::time::UnixTime;
 use crate::token::{Active, Answer, Recent, TokenDigest};
 
@@ -38,8 +39,11 @@ pub enum Lookup<'a> {
     Inactive,
     /// The endpoint cannot be asked now, or did not answer.
     Unavailable,
-    /// A call runs or is wanted: ask again when it has ended.
-    Wait,
+    /// Nothing that is recent enough: the endpoint is to be asked.
+    Unknown {
+        /// Whether it said once that the token is active, and nothing else since.
+        was_active: bool,
+    },
 }
 
 /// How recent an answer must be. Its age counts from when its call was wanted: what was revoked before that, it tells.
@@ -95,6 +99,12 @@ struct Kept {
     asked: Asked,
 }
 
+impl Kept {
+    fn is_current(&self, now: UnixTime) -> bool {
+        !self.lifetime.is_zero() && now.within(self.lifetime, self.since)
+    }
+}
+
 #[derive(Debug)]
 struct HandedOut {
     digest: TokenDigest,
@@ -109,28 +119,25 @@ struct Asked {
     at: UnixTime,
 }
 
-/// What a request wants to know.
-struct Wanted<'t> {
-    digest: TokenDigest,
-    token: &'t str,
-    fresh: Option<Fresh>,
-    now: UnixTime,
-    may_wait: bool,
-}
-
-impl Wanted<'_> {
-    /// Whether an answer to this call is recent enough.
-    fn takes(&self, answered: Asked) -> bool {
-        let is_recent = |fresh: Fresh| answered.call >= fresh.call || self.now.within(fresh.within, answered.at);
-        self.fresh.is_none_or(is_recent)
+impl Asked {
+    /// Whether an answer to it is recent enough at `now`.
+    fn is(self, fresh: Option<Fresh>, now: UnixTime) -> bool {
+        fresh.is_none_or(|fresh| self.call >= fresh.call || now.within(fresh.within, self.at))
     }
 }
 
 struct Open {
     digest: TokenDigest,
     asked: Asked,
+    standing: Standing,
     /// Until it is sent.
     token: Option<String>,
+}
+
+impl Open {
+    fn is_unsent(&self) -> bool {
+        self.token.is_some()
+    }
 }
 
 /// Without the token.
@@ -161,20 +168,23 @@ impl Introspections {
         self.next_call
     }
 
-    /// What the endpoint of the issuer at `place` says of a token, where it is recent enough. It is asked only if
-    /// `may_wait`.
-    pub fn find(
+    /// What the endpoint of the issuer at `place` says of a token, where it is recent enough.
+    pub fn find(&mut self, place: usize, digest: &TokenDigest, fresh: Option<Fresh>, now: UnixTime) -> Lookup<'_> {
+        match self.endpoint(place) {
+            Some(endpoint) => endpoint.find(digest, fresh, now),
+            None => Lookup::Unavailable,
+        }
+    }
+
+    /// Has the endpoint asked about a token. Says whether an answer will come: no more calls run at once than allowed.
+    pub fn ask(
         &mut self,
         place: usize,
         (digest, token): (TokenDigest, &str),
-        fresh: Option<Fresh>,
-        may_wait: bool,
+        standing: Standing,
         now: UnixTime,
-    ) -> Lookup<'_> {
-        match self.endpoint(place) {
-            Some(endpoint) => endpoint.find(&Wanted { digest, token, fresh, now, may_wait }),
-            None => Lookup::Unavailable,
-        }
+    ) -> bool {
+        self.endpoint(place).is_some_and(|endpoint| endpoint.ask((digest, token), standing, now))
     }
 
     /// The answer about this token was read: what follows from it is kept with it from now on, and counts.
@@ -192,18 +202,23 @@ impl Introspections {
 
     /// Whether a call is to be sent.
     pub fn is_due(&self) -> bool {
-        self.endpoints.iter().flatten().any(|endpoint| endpoint.open.iter().any(|open| open.token.is_some()))
+        self.endpoints.iter().flatten().any(|endpoint| endpoint.room() > 0 && endpoint.open.iter().any(Open::is_unsent))
     }
 
-    /// The calls that are to be sent, which now count as sent.
+    /// The calls that are to be sent, which now count as sent: a verified token's before a stranger's.
     pub fn due(&mut self) -> Vec<Call> {
         let mut calls = Vec::new();
         for (issuer, endpoint) in self.endpoints.iter_mut().enumerate() {
-            for open in endpoint.iter_mut().flat_map(|endpoint| &mut endpoint.open) {
-                let Some(token) = open.token.take() else { continue };
-                open.asked.call = self.next_call;
-                self.next_call += 1;
-                calls.push(Call { issuer, digest: open.digest, token });
+            let Some(endpoint) = endpoint else { continue };
+            let mut room = endpoint.room();
+            for standing in [Standing::Verified, Standing::Stranger] {
+                for open in endpoint.open.iter_mut().filter(|open| open.standing == standing) {
+                    let Some(token) = open.token.take_if(|_| room > 0) else { continue };
+                    open.asked.call = self.next_call;
+                    self.next_call += 1;
+                    room -= 1;
+                    calls.push(Call { issuer, digest: open.digest, token });
+                }
             }
         }
         calls
@@ -254,12 +269,11 @@ impl Endpoint {
         }
     }
 
-    fn find(&mut self, wanted: &Wanted<'_>) -> Lookup<'_> {
-        let Wanted { digest, now, .. } = *wanted;
+    fn find(&mut self, digest: &TokenDigest, fresh: Option<Fresh>, now: UnixTime) -> Lookup<'_> {
         // No answer, and that it is not active, is told however old: neither lets anyone through.
         let tells = |out: &HandedOut| {
             let is_active = matches!(out.answer, Some(Answer::Active(_)));
-            out.digest == digest && (!is_active || wanted.takes(out.asked))
+            out.digest == *digest && (!is_active || out.asked.is(fresh, now))
         };
         if self.handed_out.as_ref().is_some_and(tells) {
             return match self.handed_out.as_mut().map(|out| &mut out.answer) {
@@ -268,33 +282,40 @@ impl Endpoint {
                 Some(None) | None => Lookup::Unavailable,
             };
         }
-        match self.active.get(&digest).map(|kept| (now.within(kept.lifetime, kept.since), kept.asked)) {
-            Some((true, asked)) if wanted.takes(asked) => {
-                return self.active.get(&digest).map_or(Lookup::Unavailable, |kept| Lookup::Active(&mut kept.active));
-            }
-            // Too old for this one, but not for others.
-            Some((true, _)) => {}
-            _ => self.active.remove(&digest),
+        // One that is too old for this request may serve others, and tells of a token that is not just made up.
+        let is_usable = |kept: &Kept| kept.is_current(now) && kept.asked.is(fresh, now);
+        let (was_active, is_usable) = self.active.get(digest).map_or((false, false), |kept| (true, is_usable(kept)));
+        if is_usable {
+            return self.active.get(digest).map_or(Lookup::Unavailable, |kept| Lookup::Active(&mut kept.active));
         }
-        if self.inactive.get(&digest).is_some_and(|since| now.within(INACTIVE_FOR.min(self.cache_ttl), *since)) {
+        if self.inactive.get(digest).is_some_and(|since| now.within(INACTIVE_FOR.min(self.cache_ttl), *since)) {
             return Lookup::Inactive;
         }
-        self.ask(wanted)
+        Lookup::Unknown { was_active }
     }
 
     /// Identical tokens share one call. Whoever wants a more recent answer than that of the one that runs asks again
     /// when it has ended.
-    fn ask(&mut self, wanted: &Wanted<'_>) -> Lookup<'_> {
-        let Wanted { digest, token, now, .. } = *wanted;
-        let runs = self.open.iter().any(|open| open.digest == digest);
-        if !wanted.may_wait || (!runs && self.open.len() >= self.max_in_flight) {
-            return Lookup::Unavailable;
+    ///
+    /// Strangers may have all calls under way; they cannot have those that come next. A verified token is refused only
+    /// where verified ones have them all.
+    fn ask(&mut self, (digest, token): (TokenDigest, &str), standing: Standing, now: UnixTime) -> bool {
+        if self.open.iter().any(|open| open.digest == digest) {
+            return true;
         }
-        if !runs {
+        let counts = |open: &&Open| standing == Standing::Stranger || open.standing == Standing::Verified;
+        let has_room = self.open.iter().filter(counts).count() < self.max_in_flight;
+        if has_room {
             let asked = Asked { call: 0, at: now };
-            self.open.push(Open { digest, asked, token: Some(token.to_owned()) });
+            self.open.push(Open { digest, asked, standing, token: Some(token.to_owned()) });
         }
-        Lookup::Wait
+        has_room
+    }
+
+    /// How many more calls may be sent.
+    fn room(&self) -> usize {
+        let unsent = self.open.iter().filter(|open| open.is_unsent()).count();
+        self.max_in_flight.saturating_sub(self.open.len() - unsent)
     }
 
     fn finished(&mut self, digest: TokenDigest, answer: Option<Answer>, now: UnixTime) -> Option<Change> {
@@ -306,14 +327,9 @@ impl Endpoint {
         match &answer {
             Some(Answer::Active(active)) => {
                 let lifetime = self.cache_ttl.min(time_until(active.expires_at(), now));
-                if !lifetime.is_zero() {
-                    let weight = active.weight();
-                    self.active.insert(
-                        digest,
-                        Kept { active: (**active).clone(), since: now, lifetime, asked },
-                        weight,
-                    );
-                }
+                // One that may not be used again still tells that the token is not just made up.
+                let kept = Kept { active: (**active).clone(), since: now, lifetime, asked };
+                self.active.insert(digest, kept, active.weight());
             }
             Some(Answer::Inactive) => {
                 // What was kept for others is over as well.

@@ -41,6 +41,7 @@
 //! | [`metrics`] | counts, until the host takes them | |
 //! | [`mcp`] | methods, their targets, mirrored headers | MCP 2024-11-05 to 2026-07-28 |
 //! | [`metadata`] | protected resource metadata | RFC 9728 |
+//! | [`places`] | places to wait, and who may take them | |
 //! | [`policy`], [`scope`] | rules, hierarchy, matrix; the one decision | RFC 6749 section 3.3 |
 //! | [`remote`] | the policy of a control plane, and what it is told of the tools | RFC 9110 section 13 |
 //! | [`reply`] | every answer and challenge | RFC 6750 section 3, RFC 9728 section 5.1 |
@@ -77,6 +78,7 @@ pub mod metadata;
 pub mod metrics;
 pub mod node;
 pub mod pattern;
+pub mod places;
 pub mod policy;
 pub mod protobuf;
 pub mod remote;

@@ -18,7 +18,7 @@ pub use assumed::Assumed;
 pub use cache::TokenCache;
 pub use claims::{ClaimTest, Claims};
 pub use confirmation::{Confirmation, Thumbprint};
-pub use digest::TokenDigest;
+pub use digest::{ByFirstBytes, TokenDigest};
 pub use introspected::{Active, Answer, NoAnswer};
 pub use jwt::{Candidate, Expectations, UntrustedJwt};
 #[cfg(feature = "cli")]

@@ -124,12 +124,23 @@ fn run_cell(cell: &Cell, request: &Request) -> Vec<String> {
 }
 
 #[test]
-fn where_too_many_wait_for_keys_no_more_do() {
+fn where_too_many_wait_for_keys_no_more_do_and_their_places_are_free_again_when_they_are_gone() {
     let mut worker = Worker::new(&keys_and_bodies::configuration(true), true, NOW);
-    worker.may_wait = false;
     let request = keys_and_bodies::groups()[0][0].request();
-    let stream = Stream::open(&mut worker, head(&request), End::More);
-    assert_eq!(outcome(&stream, &request).reason, "keys_unavailable");
+    let mut waiting = Vec::new();
+    let refused = loop {
+        let stream = Stream::open(&mut worker, head(&request), End::More);
+        if stream.client().is_some() {
+            break stream;
+        }
+        waiting.push(stream);
+    };
+    assert_eq!(outcome(&refused, &request).reason, "keys_unavailable");
+    assert_eq!((waiting.len(), worker.instance.places.taken()), (256, 256), "one token has a quarter of the places");
+    waiting.pop();
+    assert!(Stream::open(&mut worker, head(&request), End::More).client().is_none(), "one that leaves makes room");
+    waiting.clear();
+    assert_eq!(worker.instance.places.taken(), 0);
 }
 
 #[test]

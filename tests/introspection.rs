@@ -17,6 +17,7 @@ use support::core::{NOW, accepted, at, at_millis, minimal, set};
 use support::tokens::AUDIENCE;
 use toolgate::config::Config;
 use toolgate::introspection::{Change, Fresh, Introspections, Lookup};
+use toolgate::places::Standing;
 use toolgate::time::UnixTime;
 use toolgate::token::{Answer, TokenDigest};
 
@@ -51,12 +52,20 @@ impl Asked {
     }
 
     fn find_fresh(&mut self, token: &str, fresh: Option<Fresh>, now: UnixTime) -> Finds {
-        match self.introspections.find(0, (TokenDigest::of(token), token), fresh, true, now) {
-            Lookup::Active(_) => Finds::Active,
-            Lookup::Inactive => Finds::Inactive,
-            Lookup::Unavailable => Finds::Unavailable,
-            Lookup::Wait => Finds::Wait,
-        }
+        let digest = TokenDigest::of(token);
+        let standing = match self.introspections.find(0, &digest, fresh, now) {
+            Lookup::Active(_) => return Finds::Active,
+            Lookup::Inactive => return Finds::Inactive,
+            Lookup::Unavailable => return Finds::Unavailable,
+            Lookup::Unknown { was_active: true } => Standing::Verified,
+            Lookup::Unknown { was_active: false } => Standing::Stranger,
+        };
+        self.ask_as(standing, token, now)
+    }
+
+    fn ask_as(&mut self, standing: Standing, token: &str, now: UnixTime) -> Finds {
+        let waits = self.introspections.ask(0, (TokenDigest::of(token), token), standing, now);
+        if waits { Finds::Wait } else { Finds::Unavailable }
     }
 
     fn send(&mut self) -> Vec<String> {
@@ -204,11 +213,36 @@ fn a_call_whose_answer_never_comes_is_given_up() {
 }
 
 #[test]
-fn who_may_not_wait_asks_nothing() {
+fn strangers_calls_keep_no_verified_token_from_being_asked_about_next() {
+    let good = active(&json!({}));
+    for (max, ttl) in [(1, "30s"), (3, "30s"), (3, "0s")] {
+        let mut asked = Asked::new(&json!({"max_in_flight": max, "cache_ttl": ttl}));
+        asked.ask("known", Some(&good), at(NOW));
+        let garbage = |n: usize| format!("garbage {n}");
+        (0..max).for_each(|n| assert_eq!(asked.find(&garbage(n), at(NOW + 31)), Finds::Wait));
+        assert_eq!(asked.find(&garbage(max), at(NOW + 31)), Finds::Unavailable, "beyond it, no stranger's");
+        assert_eq!(asked.send().len(), max);
+        assert_eq!(asked.find("known", at(NOW + 31)), Finds::Wait, "one that was active waits for the next call");
+        (1..max).for_each(|n| {
+            assert_eq!(asked.ask_as(Standing::Verified, &format!("signed {n}"), at(NOW + 31)), Finds::Wait);
+        });
+        assert_eq!(asked.ask_as(Standing::Verified, "signed", at(NOW + 31)), Finds::Unavailable, "beyond it, none");
+        assert!(!asked.introspections.is_due(), "no more run at once than allowed");
+        assert_eq!(asked.find(&garbage(max), at(NOW + 31)), Finds::Unavailable, "no stranger comes between");
+        asked.answer(&garbage(0), Some(&json!({"active": false})), at(NOW + 31));
+        assert_eq!(asked.send(), ["known"]);
+        assert_eq!(asked.answer("known", Some(&good), at(NOW + 31)).0, Finds::Active);
+    }
+}
+
+#[test]
+fn a_token_whose_answer_was_that_it_is_not_active_is_a_strangers_again() {
     let mut asked = Asked::new(&json!({}));
-    let found = asked.introspections.find(0, (TokenDigest::of("t"), "t"), None, false, at(NOW));
-    assert_eq!(found, Lookup::Unavailable);
-    assert!(!asked.introspections.is_due());
+    asked.ask("t", Some(&active(&json!({}))), at(NOW));
+    asked.ask_as(Standing::Verified, "t", at(NOW + 31));
+    asked.answer("t", Some(&json!({"active": false})), at(NOW + 31));
+    let found = asked.introspections.find(0, &TokenDigest::of("t"), None, at(NOW + 40));
+    assert_eq!(found, Lookup::Unknown { was_active: false });
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::request::Request;
 use super::step::{Effect, Env, Step};
-use super::validation::{Awaited, Unverified, validate};
+use super::validation::{Unverified, Waiting, validate};
 use super::verdict::Asked;
 use super::{Body, Exchange, ReadBody, State, Verified};
 use crate::reply::Refusal;
@@ -12,7 +12,7 @@ use crate::reply::Refusal;
 pub(super) struct Asking {
     pub request: Request,
     pub body: Body,
-    pub awaits: Awaited,
+    pub waiting: Waiting,
 }
 
 impl Exchange {
@@ -25,11 +25,8 @@ impl Exchange {
         env: &mut Env<'_>,
     ) -> Step {
         match validate(&request, None, env) {
-            Err(Unverified::Awaits(_)) if !env.may_wait => {
-                self.refuse(&Asked::by(&request), Refusal::KeysUnavailable, env)
-            }
-            Err(Unverified::Awaits(awaits)) => {
-                self.state = State::AwaitingToken(Box::new(Asking { request, body, awaits }));
+            Err(Unverified::Waits(waiting)) => {
+                self.state = State::AwaitingToken(Box::new(Asking { request, body, waiting }));
                 Step::hold()
             }
             Err(Unverified::Refused(refusal)) => self.refuse(&Asked::by(&request), refusal, env),

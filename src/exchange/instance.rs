@@ -9,6 +9,7 @@ use crate::introspection::Introspections;
 use crate::jwks::{NotShared, SharedData, SharedNames, Versioned};
 use crate::keys::IssuerKeys;
 use crate::listing::KnownLists;
+use crate::places::Places;
 use crate::signature::SignatureVerifier;
 use crate::time::UnixTime;
 use crate::token::TokenCache;
@@ -24,6 +25,7 @@ pub struct Instance {
     pub proofs: Proofs,
     pub ids: DecisionIds,
     pub host_shows_bodies: bool,
+    pub places: Places,
 }
 
 impl Instance {
@@ -38,6 +40,7 @@ impl Instance {
             proofs: Proofs::new(SharedNames::new(&[], &[], &[]), None),
             ids: DecisionIds::new(1),
             host_shows_bodies: false,
+            places: Places::new(config.issuers.len()),
         }
     }
 
@@ -57,7 +60,7 @@ impl Instance {
             now,
             ids: &mut self.ids,
             host_shows_bodies: &mut self.host_shows_bodies,
-            may_wait: true,
+            places: &self.places,
         }
     }
 }

@@ -55,6 +55,11 @@ impl RequestHead {
         config.scrubbed(&self.headers).map(HeaderEdit::remove).collect()
     }
 
+    /// The bytes that it takes in memory.
+    pub fn weight(&self) -> usize {
+        self.headers.weight()
+    }
+
     fn origin(&self) -> Single<'_> {
         self.headers.single("origin")
     }

@@ -10,6 +10,7 @@ use crate::introspection::Introspections;
 use crate::jwks::SharedData;
 use crate::keys::IssuerKeys;
 use crate::listing::KnownLists;
+use crate::places::Places;
 use crate::reply::Reply;
 use crate::signature::SignatureVerifier;
 use crate::time::UnixTime;
@@ -43,8 +44,8 @@ pub struct Env<'a> {
     pub ids: &'a mut DecisionIds,
     /// Whether this worker has once seen a body while headers were held.
     pub host_shows_bodies: &'a mut bool,
-    /// Whether one more request may wait for what verifies its token.
-    pub may_wait: bool,
+    /// Places for requests that wait for what verifies their tokens.
+    pub places: &'a Places,
 }
 
 /// What happens with the part of the message that the event brought.

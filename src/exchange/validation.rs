@@ -6,13 +6,20 @@ use super::step::Env;
 use crate::config::{Issuer, Resource, Validation};
 use crate::introspection::{Fresh, Lookup as Said};
 use crate::jwks::Lookup;
+use crate::places::{Place, Standing, Waiter};
 use crate::reply::Refusal;
 use crate::token::{AccessToken, Active, Candidate, Expectations, TokenDigest, TokenError, UntrustedJwt};
 
 /// Why there is no caller, or not yet.
 pub(super) enum Unverified {
     Refused(Refusal),
-    Awaits(Awaited),
+    Waits(Waiting),
+}
+
+/// A token that waits, and the place that its request has meanwhile.
+pub(super) struct Waiting {
+    pub awaited: Awaited,
+    _place: Place,
 }
 
 /// What a token waits for.
@@ -43,9 +50,10 @@ pub(super) fn validate(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_
 fn vouched(request: &Request, token: &str, fresh: Option<Fresh>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
     let resource = request.resource(env.config).ok_or(TokenError::IssuerMismatch)?;
     let digest = env.tokens.digest(token);
+    let wanted = (fresh, request.head.weight());
     let (keys, now) = (&*env.keys, env.now);
     if let Some((place, known)) = env.tokens.find(&digest, |place| keys.generation(place, now))
-        && let Some(asked) = Asked::of(place, resource, (digest, token), fresh, env)
+        && let Some(asked) = Asked::of(place, resource, (digest, token), wanted, env)
     {
         known.check(&resource.audiences, &asked.issuer.rules, now)?;
         return asked.after_signature(known, env);
@@ -54,14 +62,14 @@ fn vouched(request: &Request, token: &str, fresh: Option<Fresh>, env: &mut Env<'
     if let Some(place) = resource.issuers.iter().copied().find(takes_opaque)
         && !UntrustedJwt::is_shaped_like(token)
     {
-        let asked = Asked::of(place, resource, (digest, token), fresh, env).ok_or(TokenError::IssuerMismatch)?;
-        return asked.confirm(env, Active::vouch);
+        let asked = Asked::of(place, resource, (digest, token), wanted, env).ok_or(TokenError::IssuerMismatch)?;
+        return asked.confirm(Standing::Stranger, env, Active::vouch);
     }
     let jwt = UntrustedJwt::parse(token)?;
     let claimed = jwt.issuer()?;
     let is_named = |place: &usize| env.config.issuers.get(*place).is_some_and(|issuer| issuer.identifier == claimed);
     let place = resource.issuers.iter().copied().find(is_named).ok_or(TokenError::IssuerMismatch)?;
-    let asked = Asked::of(place, resource, (digest, token), fresh, env).ok_or(TokenError::IssuerMismatch)?;
+    let asked = Asked::of(place, resource, (digest, token), wanted, env).ok_or(TokenError::IssuerMismatch)?;
     let candidate = jwt.check(asked.expected, now)?;
     asked.judge(candidate, env)
 }
@@ -74,6 +82,8 @@ struct Asked<'a> {
     digest: TokenDigest,
     token: &'a str,
     fresh: Option<Fresh>,
+    /// The bytes that the request keeps while it waits.
+    size: usize,
 }
 
 impl<'a> Asked<'a> {
@@ -82,7 +92,7 @@ impl<'a> Asked<'a> {
         place: usize,
         resource: &'a Resource,
         (digest, token): (TokenDigest, &'a str),
-        fresh: Option<Fresh>,
+        (fresh, size): (Option<Fresh>, usize),
         env: &Env<'a>,
     ) -> Option<Self> {
         let issuer = env.config.issuers.get(place).filter(|_| resource.issuers.contains(&place))?;
@@ -93,21 +103,28 @@ impl<'a> Asked<'a> {
             rules: &issuer.rules,
             audiences: &resource.audiences,
         };
-        Some(Self { place, issuer, expected, digest, token, fresh })
+        Some(Self { place, issuer, expected, digest, token, fresh, size })
     }
 
     /// A JWT that passed every other check is judged by its signature, or by the endpoint in its place.
     fn judge(&self, candidate: Candidate<'_>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
         if self.issuer.validation == Validation::Introspection {
-            return self.confirm(env, |active, expected| candidate.confirmed_by(active, expected));
+            return self.confirm(Standing::Stranger, env, |active, expected| candidate.confirmed_by(active, expected));
         }
         let or_ask = self.issuer.validation == Validation::JwtOrIntrospection;
         let generation = env.keys.generation(self.place, env.now);
         let verified = match env.keys.find(self.place, candidate.query(), env.now) {
             Lookup::Keys(keys) => candidate.verify(&keys, env.verifier)?,
-            Lookup::Wait => return Err(Unverified::Awaits(Awaited::Keys)),
+            Lookup::Wait => {
+                let known = env.tokens.was_verified(&self.digest);
+                let standing = if known { Standing::Verified } else { Standing::Stranger };
+                let place = env.places.take(&self.waiter(standing), self.size);
+                let place = place.ok_or(Unverified::Refused(Refusal::KeysUnavailable))?;
+                return Err(Unverified::Waits(Waiting { awaited: Awaited::Keys, _place: place }));
+            }
             Lookup::NoKey | Lookup::Unavailable if or_ask => {
-                return self.confirm(env, |active, expected| candidate.confirmed_by(active, expected));
+                return self
+                    .confirm(Standing::Stranger, env, |active, expected| candidate.confirmed_by(active, expected));
             }
             Lookup::NoKey => return Err(TokenError::KeyUnknown.into()),
             Lookup::Unavailable => return Err(Unverified::Refused(Refusal::KeysUnavailable)),
@@ -122,30 +139,46 @@ impl<'a> Asked<'a> {
     fn after_signature(&self, verified: AccessToken, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
         match self.issuer.validation {
             Validation::Jwt | Validation::JwtOrIntrospection if self.fresh.is_none() => Ok(verified),
-            _ => self.confirm(env, |active, expected| verified.confirmed_by(active, expected)),
+            _ => self.confirm(Standing::Verified, env, |active, expected| verified.confirmed_by(active, expected)),
         }
     }
 
-    /// What the endpoint says of the token, if it is known; else it is asked.
+    fn waiter(&self, standing: Standing) -> Waiter {
+        Waiter { issuer: self.place, digest: self.digest, standing }
+    }
+
+    /// What the endpoint says of the token, if it is known; else it is asked. `standing`: what is known of it without
+    /// the endpoint.
     fn confirm(
         &self,
+        standing: Standing,
         env: &mut Env<'_>,
         vouch: impl FnOnce(&mut Active, Expectations<'_>) -> Result<AccessToken, TokenError>,
     ) -> Result<AccessToken, Unverified> {
-        match env.introspection.find(self.place, (self.digest, self.token), self.fresh, env.may_wait, env.now) {
+        let unavailable = Unverified::Refused(Refusal::IntrospectionUnavailable);
+        let (place, digest) = (self.place, self.digest);
+        match env.introspection.find(place, &digest, self.fresh, env.now) {
             Said::Active(active) => {
                 let is_new = !active.is_read();
                 let token = vouch(active, self.expected);
                 if is_new {
-                    env.introspection.was_read(self.place, &self.digest);
+                    env.introspection.was_read(place, &digest);
                 }
                 let token = token?;
                 token.check(self.expected.audiences, self.expected.rules, env.now)?;
                 Ok(token)
             }
             Said::Inactive => Err(TokenError::Inactive.into()),
-            Said::Unavailable => Err(Unverified::Refused(Refusal::IntrospectionUnavailable)),
-            Said::Wait => Err(Unverified::Awaits(Awaited::Answer(self.digest))),
+            Said::Unavailable => Err(unavailable),
+            Said::Unknown { was_active } => {
+                let standing = if was_active { Standing::Verified } else { standing };
+                // Who has no place asks nothing.
+                let taken = env.places.take(&self.waiter(standing), self.size).ok_or(unavailable)?;
+                if !env.introspection.ask(place, (digest, self.token), standing, env.now) {
+                    return Err(Unverified::Refused(Refusal::IntrospectionUnavailable));
+                }
+                Err(Unverified::Waits(Waiting { awaited: Awaited::Answer(digest), _place: taken }))
+            }
         }
     }
 }

@@ -193,8 +193,8 @@ impl Exchange {
         let before = verified.identity(env.config);
         match validate(&verified.request, Some(fresh), env) {
             Ok(caller) => verified.caller = caller,
-            Err(Unverified::Awaits(awaits)) => {
-                self.state = State::AwaitingFreshness(Box::new(verified), awaits);
+            Err(Unverified::Waits(waiting)) => {
+                self.state = State::AwaitingFreshness(Box::new(verified), waiting);
                 return Step::hold();
             }
             Err(Unverified::Refused(refusal)) => {

@@ -55,7 +55,7 @@ impl Stream {
         let flow = shared.apply(step, side);
         let (waits, asks) = (self.exchange.borrow().is_waiting(), self.exchange.borrow().awaits().is_some());
         if (waits && !was_waiting) || (asks && !had_asked) {
-            shared.wait(self.id, &self.exchange);
+            shared.wait(self.id, &self.exchange, was_waiting);
         }
         if !was_watched && self.exchange.borrow().is_long_lived() {
             shared.watch(self.id, &self.exchange);

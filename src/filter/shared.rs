@@ -17,6 +17,7 @@ use crate::introspection::Introspections;
 use crate::keys::IssuerKeys;
 use crate::listing::KnownLists;
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::reply::Refusal;
 use crate::signature::HostVerifier;
 use crate::time::UnixTime;
@@ -28,9 +29,6 @@ const TICK: u32 = 500;
 const POLL: u32 = 20;
 /// The period that makes it look at once.
 pub const AT_ONCE: u32 = 1;
-/// As many requests may wait at once for what verifies their tokens, each with its headers: it takes no valid token, so
-/// this bounds what anybody can make a worker keep.
-const MAX_WAITING: usize = 1024;
 
 /// The state of one plugin instance.
 pub struct Shared {
@@ -47,6 +45,7 @@ pub struct Shared {
     tokens: RefCell<TokenCache>,
     verifier: HostVerifier<VerifySignature>,
     ids: RefCell<DecisionIds>,
+    places: Places,
     host_shows_bodies: Cell<bool>,
     /// Whether the host prints audit lines. It is asked at every tick: who changes its log level waits that long.
     prints_info: Cell<bool>,
@@ -87,6 +86,7 @@ impl Shared {
             lists: RefCell::default(),
             proofs: RefCell::new(possession::proofs()),
             tokens: RefCell::new(TokenCache::keyed(config.token_cache_entries, host::random())),
+            places: Places::new(config.issuers.len()),
             config: RefCell::new(config),
             verifier: signature::verifier(),
             ids: RefCell::new(DecisionIds::new(seed)),
@@ -120,7 +120,7 @@ impl Shared {
             now,
             ids: &mut self.ids.borrow_mut(),
             host_shows_bodies: &mut shows,
-            may_wait: self.may_wait(),
+            places: &self.places,
         });
         self.host_shows_bodies.set(shows);
         let news = self.drift.borrow().has_news();
@@ -229,24 +229,17 @@ impl Shared {
         exchange.awaits().is_some() || (exchange.is_waiting() && !self.host_shows_bodies.get())
     }
 
-    /// Whether one more request may wait. Streams that are gone do not count.
-    fn may_wait(&self) -> bool {
-        let mut waiting = self.waiting.borrow_mut();
-        if waiting.len() >= MAX_WAITING {
-            waiting.retain(|(_, stream)| stream.strong_count() > 0);
-        }
-        waiting.len() < MAX_WAITING
-    }
-
     /// Notes that a stream waits, and has the root look after it at once if somebody is to be asked. Waiting for a body
-    /// needs no root once it is known that the host shows bodies.
-    pub fn wait(&self, id: u32, exchange: &Rc<RefCell<Exchange>>) {
+    /// needs no root once it is known that the host shows bodies. `again`: it waited before, for time.
+    pub fn wait(&self, id: u32, exchange: &Rc<RefCell<Exchange>>, again: bool) {
         if !self.needs_root(&exchange.borrow()) {
             return;
         }
         let mut waiting = self.waiting.borrow_mut();
         // One that waited for time may now wait for somebody's word.
-        waiting.retain(|(own, _)| *own != id);
+        if again {
+            waiting.retain(|(own, _)| *own != id);
+        }
         waiting.push((id, Rc::downgrade(exchange)));
         drop(waiting);
         let is_of_use = match exchange.borrow().awaits() {

@@ -66,9 +66,13 @@ impl TokenCache {
             return Some((kept.issuer, kept.token.clone()));
         }
         // A key that left the set ends its tokens.
-        self.tokens.remove(digest);
         self.misses += 1;
         None
+    }
+
+    /// Whether the token of this digest was verified before, if maybe with keys that do not count any more.
+    pub fn was_verified(&mut self, digest: &TokenDigest) -> bool {
+        self.tokens.get(digest).is_some()
     }
 
     /// Keeps a token of the issuer at this place, verified with its key set of this generation.

@@ -45,8 +45,6 @@ pub struct Worker {
     now: UnixTime,
     /// `allow_on_headers_stop_iteration`
     flag: bool,
-    /// Whether one more request may wait for what verifies its token.
-    pub may_wait: bool,
     /// The status and body with which an endpoint answers a form; without one, it fails.
     pub endpoint: Option<fn(&[u8]) -> (u16, String)>,
     /// What the workers of one host share.
@@ -111,7 +109,6 @@ impl Worker {
             now: UnixTime::from_millis(u64::try_from(now).expect("a time") * 1000),
             config,
             flag,
-            may_wait: true,
             endpoint: None,
             peer_certificate: None,
             shared: Rc::default(),
@@ -122,7 +119,7 @@ impl Worker {
     fn run(&mut self, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
         let (peer, shared) = (self.peer_certificate, self.shared.clone());
         let known = self.instance.env(&self.config, &Remembering, self.now);
-        event(&mut Env { shared: &*shared, peer_certificate: &|| peer, may_wait: self.may_wait, ..known })
+        event(&mut Env { shared: &*shared, peer_certificate: &|| peer, ..known })
     }
 
     /// Sends every fetch that is due; the URL of each.
