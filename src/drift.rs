@@ -17,8 +17,9 @@ pub mod shared;
 mod tools;
 
 pub use findings::Finding;
-pub use tools::Moment;
+pub use tools::Asked;
 
+use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hasher};
 use std::rc::{Rc, Weak};
 
@@ -31,7 +32,7 @@ use crate::manifest::{Change, Manifest, Tool};
 use crate::policy::{Policy, Standing};
 use crate::time::UnixTime;
 use crate::token::AccessToken;
-use asked::{AskedList, AskedLists};
+use asked::{AskedList, AskedLists, Unclaimed, key};
 use chain::{Chains, Whole};
 use findings::{MAX_FINDINGS, of_list};
 use inventory::Listed;
@@ -54,6 +55,10 @@ struct Server {
     tools: Tools,
     chains: Chains,
     asked: AskedLists,
+    /// Requests that other workers told of, those that this worker tells of, and those that were answered here.
+    told_asked: Vec<String>,
+    tells_asked: Vec<String>,
+    tells_answered: Vec<String>,
     unseen: Unseen,
     /// Scopes that were first seen since it was last asked.
     granted: Vec<String>,
@@ -80,8 +85,8 @@ struct Server {
 pub struct Page<'a> {
     /// Who asked: chains of different callers are not joined.
     pub caller: &'a str,
-    /// When, in the order of what is learned.
-    pub asked: Moment,
+    /// When.
+    pub asked: Asked,
     /// The cursor that was asked with.
     pub cursor: Option<&'a str>,
     /// The cursor that the next page is asked with.
@@ -127,38 +132,84 @@ impl Drift {
     }
 
     /// How the tool of a list's entry stands. That it differs is taken note of, whatever list it stands in.
-    pub fn observe(&mut self, resource: usize, config: &Config, name: &str, entry: &[u8]) -> Standing {
+    pub fn observe(&mut self, resource: usize, config: &Config, name: &str, entry: &[u8], now: UnixTime) -> Standing {
         let Some(settings) = config.resources.get(resource) else { return Standing::Approved };
         let Some(manifest) = &settings.manifest else { return Standing::Approved };
         let Some((place, approved)) = manifest.place(name) else { return denied_if(settings, true) };
         let hash = hash(self.secret, entry);
         let Some(server) = self.servers.get_mut(resource) else { return denied_if(settings, true) };
-        let (is_off, found) = server.tools.observe(place, approved, entry, hash);
+        let (is_off, found) = server.tools.observe(place, approved, entry, hash, now);
         server.report(found);
         denied_if(settings, is_off)
     }
 
     /// The approved tools that one of these lists names more than once. That is taken note of.
-    pub fn repeated(&mut self, resource: usize, config: &Config, lists: &[Rc<Entries>]) -> Index {
+    pub fn repeated(&mut self, resource: usize, config: &Config, lists: &[Rc<Entries>], now: UnixTime) -> Index {
         let manifest = config.resources.get(resource).and_then(|settings| settings.manifest.as_ref());
         let Some((manifest, server)) = manifest.zip(self.servers.get_mut(resource)) else { return Index::default() };
         let names = lists.iter().flat_map(|list| list.repeated().names());
         let approved: Vec<_> = names.filter(|name| manifest.tool(name).is_some()).map(str::to_owned).collect();
-        approved.iter().for_each(|name| server.repeated(manifest, name));
+        approved.iter().for_each(|name| server.repeated(manifest, name, now));
         Index::new(approved.into_iter())
     }
 
     /// A page of the list of tools is asked for. Gives the request with its moment.
     pub fn asked(&mut self, resource: usize, request: AskedList, now: UnixTime) -> AskedList {
         let Some(server) = self.servers.get_mut(resource) else { return request };
-        let request = AskedList { moment: server.tools.moment(), ..request };
+        let request = AskedList { asked: Asked { moment: server.tools.moment(), ..Asked::default() }, ..request };
         server.asked.push(request.clone(), now);
         request
     }
 
+    /// Nothing will be answered to the request on a stream.
+    pub fn withdraw(&mut self, resource: usize, request: &AskedList, now: UnixTime) {
+        let Some(server) = self.servers.get_mut(resource) else { return };
+        server.asked.take(&request.caller, &request.id, now);
+    }
+
+    /// The server accepted the request, and answers it on a stream, of this worker or another.
+    pub fn accepted(&mut self, resource: usize, request: &AskedList) {
+        let Some(server) = self.servers.get_mut(resource) else { return };
+        server.tells_asked.extend(server.asked.accepted(request));
+    }
+
     /// The request with this id, of this caller, to which a stream brings the answer; each is answered once.
     pub fn answered(&mut self, resource: usize, caller: &str, id: &str, now: UnixTime) -> Option<AskedList> {
-        self.servers.get_mut(resource)?.asked.take(caller, id, now)
+        let server = self.servers.get_mut(resource)?;
+        let request = server.asked.take(caller, id, now)?;
+        server.tells_answered.push(key(caller, id));
+        Some(request)
+    }
+
+    /// A stream brings a list without a request that this worker knows: another one may.
+    pub fn unclaimed(&mut self, resource: usize, config: &Config, list: Unclaimed, now: UnixTime) {
+        let Some(server) = self.servers.get_mut(resource) else { return };
+        server.asked.keep(list);
+        self.claim(resource, config, now);
+    }
+
+    /// Takes the lists that answer a request which another worker told of.
+    fn claim(&mut self, resource: usize, config: &Config, now: UnixTime) {
+        let Some(server) = self.servers.get_mut(resource) else { return };
+        let (asked, unclaimed) = (std::mem::take(&mut server.told_asked), std::mem::take(&mut server.asked.unclaimed));
+        let (mut kept, mut claimed) = (VecDeque::new(), Vec::new());
+        for list in unclaimed {
+            let request = asked.iter().find_map(|told| list.claim(told).map(|(at, cursor)| (told, at, cursor)));
+            match request {
+                Some((told, at, cursor)) => claimed.push((list, told.clone(), at, cursor.map(str::to_owned))),
+                None => kept.push_back(list),
+            }
+        }
+        let is_open = |told: &String| !claimed.iter().any(|(_, own, ..)| own == told);
+        server.told_asked = asked.iter().filter(|told| is_open(told)).cloned().collect();
+        server.asked.unclaimed = kept;
+        for (list, _, at, cursor) in claimed {
+            let Some(server) = self.servers.get_mut(resource) else { return };
+            server.tells_answered.push(key(&list.caller, &list.id));
+            let asked = Asked { at, ..Asked::default() };
+            let (caller, cursor, next) = (list.caller.as_str(), cursor.as_deref(), list.next.as_deref());
+            self.page(resource, config, Page { caller, asked, cursor, next, lists: &list.lists }, now);
+        }
     }
 
     /// How a tool stood when it was last seen. One that was not seen yet stands as approved, unless a list must be seen
@@ -175,7 +226,7 @@ impl Drift {
 
     /// Takes note of a page. Once one caller's pages are complete, what they show as approved is so again, and the whole
     /// list waits to be compared.
-    pub fn page(&mut self, resource: usize, config: &Config, page: Page<'_>) {
+    pub fn page(&mut self, resource: usize, config: &Config, page: Page<'_>, now: UnixTime) {
         let secret = self.secret;
         let Some((server, settings)) = self.servers.get_mut(resource).zip(config.resources.get(resource)) else {
             return;
@@ -192,7 +243,7 @@ impl Drift {
         }
         let Some(list) = server.chains.extend(page) else { return };
         server.page = only.map(Rc::downgrade).unwrap_or_default();
-        server.learn(settings, &list);
+        server.learn(settings, &list, now);
         let mut hash = hasher(secret);
         list.names.iter().chain(&list.repeated).for_each(|name| {
             hash.write(name.as_bytes());
@@ -245,13 +296,17 @@ impl Drift {
     }
 
     /// Takes over what other workers saw.
-    pub fn adopt(&mut self, resource: usize, config: &Config, told: &SharedDrift) {
+    pub fn adopt(&mut self, resource: usize, config: &Config, told: &SharedDrift, now: UnixTime) {
         let Some(server) = self.servers.get_mut(resource) else { return };
         server.unseen.others_saw(&told.granted);
         server.was_listed |= told.listed;
         if let Some(manifest) = config.resources.get(resource).and_then(|settings| settings.manifest.as_ref()) {
-            server.tools.adopt(manifest, &told.live);
+            server.tools.adopt(manifest, &told.live, now);
         }
+        server.told_asked.clone_from(&told.asked);
+        let is_answered = |told: &String| server.tells_answered.iter().any(|key| told.starts_with(key));
+        server.told_asked.retain(|told| !is_answered(told));
+        self.claim(resource, config, now);
     }
 
     /// What was found since it was last asked, and which tools are as approved again.
@@ -263,15 +318,23 @@ impl Drift {
         found.retain(|finding| !settled.contains(&finding.about) || is_off(&finding.about));
         settled.retain(|tool| !is_off(tool));
         let live = if found.is_empty() { Vec::new() } else { server.tools.live().cloned().collect() };
-        let listed = std::mem::take(&mut server.tells_listed);
-        News { found, settled, live, granted: std::mem::take(&mut server.granted), listed }
+        News {
+            found,
+            settled,
+            live,
+            granted: std::mem::take(&mut server.granted),
+            listed: std::mem::take(&mut server.tells_listed),
+            asked: std::mem::take(&mut server.tells_asked),
+            answered: std::mem::take(&mut server.tells_answered),
+        }
     }
 
     /// A resource of which there is anything to take.
     pub fn has_news(&self) -> Option<usize> {
         let has = |server: &Server| {
-            let is_silent = server.found.is_empty() && server.settled.is_empty() && server.granted.is_empty();
-            !is_silent || server.tells_listed
+            let of_tools = !server.found.is_empty() || !server.settled.is_empty() || server.tells_listed;
+            let of_requests = !server.tells_asked.is_empty() || !server.tells_answered.is_empty();
+            of_tools || of_requests || !server.granted.is_empty()
         };
         self.servers.iter().position(has)
     }
@@ -290,6 +353,10 @@ pub struct News {
     pub granted: Vec<String>,
     /// Whether this worker saw a complete list before any other told of one.
     pub listed: bool,
+    /// Requests that are answered on a stream.
+    pub asked: Vec<String>,
+    /// The names of those that were answered.
+    pub answered: Vec<String>,
 }
 
 fn hasher(secret: u64) -> DefaultHasher {
@@ -314,18 +381,18 @@ impl Server {
     }
 
     /// A complete list came, in answer to the requests for its pages.
-    fn learn(&mut self, settings: &Resource, list: &Whole) {
+    fn learn(&mut self, settings: &Resource, list: &Whole, now: UnixTime) {
         if settings.until_seen == UntilSeen::Deny && !self.was_listed {
             (self.was_listed, self.tells_listed) = (true, true);
         }
         let Some(manifest) = &settings.manifest else { return };
-        list.repeated.iter().for_each(|name| self.repeated(manifest, name));
+        list.repeated.iter().for_each(|name| self.repeated(manifest, name, now));
         self.settled.extend(self.tools.settle(manifest, list));
     }
 
-    fn repeated(&mut self, manifest: &Manifest, name: &str) {
+    fn repeated(&mut self, manifest: &Manifest, name: &str, now: UnixTime) {
         if let Some((place, _)) = manifest.place(name) {
-            self.tools.repeated(place, name);
+            self.tools.repeated(place, name, now);
             self.report(vec![Finding::new(name, Change::Repeated.code())]);
         }
     }

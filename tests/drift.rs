@@ -139,6 +139,12 @@ impl Gate {
         self.answer(&mut stream, 200, "text/event-stream", &events(messages))
     }
 
+    /// What another worker tells.
+    fn adopt(&mut self, told: &SharedDrift) {
+        let (config, now) = (self.worker.config.clone(), self.worker.now());
+        self.worker.instance.drift.adopt(0, &config, told, now);
+    }
+
     fn call(&mut self, tool: &str) -> &'static str {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool}});
         self.send("alice", &request).records.last().unwrap().reason
@@ -478,6 +484,54 @@ fn the_older_transport_answers_on_the_standing_stream_of_its_caller() {
 }
 
 #[test]
+fn the_stream_of_the_older_transport_may_be_another_workers() {
+    let (good, evil) = ([tool("a", "")], [tool("a", "evil")]);
+    let more = json!({"manifest": approved(&good), "on_drift": "deny", "until_seen": "deny"});
+    let [mut asks, mut streams] = [0, 1].map(|_| Gate::new(open_to_all(), &more));
+    let mut shared = SharedDrift::default();
+    let mut tell = |from: &mut Gate, to: &mut Gate| {
+        shared.merge(&from.worker.instance.drift.take(0));
+        to.adopt(&shared);
+        shared.asked.len()
+    };
+    let ask = |gate: &mut Gate, id: u64| {
+        let mut stream = gate.send("alice", &json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"}));
+        gate.answer(&mut stream, 202, "text/plain", "Accepted");
+    };
+    let second = std::time::Duration::from_secs(1);
+    // The stream is told of the request before the list comes, or after it.
+    ask(&mut asks, 1);
+    assert_eq!(tell(&mut asks, &mut streams), 1);
+    streams.stream("alice", &[listed(1, &good)]);
+    assert_eq!(streams.call("a"), "allowed");
+    assert_eq!(tell(&mut streams, &mut asks), 0, "it is answered once");
+    assert_eq!(asks.call("a"), "allowed", "what one saw all know");
+    streams.stream("alice", &[listed(1, &evil)]);
+    assert_eq!(streams.call("a"), "tool_drifted");
+    for (name, id, caller, messages, settled) in [
+        ("the answer to a request of before", 1, "alice", vec![listed(1, &good)], false),
+        ("another caller's stream", 2, "bob", vec![listed(2, &good)], false),
+        ("another id", 3, "alice", vec![listed(9, &good)], false),
+        ("evil first", 4, "alice", vec![listed(4, &evil), listed(4, &good)], false),
+        ("a decoy first", 5, "alice", vec![listed(9, &evil), listed(5, &good)], false),
+        ("its own answer", 6, "alice", vec![listed(6, &good)], true),
+    ] {
+        streams.worker.wait(second, &mut []);
+        asks.worker.wait(second, &mut []);
+        if id > 1 {
+            ask(&mut asks, id);
+        }
+        streams.stream(caller, &messages);
+        assert_eq!(streams.call("a"), "tool_drifted", "{name}: nobody told of a request yet");
+        // What a worker finds it tells at once.
+        tell(&mut streams, &mut asks);
+        tell(&mut asks, &mut streams);
+        assert_eq!(streams.call("a") == "allowed", settled, "{name}");
+        tell(&mut streams, &mut asks);
+    }
+}
+
+#[test]
 fn only_what_was_asked_for_is_published() {
     let (good, evil) = ([tool("a", "")], [tool("a", "decoy")]);
     let publish = json!({"publish": {"uri": "https://plane.example.com/m", "cluster": "plane"}});
@@ -518,7 +572,6 @@ fn no_tool_is_called_before_a_list_was_seen_where_that_is_said() {
     gate.stream("alice", &[listed(1, &good)]);
     gate.answered(1, 200, &[listed(2, &good)]);
     assert_eq!(gate.call("a"), "tool_drifted", "nobody asked for these");
-    let config = gate.worker.config.clone();
     assert!(!gate.worker.instance.drift.take(0).listed);
     assert_eq!(gate.list(&List { tools: &[tool("a", ""), tool("b", "evil")], ..List::default() }), ["a"]);
     assert_eq!((gate.call("a"), gate.call("b")), ("allowed", "tool_drifted"), "what it showed is known");
@@ -527,9 +580,9 @@ fn no_tool_is_called_before_a_list_was_seen_where_that_is_said() {
     assert!(gate.worker.instance.drift.has_news().is_none());
 
     let mut gate = Gate::new(open_to_all(), &more);
-    gate.worker.instance.drift.adopt(0, &config, &SharedDrift::default());
+    gate.adopt(&SharedDrift::default());
     assert_eq!(gate.call("a"), "tool_drifted");
-    gate.worker.instance.drift.adopt(0, &config, &SharedDrift { listed: true, ..SharedDrift::default() });
+    gate.adopt(&SharedDrift { listed: true, ..SharedDrift::default() });
     assert_eq!(gate.call("a"), "allowed", "another worker saw a list");
     gate.list(&complete);
     assert!(!gate.worker.instance.drift.take(0).listed, "it is known already");
@@ -637,14 +690,13 @@ fn what_another_worker_saw_is_compared_again() {
         ..SharedDrift::default()
     };
     let mut gate = Gate::new(open_to_all(), &more);
-    let config = gate.worker.config.clone();
-    gate.worker.instance.drift.adopt(0, &config, &live(&[tool("a", "changed"), tool("b", "")]));
+    gate.adopt(&live(&[tool("a", "changed"), tool("b", "")]));
     assert_eq!((gate.call("a"), gate.call("b")), ("tool_drifted", "allowed"), "a lie about `b` is seen through");
     assert_eq!(gate.findings(), [""; 0], "who saw it reports it");
     gate.list(&List { tools: &good, ..List::default() });
     assert_eq!(gate.call("a"), "allowed", "this worker saw better");
     gate.list(&List { tools: &[tool("a", "changed")], ..List::default() });
-    gate.worker.instance.drift.adopt(0, &config, &live(&[]));
+    gate.adopt(&live(&[]));
     assert_eq!(gate.call("a"), "allowed", "another worker saw it as approved");
 }
 
@@ -655,7 +707,6 @@ fn a_scope_that_no_token_ever_brings_is_told_of_once() {
         "tools": {"r": {"scopes": ["read"]}, "w": {"scopes": ["write"]}, "x": {"scopes": ["raed"]}, "y": {"scopes": ["seen-elsewhere"]}},
     });
     let mut gate = Gate::new(policy, &json!({}));
-    let config = gate.worker.config.clone();
     let request = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
     let token = Token::at(NOW).scope("read admin").expires_in(10_000).sign(&Key::ed25519());
     for _ in 0..1_000 {
@@ -663,7 +714,7 @@ fn a_scope_that_no_token_ever_brings_is_told_of_once() {
     }
     assert_eq!(gate.worker.instance.drift.take(0).granted, ["read", "write"], "a broader scope brings the narrower");
     let told = SharedDrift { granted: vec!["seen-elsewhere".to_owned()], ..SharedDrift::default() };
-    gate.worker.instance.drift.adopt(0, &config, &told);
+    gate.adopt(&told);
     assert_eq!(gate.findings(), [""; 0], "it is waited for");
     gate.worker.wait(std::time::Duration::from_secs(3_600), &mut []);
     gate.send_with(&token, &request);

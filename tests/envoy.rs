@@ -26,6 +26,7 @@ mod envoy {
     mod discovery;
     mod dpop;
     mod dpop_client;
+    mod drift;
     mod framing;
     mod freshness;
     mod harness;

@@ -15,7 +15,7 @@ use serde_json::json;
 use support::core::{NOW, accepted, at, minimal, set};
 use support::shared_data::{Data, Fault};
 use toolgate::config::Config;
-use toolgate::drift::{Drift, Page};
+use toolgate::drift::{Asked, Drift, Page};
 use toolgate::jwks::{SharedNames, Timing};
 use toolgate::remote::{PublishNames, Publisher};
 use toolgate::time::UnixTime;
@@ -55,7 +55,7 @@ impl Host {
         let entry = |name: &str| json!({"name": name}).to_string().into_bytes();
         let names: Vec<_> = tools.split_whitespace().collect();
         let entries = names.iter().map(|name| entry(name)).collect();
-        self.drifts[n].collect(0, Page { caller, asked: 0, cursor, next, lists: &[] }, entries, now);
+        self.drifts[n].collect(0, Page { caller, asked: Asked::default(), cursor, next, lists: &[] }, entries, now);
     }
 
     /// The root of a worker ticks: the tools that it is to publish, with their digest.

@@ -1,12 +1,17 @@
 //! Requests for lists of tools: only an answer to one of them is good news.
 //!
 //! In Streamable HTTP the answer comes on the request's own response. In the transport of 2024-11-05 it comes on the
-//! caller's GET stream, so that requests are kept here until the stream brings a message with their id.
+//! caller's GET stream, so that requests are kept here until the stream brings a message with their id. If another
+//! worker has the stream, it keeps the list until it is told of the request.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::time::Duration;
 
-use super::tools::Moment;
+use sha2::{Digest, Sha256};
+
+use super::tools::Asked;
+use crate::listing::Entries;
 use crate::manifest::canonical;
 use crate::node::Node;
 use crate::time::UnixTime;
@@ -14,6 +19,10 @@ use crate::token::AccessToken;
 
 /// As many requests of one server may wait for a stream; the oldest gives way, and its answer is no news.
 const MAX_ASKED: usize = 64;
+/// As many lists of one server wait for word of a request; the oldest gives way.
+const MAX_UNCLAIMED: usize = 8;
+/// A longer cursor is not told to other workers.
+const MAX_CURSOR: usize = 1024;
 /// A request waits so long, as clients do by default.
 const WAIT: Duration = Duration::from_secs(60);
 
@@ -26,15 +35,55 @@ pub struct AskedList {
     pub id: String,
     /// The cursor of the page.
     pub cursor: Option<String>,
-    /// When it was asked for, in the order of what is learned.
-    pub moment: Moment,
+    /// When it was asked for.
+    pub asked: Asked,
+}
+
+/// A list that came on a stream of this worker, without a request that this worker knows.
+#[derive(Clone, Debug)]
+pub struct Unclaimed {
+    /// Whose stream it is.
+    pub caller: String,
+    /// The id that it bears, in canonical form.
+    pub id: String,
+    /// The cursor of the next page.
+    pub next: Option<String>,
+    /// The tools.
+    pub lists: Vec<Rc<Entries>>,
+    /// When it came.
+    pub at: UnixTime,
 }
 
 impl AskedList {
     /// A caller's request with this id.
     pub fn new(caller: &AccessToken, id: &str, cursor: Option<String>) -> Option<Self> {
-        Some(Self { caller: name_of(caller), id: canonical_id(id)?, cursor, moment: 0 })
+        Some(Self { caller: name_of(caller), id: canonical_id(id)?, cursor, asked: Asked::default() })
     }
+
+    /// What other workers are told of it: who asks with which id, when, and for which page. A first page has no cursor.
+    fn told(&self, since: UnixTime) -> Option<String> {
+        let told = format!("{} {}", key(&self.caller, &self.id), since.as_millis());
+        match &self.cursor {
+            None => Some(told),
+            Some(cursor) => (cursor.len() <= MAX_CURSOR).then(|| format!("{told} {cursor}")),
+        }
+    }
+}
+
+impl Unclaimed {
+    /// The request that it answers, as another worker told of it, if it does: when it was made, and for which page.
+    pub fn claim<'t>(&self, told: &'t str) -> Option<(UnixTime, Option<&'t str>)> {
+        let told = told.strip_prefix(&key(&self.caller, &self.id))?.strip_prefix(' ')?;
+        let (since, cursor) = told.split_once(' ').map_or((told, None), |(since, cursor)| (since, Some(cursor)));
+        let since = UnixTime::from_millis(since.parse().ok()?);
+        self.at.since(since).filter(|age| *age < WAIT).map(|_| (since, cursor))
+    }
+}
+
+/// One name for a caller's request with this id, which gives neither away.
+pub fn key(caller: &str, id: &str) -> String {
+    let digest = Sha256::digest(format!("{caller}\n{id}"));
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// One name for all requests of a caller.
@@ -51,6 +100,8 @@ pub fn canonical_id(id: &str) -> Option<String> {
 #[derive(Debug, Default)]
 pub struct AskedLists {
     waiting: VecDeque<(UnixTime, AskedList)>,
+    /// Lists for which no request is known.
+    pub unclaimed: VecDeque<Unclaimed>,
 }
 
 impl AskedLists {
@@ -61,6 +112,26 @@ impl AskedLists {
             self.waiting.pop_front();
         }
         self.waiting.push_back((now, request));
+    }
+
+    /// The server accepted the request and answers on a stream: what other workers are told of it, unless the answer
+    /// has come.
+    pub fn accepted(&self, request: &AskedList) -> Option<String> {
+        let is_it = |own: &&(UnixTime, AskedList)| own.1.caller == request.caller && own.1.id == request.id;
+        self.waiting.iter().find(is_it).and_then(|(since, own)| own.told(*since))
+    }
+
+    /// Keeps a list until a worker tells of the request. Of several with one id the first is the answer.
+    pub fn keep(&mut self, list: Unclaimed) {
+        let age = |own: &Unclaimed| list.at.since(own.at);
+        self.unclaimed.retain(|own| age(own).is_some_and(|age| age < WAIT));
+        if self.unclaimed.iter().any(|own| own.caller == list.caller && own.id == list.id) {
+            return;
+        }
+        if self.unclaimed.len() >= MAX_UNCLAIMED {
+            self.unclaimed.pop_front();
+        }
+        self.unclaimed.push_back(list);
     }
 
     /// The request of this caller with this id, which is answered once.
@@ -77,7 +148,7 @@ mod tests {
     use super::*;
 
     fn asked(caller: &str, id: &str) -> AskedList {
-        AskedList { caller: caller.to_owned(), id: id.to_owned(), cursor: None, moment: 0 }
+        AskedList { caller: caller.to_owned(), id: id.to_owned(), cursor: None, asked: Asked::default() }
     }
 
     #[test]
@@ -110,6 +181,35 @@ mod tests {
         assert_eq!(lists.waiting.len(), MAX_ASKED);
         assert!(lists.take("b", "1", UnixTime::from_millis(1)).is_some());
         assert!(lists.take("b", "1", UnixTime::from_millis(1)).is_none());
+    }
+
+    #[test]
+    fn a_list_is_claimed_by_the_request_that_came_before_it() {
+        let list = |id: &str, at| Unclaimed {
+            caller: "a".to_owned(),
+            id: id.to_owned(),
+            next: None,
+            lists: Vec::new(),
+            at: UnixTime::from_millis(at),
+        };
+        let mut lists = AskedLists::default();
+        lists.push(AskedList { cursor: Some("to be".to_owned()), ..asked("a", "1") }, UnixTime::from_millis(5_000));
+        lists.push(asked("a", "2"), UnixTime::from_millis(5_000));
+        lists.push(AskedList { cursor: Some("x".repeat(2_000)), ..asked("a", "3") }, UnixTime::from_millis(5_000));
+        let [one, two] = ["1", "2"].map(|id| lists.accepted(&asked("a", id)).unwrap());
+        assert_eq!(lists.accepted(&asked("a", "3")), None, "its cursor is too long");
+        assert_eq!(lists.accepted(&asked("b", "1")), None);
+        let since = UnixTime::from_millis(5_000);
+        assert_eq!(list("1", 6_000).claim(&one), Some((since, Some("to be"))));
+        assert_eq!(list("2", 6_000).claim(&two), Some((since, None)));
+        for (list, told) in [(list("2", 6_000), &one), (list("2", 4_999), &two), (list("2", 65_000), &two)] {
+            assert_eq!(list.claim(told), None, "{list:?}");
+        }
+        for n in 0..100 {
+            lists.keep(list(&n.to_string(), 6_000));
+            lists.keep(list("99", 6_000));
+        }
+        assert_eq!(lists.unclaimed.len(), MAX_UNCLAIMED);
     }
 
     #[test]

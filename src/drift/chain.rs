@@ -1,7 +1,7 @@
 //! Pages of one caller's list, joined by their cursors.
 
 use super::Page;
-use super::tools::Moment;
+use super::tools::Asked;
 use crate::index::Index;
 
 /// As many callers may be reading pages at once; the one that began longest ago gives way.
@@ -14,7 +14,7 @@ const MAX_BYTES: usize = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Whole {
     /// When its first page was asked for.
-    pub asked: Moment,
+    pub asked: Asked,
     /// The names, sorted, each once.
     pub names: Vec<String>,
     /// The names that it has more than once.
@@ -22,7 +22,7 @@ pub struct Whole {
 }
 
 impl Whole {
-    fn new(asked: Moment, names: &[String]) -> Self {
+    fn new(asked: Asked, names: &[String]) -> Self {
         let index = Index::new(names.iter().cloned());
         let repeated = index.repeated(names.iter().map(String::as_str)).map(str::to_owned).collect();
         Self { asked, names: index.into_names(), repeated }
@@ -45,7 +45,7 @@ pub struct Chains {
 struct Chain {
     caller: String,
     /// When its first page was asked for.
-    asked: Moment,
+    asked: Asked,
     /// The cursor of the page that continues it.
     next: String,
     names: Vec<String>,
@@ -93,7 +93,7 @@ mod tests {
     use crate::listing::Entries;
 
     fn page<'a>(caller: &'a str, cursor: Option<&'a str>, lists: &'a [Rc<Entries>], next: Option<&'a str>) -> Page<'a> {
-        Page { caller, asked: 0, cursor, next, lists }
+        Page { caller, asked: Asked::default(), cursor, next, lists }
     }
 
     fn names(text: &str) -> Vec<String> {
@@ -171,10 +171,11 @@ mod tests {
 
     #[test]
     fn a_name_on_two_pages_is_given_twice_and_the_list_is_as_old_as_its_first_page() {
+        let at = |moment| Asked { moment, ..Asked::default() };
         let mut chains = Chains::default();
         let (first, second) = ([Entries::of(["b", "a"].into_iter())], [Entries::of(["a", "c"].into_iter())]);
-        assert_eq!(chains.extend(Page { asked: 5, ..page("a", None, &first, Some("1")) }), None);
-        let list = chains.extend(Page { asked: 7, ..page("a", Some("1"), &second, None) });
-        assert_eq!(list, Some(Whole { asked: 5, names: names("a b c"), repeated: names("a") }));
+        assert_eq!(chains.extend(Page { asked: at(5), ..page("a", None, &first, Some("1")) }), None);
+        let list = chains.extend(Page { asked: at(7), ..page("a", Some("1"), &second, None) });
+        assert_eq!(list, Some(Whole { asked: at(5), names: names("a b c"), repeated: names("a") }));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! {"tools": {<the live tools that differ, as a manifest>}, "told": ["<finding>", ...], "granted": ["<scope>", ...],
+//!  "asked": ["<request for a list, to be answered on a stream>", ...],
 //!  "listed": <whether any worker saw a complete list>}
 //! ```
 //!
@@ -20,6 +21,9 @@ const MAX_TOOLS: usize = crate::manifest::MAX_TOOLS;
 /// As many scopes, and findings that were told of; of more, the oldest may be told of again.
 const MAX_TOLD: usize = 1024;
 
+/// As many requests for lists; of more, the oldest is not told of.
+const MAX_ASKED: usize = 64;
+
 /// What is shared about one resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SharedDrift {
@@ -29,6 +33,8 @@ pub struct SharedDrift {
     pub granted: Vec<String>,
     /// What was reported: a hash of what it is about, then one of the finding.
     pub told: Vec<String>,
+    /// Requests for lists, whose answers come on a stream that may be another worker's.
+    pub asked: Vec<String>,
     /// Whether any worker saw a complete list.
     pub listed: bool,
 }
@@ -44,7 +50,7 @@ impl SharedDrift {
         let told = texts("told").into_iter().filter(|id| id.len() == 2 * HASH).collect();
         let live = Manifest::read(&node).ok()?.first(MAX_TOOLS);
         let listed = node.member("listed") == Some(&Node::Bool(true));
-        Some(Self { live, granted: texts("granted"), told, listed })
+        Some(Self { live, granted: texts("granted"), told, asked: texts("asked"), listed })
     }
 
     /// What other workers read.
@@ -54,6 +60,7 @@ impl SharedDrift {
         out.raw("tools", &tools);
         out.list("told", self.told.iter().map(String::as_str));
         out.list("granted", self.granted.iter().map(String::as_str));
+        out.list("asked", self.asked.iter().map(String::as_str));
         out.raw("listed", if self.listed { "true" } else { "false" });
         out.finish()
     }
@@ -61,6 +68,9 @@ impl SharedDrift {
     /// Adds what a worker found; gives what nobody reported before, and the tools that are as approved again.
     pub fn merge(&mut self, news: &News) -> (Vec<Finding>, Vec<String>) {
         self.listed |= news.listed;
+        self.asked.extend(news.asked.iter().cloned());
+        self.asked.retain(|own| !news.answered.iter().any(|key| own.starts_with(key)));
+        self.asked.drain(..self.asked.len().saturating_sub(MAX_ASKED));
         let settled = news.settled.iter().filter(|tool| self.settle(tool)).cloned().collect();
         for scope in &news.granted {
             if self.granted.len() < MAX_TOLD && !self.granted.contains(scope) {
@@ -145,6 +155,18 @@ mod tests {
             assert_eq!((new.len(), gone.len()), (found, settled), "step {n}");
         }
         assert_eq!(shared.live.tools().iter().map(|tool| tool.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_request_is_shared_until_it_is_answered() {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let mut shared = SharedDrift::default();
+        shared.merge(&News { asked: texts(&["a 1", "b 1 x"]), ..News::default() });
+        shared = SharedDrift::decode(shared.encode().as_bytes()).unwrap();
+        shared.merge(&News { asked: texts(&["c 1"]), answered: texts(&["a"]), ..News::default() });
+        assert_eq!(shared.asked, ["b 1 x", "c 1"]);
+        (0..100).for_each(|n| drop(shared.merge(&News { asked: vec![n.to_string()], ..News::default() })));
+        assert_eq!((shared.asked.len(), shared.asked.last().unwrap().as_str()), (MAX_ASKED, "99"));
     }
 
     #[test]

@@ -8,9 +8,19 @@ use super::chain::Whole;
 use super::findings::Finding;
 use crate::manifest::{Manifest, Tool, changes};
 use crate::node::Node;
+use crate::time::UnixTime;
 
 /// A point in the order in which bad news came. It is no time: clocks may be set back.
 pub type Moment = u64;
+
+/// When a list was asked for. Bad news that came before may be settled by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// In the order of the worker that was asked.
+    pub moment: Moment,
+    /// The time, where another worker was asked.
+    pub at: UnixTime,
+}
 
 /// What the lists showed of the approved tools. Others are not kept: a server can invent any number of them.
 #[derive(Debug, Default)]
@@ -35,6 +45,7 @@ struct Off {
     hash: Option<u64>,
     live: Tool,
     since: Moment,
+    at: UnixTime,
 }
 
 impl Tools {
@@ -60,14 +71,21 @@ impl Tools {
 
     /// An entry of a list, with its hash, about the tool at `place`, which was approved so. Says whether it differs, and
     /// what that is, unless it was seen before.
-    pub fn observe(&mut self, place: usize, approved: &Tool, entry: &[u8], hash: u64) -> (bool, Vec<Finding>) {
+    pub fn observe(
+        &mut self,
+        place: usize,
+        approved: &Tool,
+        entry: &[u8],
+        hash: u64,
+        now: UnixTime,
+    ) -> (bool, Vec<Finding>) {
         let Some(seen) = self.seen.get_mut(place) else { return (true, Vec::new()) };
         if seen.approved == Some(hash) {
             return (false, Vec::new());
         }
         let since = self.latest + 1;
         if let Some(off) = seen.off.as_mut().filter(|off| off.hash == Some(hash)) {
-            (off.since, self.latest) = (since, since);
+            (off.since, off.at, self.latest) = (since, now, since);
             return (true, Vec::new());
         }
         // An entry that cannot be read differs.
@@ -78,22 +96,23 @@ impl Tools {
             seen.approved = Some(hash);
             return (false, found);
         }
-        seen.off = Some(Off { hash: Some(hash), live: live.shortened(), since });
+        seen.off = Some(Off { hash: Some(hash), live: live.shortened(), since, at: now });
         self.latest = since;
         (true, found)
     }
 
     /// A list gives the name of the tool at `place` more than once: nobody can tell which entry a call would reach.
-    pub fn repeated(&mut self, place: usize, name: &str) {
+    pub fn repeated(&mut self, place: usize, name: &str, now: UnixTime) {
         self.latest += 1;
-        let off = Off { hash: None, live: Tool::unreadable(name), since: self.latest };
+        let off = Off { hash: None, live: Tool::unreadable(name), since: self.latest, at: now };
         self.seen.get_mut(place).into_iter().for_each(|seen| seen.off = Some(off.clone()));
     }
 
     /// A complete list came. Gives the tools that are as approved again: those of which nothing bad was seen since the
     /// list was asked for, so not in the list either.
     pub fn settle(&mut self, manifest: &Manifest, list: &Whole) -> Vec<String> {
-        let is_settled = |seen: &Seen| seen.off.as_ref().is_some_and(|off| off.since <= list.asked);
+        let is_settled =
+            |seen: &Seen| seen.off.as_ref().is_some_and(|off| off.since <= list.asked.moment || off.at < list.asked.at);
         let tools = self.seen.iter_mut().zip(manifest.tools());
         let settled = tools.filter(|(seen, tool)| is_settled(seen) && list.has(&tool.name));
         settled
@@ -106,7 +125,7 @@ impl Tools {
 
     /// Takes over which tools differ for other workers. Each is compared again. What differs for them no more was seen
     /// as approved after this worker saw it.
-    pub fn adopt(&mut self, manifest: &Manifest, live: &Manifest) {
+    pub fn adopt(&mut self, manifest: &Manifest, live: &Manifest, now: UnixTime) {
         for (seen, approved) in self.seen.iter_mut().zip(manifest.tools()) {
             let told = live.tool(&approved.name);
             seen.off = seen.off.take().filter(|_| told.is_some());
@@ -114,7 +133,7 @@ impl Tools {
             let differs = |tool: &&Tool| !changes(approved, tool).is_empty();
             if let Some(live) = told.filter(is_news).filter(differs).cloned() {
                 self.latest += 1;
-                seen.off = Some(Off { hash: None, live, since: self.latest });
+                seen.off = Some(Off { hash: None, live, since: self.latest, at: now });
             }
         }
     }

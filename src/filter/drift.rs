@@ -79,7 +79,7 @@ impl Told {
             return;
         }
         let Some(told) = SharedDrift::decode(&record.bytes) else { return };
-        shared.drift.borrow_mut().adopt(place, &config, &told);
+        shared.drift.borrow_mut().adopt(place, &config, &told, host::now());
         self.seen.get_mut(place).into_iter().for_each(|seen| seen.clone_from(&record.bytes));
     }
 }

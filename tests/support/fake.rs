@@ -189,6 +189,11 @@ impl Worker {
         }
     }
 
+    /// The time.
+    pub fn now(&self) -> UnixTime {
+        self.now
+    }
+
     /// Sets the clock, be it back, to a time in seconds.
     pub fn set_clock(&mut self, now: i64) {
         self.now = UnixTime::from_millis(u64::try_from(now).expect("a time") * 1000);

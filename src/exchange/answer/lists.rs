@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::{Answer, Expects};
 use crate::drift::Page;
-use crate::drift::asked::{AskedList, canonical_id, name_of};
+use crate::drift::asked::{AskedList, Unclaimed, canonical_id, name_of};
 use crate::exchange::Env;
 use crate::index::Index;
 use crate::listing::{self, ListFault, Trimmed};
@@ -17,8 +17,10 @@ impl Answer {
     /// The answer begins: only where it was accepted without one does a stream bring the list.
     pub(super) fn expect_list(&mut self, status: u16, env: &mut Env<'_>) {
         self.tells_good_news = status == 200;
-        if let Some(asked) = self.asked.as_ref().filter(|_| status != 202) {
-            env.drift.answered(self.resource, &asked.caller, &asked.id, env.now);
+        match &self.asked {
+            Some(asked) if status == 202 => env.drift.accepted(self.resource, asked),
+            Some(asked) => env.drift.withdraw(self.resource, asked, env.now),
+            None => {}
         }
     }
 
@@ -26,14 +28,14 @@ impl Answer {
     pub(super) fn trim<'b>(&mut self, body: &'b [u8], env: &mut Env<'_>) -> Result<Trimmed<'b>, ListFault> {
         let publishes = self.publishes(env);
         let (mut trimmed, entries) = self.trim_but(&Index::default(), body, env)?;
-        let repeated = env.drift.repeated(self.resource, env.config, &trimmed.tools);
+        let repeated = env.drift.repeated(self.resource, env.config, &trimmed.tools, env.now);
         if !repeated.is_empty() {
             (trimmed, _) = self.trim_but(&repeated, body, env)?;
         }
         if let Some(asked) = self.answered(&trimmed, env) {
             let page = Page {
                 caller: &asked.caller,
-                asked: asked.moment,
+                asked: asked.asked,
                 cursor: asked.cursor.as_deref(),
                 next: trimmed.next_cursor.as_deref(),
                 lists: &trimmed.tools,
@@ -41,7 +43,7 @@ impl Answer {
             if publishes {
                 env.drift.collect(self.resource, page, entries, env.now);
             }
-            env.drift.page(self.resource, env.config, page);
+            env.drift.page(self.resource, env.config, page, env.now);
         }
         Ok(trimmed)
     }
@@ -66,7 +68,7 @@ impl Answer {
             }
             let standing = match kind {
                 ListKind::Tools if repeated.contains(name) => drift.borrow().standing(self.resource, env.config, name),
-                ListKind::Tools => drift.borrow_mut().observe(self.resource, env.config, name, entry),
+                ListKind::Tools => drift.borrow_mut().observe(self.resource, env.config, name, entry, now),
                 _ => Standing::Approved,
             };
             keeps(&decider, kind, name, entry, &Occasion { standing, ..Occasion::at(now) })
@@ -83,11 +85,23 @@ impl Answer {
         }
         let id = list.answers_one.and_then(canonical_id);
         let asked = match self.expects {
-            Expects::Stream => env.drift.answered(self.resource, &name_of(&self.caller), &id?, env.now),
+            Expects::Stream => self.answered_on_stream(list, id?, env),
             // The first list decides: one that follows it, or goes before it, is not what was asked for.
             Expects::List | Expects::Other => self.asked.take().filter(|asked| Some(&asked.id) == id.as_ref()),
         };
         asked.filter(|_| self.tells_good_news)
+    }
+
+    /// As [`Self::answered`], where another worker may have forwarded the request.
+    fn answered_on_stream(&self, list: &Trimmed<'_>, id: String, env: &mut Env<'_>) -> Option<AskedList> {
+        let caller = name_of(&self.caller);
+        let asked = env.drift.answered(self.resource, &caller, &id, env.now);
+        if asked.is_none() && self.tells_good_news {
+            let (next, lists) = (list.next_cursor.clone(), list.tools.clone());
+            let list = Unclaimed { caller, id, next, lists, at: env.now };
+            env.drift.unclaimed(self.resource, env.config, list, env.now);
+        }
+        asked
     }
 
     fn publishes(&self, env: &Env<'_>) -> bool {
