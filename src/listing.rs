@@ -4,9 +4,11 @@
 //! bytes: entries are cut out of the text, nothing is printed anew. A list that was read before is known by its bytes,
 //! and only decided on anew.
 
+mod caching;
 mod entries;
 mod glance;
 
+pub use caching::PrivateResults;
 pub use entries::{Entries, KnownLists};
 pub use glance::Glance;
 
@@ -17,7 +19,7 @@ use std::rc::Rc;
 use crate::json::{self, JsonFault, Kind, Reader};
 use crate::mcp::ListKind;
 use crate::text::look_alike;
-use entries::entry_name;
+use caching::{PRIVATE, shorter_ttl};
 
 /// Why an answer cannot be trimmed and must not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +83,7 @@ pub fn trim<'a>(
         next_cursor: None,
         tools: Vec::new(),
         answers: Vec::new(),
+        depth: 0,
     };
     let mut answers_one = None;
     json::read(body, depth, |reader| match reader.kind()? {
@@ -117,6 +120,8 @@ struct Trimmer<'a, 'k> {
     tells_of_denied: bool,
     tools: Vec<Rc<Entries>>,
     answers: Vec<&'a str>,
+    /// How many results stand around the one that is read.
+    depth: usize,
 }
 
 /// The notification that names a resource.
@@ -143,7 +148,7 @@ impl<'a> Trimmer<'a, '_> {
                 ("id", _) => id = Some(reader.skip()?),
                 ("result", Kind::Object) => return self.result(reader),
                 ("method", Kind::String) => method = reader.string()?.decode(),
-                ("params", Kind::Object) => uri = entry_name(reader, "uri")?,
+                ("params", Kind::Object) => uri = self.params(reader)?,
                 (name, _) if look_alike(name, &["method", "params", "result"]).is_some() => {
                     return Err(ListFault::LookAlike);
                 }
@@ -162,6 +167,34 @@ impl<'a> Trimmer<'a, '_> {
         Ok(id.filter(|_| is_plain && method.is_none()))
     }
 
+    /// The `uri` in `params`, if it is clear. Next to it may be the result that a task ended with.
+    fn params(&mut self, reader: &mut Reader<'a>) -> Result<Option<Cow<'a, str>>, ListFault> {
+        let (mut uri, mut doubtful) = (None, false);
+        reader.object(|reader, name| {
+            let name = name.decode();
+            match (name.as_deref(), reader.kind()?) {
+                (Some("uri"), Kind::String) => uri = reader.string()?.decode(),
+                (Some("result"), Kind::Object) => return self.inner_result(reader),
+                (name, _) => {
+                    doubtful |= name.is_none_or(|name| look_alike(name, &["uri"]).is_some());
+                    reader.skip()?;
+                }
+            }
+            Ok::<(), ListFault>(())
+        })?;
+        Ok(uri.filter(|_| !doubtful))
+    }
+
+    /// The result that a task ended with. It is no page of the list that was asked for.
+    fn inner_result(&mut self, reader: &mut Reader<'a>) -> Result<(), ListFault> {
+        let (cursor, tools) = (self.next_cursor.take(), std::mem::take(&mut self.tools));
+        self.depth += 1;
+        let read = self.result(reader);
+        self.depth -= 1;
+        (self.next_cursor, self.tools) = (cursor, tools);
+        read
+    }
+
     fn result(&mut self, reader: &mut Reader<'a>) -> Result<(), ListFault> {
         let mut caching = Vec::new();
         let first = self.edits.len();
@@ -170,6 +203,10 @@ impl<'a> Trimmer<'a, '_> {
             let name = name.decode().ok_or(ListFault::LookAlike)?;
             if let Some((_, key, kind)) = LISTS.iter().find(|(list, ..)| *list == name) {
                 return self.list(reader, *kind, key);
+            }
+            // What a task ended with is no task.
+            if name == "result" && self.depth == 0 && reader.kind()? == Kind::Object {
+                return self.inner_result(reader);
             }
             if look_alike(&name, &RESULT).is_some() {
                 return Err(ListFault::LookAlike);
@@ -184,8 +221,8 @@ impl<'a> Trimmer<'a, '_> {
             match name.as_ref() {
                 // No client can ask for that page, so no list is complete with it.
                 "nextCursor" if value != "null" => self.next_cursor = Some(String::from("\0")),
-                "cacheScope" => caching.push((range, Edit::Text(b"\"private\"".to_vec()))),
-                "ttlMs" => caching.push((range, Edit::Text(self.shorter_ttl(value)))),
+                "cacheScope" => caching.push((range, Edit::Text(PRIVATE.to_vec()))),
+                "ttlMs" => caching.push((range, Edit::Text(shorter_ttl(value, self.ttl)))),
                 _ => {}
             }
             Ok::<(), ListFault>(())
@@ -198,15 +235,6 @@ impl<'a> Trimmer<'a, '_> {
         }
         self.held_list |= held_before;
         Ok(())
-    }
-
-    fn shorter_ttl(&self, written: &str) -> Vec<u8> {
-        let keep = written.parse::<f64>().is_ok_and(|written| {
-            #[allow(clippy::cast_precision_loss)]
-            let ttl = self.ttl as f64;
-            (0.0..=ttl).contains(&written)
-        });
-        if keep { written.as_bytes().to_vec() } else { self.ttl.to_string().into_bytes() }
     }
 
     fn list(&mut self, reader: &mut Reader<'a>, kind: ListKind, key: &str) -> Result<(), ListFault> {
@@ -316,6 +344,14 @@ mod tests {
             (
                 r#"{"method":"notifications/message","params":{"tools":[{"name":"write"}]}}"#,
                 r#"{"method":"notifications/message","params":{"tools":[{"name":"write"}]}}"#,
+            ),
+            (
+                r#"{"result":{"status":"completed","result":{"ttlMs":9000,"tools":[{"name":"write"}],"result":{"tools":[{"name":"write"}]}},"cacheScope":"public"}}"#,
+                r#"{"result":{"status":"completed","result":{"ttlMs":5000,"tools":[],"result":{"tools":[{"name":"write"}]}},"cacheScope":"private"}}"#,
+            ),
+            (
+                r#"{"method":"notifications/tasks","params":{"taskId":"1","result":{"prompts":[{"name":"write"},{"name":"read"}]}}}"#,
+                r#"{"method":"notifications/tasks","params":{"taskId":"1","result":{"prompts":[{"name":"read"}]}}}"#,
             ),
             (r#"{"error":{"code":1,"message":"x"}}"#, r#"{"error":{"code":1,"message":"x"}}"#),
             (

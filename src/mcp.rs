@@ -4,7 +4,7 @@ mod headers;
 mod operation;
 
 pub use headers::{HeaderFault, McpHeaders, Version};
-pub use operation::{ListKind, MAX_TARGET, Operation, OperationFault};
+pub use operation::{ListKind, MAX_TARGET, Operation, OperationFault, may_hold_lists};
 
 use crate::text::look_alike;
 

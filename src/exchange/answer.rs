@@ -12,7 +12,7 @@ use crate::audit::event_line;
 use crate::config::Config;
 use crate::drift::asked::AskedList;
 use crate::headers::{Headers, Single};
-use crate::listing::{ListFault, Trimmed};
+use crate::listing::{ListFault, PrivateResults, Trimmed};
 use crate::reply::{Refusal, bad_gateway_message, cors_headers};
 use crate::time::UnixTime;
 use crate::token::AccessToken;
@@ -61,11 +61,13 @@ impl Ids {
 
 /// What the request asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Expects {
-    /// A list.
+pub(super) enum Expects {
+    /// A list, or a task that may have ended in one.
     List,
-    /// Nothing that is trimmed.
+    /// Nothing that is changed.
     Other,
+    /// A resource that not every caller may read, so that no cache may serve it to others.
+    Private,
     /// A stream on which anything may be replayed.
     Stream,
 }
@@ -77,6 +79,8 @@ enum Phase {
     Document,
     /// Events, one by one.
     Events(Box<Events>),
+    /// Passed on as it comes, private to the caller.
+    Private(PrivateResults),
     /// Replaced already; what still comes is dropped.
     Replaced,
 }
@@ -84,17 +88,12 @@ enum Phase {
 impl Answer {
     pub fn new(
         verified: &Verified,
-        lists: bool,
+        expects: Expects,
         listens: bool,
         asked: Option<AskedList>,
         ids: Ids,
         decision_id: String,
     ) -> Self {
-        let expects = match verified.request.head.method() {
-            "GET" => Expects::Stream,
-            _ if lists => Expects::List,
-            _ => Expects::Other,
-        };
         Self {
             resource: verified.request.resource,
             origin: verified.request.origin.clone(),
@@ -146,7 +145,7 @@ impl Answer {
     /// The answer's headers: whether it was refused, and the step.
     pub fn headers(&mut self, status: u16, headers: &Headers, end: bool, env: &mut Env<'_>) -> (bool, Step) {
         self.expect_list(status, env);
-        match self.phase_for(status, headers, end, env.config) {
+        match self.phase_for(status, headers, end, env) {
             Err(reason) => (true, self.refuse(reason, env.config)),
             Ok(phase) => {
                 self.phase = phase;
@@ -163,7 +162,8 @@ impl Answer {
     }
 
     /// How the body is to be treated, or why nothing of the answer may pass.
-    fn phase_for(&self, status: u16, headers: &Headers, end: bool, config: &Config) -> Result<Phase, &'static str> {
+    fn phase_for(&self, status: u16, headers: &Headers, end: bool, env: &Env<'_>) -> Result<Phase, &'static str> {
+        let limit = env.config.limits.list;
         if status == 101 {
             return Err("answer_upgrades");
         }
@@ -181,17 +181,21 @@ impl Answer {
         let clear = !media.is_empty() && !content_type.contains(',') && (is_json || !media.contains("json"));
         let is_stream = media.eq_ignore_ascii_case("text/event-stream") || (self.expects == Expects::Stream && !clear);
         let length = headers.text("content-length").and_then(|text| text.parse::<usize>().ok());
-        if self.expects == Expects::Stream && !is_stream && !is_json {
+        let may_be_other = matches!(self.expects, Expects::Private | Expects::Stream);
+        if may_be_other && !is_stream && !is_json {
             return Ok(Phase::Untouched);
         }
         if headers.has("content-encoding") {
             return Err("list_encoded");
         }
+        if self.expects == Expects::Private {
+            return Ok(Phase::Private(PrivateResults::new(self.time_left(env.now), is_stream)));
+        }
         match length {
             _ if status == 206 => Err("list_partial"),
-            _ if is_stream => Ok(Phase::Events(Box::new(Events::new(config.limits.list)))),
+            _ if is_stream => Ok(Phase::Events(Box::new(Events::new(limit)))),
             Some(0) => Ok(Phase::Untouched),
-            Some(length) if length > config.limits.list => Err("list_too_large"),
+            Some(length) if length > limit => Err("list_too_large"),
             _ if is_json => Ok(Phase::Document),
             // The transport of 2024-11-05 only accepts a message here and answers on another stream. What else the
             // body says is for nobody: it goes.
@@ -229,6 +233,9 @@ impl Answer {
                 }
                 self.document(&read(size).unwrap_or_default(), Some(size), env)
             }
+            Phase::Private(results) => {
+                Step::go_on(vec![Effect::ReplaceBody(results.feed(&read(size).unwrap_or_default()))])
+            }
             Phase::Events(_) => self.events(&read(size).unwrap_or_default(), end, env),
         }
     }
@@ -253,7 +260,7 @@ impl Answer {
     pub fn trailers(&mut self, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         match self.phase {
             Phase::Document => self.body(self.held, true, read, env),
-            Phase::Events(_) | Phase::Replaced | Phase::Untouched => Step::go_on(Vec::new()),
+            Phase::Events(_) | Phase::Private(_) | Phase::Replaced | Phase::Untouched => Step::go_on(Vec::new()),
         }
     }
 

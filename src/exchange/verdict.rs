@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::answer::{Answer, Ids};
+use super::answer::{Answer, Expects, Ids};
 use super::step::{Effect, Env, HeaderEdit, Step};
 use super::validation::{Unverified, validate};
 use super::{Exchange, ReadBody, Request, RequestHead, State, Verified};
@@ -12,7 +12,7 @@ use crate::drift::asked::AskedList;
 use crate::identity;
 use crate::introspection::Fresh;
 use crate::jsonrpc::{self, Body, Message, MessageFault};
-use crate::mcp::{HeaderFault, ListKind, McpHeaders, Operation, Version};
+use crate::mcp::{HeaderFault, ListKind, McpHeaders, Operation, Version, may_hold_lists};
 use crate::policy::{Access, Arguments, Denial, Occasion, Outcome, Standing};
 use crate::reply::{Cause, Denied, DeniedElement, Refusal, Reply};
 use crate::token::AccessToken;
@@ -33,6 +33,7 @@ struct Decided {
     method: String,
     target: Option<String>,
     list: Option<ListKind>,
+    expects: Expects,
     cursor: Option<String>,
     id: Option<String>,
     version: Option<String>,
@@ -143,6 +144,7 @@ impl Exchange {
             method: verified.request.head.method().to_owned(),
             target: None,
             list: None,
+            expects: if verified.request.head.method() == "GET" { Expects::Stream } else { Expects::Other },
             cursor: None,
             id: None,
             version: None,
@@ -231,9 +233,9 @@ impl Exchange {
                 return self.deny(&asked, Denied { elements, is_batch }, env);
             }
         };
-        let lists = decided.iter().any(|one| one.list.is_some());
-        let may_list = lists || verified.request.head.method() == "GET";
-        let edits = verified.request.forward_edits(identity, may_list, env.config);
+        let is_one = |expects: &Expects| decided.iter().any(|one| one.expects == *expects);
+        let expects = [Expects::List, Expects::Stream, Expects::Private].into_iter().find(is_one);
+        let edits = verified.request.forward_edits(identity, expects.is_some(), env.config);
         let listens = decided.iter().any(|one| one.method == "subscriptions/listen");
         let asked_list = verified.asks_for_tools(&decided, is_batch, env);
         let mut effects = Vec::with_capacity(decided.len() + 1);
@@ -243,14 +245,14 @@ impl Exchange {
         let (mut ids, mut decision_id) = (Vec::new(), None);
         for mut one in decided {
             // Only in the place of a list.
-            ids.extend(one.id.take().filter(|_| lists));
+            ids.extend(one.id.take().filter(|_| expects.is_some()));
             let record = one.into_record(&asked, env);
             decision_id.get_or_insert_with(|| record.decision_id.clone());
             effects.push(Effect::Record(Box::new(record)));
         }
         self.state = State::Forwarded(Box::new(Answer::new(
             &verified,
-            lists,
+            expects.unwrap_or(Expects::Other),
             listens,
             asked_list,
             Ids { ids, is_batch },
@@ -354,7 +356,14 @@ impl Verified {
         let (outcome, denial) = self.decide(&operation.access, arguments, env);
         let policy = self.request.resource(env.config).map(|resource| &resource.policy);
         let fresh = policy.and_then(|policy| policy.freshness(&self.caller, &operation.access));
+        let expects = match message.method.as_ref() {
+            "subscriptions/listen" => Expects::Stream,
+            "resources/read" if policy.is_none_or(|policy| policy.is_restricted(&operation.access)) => Expects::Private,
+            method if may_hold_lists(method) => Expects::List,
+            _ => Expects::Other,
+        };
         Ok(Decided {
+            expects,
             method: method().unwrap_or_else(|| "response".to_owned()),
             target: operation.target,
             list: operation.list,
@@ -385,7 +394,9 @@ impl Verified {
             }
         }
         let identity = self.identity(env.config).map_err(|_| denied(Cause::Unforwardable, false))?;
-        let may_list = mcp.and_then(|mcp| mcp.method.as_deref()).is_none_or(|method| method.ends_with("/list"));
+        let may_list = mcp
+            .and_then(|mcp| mcp.method.as_deref())
+            .is_none_or(|method| may_hold_lists(method) || method == "resources/read");
         Ok(self.request.forward_edits(identity, may_list, env.config))
     }
 }

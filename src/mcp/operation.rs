@@ -111,6 +111,11 @@ fn read_for(method: &str) -> &'static [&'static str] {
     }
 }
 
+/// Whether an answer to `method` may hold lists: its own, those that a task ended with, or those that are replayed.
+pub fn may_hold_lists(method: &str) -> bool {
+    list_of(method).is_some() || method.starts_with("tasks/") || method == "subscriptions/listen"
+}
+
 fn list_of(method: &str) -> Option<ListKind> {
     match method {
         "prompts/list" => Some(ListKind::Prompts),

@@ -150,6 +150,15 @@ impl Policy {
         rules.iter().filter_map(|rule| rule.fresh).min()
     }
 
+    /// Whether `access` needs more than any valid token.
+    pub fn is_restricted(&self, access: &Access<'_>) -> bool {
+        let is_open = |part| match self.find(part) {
+            Found::Rules(rules) => rules.into_iter().all(Requirement::is_any_token),
+            Found::NearName | Found::Unlisted => false,
+        };
+        !self.base_scopes.is_empty() || !access.parts().all(is_open)
+    }
+
     fn is_unasked(&self, caller: &AccessToken) -> bool {
         self.unasked_issuers.iter().any(|issuer| issuer == caller.issuer())
     }

@@ -23,6 +23,15 @@ pub struct Requirement {
     pub mode: Option<Mode>,
 }
 
+impl Requirement {
+    /// Whether any valid token is enough for every call.
+    pub fn is_any_token(&self) -> bool {
+        let asks_for_scopes = self.alternatives.iter().all(|scopes| !scopes.is_empty());
+        let asks_for_more = self.authentication != Authentication::default() || self.fresh.is_some();
+        !asks_for_scopes && !asks_for_more && self.arguments.is_empty()
+    }
+}
+
 /// What holds for a name that no rule lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unlisted {

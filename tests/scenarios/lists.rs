@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::config::{LIST_LIMIT, MAIN, OFFER, OPEN};
+use super::config::{BASE, LIST_LIMIT, MAIN, OFFER, OPEN};
 use super::expect::*;
-use super::request::{Request, answer_json, call, list_tools, rpc, token};
+use super::request::{Request, answer_events, answer_json, call, list_tools, rpc, token};
 use super::{Scenario, row};
 
 const TOOLS: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"admin_x"}, {"x":1.0,"name":"get_forecast"} ,{"name":"echo"},{"name":"format_disk"}],"nextCursor":"c","unknown":[1, 2]}}"#;
@@ -15,6 +15,7 @@ fn result(members: &str) -> String {
 
 pub fn rows() -> Vec<Scenario> {
     let read = |request: Request| request.bearer(token("weather:read"));
+    let read_uri = |uri: &str| rpc("resources/read", json!({"uri": uri})).header("accept-encoding", "gzip");
     let tools = || read(list_tools());
     let trimmed = |name, request: Request, from: &str, to: &str| {
         row(name, request, forwarded().text(&result(to))).answered(answer_json(result(from)))
@@ -68,6 +69,37 @@ pub fn rows() -> Vec<Scenario> {
         row("a list whose connection breaks off never passes", tools(), forwarded().status(502).body(Body::Hosts)).ahead(forwarded().body(Body::CutOff)).answered(answer_json(&TOOLS[..60]).cut()),
         row("a request for a list goes on without what would hide it", read(list_tools()).header("accept-encoding", "gzip").header("range", "bytes=0-").header("if-none-match", "\"x\"").at(MAIN), forwarded()
             .server_gets("accept-encoding", &[]).server_gets("range", &[]).server_gets("if-none-match", &[])).answered(answer_json(result(r#""tools":[]"#))),
+        row("the list that a task ended with is trimmed", rpc("tasks/result", json!({"taskId": "7"})).header("accept-encoding", "gzip").bearer(token("tasks:run")), forwarded()
+            .text(&result(r#""tools":[{"name":"echo"}],"_meta":{}"#)).server_gets("accept-encoding", &[])).answered(answer_json(result(r#""tools":[{"name":"admin_x"},{"name":"echo"}],"_meta":{}"#))),
+        row("the list that a task ended with is trimmed on a stream", rpc("tasks/result", json!({"taskId": "7"})).bearer(token("tasks:run")), forwarded()
+            .text(&format!("data: {}\n\n", result(r#""tools":[]"#)))).answered(answer_events(&[&format!("data: {}\n\n", result(r#""tools":[{"name":"admin_x"}]"#))])),
+        row("the list within a task is trimmed", rpc("tasks/get", json!({"taskId": "7"})).bearer(token("tasks:run")), forwarded()
+            .text(&result(r#""status":"completed","result":{"prompts":[]}"#))).answered(answer_json(result(r#""status":"completed","result":{"prompts":[{"name":"brief"}]}"#))),
+        row("the result of a call that was a task passes", rpc("tasks/result", json!({"taskId": "7"})).bearer(token("tasks:run")), forwarded())
+            .answered(answer_json(result(r#""content":[{"type":"text","text":"x"}],"isError":false"#))),
+        row("a list on the stream of a subscription is trimmed", rpc("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}})).bearer(token("")), forwarded()
+            .text(&format!("data: {}\n\n", result(r#""tools":[]"#))).server_gets("accept-encoding", &[]))
+            .answered(answer_events(&[&format!("data: {}\n\n", result(r#""tools":[{"name":"admin_x"}]"#))])),
+        row("an update of a resource that is denied is dropped from the stream of a subscription", rpc("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}})).bearer(token("")), forwarded()
+            .text(": beat\n\n"))
+            .answered(answer_events(&["data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/resources/updated\",\"params\":{\"uri\":\"weather://a\"}}\n\n", ": beat\n\n"])),
+        row("a resource that not everybody may read becomes private", read_uri("weather://a").bearer(token("weather:read")), forwarded()
+            .text(&result(r#""contents":[{"uri":"weather://a","text":"\"cacheScope\":\"public\""}],"ttlMs":10,"cacheScope":"private""#)).without("content-length").server_gets("accept-encoding", &[]))
+            .answered(answer_json(result(r#""contents":[{"uri":"weather://a","text":"\"cacheScope\":\"public\""}],"ttlMs":10,"cacheScope":"public""#)).chunks(7)),
+        row("a resource does not outlive the token", read_uri("weather://a").bearer(token("weather:read").time("exp", -5)), forwarded()
+            .text(&result(r#""cacheScope":"private","ttlMs":0,"contents":[]"#)))
+            .answered(answer_json(result(r#""cacheScope":"public","ttlMs":60000,"contents":[]"#))),
+        row("a resource on a stream becomes private", read_uri("weather://a").bearer(token("weather:read")), forwarded()
+            .text(&format!(": x\r\n\r\nevent: message\r\ndata: {}\r\n\r\n", result(r#""cacheScope":"private","contents":[]"#))))
+            .answered(answer_events(&[": x\r\n\r\nevent: message\r\n", &format!("data: {}\r\n\r\n", result(r#""cacheScope":"public","contents":[]"#))])),
+        row("a resource that is longer than lists may be passes", read_uri("weather://a").bearer(token("weather:read")), forwarded())
+            .answered(answer_json(long(4 * LIST_LIMIT))),
+        row("a resource that any token reads stays public", read_uri("weather://public/a").bearer(token("")), forwarded())
+            .answered(answer_json(result(r#""contents":[],"cacheScope":"public","ttlMs":1e9"#))),
+        row("a resource that base scopes guard becomes private", read_uri("weather://public/a").at(BASE).bearer(token("mcp:connect")), forwarded().text(&result(r#""cacheScope":"private""#)))
+            .answered(answer_json(result(r#""cacheScope":"public""#))),
+        row("a compressed resource that is to be private is a bad answer", read_uri("weather://a").bearer(token("weather:read")), bad_gateway())
+            .answered(answer_json("x").header("content-encoding", "gzip")),
         row("a request for something else keeps it where its body was read first", read(rpc("ping", json!({}))).header("accept-encoding", "gzip").header("mcp-method", "ping"), forwarded().server_gets("accept-encoding", &["gzip"])),
     ]
 }

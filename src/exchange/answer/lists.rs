@@ -112,7 +112,7 @@ impl Answer {
 
     /// How long the caller's token lives on, in milliseconds.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    fn time_left(&self, now: UnixTime) -> u64 {
+    pub(super) fn time_left(&self, now: UnixTime) -> u64 {
         ((self.caller.expires_at() - now.as_numeric_date()).max(0.0) * 1000.0) as u64
     }
 }

@@ -1,0 +1,284 @@
+//! Results that must not be served to another caller from a cache. They may be large and are not held: `cacheScope` and
+//! `ttlMs` are changed as the bytes pass.
+
+use crate::bytes::count_unescaped;
+use crate::json;
+
+/// Names and numbers that are longer are none of those that matter.
+const MAX_TOKEN: usize = 64;
+
+/// A body, JSON or an event stream, whose results become private to one caller.
+#[derive(Debug)]
+pub struct PrivateResults {
+    /// The longest that a result may be cached, in milliseconds.
+    ttl: u64,
+    is_stream: bool,
+    /// How many containers are open.
+    open: usize,
+    /// How many of them stand around each message: one in a batch.
+    around: usize,
+    in_result: bool,
+    in_string: bool,
+    escaped: bool,
+    line_is_empty: bool,
+    skips_line: bool,
+    after_cr: bool,
+    /// The last string of this level, or the value that is not passed on.
+    token: Vec<u8>,
+    value: Value,
+}
+
+/// The value that comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Value {
+    Any,
+    Scope,
+    Ttl,
+}
+
+impl PrivateResults {
+    /// A body for a caller whose token has `ttl` milliseconds left.
+    pub fn new(ttl: u64, is_stream: bool) -> Self {
+        Self {
+            ttl,
+            is_stream,
+            open: 0,
+            around: 0,
+            in_result: false,
+            in_string: false,
+            escaped: false,
+            line_is_empty: true,
+            skips_line: false,
+            after_cr: false,
+            token: Vec::new(),
+            value: Value::Any,
+        }
+    }
+
+    /// Gives what goes on in the place of the next chunk.
+    pub fn feed(&mut self, chunk: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(chunk.len() + 1);
+        let mut rest = chunk;
+        while let Some((byte, after)) = rest.split_first() {
+            // The contents of a resource are long strings.
+            let plain = if self.in_string && !self.notes() { count_unescaped(rest) } else { 0 };
+            if plain > 0 && !self.escaped {
+                let (text, after) = rest.split_at(plain);
+                out.extend_from_slice(text);
+                rest = after;
+                continue;
+            }
+            rest = after;
+            let ends_line = matches!(byte, b'\n' | b'\r');
+            if self.is_stream && ends_line {
+                (self.in_string, self.escaped) = (false, false);
+            }
+            // Of a stream only the data counts.
+            self.skips_line =
+                self.is_stream && !ends_line && if self.line_is_empty { *byte != b'd' } else { self.skips_line };
+            self.line_is_empty &= ends_line;
+            self.after_cr &= ends_line;
+            match self.in_string {
+                _ if self.skips_line => out.push(*byte),
+                true => self.within_string(*byte, &mut out),
+                false => self.outside(*byte, &mut out),
+            }
+        }
+        out
+    }
+
+    /// Whether strings are taken note of here: names of a message's or a result's members, and values to be changed.
+    fn notes(&self) -> bool {
+        self.open == self.around + 1 || (self.open == self.around + 2 && self.in_result)
+    }
+
+    fn within_string(&mut self, byte: u8, out: &mut Vec<u8>) {
+        self.take(byte, out);
+        match byte {
+            _ if std::mem::take(&mut self.escaped) => {}
+            b'\\' => self.escaped = true,
+            b'"' => {
+                self.in_string = false;
+                self.end_value(out);
+            }
+            _ => {}
+        }
+    }
+
+    fn outside(&mut self, byte: u8, out: &mut Vec<u8>) {
+        match byte {
+            b'\n' | b'\r' => self.end_line(byte, out),
+            b'"' if self.open > 0 => {
+                self.in_string = true;
+                self.token.clear();
+                self.take(byte, out);
+            }
+            b'{' | b'[' => {
+                self.value = Value::Any;
+                if self.open == 0 {
+                    self.around = usize::from(byte == b'[');
+                }
+                self.open += 1;
+                out.push(byte);
+            }
+            b'}' | b']' => {
+                self.end_value(out);
+                self.open = self.open.saturating_sub(1);
+                out.push(byte);
+            }
+            b':' => {
+                self.begin_value();
+                out.push(byte);
+            }
+            b',' | b' ' | b'\t' => {
+                self.end_value(out);
+                out.push(byte);
+            }
+            _ => self.take(byte, out),
+        }
+    }
+
+    /// Passes a byte on, if it is not of a value that is to be changed.
+    fn take(&mut self, byte: u8, out: &mut Vec<u8>) {
+        if self.notes() && self.token.len() <= MAX_TOKEN {
+            self.token.push(byte);
+        }
+        if self.value == Value::Any {
+            out.push(byte);
+        }
+    }
+
+    /// No value that matters goes over the end of a line of a stream, and no message over that of an event.
+    fn end_line(&mut self, byte: u8, out: &mut Vec<u8>) {
+        self.end_value(out);
+        self.token.clear();
+        if self.is_stream {
+            self.value = Value::Any;
+            if self.line_is_empty && !(self.after_cr && byte == b'\n') {
+                self.open = 0;
+            }
+        }
+        self.line_is_empty = true;
+        self.after_cr = byte == b'\r';
+        out.push(byte);
+    }
+
+    fn begin_value(&mut self) {
+        let token = std::mem::take(&mut self.token);
+        let name = json::read(&token, 0, |reader| reader.string()).ok().and_then(|name| name.decode());
+        if self.open == self.around + 1 {
+            self.in_result = name.as_deref() == Some("result");
+        } else if self.notes() {
+            self.value = match name.as_deref() {
+                Some("cacheScope") => Value::Scope,
+                Some("ttlMs") => Value::Ttl,
+                _ => Value::Any,
+            };
+        }
+    }
+
+    fn end_value(&mut self, out: &mut Vec<u8>) {
+        if self.value == Value::Any || self.token.is_empty() {
+            return;
+        }
+        let written = std::mem::take(&mut self.token);
+        match std::mem::replace(&mut self.value, Value::Any) {
+            Value::Scope => out.extend_from_slice(PRIVATE),
+            _ => out.extend(shorter_ttl(std::str::from_utf8(&written).unwrap_or_default(), self.ttl)),
+        }
+    }
+}
+
+/// What `cacheScope` becomes.
+pub(super) const PRIVATE: &[u8] = b"\"private\"";
+
+/// A `ttlMs` that is as written, or shorter.
+pub(super) fn shorter_ttl(written: &str, ttl: u64) -> Vec<u8> {
+    let keep = written.parse::<f64>().is_ok_and(|written| {
+        #[allow(clippy::cast_precision_loss)]
+        let ttl = ttl as f64;
+        (0.0..=ttl).contains(&written)
+    });
+    if keep { written.as_bytes().to_vec() } else { ttl.to_string().into_bytes() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn private(body: &str, is_stream: bool) -> String {
+        let by = |size: usize| {
+            let mut results = PrivateResults::new(5_000, is_stream);
+            let out: Vec<_> = body.as_bytes().chunks(size).map(|chunk| results.feed(chunk)).collect();
+            String::from_utf8(out.concat()).unwrap()
+        };
+        assert_eq!(by(1), by(1_000), "the place of a cut makes no difference to {body}");
+        by(3)
+    }
+
+    #[test]
+    fn results_become_private_and_do_not_outlive_the_token() {
+        for (body, expected) in [
+            (
+                r#"{"id":1,"result":{"cacheScope":"public","ttlMs":9000,"contents":[]}}"#,
+                r#"{"id":1,"result":{"cacheScope":"private","ttlMs":5000,"contents":[]}}"#,
+            ),
+            (
+                r#"{"result": { "ttlMs" : 10 , "cacheScope" : "public" } }"#,
+                r#"{"result": { "ttlMs" : 10 , "cacheScope" : "private" } }"#,
+            ),
+            (r#"{"result":{"ttlMs":5001}}"#, r#"{"result":{"ttlMs":5000}}"#),
+            (r#"{"result":{"ttlMs":5e3}}"#, r#"{"result":{"ttlMs":5e3}}"#),
+            (r#"{"result":{"ttlMs":-1,"cacheScope":null}}"#, r#"{"result":{"ttlMs":5000,"cacheScope":"private"}}"#),
+            (r#"{"result":{"ttlMs":"9000"}}"#, r#"{"result":{"ttlMs":5000}}"#),
+            (
+                r#"{"result":{"cache\u0053cope":"public","cacheScope":"pub\"lic"}}"#,
+                r#"{"result":{"cache\u0053cope":"private","cacheScope":"private"}}"#,
+            ),
+            (
+                r#"[{"result":{"cacheScope":"public"}},{"result":{"ttlMs":9000}}]"#,
+                r#"[{"result":{"cacheScope":"private"}},{"result":{"ttlMs":5000}}]"#,
+            ),
+            (
+                "{\n \"result\": {\n  \"cacheScope\":\n   \"public\"\n\n }\n}",
+                "{\n \"result\": {\n  \"cacheScope\":\n   \"private\"\n\n }\n}",
+            ),
+        ] {
+            assert_eq!(private(body, false), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn every_other_byte_passes_as_it_is() {
+        for body in [
+            r#"{"result":{"contents":[{"text":"\"cacheScope\":\"public\"","cacheScope":"public","ttlMs":1e9}]}}"#,
+            r#"{"cacheScope":"public","params":{"cacheScope":"public"},"result":{"x":"result","y":["cacheScope"]}}"#,
+            r#"{"result":{"cacheScope":{"a":"public"},"ttlMs":[9000]}}"#,
+            r#"{"result":["cacheScope","public"]}"#,
+            r#"{"result":"a\\","error":{"cacheScope":"public"}}"#,
+            "\u{feff}<p class=\"x\">:{}]]",
+            "",
+        ] {
+            assert_eq!(private(body, false), body);
+        }
+    }
+
+    #[test]
+    fn the_results_of_a_stream_become_private() {
+        for (body, expected) in [
+            (
+                "id: \"[{\n: \"x\ndata: {\"method\":\"x\"}\n\nevent: message\ndata: {\"result\":{\"cacheScope\":\"public\"}}\n\n",
+                "id: \"[{\n: \"x\ndata: {\"method\":\"x\"}\n\nevent: message\ndata: {\"result\":{\"cacheScope\":\"private\"}}\n\n",
+            ),
+            (
+                "data: {\"result\":{\ndata: \"x\":\"result\",\ndata: \"ttlMs\":9000,\ndata: \"cacheScope\":\"public\"\ndata: }}\n\n",
+                "data: {\"result\":{\ndata: \"x\":\"result\",\ndata: \"ttlMs\":5000,\ndata: \"cacheScope\":\"private\"\ndata: }}\n\n",
+            ),
+        ] {
+            for end in ["\n", "\r\n", "\r"] {
+                let (body, expected) = (body.replace('\n', end), expected.replace('\n', end));
+                assert_eq!(private(&body, true), expected, "{body}");
+            }
+        }
+    }
+}
