@@ -5,6 +5,7 @@
 //! and only decided on anew.
 
 mod caching;
+mod edits;
 mod entries;
 mod glance;
 
@@ -20,6 +21,7 @@ use crate::json::{self, JsonFault, Kind, Reader};
 use crate::mcp::ListKind;
 use crate::text::look_alike;
 use caching::{PRIVATE, shorter_ttl};
+use edits::{Edit, apply};
 
 /// Why an answer cannot be trimmed and must not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,14 +99,6 @@ pub fn trim<'a>(
     let Trimmer { edits, removed, held_list, tells_of_denied, next_cursor, tools, answers, .. } = trimmer;
     let body = apply(body, &edits);
     Ok(Trimmed { body, removed, held_list, answers_one, tells_of_denied, next_cursor, tools, answers })
-}
-
-/// What stands in the place of a part of the body.
-enum Edit {
-    /// An array of the entries at these places.
-    Entries(Vec<Range<usize>>),
-    /// Other text.
-    Text(Vec<u8>),
 }
 
 struct Trimmer<'a, 'k> {
@@ -261,31 +255,6 @@ impl<'a> Trimmer<'a, '_> {
         }
         Ok(())
     }
-}
-
-fn apply<'a>(body: &'a [u8], edits: &[(Range<usize>, Edit)]) -> Cow<'a, [u8]> {
-    if edits.is_empty() {
-        return Cow::Borrowed(body);
-    }
-    let part = |range: Range<usize>| body.get(range).unwrap_or_default();
-    let mut out = Vec::with_capacity(body.len());
-    let mut at = 0;
-    for (range, edit) in edits {
-        out.extend_from_slice(part(at..range.start));
-        match edit {
-            Edit::Text(text) => out.extend_from_slice(text),
-            Edit::Entries(kept) => {
-                for (n, entry) in kept.iter().enumerate() {
-                    out.push(if n == 0 { b'[' } else { b',' });
-                    out.extend_from_slice(part(entry.clone()));
-                }
-                out.extend_from_slice(if kept.is_empty() { b"[]" } else { b"]" });
-            }
-        }
-        at = range.end;
-    }
-    out.extend_from_slice(body.get(at..).unwrap_or_default());
-    Cow::Owned(out)
 }
 
 #[cfg(test)]

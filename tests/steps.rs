@@ -197,6 +197,19 @@ const STREAMS: &[Shape] = &[
         "data: {\"result\":{\"tools\":[{\"name\":\"x\"},{\"name\":\"echo\"}]}}\r\n\r\n".repeat(n / 64)
     }),
     ("one long comment", 200, |n| format!(":{}\n\n", "x".repeat(n))),
+    ("stray lines", 200, |n| " data: {\n".repeat(n / 9)),
+    ("stray lines, each an event", 200, |n| "x{\"id\":1,\"result\":[]}\n\n".repeat(n / 24)),
+    ("an event of lines of data that each begin a document", 200, |n| {
+        format!("data: [0,\n{}data: 0]\n\n", "data: [],\n".repeat(n / 10))
+    }),
+    ("an event of lines that end in a CR", 200, |n| format!("data: [0,\n{}data: 0]\n\n", "data: 0,\r".repeat(n / 9))),
+    ("answers that cannot be read", 200, |n| "data: {\"id\":1,\"result\":[}\n\n".repeat(n / 29)),
+    ("an array of answers that cannot be read", 200, |n| {
+        format!("data: [{}}}\n\n", "{\"id\":1,\"result\":[]},".repeat(n / 22))
+    }),
+    ("plain JSON", 200, |n| list(&filled(n, |k| format!(r#"{{"name":"t{k}"}}"#)))),
+    ("white space before anything", 200, |n| " \t".repeat(n / 2)),
+    ("blank lines before plain JSON", 200, |n| format!("{}[]", "\n".repeat(n))),
     ("an event that never ends", 200, |n| "data: x\r".repeat(n / 8)),
 ];
 
