@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::drift::asked::AskedList;
 use crate::headers::{Headers, Single};
 use crate::listing::{ListFault, PrivateResults, Trimmed};
+use crate::mcp::may_hold_lists;
 use crate::reply::{Refusal, bad_gateway_message, cors_headers};
 use crate::time::UnixTime;
 use crate::token::AccessToken;
@@ -70,6 +71,18 @@ pub(super) enum Expects {
     Private,
     /// A stream on which anything may be replayed.
     Stream,
+}
+
+impl Expects {
+    /// What a message of this method asks for; `is_restricted`: what it uses is not open to any valid token.
+    pub fn of(method: &str, is_restricted: impl FnOnce() -> bool) -> Self {
+        match method {
+            "subscriptions/listen" => Self::Stream,
+            "resources/read" if is_restricted() => Self::Private,
+            method if may_hold_lists(method) => Self::List,
+            _ => Self::Other,
+        }
+    }
 }
 
 enum Phase {

@@ -356,12 +356,8 @@ impl Verified {
         let (outcome, denial) = self.decide(&operation.access, arguments, env);
         let policy = self.request.resource(env.config).map(|resource| &resource.policy);
         let fresh = policy.and_then(|policy| policy.freshness(&self.caller, &operation.access));
-        let expects = match message.method.as_ref() {
-            "subscriptions/listen" => Expects::Stream,
-            "resources/read" if policy.is_none_or(|policy| policy.is_restricted(&operation.access)) => Expects::Private,
-            method if may_hold_lists(method) => Expects::List,
-            _ => Expects::Other,
-        };
+        let is_restricted = || policy.is_none_or(|policy| policy.is_restricted(&operation.access));
+        let expects = Expects::of(&message.method, is_restricted);
         Ok(Decided {
             expects,
             method: method().unwrap_or_else(|| "response".to_owned()),

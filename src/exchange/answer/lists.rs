@@ -87,7 +87,9 @@ impl Answer {
         let asked = match self.expects {
             Expects::Stream => self.answered_on_stream(list, id?, env),
             // The first list decides: one that follows it, or goes before it, is not what was asked for.
-            Expects::List | Expects::Other => self.asked.take().filter(|asked| Some(&asked.id) == id.as_ref()),
+            Expects::List | Expects::Other | Expects::Private => {
+                self.asked.take().filter(|asked| Some(&asked.id) == id.as_ref())
+            }
         };
         asked.filter(|_| self.tells_good_news)
     }
