@@ -66,7 +66,7 @@ pub enum Batches {
     Reject,
 }
 
-/// Sizes beyond which a message is refused.
+/// Sizes beyond which a message is refused, and a time after which a stream ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a request's body.
@@ -79,6 +79,8 @@ pub struct Limits {
     pub depth: usize,
     /// Elements of a batch.
     pub batch: usize,
+    /// How long a stream may go on whose token has no `exp`.
+    pub stream: Duration,
 }
 
 /// What is recorded.
@@ -215,7 +217,14 @@ fn path_pattern(at: &At<'_>, found: &mut Findings) -> Option<PathPattern> {
 }
 
 fn read_limits(at: Option<At<'_>>, found: &mut Findings) -> Limits {
-    let mut limits = Limits { body: 1_000_000, list: 1_000_000, token: 16_384, depth: 64, batch: 32 };
+    let mut limits = Limits {
+        body: 1_000_000,
+        list: 1_000_000,
+        token: 16_384,
+        depth: 64,
+        batch: 32,
+        stream: Duration::from_secs(3600),
+    };
     let Some(mut fields) = at.and_then(|at| at.fields(found)) else { return limits };
     let mut whole = |name, limit: &mut usize, most, fields: &mut Fields<'_>| {
         let Some(at) = fields.take(name) else { return };
@@ -229,6 +238,8 @@ fn read_limits(at: Option<At<'_>>, found: &mut Findings) -> Limits {
     whole("token", &mut limits.token, HOST_BUFFER, &mut fields);
     whole("depth", &mut limits.depth, 10_000, &mut fields);
     whole("batch", &mut limits.batch, 10_000, &mut fields);
+    let stream = fields.take("stream").and_then(|at| at.duration(Zero::Refuse, found));
+    limits.stream = stream.unwrap_or(limits.stream);
     fields.finish(found);
     limits
 }

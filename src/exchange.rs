@@ -23,6 +23,7 @@ mod request;
 mod step;
 mod validation;
 mod verdict;
+mod watch;
 
 pub use instance::Instance;
 pub use request::RequestHead;
@@ -333,21 +334,17 @@ impl Exchange {
         }
     }
 
-    /// Whether the answer goes on for as long as the server likes: then the token ends it.
+    /// Whether the answer goes on for as long as the server likes: then [`Self::ends`] is asked from time to time.
     pub fn is_long_lived(&self) -> bool {
         matches!(&self.state, State::Forwarded(answer) if answer.is_long_lived())
     }
 
-    /// Whether the host is to end the stream, because its token has expired; with the line that records it.
-    pub fn outlived(&mut self, env: &Env<'_>) -> Option<String> {
-        match &self.state {
-            State::Forwarded(answer) if answer.is_long_lived() && answer.has_outlived_token(env.now, env.config) => {
-                let line = answer.end_line();
-                self.state = State::Replied;
-                Some(line)
-            }
-            _ => None,
-        }
+    /// Whether the host is to end the stream, because what let it go on holds no more; with the event that records it.
+    pub fn ends(&mut self, env: &mut Env<'_>) -> Option<Effect> {
+        let State::Forwarded(answer) = &mut self.state else { return None };
+        let event = answer.ends(env)?;
+        self.state = State::Replied;
+        Some(event)
     }
 
     /// Whether a verdict is still to come.

@@ -27,6 +27,9 @@ const MAX_ACTIVE_BYTES: usize = 16 << 20;
 const MAX_INACTIVE: usize = 1024;
 /// An inactive answer is kept this long at most: a token may become active, and none costs its holder much.
 const INACTIVE_FOR: Duration = Duration::from_secs(5);
+/// Who waits for an answer without being woken, such as a stream that goes on, finds it for this long, however short it is
+/// kept for others: four ticks.
+const OWN_FOR: Duration = Duration::from_secs(2);
 /// A call whose answer is this much later than its timeout will have none.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -81,8 +84,8 @@ struct Endpoint {
     cache_ttl: Duration,
     max_in_flight: usize,
     active: Recent<Kept>,
-    /// When each was found inactive.
-    inactive: Recent<UnixTime>,
+    /// When each was found inactive, and by which call.
+    inactive: Recent<(UnixTime, u64)>,
     /// Calls that run or are wanted.
     open: Vec<Open>,
     /// The answer that those who waited for it are just given, however short it is kept.
@@ -187,6 +190,16 @@ impl Introspections {
         self.endpoint(place).is_some_and(|endpoint| endpoint.ask((digest, token), standing, now))
     }
 
+    /// When the answer was asked for that is kept about this token.
+    pub fn asked_at(&mut self, place: usize, digest: &TokenDigest) -> Option<UnixTime> {
+        self.endpoint(place)?.active.get(digest).map(|kept| kept.asked.at)
+    }
+
+    /// Whether half of the calls that may run at once are wanted, so that what can wait should.
+    pub fn is_busy(&mut self, place: usize) -> bool {
+        self.endpoint(place).is_none_or(|endpoint| endpoint.open.len() * 2 >= endpoint.max_in_flight)
+    }
+
     /// The answer about this token was read: what follows from it is kept with it from now on, and counts.
     pub fn was_read(&mut self, place: usize, digest: &TokenDigest) {
         let Some(endpoint) = self.endpoint(place) else { return };
@@ -283,12 +296,17 @@ impl Endpoint {
             };
         }
         // One that is too old for this request may serve others, and tells of a token that is not just made up.
-        let is_usable = |kept: &Kept| kept.is_current(now) && kept.asked.is(fresh, now);
+        // What was asked since is for whoever waited for it, however short it is kept for others.
+        let is_own = |call: u64, since| now.within(OWN_FOR, since) && fresh.is_some_and(|fresh| call >= fresh.call);
+        let is_usable =
+            |kept: &Kept| is_own(kept.asked.call, kept.since) || (kept.is_current(now) && kept.asked.is(fresh, now));
         let (was_active, is_usable) = self.active.get(digest).map_or((false, false), |kept| (true, is_usable(kept)));
         if is_usable {
             return self.active.get(digest).map_or(Lookup::Unavailable, |kept| Lookup::Active(&mut kept.active));
         }
-        if self.inactive.get(digest).is_some_and(|since| now.within(INACTIVE_FOR.min(self.cache_ttl), *since)) {
+        let lifetime = INACTIVE_FOR.min(self.cache_ttl);
+        if self.inactive.get(digest).is_some_and(|(since, call)| is_own(*call, *since) || now.within(lifetime, *since))
+        {
             return Lookup::Inactive;
         }
         Lookup::Unknown { was_active }
@@ -334,7 +352,7 @@ impl Endpoint {
             Some(Answer::Inactive) => {
                 // What was kept for others is over as well.
                 self.active.remove(&digest);
-                self.inactive.insert(digest, now, 0);
+                self.inactive.insert(digest, (now, asked.call), 0);
             }
             None => {}
         }

@@ -136,7 +136,7 @@ fn full() -> Value {
         "pass": ["/healthz", "/assets/*"],
         "hold_request_headers": true,
         "batches": "authorize_each",
-        "limits": {"body": 500_000, "list": 400_000, "token": 8192, "depth": 32, "batch": 8},
+        "limits": {"body": 500_000, "list": 400_000, "token": 8192, "depth": 32, "batch": 8, "stream": "10m"},
         "token_cache": {"entries": 17},
         "audit": {
             "decisions": "denied", "subject": "hash",
@@ -293,7 +293,10 @@ fn every_field_is_there(config: &Config, form: &str) {
 
     assert!(config.hold_request_headers);
     assert_eq!(config.batches, Batches::AuthorizeEach);
-    assert_eq!(config.limits, Limits { body: 500_000, list: 400_000, token: 8192, depth: 32, batch: 8 });
+    assert_eq!(
+        config.limits,
+        Limits { body: 500_000, list: 400_000, token: 8192, depth: 32, batch: 8, stream: Duration::from_secs(600) }
+    );
     assert_eq!(config.token_cache_entries, 17);
     assert_eq!((config.audit.decisions, config.audit.subject), (Decisions::Denied, SubjectForm::Hash));
     let sink = config.audit.sink.as_ref().unwrap();
@@ -353,7 +356,17 @@ fn every_default_is_the_documented_one() {
 
     assert!(!config.hold_request_headers);
     assert_eq!(config.batches, Batches::Reject);
-    assert_eq!(config.limits, Limits { body: 1_000_000, list: 1_000_000, token: 16_384, depth: 64, batch: 32 });
+    assert_eq!(
+        config.limits,
+        Limits {
+            body: 1_000_000,
+            list: 1_000_000,
+            token: 16_384,
+            depth: 64,
+            batch: 32,
+            stream: Duration::from_secs(3600)
+        }
+    );
     assert_eq!(config.token_cache_entries, 4096);
     let audit = Audit { decisions: Decisions::All, subject: SubjectForm::Plain, sink: None };
     assert_eq!(config.audit, audit);
@@ -916,6 +929,8 @@ fn bad_settings_are_refused_at_their_path() {
         ("no token", vec![("/limits", json!({"token": 0}))], &["limits.token"]),
         ("no depth", vec![("/limits", json!({"depth": 0}))], &["limits.depth"]),
         ("no batch", vec![("/limits", json!({"batch": 0}))], &["limits.batch"]),
+        ("no time for a stream", vec![("/limits", json!({"stream": "0s"}))], &["limits.stream"]),
+        ("a time that is a number", vec![("/limits", json!({"stream": 3600}))], &["limits.stream"]),
         ("a size in words", vec![("/limits", json!({"body": "1MB"}))], &["limits.body"]),
         ("a negative cache", vec![("/token_cache", json!({"entries": -1}))], &["token_cache.entries"]),
         ("unknown decisions", vec![("/audit", json!({"decisions": "some"}))], &["audit.decisions"]),

@@ -44,6 +44,8 @@ pub struct Resource {
     pub origins: Option<Vec<String>>,
     /// Who may do what, as of now.
     pub policy: Policy,
+    /// How often that has changed.
+    pub policy_version: u64,
     /// Where a policy comes from that takes its place.
     pub policy_source: Option<Endpoint>,
     /// Where the manifest of the live tools goes.
@@ -80,6 +82,14 @@ impl Resource {
             self.challenge_scopes = policy.base_scopes.iter().map(ToString::to_string).collect();
         }
         self.policy = policy;
+        self.policy_version += 1;
+    }
+
+    /// Denies everything, or no longer.
+    pub fn close(&mut self, closed: bool) {
+        if std::mem::replace(&mut self.policy.closed, closed) != closed {
+            self.policy_version += 1;
+        }
     }
 }
 
@@ -184,6 +194,7 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
         documentation,
         policy_uri,
         tos_uri,
+        policy_version: 0,
         origins,
         manifest,
         on_drift,

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::request::is_json_type;
 use super::step::{Effect, Env, HeaderEdit, Step};
+use super::watch::Watch;
 use super::{ReadBody, Verified};
 use crate::audit::event_line;
 use crate::config::Config;
@@ -15,7 +16,6 @@ use crate::headers::{Headers, Single};
 use crate::listing::{ListFault, PrivateResults, Trimmed};
 use crate::mcp::may_hold_lists;
 use crate::reply::{Refusal, bad_gateway_message, cors_headers};
-use crate::time::UnixTime;
 use crate::token::AccessToken;
 use events::Events;
 
@@ -33,8 +33,8 @@ pub(super) struct Answer {
     phase: Phase,
     /// Bytes of a document that are held.
     held: usize,
-    /// Whether the request subscribed to a stream of its own (`subscriptions/listen`).
-    listens: bool,
+    /// What has to hold as long as it goes on: on a GET stream, and on the one that `subscriptions/listen` opens.
+    watch: Option<Box<Watch>>,
     /// The request for a list of tools that a list in this answer may answer.
     asked: Option<AskedList>,
     /// Whether it may show that a tool is as approved. That one differs, any answer shows.
@@ -99,14 +99,7 @@ enum Phase {
 }
 
 impl Answer {
-    pub fn new(
-        verified: &Verified,
-        expects: Expects,
-        listens: bool,
-        asked: Option<AskedList>,
-        ids: Ids,
-        decision_id: String,
-    ) -> Self {
+    pub fn new(verified: &Verified, expects: Expects, asked: Option<AskedList>, ids: Ids, decision_id: String) -> Self {
         Self {
             resource: verified.request.resource,
             origin: verified.request.origin.clone(),
@@ -117,7 +110,7 @@ impl Answer {
             may_hold_headers: verified.body.seen && !verified.released,
             phase: Phase::Untouched,
             held: 0,
-            listens,
+            watch: None,
             asked,
             tells_good_news: false,
         }
@@ -133,21 +126,23 @@ impl Answer {
         matches!(self.phase, Phase::Untouched)
     }
 
-    /// Whether it goes on for as long as the server likes, so that the token must end it.
+    /// It goes on for as long as the server likes, and what let it do so.
+    pub fn watched(self, watch: Watch) -> Self {
+        Self { watch: Some(Box::new(watch)), ..self }
+    }
+
+    /// Whether it goes on for as long as the server likes.
     pub fn is_long_lived(&self) -> bool {
-        self.expects == Expects::Stream || self.listens
+        self.watch.is_some()
     }
 
-    /// Whether the token has expired, as the issuer's clock may have it.
-    pub fn has_outlived_token(&self, now: UnixTime, config: &Config) -> bool {
-        let issuer = config.issuers.iter().find(|issuer| issuer.identifier == self.caller.issuer());
-        let leeway = issuer.map_or(0.0, |issuer| issuer.rules.leeway.as_secs_f64());
-        now.as_numeric_date() >= self.caller.expires_at() + leeway
-    }
-
-    /// The line that records its end.
-    pub fn end_line(&self) -> String {
-        event_line("stream_ended", Some(&self.decision_id), "token_expired")
+    /// Whether it has to end, with the event that records it.
+    pub fn ends(&mut self, env: &mut Env<'_>) -> Option<Effect> {
+        let watch = self.watch.as_mut()?;
+        let ended = watch.ends(env);
+        // What is trimmed on it is for the caller of now.
+        self.caller = watch.caller().clone();
+        ended.map(|reason| self.event("stream_ended", reason))
     }
 
     /// Bytes of a document that are held: what a replacement takes the place of.

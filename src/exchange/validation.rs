@@ -46,6 +46,13 @@ pub(super) fn validate(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_
     Ok(caller)
 }
 
+/// The token of a request that was verified before, as its issuer vouches for it now. What the client had to prove, it has
+/// proved on this very connection.
+pub(super) fn again(request: &Request, fresh: Fresh, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
+    let (_, token) = request.credentials(env.config).map_err(Unverified::Refused)?;
+    vouched(request, token, Some(fresh), env)
+}
+
 /// The token as its issuer vouches for it, whoever sent it.
 fn vouched(request: &Request, token: &str, fresh: Option<Fresh>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
     let resource = request.resource(env.config).ok_or(TokenError::IssuerMismatch)?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::answer::{Answer, Expects, Ids};
 use super::step::{Effect, Env, HeaderEdit, Step};
 use super::validation::{Unverified, validate};
+use super::watch::Watch;
 use super::{Exchange, ReadBody, Request, RequestHead, State, Verified};
 use crate::audit::{Decision, Record};
 use crate::config::{Batches, Config};
@@ -29,7 +30,7 @@ pub(super) struct Asked<'a> {
 }
 
 /// What a body turned out to ask for.
-struct Decided {
+pub(super) struct Decided {
     method: String,
     target: Option<String>,
     list: Option<ListKind>,
@@ -37,7 +38,7 @@ struct Decided {
     cursor: Option<String>,
     id: Option<String>,
     version: Option<String>,
-    outcome: Outcome,
+    pub outcome: Outcome,
     denial: Option<Denial>,
     /// How recent the issuer's word on the token must be.
     fresh: Option<Duration>,
@@ -152,7 +153,7 @@ impl Exchange {
             denial,
             fresh: None,
         };
-        self.carry_out(verified, vec![decided], false, env)
+        self.carry_out(verified, vec![decided], false, None, env)
     }
 
     /// The verdict on a request whose body is whole, or too large to ever be.
@@ -188,7 +189,7 @@ impl Exchange {
     ) -> Step {
         let is_denied = decided.iter().any(|one| one.outcome == Outcome::Deny);
         let Some(within) = decided.iter().filter_map(|one| one.fresh).min().filter(|_| !is_denied) else {
-            return self.carry_out(verified, decided, is_batch, env);
+            return self.carry_out(verified, decided, is_batch, Some(bytes), env);
         };
         // One that had not ended would not have been decided on; were it, no answer that is kept would do.
         let fresh = Fresh { within, call: verified.body.ended.unwrap_or(u64::MAX) };
@@ -211,7 +212,7 @@ impl Exchange {
         // Headers that went ahead told the server who calls: it must still be so.
         let forwardable = !verified.released || verified.identity(env.config) == before;
         match verified.read(bytes, env) {
-            Ok((decided, is_batch)) if forwardable => self.carry_out(verified, decided, is_batch, env),
+            Ok((decided, is_batch)) if forwardable => self.carry_out(verified, decided, is_batch, Some(bytes), env),
             Ok((decided, is_batch)) => {
                 let elements = decided.into_iter().map(|one| one.into_denied(false)).collect();
                 self.deny(&verified.asked(), Denied { elements, is_batch }, env)
@@ -222,7 +223,14 @@ impl Exchange {
     }
 
     /// Forwards or refuses as decided: all messages of a batch, or none.
-    fn carry_out(&mut self, verified: Verified, decided: Vec<Decided>, is_batch: bool, env: &mut Env<'_>) -> Step {
+    fn carry_out(
+        &mut self,
+        verified: Verified,
+        decided: Vec<Decided>,
+        is_batch: bool,
+        body: Option<&[u8]>,
+        env: &mut Env<'_>,
+    ) -> Step {
         let asked = verified.asked();
         // An identity that cannot be forwarded denies whatever the scopes, in shadow mode too.
         let identity = match verified.identity(env.config) {
@@ -236,7 +244,8 @@ impl Exchange {
         let is_one = |expects: &Expects| decided.iter().any(|one| one.expects == *expects);
         let expects = [Expects::List, Expects::Stream, Expects::Private].into_iter().find(is_one);
         let edits = verified.request.forward_edits(identity, expects.is_some(), env.config);
-        let listens = decided.iter().any(|one| one.method == "subscriptions/listen");
+        let is_get = verified.request.head.method() == "GET";
+        let goes_on = is_get || decided.iter().any(|one| one.method == "subscriptions/listen");
         let asked_list = verified.asks_for_tools(&decided, is_batch, env);
         let mut effects = Vec::with_capacity(decided.len() + 1);
         if !verified.released {
@@ -250,14 +259,11 @@ impl Exchange {
             decision_id.get_or_insert_with(|| record.decision_id.clone());
             effects.push(Effect::Record(Box::new(record)));
         }
-        self.state = State::Forwarded(Box::new(Answer::new(
-            &verified,
-            expects.unwrap_or(Expects::Other),
-            listens,
-            asked_list,
-            Ids { ids, is_batch },
-            decision_id.unwrap_or_default(),
-        )));
+        let ids = Ids { ids, is_batch };
+        let answer =
+            Answer::new(&verified, expects.unwrap_or(Expects::Other), asked_list, ids, decision_id.unwrap_or_default());
+        self.state =
+            State::Forwarded(Box::new(if goes_on { answer.watched(Watch::new(verified, body, env)) } else { answer }));
         Step::go_on(effects)
     }
 }
@@ -318,7 +324,12 @@ impl Verified {
     }
 
     /// The policy's verdict. A resource that is not there denies.
-    fn decide(&self, access: &Access<'_>, arguments: Arguments<'_>, env: &Env<'_>) -> (Outcome, Option<Denial>) {
+    pub(super) fn decide(
+        &self,
+        access: &Access<'_>,
+        arguments: Arguments<'_>,
+        env: &Env<'_>,
+    ) -> (Outcome, Option<Denial>) {
         let Some(resource) = self.request.resource(env.config) else {
             return (Outcome::Deny, Some(Denial::Unlisted));
         };
@@ -332,7 +343,7 @@ impl Verified {
 
     /// Reads the body's messages, compares each with the headers and decides, and says whether they came as an array.
     /// With a refusal comes the method, as far as it was read.
-    fn read(&self, bytes: &[u8], env: &Env<'_>) -> Result<(Vec<Decided>, bool), (Refusal, Option<String>)> {
+    pub(super) fn read(&self, bytes: &[u8], env: &Env<'_>) -> Result<(Vec<Decided>, bool), (Refusal, Option<String>)> {
         let batch = (env.config.batches == Batches::AuthorizeEach).then_some(env.config.limits.batch);
         let body = jsonrpc::read_body(bytes, env.config.limits.depth, batch)
             .map_err(|refused| (Refusal::Message(refused.fault, refused.id), None))?;

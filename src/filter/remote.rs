@@ -143,7 +143,7 @@ impl Source {
             }
             // Before anything came, what is configured stays as it is.
             if self.policy.has_document() {
-                resource.policy.closed = state.is_closed();
+                resource.close(state.is_closed());
             }
         }
         if let Some(resource) = shared.config.borrow().resources.get(self.place) {

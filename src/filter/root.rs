@@ -137,6 +137,8 @@ impl RootContext for Root {
         self.advance_keys();
         shared.wake(self.id, |exchange| exchange.awaits().is_none(), |exchange, env| exchange.tick(env));
         shared.end_outlived(self.id);
+        // Of some, their issuer is asked again.
+        self.ask_endpoints();
         shared.told.borrow_mut().look(&shared);
         self.posts.advance(&shared);
         metrics::flush(&shared, &mut self.metrics);

@@ -53,7 +53,7 @@ pub struct Shared {
     poked: Cell<bool>,
     /// Streams that wait for keys or for time, by their context.
     waiting: RefCell<Vec<(u32, Weak<RefCell<Exchange>>)>>,
-    /// Streams that end with their token, by their context.
+    /// Streams that end when what let them go on holds no more, by their context.
     long_lived: RefCell<Vec<(u32, Weak<RefCell<Exchange>>)>>,
 }
 
@@ -259,33 +259,39 @@ impl Shared {
         }
     }
 
-    /// Notes that a stream is to end with its token.
+    /// Notes that a stream goes on for as long as the server likes.
     pub fn watch(&self, id: u32, exchange: &Rc<RefCell<Exchange>>) {
         self.long_lived.borrow_mut().push((id, Rc::downgrade(exchange)));
     }
 
-    /// Ends the streams whose token has expired, from the root context `root`.
+    /// Ends the streams for which what let them go on holds no more, from the root context `root`.
     pub fn end_outlived(&self, root: u32) {
-        let mut ended = false;
+        let mut ended = Vec::new();
+        let now = host::now();
         let watched = self.long_lived.take();
+        let mut kept = Vec::with_capacity(watched.len());
         for (id, stream) in watched {
             let Some(exchange) = stream.upgrade() else { continue };
-            let mut line = None;
-            self.run(|env| {
-                line = exchange.borrow_mut().outlived(env);
+            let mut event = None;
+            self.run_at(now, |env| {
+                event = exchange.borrow_mut().ends(env);
                 Step::hold()
             });
-            let Some(line) = line else {
-                self.long_lived.borrow_mut().push((id, stream));
-                continue;
-            };
-            log::info!("{line}");
-            ended = true;
-            if host::set_effective_context(id).and_then(|()| host::close_stream()).is_err() {
-                log::error!("the host refused to end a stream whose token has expired");
+            match event {
+                Some(event) => ended.push((id, event)),
+                None => kept.push((id, stream)),
             }
         }
-        if ended && host::set_effective_context(root).is_err() {
+        self.long_lived.borrow_mut().append(&mut kept);
+        for (id, event) in &ended {
+            if let Effect::Event(event, line) = event {
+                self.log_event(event, line);
+            }
+            if host::set_effective_context(*id).and_then(|()| host::close_stream()).is_err() {
+                log::error!("the host refused to end a stream");
+            }
+        }
+        if !ended.is_empty() && host::set_effective_context(root).is_err() {
             log::error!("the host refused to return to the root context");
         }
     }

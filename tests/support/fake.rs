@@ -211,6 +211,22 @@ impl Worker {
             for stream in streams.iter_mut() {
                 stream.wake(self, None, |exchange, _, env| exchange.tick(env));
             }
+            self.end_outlived(streams);
+        }
+    }
+
+    /// Ends the streams for which what let them go on holds no more, as the root does at each tick.
+    pub fn end_outlived(&mut self, streams: &mut [&mut Stream]) {
+        for stream in streams.iter_mut() {
+            let mut event = None;
+            self.run(|env| {
+                event = stream.exchange.ends(env);
+                Step::hold()
+            });
+            if let Some(Effect::Event(_, line)) = event {
+                stream.events.push(line);
+                stream.reset = true;
+            }
         }
     }
 }

@@ -57,6 +57,8 @@ pub struct Limits {
     /// Elements of a batch
     #[schemars(range(min = 1, max = 10_000))]
     batch: Option<u64>,
+    /// How long a stream may go on whose token has no `exp`
+    stream: Option<Duration>,
 }
 
 #[derive(JsonSchema)]

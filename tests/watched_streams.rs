@@ -1,0 +1,232 @@
+//! Streams that go on for as long as the server likes: when they end, and why.
+
+// Tests fail loudly.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)]
+
+mod support;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::fake::{End, Part, Stream, Worker};
+use support::tokens::{AUDIENCE, ISSUER};
+use toolgate::config::{Config, Live};
+
+const NOW: i64 = 1_800_000_000;
+
+fn active(_: &[u8]) -> (u16, String) {
+    (200, json!({"active": true, "aud": AUDIENCE, "scope": "connect read"}).to_string())
+}
+
+fn narrowed(_: &[u8]) -> (u16, String) {
+    (200, json!({"active": true, "aud": AUDIENCE, "scope": "read"}).to_string())
+}
+
+fn ending(_: &[u8]) -> (u16, String) {
+    (200, json!({"active": true, "aud": AUDIENCE, "scope": "connect read", "exp": NOW + 100}).to_string())
+}
+
+fn inactive(_: &[u8]) -> (u16, String) {
+    (200, json!({"active": false}).to_string())
+}
+
+fn for_others(_: &[u8]) -> (u16, String) {
+    (200, json!({"active": true, "aud": "https://other.example.com", "scope": "connect read"}).to_string())
+}
+
+fn fails(_: &[u8]) -> (u16, String) {
+    (500, String::new())
+}
+
+fn policy() -> Value {
+    json!({"base_scopes": ["connect"], "resources": {"docs://*": {"scopes": ["read"]}}})
+}
+
+/// One worker whose only issuer is asked about opaque tokens.
+fn worker(ttl: &str) -> Worker {
+    let introspection =
+        json!({"uri": format!("{ISSUER}/introspect"), "cluster": "auth", "cache_ttl": ttl, "timeout": "2s"});
+    let source = json!({"uri": "https://plane.example.com/policy", "cluster": "plane"});
+    let mut worker = Worker::new(
+        &json!({
+            "issuers": [{"issuer": ISSUER, "introspection": introspection, "leeway": "0s"}],
+            "resources": [{"resource": AUDIENCE, "policy": policy(), "policy_source": source}],
+            "hold_request_headers": true,
+        }),
+        true,
+        NOW,
+    );
+    worker.endpoint = Some(active);
+    worker
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Get,
+    Listen(usize),
+    /// To URIs that together are long.
+    ListenLong,
+}
+
+fn open(worker: &mut Worker, kind: Kind, token: &str) -> Stream {
+    let url = toolgate::url::Url::parse(AUDIENCE).expect("a URL");
+    let mut fields = vec![
+        (":path", url.request_target()),
+        (":authority", url.authority().to_owned()),
+        ("authorization", format!("Bearer {token}")),
+    ];
+    let body = match kind {
+        Kind::Get => None,
+        Kind::Listen(_) | Kind::ListenLong => {
+            let (count, end) = if let Kind::Listen(count) = kind { (count, "") } else { (200, &*"/x".repeat(100)) };
+            let uris: Vec<_> = (0..count).map(|n| format!("docs://{n}{end}")).collect();
+            let params = json!({"notifications": {"resourceSubscriptions": uris}});
+            fields.push(("content-type", "application/json".to_owned()));
+            Some(json!({"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": params}).to_string())
+        }
+    };
+    fields.push((":method", if body.is_some() { "POST" } else { "GET" }.to_owned()));
+    let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())).collect();
+    let mut stream = Stream::open(worker, fields, if body.is_some() { End::More } else { End::Last });
+    if let Some(body) = body {
+        stream.receive(worker, Part::Data(body.into_bytes(), End::Last));
+    }
+    worker.answer_calls(&mut [&mut stream]);
+    let reasons: Vec<_> = stream.records.iter().map(|record| record.reason).collect();
+    assert_eq!(reasons, ["allowed"], "{kind:?}");
+    stream
+}
+
+/// Seconds go by, and the endpoint answers as quickly as it is asked. Why the stream ended, and after how many seconds.
+fn pass(worker: &mut Worker, stream: &mut Stream, seconds: u64) -> Option<(u64, String)> {
+    for second in 1..=seconds {
+        worker.wait(Duration::from_secs(1), &mut [stream]);
+        worker.answer_calls(&mut []);
+        if stream.reset {
+            let event: Value = serde_json::from_str(stream.events[0].strip_prefix("toolgate.event ").unwrap()).unwrap();
+            assert_eq!((stream.events.len(), &event["event"]), (1, &json!("stream_ended")));
+            return Some((second, event["detail"].as_str().unwrap().to_owned()));
+        }
+    }
+    None
+}
+
+fn adopt(config: &mut Config, policy: &Value) {
+    let live = config.read_policy(0, policy.to_string().as_bytes()).expect("a policy");
+    let Live::InForce { policy, supported, .. } = live else { panic!("a policy") };
+    config.resources[0].adopt(*policy, supported);
+}
+
+const KINDS: [Kind; 2] = [Kind::Get, Kind::Listen(2)];
+
+#[test]
+fn a_stream_whose_token_is_revoked_ends_at_the_cache_ttl() {
+    type Answer = fn(&[u8]) -> (u16, String);
+    let cases: [(&str, Answer, &str, std::ops::RangeInclusive<u64>); 8] = [
+        ("30s", inactive, "token_inactive", 30..=31),
+        ("1s", inactive, "token_inactive", 1..=2),
+        ("0s", inactive, "token_inactive", 1..=2),
+        ("30s", for_others, "audience_mismatch", 30..=31),
+        ("0s", for_others, "audience_mismatch", 1..=3),
+        ("30s", narrowed, "policy_denies", 30..=31),
+        ("0s", narrowed, "policy_denies", 1..=3),
+        ("30s", ending, "token_expired", 100..=100),
+    ];
+    for (ttl, answer, detail, after) in cases {
+        for kind in KINDS {
+            let mut worker = worker(ttl);
+            let mut stream = open(&mut worker, kind, "opaque");
+            worker.endpoint = Some(answer);
+            let (second, why) = pass(&mut worker, &mut stream, 200).expect("an end");
+            assert_eq!(why, detail, "{ttl} {kind:?}");
+            assert!(after.contains(&second), "{ttl} {kind:?} {detail}: after {second} s");
+        }
+    }
+}
+
+#[test]
+fn an_outage_shorter_than_twice_the_cache_ttl_cuts_no_stream_and_a_longer_one_does() {
+    for (ttl, within, after) in [("30s", 50, 62..=63), ("5s", 5, 12..=13), ("0s", 2, 4..=5)] {
+        let mut worker = worker(ttl);
+        let mut stream = open(&mut worker, Kind::Get, "opaque");
+        worker.endpoint = Some(fails);
+        assert_eq!(pass(&mut worker, &mut stream, within), None, "{ttl}");
+        worker.endpoint = Some(active);
+        assert_eq!(pass(&mut worker, &mut stream, 600), None, "{ttl}: it answers again");
+
+        let mut stream = open(&mut worker, Kind::Get, "another");
+        worker.endpoint = Some(fails);
+        worker.asked = 0;
+        let (second, why) = pass(&mut worker, &mut stream, 600).expect("an end");
+        assert_eq!(why, "introspection_unavailable", "{ttl}");
+        assert!(after.contains(&second), "{ttl}: after {second} s");
+        assert!(worker.asked <= 17, "{ttl}: not at every tick, but {} times", worker.asked);
+    }
+}
+
+#[test]
+fn a_stream_without_an_end_is_asked_about_once_in_each_cache_ttl_and_ends_after_its_longest_time() {
+    let mut worker = worker("30s");
+    let (mut first, mut second) = (open(&mut worker, Kind::Get, "opaque"), open(&mut worker, Kind::Get, "opaque"));
+    assert_eq!(worker.asked, 1, "one token, one call");
+    for _ in 0..3_599 {
+        worker.wait(Duration::from_secs(1), &mut [&mut first, &mut second]);
+        worker.answer_calls(&mut []);
+    }
+    assert!((115..=121).contains(&worker.asked), "{}", worker.asked);
+    assert!(!first.reset && !second.reset);
+    assert_eq!(pass(&mut worker, &mut first, 2), Some((1, "stream_limit".to_owned())));
+}
+
+#[test]
+fn a_stream_is_decided_anew_when_the_policy_changes_and_only_then() {
+    let same = policy();
+    let base = json!({"base_scopes": ["connect", "admin"], "resources": {"docs://*": {"scopes": ["read"]}}});
+    let rules = json!({"base_scopes": ["connect"], "resources": {"docs://1": {"scopes": ["admin"]}, "docs://*": {"scopes": ["read"]}}});
+    let shadow = json!({"mode": "shadow", "base_scopes": ["admin"]});
+    for (name, document, get, listen) in [
+        ("the same", &same, false, false),
+        ("another base scope", &base, true, true),
+        ("a rule for what is listened to", &rules, false, true),
+        ("one that only tells", &shadow, false, false),
+    ] {
+        for (kind, ends) in [(Kind::Get, get), (Kind::Listen(2), listen), (Kind::Listen(1), listen && get)] {
+            let mut worker = worker("30s");
+            let mut stream = open(&mut worker, kind, "opaque");
+            assert_eq!(pass(&mut worker, &mut stream, 2), None);
+            adopt(&mut worker.config, document);
+            let expected = ends.then(|| (1, "policy_denies".to_owned()));
+            assert_eq!(pass(&mut worker, &mut stream, 2), expected, "{name} {kind:?}");
+        }
+    }
+}
+
+#[test]
+fn a_policy_that_is_closed_ends_every_stream() {
+    for kind in KINDS {
+        let mut worker = worker("30s");
+        let mut stream = open(&mut worker, kind, "opaque");
+        worker.config.resources[0].close(false);
+        assert_eq!(pass(&mut worker, &mut stream, 1), None, "{kind:?}: it was not closed before");
+        worker.config.resources[0].close(true);
+        assert_eq!(pass(&mut worker, &mut stream, 1), Some((1, "policy_denies".to_owned())), "{kind:?}");
+    }
+}
+
+#[test]
+fn what_was_too_long_to_be_kept_cannot_be_decided_anew() {
+    let mut worker = worker("30s");
+    for (kind, expected) in [(Kind::Listen(1_000), None), (Kind::ListenLong, Some((1, "policy_denies".to_owned())))] {
+        let mut stream = open(&mut worker, kind, "opaque");
+        assert_eq!(pass(&mut worker, &mut stream, 2), None, "{kind:?}");
+        adopt(&mut worker.config, &policy());
+        assert_eq!(pass(&mut worker, &mut stream, 1), expected, "{kind:?}");
+    }
+}
