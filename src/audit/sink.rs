@@ -1,28 +1,70 @@
 //! The queue of audit lines that are posted to an endpoint besides the log: bounded, so that an endpoint that is down
 //! costs memory up to a limit, lines beyond it, and no request anything.
+//!
+//! Anybody can cause a line, with no token at all. What strangers cause has a share of the queue of its own, so that no
+//! flood of refusals takes the place of what callers did.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::time::UnixTime;
 
-/// As many lines wait: some megabytes in the worst case.
+/// As many lines wait.
 const MAX_WAITING: usize = 4096;
+/// As many of them are of strangers.
+const MAX_STRANGERS: usize = 1024;
+/// As many bytes wait: a line is some hundred bytes, but one of a token with thousands of scopes is ten thousand.
+const MAX_BYTES: usize = 8 << 20;
 /// As many lines are sent at once.
 const MAX_BATCH: usize = 256;
+/// As many calls are under way, so that a slow endpoint does not bound what is delivered by one batch for each answer.
+const MAX_POSTS: usize = 4;
 /// The first pause after a failure; it doubles up to the longest.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
 /// A call whose answer is this much later than its timeout will have none.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// Who caused a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Somebody whose token was verified.
+    Caller,
+    /// Anybody else.
+    Stranger,
+}
+
+#[derive(Debug)]
+struct Line {
+    cause: Cause,
+    /// Its place among all lines that ever came.
+    number: u64,
+    text: String,
+}
+
+/// A call under way.
+#[derive(Debug)]
+struct Post {
+    id: u64,
+    lines: Vec<Line>,
+    since: UnixTime,
+    /// How often calls had failed when it was sent: calls that fail together count once.
+    failures: u32,
+}
+
 /// Lines on their way to an endpoint.
 #[derive(Debug)]
 pub struct Sink {
     timeout: Duration,
-    waiting: VecDeque<String>,
-    sent: Vec<String>,
-    since: Option<UnixTime>,
+    callers: VecDeque<Line>,
+    strangers: VecDeque<Line>,
+    bytes: usize,
+    /// Of the lines of strangers one in so many is kept, since their share was full.
+    stride: u64,
+    skipped: u64,
+    next_number: u64,
+    next_post: u64,
+    posts: Vec<Post>,
     failed_at: Option<UnixTime>,
     failures: u32,
 }
@@ -32,56 +74,165 @@ pub struct Sink {
 pub struct Outcome {
     /// Lines that arrived.
     pub delivered: u64,
-    /// Lines that were given up.
+    /// Lines of callers that were given up.
     pub dropped: u64,
+    /// Lines of strangers that were given up.
+    pub sampled_out: u64,
+}
+
+impl Outcome {
+    fn lose(&mut self, line: &Line) {
+        match line.cause {
+            Cause::Caller => self.dropped += 1,
+            Cause::Stranger => self.sampled_out += 1,
+        }
+    }
 }
 
 impl Sink {
     /// An empty queue; `timeout` is how long one call may take.
     pub fn new(timeout: Duration) -> Self {
-        Self { timeout, waiting: VecDeque::new(), sent: Vec::new(), since: None, failed_at: None, failures: 0 }
-    }
-
-    /// Takes a line, which must be one JSON object. Says whether there was room: what waits already was there first.
-    pub fn push(&mut self, line: &str) -> bool {
-        let fits = self.waiting.len() < MAX_WAITING;
-        if fits {
-            self.waiting.push_back(line.to_owned());
+        Self {
+            timeout,
+            callers: VecDeque::new(),
+            strangers: VecDeque::new(),
+            bytes: 0,
+            stride: 1,
+            skipped: 0,
+            next_number: 0,
+            next_post: 0,
+            posts: Vec::new(),
+            failed_at: None,
+            failures: 0,
         }
-        fits
     }
 
-    /// The body of a call that is to be sent now: a line for each record. It counts as sent.
-    pub fn due(&mut self, now: UnixTime) -> Option<String> {
+    /// Takes a line, which must be one JSON object. Of callers, what waits already was there first; what strangers
+    /// caused makes room for it, and is itself thinned out evenly.
+    pub fn push(&mut self, text: &str, cause: Cause) -> Outcome {
+        let line = Line { cause, number: self.next_number, text: text.to_owned() };
+        self.next_number += 1;
+        let mut lost = Outcome::default();
+        if cause == Cause::Stranger {
+            self.skipped += 1;
+            if self.skipped < self.stride {
+                lost.lose(&line);
+                return lost;
+            }
+            self.skipped = 0;
+            if self.strangers.len() >= MAX_STRANGERS {
+                self.thin_out(&mut lost);
+            }
+        }
+        self.bytes += line.text.len();
+        self.queue(cause).push_back(line);
+        self.shrink(&mut lost);
+        lost
+    }
+
+    fn queue(&mut self, cause: Cause) -> &mut VecDeque<Line> {
+        match cause {
+            Cause::Caller => &mut self.callers,
+            Cause::Stranger => &mut self.strangers,
+        }
+    }
+
+    /// Gives up every other line of strangers, and as many of those that come.
+    fn thin_out(&mut self, lost: &mut Outcome) {
+        self.stride = self.stride.saturating_mul(2);
+        let (mut keep, bytes) = (false, &mut self.bytes);
+        self.strangers.retain(|line| {
+            keep = !keep;
+            if !keep {
+                *bytes -= line.text.len();
+                lost.lose(line);
+            }
+            keep
+        });
+    }
+
+    /// Gives up the latest lines until all limits hold, those of strangers first.
+    fn shrink(&mut self, lost: &mut Outcome) {
+        loop {
+            let is_over = self.callers.len() + self.strangers.len() > MAX_WAITING || self.bytes > MAX_BYTES;
+            let line = if is_over || self.strangers.len() > MAX_STRANGERS { self.strangers.pop_back() } else { None };
+            let line = if is_over { line.or_else(|| self.callers.pop_back()) } else { line };
+            let Some(line) = line else { break };
+            self.bytes -= line.text.len();
+            lost.lose(&line);
+        }
+    }
+
+    /// A call that is to be sent now: its number, and its body with a line for each record. It counts as sent. While
+    /// the endpoint fails there is one at a time.
+    pub fn due(&mut self, now: UnixTime) -> Option<(u64, String)> {
         let pause = FIRST_BACK_OFF.saturating_mul(1 << self.failures.saturating_sub(1).min(16)).min(LONGEST_BACK_OFF);
         let backs_off = self.failed_at.is_some_and(|at| now.within(pause, at));
-        if self.since.is_some() || self.waiting.is_empty() || backs_off {
+        let most = if self.failures > 0 { 1 } else { MAX_POSTS };
+        if backs_off || self.posts.len() >= most {
             return None;
         }
-        self.sent = self.waiting.drain(..self.waiting.len().min(MAX_BATCH)).collect();
-        self.since = Some(now);
-        Some(self.sent.iter().fold(String::new(), |body, line| body + line + "\n"))
+        let lines = self.take_batch();
+        if lines.is_empty() {
+            return None;
+        }
+        let body = lines.iter().fold(String::new(), |body, line| body + &line.text + "\n");
+        let id = self.next_post;
+        self.next_post += 1;
+        self.posts.push(Post { id, lines, since: now, failures: self.failures });
+        Some((id, body))
     }
 
-    /// The call has ended. What did not arrive is sent again, as far as there is room.
-    pub fn ended(&mut self, arrived: bool, now: UnixTime) -> Outcome {
-        self.since = None;
-        let lines = std::mem::take(&mut self.sent);
-        let count = lines.len() as u64;
+    /// The next lines in the order in which they came; if there are too many, at most a quarter is of strangers.
+    fn take_batch(&mut self) -> Vec<Line> {
+        let of_strangers = self.strangers.len().min(MAX_BATCH.saturating_sub(self.callers.len()).max(MAX_BATCH / 4));
+        let of_callers = self.callers.len().min(MAX_BATCH - of_strangers);
+        let mut callers = self.callers.drain(..of_callers).peekable();
+        let mut strangers = self.strangers.drain(..of_strangers).peekable();
+        let mut lines = Vec::with_capacity(of_callers + of_strangers);
+        loop {
+            let is_caller = match (callers.peek(), strangers.peek()) {
+                (Some(caller), Some(stranger)) => caller.number < stranger.number,
+                (caller, _) => caller.is_some(),
+            };
+            match if is_caller { callers.next() } else { strangers.next() } {
+                Some(line) => lines.push(line),
+                None => break,
+            }
+        }
+        drop((callers, strangers));
+        self.bytes -= lines.iter().map(|line| line.text.len()).sum::<usize>();
+        if self.strangers.is_empty() {
+            self.stride = 1;
+        }
+        lines
+    }
+
+    /// The call of this number has ended. What did not arrive is sent again, as far as there is room.
+    pub fn ended(&mut self, id: u64, arrived: bool, now: UnixTime) -> Outcome {
+        let mut outcome = Outcome::default();
+        let Some(place) = self.posts.iter().position(|post| post.id == id) else { return outcome };
+        let post = self.posts.swap_remove(place);
         if arrived {
             (self.failures, self.failed_at) = (0, None);
-            return Outcome { delivered: count, dropped: 0 };
+            outcome.delivered = post.lines.len() as u64;
+            return outcome;
         }
-        (self.failures, self.failed_at) = (self.failures.saturating_add(1), Some(now));
-        let room = MAX_WAITING.saturating_sub(self.waiting.len());
-        let again = lines.into_iter().take(room).rev();
-        let kept = again.map(|line| self.waiting.push_front(line)).count() as u64;
-        Outcome { delivered: 0, dropped: count - kept }
+        if post.failures == self.failures {
+            (self.failures, self.failed_at) = (self.failures.saturating_add(1), Some(now));
+        }
+        for line in post.lines.into_iter().rev() {
+            self.bytes += line.text.len();
+            self.queue(line.cause).push_front(line);
+        }
+        self.shrink(&mut outcome);
+        outcome
     }
 
-    /// Whether a call runs whose answer will not come any more.
-    pub fn is_overdue(&self, now: UnixTime) -> bool {
-        self.since.is_some_and(|since| !now.within(self.timeout + GRACE, since))
+    /// A call under way whose answer will not come any more.
+    pub fn overdue(&self, now: UnixTime) -> Option<u64> {
+        let is_overdue = |post: &&Post| !now.within(self.timeout + GRACE, post.since);
+        self.posts.iter().find(is_overdue).map(|post| post.id)
     }
 }
 
@@ -93,23 +244,38 @@ mod tests {
         UnixTime::from_millis(1_000_000 + seconds * 1000)
     }
 
+    /// A queue of so many lines of callers.
     fn sink(lines: usize) -> Sink {
         let mut sink = Sink::new(Duration::from_secs(5));
         for n in 0..lines {
-            sink.push(&n.to_string());
+            sink.push(&n.to_string(), Cause::Caller);
         }
         sink
     }
 
+    fn dropped(dropped: usize) -> Outcome {
+        Outcome { dropped: dropped as u64, ..Outcome::default() }
+    }
+
+    /// The body of the next call.
+    fn body(sink: &mut Sink, now: u64) -> Option<String> {
+        sink.due(at(now)).map(|(_, body)| body)
+    }
+
     #[test]
-    fn lines_go_in_their_order_one_call_at_a_time() {
-        let mut sink = sink(MAX_BATCH + 1);
-        let first = sink.due(at(0)).unwrap();
-        assert!(first.starts_with("0\n1\n") && first.lines().count() == MAX_BATCH);
-        assert_eq!(sink.due(at(0)), None, "one call at a time");
-        assert_eq!(sink.ended(true, at(1)), Outcome { delivered: MAX_BATCH as u64, dropped: 0 });
-        assert_eq!(sink.due(at(1)), Some(format!("{MAX_BATCH}\n")));
-        sink.ended(true, at(1));
+    fn lines_go_in_their_order_several_calls_at_a_time() {
+        let mut sink = sink(MAX_BATCH * MAX_POSTS + 1);
+        let calls: Vec<_> = std::iter::from_fn(|| sink.due(at(0))).collect();
+        assert_eq!(calls.len(), MAX_POSTS);
+        for (n, (_, body)) in calls.iter().enumerate() {
+            assert!(body.starts_with(&format!("{}\n{}\n", n * MAX_BATCH, n * MAX_BATCH + 1)), "{body}");
+            assert_eq!(body.lines().count(), MAX_BATCH);
+        }
+        let delivered = Outcome { delivered: MAX_BATCH as u64, ..Outcome::default() };
+        assert_eq!(sink.ended(calls[2].0, true, at(1)), delivered);
+        assert_eq!(sink.ended(calls[2].0, true, at(1)), Outcome::default(), "a call ends once");
+        assert_eq!(body(&mut sink, 1), Some(format!("{}\n", MAX_BATCH * MAX_POSTS)));
+        sink.ended(calls[0].0, true, at(1));
         assert_eq!(sink.due(at(1)), None, "nothing waits");
     }
 
@@ -118,44 +284,104 @@ mod tests {
         let mut sink = sink(2);
         let mut now = 0;
         for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
-            assert_eq!(sink.due(at(now)).as_deref(), Some("0\n1\n"), "at {now}");
-            assert_eq!(sink.ended(false, at(now)), Outcome::default());
+            let (call, body) = sink.due(at(now)).unwrap();
+            assert_eq!(body, "0\n1\n", "at {now}");
+            assert_eq!(sink.ended(call, false, at(now)), Outcome::default());
             assert_eq!(sink.due(at(now + pause - 1)), None, "at {now}");
             now += pause;
         }
-        assert!(sink.due(at(now)).is_some());
-        sink.ended(true, at(now));
-        sink.push("new");
+        let (call, _) = sink.due(at(now)).unwrap();
+        sink.ended(call, true, at(now));
+        sink.push("new", Cause::Caller);
         assert!(sink.due(at(now)).is_some(), "it healed");
+    }
+
+    #[test]
+    fn calls_that_fail_together_count_once_and_then_there_is_one_at_a_time() {
+        let mut sink = sink(MAX_BATCH * MAX_POSTS);
+        let calls: Vec<_> = std::iter::from_fn(|| sink.due(at(0))).map(|(call, _)| call).collect();
+        for call in calls.iter().rev() {
+            sink.ended(*call, false, at(0));
+        }
+        let (call, body) = sink.due(at(1)).expect("the first pause is over");
+        assert!(body.starts_with("0\n1\n"), "in the old order: {body}");
+        assert_eq!(sink.due(at(1)), None);
+        sink.ended(call, true, at(2));
+        assert_eq!(std::iter::from_fn(|| sink.due(at(2))).count(), MAX_POSTS - 1, "it healed");
     }
 
     #[test]
     fn an_endpoint_that_is_down_costs_lines_and_no_memory_beyond_the_limit() {
         let mut sink = sink(MAX_WAITING);
-        assert!(!sink.push("too many"));
-        sink.due(at(0)).unwrap();
+        assert_eq!(sink.push("too many", Cause::Caller), dropped(1));
+        let (call, _) = sink.due(at(0)).unwrap();
         for n in 0..MAX_BATCH - 6 {
-            assert!(sink.push(&n.to_string()), "there is room while a call runs");
+            assert_eq!(sink.push(&n.to_string(), Cause::Caller), Outcome::default(), "there is room while a call runs");
         }
-        assert_eq!(sink.ended(false, at(1)), Outcome { delivered: 0, dropped: MAX_BATCH as u64 - 6 });
-        assert_eq!(sink.waiting.len(), MAX_WAITING);
-        assert!(sink.due(at(10)).unwrap().starts_with("0\n1\n"), "the oldest are kept");
+        assert_eq!(sink.ended(call, false, at(1)), dropped(MAX_BATCH - 6));
+        assert_eq!(sink.callers.len(), MAX_WAITING);
+        assert!(body(&mut sink, 10).unwrap().starts_with("0\n1\n"), "the oldest are kept");
+    }
+
+    #[test]
+    fn long_lines_are_bounded_by_their_bytes() {
+        let mut sink = sink(0);
+        let line = "x".repeat(MAX_BYTES / 10);
+        let lost: u64 = (0..20).map(|_| sink.push(&line, Cause::Caller).dropped).sum();
+        assert_eq!((sink.callers.len(), lost), (10, 10));
+        while sink.due(at(0)).is_some() {}
+        assert_eq!(sink.bytes, 0);
+    }
+
+    #[test]
+    fn no_flood_of_strangers_takes_the_place_of_what_callers_did() {
+        const FLOOD: u64 = 100_000;
+        let mut sink = sink(0);
+        let mut lost = 0;
+        for n in 0..FLOOD {
+            lost += sink.push(&format!("s{n}"), Cause::Stranger).sampled_out;
+        }
+        let kept: Vec<u64> = sink.strangers.iter().map(|line| line.number).collect();
+        assert!((MAX_STRANGERS / 2..=MAX_STRANGERS).contains(&kept.len()), "{}", kept.len());
+        assert_eq!(kept.len() as u64 + lost, FLOOD, "every line is counted");
+        let gap = kept.windows(2).map(|pair| pair[1] - pair[0]);
+        assert!(gap.clone().max() <= gap.min().map(|gap| gap * 2), "an even sample: {kept:?}");
+        let lost = (0..MAX_WAITING).map(|n| sink.push(&format!("c{n}"), Cause::Caller));
+        assert!(lost.into_iter().all(|lost| lost.dropped == 0), "all lines of callers are kept");
+        assert_eq!((sink.callers.len(), sink.strangers.len()), (MAX_WAITING, 0));
+        assert_eq!(sink.push("c", Cause::Caller), dropped(1));
+        assert_eq!(sink.push("s", Cause::Stranger).dropped, 0);
+    }
+
+    #[test]
+    fn a_call_holds_lines_of_both_in_the_order_in_which_they_came() {
+        let mut sink = sink(0);
+        for n in 0..MAX_BATCH {
+            sink.push(&format!("s{n}"), Cause::Stranger);
+            sink.push(&format!("c{n}"), Cause::Caller);
+        }
+        let first = body(&mut sink, 0).unwrap();
+        assert!(first.starts_with("s0\nc0\ns1\nc1\n"), "{first}");
+        assert_eq!(first.lines().filter(|line| line.starts_with('s')).count(), MAX_BATCH / 4);
+        assert_eq!(first.lines().count(), MAX_BATCH);
+        let bodies: String = std::iter::from_fn(|| body(&mut sink, 0)).collect();
+        assert_eq!(bodies.lines().count(), MAX_BATCH);
     }
 
     #[test]
     fn a_call_whose_answer_never_comes_is_given_up() {
         let mut sink = sink(1);
-        assert!(!sink.is_overdue(at(0)));
-        sink.due(at(0));
-        assert!(!sink.is_overdue(at(6)) && sink.is_overdue(at(7)));
+        assert_eq!(sink.overdue(at(0)), None);
+        let (call, _) = sink.due(at(0)).unwrap();
+        assert_eq!((sink.overdue(at(6)), sink.overdue(at(7))), (None, Some(call)));
     }
 
     #[test]
     fn a_clock_that_is_set_back_holds_nothing_up() {
         let mut sink = sink(1);
-        sink.due(at(100));
-        sink.ended(false, at(100));
+        let (call, _) = sink.due(at(100)).unwrap();
+        sink.ended(call, false, at(100));
         assert!(sink.due(at(50)).is_some());
-        assert!(sink.is_overdue(at(40)));
+        assert!(sink.overdue(at(40)).is_some());
     }
 }

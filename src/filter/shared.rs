@@ -7,7 +7,7 @@ use super::drift::Told;
 use super::host::{self, Map};
 use super::possession;
 use super::signature::{self, VerifySignature};
-use crate::audit::sink::Sink;
+use crate::audit::sink::{Cause, Outcome, Sink};
 use crate::audit::{Decision, DecisionIds, LINE_PREFIX, Record, event_line};
 use crate::config::{Config, Decisions};
 use crate::dpop::Proofs;
@@ -179,6 +179,14 @@ impl Shared {
         self.metrics.borrow_mut().count(thing, outcome);
     }
 
+    /// Counts what became of audit lines on their way to the endpoint.
+    pub fn count_lines(&self, became: Outcome) {
+        let mut metrics = self.metrics.borrow_mut();
+        metrics.add("audit", "delivered", became.delivered);
+        metrics.add("audit", "dropped", became.dropped);
+        metrics.add("audit", "sampled_out", became.sampled_out);
+    }
+
     /// Records what happened apart from any request.
     pub fn event(&self, event: &'static str, detail: &str) {
         self.log_event(event, &event_line(event, None, detail));
@@ -213,9 +221,9 @@ impl Shared {
                 log::info!("{line}");
             }
             let json = line.strip_prefix(LINE_PREFIX).unwrap_or_default();
-            if self.sink.borrow_mut().as_mut().is_some_and(|sink| !sink.push(json)) {
-                self.count("audit", "dropped");
-            }
+            let cause = if record.caller.is_some() { Cause::Caller } else { Cause::Stranger };
+            let lost = self.sink.borrow_mut().as_mut().map(|sink| sink.push(json, cause));
+            self.count_lines(lost.unwrap_or_default());
         }
         for (name, value) in record.filter_state(audit.subject) {
             if host::set_filter_state(name, &value).is_err() {

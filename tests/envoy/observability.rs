@@ -244,4 +244,21 @@ fn an_audit_sink_gets_every_line_and_one_that_is_down_costs_no_request() {
     sink.restart();
     wait_until("what waited", || received(&sink).len() == 30);
     assert_eq!(metric(&envoy, "audit.dropped"), 0);
+
+    // Whoever has no token causes as many lines as they like, and takes nobody's place.
+    sink.stop();
+    let allowed = |lines: &[Value]| lines.iter().filter(|line| line["reason"] == "allowed").count();
+    for n in 0..1_500 {
+        assert_eq!(envoy.client().send(&Request::call("get_forecast")).status, 401);
+        if n % 100 == 0 {
+            assert_eq!(envoy.client().send(&call("get_forecast")).status, 200);
+        }
+    }
+    wait_until("lines of strangers to be given up", || metric(&envoy, "audit.sampled_out") > 0);
+    sink.restart();
+    wait_until("what callers did", || allowed(&received(&sink)) == 45);
+    assert_eq!(metric(&envoy, "audit.dropped"), 0);
+    wait_until("every line to be counted", || {
+        received(&sink).len() as u64 + metric(&envoy, "audit.sampled_out") == 30 + 15 + 1_500
+    });
 }
