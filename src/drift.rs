@@ -13,6 +13,7 @@ mod findings;
 pub mod inventory;
 mod lists;
 mod scopes;
+mod server;
 pub mod shared;
 mod tools;
 
@@ -28,16 +29,15 @@ use sha2::{Digest, Sha256};
 use crate::config::{Config, OnDrift, Resource, UntilSeen};
 use crate::index::Index;
 use crate::listing::Entries;
-use crate::manifest::{Change, Manifest, Tool};
+use crate::manifest::Tool;
 use crate::policy::{Policy, Standing};
 use crate::time::UnixTime;
 use crate::token::AccessToken;
-use asked::{AskedList, AskedLists, Unclaimed, key};
-use chain::{Chains, Whole};
-use findings::{MAX_FINDINGS, of_list};
+use asked::{AskedList, Unclaimed, key};
+use findings::of_list;
 use inventory::Listed;
-use lists::Lists;
 use scopes::Unseen;
+use server::Server;
 use shared::SharedDrift;
 use tools::Tools;
 
@@ -47,37 +47,6 @@ pub struct Drift {
     servers: Vec<Server>,
     /// So that no server can make two entries of one hash.
     secret: u64,
-}
-
-/// What is known of one server.
-#[derive(Debug, Default)]
-struct Server {
-    tools: Tools,
-    chains: Chains,
-    asked: AskedLists,
-    /// Requests that other workers told of, those that this worker tells of, and those that were answered here.
-    told_asked: Vec<String>,
-    tells_asked: Vec<String>,
-    tells_answered: Vec<String>,
-    unseen: Unseen,
-    /// Scopes that were first seen since it was last asked.
-    granted: Vec<String>,
-    /// What is to be published.
-    lists: Lists,
-    /// Findings about tools, and those about the whole list, since it was last asked.
-    found: Vec<Finding>,
-    /// Tools that are now as approved, since it was last asked.
-    settled: Vec<String>,
-    /// A complete list that waits to be compared with policy and manifest.
-    complete: Option<Whole>,
-    /// The hash of the last complete list, and what was found of it.
-    list: Option<u64>,
-    /// Its entries, if they came on one page, for as long as they are known: what is kept of lists is bounded there.
-    page: Weak<Entries>,
-    of_list: Vec<Finding>,
-    /// Whether any worker saw a complete list, and whether others are to be told that this one did.
-    was_listed: bool,
-    tells_listed: bool,
 }
 
 /// A page of a list of tools: the answer, from the server itself and whole, to the request that asked for it.
@@ -369,33 +338,6 @@ fn hash(secret: u64, bytes: &[u8]) -> u64 {
     let mut hasher = hasher(secret);
     hasher.write(bytes);
     hasher.finish()
-}
-
-impl Server {
-    fn report(&mut self, found: Vec<Finding>) {
-        for finding in found {
-            if self.found.len() < MAX_FINDINGS && !self.found.contains(&finding) {
-                self.found.push(finding);
-            }
-        }
-    }
-
-    /// A complete list came, in answer to the requests for its pages.
-    fn learn(&mut self, settings: &Resource, list: &Whole, now: UnixTime) {
-        if settings.until_seen == UntilSeen::Deny && !self.was_listed {
-            (self.was_listed, self.tells_listed) = (true, true);
-        }
-        let Some(manifest) = &settings.manifest else { return };
-        list.repeated.iter().for_each(|name| self.repeated(manifest, name, now));
-        self.settled.extend(self.tools.settle(manifest, list));
-    }
-
-    fn repeated(&mut self, manifest: &Manifest, name: &str, now: UnixTime) {
-        if let Some((place, _)) = manifest.place(name) {
-            self.tools.repeated(place, name, now);
-            self.report(vec![Finding::new(name, Change::Repeated.code())]);
-        }
-    }
 }
 
 fn denied_if(settings: &Resource, off: bool) -> Standing {

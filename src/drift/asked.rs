@@ -60,7 +60,7 @@ impl AskedList {
         Some(Self { caller: name_of(caller), id: canonical_id(id)?, cursor, asked: Asked::default() })
     }
 
-    /// What other workers are told of it: who asks with which id, when, and for which page. A first page has no cursor.
+    /// The text that tells other workers of it: who asks with which id, when, and for which page. A first page has no cursor.
     fn told(&self, since: UnixTime) -> Option<String> {
         let told = format!("{} {}", key(&self.caller, &self.id), since.as_millis());
         match &self.cursor {
@@ -114,8 +114,8 @@ impl AskedLists {
         self.waiting.push_back((now, request));
     }
 
-    /// The server accepted the request and answers on a stream: what other workers are told of it, unless the answer
-    /// has come.
+    /// The server accepted the request and answers on a stream. Gives the text that tells other workers of it, unless
+    /// the answer has come.
     pub fn accepted(&self, request: &AskedList) -> Option<String> {
         let is_it = |own: &&(UnixTime, AskedList)| own.1.caller == request.caller && own.1.id == request.id;
         self.waiting.iter().find(is_it).and_then(|(since, own)| own.told(*since))

@@ -1,4 +1,4 @@
-//! What is reported of a server's tools.
+//! Findings about a server's tools, and the comparison of a complete list.
 
 use super::chain::Whole;
 use crate::config::Resource;
@@ -17,9 +17,9 @@ const MAX_COMPARED: usize = 1_000;
 pub struct Finding {
     /// The tool or the rule.
     pub about: String,
-    /// What is the matter with it: a stable code.
+    /// A stable code.
     pub code: &'static str,
-    /// What tells one state from another: of a change, the digest of what is live now.
+    /// Tells one state from another: of a change, the digest of what is live now.
     pub state: String,
 }
 
@@ -43,7 +43,7 @@ impl Finding {
     }
 }
 
-/// What a complete list tells: names given twice, tools without a rule, rules without a tool, tools that are gone.
+/// The findings about a complete list: names given twice, tools without a rule, rules without a tool, tools that are gone.
 pub fn of_list(settings: &Resource, list: &Whole) -> Vec<Finding> {
     let rules = &settings.policy.tools;
     let names = &list.names;

@@ -22,7 +22,7 @@ pub struct Asked {
     pub at: UnixTime,
 }
 
-/// What the lists showed of the approved tools. Others are not kept: a server can invent any number of them.
+/// The approved tools, as lists showed them. Others are not kept: a server can invent any number of them.
 #[derive(Debug, Default)]
 pub struct Tools {
     /// In the order of the manifest.
