@@ -12,6 +12,7 @@ use crate::support::answer::{Answer, Latch};
 use crate::support::bootstrap::Setup;
 use crate::support::client::Request;
 use crate::support::gate::{Gate, Mode, configuration, setup};
+use crate::support::keys::{Key, key_set};
 use crate::support::oidc::{JWT_AUDIENCE, Oidc};
 use crate::support::provider::{Behaviour, Provider};
 use crate::support::tokens::{AUDIENCE, ISSUER};
@@ -200,5 +201,84 @@ fn a_real_servers_jwt_is_verified_and_its_opaque_token_is_asked_about() {
         let token = oidc.token(audience, "weather:read");
         assert_eq!(token.contains('.'), audience == JWT_AUDIENCE);
         assert_eq!(envoy.client().send(&call(&token)).status, 200, "{audience}");
+    }
+}
+
+#[test]
+fn a_flood_with_one_garbage_token_of_one_issuer_keeps_no_caller_of_another_waiting() {
+    const TENANT: &str = "https://tenant.example.com";
+    let hangs = Latch::new();
+    let endpoint = hangs.clone();
+    let provider = Provider::start(Behaviour::Script(Arc::new(move |request| match request.target.as_str() {
+        "/tenant" => {
+            let _ = endpoint.pass();
+            Answer::json(&json!({"active": false}))
+        }
+        "/own" => Answer::json(&json!({"active": true, "aud": AUDIENCE, "scope": "weather:read", "sub": "alice"})),
+        _ => Answer::json(&key_set([&Key::rsa_a()])),
+    })));
+    let upstream = Upstream::start();
+    let mut configuration =
+        configuration(&json!({"tools": {"get_forecast": {"scopes": ["weather:read"], "fresh": "0s"}}}));
+    let endpoint = |uri: &str| json!({"uri": uri, "cluster": "auth", "timeout": "30s"});
+    configuration["issuers"][0]["validation"] = json!("jwt");
+    configuration["issuers"][0]["introspection"] = endpoint(&format!("{ISSUER}/own"));
+    configuration["resources"][0]["issuers"] = json!(["main"]);
+    let tenant = json!({"issuer": TENANT, "name": "tenant", "introspection": endpoint(&format!("{TENANT}/tenant"))});
+    configuration["issuers"].as_array_mut().unwrap().push(tenant);
+    let resource = json!({"resource": format!("{TENANT}/mcp"), "issuers": ["tenant"], "policy": policy()});
+    configuration["resources"].as_array_mut().unwrap().push(resource);
+    let envoy = setup(&upstream, Mode::Held, &configuration).provider(&provider).start();
+
+    let flood = call("garbage").host("tenant.example.com");
+    let mut connections: Vec<_> = (0..1_100)
+        .map(|_| {
+            let mut connection = envoy.client().raw();
+            connection.send(flood.bytes());
+            connection
+        })
+        .collect();
+    wait_until("the rest of them to be refused", || envoy.stat("http.mcp.downstream_rq_5xx") == 1_100 - 256);
+    for _ in 0..3 {
+        let response = envoy.client().send(&call(&super::weather::token("weather:read")));
+        assert_eq!(response.status, 200, "{}", response.text());
+    }
+    hangs.open();
+    let mut statuses: Vec<_> = connections.iter_mut().map(|connection| connection.response().status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 256, "who waited is told");
+}
+
+#[test]
+fn a_get_stream_whose_token_is_revoked_ends_at_the_cache_ttl_and_another_goes_on() {
+    for mode in Mode::ALL {
+        let provider = Provider::start(Behaviour::Script(Arc::new({
+            let asked = std::sync::atomic::AtomicUsize::new(0);
+            move |request| {
+                let revoked = String::from_utf8_lossy(&request.body).starts_with("token=revoked")
+                    && asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) > 0;
+                Answer::json(&json!({"active": !revoked, "aud": AUDIENCE, "scope": "weather:read", "sub": "alice"}))
+            }
+        })));
+        let (upstream, late) = (Upstream::start(), Latch::new());
+        let envoy = setup(&upstream, mode, &asked(&json!({"cache_ttl": "2s"}))).provider(&provider).start();
+        let answer = late.clone();
+        let scenario = upstream.scenario(move |_| Answer::events([": hello\n\n"]).wait(&answer).body(": late\n\n"));
+        let open = |token: &str| {
+            let request = Request::get("/mcp").header("accept", "text/event-stream").bearer(token);
+            let mut stream = envoy.client().open(&request.scenario(&scenario));
+            assert_eq!((stream.status, stream.read_until("\n\n").as_str()), (200, ": hello\n\n"), "{mode:?}");
+            stream
+        };
+        let (good, revoked) = (open("good"), open("revoked"));
+        let since = Instant::now();
+        assert!(!revoked.rest().complete, "{mode:?}: it breaks off");
+        assert!((1..15).contains(&since.elapsed().as_secs()), "{mode:?}: after {:?}", since.elapsed());
+        wait_until("the line", || {
+            envoy.events().iter().any(|event| event["event"] == "stream_ended" && event["detail"] == "token_inactive")
+        });
+        thread::sleep(Duration::from_secs(3));
+        late.open();
+        assert!(good.rest().complete, "{mode:?}: the other goes on");
     }
 }

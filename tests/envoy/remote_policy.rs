@@ -8,7 +8,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 use super::weather::token;
-use crate::support::answer::Answer;
+use crate::support::answer::{Answer, Latch};
 use crate::support::bootstrap::Setup;
 use crate::support::client::Request;
 use crate::support::envoy::Envoy;
@@ -271,4 +271,45 @@ fn no_configuration_writes_lines_of_its_own_in_the_log() {
     configuration["resources"][0][format!("x\n{FORGED}")] = json!(1);
     let log = setup(&upstream, Mode::Held, &configuration).provider(&keys).start_expecting_refusal();
     assert_not_forged(&log, "configuration refused");
+}
+
+#[test]
+fn a_stream_ends_within_a_second_of_the_policy_that_denies_it_and_of_the_last_one_going_stale() {
+    let (upstream, late) = (Upstream::start(), Latch::new());
+    let based = |scopes: &[&str]| {
+        let mut document = opening("get_forecast");
+        document["base_scopes"] = json!(scopes);
+        document
+    };
+    let plane = Provider::start(tagged("\"1\"", based(&[])));
+    let envoy = start(&upstream, &keys(), &plane, 1, &remote(&json!({"max_stale": "2s"})));
+    let answer = late.clone();
+    let scenario = upstream.scenario(move |_| Answer::events([": hello\n\n"]).wait(&answer).body(": late\n\n"));
+    let request = Request::get("/mcp").header("accept", "text/event-stream").bearer(&token("weather:read"));
+    let request = request.scenario(&scenario);
+    let open = || {
+        let mut stream = envoy.client().open(&request);
+        assert_eq!((stream.status, stream.read_until("\n\n").as_str()), (200, ": hello\n\n"));
+        stream
+    };
+    let ended = || envoy.events().iter().filter(|event| event["detail"] == "policy_denies").count();
+    wait_for_status(&envoy, "get_forecast", 200);
+
+    let stream = open();
+    plane.set(tagged("\"2\"", based(&["weather:read"])));
+    wait_until("another policy", || plane.requests().iter().any(|r| r.headers.all("if-none-match") == ["\"2\""]));
+    assert_eq!(ended(), 0, "one that allows it cuts nothing");
+    plane.set(tagged("\"3\"", based(&["weather:admin"])));
+    assert!(!stream.rest().complete, "it breaks off");
+    wait_until("the line", || ended() == 1);
+
+    plane.set(tagged("\"4\"", based(&[])));
+    wait_until("the first policy again", || {
+        plane.requests().iter().any(|r| r.headers.all("if-none-match") == ["\"4\""])
+    });
+    let stream = open();
+    plane.set(Behaviour::Status(500));
+    assert!(!stream.rest().complete, "stale, it breaks off");
+    wait_until("the line", || ended() == 2);
+    late.open();
 }
