@@ -4,6 +4,7 @@ pub mod sink;
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -12,6 +13,7 @@ use crate::config::SubjectForm;
 use crate::json::Object;
 use crate::manifest::Manifest;
 use crate::text::{printable, push_visible, truncate};
+use crate::time::UnixTime;
 use crate::token::AccessToken;
 
 /// What audit lines begin with.
@@ -63,6 +65,28 @@ fn mix(n: u64) -> u64 {
     let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     n ^ (n >> 31)
+}
+
+/// Audit lines that a worker writes in a minute about paths that resemble a resource's. Anybody may send such requests,
+/// and this many tell who tries.
+const LOOK_ALIKES: u32 = 100;
+
+/// Counts the audit lines that may still be written about look-alikes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LookAlikes {
+    since: UnixTime,
+    written: u32,
+}
+
+impl LookAlikes {
+    /// Whether one more may be written at `now`.
+    pub fn take(&mut self, now: UnixTime) -> bool {
+        if !now.within(Duration::from_secs(60), self.since) {
+            *self = Self { since: now, written: 0 };
+        }
+        self.written = self.written.saturating_add(1);
+        self.written <= LOOK_ALIKES
+    }
 }
 
 /// What was decided.
@@ -322,6 +346,15 @@ mod tests {
         assert_eq!(hashed("alice"), hashed("alice"));
         assert_ne!(hashed("alice"), hashed("bob"));
         assert!(!record().line(SubjectForm::Hash).contains("alice"));
+    }
+
+    #[test]
+    fn look_alikes_get_a_hundred_lines_a_minute() {
+        let at = |seconds: u64| UnixTime::from_millis(1_800_000_000_000 + seconds * 1000);
+        let mut lines = LookAlikes::default();
+        let mut written = |now| (0..200).filter(|_| lines.take(now)).count();
+        assert_eq!([at(0), at(59), at(60), at(119), at(120)].map(&mut written), [100, 0, 100, 0, 100]);
+        assert_eq!(written(at(0)), 100, "the clock was set back");
     }
 
     #[test]

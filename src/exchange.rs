@@ -45,8 +45,8 @@ use crate::routes::Route;
 use crate::time::UnixTime;
 use crate::token::AccessToken;
 
-/// How long a request waits for a body that the host may never show.
-const BODY_WAIT: Duration = Duration::from_secs(5);
+/// How long a request waits for a body that the host may never show. A sender needs time, too.
+const BODY_WAIT: Duration = Duration::from_secs(10);
 
 /// Reads the host's buffered request body, up to a number of bytes.
 pub type ReadBody<'b> = &'b dyn Fn(usize) -> Option<Vec<u8>>;
@@ -72,7 +72,9 @@ enum State {
     AwaitingFreshness(Box<Verified>, Waiting),
     /// The verdict let it go.
     Forwarded(Box<Answer>),
-    /// Answered by toolgate.
+    /// Answered by toolgate, with this status.
+    Answered(u16),
+    /// Ended, or passed on as it is.
     Replied,
     /// Answered by toolgate, where the host may have prepared an answer of its own before: one read of a body can go
     /// over both limits at once. Then the host's words get through, and are replaced by these.
@@ -109,7 +111,11 @@ impl Exchange {
             Route::Nothing if tunnels && head.method() == "CONNECT" && env.config.routes.knows_host(head.host()) => {
                 self.refuse(&Asked::nowhere(&head), Refusal::Tunnel, env)
             }
-            Route::Nothing => self.refuse(&Asked::nowhere(&head), Refusal::NotFound, env),
+            Route::Nothing => {
+                let near = env.config.routes.resembling(head.host(), head.target());
+                let near = near.filter(|_| env.look_alikes.take(env.now));
+                self.refuse(&Asked::near(&head, near), Refusal::NotFound, env)
+            }
             // What flows in a tunnel has no messages to decide, with or without a token.
             Route::Pass if tunnels => self.refuse(&Asked::nowhere(&head), Refusal::Tunnel, env),
             Route::Pass => {
@@ -170,7 +176,7 @@ impl Exchange {
                     && !env.now.within(BODY_WAIT, verified.since) =>
             {
                 let mut step = self.refuse(&verified.asked(), Refusal::Misconfigured, env);
-                let detail = "hold_request_headers is true, but the plugin's allow_on_headers_stop_iteration is not: no body is shown while headers are held";
+                let detail = "no body was shown for 10 s while headers were held: either hold_request_headers is true and the plugin's allow_on_headers_stop_iteration is not, or the client sends too slowly";
                 step.effects.insert(0, Effect::Warn(event_line("misconfigured", None, detail)));
                 step
             }
@@ -194,7 +200,7 @@ impl Exchange {
             State::AwaitingBody(mut verified) => {
                 *env.host_shows_bodies |= !verified.released;
                 verified.body = body;
-                if end || size > env.config.limits.body {
+                if end || size > verified.request.body_limit(env.config) {
                     return self.decide_body(*verified, Some(read), env);
                 }
                 self.state = State::AwaitingBody(verified);
@@ -249,6 +255,15 @@ impl Exchange {
                 }
                 step
             }
+            // Envoy words its filters' answers to gRPC as gRPC's, with status 200 and the body in a header.
+            State::Answered(status) if headers.has("grpc-status") => {
+                let mut edits = vec![
+                    HeaderEdit::Set(":status".to_owned(), status.to_string()),
+                    HeaderEdit::Set("content-type".to_owned(), "application/json".to_owned()),
+                ];
+                edits.extend(["grpc-status", "grpc-message"].map(HeaderEdit::remove));
+                Step::go_on(vec![Effect::EditHeaders(edits)])
+            }
             State::Overtaken(reply) => {
                 let own = reply.headers.iter().find(|(name, _)| *name == "content-type");
                 if own.is_some_and(|(name, value)| headers.text(name) == Some(value)) {
@@ -284,6 +299,15 @@ impl Exchange {
     /// The host itself answered before there was a verdict: its limits, its time-outs, a server it cannot reach. Nothing
     /// of the server's is in that, so it may pass; here it is recorded.
     pub fn ended_by_host(&mut self, env: &mut Env<'_>) -> Step {
+        self.ended("ended_by_host", env)
+    }
+
+    /// The stream is gone. Without a verdict and an answer, its client did not wait for them.
+    pub fn ended_by_client(&mut self, env: &mut Env<'_>) -> Step {
+        self.ended("ended_by_client", env)
+    }
+
+    fn ended(&mut self, reason: &'static str, env: &mut Env<'_>) -> Step {
         let state = std::mem::replace(&mut self.state, State::Replied);
         let asked = match &state {
             State::AwaitingToken(asking) => Asked::by(&asking.request),
@@ -293,7 +317,7 @@ impl Exchange {
                 return Step::go_on(Vec::new());
             }
         };
-        let record = asked.record(Decision::Deny, "ended_by_host", env);
+        let record = asked.record(Decision::Deny, reason, env);
         Step::go_on(vec![Effect::Record(Box::new(record))])
     }
 

@@ -117,6 +117,12 @@ impl Headers {
         self.all(name).next().and_then(|value| std::str::from_utf8(value).ok())
     }
 
+    /// Whether the content is encoded; `identity` is no encoding (RFC 9110 section 8.4.1).
+    pub fn has_encoding(&self) -> bool {
+        let mut codings = self.all("content-encoding").flat_map(|value| value.split(|byte| *byte == b','));
+        codings.any(|coding| !coding.trim_ascii().eq_ignore_ascii_case(b"identity"))
+    }
+
     /// Whether `name` is there.
     pub fn has(&self, name: &str) -> bool {
         self.all(name).next().is_some()

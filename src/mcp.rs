@@ -3,7 +3,7 @@
 mod headers;
 mod operation;
 
-pub use headers::{HeaderFault, McpHeaders, Version};
+pub use headers::{CHECKED, HeaderFault, McpHeaders, Version};
 pub use operation::{ListKind, MAX_TARGET, Operation, OperationFault, may_hold_lists};
 
 use crate::text::look_alike;
@@ -31,7 +31,13 @@ const TARGETED: [&str; 7] = [
     "tools/call",
 ];
 
-/// Whether a rule for this method would never be asked.
+/// Whether this method may lack its `uri`. MCP 2026-07-28 has removed it, and its servers are to say so themselves; the
+/// rules for methods decide it then.
+pub fn takes_no_uri(method: &str) -> bool {
+    matches!(method, "resources/subscribe" | "resources/unsubscribe")
+}
+
+/// Whether the method is open, or decided by the name or `uri` it asks for.
 pub fn is_decided_elsewhere(method: &str) -> bool {
     OPEN.contains(&method) || TARGETED.contains(&method)
 }

@@ -63,6 +63,8 @@ pub enum Refusal {
     /// A header that cannot be read, or that disagrees with the body.
     Headers(HeaderFault, Option<String>),
     TooLarge,
+    /// The client waits to be told to send the body, and nobody would tell it.
+    ExpectationFailed,
     /// With the id as far as it was read.
     Message(MessageFault, Option<String>),
     Operation(OperationFault, Option<String>),
@@ -95,6 +97,7 @@ impl Refusal {
             Self::ContentEncoding => "unsupported_content_encoding",
             Self::Headers(fault, _) => fault.code(),
             Self::TooLarge => "payload_too_large",
+            Self::ExpectationFailed => "expectation_failed",
             Self::Message(fault, _) => fault.code(),
             Self::Operation(fault, _) => fault.code(),
             Self::Denied(denied) => denied.code(),
@@ -115,6 +118,7 @@ impl Refusal {
             Self::MethodNotAllowed => 405,
             Self::TooLarge => 413,
             Self::UnsupportedMedia | Self::ContentEncoding => 415,
+            Self::ExpectationFailed => 417,
             Self::Misconfigured => 500,
             Self::BadGateway(_) => 502,
             Self::KeysUnavailable | Self::IntrospectionUnavailable | Self::ProofsUnavailable(_) => 503,
@@ -223,12 +227,13 @@ impl Refusal {
             }
             Self::MethodNotAllowed => error("method_not_allowed"),
             Self::TooLarge => error("payload_too_large"),
+            Self::ExpectationFailed => error("expectation_failed"),
             Self::BadGateway(_) => error("bad_gateway"),
             Self::Misconfigured => error("misconfigured"),
             Self::BodyNotAllowed => rpc_error(None, -32600, "Only POST may have a body", None),
             Self::UnsupportedMedia => rpc_error(None, -32600, "The body must be application/json in UTF-8", None),
             Self::ContentEncoding => rpc_error(None, -32600, "The body must not be encoded", None),
-            Self::Headers(fault, id) => rpc_error(id.as_deref(), -32020, header_message(*fault), None),
+            Self::Headers(fault, id) => rpc_error(id.as_deref(), fault.error_code(), header_message(*fault), None),
             Self::Message(fault, id) => rpc_error(id.as_deref(), fault.error_code(), message_text(*fault), None),
             Self::Operation(fault, id) => rpc_error(id.as_deref(), fault.error_code(), operation_text(*fault), None),
             Self::Denied(denied) => denied.body(),
@@ -258,10 +263,11 @@ pub fn bad_gateway_message(id: Option<&str>) -> String {
 
 fn header_message(fault: HeaderFault) -> &'static str {
     match fault {
-        HeaderFault::Doubled => "An MCP header is given more than once",
+        HeaderFault::Doubled => "An MCP header is given with different values",
         HeaderFault::Mismatch => "An MCP header disagrees with the body",
         HeaderFault::Missing => "An MCP header is missing that this protocol version requires",
         HeaderFault::Unreadable => "An MCP header cannot be read",
+        HeaderFault::VersionNotInBody => "The body lacks the protocol version that the header has",
     }
 }
 

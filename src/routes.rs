@@ -98,6 +98,11 @@ impl PathPattern {
         !self.below
     }
 
+    /// Whether it tells some paths from others: `/*` does not.
+    fn is_telling(&self) -> bool {
+        !(self.below && self.plain.is_empty())
+    }
+
     fn matches(&self, path: &str) -> bool {
         if self.below { path.starts_with(&self.text) } else { path == self.text }
     }
@@ -224,8 +229,7 @@ impl Routes {
     /// host is another: servers seldom look at it. A resource at `/*` is told by its host alone.
     fn pass(&self, path: &str) -> Route {
         let readings = plain_readings(path);
-        let tells = |own: &PathPattern| !(own.below && own.plain.is_empty());
-        let protected = self.endpoints.iter().any(|(own, _)| tells(own) && own.resembles(&readings));
+        let protected = self.endpoints.iter().any(|(own, _)| own.is_telling() && own.resembles(&readings));
         let passes = self.pass.iter().any(|own| own.matches(path) && !(own.below && is_ambiguous_below(path)));
         if passes && !protected { Route::Pass } else { Route::Nothing }
     }
@@ -237,6 +241,20 @@ impl Routes {
         }
         let readings = plain_readings(path);
         self.endpoints.iter().any(|(own, _)| own.resembles(&readings) && !own.matches(path))
+    }
+
+    /// The resource for which a careless server may take `target`, which belongs nowhere. The same path at another host
+    /// is no attempt to mislead.
+    pub fn resembling(&self, host: &str, target: &str) -> Option<usize> {
+        let path = target.split('?').next().unwrap_or_default();
+        let (readings, host) = (plain_readings(path), Authority::parse(host));
+        let reaches = |hosts: &Hosts| closest(hosts, host.as_ref()).map(|(_, place)| place);
+        let is_near = |(own, hosts): &&(PathPattern, Hosts)| match own.matches(path) {
+            true => own.below && is_ambiguous_below(path) && reaches(hosts).is_some(),
+            false => own.is_telling() && own.resembles(&readings),
+        };
+        let (_, hosts) = self.endpoints.iter().find(is_near)?;
+        reaches(hosts).or_else(|| hosts.first().map(|(_, place)| *place))
     }
 
     /// Whether `host` is one that a resource is reached by.

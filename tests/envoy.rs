@@ -29,6 +29,7 @@ mod envoy {
     mod drift;
     mod framing;
     mod freshness;
+    mod gone;
     mod harness;
     mod hostile;
     mod hydra;

@@ -142,6 +142,7 @@ fn its_reasons_are_the_codes_of_the_code() {
         "preflight",
         "metadata_method_not_allowed",
         "ended_by_host",
+        "ended_by_client",
         "answer_before_verdict",
     ];
     let invented: Vec<_> = listed.difference(&codes).filter(|code| !exchange.contains(&code.as_str())).collect();

@@ -466,3 +466,27 @@ fn no_path_makes_routing_panic() {
         }
     }
 }
+
+#[test]
+fn a_look_alike_is_told_from_what_is_simply_nowhere() {
+    let resources = json!([
+        {"resource": "https://a.example/mcp", "policy": {}},
+        {"resource": "https://b.example/files", "paths": ["/files/*"], "policy": {}},
+        {"resource": "https://c.example/", "paths": ["/*"], "policy": {}},
+    ]);
+    let config = config(resources, json!(["/open"]));
+    let cases = [
+        ("a.example", "/mcp/", Some(0)),
+        ("a.example", "/MCP?x=1", Some(0)),
+        ("elsewhere.example", "/x/../mcp", Some(0)),
+        ("b.example", "/files/a%2fb", Some(1)),
+        ("b.example", "/files", Some(1)),
+        ("a.example", "/other", None),
+        ("elsewhere.example", "/mcp", None),
+        ("elsewhere.example", "/files/a", None),
+        ("a.example", "", None),
+    ];
+    for (host, target, expected) in cases {
+        assert_eq!(config.routes.resembling(host, target), expected, "{target} at {host}");
+    }
+}

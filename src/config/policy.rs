@@ -104,7 +104,7 @@ fn check_uris(fields: &Fields<'_>, rules: &Rules, found: &mut Findings) {
 /// A rule for a method that something else decides would never apply: the user should know.
 fn check_methods(fields: &Fields<'_>, rules: &Rules, found: &mut Findings) {
     for (pattern, _) in rules {
-        if mcp::is_decided_elsewhere(pattern.as_str()) {
+        if mcp::is_decided_elsewhere(pattern.as_str()) && !mcp::takes_no_uri(pattern.as_str()) {
             let path = join(&join(&fields.path, "methods"), pattern.as_str());
             found.warn(&path, "never applies: this method is open, or decided by the name or uri it asks for");
         }

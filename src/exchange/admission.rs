@@ -46,7 +46,7 @@ impl Exchange {
         if !verified.request.has_body {
             return self.decide_bodiless(verified, env);
         }
-        if verified.body.ended.is_some() {
+        if verified.body.ended.is_some() || verified.body.size > verified.request.body_limit(env.config) {
             return self.decide_body(verified, read, env);
         }
         // Once a body was seen while headers are held, only its verdict lets them go, whatever the setting says.
@@ -56,6 +56,10 @@ impl Exchange {
             Err(denied) => return self.deny(&verified.asked(), denied, env),
             Ok(_) if verified.request.declares_too_much(env.config) => {
                 return self.refuse(&verified.asked(), Refusal::TooLarge, env);
+            }
+            // The interim answer would be the server's, which is not asked before the body is there.
+            Ok(_) if holds && !verified.body.seen && verified.request.expects_to_continue() => {
+                return self.refuse(&verified.asked(), Refusal::ExpectationFailed, env);
             }
             Ok(edits) => edits,
         };

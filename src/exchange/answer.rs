@@ -193,7 +193,7 @@ impl Answer {
         if may_be_other && !is_stream && !is_json {
             return Ok(Phase::Untouched);
         }
-        if headers.has("content-encoding") {
+        if headers.has_encoding() {
             return Err("list_encoded");
         }
         if self.expects == Expects::Private {

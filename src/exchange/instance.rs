@@ -1,7 +1,7 @@
 //! A plugin instance in one piece, for hosts that bring one event after the other: the command line, benchmarks, tests.
 
 use super::step::Env;
-use crate::audit::DecisionIds;
+use crate::audit::{DecisionIds, LookAlikes};
 use crate::config::Config;
 use crate::dpop::Proofs;
 use crate::drift::Drift;
@@ -24,6 +24,7 @@ pub struct Instance {
     pub lists: KnownLists,
     pub proofs: Proofs,
     pub ids: DecisionIds,
+    pub look_alikes: LookAlikes,
     pub host_shows_bodies: bool,
     pub places: Places,
 }
@@ -39,6 +40,7 @@ impl Instance {
             lists: KnownLists::default(),
             proofs: Proofs::new(SharedNames::new(&[], &[], &[]), None),
             ids: DecisionIds::new(1),
+            look_alikes: LookAlikes::default(),
             host_shows_bodies: false,
             places: Places::new(config.issuers.len()),
         }
@@ -59,6 +61,7 @@ impl Instance {
             verifier,
             now,
             ids: &mut self.ids,
+            look_alikes: &mut self.look_alikes,
             host_shows_bodies: &mut self.host_shows_bodies,
             places: &self.places,
         }

@@ -7,7 +7,7 @@ use crate::bearer::{self, Scheme};
 use crate::config::{Config, Resource};
 use crate::dpop::ProofError;
 use crate::headers::{Headers, Single};
-use crate::mcp::{HeaderFault, McpHeaders};
+use crate::mcp::{self, HeaderFault, McpHeaders};
 use crate::reply::{self, Refusal, Reply};
 use crate::token::{Thumbprint, TokenError};
 
@@ -48,6 +48,12 @@ impl RequestHead {
     pub fn is_tunnel(&self) -> bool {
         let upgrades = self.headers.all("upgrade").any(|value| !value.trim_ascii().eq_ignore_ascii_case(b"h2c"));
         self.method() == "CONNECT" || self.headers.has(":protocol") || upgrades
+    }
+
+    /// Whether it says that it is gRPC: Envoy's own answers to it would be, too.
+    fn is_grpc(&self) -> bool {
+        let grpc = |value: &[u8]| value.get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"));
+        self.headers.all("content-type").any(grpc)
     }
 
     /// The headers that no server may take from a client.
@@ -153,25 +159,44 @@ impl Request {
         if !posts && !matches!(self.head.method(), "GET" | "HEAD" | "DELETE") {
             return Err(Refusal::MethodNotAllowed);
         }
-        if !posts && self.has_body {
+        if !posts && self.head.declared_length().is_some_and(|length| length > 0) {
             return Err(Refusal::BodyNotAllowed);
         }
-        if posts && !self.is_json() {
+        if self.head.is_grpc() || (posts && !self.is_json()) {
             return Err(Refusal::UnsupportedMedia);
         }
-        if posts && self.head.headers.has("content-encoding") {
+        if posts && self.head.headers.has_encoding() {
             return Err(Refusal::ContentEncoding);
         }
-        if let Err(fault) = self.mcp {
-            return Err(Refusal::Headers(fault, None));
+        match &self.mcp {
+            Err(fault) => Err(Refusal::Headers(*fault, None)),
+            // There is no body for them to repeat.
+            Ok(mcp) if !posts && mcp.declare_a_message() => Err(Refusal::Headers(HeaderFault::Mismatch, None)),
+            Ok(_) => Ok(()),
         }
-        Ok(())
+    }
+
+    /// The most bytes that the body may have. Where none are allowed, an empty one may still be framed as a body:
+    /// chunks without a byte, an empty DATA frame.
+    pub fn body_limit(&self, config: &Config) -> usize {
+        if self.head.method() == "POST" { config.limits.body } else { 0 }
+    }
+
+    /// How a body is refused that is larger than it may be.
+    pub fn too_large(&self) -> Refusal {
+        if self.head.method() == "POST" { Refusal::TooLarge } else { Refusal::BodyNotAllowed }
     }
 
     /// Whether the body is declared to be larger than allowed.
     pub fn declares_too_much(&self, config: &Config) -> bool {
         let limit = u64::try_from(config.limits.body).unwrap_or(u64::MAX);
         self.head.declared_length().is_some_and(|length| length > limit)
+    }
+
+    /// Whether the client waits for an interim answer before it sends the body, and the host left that to others
+    /// (RFC 9110 section 10.1.1).
+    pub fn expects_to_continue(&self) -> bool {
+        self.head.headers.has("expect")
     }
 
     /// Whether the body is declared as JSON in UTF-8, once and clearly.
@@ -195,6 +220,11 @@ impl Request {
             let conditional = |name: &&str| matches!(*name, "accept-encoding" | "range") || name.starts_with("if-");
             edits.extend(self.head.headers.names().filter(conditional).map(HeaderEdit::remove));
         }
+        for name in mcp::CHECKED {
+            if let (Single::Many, Some(value)) = (self.head.headers.single(name), self.head.headers.text(name)) {
+                edits.push(HeaderEdit::Set(name.to_owned(), value.to_owned()));
+            }
+        }
         edits.extend(identity.into_iter().map(|(name, value)| HeaderEdit::Set(name, value)));
         edits
     }
@@ -207,7 +237,8 @@ pub fn is_json_type(value: &str) -> bool {
     is_json
         && parts.all(|parameter| match parameter.split_once('=') {
             Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
-                value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+                let charset = value.trim().trim_matches('"');
+                charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
             }
             Some(_) => true,
             None => parameter.is_empty(),

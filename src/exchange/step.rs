@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::audit::{DecisionIds, Record};
+use crate::audit::{DecisionIds, LookAlikes, Record};
 use crate::config::Config;
 use crate::dpop::Proofs;
 use crate::drift::Drift;
@@ -42,6 +42,8 @@ pub struct Env<'a> {
     pub now: UnixTime,
     /// Where decision ids come from.
     pub ids: &'a mut DecisionIds,
+    /// How many audit lines look-alike paths may still have.
+    pub look_alikes: &'a mut LookAlikes,
     /// Whether this worker has once seen a body while headers were held.
     pub host_shows_bodies: &'a mut bool,
     /// Places for requests that wait for what verifies their tokens.

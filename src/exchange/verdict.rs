@@ -13,7 +13,7 @@ use crate::drift::asked::AskedList;
 use crate::identity;
 use crate::introspection::Fresh;
 use crate::jsonrpc::{self, Body, Message, MessageFault};
-use crate::mcp::{HeaderFault, ListKind, McpHeaders, Operation, Version, may_hold_lists};
+use crate::mcp::{ListKind, McpHeaders, Operation, Version, may_hold_lists};
 use crate::policy::{Access, Arguments, Denial, Occasion, Outcome, Standing};
 use crate::reply::{Cause, Denied, DeniedElement, Refusal, Reply};
 use crate::token::AccessToken;
@@ -48,6 +48,11 @@ impl<'a> Asked<'a> {
     /// A request that no resource matched.
     pub fn nowhere(head: &'a RequestHead) -> Self {
         Self { method: Some(head.method()), request_id: head.request_id(), ..Self::default() }
+    }
+
+    /// A request that no resource matched, and whose path only resembles that of the one at `resource`.
+    pub fn near(head: &'a RequestHead, resource: Option<usize>) -> Self {
+        Self { resource, ..Self::nowhere(head) }
     }
 
     /// A request to a resource. Its method is that of HTTP until a message says more.
@@ -92,7 +97,7 @@ impl<'a> Asked<'a> {
 impl Exchange {
     /// An answer of toolgate's own for which nobody has to be asked.
     pub(super) fn reply_to_anyone(&mut self, asked: &Asked<'_>, reply: Reply, env: &mut Env<'_>) -> Step {
-        self.state = State::Replied;
+        self.state = State::Answered(reply.status);
         let decision = if reply.status < 400 { Decision::Allow } else { Decision::Deny };
         let record = asked.record(decision, reply.reason, env);
         Step::end(vec![Effect::Record(Box::new(record)), Effect::Reply(reply)])
@@ -123,7 +128,7 @@ impl Exchange {
         let reply = refusal.render(resource, asked.origin);
         self.state = match refusal {
             Refusal::TooLarge => State::Overtaken(Box::new(reply.clone())),
-            _ => State::Replied,
+            _ => State::Answered(reply.status),
         };
         let with_status = |record| Effect::Record(Box::new(Record { status: Some(reply.status), ..record }));
         let mut effects: Vec<_> = records.into_iter().map(with_status).collect();
@@ -136,9 +141,6 @@ impl Exchange {
         if verified.request.head.method() == "POST" {
             let fault = Refusal::Message(MessageFault::Json(crate::json::JsonFault::Syntax), None);
             return self.refuse(&verified.asked(), fault, env);
-        }
-        if verified.request.mcp.as_ref().is_ok_and(McpHeaders::declare_a_message) {
-            return self.refuse(&verified.asked(), Refusal::Headers(HeaderFault::Mismatch, None), env);
         }
         let (outcome, denial) = verified.decide(&Access::Open, Arguments::Open, env);
         let decided = Decided {
@@ -158,14 +160,17 @@ impl Exchange {
 
     /// The verdict on a request whose body is whole, or too large to ever be.
     pub(super) fn decide_body(&mut self, verified: Verified, read: Option<ReadBody<'_>>, env: &mut Env<'_>) -> Step {
-        let limit = env.config.limits.body;
+        let limit = verified.request.body_limit(env.config);
         let bytes = match read.filter(|_| verified.body.size <= limit) {
             // One byte more than allowed tells a body that grew since the host last counted.
             Some(read) => read(limit.saturating_add(1)).unwrap_or_default(),
-            None => return self.refuse(&verified.asked(), Refusal::TooLarge, env),
+            None => return self.refuse(&verified.asked(), verified.request.too_large(), env),
         };
         if bytes.len() > limit {
-            return self.refuse(&verified.asked(), Refusal::TooLarge, env);
+            return self.refuse(&verified.asked(), verified.request.too_large(), env);
+        }
+        if verified.request.head.method() != "POST" {
+            return self.decide_bodiless(verified, env);
         }
         match verified.read(&bytes, env) {
             Ok((decided, is_batch)) => self.refresh(verified, decided, is_batch, &bytes, env),

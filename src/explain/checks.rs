@@ -172,6 +172,7 @@ fn words(reason: &str) -> String {
         "unsupported_media_type" => "`Content-Type` is not `application/json`, in UTF-8",
         "unsupported_content_encoding" => "`Content-Encoding` hides the body",
         "payload_too_large" => "the body is larger than `limits.body`",
+        "expectation_failed" => "the client waits for 100 (Continue), and the headers wait for the body",
         "keys_unavailable" => "the issuer's keys cannot be had",
         "introspection_unavailable" => "the issuer would have to be asked about the token",
         other => return other.replace('_', " "),

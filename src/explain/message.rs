@@ -37,7 +37,9 @@ pub fn check(
         }
         None => checks.push(Check::unknown("policy", "without a verified caller there is nobody to decide about")),
     };
-    let Some(body) = &request.body else {
+    // Without a POST, an empty body is none.
+    let is_body = |body: &&Vec<u8>| !body.is_empty() || headers.text(":method") == Some("POST");
+    let Some(body) = request.body.as_ref().filter(is_body) else {
         if mcp.declare_a_message() {
             return checks.push(header_fault(HeaderFault::Mismatch));
         }
@@ -94,12 +96,13 @@ fn operation<'m>(message: &'m Message<'m>, mcp: &McpHeaders, checks: &mut Vec<Ch
 
 fn header_fault(fault: HeaderFault) -> Check {
     let detail = match fault {
-        HeaderFault::Doubled => "one of MCP's headers is given more than once",
+        HeaderFault::Doubled => "one of MCP's headers is given more than once, with different values",
         HeaderFault::Mismatch => "`Mcp-Method`, `Mcp-Name` or `MCP-Protocol-Version` disagrees with the body",
         HeaderFault::Missing => {
             "this protocol version requires `MCP-Protocol-Version`, its repetition in `_meta`, `Mcp-Method` and `Mcp-Name`"
         }
         HeaderFault::Unreadable => "one of MCP's headers cannot be read",
+        HeaderFault::VersionNotInBody => "the body's `_meta` lacks the version of `MCP-Protocol-Version`",
     };
     Check::refused("MCP headers", fault.code(), detail)
 }

@@ -136,6 +136,12 @@ impl HttpContext for Stream {
         self.event(Side::Response { size }, |x, env| x.response_body(size, end, &response_body, env))
     }
 
+    fn on_log(&mut self) {
+        if self.exchange.borrow().is_undecided() {
+            self.event(Side::Request, Exchange::ended_by_client);
+        }
+    }
+
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
         let size = self.exchange.borrow().held_answer();
         self.event(Side::Response { size }, |x, env| x.response_trailers(&response_body, env))

@@ -46,6 +46,7 @@ pub struct Shared {
     verifier: HostVerifier<VerifySignature>,
     ids: RefCell<DecisionIds>,
     places: Places,
+    look_alikes: RefCell<crate::audit::LookAlikes>,
     host_shows_bodies: Cell<bool>,
     /// Whether the host prints audit lines. It is asked at every tick: who changes its log level waits that long.
     prints_info: Cell<bool>,
@@ -90,6 +91,7 @@ impl Shared {
             config: RefCell::new(config),
             verifier: signature::verifier(),
             ids: RefCell::new(DecisionIds::new(seed)),
+            look_alikes: RefCell::default(),
             host_shows_bodies: Cell::new(false),
             prints_info: Cell::new(host::prints_info()),
             poked: Cell::new(false),
@@ -119,6 +121,7 @@ impl Shared {
             verifier: &self.verifier,
             now,
             ids: &mut self.ids.borrow_mut(),
+            look_alikes: &mut self.look_alikes.borrow_mut(),
             host_shows_bodies: &mut shows,
             places: &self.places,
         });

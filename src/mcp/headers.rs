@@ -5,24 +5,24 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Operation, is_decided_elsewhere, is_notification};
-use crate::headers::{Headers, Single};
+use crate::headers::Headers;
 use crate::jsonrpc::{Member, Message, MessageKind};
 use crate::policy::Access;
 
-/// A protocol version: a date, compared as one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// The headers that are checked here. Equal values of one count, and are forwarded, as one.
+pub const CHECKED: [&str; 5] = ["last-event-id", "mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"];
+
+/// The longest version: three times the longest there is.
+const MAX_VERSION: usize = 32;
+
+/// The value of `MCP-Protocol-Version`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version(String);
 
 impl Version {
-    /// Reads `YYYY-MM-DD`.
+    /// Reads 1 to 32 visible ASCII characters. The server knows which of them is a version.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split('-');
-        let mut number = |length: usize| {
-            let part = parts.next().filter(|part| part.len() == length && part.bytes().all(|b| b.is_ascii_digit()))?;
-            part.parse::<u16>().ok()
-        };
-        let (_, month, day) = (number(4)?, number(2)?, number(2)?);
-        let whole = parts.next().is_none() && (1..=12).contains(&month) && (1..=31).contains(&day);
+        let whole = (1..=MAX_VERSION).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         whole.then(|| Self(text.to_owned()))
     }
 
@@ -30,17 +30,28 @@ impl Version {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Whether requests carry their version and the mirrored headers.
-    fn is_modern(&self) -> bool {
-        self.0.as_str() >= "2026-07-28"
-    }
 }
 
-/// Why headers are refused, with JSON-RPC error -32020.
+/// Whether requests of this version carry it in their body, and the mirrored headers. Anything but a date counts as a
+/// later version.
+fn is_modern(version: &str) -> bool {
+    !is_date(version) || version >= "2026-07-28"
+}
+
+/// Whether `text` is `YYYY-MM-DD`.
+fn is_date(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let mut is_in = |length: usize, most: u16| {
+        let part = parts.next().filter(|part| part.len() == length && part.bytes().all(|b| b.is_ascii_digit()));
+        part.and_then(|part| part.parse().ok()).is_some_and(|number: u16| number <= most && (number > 0 || length > 2))
+    };
+    is_in(4, 9999) && is_in(2, 12) && is_in(2, 31) && parts.next().is_none()
+}
+
+/// Why headers are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderFault {
-    /// A header is there more than once.
+    /// A header is there more than once, with different values.
     Doubled,
     /// A header says something else than the body.
     Mismatch,
@@ -48,9 +59,16 @@ pub enum HeaderFault {
     Missing,
     /// A header is not text, or not of the form its definition says.
     Unreadable,
+    /// The body lacks the version that the header has.
+    VersionNotInBody,
 }
 
 impl HeaderFault {
+    /// The JSON-RPC error code: -32020 where a header is at fault.
+    pub fn error_code(self) -> i32 {
+        if self == Self::VersionNotInBody { -32602 } else { -32020 }
+    }
+
     /// The stable code of audit lines.
     pub fn code(self) -> &'static str {
         match self {
@@ -58,6 +76,7 @@ impl HeaderFault {
             Self::Mismatch => "mcp_header_mismatch",
             Self::Missing => "mcp_header_missing",
             Self::Unreadable => "mcp_header_unreadable",
+            Self::VersionNotInBody => "mcp_version_not_in_body",
         }
     }
 }
@@ -80,15 +99,16 @@ fn is_controlled(text: &str) -> bool {
 }
 
 impl McpHeaders {
-    /// Reads them, and checks those that pass through: each once, each readable.
+    /// Reads them, and checks those that pass through: each with one value, each readable.
     pub fn read(headers: &Headers) -> Result<Self, HeaderFault> {
-        let text = |name| match headers.single(name) {
-            Single::None => Ok(None),
-            Single::Many => Err(HeaderFault::Doubled),
-            Single::One(value) => {
-                let text = std::str::from_utf8(value).ok().filter(|text| !is_controlled(text));
-                text.map(Some).ok_or(HeaderFault::Unreadable)
+        let text = |name| {
+            let mut values = headers.all(name);
+            let Some(value) = values.next() else { return Ok(None) };
+            if values.any(|other| other != value) {
+                return Err(HeaderFault::Doubled);
             }
+            let text = std::str::from_utf8(value).ok().filter(|text| !is_controlled(text));
+            text.map(Some).ok_or(HeaderFault::Unreadable)
         };
         let session = text("mcp-session-id")?;
         if session.is_some_and(|id| !id.bytes().all(|b| b.is_ascii_graphic())) {
@@ -104,14 +124,20 @@ impl McpHeaders {
 
     /// Checks them against the message. Which era it belongs to is chosen for each message anew.
     pub fn check(&self, message: &Message<'_>, operation: &Operation<'_>) -> Result<(), HeaderFault> {
+        let in_header = self.version.as_ref().map(Version::as_str);
         let in_body = match &message.params.version {
             Member::Absent => None,
-            Member::Is(text) => Some(Version::parse(text).ok_or(HeaderFault::Mismatch)?),
+            Member::Is(text) => Some(text.as_ref()),
             Member::Unusable => return Err(HeaderFault::Mismatch),
         };
-        let modern = self.version.iter().chain(&in_body).any(Version::is_modern);
+        let modern = in_header.into_iter().chain(in_body).any(is_modern);
         let required = modern && message.kind == MessageKind::Request;
-        agree(self.version.as_ref(), in_body.as_ref(), required && (self.version.is_none() || in_body.is_none()))?;
+        match (in_header, in_body) {
+            (Some(_), None) if required => return Err(HeaderFault::VersionNotInBody),
+            (None, Some(_)) if required => return Err(HeaderFault::Missing),
+            (Some(header), Some(body)) if header != body => return Err(HeaderFault::Mismatch),
+            _ => {}
+        }
         let method = Some(message.method.as_ref()).filter(|_| message.kind != MessageKind::Response);
         present(self.method.as_deref(), method, required)?;
         let name = mirrored_name(message, operation);
@@ -134,15 +160,6 @@ impl McpHeaders {
             method if is_decided_elsewhere(method) || is_notification(method) => None,
             method => Some(Access::Method(method)),
         }
-    }
-}
-
-/// Two spellings of one thing: equal where both are there.
-fn agree<T: PartialEq>(header: Option<&T>, body: Option<&T>, missing: bool) -> Result<(), HeaderFault> {
-    match (header, body) {
-        (Some(header), Some(body)) if header != body => Err(HeaderFault::Mismatch),
-        _ if missing => Err(HeaderFault::Missing),
-        _ => Ok(()),
     }
 }
 
@@ -197,6 +214,8 @@ mod tests {
         const CALL: &str = r#""id":1,"method":"tools/call","params":{"name":"echo"}"#;
         const MODERN: &str = r#""id":1,"method":"tools/call","params":{"name":"écho","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#;
         const LIST: &str = r#""id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2027-01-01"}}"#;
+        const OTHER: &str =
+            r#""id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"v9"}}"#;
         let v = ("mcp-protocol-version", "2026-07-28");
         let method = ("mcp-method", "tools/call");
         let name = ("mcp-name", "=?base64?w6ljaG8=?=");
@@ -208,17 +227,28 @@ mod tests {
             (&[("mcp-method", "tools/list")], CALL, Err("mcp_header_mismatch")),
             (&[("mcp-name", "Echo")], CALL, Err("mcp_header_mismatch")),
             (&[("mcp-name", "echo")], r#""id":1,"method":"ping""#, Err("mcp_header_mismatch")),
-            (&[v], CALL, Err("mcp_header_missing")),
+            (&[v], CALL, Err("mcp_version_not_in_body")),
+            (&[("mcp-protocol-version", "draft")], CALL, Err("mcp_version_not_in_body")),
+            (&[("mcp-protocol-version", "2025-13-01")], CALL, Err("mcp_version_not_in_body")),
+            (&[("mcp-protocol-version", "2025-00-01")], CALL, Err("mcp_version_not_in_body")),
+            (&[("mcp-protocol-version", "0000-01-01")], CALL, Ok(())),
             (&[v, method, name], MODERN, Ok(())),
             (&[method, name], MODERN, Err("mcp_header_missing")),
             (&[v, name], MODERN, Err("mcp_header_missing")),
             (&[v, method], MODERN, Err("mcp_header_missing")),
             (&[("mcp-protocol-version", "2025-11-25"), method, name], MODERN, Err("mcp_header_mismatch")),
-            (&[v, v, method, name], MODERN, Err("mcp_header_doubled")),
+            (&[v, v, method, name, method], MODERN, Ok(())),
+            (&[v, ("mcp-protocol-version", "2025-11-25"), method, name], MODERN, Err("mcp_header_doubled")),
+            (&[("mcp-protocol-version", "v9"), ("mcp-method", "tools/list")], OTHER, Ok(())),
+            (&[("mcp-method", "tools/list")], OTHER, Err("mcp_header_missing")),
+            (&[("mcp-protocol-version", "v9")], OTHER, Err("mcp_header_missing")),
+            (&[v, ("mcp-method", "tools/list")], OTHER, Err("mcp_header_mismatch")),
             (&[v, method, ("mcp-name", "=?base64?*?=")], MODERN, Err("mcp_header_unreadable")),
-            (&[("mcp-protocol-version", "draft")], CALL, Err("mcp_header_unreadable")),
-            (&[("mcp-protocol-version", "2025-13-01")], CALL, Err("mcp_header_unreadable")),
-            (&[("mcp-session-id", "a"), ("mcp-session-id", "a")], CALL, Err("mcp_header_doubled")),
+            (&[("mcp-protocol-version", "")], CALL, Err("mcp_header_unreadable")),
+            (&[("mcp-protocol-version", "a b")], CALL, Err("mcp_header_unreadable")),
+            (&[("mcp-protocol-version", "version-of-more-than-32-characters")], CALL, Err("mcp_header_unreadable")),
+            (&[("mcp-session-id", "a"), ("mcp-session-id", "a")], CALL, Ok(())),
+            (&[("mcp-session-id", "a"), ("mcp-session-id", "A")], CALL, Err("mcp_header_doubled")),
             (&[("last-event-id", "1"), ("last-event-id", "2")], CALL, Err("mcp_header_doubled")),
             (&[("mcp-session-id", "a b")], CALL, Err("mcp_header_unreadable")),
             (&[("mcp-protocol-version", "2027-01-01"), ("mcp-method", "tools/list")], LIST, Ok(())),

@@ -1,6 +1,6 @@
 //! From a message to what it would use.
 
-use super::{OPEN, TARGETED, is_notification};
+use super::{OPEN, TARGETED, is_notification, takes_no_uri};
 use crate::jsonrpc::{Member, Message, MessageFault, MessageKind, Params, Reference};
 use crate::policy::Access;
 use crate::uri::{UriFault, check_uri};
@@ -126,7 +126,7 @@ fn list_of(method: &str) -> Option<ListKind> {
     }
 }
 
-fn access_of<'a>(method: &str, params: &'a Params<'a>) -> Result<Access<'a>, OperationFault> {
+fn access_of<'a>(method: &'a str, params: &'a Params<'a>) -> Result<Access<'a>, OperationFault> {
     match method {
         "tools/call" => target(&params.name).map(Access::Tool),
         "prompts/get" => target(&params.name).map(Access::Prompt),
@@ -140,6 +140,7 @@ fn access_of<'a>(method: &str, params: &'a Params<'a>) -> Result<Access<'a>, Ope
                 uris => Access::Resources(uris),
             })
         }
+        _ if takes_no_uri(method) && params.uri == Member::Absent => Ok(Access::Method(method)),
         _ => uri(&params.uri).map(|uri| Access::Resources(vec![uri])),
     }
 }
@@ -203,6 +204,11 @@ mod tests {
             (r#"{"method":"resources/read","params":{"uri":"docs://a"}"#, "Resources([\"docs://a\"])"),
             (r#"{"method":"resources/subscribe","params":{"uri":"docs://a"}"#, "Resources([\"docs://a\"])"),
             (r#"{"method":"resources/unsubscribe","params":{"uri":"docs://a"}"#, "Resources([\"docs://a\"])"),
+            (r#"{"method":"resources/subscribe","params":{}"#, "Method(\"resources/subscribe\")"),
+            (r#"{"method":"resources/unsubscribe""#, "Method(\"resources/unsubscribe\")"),
+            (r#"{"method":"resources/subscribe","params":{"uri":null}"#, "target_missing"),
+            (r#"{"method":"resources/subscribe","params":{"URI":"docs://a"}"#, "json_look_alike"),
+            (r#"{"method":"resources/read","params":{}"#, "target_missing"),
             (r#"{"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"p"}}"#, "Prompt(\"p\")"),
             (
                 r#"{"method":"completion/complete","params":{"ref":{"type":"ref/resource","uri":"d://{x}"}}"#,

@@ -8,14 +8,15 @@ use serde_json::{Value, json};
 
 use super::weather::permissive;
 use crate::support::answer::{Answer, Latch};
+use crate::support::bootstrap::Setup;
 use crate::support::client::Request;
 use crate::support::envoy::Envoy;
-use crate::support::gate::{Mode, configuration, setup};
+use crate::support::gate::{Gate, Mode, configuration, setup};
 use crate::support::http2::Http2;
 use crate::support::keys::{Key, key_set};
 use crate::support::provider::{Behaviour, Provider};
 use crate::support::tokens::{AUDIENCE, ISSUER, Token};
-use crate::support::upstream::Upstream;
+use crate::support::upstream::{State, Upstream};
 use crate::support::wait_until;
 
 const MCP: &str = "http://mcp.example.com/mcp";
@@ -178,4 +179,108 @@ fn a_body_of_any_framing_arrives_whole_after_a_wait_for_introspection() {
 #[test]
 fn a_body_of_any_framing_arrives_whole_after_a_wait_for_a_fresh_word() {
     Mode::ALL.into_iter().for_each(|mode| every_framing_arrives(Awaited::Fresh, mode));
+}
+
+fn tools() -> Value {
+    json!({"tools": {"echo": {"scopes": []}}})
+}
+
+fn ok() -> Answer {
+    Answer::json(&json!({"jsonrpc": "2.0", "id": 1, "result": {}}))
+}
+
+#[test]
+fn an_empty_data_frame_is_no_body() {
+    for mode in Mode::ALL {
+        let gate = Gate::start_changed(mode, &configuration(&tools()), permissive);
+        let token = Token::new().sign(&Key::rsa_a());
+        for method in ["GET", "DELETE"] {
+            for (pieces, trailers, status) in
+                [(&[""][..], 0, 200), (&["", ""], 0, 200), (&[""], 1, 200), (&["", "x"], 0, 400), (&["x"], 1, 400)]
+            {
+                let scenario = gate.upstream.scenario(|_| ok());
+                let request = Http2::new(method, MCP).header("x-scenario", scenario.id()).bearer(&token);
+                let request = pieces.iter().fold(request, |request, piece| request.piece(*piece));
+                let request = if trailers == 1 { request.trailer("x-sum", "1") } else { request };
+                let case = format!("{mode:?} {method} {pieces:?}, {trailers} trailers");
+                assert_eq!(request.send(gate.envoy.address()).expect("an answer").status, status, "{case}");
+                if status == 200 {
+                    let recorded = scenario.request();
+                    assert_eq!((recorded.method.as_str(), recorded.body.len()), (method, 0), "{case}");
+                } else {
+                    assert!(mode == Mode::Ahead || scenario.stays_empty(), "{case}");
+                    assert!(scenario.requests().iter().all(|r| r.body_state != State::Complete), "{case}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_client_that_waits_to_be_told_to_go_on_is_told_or_refused() {
+    for mode in Mode::ALL {
+        // Envoy says it by itself, or leaves it to the server.
+        for left_to_the_server in [false, true] {
+            let change = |setup: Setup| {
+                permissive(setup).http_manager(|http| http["proxy_100_continue"] = json!(left_to_the_server))
+            };
+            let gate = Gate::start_changed(mode, &configuration(&tools()), change);
+            let token = Token::new().sign(&Key::rsa_a());
+            let expected = if left_to_the_server && mode == Mode::Held { 417 } else { 200 };
+            let case = format!("{mode:?}, left to the server: {left_to_the_server}");
+
+            let scenario = gate.upstream.scenario(|_| ok());
+            let call = Request::call("echo").header("expect", "100-continue").bearer(&token).scenario(&scenario);
+            let bytes = call.bytes();
+            let head = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+            let mut connection = gate.envoy.client().raw();
+            connection.send(&bytes[..head]);
+            if expected == 200 {
+                connection.send(&bytes[head..]);
+            }
+            let response = connection.response();
+            assert_eq!(response.status, expected, "{case}");
+            if expected == 417 {
+                assert_eq!(response.json(), json!({"error": "expectation_failed"}), "{case}");
+                assert!(scenario.stays_empty(), "{case}");
+                gate.envoy.wait_for_audit(|record| record["reason"] == "expectation_failed");
+            }
+            let whole = String::from_utf8_lossy(&bytes[head..]).into_owned();
+            let http2 = Http2::new("POST", MCP).header("content-type", "application/json");
+            let http2 = http2.header("expect", "100-continue").bearer(&token).piece(whole);
+            assert_eq!(http2.send(gate.envoy.address()).expect("an answer").status, expected, "HTTP/2 {case}");
+        }
+    }
+}
+
+#[test]
+fn refusals_of_grpc_keep_their_status_over_http2() {
+    for mode in Mode::ALL {
+        let gate = Gate::start_changed(mode, &configuration(&tools()), permissive);
+        let token = Token::new().sign(&Key::rsa_a());
+        for kind in ["application/grpc", "application/grpc+proto", "application/grpc-web", "application/grpc;x=1"] {
+            let ask = |method: &str, target: &str, token: Option<&str>| {
+                let request = Http2::new(method, target).header("content-type", kind).header("te", "trailers");
+                let request = token.into_iter().fold(request, Http2::bearer);
+                request.piece([0, 0, 0, 0, 0]).send(gate.envoy.address()).expect("an answer")
+            };
+            let cases = [
+                ("POST", MCP, None, 401),
+                ("POST", MCP, Some("garbage"), 401),
+                ("POST", MCP, Some(&*token), 415),
+                ("PUT", MCP, Some(&*token), 405),
+                ("POST", "http://mcp.example.com/elsewhere", None, 404),
+                ("POST", "http://mcp.example.com/mcp?access_token=x", None, 400),
+            ];
+            for (method, target, token, status) in cases {
+                let response = ask(method, target, token);
+                let case = format!("{mode:?} {kind} {method} {target}");
+                assert_eq!(response.status, status, "{case}: {response:?}");
+                assert_eq!(response.header("grpc-status"), None, "{case}");
+                assert_eq!(response.header("content-type").as_deref(), Some("application/json"), "{case}");
+                assert_eq!(response.challenge().is_some(), status == 401 || status == 400, "{case}");
+            }
+        }
+        assert!(gate.upstream.unclaimed().stays_empty(), "{mode:?}");
+    }
 }

@@ -58,6 +58,11 @@ fn edited(mut fields: Fields, edits: &[HeaderEdit]) -> Fields {
     fields
 }
 
+/// Whether an answer to it has no body: that is so of HEAD, and Envoy drops the body of its own answers to gRPC.
+fn has_no_answer_body(request: &Request) -> bool {
+    request.method == "HEAD" || request.headers.iter().any(|(_, value)| value.starts_with(b"application/grpc"))
+}
+
 /// What client, server and records would have seen.
 pub fn outcome(request: &Request, sent: &HttpRequest, explanation: &Explanation) -> Outcome {
     let answered = &explanation.answered;
@@ -65,7 +70,7 @@ pub fn outcome(request: &Request, sent: &HttpRequest, explanation: &Explanation)
     let client = answered.reply.as_ref().map(|reply| Received {
         status: reply.status,
         headers: reply.headers.iter().map(bytes).collect(),
-        body: if request.method == "HEAD" { Vec::new() } else { reply.body.clone().into_bytes() },
+        body: if has_no_answer_body(request) { Vec::new() } else { reply.body.clone().into_bytes() },
         complete: true,
     });
     let server = answered.reply.is_none().then(|| Seen {

@@ -45,7 +45,7 @@ pub enum Asks {
 pub const PER_HOST: usize = 9;
 
 /// How long a request waits for a body that is not shown, in seconds.
-pub const BODY_WAIT: u64 = 5;
+pub const BODY_WAIT: u64 = 10;
 
 /// What a host makes of a request that is denied by its body.
 #[derive(Clone, Copy)]

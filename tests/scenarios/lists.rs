@@ -52,6 +52,8 @@ pub fn rows() -> Vec<Scenario> {
         row("a compressed 202 is a bad answer", tools(), bad_gateway()).answered(answer_json("x").status(202).header("content-encoding", "gzip")),
         row("a list in the answer to a call is the call's own", read(call("echo")), forwarded()).answered(answer_json(result(r#""tools":[{"name":"admin_x"}]"#))),
         row("an answer to a call streams in any coding", read(call("echo")), forwarded().with("content-encoding", "x-own")).answered(answer_json("\u{1}\u{2}").header("content-encoding", "x-own")),
+        row("a list in identity is no compressed one", tools(), forwarded().text(&result(r#""tools":[]"#)))
+            .answered(answer_json(result(r#""tools":[{"name":"admin_x"}]"#)).header("content-encoding", "identity")),
         refused("a compressed list is a bad answer", answer_json("x").header("content-encoding", "gzip")),
         refused("a partial list is a bad answer", answer_json(TOOLS).status(206)),
         refused("a list of another type is a bad answer", answer_json(TOOLS).without("content-type").header("content-type", "text/plain")),

@@ -55,11 +55,26 @@ pub fn rows() -> Vec<Scenario> {
             forwarded(),
         ),
         row("a modern call without the version header is refused", call(MODERN, &[method, name]), missing()),
-        row("a modern call without the version in its body is refused", call("", &[modern, method, name]), missing()),
+        row(
+            "a modern call without the version in its body is refused",
+            call("", &[modern, method, name]),
+            rpc_refusal(-32602, 1, "mcp_version_not_in_body"),
+        ),
+        row(
+            "a call of a version that is no date is modern: its body has it, too",
+            call("", &[(VERSION, "draft"), method, name]),
+            rpc_refusal(-32602, 1, "mcp_version_not_in_body"),
+        ),
+        row(
+            "a version that is no date goes on, so that the server can say which it has",
+            call("v999.0.0", &[(VERSION, "v999.0.0"), method, name]),
+            forwarded().audit("protocol_version", "v999.0.0"),
+        ),
+        row("a version that is no date needs the other headers", call("v999.0.0", &[(VERSION, "v999.0.0")]), missing()),
         row("a modern call without the method header is refused", call(MODERN, &[modern, name]), missing()),
         row("a modern call without the name header is refused", call(MODERN, &[modern, method]), missing()),
         row("two versions are refused", call(MODERN, &[(VERSION, "2025-11-25"), method, name]), mismatch()),
-        row("a version in the body that is no date is refused", call("draft", &[]), mismatch()),
+        row("a version in the body that is no date needs its header", call("draft", &[]), missing()),
         row(
             "a modern list needs no name",
             message(MODERN, "tools/list", r#""cursor":"c""#, &[modern, ("mcp-method", "tools/list")]),
@@ -180,18 +195,50 @@ pub fn rows() -> Vec<Scenario> {
             .on_headers("tools/call", "set_alert"),
         ),
         row(
-            "a doubled version header is refused",
-            call("", &[(VERSION, "2025-11-25"), (VERSION, "2025-11-25")]),
+            "two different versions are refused",
+            call("", &[(VERSION, "2025-11-25"), (VERSION, "2025-06-18")]),
             on_headers("mcp_header_doubled"),
         ),
-        row("a doubled name header is refused", call("", &[name, name]), on_headers("mcp_header_doubled")),
         row(
-            "a doubled session is refused",
+            "two different names are refused",
+            call("", &[name, ("mcp-name", "echo")]),
+            on_headers("mcp_header_doubled"),
+        ),
+        row(
+            "two spellings of one name are refused",
+            call("", &[name, ("mcp-name", "=?base64?Z2V0X2ZvcmVjYXN0?=")]),
+            on_headers("mcp_header_doubled"),
+        ),
+        row(
+            "two different methods are refused",
+            call("", &[method, ("mcp-method", "tools/list")]),
+            on_headers("mcp_header_doubled"),
+        ),
+        row(
+            "equal repeats of a header count, and go on, as one",
+            call(MODERN, &[modern, method, name, modern, method, name, name]),
+            forwarded()
+                .server_gets(VERSION, &[MODERN])
+                .server_gets("mcp-method", &["tools/call"])
+                .server_gets("mcp-name", &["get_forecast"]),
+        ),
+        row(
+            "equal repeats of a session and a last event go on as one",
+            get(&[
+                ("mcp-session-id", b"s"),
+                ("last-event-id", b"7"),
+                ("mcp-session-id", b"s"),
+                ("last-event-id", b"7"),
+            ]),
+            forwarded().server_gets("mcp-session-id", &["s"]).server_gets("last-event-id", &["7"]),
+        ),
+        row(
+            "two different sessions are refused",
             get(&[("mcp-session-id", b"a"), ("mcp-session-id", b"b")]),
             on_headers("mcp_header_doubled"),
         ),
         row(
-            "a doubled last event is refused",
+            "two different last events are refused",
             get(&[("last-event-id", b"1"), ("last-event-id", b"2")]),
             on_headers("mcp_header_doubled"),
         ),
@@ -200,8 +247,19 @@ pub fn rows() -> Vec<Scenario> {
             get(&[("mcp-session-id", b"a\xff")]),
             on_headers("mcp_header_unreadable"),
         ),
-        row("a version that is no date is refused", get(&[(VERSION, b"latest")]), on_headers("mcp_header_unreadable")),
-        row("a version of no month is refused", get(&[(VERSION, b"2025-13-01")]), on_headers("mcp_header_unreadable")),
+        row(
+            "a stream of a version that is no date goes on",
+            get(&[(VERSION, b"latest")]),
+            forwarded().server_gets(VERSION, &["latest"]),
+        ),
+        row("a version with a space is refused", get(&[(VERSION, b"2025 11")]), on_headers("mcp_header_unreadable")),
+        row("a version of 32 characters goes on", get(&[(VERSION, &[b'v'; 32])]), forwarded()),
+        row(
+            "a version of 33 characters is refused",
+            get(&[(VERSION, &[b'v'; 33])]),
+            on_headers("mcp_header_unreadable"),
+        ),
+        row("an empty version is refused", get(&[(VERSION, b"")]), on_headers("mcp_header_unreadable")),
         row(
             "a session and a last event go on",
             get(&[("mcp-session-id", b"s-1"), ("last-event-id", b"e 1")]),

@@ -67,6 +67,22 @@ pub fn rows() -> Vec<Scenario> {
             "weather://paris",
         ),
         unlisted(
+            "a subscription without a uri is decided as a method",
+            bare("resources/subscribe", json!({})),
+            "resources/subscribe",
+            json!(null),
+        ),
+        row(
+            "a subscription without a uri is another version's, and goes on where methods may",
+            bare("resources/unsubscribe", json!({"x": 1})).at(OPEN),
+            forwarded().audit("target", json!(null)),
+        ),
+        row(
+            "a subscription to no text is refused",
+            bare("resources/subscribe", json!({"uri": null})).at(OPEN),
+            rpc_refusal(-32602, 1, "target_missing"),
+        ),
+        unlisted(
             "an unlisted uri is nobody's",
             with("resources/read", json!({"uri": "file:///etc/passwd"})),
             "resources/read",

@@ -51,13 +51,27 @@ pub fn rows() -> Vec<Scenario> {
         row("OPTIONS is not allowed where browsers are not", read(request("OPTIONS")), method_not_allowed()),
         row("OPTIONS with a token that is no preflight is not allowed", read(request("OPTIONS")).at(BROWSERS), method_not_allowed()),
         row("a GET may have no body", read(request("GET")).body("{}"), rpc_error(400, -32600, "body_not_allowed")),
-        row("a DELETE may have no body", read(request("DELETE")).body("{}").chunks(1), rpc_error(400, -32600, "body_not_allowed")),
+        row("a DELETE may have no body", read(request("DELETE")).body("{}"), rpc_error(400, -32600, "body_not_allowed")),
+        row("a GET may have no body in chunks", read(request("GET")).body("{}").chunks(1), rpc_error(400, -32600, "body_not_allowed").server(Server::HeadersAhead)),
+        row("a DELETE may have no body that ends in trailers", read(request("DELETE")).body("{}").chunks(2).trailer("x-sum", "1"), rpc_error(400, -32600, "body_not_allowed").server(Server::HeadersAhead)),
+        row("a GET may be framed with an empty body", read(request("GET")).body("").chunks(1), forwarded()),
+        row("a HEAD may be framed with an empty body", read(request("HEAD")).body("").chunks(1), forwarded()),
+        row("a DELETE may be framed with an empty body", read(request("DELETE")).body("").chunks(1), forwarded().audit("method", "DELETE")),
+        row("a DELETE may be framed with an empty body and trailers", read(request("DELETE")).body("").chunks(1).trailer("x-sum", "1"), forwarded().server_gets_trailer("x-sum", &["1"])),
+        row("an empty body on another method is not allowed either", read(request("PUT")).body("").chunks(1), method_not_allowed()),
+        row("a GET that names a method is refused on its headers", read(request("GET")).header("mcp-method", "tools/call").body("").chunks(1), rpc_error(400, -32020, "mcp_header_mismatch")),
         row("a body that is not JSON is unsupported", typed("text/plain"), unsupported()),
         row("a body of no type is unsupported", read(call("echo")).without("content-type"), unsupported()),
         row("a body of two types is unsupported", read(call("echo")).header("content-type", "application/json"), unsupported()),
         row("JSON in another charset is unsupported", typed("application/json; charset=utf-16"), unsupported()),
         row("a type that only begins with JSON's is unsupported", typed("application/json-seq"), unsupported()),
         row("JSON with its charset is taken", typed("Application/JSON; charset=\"UTF-8\""), forwarded()),
+        row("UTF-8 has a second name", typed("application/json;charset=utf8"), forwarded()),
+        row("UTF-8's second name may be quoted and in capitals", typed("application/json; charset=\"UTF8\""), forwarded()),
+        row("a charset that only begins so is unsupported", typed("application/json; charset=utf-8859"), unsupported()),
+        row("identity is no encoding", read(call("echo")).header("content-encoding", "Identity"), forwarded()),
+        row("identity and an encoding are one", read(call("echo")).header("content-encoding", "identity, gzip"), rpc_error(415, -32600, "unsupported_content_encoding")),
+        row("identity on one line and an encoding on another are one", read(call("echo")).header("content-encoding", "identity").header("content-encoding", "br"), rpc_error(415, -32600, "unsupported_content_encoding")),
         row("an encoded body is unsupported", read(call("echo")).header("content-encoding", "gzip"), rpc_error(415, -32600, "unsupported_content_encoding")),
         row("a body declared as too large is refused on its headers", read(post(large.clone())), too_large()),
         row("a body that grows too large is refused", read(post(large)).chunks(6_000), too_large().server(Server::HeadersAhead)),
@@ -78,12 +92,31 @@ pub fn rows() -> Vec<Scenario> {
         row("an answer before the verdict never reaches the client", read(call("echo")).chunks(20), forwarded().body(Body::Servers))
             .ahead(error(502, "bad_gateway", "answer_before_verdict").server(Server::Headers)).answered(super::request::Answer::default().early()),
         row("an answer that upgrades never passes", read(call("echo")), bad_gateway()).answered(super::request::answer_json("").status(101).without("content-type").header("upgrade", "websocket").header("connection", "upgrade")),
+        row("an upgrade that says it is gRPC is refused with its status", grpc(upgrade("websocket")), tunnel().text("")),
+        row("gRPC where nothing is is not found", grpc(call("echo")).path("/elsewhere"), not_found().text("")),
+        row("gRPC of a foreign page is refused with its status", grpc(call("echo")).at(BROWSERS).header("origin", "https://evil.example"), error(403, "forbidden_origin", "forbidden_origin").text("")),
+        row("gRPC with two credentials is refused with its status", grpc(call("echo")).authorization(&["Bearer a", "Bearer b"]), invalid_request("several_credentials").text("")),
+        row("gRPC without a token is challenged", grpc(call("echo")), unauthorized().text("")),
+        row("gRPC with a bad token is challenged", grpc(call("echo")).bearer(token(READ).tampered()), invalid_token("bad_signature").text("")),
+        row("gRPC without keys is told to come again", grpc(call("echo")).at(DOWN).bearer(token(READ).claim("iss", DOWN_ISSUER)), unavailable("keys_unavailable").text("")),
+        row("gRPC by another method is not allowed", grpc(read(request("PUT"))), method_not_allowed().text("")),
+        row("a GET of gRPC with a body is refused for its body", grpc(read(request("GET"))).body("{}"), rpc_error(400, -32600, "body_not_allowed").text("")),
+        row("gRPC with a good token is unsupported", grpc(read(call("echo"))), unsupported().text("")),
+        row("gRPC in JSON is unsupported", read(call("echo")).without("content-type").header("content-type", "application/grpc+json"), unsupported().text("")),
+        row("a GET that says it is gRPC is unsupported", grpc(read(request("GET"))), unsupported().text("")),
+        row("a look-alike path of gRPC is not found", grpc(read(call("echo"))).path("/mcp/"), not_found().audited().text("")),
+        row("a server's answer to a refused expectation never comes", read(call("echo")).header("expect", "200-ok"), error(417, "expectation_failed", "expectation_failed"))
+            .ahead(forwarded()),
         row("claims of a refused token are not recorded", call("echo").bearer(token(READ).tampered()), invalid_token("bad_signature").audit("subject", json!(null)).audit("jti", json!(null))),
     ]
 }
 
 fn typed(media: &str) -> Request {
     read(call("echo")).without("content-type").header("content-type", media)
+}
+
+fn grpc(request: Request) -> Request {
+    request.without("content-type").header("content-type", "application/grpc")
 }
 
 fn unsupported() -> Expected {
@@ -112,7 +145,7 @@ pub fn pairs() -> Vec<Scenario> {
             .header("access-control-request-method", "POST")
     };
     let down = token(READ).claim("iss", DOWN_ISSUER);
-    let doubled = |request: Request| request.header("mcp-method", "tools/call").header("mcp-method", "tools/call");
+    let doubled = |request: Request| request.header("mcp-method", "tools/call").header("mcp-method", "tools/list");
     let forbidden = || error(403, "forbidden_origin", "forbidden_origin");
     let base = || step_up("tools/call", "echo", "mcp:connect", "mcp:connect", "mcp:connect weather:read");
     let base_ahead = || base().on_headers(json!(null), json!(null));

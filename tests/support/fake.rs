@@ -570,6 +570,10 @@ impl Stream {
         let fields = reply.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes()));
         let headers: Fields = std::iter::once(status).chain(fields).collect();
         let body = reply.body.clone().into_bytes();
+        let grpc = |(name, value): &(String, Vec<u8>)| name == "content-type" && value.starts_with(b"application/grpc");
+        if self.request.headers.iter().any(grpc) {
+            return self.reply_to_grpc(worker, headers);
+        }
         // Before an answer of the server, it takes the way of one.
         if self.response.headers.is_empty() {
             let seen = Headers::new(headers.clone());
@@ -581,6 +585,36 @@ impl Stream {
         }
         self.response.headers.clone_from(&headers);
         self.response.sent = Some(Message { headers, body, trailers: Fields::new(), complete: true });
+    }
+}
+
+impl Stream {
+    /// Envoy words its filters' answers to gRPC as trailers of gRPC without a body, whatever their status. That takes the
+    /// way of an answer of the server, too.
+    fn reply_to_grpc(&mut self, worker: &mut Worker, reply: Fields) {
+        let [status, kind] = [(":status", "200"), ("content-type", "application/grpc")];
+        let own = [status, kind, ("grpc-status", "7"), ("grpc-message", "no")];
+        let own = own.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+        let added = reply.into_iter().filter(|(name, _)| name != ":status");
+        self.response.headers = own.into_iter().chain(added).collect();
+        let seen = Headers::new(self.response.headers.clone());
+        let step = worker.run(|env| self.exchange.response_headers(200, &seen, true, env));
+        for effect in step.effects {
+            match effect {
+                Effect::EditHeaders(edits) => self.response.edit(&edits),
+                other => panic!("toolgate answers its own reply: {other:?}"),
+            }
+        }
+        self.response.ended = true;
+        self.response.release();
+    }
+
+    /// The client goes away.
+    pub fn leave(&mut self, worker: &mut Worker) {
+        if self.exchange.is_undecided() {
+            let step = worker.run(|env| self.exchange.ended_by_client(env));
+            self.carry_out(worker, step, Direction::Request);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! test's own making, are what it is for.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
@@ -81,6 +82,25 @@ impl Http2 {
             connection.abort();
             response
         })
+    }
+
+    /// Sends all but its end, and resets the stream. The connection stays until Envoy has seen that.
+    pub fn reset(mut self, to: SocketAddr) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let socket = TcpStream::connect(to).await.expect("a connection");
+            let (client, connection) = h2::client::handshake(socket).await.expect("a handshake");
+            let connection = tokio::spawn(connection);
+            let mut client = client.ready().await.expect("a connection");
+            let head = std::mem::take(&mut self.head).body(()).expect("a request");
+            let (response, mut body) = client.send_request(head, false).expect("a stream");
+            let _ = body.send_data(self.pieces.remove(0).into(), false);
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            body.send_reset(h2::Reason::CANCEL);
+            drop(response);
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            connection.abort();
+        });
     }
 
     async fn exchange(self, client: SendRequest<Bytes>) -> Result<Response, h2::Error> {
