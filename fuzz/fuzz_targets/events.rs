@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use libfuzzer_sys::fuzz_target;
 use toolgate::listing::{self, KnownLists};
 use toolgate::mcp::ListKind;
-use toolgate::sse::{Event, EventReader, Piece};
+use toolgate::sse::{Event, EventReader, Piece, Start};
 
 fn allowed(name: &str) -> bool {
     name.starts_with("read")
@@ -24,7 +24,8 @@ fuzz_target!(|bytes: &[u8]| {
     for limit in [usize::from(*limit), usize::MAX] {
         let (mut pieces, mut left) = (Vec::new(), stream);
         let mut reader = EventReader::new(limit);
-        let mut feed = |chunk: &[u8], end| reader.feed(chunk, end, |piece| pieces.extend(owned(piece))).map(<[u8]>::len);
+        let mut feed =
+            |chunk: &[u8], end| reader.feed(chunk, end, |piece| pieces.extend(owned(piece))).map(<[u8]>::len);
         let mut document = None;
         for gap in gaps {
             let (chunk, after) = left.split_at(left.len().min(usize::from(*gap)));
@@ -90,12 +91,13 @@ fn check_whole(stream: &[u8], pieces: &[Option<(bool, Vec<u8>)>]) {
     let (mut out, mut found) = (Vec::new(), Vec::new());
     for (n, piece) in pieces.iter().enumerate() {
         let (is_event, bytes) = piece.as_ref().expect("there is no limit");
+        let start = Start { of_stream: n == 0, after_cr: out.ends_with(b"\r") };
         out.extend_from_slice(bytes);
-        let event = Event::read(bytes, n == 0);
+        let event = Event::read(bytes, start);
         if let Some(data) = event.data.as_ref().filter(|_| *is_event) {
             let again = event.with_data(Some(data));
             let one_line = |data: &[u8]| data.iter().map(|b| if *b == b'\n' { b' ' } else { *b }).collect::<Vec<_>>();
-            let again = Event::read(&again, n == 0);
+            let again = Event::read(&again, start);
             assert!(again.is_plain(), "rewritten");
             assert_eq!(again.data.as_deref().map(one_line), Some(one_line(data)), "rewritten");
             found.push(data.to_vec());
