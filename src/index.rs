@@ -61,6 +61,11 @@ impl Index {
         names.enumerate().filter(|(place, name)| self.place(name) != Some(*place)).map(|(_, name)| name)
     }
 
+    /// The names in their order, with their places.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.entries.iter().map(|(name, place)| (name.as_str(), *place))
+    }
+
     /// The places in the order of their names.
     pub fn places(&self) -> impl Iterator<Item = usize> {
         self.entries.iter().map(|(_, place)| *place)

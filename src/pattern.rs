@@ -73,33 +73,25 @@ impl Pattern {
             })
     }
 
-    /// Whether it matches all that the URI template (RFC 6570) `template` can expand to. A template that cannot be
-    /// read is covered by nothing.
-    pub fn covers_template(&self, template: &str) -> bool {
-        expressions_replaced(template).is_some_and(|marked| self.matches(&marked))
-    }
-}
-
-/// Stands for a template's expression. A noncharacter, so that only `*` can match it: that makes the covering sound.
-const EXPRESSION: char = '\u{10ffff}';
-
-/// `template` with each expression `{...}` replaced by [`EXPRESSION`], or nothing where braces do not pair.
-fn expressions_replaced(template: &str) -> Option<String> {
-    let mut out = String::with_capacity(template.len());
-    let mut inside = false;
-    for c in template.chars() {
-        match (c, inside) {
-            ('{', false) => inside = true,
-            ('}', true) => {
-                inside = false;
-                out.push(EXPRESSION);
-            }
-            ('{', true) | ('}', false) | (EXPRESSION, _) => return None,
-            (_, true) => {}
-            (c, false) => out.push(c),
+    /// Whether some name matches both this pattern and `other`.
+    ///
+    /// Between a first and a last wildcard anything may stand, so that of two patterns with one only the ends count.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        if self.is_exact() {
+            return other.matches(&self.text);
         }
+        if other.is_exact() {
+            return self.matches(&other.text);
+        }
+        let (one, two) = (self.suffix(), other.suffix());
+        let ends_alike = one.ends_with(two) || two.ends_with(one);
+        let (one, two) = (self.prefix(), other.prefix());
+        ends_alike && (one.starts_with(two) || two.starts_with(one))
     }
-    (!inside).then_some(out)
+
+    fn suffix(&self) -> &str {
+        self.text.rsplit('*').next().unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
@@ -137,22 +129,42 @@ mod tests {
     }
 
     #[test]
-    fn a_template_is_covered_only_if_every_expansion_matches() {
+    fn two_patterns_overlap_if_one_name_matches_both() {
         const CASES: &[(&str, &str, bool)] = &[
-            ("docs://*", "docs://{id}", true),
-            ("docs://*", "docs://public/{id}", true),
-            ("docs://public/*", "docs://{id}", false),
-            ("docs://*/x", "docs://{id}/x", true),
-            ("docs://*/x", "docs://{id}", false),
-            ("docs://a", "docs://a", true),
-            ("docs://{id}", "docs://{id}", false),
-            ("*", "{+path}", true),
-            ("*", "docs://{id", false),
-            ("*", "docs://id}", false),
-            ("*", "docs://{{id}}", false),
+            ("a", "a", true),
+            ("a", "b", false),
+            ("a*", "ab", true),
+            ("a*", "ba", false),
+            ("a*", "ab*", true),
+            ("a*", "b*", false),
+            ("*a", "*ba", true),
+            ("*a", "*b", false),
+            ("a*c", "ab*", true),
+            ("a*c", "a*b", false),
+            ("a*b*c", "a*d*c", true),
+            ("ab*", "a*b", true),
+            ("*", "a*b", true),
         ];
-        for (pattern, template, expected) in CASES {
-            assert_eq!(Pattern::new(pattern).covers_template(template), *expected, "{pattern} over {template}");
+        for (one, two, expected) in CASES {
+            let (one, two) = (Pattern::new(one), Pattern::new(two));
+            assert_eq!((one.overlaps(&two), two.overlaps(&one)), (*expected, *expected), "{one:?} and {two:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_matches_another_only_if_it_matches_all_that_the_other_does() {
+        const CASES: &[(&str, &str, bool)] = &[
+            ("docs://*", "docs://*", true),
+            ("docs://*", "docs://public/*", true),
+            ("docs://public/*", "docs://*", false),
+            ("docs://*/x", "docs://*/x", true),
+            ("docs://*/x", "docs://*", false),
+            ("docs://a", "docs://*", false),
+            ("a*b", "a*b*b", true),
+            ("a*b*b", "a*b", false),
+        ];
+        for (pattern, other, expected) in CASES {
+            assert_eq!(Pattern::new(pattern).matches(other), *expected, "{pattern} over {other}");
         }
     }
 

@@ -112,13 +112,18 @@ pub fn printable(text: &str, max: usize) -> Cow<'_, str> {
         if plain {
             out.push(char::from(byte));
         } else {
-            out.push('%');
-            for digit in [byte >> 4, byte & 15] {
-                out.push(char::from_digit(u32::from(digit), 16).unwrap_or('0').to_ascii_uppercase());
-            }
+            push_escape(&mut out, byte);
         }
     }
     Cow::Owned(out)
+}
+
+/// Adds `byte` as `%XX`.
+pub fn push_escape(out: &mut String, byte: u8) {
+    out.push('%');
+    for digit in [byte >> 4, byte & 15] {
+        out.push(char::from_digit(u32::from(digit), 16).unwrap_or('0').to_ascii_uppercase());
+    }
 }
 
 #[cfg(test)]

@@ -1,71 +1,133 @@
 //! Paths and resource URIs that servers read as others than they are spelled.
 //!
 //! A policy compares names byte for byte. Servers do not: they decode percent signs, merge slashes, resolve dots, drop
-//! parameters and case. What such a server would take for another name is recognised here and refused.
+//! parameters and case. A URI that a URL parser would rewrite is refused here. Where two spellings may both be meant,
+//! [`spelling`] has the forms that the policy decides on besides.
+
+mod authority;
+pub mod spelling;
 
 use crate::text::fold;
 
 /// Why a `uri` may not be asked for, nor stand in a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UriFault {
-    /// A control character, a space or DEL.
-    Blank,
+    /// Slashes, host or port that URL parsers write otherwise.
+    Authority,
     /// A backslash.
     Backslash,
+    /// A control character, a space or DEL, or an encoded NUL.
+    Blank,
     /// A `.` or `..` segment, however often percent-encoded.
     DotSegment,
+    /// A percent sign without two upper-case hexadecimal digits.
+    Escape,
+    /// An unreserved character (RFC 3986 section 2.3), however often percent-encoded.
+    NeedlessEscape,
     /// A scheme that is not lower case.
     UpperCaseScheme,
+    /// User information that URL parsers drop, or that an HTTP client would send as credentials.
+    UserInfo,
 }
 
 impl UriFault {
-    /// The fault in words.
+    /// The fault in words, with what to write instead.
     pub fn message(self) -> &'static str {
         match self {
-            Self::Blank => "holds white space or a control character",
+            Self::Authority => {
+                "has slashes, a host or a port that URL parsers rewrite: write them as `new URL(uri).href` does"
+            }
             Self::Backslash => "holds a backslash",
+            Self::Blank => "holds white space or a control character",
             Self::DotSegment => "holds a dot segment",
+            Self::Escape => "holds a percent sign without two hexadecimal digits in upper case: write `%25`, `%2F`",
+            Self::NeedlessEscape => "escapes a letter, a digit, `-`, `.`, `_` or `~`: write the character itself",
             Self::UpperCaseScheme => "has an upper-case scheme",
+            Self::UserInfo => "has user information: leave it out",
         }
     }
 }
 
-/// Checks that servers do not normalise `uri` to another one.
+/// Checks that `uri` is in normal form: that servers do not take it for one that is spelled otherwise.
 pub fn check_uri(uri: &str) -> Result<(), UriFault> {
+    check(uri, false)
+}
+
+/// As [`check_uri`], for a rule, whose `*` stands for any characters.
+pub fn check_pattern(pattern: &str) -> Result<(), UriFault> {
+    check(pattern, true)
+}
+
+/// As [`check_uri`], for a template (RFC 6570), whose expressions stand for any characters.
+pub fn check_template(template: &str) -> Result<(), UriFault> {
+    check_characters(template)?;
+    spelling::of_template(template).map_or_else(|| check_uri(template), |pattern| check_pattern(&pattern))
+}
+
+fn check_characters(uri: &str) -> Result<(), UriFault> {
     if uri.chars().any(|c| c.is_control() || c == ' ') {
         return Err(UriFault::Blank);
     }
-    if uri.contains('\\') {
-        return Err(UriFault::Backslash);
-    }
+    if uri.contains('\\') { Err(UriFault::Backslash) } else { Ok(()) }
+}
+
+fn check(uri: &str, is_pattern: bool) -> Result<(), UriFault> {
+    check_characters(uri)?;
     let (scheme, rest) = uri.split_once(':').unwrap_or(("", uri));
     if !scheme.contains('/') && scheme.bytes().any(|b| b.is_ascii_uppercase()) {
         return Err(UriFault::UpperCaseScheme);
     }
     // What stands before the first colon is a scheme to some servers and a path to others.
-    if [uri, rest].iter().any(|text| has_dot_segment(text)) { Err(UriFault::DotSegment) } else { Ok(()) }
+    for text in [uri, rest] {
+        let (decoded, fault) = decode(text.as_bytes());
+        if has_dot_segment(&decoded) {
+            return Err(UriFault::DotSegment);
+        }
+        fault.map_or(Ok(()), Err)?;
+    }
+    if !uri.split('%').skip(1).all(begins_with_octet) {
+        return Err(UriFault::Escape);
+    }
+    authority::check(scheme, rest, is_pattern)
 }
 
-fn has_dot_segment(text: &str) -> bool {
-    let decoded = percent_decode(text.as_bytes());
+fn has_dot_segment(decoded: &[u8]) -> bool {
     decoded.split(|b| matches!(b, b'/' | b'\\' | b'?' | b'#')).any(|segment| matches!(segment, b"." | b".."))
 }
 
-/// `bytes` percent-decoded until nothing is left to decode (`%252e` is `.`), in one pass: what a decoding completes to
-/// another escape is decoded too.
+fn begins_with_octet(text: &str) -> bool {
+    let is_digit = |b: &u8| b.is_ascii_digit() || matches!(b, b'A'..=b'F');
+    matches!(text.as_bytes(), [high, low, ..] if is_digit(high) && is_digit(low))
+}
+
+/// `bytes` percent-decoded until nothing is left to decode (`%252e` is `.`).
 pub fn percent_decode(bytes: &[u8]) -> Vec<u8> {
+    decode(bytes).0
+}
+
+/// As [`percent_decode`], in one pass: what a decoding completes to another escape is decoded too. Beside it, the fault
+/// of the first octet that no URI escapes.
+fn decode(bytes: &[u8]) -> (Vec<u8>, Option<UriFault>) {
     let mut out: Vec<u8> = Vec::with_capacity(bytes.len());
+    let mut fault = None;
     for byte in bytes {
         out.push(*byte);
         while let [.., b'%', high, low] = out.as_slice()
             && let (Some(high), Some(low)) = (char::from(*high).to_digit(16), char::from(*low).to_digit(16))
             && let Ok(decoded) = u8::try_from(high * 16 + low)
         {
+            match decoded {
+                // Servers in C end a text there.
+                0 => fault = fault.or(Some(UriFault::Blank)),
+                b'-' | b'.' | b'_' | b'~' => fault = fault.or(Some(UriFault::NeedlessEscape)),
+                _ if decoded.is_ascii_alphanumeric() => fault = fault.or(Some(UriFault::NeedlessEscape)),
+                _ => {}
+            }
             out.truncate(out.len() - 3);
             out.push(decoded);
         }
     }
-    out
+    (out, fault)
 }
 
 /// As many places are tried at which a server may end a path: more are in no path that is meant for one.
@@ -146,6 +208,21 @@ mod tests {
             ("docs:\\\\a", Err(UriFault::Backslash)),
             ("DOCS://a", Err(UriFault::UpperCaseScheme)),
             ("Docs://a", Err(UriFault::UpperCaseScheme)),
+            ("docs://a%00b", Err(UriFault::Blank)),
+            ("docs://a%2500b", Err(UriFault::Blank)),
+            ("docs://a%20b%2F%C3%A9%25", Ok(())),
+            ("docs://a%252F%2525", Ok(())),
+            ("docs://caf\u{e9}/{x}'`\"<>^|[]", Ok(())),
+            ("docs://100%", Err(UriFault::Escape)),
+            ("docs://%zz", Err(UriFault::Escape)),
+            ("docs://%2", Err(UriFault::Escape)),
+            ("docs://a%2fb", Err(UriFault::Escape)),
+            ("docs://a%c3%a9", Err(UriFault::Escape)),
+            ("docs://%73ecret", Err(UriFault::NeedlessEscape)),
+            ("docs://a%2Db", Err(UriFault::NeedlessEscape)),
+            ("docs://a%2541", Err(UriFault::NeedlessEscape)),
+            ("docs://a%252541", Err(UriFault::NeedlessEscape)),
+            ("docs://%25%34%31", Err(UriFault::NeedlessEscape)),
         ];
         for (uri, expected) in CASES {
             assert_eq!(check_uri(uri), *expected, "{uri:?}");

@@ -879,6 +879,51 @@ fn a_bad_policy_is_refused_at_its_path() {
             one(".resources.FILE:///*"),
         ),
         (
+            "a uri rule with an upper-case host",
+            vec![(p("/resources"), json!({"https://ADMIN.example/*": {"scopes": []}}))],
+            one(".resources.https://ADMIN.example/*"),
+        ),
+        (
+            "a uri rule with the default port",
+            vec![(p("/resources"), json!({"https://a.example:443/*": {"scopes": []}}))],
+            one(".resources.https://a.example:443/*"),
+        ),
+        (
+            "a uri rule with too few slashes",
+            vec![(p("/resources"), json!({"https:/a.example/*": {"scopes": []}}))],
+            one(".resources.https:/a.example/*"),
+        ),
+        (
+            "a uri rule with user information",
+            vec![(p("/resources"), json!({"https://me@a.example/*": {"scopes": []}}))],
+            one(".resources.https://me@a.example/*"),
+        ),
+        (
+            "a uri rule with a short IPv4 address",
+            vec![(p("/resources"), json!({"http://127.1/*": {"scopes": []}}))],
+            one(".resources.http://127.1/*"),
+        ),
+        (
+            "a uri rule with an encoded letter",
+            vec![(p("/resources"), json!({"docs://%73ecret/*": {"scopes": []}}))],
+            one(".resources.docs://%73ecret/*"),
+        ),
+        (
+            "a uri rule with an encoded letter in an escape",
+            vec![(p("/resources"), json!({"docs://%2573ecret/*": {"scopes": []}}))],
+            one(".resources.docs://%2573ecret/*"),
+        ),
+        (
+            "a uri rule with lower-case hexadecimal digits",
+            vec![(p("/resources"), json!({"docs://a%2fb": {"scopes": []}}))],
+            one(".resources.docs://a%2fb"),
+        ),
+        (
+            "a uri rule with half an escape",
+            vec![(p("/resources"), json!({"docs://a%2*": {"scopes": []}}))],
+            one(".resources.docs://a%2*"),
+        ),
+        (
             "a row with an empty selector",
             vec![(p("/matrix"), json!([{"subjects": [], "scopes": []}]))],
             one(".matrix[0].subjects"),

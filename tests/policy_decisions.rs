@@ -404,6 +404,122 @@ fn what_is_on_trial_closes_no_near_name() {
 }
 
 #[test]
+fn all_spellings_of_a_uri_get_one_decision_the_stricter() {
+    let policy = json!({"resources": {
+        "docs://*": {"scopes": []},
+        "docs://secret/*": {"scopes": ["s"]},
+        "docs://exact": {"scopes": ["e"]},
+        "docs://a%2Fb": {"scopes": ["slash"]},
+        "docs://caf\u{e9}": {"scopes": ["raw"]},
+        "docs://caf%C3%A9": {"scopes": ["encoded"]},
+        "docs://{x}/*": {"scopes": ["brace"]},
+        "https://*.example": {"scopes": ["h"]},
+        "https://a.example/?*": {"scopes": ["q"]},
+        "https://b.test": {"scopes": ["b"]},
+        "https://b.test/*": {"scopes": []},
+    }});
+    assert_decides(
+        &policy,
+        &[
+            ("", "uri docs://open/x", "allow"),
+            ("", "uri docs://secret%2Fx", "deny s | s | s"),
+            ("", "uri docs://secret%25252Fx", "deny s | s | s"),
+            ("s", "uri docs://secret%2Fx", "allow"),
+            ("", "uri docs:///secret/x", "deny s | s | s"),
+            ("", "uri docs:/secret/x", "deny unlisted"),
+            ("", "uri docs://open//..x", "allow"),
+            ("", "uri docs://Secret/x", "deny s | s | s"),
+            ("", "uri docs://secret", "deny s | s | s"),
+            ("", "uri docs://secret?x", "deny s | s | s"),
+            ("", "uri docs://exact/", "deny e | e | e"),
+            ("", "uri docs://exact#x", "deny e | e | e"),
+            ("e", "uri docs://exact/", "allow"),
+            ("slash", "uri docs://a%2Fb", "allow"),
+            ("", "uri docs://a/b", "deny slash | slash | slash"),
+            ("", "uri docs://a%252Fb", "deny slash | slash | slash"),
+            ("raw", "uri docs://caf\u{e9}", "deny encoded raw | encoded | encoded raw"),
+            ("raw", "uri docs://caf%C3%A9", "deny encoded raw | encoded | encoded raw"),
+            ("raw encoded", "uri docs://caf%C3%A9", "allow"),
+            ("", "uri docs://{x}/y", "deny brace | brace | brace"),
+            ("", "uri docs://%7Bx%7D/y", "deny brace | brace | brace"),
+            ("", "uri https://c.example", "deny h | h | h"),
+            ("", "uri https://c.example/", "deny h | h | h"),
+            ("q", "uri https://a.example?x", "allow"),
+            ("", "uri https://a.example?x", "deny q | q | q"),
+            ("", "uri https://b.test/", "deny b | b | b"),
+            ("", "uri https://b.test/x", "allow"),
+            ("s", "uri docs://open docs://secret%2Fx", "allow"),
+            ("", "uri docs://open docs://secret%2Fx", "deny s | s | s"),
+        ],
+    );
+    let open = json!({
+        "unlisted": {"resources": "authenticated"},
+        "resources": {"docs://secret/*": {"scopes": ["s"]}, "docs://exact": {"scopes": ["e"]}},
+    });
+    assert_decides(
+        &open,
+        &[
+            ("", "uri docs://other", "allow"),
+            ("", "uri docs:/secret/x", "deny s | s | s"),
+            ("", "uri docs://secret%2Fx", "deny s | s | s"),
+            ("", "uri docs://Exact", "deny near_name"),
+            ("", "uri docs://exact%20", "deny e | e | e"),
+            ("", "uri docs://exact%09", "deny near_name"),
+            ("", "uri docs:/exact", "deny e | e | e"),
+        ],
+    );
+}
+
+#[test]
+fn in_shadow_all_spellings_are_decided_by_what_is_carried_out() {
+    let policy = json!({"mode": "shadow", "resources": {
+        "docs://*": {"scopes": []},
+        "docs://secret/*": {"scopes": ["s"], "mode": "enforce"},
+        "docs://secret%2Ftrial": {"scopes": []},
+        "docs://trial/*": {"scopes": ["t"]},
+    }});
+    assert_decides(
+        &policy,
+        &[
+            ("", "uri docs://secret%2Fx", "deny s | s | s"),
+            ("", "uri docs://secret%2Ftrial", "deny s | s | s"),
+            ("", "uri docs://trial%2Fx", "shadow t | t | t"),
+            ("", "uri docs://other", "allow"),
+            ("", "template docs://{+path}", "deny s | s | s"),
+            ("s", "template docs://{+path}", "shadow s t | t | s t"),
+        ],
+    );
+}
+
+#[test]
+fn a_template_is_decided_by_all_rules_that_it_can_reach() {
+    let policy = json!({"resources": {
+        "*": {"scopes": ["never"]},
+        "docs://*": {"scopes": []},
+        "docs://secret/*": {"scopes": ["s"]},
+        "docs://*/key": {"scopes": ["k"]},
+        "docs://public/*": {"scopes": []},
+        "docs://public/one": {"scopes": ["one"]},
+        "docs://%C3%A9/*": {"scopes": ["e"]},
+    }});
+    assert_decides(
+        &policy,
+        &[
+            ("", "template docs://{+path}", "deny e k one s | e k one s | e k one s"),
+            ("e k one s", "template docs://{+path}", "allow"),
+            ("", "template docs://other/{x}.txt", "allow"),
+            ("", "template docs://other/{x}", "deny k | k | k"),
+            ("", "template docs://secret/{x}.txt", "deny s | s | s"),
+            ("", "template docs://secret%2F{x}.txt", "deny s | s | s"),
+            ("", "template docs://public/{x}.txt", "allow"),
+            ("", "template docs://public/{x}", "deny one | one | one"),
+            ("", "template docs://\u{e9}/{x}.txt", "deny e | e | e"),
+            ("", "template docs:{x}", "deny e k never one s | e k never one s | e k never one s"),
+        ],
+    );
+}
+
+#[test]
 fn a_template_needs_a_pattern_over_all_that_it_can_expand_to() {
     let policy = json!({"resources": {
         "docs://public/*": {"scopes": []},

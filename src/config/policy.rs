@@ -51,7 +51,7 @@ pub fn read(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Polic
         has_shadow_rules: rules().any(|rule| rule.mode.unwrap_or(mode) == Mode::Shadow),
         tools: RuleSet::new(tools.clone(), for_tools, &guarded),
         prompts: RuleSet::new(prompts.clone(), for_prompts, &[]),
-        resources: RuleSet::new(resources.clone(), for_resources, &[]),
+        resources: RuleSet::of_uris(resources.clone(), for_resources),
         methods: RuleSet::new(methods.clone(), for_methods, &[]),
         base_scopes,
         hierarchy: hierarchy.unwrap_or_default(),
@@ -94,7 +94,7 @@ pub(super) fn scope_set(at: &At<'_>, empty: Zero, found: &mut Findings) -> Optio
 
 fn check_uris(fields: &Fields<'_>, rules: &Rules, found: &mut Findings) {
     for (pattern, _) in rules {
-        if let Err(fault) = uri::check_uri(pattern.as_str()) {
+        if let Err(fault) = uri::check_pattern(pattern.as_str()) {
             let path = join(&join(&fields.path, "resources"), pattern.as_str());
             found.fault::<()>(&path, fault.message());
         }

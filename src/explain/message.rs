@@ -130,7 +130,7 @@ fn operation_fault(code: &str) -> String {
     let known = match code {
         "target_missing" => "the name or uri that it asks for is missing, or no string",
         "target_too_long" => "the name or uri is longer than 4096 bytes",
-        "uri_ambiguous" => "servers would normalise this uri to another",
+        "uri_ambiguous" => "the uri is not in normal form: a server may take it for another",
         other => return message_fault(other),
     };
     known.to_owned()

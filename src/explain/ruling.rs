@@ -102,14 +102,17 @@ fn rule(policy: &Policy, access: &Access<'_>) -> String {
         base => format!("; base scopes {}", quoted_all(base.iter().map(Scope::as_str))),
     };
     let one = |(kind, rules, name): (&str, &RuleSet, &str)| {
-        let found = if matches!(access, Access::Template(_)) { rules.find_template(name) } else { rules.find(name) };
+        let (found, deciding) = match access {
+            Access::Template(_) => (rules.find_template(name), rules.deciding_template(name)),
+            _ => (rules.find(name), rules.deciding(name)),
+        };
         match found {
             Found::Rules(needed) if needed.is_empty() => {
                 format!("{} is listed nowhere, and `unlisted.{kind}` lets it through", quoted(name))
             }
             Found::Rules(needed) => {
                 let needed: Vec<_> = needed.iter().map(|rule| requirement(rule)).collect();
-                let listed = quoted_all(rules.deciding(name));
+                let listed = quoted_all(deciding);
                 format!("`{kind}` {listed} asks for {}", needed.join(", and "))
             }
             Found::NearName => format!("{} looks like a name that is listed exactly: no pattern decides", quoted(name)),

@@ -3,7 +3,7 @@
 use super::{OPEN, TARGETED, is_notification, takes_no_uri};
 use crate::jsonrpc::{Member, Message, MessageFault, MessageKind, Params, Reference};
 use crate::policy::Access;
-use crate::uri::{UriFault, check_uri};
+use crate::uri::{UriFault, check_template, check_uri};
 
 /// Longer names and URIs are no target: no server has such, and every comparison would cost as much.
 pub const MAX_TARGET: usize = 4096;
@@ -155,8 +155,12 @@ fn completion<'a>(reference: Option<&'a Reference<'a>>) -> Result<Access<'a>, Op
     match reference.kind.text() {
         Some("ref/prompt") => target(&reference.name).map(Access::Prompt),
         Some("ref/resource") => {
-            let uri = uri(&reference.uri)?;
-            Ok(if uri.contains(['{', '}']) { Access::Template(uri) } else { Access::Resources(vec![uri]) })
+            let template = target(&reference.uri)?;
+            if !template.contains(['{', '}']) {
+                return uri(&reference.uri).map(|uri| Access::Resources(vec![uri]));
+            }
+            check_template(template).map_err(OperationFault::Uri)?;
+            Ok(Access::Template(template))
         }
         _ => Err(OperationFault::Target),
     }

@@ -359,6 +359,11 @@ fn combine(counted: &Counted<'_>, combined: Vec<ScopeSet>, rule: &Requirement, m
 
 /// Adds those of `more` that are not among `rules` yet.
 fn add_once<'p>(rules: &mut Vec<&'p Requirement>, more: Vec<&'p Requirement>) {
+    // A template may reach every rule, each once.
+    if rules.is_empty() {
+        *rules = more;
+        return;
+    }
     for rule in more {
         if !rules.iter().any(|known| std::ptr::eq(*known, rule)) {
             rules.push(rule);

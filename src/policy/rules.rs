@@ -1,12 +1,17 @@
 //! Rules of one kind: exact names, patterns, and what is listed nowhere.
 
+mod spelled;
+
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::{ArgumentTest, Authentication, Mode};
-use crate::index::{Index, sorted};
+use crate::index::Index;
 use crate::pattern::Pattern;
 use crate::scope::ScopeSet;
 use crate::text::{near, readings};
+use crate::uri::spelling;
+use spelled::{Counts, Spelled, Way};
 
 /// What opens something: all scopes of any one alternative, and what else is asked of the call and the caller.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,19 +49,24 @@ pub enum Unlisted {
 /// The rules for tools, prompts, resources or methods.
 #[derive(Clone, Debug)]
 pub struct RuleSet {
-    exact: Vec<Requirement>,
-    /// Names and patterns as written.
-    written: Vec<Pattern>,
-    /// The places of exact names in `exact`.
-    names: Index,
-    /// Most literal characters first, then by text: the order of the configuration does not count.
-    patterns: Vec<(Pattern, Requirement)>,
-    /// The places of exact names in `exact`, by the form that a careless server compares.
-    folded: Index,
-    /// Exact names from elsewhere, as written and in that form: they are no near names of themselves.
+    /// Names and patterns as written, with their rules.
+    written: Vec<(Pattern, Requirement)>,
+    spelled: Spelled,
+    /// The same as [`spelling::careless`] servers read them, where the names are URIs.
+    careless: Option<Spelled>,
+    /// Exact names from elsewhere, as written and in the form that a careless server compares: they are no near names of
+    /// themselves.
     guarded: Index,
     folded_guarded: Index,
     unlisted: Unlisted,
+}
+
+/// One form of a name, and where it is looked up.
+struct Form<'a> {
+    text: Cow<'a, str>,
+    rules: &'a Spelled,
+    /// Whether no rule for this form means no rule for the name: others only add what a stricter rule asks for.
+    is_own: bool,
 }
 
 /// What the rules say of one name.
@@ -73,68 +83,77 @@ pub enum Found<'a> {
 impl RuleSet {
     /// Builds the set. `guarded` are exact names from elsewhere whose near names are denied too.
     pub fn new(rules: Vec<(Pattern, Requirement)>, unlisted: Unlisted, guarded: &[&str]) -> Self {
-        let written = rules.iter().map(|(name, _)| name.clone()).collect();
-        let (exact, patterns): (Vec<_>, Vec<_>) = rules.into_iter().partition(|(name, _)| name.is_exact());
-        let text = |(name, _): &(Pattern, Requirement)| name.as_str().to_owned();
-        let folded = Index::of_all(exact.iter().map(|(name, _)| near(name.as_str())));
         let folded_guarded = Index::new(guarded.iter().map(|name| near(name)));
         let guarded = Index::new(guarded.iter().map(|name| (*name).to_owned()));
-        let names = Index::new(exact.iter().map(text));
-        let exact = exact.into_iter().map(|(_, rule)| rule).collect();
-        Self { exact, written, names, patterns: closest_first(patterns), folded, guarded, folded_guarded, unlisted }
+        let spelled = Spelled::new(&rules, &[|name| Cow::Borrowed(name)]);
+        Self { written: rules, spelled, careless: None, guarded, folded_guarded, unlisted }
+    }
+
+    /// Builds the set of rules for resources: all spellings of a URI get one decision.
+    pub fn of_uris(rules: Vec<(Pattern, Requirement)>, unlisted: Unlisted) -> Self {
+        let own: [Way; 4] = [
+            |uri| Cow::Borrowed(uri),
+            spelling::slashed,
+            spelling::encoded,
+            |uri| Cow::Owned(spelling::encoded(&spelling::slashed(uri)).into_owned()),
+        ];
+        let careless: [Way; 2] =
+            [|uri| Cow::Owned(spelling::careless(uri, false)), |uri| Cow::Owned(spelling::careless(uri, true))];
+        let careless = Some(Spelled::new(&rules, &careless));
+        Self { spelled: Spelled::new(&rules, &own), careless, ..Self::new(rules, unlisted, &[]) }
     }
 
     /// The rules for `name`: the exact one, else the closest pattern, or all of the closest where they tie. A near name of
     /// an exact one has none: neither a pattern nor `unlisted` decides about it.
     pub fn find(&self, name: &str) -> Found<'_> {
-        if let Some(rule) = self.exact(name) {
-            return Found::Rules(vec![rule]);
+        let mut places = Vec::new();
+        let mut is_near = self.is_near_guarded(name);
+        for form in self.forms(name, &|_| true) {
+            let found = form.rules.find(&form.text, &|_| true);
+            if found.is_empty() && form.is_own && !self.lets_unlisted_through() {
+                return Found::Unlisted;
+            }
+            is_near |= !form.rules.near(&form.text).is_empty();
+            places.extend(found);
         }
-        let unlisted = || self.lets_unlisted_through().then(Vec::new);
-        self.unless_near(name, self.find_pattern(|pattern| pattern.matches(name)).or_else(unlisted))
+        if is_near { Found::NearName } else { Found::Rules(self.rules_at(places)) }
     }
 
-    /// The rules for all that `template` can expand to. An unlisted template is nobody's: some of it may be listed.
+    /// The rules for all that `template` can expand to: those that cover it, and all stricter ones that it can reach. An
+    /// unlisted template is nobody's: some of it may be listed.
     pub fn find_template(&self, template: &str) -> Found<'_> {
-        match self.exact(template) {
-            Some(rule) if !template.contains('{') => Found::Rules(vec![rule]),
-            _ => self.unless_near(template, self.find_pattern(|pattern| pattern.covers_template(template))),
+        match spelling::of_template(template) {
+            Some(pattern) if pattern.contains('*') => match self.reach(&pattern, &|_| true) {
+                (places, true) => Found::Rules(self.rules_at(places)),
+                (_, false) => Found::Unlisted,
+            },
+            Some(name) => self.find(&name),
+            None => Found::Unlisted,
         }
     }
 
     /// The rules for `name` of those that `counts` lets count: the exact one, else the closest patterns. None may.
     pub fn find_counted(&self, name: &str, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
-        match self.exact(name).filter(|rule| counts(rule)) {
-            Some(rule) => vec![rule],
-            None => {
-                self.closest(|(pattern, rule)| counts(rule) && pattern.matches(name)).map(|(_, rule)| rule).collect()
-            }
-        }
+        self.rules_at(self.places(name, &|place| self.rule_at(place).is_some_and(&counts)))
     }
 
     /// As [`RuleSet::find_counted`], for all that `template` can expand to.
     pub fn find_template_counted(&self, template: &str, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
-        match self.exact(template).filter(|rule| counts(rule) && !template.contains('{')) {
-            Some(rule) => vec![rule],
-            None => {
-                let covers =
-                    |(pattern, rule): &(Pattern, Requirement)| counts(rule) && pattern.covers_template(template);
-                self.closest(covers).map(|(_, rule)| rule).collect()
+        match spelling::of_template(template) {
+            Some(pattern) if pattern.contains('*') => {
+                let counts = |place| self.rule_at(place).is_some_and(&counts);
+                self.rules_at(self.reach(&pattern, &counts).0)
             }
+            Some(name) => self.find_counted(&name, counts),
+            None => Vec::new(),
         }
     }
 
     /// The rules, of those that `counts` lets count, of the exact names that a careless server would take `name` for. A
     /// listed name is itself, whatever it looks like.
     pub fn near_rules(&self, name: &str, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
-        let mut near = Vec::new();
-        if !self.folded.is_empty() && !self.lists_exactly(name) {
-            for reading in readings(name) {
-                let rules = self.folded.places_of(&reading).filter_map(|place| self.exact.get(place));
-                near.extend(rules.filter(|rule| counts(rule)));
-            }
-        }
-        near
+        let places = self.forms(name, &|_| true).flat_map(|form| form.rules.near(&form.text)).collect();
+        self.rules_at(places).into_iter().filter(|rule| counts(rule)).collect()
     }
 
     /// Whether a careless server would take `name` for a guarded one, and neither lists it as written.
@@ -145,7 +164,7 @@ impl RuleSet {
 
     /// All rules.
     pub fn rules(&self) -> impl Iterator<Item = &Requirement> {
-        self.exact.iter().chain(self.patterns.iter().map(|(_, rule)| rule))
+        self.written.iter().map(|(_, rule)| rule)
     }
 
     /// Whether what is listed nowhere needs no more than a valid token with `base_scopes`.
@@ -154,21 +173,27 @@ impl RuleSet {
     }
 
     /// The listed names and patterns whose rules [`RuleSet::find`] gives for `name`.
-    pub fn deciding<'n>(&'n self, name: &'n str) -> Vec<&'n str> {
-        match self.exact(name) {
-            Some(_) => vec![name],
-            None => self.closest(|(pattern, _)| pattern.matches(name)).map(|(pattern, _)| pattern.as_str()).collect(),
+    pub fn deciding(&self, name: &str) -> Vec<&str> {
+        self.names_at(&self.places(name, &|_| true))
+    }
+
+    /// As [`RuleSet::deciding`], for [`RuleSet::find_template`].
+    pub fn deciding_template(&self, template: &str) -> Vec<&str> {
+        match spelling::of_template(template) {
+            Some(pattern) if pattern.contains('*') => self.names_at(&self.reach(&pattern, &|_| true).0),
+            _ => self.deciding(template),
         }
     }
 
     /// The patterns that match `name`, whether or not they decide it.
     pub fn matching_patterns(&self, name: &str) -> Vec<&str> {
-        self.patterns.iter().map(|(pattern, _)| pattern).filter(|p| p.matches(name)).map(Pattern::as_str).collect()
+        self.names_at(&self.spelled.matching(name))
     }
 
     /// What a listed pattern asks for, as if no exact name and no closer pattern stood before it.
     pub fn of_pattern(&self, text: &str) -> Option<&Requirement> {
-        self.patterns.iter().find(|(pattern, _)| pattern.as_str() == text).map(|(_, rule)| rule)
+        let is_it = |(pattern, _): &&(Pattern, Requirement)| !pattern.is_exact() && pattern.as_str() == text;
+        self.written.iter().find(is_it).map(|(_, rule)| rule)
     }
 
     /// Whether a rule is about `name`.
@@ -178,7 +203,7 @@ impl RuleSet {
 
     /// Whether a rule is about exactly `name`.
     pub fn lists_exactly(&self, name: &str) -> bool {
-        self.names.contains(name)
+        self.spelled.lists_exactly(name)
     }
 
     /// Every scope that the rules for `name` ask for, in any of their alternatives.
@@ -192,41 +217,67 @@ impl RuleSet {
 
     /// The names and patterns of all rules, as written.
     pub fn names(&self) -> impl Iterator<Item = &Pattern> {
-        self.written.iter()
+        self.written.iter().map(|(name, _)| name)
     }
 
-    fn exact(&self, name: &str) -> Option<&Requirement> {
-        self.names.place(name).and_then(|place| self.exact.get(place))
+    /// The forms of `name` that are looked up. A URI, or a template as a pattern, has several.
+    fn forms<'a>(&'a self, name: &'a str, counts: Counts<'_>) -> impl Iterator<Item = Form<'a>> {
+        let is_uri = self.careless.is_some();
+        let written = if is_uri { spelling::slashed(name) } else { Cow::Borrowed(name) };
+        let encoded = match spelling::encoded(&written) {
+            Cow::Owned(encoded) if is_uri => Some(Cow::Owned(encoded)),
+            _ => None,
+        };
+        // Who lists a spelling exactly has decided on it.
+        let careless = self.careless.as_ref().filter(|_| self.spelled.exact(&written, counts).is_empty());
+        // A server that fetches a URI drops its fragment.
+        let start = name.split_once('#').map(|(start, _)| start);
+        let read = |(rules, uri)| Form { text: Cow::Owned(spelling::careless(uri, true)), rules, is_own: false };
+        let careless = [careless.zip(Some(name)), careless.zip(start)].into_iter().flatten().map(read);
+        let own = |text| Form { text, rules: &self.spelled, is_own: true };
+        [Some(own(written)), encoded.map(own)].into_iter().flatten().chain(careless)
     }
 
-    fn find_pattern(&self, matches: impl Fn(&Pattern) -> bool) -> Option<Vec<&Requirement>> {
-        let closest: Vec<_> = self.closest(|(pattern, _)| matches(pattern)).map(|(_, rule)| rule).collect();
-        if closest.is_empty() { None } else { Some(closest) }
+    /// The places of the rules for `name`, of those that `counts` lets count.
+    fn places(&self, name: &str, counts: Counts<'_>) -> Vec<usize> {
+        self.forms(name, counts).flat_map(|form| form.rules.find(&form.text, counts)).collect()
     }
 
-    fn unless_near<'s>(&self, name: &str, found: Option<Vec<&'s Requirement>>) -> Found<'s> {
-        match found {
-            None => Found::Unlisted,
-            Some(_) if !self.near_rules(name, |_| true).is_empty() || self.is_near_guarded(name) => Found::NearName,
-            Some(rules) => Found::Rules(rules),
+    /// The places of the rules that decide on something that `template`, a pattern, can expand to, and whether rules
+    /// cover all of it.
+    fn reach(&self, template: &str, counts: Counts<'_>) -> (Vec<usize>, bool) {
+        let (mut places, mut is_covered) = (Vec::new(), true);
+        for form in self.forms(template, counts) {
+            let (reached, form_is_covered) = form.rules.reach(&form.text, counts);
+            is_covered &= form_is_covered || !form.is_own;
+            places.extend(reached);
         }
+        (places, is_covered)
     }
 
-    /// Of the patterns that match, the one with most literal characters, or all of them where several tie.
-    fn closest(
-        &self,
-        matches: impl Fn(&(Pattern, Requirement)) -> bool,
-    ) -> impl Iterator<Item = &(Pattern, Requirement)> {
-        let mut matching = self.patterns.iter().filter(move |own| matches(own)).peekable();
-        let literals = matching.peek().map(|(pattern, _)| pattern.literals());
-        matching.take_while(move |(pattern, _)| Some(pattern.literals()) == literals)
+    fn rule_at(&self, place: usize) -> Option<&Requirement> {
+        self.written.get(place).map(|(_, rule)| rule)
     }
-}
 
-/// Most literal characters first, then by text.
-fn closest_first(patterns: Vec<(Pattern, Requirement)>) -> Vec<(Pattern, Requirement)> {
-    let key = |pattern: &Pattern| format!("{:020}{}", usize::MAX - pattern.literals(), pattern.as_str());
-    sorted(patterns, |(pattern, _)| key(pattern))
+    /// The rules at `places`, each once.
+    fn rules_at(&self, places: Vec<usize>) -> Vec<&Requirement> {
+        self.once(&places).filter_map(|place| self.rule_at(place)).collect()
+    }
+
+    fn names_at(&self, places: &[usize]) -> Vec<&str> {
+        self.once(places).filter_map(|place| self.written.get(place)).map(|(name, _)| name.as_str()).collect()
+    }
+
+    fn once(&self, places: &[usize]) -> impl Iterator<Item = usize> {
+        // One form is as good as all for most names; a template may reach every rule.
+        let is_one = places.iter().all(|place| places.first() == Some(place));
+        let mut seen = vec![false; if is_one { 0 } else { self.written.len() }];
+        let first = if is_one { places.get(..1).unwrap_or_default() } else { places };
+        first
+            .iter()
+            .copied()
+            .filter(move |place| is_one || seen.get_mut(*place).is_some_and(|seen| !std::mem::replace(seen, true)))
+    }
 }
 
 #[cfg(test)]

@@ -309,6 +309,7 @@ fn config() -> Value {
     for kind in ["tools", "prompts"] {
         patterns[kind]["*"] = json!({"scopes": []});
     }
+    patterns["resources"]["docs:*"] = json!({"scopes": []});
     let mut config = configuration(&rules);
     config["pass"] = json!([OPEN_PATH, "/assets/*"]);
     let resources = config["resources"].as_array_mut().expect("a list");

@@ -15,6 +15,8 @@ pub const QUIET: &str = "quiet.example.com";
 pub const OPEN: &str = "open.example.com";
 /// Has patterns that match every name, beside exact names.
 pub const PATTERNS: &str = "patterns.example.com";
+/// Has stricter rules for some of the resources that a broad rule opens.
+pub const URIS: &str = "uris.example.com";
 /// Has a scope matrix.
 pub const MATRIX: &str = "matrix.example.com";
 /// Asks more of calls and callers than scopes.
@@ -150,6 +152,7 @@ fn resources() -> Value {
         resource(QUIET, &small, &json!({"challenge_scopes": []})),
         resource(OPEN, &open(), &json!({})),
         resource(PATTERNS, &patterns(), &json!({"issuers": ["main", "local"]})),
+        resource(URIS, &uris(), &json!({})),
         resource(MATRIX, &matrix(), &json!({})),
         resource(CONDITIONS, &conditions(), &json!({})),
         resource(SHADOW, &shadow(), &json!({})),
@@ -238,6 +241,15 @@ fn patterns() -> Value {
             {"name": "the bot drops nothing", "subjects": ["bot"], "deny_tools": ["drop_table"]},
         ],
     })
+}
+
+fn uris() -> Value {
+    let (any, admin) = (json!({"scopes": []}), json!({"scopes": ["docs:admin"]}));
+    json!({"resources": {
+        "docs:*": any, "docs://secret/*": admin, "docs://public/key": admin,
+        "docs://caf%C3%A9/*": admin, "docs://na\u{ef}ve/*": admin,
+        "https:*": any, "https://admin.example/*": admin, "https://exact.example": admin,
+    }})
 }
 
 fn matrix() -> Value {

@@ -46,6 +46,7 @@ mod proofs;
 mod step_up;
 mod streams;
 mod tokens;
+mod uris;
 
 use expect::Expected;
 use request::{Answer, Request};
@@ -103,6 +104,7 @@ pub fn all() -> Vec<Scenario> {
         step_up::rows(),
         matrix::rows(),
         near_names::rows(),
+        uris::rows(),
         conditions::rows(),
         freshness::rows(),
         lists::rows(),

@@ -183,11 +183,13 @@ pub fn is_denied_uri(uri: &str) -> bool {
         uri = String::from_utf8_lossy(&percent_decoded(uri.as_bytes())).into_owned();
     }
     let uri = uri.trim().replace('\\', "/").to_lowercase();
-    let Some((scheme, rest)) = uri.split_once("://") else { return false };
+    // Some print an empty authority as none, and drop an empty user name and port.
+    let Some((scheme, rest)) = uri.split_once(':') else { return false };
+    let rest = rest.trim_start_matches('/').trim_start_matches([':', '@']).replacen(":/", "/", 1);
     let mut segments = Vec::new();
     for segment in rest.split(['?', '#']).next().unwrap_or_default().split('/') {
         match segment {
-            "." => {}
+            "" | "." => {}
             ".." => drop(segments.pop()),
             segment => segments.push(segment),
         }

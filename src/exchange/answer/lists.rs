@@ -11,7 +11,7 @@ use crate::listing::{self, ListFault, Trimmed};
 use crate::mcp::{ListKind, MAX_TARGET};
 use crate::policy::{Access, Decider, Lists, Mode, Occasion, Outcome, Standing};
 use crate::time::UnixTime;
-use crate::uri::check_uri;
+use crate::uri::{check_template, check_uri};
 
 impl Answer {
     /// The answer begins: only where it was accepted without one does a stream bring the list.
@@ -127,9 +127,13 @@ fn keeps(decider: &Decider<'_>, kind: ListKind, name: &str, entry: &[u8], occasi
         ListKind::Templates => Access::Template(name),
         ListKind::Tools => Access::Tool(name),
     };
-    let is_uri = matches!(kind, ListKind::Resources | ListKind::Templates);
+    let is_sound = || match kind {
+        ListKind::Resources => check_uri(name).is_ok(),
+        ListKind::Templates => check_template(name).is_ok(),
+        ListKind::Prompts | ListKind::Tools => true,
+    };
     // What a call could not even name goes, but where a denial would not be carried out.
-    let nameable = || name.len() <= MAX_TARGET && !(is_uri && check_uri(name).is_err());
+    let nameable = || name.len() <= MAX_TARGET && is_sound();
     let policy = decider.policy();
     match decider.outcome(&access, occasion) {
         Outcome::Allow => nameable() || policy.mode == Mode::Shadow,

@@ -1,0 +1,107 @@
+//! Names and patterns of rules in the spellings that are looked up, with the places of their rules.
+
+use std::borrow::Cow;
+
+use super::Requirement;
+use crate::index::{Index, sorted};
+use crate::pattern::Pattern;
+use crate::text::{near, readings};
+
+/// Which rules count, by their places.
+pub type Counts<'a> = &'a dyn Fn(usize) -> bool;
+
+/// One way to spell a name or pattern.
+pub type Way = fn(&str) -> Cow<'_, str>;
+
+/// The rules of a set by their spellings.
+#[derive(Clone, Debug)]
+pub struct Spelled {
+    /// The place of each exact spelling's rule.
+    exact: Vec<usize>,
+    /// The places of exact spellings in `exact`; one spelling may be that of several rules.
+    names: Index,
+    /// As `names`, by the form that a careless server compares.
+    folded: Index,
+    /// Most literal characters first, then by text: the order of the configuration does not count.
+    patterns: Vec<(Pattern, usize)>,
+}
+
+impl Spelled {
+    /// Spells the names of `rules` in each of `ways`.
+    pub fn new(rules: &[(Pattern, Requirement)], ways: &[Way]) -> Self {
+        let mut spelled = Vec::new();
+        for (place, (written, _)) in rules.iter().enumerate() {
+            let mut own: Vec<Cow<'_, str>> = Vec::new();
+            for way in ways {
+                let text = way(written.as_str());
+                if !own.contains(&text) {
+                    own.push(text);
+                }
+            }
+            spelled.extend(own.iter().map(|text| (Pattern::new(text), place)));
+        }
+        let (exact, patterns): (Vec<_>, Vec<_>) = spelled.into_iter().partition(|(name, _)| name.is_exact());
+        let key = |(pattern, place): &(Pattern, usize)| {
+            let written = rules.get(*place).map_or("", |(written, _)| written.as_str());
+            format!("{:020}{}\n{written}", usize::MAX - pattern.literals(), pattern.as_str())
+        };
+        Self {
+            names: Index::of_all(exact.iter().map(|(name, _)| name.as_str().to_owned())),
+            folded: Index::of_all(exact.iter().map(|(name, _)| near(name.as_str()))),
+            exact: exact.into_iter().map(|(_, place)| place).collect(),
+            patterns: sorted(patterns, key),
+        }
+    }
+
+    /// Whether `name` is an exact spelling.
+    pub fn lists_exactly(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+
+    /// The rules of the exact spelling `name`.
+    pub fn exact(&self, name: &str, counts: Counts<'_>) -> Vec<usize> {
+        self.rules_of(self.names.places_of(name)).filter(|place| counts(*place)).collect()
+    }
+
+    /// The rules for `name`: of exact spellings, else the closest pattern, or all of the closest where they tie.
+    pub fn find(&self, name: &str, counts: Counts<'_>) -> Vec<usize> {
+        let exact = self.exact(name, counts);
+        if exact.is_empty() { self.closest(name, counts).map(|(_, place)| *place).collect() } else { exact }
+    }
+
+    /// The rules that decide on some name that matches `template`, and whether a pattern covers all of those names.
+    pub fn reach(&self, template: &str, counts: Counts<'_>) -> (Vec<usize>, bool) {
+        let covering = self.closest(template, counts).next().map(|(pattern, _)| pattern.literals());
+        let template = Pattern::new(template);
+        // Patterns behind the one that covers everything decide on nothing of it.
+        let closer = self.patterns.iter().take_while(|(pattern, _)| Some(pattern.literals()) >= covering);
+        let reached = closer.filter(|(pattern, place)| counts(*place) && pattern.overlaps(&template));
+        let exact = self.names.iter().filter(|(name, _)| template.matches(name)).map(|(_, place)| place);
+        let exact = self.rules_of(exact).filter(|place| counts(*place));
+        (reached.map(|(_, place)| *place).chain(exact).collect(), covering.is_some())
+    }
+
+    /// The rules of exact spellings that a careless server would take `name` for; none for an exact spelling itself.
+    pub fn near(&self, name: &str) -> Vec<usize> {
+        if self.folded.is_empty() || self.lists_exactly(name) {
+            return Vec::new();
+        }
+        readings(name).iter().flat_map(|reading| self.rules_of(self.folded.places_of(reading))).collect()
+    }
+
+    /// The patterns that match `name`, the closest first.
+    pub fn matching(&self, name: &str) -> Vec<usize> {
+        self.patterns.iter().filter(|(pattern, _)| pattern.matches(name)).map(|(_, place)| *place).collect()
+    }
+
+    fn rules_of(&self, places: impl Iterator<Item = usize>) -> impl Iterator<Item = usize> {
+        places.filter_map(|place| self.exact.get(place).copied())
+    }
+
+    fn closest(&self, name: &str, counts: Counts<'_>) -> impl Iterator<Item = &(Pattern, usize)> {
+        let mut matching =
+            self.patterns.iter().filter(move |(pattern, place)| pattern.matches(name) && counts(*place)).peekable();
+        let literals = matching.peek().map(|(pattern, _)| pattern.literals());
+        matching.take_while(move |(pattern, _)| Some(pattern.literals()) == literals)
+    }
+}

@@ -1,0 +1,159 @@
+//! The forms of a URI, a pattern or a template that a policy decides on besides the one that was written.
+//!
+//! Each form is computed alike for what is asked for and for what rules say; `*` stays as it is.
+
+use std::borrow::Cow;
+
+use super::authority::is_special;
+use super::percent_decode;
+use crate::text::push_escape;
+
+/// `uri` with the `/` that URL parsers add to a bare authority.
+pub fn slashed(uri: &str) -> Cow<'_, str> {
+    let parts = uri.split_once("://").filter(|(scheme, _)| is_special(scheme));
+    let parts = parts.and_then(|(scheme, after)| {
+        let (authority, path) = after.split_at_checked(after.find(['/', '?', '#']).unwrap_or(after.len()))?;
+        (!path.starts_with('/') && !authority.ends_with('*')).then_some((scheme, authority, path))
+    });
+    parts.map_or(Cow::Borrowed(uri), |(scheme, authority, path)| Cow::Owned(format!("{scheme}://{authority}/{path}")))
+}
+
+/// `uri` with all characters percent-encoded that some URL parser encodes in a path or a query.
+pub fn encoded(uri: &str) -> Cow<'_, str> {
+    let is_plain = |b: u8| b.is_ascii() && !b"\"'<>^`{|}".contains(&b);
+    if uri.bytes().all(is_plain) {
+        return Cow::Borrowed(uri);
+    }
+    let mut out = String::with_capacity(uri.len() * 3);
+    for byte in uri.bytes() {
+        if is_plain(byte) {
+            out.push(char::from(byte));
+        } else {
+            push_escape(&mut out, byte);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// `uri` as the most careless server reads it: decoded until nothing is left to decode, its host without case, each run
+/// of slashes as one, and no `?`, `#`, `;` or space that nothing follows. With `slash`, a bare authority gets its `/`.
+pub fn careless(uri: &str, slash: bool) -> String {
+    let decoded = percent_decode(uri.as_bytes());
+    let mut out = String::with_capacity(decoded.len() + 1);
+    let mut slashes = 0;
+    for c in String::from_utf8_lossy(&decoded).chars() {
+        match c {
+            '/' if out.ends_with('/') => continue,
+            '/' => slashes += 1,
+            '?' | '#' => end_part(&mut out, &mut slashes, slash),
+            _ => {}
+        }
+        // After the first slashes comes a host, or what some servers take for one.
+        out.push(if slashes == 1 { c.to_ascii_lowercase() } else { c });
+    }
+    end_part(&mut out, &mut slashes, slash);
+    out
+}
+
+/// Drops the marks at the end of `out`, and ends a bare authority.
+fn end_part(out: &mut String, slashes: &mut usize, slash: bool) {
+    out.truncate(out.trim_end_matches(['?', '#', ';', ' ']).len());
+    if slash && *slashes == 1 && !out.ends_with(['/', '*']) {
+        out.push('/');
+        *slashes = 2;
+    }
+}
+
+/// What `template` (RFC 6570) can expand to, as a pattern: each expression is a `*`. Nothing where braces do not pair.
+pub fn of_template(template: &str) -> Option<String> {
+    let mut out = String::with_capacity(template.len());
+    let mut inside = false;
+    for c in template.chars() {
+        match (c, inside) {
+            ('{', false) => inside = true,
+            ('}', true) => {
+                inside = false;
+                out.push('*');
+            }
+            ('{', true) | ('}', false) => return None,
+            (_, true) => {}
+            (c, false) => out.push(c),
+        }
+    }
+    (!inside).then_some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_authority_gets_its_slash_where_url_parsers_add_it() {
+        for (uri, expected) in [
+            ("https://a.example", "https://a.example/"),
+            ("https://a.example?x", "https://a.example/?x"),
+            ("https://a.example#x", "https://a.example/#x"),
+            ("https://a.example/", "https://a.example/"),
+            ("https://*.example", "https://*.example/"),
+            ("https://a*", "https://a*"),
+            ("https:*", "https:*"),
+            ("file://", "file:///"),
+            ("docs://a", "docs://a"),
+        ] {
+            assert_eq!(slashed(uri), expected, "{uri}");
+        }
+    }
+
+    #[test]
+    fn what_some_parser_encodes_is_encoded() {
+        assert_eq!(encoded("docs://caf\u{e9}/it's{x}*%2F"), "docs://caf%C3%A9/it%27s%7Bx%7D*%2F");
+        assert!(matches!(encoded("docs://a/b?c=d[e]#f"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn the_most_careless_server_takes_many_spellings_for_one() {
+        for uri in [
+            "docs://secret/key",
+            "docs:/secret/key",
+            "docs:///secret/key",
+            "docs:////secret//key",
+            "docs://SECRET/key",
+            "docs://secret%2Fkey",
+            "docs://secret%252Fkey",
+            "docs://secret/key?",
+            "docs://secret/key#",
+            "docs://secret/key;",
+            "docs://secret/key?#",
+            "docs://secret/key%20",
+        ] {
+            assert_eq!(careless(uri, true), "docs:/secret/key", "{uri}");
+        }
+        for (uri, expected) in [
+            ("docs://a", "docs:/a/"),
+            ("docs://a?b", "docs:/a/?b"),
+            ("docs://*", "docs:/*"),
+            ("docs://*.b", "docs:/*.b/"),
+            ("docs://A/B?C/D", "docs:/a/B?C/D"),
+            ("urn:A;?b", "urn:A?b"),
+            ("*", "*"),
+            ("", ""),
+        ] {
+            assert_eq!(careless(uri, true), expected, "{uri}");
+        }
+        assert_eq!(careless("docs://*.b", false), "docs:/*.b");
+    }
+
+    #[test]
+    fn a_template_is_a_pattern_of_all_that_it_expands_to() {
+        for (template, pattern) in [
+            ("docs://{id}/x", Some("docs://*/x")),
+            ("docs://a", Some("docs://a")),
+            ("{+path}{?q*}", Some("**")),
+            ("docs://{id", None),
+            ("docs://id}", None),
+            ("docs://{{id}}", None),
+        ] {
+            assert_eq!(of_template(template).as_deref(), pattern, "{template}");
+        }
+    }
+}
