@@ -82,8 +82,13 @@ soak: build ## load for MINUTES (30) or REQUESTS (10 million): memory over time
 fuzz: ## run each fuzz target for TIME seconds (60)
 	@fuzz/run.sh
 
-oracles: ## parsers of real servers against the corpus' readers; needs Go
+oracles: ## parsers and SDKs of real servers against the gate's reading; needs Go
 	cd tests/oracles/go && go build -o oracle .
+	node demo/setup.mjs
+	for major in 1 2; do \
+	python3 -m venv .cache/oracles/$$major && \
+	.cache/oracles/$$major/bin/pip install --quiet --disable-pip-version-check -r tests/oracles/sdk-$$major.txt || exit 1; \
+	done
 	cargo test --locked --test oracles -- --ignored --nocapture
 
 responsive: build ## how long one busy worker keeps another connection waiting

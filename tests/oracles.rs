@@ -4,9 +4,20 @@
 // Tests fail loudly.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice, clippy::unwrap_used)]
 
+#[allow(dead_code, clippy::disallowed_methods)]
+mod support {
+    #[path = "../support/core.rs"]
+    pub mod core;
+    #[path = "../support/keys.rs"]
+    pub mod keys;
+    #[path = "../support/tokens.rs"]
+    pub mod tokens;
+}
 #[allow(dead_code)]
 #[path = "support/readers.rs"]
 mod readers;
+#[path = "oracles/spellings.rs"]
+mod spellings;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,6 +28,7 @@ use std::process::{Command, Stdio};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use readers::{METHODS, PROMPT, Reader, TOOL};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use toolgate::jsonrpc::{self, Body, Message, MessageKind};
 use toolgate::mcp::Operation;
@@ -107,8 +119,8 @@ fn variant(body: &[u8], chance: &mut Chance) -> Vec<u8> {
     out
 }
 
-/// What an oracle would call for each body.
-fn ask(command: &[&str], bodies: &[Vec<u8>]) -> Vec<Vec<Use>> {
+/// What an oracle says of each body, or of each URI.
+fn ask<T: DeserializeOwned>(command: &[&str], bodies: &[Vec<u8>]) -> Vec<Vec<T>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracles");
     let mut oracle = Command::new(command[0]);
     oracle.args(&command[1..]).current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -177,7 +189,7 @@ fn nothing_is_stricter_than_a_real_server() {
     ];
     let mut found = Vec::new();
     for (name, command) in oracles {
-        let answers = ask(command, &bodies);
+        let answers: Vec<Vec<Use>> = ask(command, &bodies);
         assert_eq!(answers.len(), bodies.len(), "{name}");
         let (mut denied, mut agreed) = (0, 0);
         for (body, uses) in bodies.iter().zip(&answers) {

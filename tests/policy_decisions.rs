@@ -452,6 +452,23 @@ fn all_spellings_of_a_uri_get_one_decision_the_stricter() {
             ("", "uri docs://open docs://secret%2Fx", "deny s | s | s"),
         ],
     );
+    let speaking = json!({"resources": {
+        "db://*": {"scopes": ["a"]},
+        "db://t?public=*": {"scopes": []},
+        "db://guest@*": {"scopes": []},
+        "db://t#top": {"scopes": []},
+    }});
+    assert_decides(
+        &speaking,
+        &[
+            ("", "uri db://t?public=1", "allow"),
+            ("", "uri db://t?public=1#x", "allow"),
+            ("", "uri db://guest@t", "allow"),
+            ("", "uri db://t#top", "allow"),
+            ("", "uri db://t#other", "deny a | a | a"),
+            ("", "uri db://t?x", "deny a | a | a"),
+        ],
+    );
     let open = json!({
         "unlisted": {"resources": "authenticated"},
         "resources": {"docs://secret/*": {"scopes": ["s"]}, "docs://exact": {"scopes": ["e"]}},

@@ -154,13 +154,21 @@ const REQUESTS: &[Shape] = &[
             r#"{{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{{"notifications":{{"resourceSubscriptions":[{uris}]}}}}}}"#
         )
     }),
-    ("hundreds of long subscriptions", 200, |n| {
-        let uris = filled(n, |k| format!("\"docs://public/{k}/{}\"", "%61".repeat(n / 2_000)));
-        format!(
-            r#"{{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{{"notifications":{{"resourceSubscriptions":[{uris}]}}}}}}"#
-        )
+    ("hundreds of long subscriptions", 200, |n| subscriptions(n, &"%2F".repeat(n / 2_000))),
+    ("hundreds of subscriptions that are encoded many times", 200, |n| {
+        subscriptions(n, &format!("%{}2F", "25".repeat(n / 1_000)))
     }),
+    ("hundreds of subscriptions with characters to encode", 200, |n| subscriptions(n, &"\u{e9}".repeat(n / 1_000))),
+    ("hundreds of subscriptions of slashes", 200, |n| subscriptions(n, &"/".repeat(n / 1_000))),
+    ("hundreds of subscriptions of marks", 200, |n| subscriptions(n, &"?#;".repeat(n / 3_000))),
 ];
+
+fn subscriptions(n: usize, end: &str) -> String {
+    let uris = filled(n, |k| format!("\"docs://public/{k}/{end}\""));
+    format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{{"notifications":{{"resourceSubscriptions":[{uris}]}}}}}}"#
+    )
+}
 
 fn list(entries: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{entries}]}}}}"#)
@@ -175,6 +183,21 @@ const DOCUMENTS: &[Shape] = &[
     }),
     ("an entry with a long name", 200, |n| list(&format!(r#"{{"name":"{}"}}"#, "ab".repeat(n / 2)))),
     ("an entry with many members", 200, |n| list(&format!(r#"{{"name":"echo",{}}}"#, names(n, |k| format!("{k:06}"))))),
+    ("a list of resources with long uris", 200, |n| {
+        let uri = "%252F".repeat(40);
+        list(&filled(n, |k| format!(r#"{{"uri":"docs://public/{k}{uri}"}}"#))).replace("tools", "resources")
+    }),
+    ("a list of one endless uri", 200, |n| {
+        list(&format!(r#"{{"uri":"docs://public/%{}2F"}}"#, "25".repeat(n / 2))).replace("tools", "resources")
+    }),
+    ("a list of templates", 200, |n| {
+        let entries = filled(n, |k| format!(r#"{{"uriTemplate":"docs://public/{k}{}"}}"#, "/{x}".repeat(40)));
+        list(&entries).replace("tools", "resourceTemplates")
+    }),
+    ("a list of one endless template", 200, |n| {
+        let entry = format!(r#"{{"uriTemplate":"docs://public/{}"}}"#, "{x}/".repeat(n / 4));
+        list(&entry).replace("tools", "resourceTemplates")
+    }),
     ("an array of many lists", 200, |n| {
         format!(
             "[{}]",

@@ -97,8 +97,11 @@ impl RuleSet {
             spelling::encoded,
             |uri| Cow::Owned(spelling::encoded(&spelling::slashed(uri)).into_owned()),
         ];
-        let careless: [Way; 2] =
-            [|uri| Cow::Owned(spelling::careless(uri, false)), |uri| Cow::Owned(spelling::careless(uri, true))];
+        let careless: [Way; 3] = [
+            |uri| Cow::Owned(spelling::careless(uri, false)),
+            |uri| Cow::Owned(spelling::careless(uri, true)),
+            |uri| Cow::Owned(spelling::other_end(spelling::careless(uri, true))),
+        ];
         let careless = Some(Spelled::new(&rules, &careless));
         Self { spelled: Spelled::new(&rules, &own), careless, ..Self::new(rules, unlisted, &[]) }
     }
@@ -230,10 +233,22 @@ impl RuleSet {
         };
         // Who lists a spelling exactly has decided on it.
         let careless = self.careless.as_ref().filter(|_| self.spelled.exact(&written, counts).is_empty());
-        // A server that fetches a URI drops its fragment.
-        let start = name.split_once('#').map(|(start, _)| start);
-        let read = |(rules, uri)| Form { text: Cow::Owned(spelling::careless(uri, true)), rules, is_own: false };
-        let careless = [careless.zip(Some(name)), careless.zip(start)].into_iter().flatten().map(read);
+        // Some servers look at a host and a path only. Where a rule speaks of a user, a query or a fragment, it decides.
+        let speaks = |marks: &[char]| {
+            self.names_at(&self.spelled.find(&written, counts)).iter().any(|name| name.contains(marks))
+        };
+        let userless = spelling::without_user(name).filter(|_| !speaks(&['@']));
+        let whole = userless.as_deref().unwrap_or(name);
+        let cut = |marks: &[char]| whole.find(marks).filter(|_| !speaks(marks)).and_then(|at| whole.get(..at));
+        let uris = [Some(name), userless.as_deref(), cut(&['#']), cut(&['?', '#'])];
+        let read = |uri: Option<&str>| {
+            careless.zip(uri).map(|(rules, uri)| Form {
+                text: Cow::Owned(spelling::careless(uri, true)),
+                rules,
+                is_own: false,
+            })
+        };
+        let careless = uris.map(read).into_iter().flatten();
         let own = |text| Form { text, rules: &self.spelled, is_own: true };
         [Some(own(written)), encoded.map(own)].into_iter().flatten().chain(careless)
     }

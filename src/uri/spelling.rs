@@ -35,21 +35,22 @@ pub fn encoded(uri: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// `uri` as the most careless server reads it: decoded until nothing is left to decode, its host without case, each run
-/// of slashes as one, and no `?`, `#`, `;` or space that nothing follows. With `slash`, a bare authority gets its `/`.
+/// `uri` as the most careless server reads it: decoded until nothing is left to decode, scheme and host without case, each
+/// run of slashes as one, and no `?`, `#`, `;` or space that nothing follows. With `slash`, a bare authority gets its `/`.
 pub fn careless(uri: &str, slash: bool) -> String {
     let decoded = percent_decode(uri.as_bytes());
     let mut out = String::with_capacity(decoded.len() + 1);
-    let mut slashes = 0;
+    let (mut slashes, mut in_scheme) = (0, true);
     for c in String::from_utf8_lossy(&decoded).chars() {
         match c {
             '/' if out.ends_with('/') => continue,
             '/' => slashes += 1,
+            ':' => in_scheme = false,
             '?' | '#' => end_part(&mut out, &mut slashes, slash),
             _ => {}
         }
         // After the first slashes comes a host, or what some servers take for one.
-        out.push(if slashes == 1 { c.to_ascii_lowercase() } else { c });
+        out.push(if slashes == 1 || in_scheme { c.to_ascii_lowercase() } else { c });
     }
     end_part(&mut out, &mut slashes, slash);
     out
@@ -61,6 +62,23 @@ fn end_part(out: &mut String, slashes: &mut usize, slash: bool) {
     if slash && *slashes == 1 && !out.ends_with(['/', '*']) {
         out.push('/');
         *slashes = 2;
+    }
+}
+
+/// `uri` without user information, if it has some.
+pub fn without_user(uri: &str) -> Option<String> {
+    let (scheme, after) = uri.split_once("://")?;
+    let (authority, path) = after.split_at_checked(after.find(['/', '?', '#']).unwrap_or(after.len()))?;
+    let (_, place) = authority.rsplit_once('@')?;
+    Some(format!("{scheme}://{place}{path}"))
+}
+
+/// An exact `uri` with a slash at its end, or without the one that it has: some servers drop it.
+pub fn other_end(uri: String) -> String {
+    match uri.strip_suffix('/') {
+        _ if uri.contains('*') => uri,
+        Some(start) => start.to_owned(),
+        None => uri + "/",
     }
 }
 
@@ -135,6 +153,7 @@ mod tests {
             ("docs://*.b", "docs:/*.b/"),
             ("docs://A/B?C/D", "docs:/a/B?C/D"),
             ("urn:A;?b", "urn:A?b"),
+            ("Docs%3A//a/B", "docs:/a/B"),
             ("*", "*"),
             ("", ""),
         ] {

@@ -246,7 +246,7 @@ fn patterns() -> Value {
 fn uris() -> Value {
     let (any, admin) = (json!({"scopes": []}), json!({"scopes": ["docs:admin"]}));
     json!({"resources": {
-        "docs:*": any, "docs://secret/*": admin, "docs://public/key": admin,
+        "docs*": any, "docs://secret/*": admin, "docs://public/key": admin,
         "docs://caf%C3%A9/*": admin, "docs://na\u{ef}ve/*": admin,
         "https:*": any, "https://admin.example/*": admin, "https://exact.example": admin,
     }})

@@ -29,6 +29,11 @@ func main() {
 		if err != nil {
 			panic(err)
 		}
+		if len(os.Args) > 1 && os.Args[1] == "uris" {
+			line, _ := stdjson.Marshal(forms(string(body)))
+			fmt.Println(string(line))
+			continue
+		}
 		uses := []use{}
 		for _, message := range read(body) {
 			method := message.method
