@@ -34,7 +34,7 @@ pub fn headers(resource: &Resource, caller: &AccessToken) -> Result<Vec<(String,
 pub fn claim<'t>(claims: &'t Claims, path: &str) -> Option<&'t Node> {
     claims.get(path).or_else(|| {
         let (first, rest) = path.split_once('.')?;
-        rest.split('.').try_fold(claims.get(first)?, |value, name| value.member(name))
+        rest.split('.').try_fold(claims.get(first)?, |value, name| value.optional(name))
     })
 }
 

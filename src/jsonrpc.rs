@@ -92,11 +92,16 @@ impl<'a> Member<'a> {
     }
 
     fn read(reader: &mut Reader<'a>) -> Result<Self, JsonFault> {
-        if reader.kind()? != Kind::String {
-            reader.skip()?;
-            return Ok(Self::Unusable);
+        let member = Self::read_optional(reader)?;
+        Ok(if member == Self::Absent { Self::Unusable } else { member })
+    }
+
+    /// Reads an optional member: one that is `null` is absent.
+    fn read_optional(reader: &mut Reader<'a>) -> Result<Self, JsonFault> {
+        if reader.kind()? == Kind::String {
+            return Ok(reader.string()?.decode().map_or(Self::Unusable, Self::Is));
         }
-        Ok(reader.string()?.decode().map_or(Self::Unusable, Self::Is))
+        Ok(if reader.skip()? == "null" { Self::Absent } else { Self::Unusable })
     }
 }
 
@@ -205,10 +210,12 @@ impl<'a> Envelope<'a> {
                 Name::Known("method") => envelope.method = Member::read(reader)?,
                 Name::Known("id") => envelope.id = Some(reader.skip()?),
                 Name::Known("params") => envelope.params = Some(read_params(reader)?),
-                Name::Known(name) => {
-                    *(if name == "error" { &mut envelope.errors } else { &mut envelope.results }) += 1;
+                Name::Known("result") => {
+                    envelope.results += 1;
                     reader.skip()?;
                 }
+                // Some libraries write the one that a response does not have.
+                Name::Known(_) => envelope.errors += usize::from(reader.skip()? != "null"),
                 Name::LookAlike(_) => {
                     envelope.look_alike = true;
                     reader.skip()?;

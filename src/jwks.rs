@@ -151,22 +151,33 @@ impl KeySet {
         self.keys.iter().filter_map(|jwk| jwk.kid.as_deref())
     }
 
-    /// The keys for a token: exactly one must match its `kid` and algorithm.
+    /// The keys for a token: exactly one must match its `kid` and algorithm. Equal keys are one.
     pub fn select(&self, query: &KeyQuery) -> Selection<'_> {
         let fits =
             |jwk: &&Jwk| query.algorithm.fits(&jwk.key) && jwk.algorithm.is_none_or(|own| own == query.algorithm);
         let Some(kid) = &query.kid else {
-            let keys: Vec<_> = self.keys.iter().filter(fits).map(|jwk| &jwk.key).take(MAX_TRIED).collect();
+            let keys = distinct(self.keys.iter().filter(fits));
             return if keys.is_empty() { Selection::Unknown } else { Selection::Keys(keys) };
         };
-        let named: Vec<_> = self.keys.iter().filter(|jwk| jwk.kid.as_ref() == Some(kid)).collect();
-        let mut fitting = named.iter().copied().filter(fits);
-        match (fitting.next(), fitting.next()) {
-            (Some(jwk), None) => Selection::Keys(vec![&jwk.key]),
-            (None, _) if named.is_empty() => Selection::Unknown,
+        let is_named = |jwk: &&Jwk| jwk.kid.as_ref() == Some(kid);
+        let keys = distinct(self.keys.iter().filter(is_named).filter(fits));
+        match keys.len() {
+            1 => Selection::Keys(keys),
+            0 if !self.keys.iter().any(|jwk| is_named(&jwk)) => Selection::Unknown,
             _ => Selection::Mismatch,
         }
     }
+}
+
+/// The first [`MAX_TRIED`] different keys. Some providers list a key twice, once for each algorithm or use.
+fn distinct<'a>(jwks: impl Iterator<Item = &'a Jwk>) -> Vec<&'a PublicKey> {
+    let mut keys = Vec::new();
+    for jwk in jwks {
+        if keys.len() < MAX_TRIED && !keys.contains(&&jwk.key) {
+            keys.push(&jwk.key);
+        }
+    }
+    keys
 }
 
 impl Jwk {
@@ -174,7 +185,7 @@ impl Jwk {
         if !node.repeated_members().is_empty() || !matches!(node, Node::Object(_)) {
             return Err(JwkFault::Malformed);
         }
-        let verifies = match node.member("key_ops") {
+        let verifies = match node.optional("key_ops") {
             Some(Node::List(operations)) => operations.iter().any(|operation| operation.as_text() == Some("verify")),
             Some(_) => return Err(JwkFault::Malformed),
             None => true,
@@ -202,7 +213,9 @@ impl PublicKey {
             ("OKP", _, "Ed25519") => Material::Ed25519 { point: exactly(node, "x", 32)? },
             _ => return Err(JwkFault::Type),
         };
-        if PRIVATE_MEMBERS.iter().any(|name| node.member(name).is_some()) {
+        // A library that knows of no further primes may write `"oth": []`.
+        let is_set = |name: &&str| node.optional(name).is_some_and(|value| *value != Node::List(Vec::new()));
+        if PRIVATE_MEMBERS.iter().any(is_set) {
             return Err(JwkFault::Private);
         }
         if let Material::Rsa { modulus, .. } = &material
@@ -215,7 +228,7 @@ impl PublicKey {
 }
 
 fn optional_text<'a>(node: &'a Node, name: &str) -> Result<Option<&'a str>, JwkFault> {
-    node.member(name).map(|value| value.as_text().ok_or(JwkFault::Malformed)).transpose()
+    node.optional(name).map(|value| value.as_text().ok_or(JwkFault::Malformed)).transpose()
 }
 
 /// A Base64urlUInt (RFC 7518 section 2) without leading zeros.

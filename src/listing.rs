@@ -233,7 +233,8 @@ impl<'a> Trimmer<'a, '_> {
 
     fn list(&mut self, reader: &mut Reader<'a>, kind: ListKind, key: &str) -> Result<(), ListFault> {
         if reader.kind()? != Kind::Array {
-            return Err(ListFault::Shape);
+            // `null` is no list, so nothing has to be cut out of it.
+            return if reader.skip()? == "null" { Ok(()) } else { Err(ListFault::Shape) };
         }
         self.held_list = true;
         let start = reader.position();
@@ -323,6 +324,7 @@ mod tests {
                 r#"{"method":"notifications/tasks","params":{"taskId":"1","result":{"prompts":[{"name":"read"}]}}}"#,
             ),
             (r#"{"error":{"code":1,"message":"x"}}"#, r#"{"error":{"code":1,"message":"x"}}"#),
+            (r#"{"result":{"tools": null ,"ttlMs":9000}}"#, r#"{"result":{"tools": null ,"ttlMs":9000}}"#),
             (
                 r#"[{"result":{"ttlMs":9000,"tools":[{"name":"write"}],"cacheScope":"public"}},{"result":{"cacheScope":"public","tools":[{"name":"write"}]}}]"#,
                 r#"[{"result":{"ttlMs":5000,"tools":[],"cacheScope":"private"}},{"result":{"cacheScope":"private","tools":[]}}]"#,
@@ -373,7 +375,6 @@ mod tests {
             ("", ListFault::Json(JsonFault::Syntax)),
             (r#"{"result":{"tools":[{"name":"read"}"#, ListFault::Json(JsonFault::Syntax)),
             (r#"{"result":{"tools":{"name":"write"}}}"#, ListFault::Shape),
-            (r#"{"result":{"tools":null}}"#, ListFault::Shape),
             (r#"{"result":{"Tools":[{"name":"write"}]}}"#, ListFault::LookAlike),
             (r#"{"Result":{"tools":[{"name":"write"}]}}"#, ListFault::LookAlike),
             (r#"{"result":{"tools":[],"tools":[{"name":"write"}]}}"#, ListFault::Json(JsonFault::DuplicateMember)),

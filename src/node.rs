@@ -106,6 +106,11 @@ impl Node {
         allocated(members.capacity() * size_of::<(String, Self)>()) + members.iter().map(each).sum::<usize>()
     }
 
+    /// The member `name` of an object, where it is optional: one that is `null` is absent.
+    pub fn optional(&self, name: &str) -> Option<&Self> {
+        self.member(name).filter(|value| **value != Self::Null)
+    }
+
     /// The names of an object's members.
     pub fn member_names(&self) -> impl Iterator<Item = &str> {
         let members = match self {

@@ -91,6 +91,8 @@ fn a_proof_is_taken_if_all_of_it_is_right() {
     let stranger = Proof::new(Key::ed25519(), URL, &token, NOW).claim("htm", "GET");
     let mut private = public(&Key::p256());
     private["d"] = json!(base64url([1; 32]));
+    let mut nulls = public(&Key::p256());
+    (nulls["d"], nulls["use"], nulls["kid"]) = (json!(null), json!(null), json!(null));
     let url = |url: &str| good().claim("htu", url);
     let cases = [
         ("a good proof", good(), "allowed"),
@@ -101,6 +103,8 @@ fn a_proof_is_taken_if_all_of_it_is_right() {
         ("one of 60 seconds ago", good().claim("iat", NOW - 60), "allowed"),
         ("one of a clock that is 30 seconds ahead", good().claim("iat", NOW + 30), "allowed"),
         ("one whose time has a fraction", good().claim("iat", 1_799_999_999.5), "allowed"),
+        ("one with null for a nonce", good().claim("nonce", json!(null)), "allowed"),
+        ("one with null for its private key", good().header("jwk", nulls), "allowed"),
         ("one of 61 seconds ago", good().claim("iat", NOW - 61), "dpop_time"),
         ("one of a clock that is 31 seconds ahead", good().claim("iat", NOW + 31), "dpop_time"),
         ("one without a time", good().without("iat"), "dpop_malformed"),
@@ -108,7 +112,6 @@ fn a_proof_is_taken_if_all_of_it_is_right() {
         ("one whose time is no number", good().claim("iat", json!(null)), "dpop_malformed"),
         ("one with a nonce that is none of ours", good().claim("nonce", "x"), "dpop_nonce"),
         ("one with a nonce that is no text", good().claim("nonce", 1), "dpop_nonce"),
-        ("one with null for a nonce", good().claim("nonce", json!(null)), "dpop_nonce"),
         ("one without an id", good().without("jti"), "dpop_malformed"),
         ("one with an empty id", good().claim("jti", ""), "dpop_malformed"),
         ("one with an endless id", good().claim("jti", "x".repeat(257)), "dpop_malformed"),

@@ -95,6 +95,11 @@ fn a_body_is_one_message_or_refused_with_its_error() {
         (r#"{"jsonrpc":"2.0","id":1}"#, Err(("not_json_rpc", INVALID))),
         (r#"{"jsonrpc":"2.0","id":1,"method":"x","params":[]}"#, Err(("params_malformed", PARAMS))),
         (r#"{"jsonrpc":"2.0","id":1,"method":"x","params":null}"#, Ok((MessageKind::Request, "x"))),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"x","params":{"_meta":null}}"#, Ok((MessageKind::Request, "x"))),
+        (r#"{"jsonrpc":"2.0","id":1,"result":null,"error":null}"#, Ok((MessageKind::Response, ""))),
+        (r#"{"jsonrpc":"2.0","id":1,"error":null}"#, Err(("not_json_rpc", INVALID))),
+        (r#"{"jsonrpc":"2.0","id":1,"method":null,"result":1}"#, Err(("not_json_rpc", INVALID))),
+        (r#"{"jsonrpc":null,"id":1,"method":"x"}"#, Err(("not_json_rpc", INVALID))),
         (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}"#, Err(("target_missing", PARAMS))),
         (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":["a"]}}"#, Err(("target_missing", PARAMS))),
         (

@@ -102,7 +102,7 @@ fn read_authsec(document: &Node, found: &mut Findings) -> Option<Result<Parts, S
     if state != "ready" || !complete {
         return Some(Err(if complete { state.to_owned() } else { format!("{state}, not complete") }));
     }
-    let given = |name: &str| at(name).filter(|at| *at.node != Node::Null);
+    let given = |name: &str| document.optional(name).map(|node| At { path: name.to_owned(), node });
     let tools = match given("tool_policy") {
         Some(at) => at.list(Zero::Allow, found, |at, found| tool(&at, found))?.into_iter().flatten().collect(),
         None => given("tools").and_then(|at| at.entries(found)).map(|tools| older(tools, found)).unwrap_or_default(),
@@ -121,12 +121,7 @@ const MAX_TTL: usize = 366 * 86_400;
 
 /// An element of `tool_policy` as a rule. Nothing within: a tool that is nobody's, which no rule opens.
 fn tool(at: &At<'_>, found: &mut Findings) -> Option<Option<(String, Node)>> {
-    let member = |name: &str| {
-        at.node
-            .member(name)
-            .filter(|node| **node != Node::Null)
-            .map(|node| At { path: format!("{}.{name}", at.path), node })
-    };
+    let member = |name: &str| at.node.optional(name).map(|node| At { path: format!("{}.{name}", at.path), node });
     let Some(name) = member("name") else { return found.fault(&at.path, "needs a `name`") };
     let name = name.text(found)?;
     let public = member("is_public").and_then(|at| at.flag(found)).unwrap_or(false);

@@ -119,7 +119,7 @@ impl Proof {
     pub fn check(value: &str, expected: &Expected<'_>, verifier: &dyn SignatureVerifier) -> Result<Self, ProofError> {
         let jwt = UntrustedJwt::parse(value).map_err(|_| ProofError::Malformed)?;
         let (header, claims) = (jwt.claimed_header(), jwt.claimed());
-        if header.has("crit") || header.has("b64") {
+        if header.asks_for_extension() {
             return Err(ProofError::Malformed);
         }
         if header.get("typ").and_then(Node::as_text) != Some("dpop+jwt") {

@@ -53,9 +53,7 @@ impl Params<'_> {
 /// Faults of JSON end the reading; others are kept, since the id and the method may still come.
 pub(super) fn read_params<'a>(reader: &mut Reader<'a>) -> Result<Result<Params<'a>, MessageFault>, JsonFault> {
     if reader.kind()? != Kind::Object {
-        // Some clients write `null` for none.
-        let none = reader.skip()? == "null";
-        return Ok(if none { Ok(Params::default()) } else { Err(MessageFault::Params) });
+        return null_or_fault(reader).map(|part| part.map(|()| Params::default()));
     }
     let mut params = Params::default();
     reader.object(|reader, name| {
@@ -74,7 +72,7 @@ fn read_param<'a>(reader: &mut Reader<'a>, name: &str, params: &mut Params<'a>) 
     match name {
         "_meta" => read_meta(reader, params),
         "arguments" => reader.skip().map(|json| params.arguments = Some(json)).map(Ok),
-        "cursor" => Member::read(reader).map(|value| params.cursor = value).map(Ok),
+        "cursor" => Member::read_optional(reader).map(|value| params.cursor = value).map(Ok),
         "name" => Member::read(reader).map(|value| params.name = value).map(Ok),
         "notifications" => read_notifications(reader, params),
         "ref" => read_reference(reader, params),
@@ -88,7 +86,7 @@ type Part = Result<Result<(), MessageFault>, JsonFault>;
 fn read_reference<'a>(reader: &mut Reader<'a>, params: &mut Params<'a>) -> Part {
     let mut reference = Reference::default();
     let part = members(reader, &["name", "type", "uri"], |reader, name| {
-        let value = Member::read(reader)?;
+        let value = Member::read_optional(reader)?;
         match name {
             "name" => reference.name = value,
             "type" => reference.kind = value,
@@ -101,14 +99,13 @@ fn read_reference<'a>(reader: &mut Reader<'a>, params: &mut Params<'a>) -> Part 
 }
 
 fn read_meta<'a>(reader: &mut Reader<'a>, params: &mut Params<'a>) -> Part {
-    members(reader, &[VERSION], |reader, _| Member::read(reader).map(|value| params.version = value).map(Ok))
+    members(reader, &[VERSION], |reader, _| Member::read_optional(reader).map(|value| params.version = value).map(Ok))
 }
 
 fn read_notifications<'a>(reader: &mut Reader<'a>, params: &mut Params<'a>) -> Part {
     members(reader, &["resourceSubscriptions", "taskIds"], |reader, name| {
         if reader.kind()? != Kind::Array {
-            let none = reader.skip()? == "null";
-            return Ok(if none { Ok(()) } else { Err(MessageFault::Params) });
+            return null_or_fault(reader);
         }
         reader.array(|reader| {
             let item = Member::read(reader)?;
@@ -123,15 +120,20 @@ fn read_notifications<'a>(reader: &mut Reader<'a>, params: &mut Params<'a>) -> P
     })
 }
 
-/// Reads an object of which only `names` matter. Anything but an object, and a look-alike of a name, is a fault.
+/// Reads what is not of the expected type: many clients write `null` for an optional member that they do not set.
+fn null_or_fault(reader: &mut Reader<'_>) -> Part {
+    Ok(if reader.skip()? == "null" { Ok(()) } else { Err(MessageFault::Params) })
+}
+
+/// Reads an object of which only `names` matter. Anything but an object or `null`, and a look-alike of a name, is a
+/// fault.
 fn members<'a>(
     reader: &mut Reader<'a>,
     names: &[&'static str],
     mut member: impl FnMut(&mut Reader<'a>, &'static str) -> Part,
 ) -> Part {
     if reader.kind()? != Kind::Object {
-        reader.skip()?;
-        return Ok(Err(MessageFault::Params));
+        return null_or_fault(reader);
     }
     let mut fault = None;
     reader.object(|reader, name| {

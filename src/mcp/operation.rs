@@ -274,6 +274,16 @@ mod tests {
             (r#"{"method":"git/checkout","params":{"ref":"main","notifications":true}"#, "Method(\"git/checkout\")"),
             (r#"{"method":"completion/complete","params":{"ref":"main"}"#, "params_malformed"),
             (r#"{"method":"custom","params":{"_meta":1}"#, "params_malformed"),
+            (r#"{"method":"custom","params":{"_meta":null}"#, "Method(\"custom\")"),
+            (r#"{"method":"tools/call","params":{"name":null}"#, "target_missing"),
+            (r#"{"method":"resources/subscribe","params":{"uri":null}"#, "target_missing"),
+            (r#"{"method":"subscriptions/listen","params":{"notifications":null}"#, "Open"),
+            (r#"{"method":"subscriptions/listen","params":{"notifications":{"resourceSubscriptions":null}}"#, "Open"),
+            (
+                r#"{"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"p","uri":null}}"#,
+                "Prompt(\"p\")",
+            ),
+            (r#"{"method":"completion/complete","params":{"ref":null}"#, "target_missing"),
             (r#"{"method":"resources/read","params":{"uri":"file:///a/../b"}"#, "uri_ambiguous"),
         ];
         for (start, expected) in cases {

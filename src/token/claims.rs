@@ -24,9 +24,9 @@ impl Claims {
         Self(claims)
     }
 
-    /// The claim `name`.
+    /// The claim `name`. One that is `null` is absent: many providers serialise what they do not know so.
     pub fn get(&self, name: &str) -> Option<&Node> {
-        self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value)
+        self.0.iter().find(|(own, value)| own == name && *value != Node::Null).map(|(_, value)| value)
     }
 
     /// Adds those of `others` whose names are not there.
@@ -40,9 +40,15 @@ impl Claims {
         Node::members_heap(&self.0)
     }
 
-    /// Whether the claim `name` is there, whatever its value.
+    /// Whether the claim `name` has a value.
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
+    }
+
+    /// Whether the header asks for an extension: `crit` (RFC 7515 section 4.1.11) or `b64` (RFC 7797). These two count
+    /// as present even if they are `null`, since it is not known how another reader takes that.
+    pub fn asks_for_extension(&self) -> bool {
+        self.0.iter().any(|(name, _)| matches!(name.as_str(), "crit" | "b64"))
     }
 }
 
@@ -131,7 +137,9 @@ mod tests {
             (r#"{}"#, Ok(&[])),
             (r#"{"scope":1}"#, Err(TokenError::ClaimMalformed)),
             (r#"{"scope":["a",1]}"#, Err(TokenError::ClaimMalformed)),
-            (r#"{"scope":null}"#, Err(TokenError::ClaimMalformed)),
+            (r#"{"scope":null}"#, Ok(&[])),
+            (r#"{"scope":null,"scp":["b"]}"#, Ok(&["b"])),
+            (r#"{"scope":[null]}"#, Err(TokenError::ClaimMalformed)),
         ];
         for (text, expected) in cases {
             let expected = expected.map(|scopes| scopes.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());

@@ -62,19 +62,26 @@ impl Confirmation {
     pub fn read(claims: &Claims) -> Result<Self, TokenError> {
         let members = match claims.get("cnf") {
             None => return Ok(Self::default()),
-            Some(Node::Object(members)) if !members.is_empty() => members,
+            Some(Node::Object(members)) => members,
             Some(_) => return Err(TokenError::Bound),
         };
         let mut confirmation = Self::default();
-        for (name, value) in members {
-            let place = match name.as_str() {
-                "x5t#S256" => &mut confirmation.certificate,
-                "jkt" => &mut confirmation.key,
+        let mut needs_key = false;
+        for (name, value) in members.iter().filter(|(_, value)| *value != Node::Null) {
+            let place = match (name.as_str(), value.as_text()) {
+                ("x5t#S256", _) => &mut confirmation.certificate,
+                ("jkt", _) => &mut confirmation.key,
+                // Keycloak says how `jkt` is to be proven, which asks for nothing more.
+                ("kc-jkt-type", Some("DPoP")) => {
+                    needs_key = true;
+                    continue;
+                }
                 _ => return Err(TokenError::Bound),
             };
             *place = Some(value.as_text().and_then(Thumbprint::from_base64url).ok_or(TokenError::Bound)?);
         }
-        Ok(confirmation)
+        let is_complete = confirmation != Self::default() && (confirmation.key.is_some() || !needs_key);
+        if is_complete { Ok(confirmation) } else { Err(TokenError::Bound) }
     }
 }
 
@@ -96,6 +103,14 @@ mod tests {
             (format!(r#"{{"cnf":{{"x5t#S256":"{A}"}}}}"#), read(a, None)),
             (format!(r#"{{"cnf":{{"jkt":"{A}"}}}}"#), read(None, a)),
             (format!(r#"{{"cnf":{{"jkt":"{A}","x5t#S256":"{A}"}}}}"#), read(a, a)),
+            (format!(r#"{{"cnf":{{"jkt":"{A}","x5t#S256":null,"jwk":null}}}}"#), read(None, a)),
+            (format!(r#"{{"cnf":{{"jkt":"{A}","kc-jkt-type":"DPoP"}}}}"#), read(None, a)),
+            (format!(r#"{{"cnf":{{"kc-jkt-type":"DPoP","jkt":"{A}"}}}}"#), read(None, a)),
+            (format!(r#"{{"cnf":{{"jkt":"{A}","kc-jkt-type":null}}}}"#), read(None, a)),
+            (format!(r#"{{"cnf":{{"jkt":"{A}","kc-jkt-type":"other"}}}}"#), bound),
+            (format!(r#"{{"cnf":{{"jkt":"{A}","kc-jkt-type":["DPoP"]}}}}"#), bound),
+            (format!(r#"{{"cnf":{{"x5t#S256":"{A}","kc-jkt-type":"DPoP"}}}}"#), bound),
+            (r#"{"cnf":{"kc-jkt-type":"DPoP"}}"#.to_owned(), bound),
             (format!(r#"{{"cnf":{{"jkt":"{A}","kid":"1"}}}}"#), bound),
             (format!(r#"{{"cnf":{{"jkt":"{A}="}}}}"#), bound),
             (format!(r#"{{"cnf":{{"jkt":"A{A}"}}}}"#), bound),
@@ -104,7 +119,8 @@ mod tests {
             (r#"{"cnf":{"jkt":""}}"#.to_owned(), bound),
             (r#"{"cnf":{"jwk":{}}}"#.to_owned(), bound),
             (r#"{"cnf":{}}"#.to_owned(), bound),
-            (r#"{"cnf":null}"#.to_owned(), bound),
+            (r#"{"cnf":null}"#.to_owned(), read(None, None)),
+            (r#"{"cnf":{"jkt":null}}"#.to_owned(), bound),
             (r#"{"cnf":false}"#.to_owned(), bound),
         ] {
             let claims = Claims::parse(text.as_bytes()).unwrap();

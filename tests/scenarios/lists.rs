@@ -27,6 +27,8 @@ pub fn rows() -> Vec<Scenario> {
         result(&format!(r#""tools":[],"x":"{}""#, "x".repeat(size - result(r#""tools":[],"x":"""#).len())))
     };
     vec![
+        row("a list that is null passes as it is", list_tools().bearer(token("")), forwarded())
+            .answered(answer_json(r#"{"jsonrpc":"2.0","id":1,"result":{"tools":null,"ttlMs":1}}"#)),
         row("a list keeps what the caller may use, byte for byte", tools(), forwarded()
             .text(r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"x":1.0,"name":"get_forecast"},{"name":"echo"}],"nextCursor":"c","unknown":[1, 2]}}"#).without("content-length"))
             .answered(answer_json(TOOLS)),

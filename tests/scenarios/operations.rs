@@ -31,6 +31,11 @@ pub fn rows() -> Vec<Scenario> {
         always_open("logging/setLevel is open", "logging/setLevel"),
         always_open("a list of prompts is open", "prompts/list"),
         always_open("a list of templates is open", "resources/templates/list"),
+        allowed("metadata that is null is absent", bare("ping", json!({"_meta": null}))),
+        allowed(
+            "a protocol version that is null is absent",
+            bare("ping", json!({"_meta": {"io.modelcontextprotocol/protocolVersion": null}})),
+        ),
         allowed("a GET is open", request("GET").bearer(token(""))),
         allowed("a HEAD is open", request("HEAD").bearer(token(""))),
         allowed("a prompt is decided by its name", with("prompts/get", json!({"name": "brief_daily"}))),

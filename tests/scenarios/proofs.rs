@@ -17,6 +17,11 @@ fn bound() -> Grant {
     token("weather:read").claim("iss", PROVEN).claim("cnf", json!({"jkt": thumbprint(&Key::p256())}))
 }
 
+/// The same with what Keycloak says of the binding.
+fn described(kind: Value) -> Grant {
+    bound().claim("cnf", json!({"jkt": thumbprint(&Key::p256()), "kc-jkt-type": kind}))
+}
+
 /// After the challenge that all look for comes that of proofs.
 fn and_proofs(expected: Expected, bearer: &str, dpop: &str) -> Expected {
     let metadata = format!("https://{PROOFS}/.well-known/oauth-protected-resource/mcp");
@@ -64,6 +69,21 @@ pub fn rows() -> Vec<Scenario> {
         ),
         row("a bound token with its proof is taken on a request without a body", request("GET").at(PROOFS).dpop(bound(), |proof| proof), forwarded()),
         row("a bound token with its proof in pieces is taken", read().chunks(9).dpop(bound(), |proof| proof), forwarded()),
+        row(
+            "a binding may say that it is one of DPoP",
+            read().dpop(described(json!("DPoP")), |proof| proof),
+            forwarded(),
+        ),
+        row(
+            "a binding that says anything else is refused",
+            read().dpop(described(json!("other")), |proof| proof),
+            invalid("token_bound"),
+        ),
+        row(
+            "a proof whose nonce is null has none",
+            read().dpop(bound(), |proof| proof.claim("nonce", json!(null))),
+            forwarded(),
+        ),
         row("a bound token is refused as that of whoever has it", read().bearer(bound()), invalid("bound_token_as_bearer")),
         row("an unbound token is taken where another issuer binds its own", read().bearer(token("weather:read")), forwarded()),
         row(

@@ -121,7 +121,6 @@ fn algorithms(now: i64) -> Vec<Row> {
         ),
         ("an algorithm in lower case", named("eddsa"), REFUSED),
         ("an algorithm with a space", named("EdDSA "), REFUSED),
-        ("Ed25519 by its new name", named("Ed25519"), REFUSED),
         ("Ed448", named("Ed448"), REFUSED),
         ("ES256K", named("ES256K"), REFUSED),
         ("ES521, which is no algorithm", named("ES521"), REFUSED),

@@ -71,7 +71,7 @@ struct Page {
 fn collect(document: &Node, pages: &mut Vec<Page>) {
     let result = document.member("result").unwrap_or(document);
     if let Some(tools) = result.member("tools").and_then(Node::as_list) {
-        let next = result.member("nextCursor").is_some_and(|cursor| *cursor != Node::Null);
+        let next = result.optional("nextCursor").is_some();
         pages.push(Page { tools: tools.to_vec(), next });
         return;
     }
