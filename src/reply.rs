@@ -14,7 +14,6 @@ use crate::json::Object;
 use crate::jsonrpc::MessageFault;
 use crate::mcp::{HeaderFault, OperationFault};
 use crate::metadata;
-use crate::scope::Scope;
 use crate::signature::Algorithm;
 use crate::token::TokenError;
 
@@ -178,13 +177,11 @@ impl Refusal {
                 let error = if scheme == Scheme::Dpop { self.proof_error() } else { "invalid_token" };
                 (Some(error), challenge_scopes(), Some(PROOF))
             }
-            Self::Denied(denied) => match denied.step_up() {
-                Some(ask) => {
-                    let ask: Vec<_> = ask.iter().map(Scope::as_str).collect();
-                    (Some("insufficient_scope"), ask.join(" "), Some(STEP_UP))
-                }
-                None => (None, String::new(), None),
-            },
+            Self::Denied(denied) => {
+                // Without scopes to ask for there is no challenge: clients take any for an offer, and sign in for ever.
+                let ask = resource.asked_for(&denied.step_up()?);
+                (Some("insufficient_scope"), ask.join(" "), Some(STEP_UP))
+            }
             _ => return None,
         };
         let scope = Some(scope).filter(|scope| !scope.is_empty());

@@ -5,7 +5,9 @@ use super::issuer::Issuer;
 use crate::index::Index;
 use crate::pattern::Pattern;
 use crate::policy::{Mode, Policy, Requirement, Row};
+use crate::routes::PathPattern;
 use crate::scope::Scope;
+use crate::url::Url;
 
 /// The rules of one kind as they were written.
 pub struct Written<'a> {
@@ -42,6 +44,32 @@ pub fn check_issuers(path: &str, matrix: &[Row], trusted: &[&Issuer], found: &mu
             found.warn(&path, "never matches: this resource takes no token of these issuers");
         }
     }
+}
+
+/// Looks for paths under which clients refuse the metadata: its `resource` is neither the URL that they were given
+/// nor a path above it (RFC 9728 section 3.3).
+pub fn check_paths(path: &str, identifier: &Url, paths: &[PathPattern], found: &mut Findings) {
+    let own = PathPattern::of_url(identifier).to_string();
+    let bare = own.strip_suffix('/').unwrap_or(&own);
+    for (n, pattern) in paths.iter().enumerate() {
+        let text = pattern.to_string();
+        let stem = text.strip_suffix('*').unwrap_or(&text);
+        let differs_by_slash = pattern.is_exact() && text != own && text.strip_suffix('/').unwrap_or(&text) == bare;
+        let is_below = stem.strip_prefix(bare).is_some_and(|rest| rest.starts_with('/'));
+        let is_above = !pattern.is_exact() && own.starts_with(stem);
+        let matches = text == own || is_below || is_above || is_message_path(bare, &text);
+        if differs_by_slash || !matches {
+            let message = "`resource` is another URL: strict clients that are given this one refuse the metadata, and \
+                           need a resource of its own";
+            found.warn(&format!("{path}[{n}]"), message);
+        }
+    }
+}
+
+/// Whether `path` may be the message path of the 2024-11-05 transport, which clients are told by an event and never
+/// compare with the metadata: by the stream's usual name or by its own.
+fn is_message_path(own: &str, path: &str) -> bool {
+    own.ends_with("/sse") || path.rsplit('/').any(|segment| segment.starts_with("message"))
 }
 
 /// Two patterns for the same names: where both match, both must be satisfied, which nobody means by it.

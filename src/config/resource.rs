@@ -7,6 +7,7 @@ use super::{lint, manifest, path_pattern, policy};
 use crate::manifest::Manifest;
 use crate::policy::Policy;
 use crate::routes::{HostPattern, PathPattern};
+use crate::scope::{Scope, ScopeSet};
 use crate::url::{Authority, Scheme, Url};
 
 /// One protected MCP server.
@@ -36,10 +37,12 @@ pub struct Resource {
     pub policy_uri: Option<String>,
     /// Terms of service.
     pub tos_uri: Option<String>,
-    /// Published; by default every scope of the policy, without `offline_access`.
+    /// Published, as clients are told them; by default every scope of the policy, without `offline_access`.
     pub scopes_supported: Vec<String>,
-    /// `scope` of a 401, in this order.
+    /// `scope` of a 401, as clients are told them, in this order.
     pub challenge_scopes: Vec<String>,
+    /// What clients have to put before a scope to ask for it. Tokens and rules have the short name.
+    pub scope_prefix: Option<Scope>,
     /// Origins of browsers, if any may call.
     pub origins: Option<Vec<String>>,
     /// Who may do what, as of now.
@@ -75,11 +78,15 @@ impl Resource {
     /// Puts `policy` into the place of the one it has. `supported`: what is published besides, if nothing else is
     /// configured.
     pub fn adopt(&mut self, policy: Policy, supported: Option<Vec<String>>) {
+        let prefix = self.scope_prefix.as_ref();
         if self.follows.supported {
-            self.scopes_supported = supported.unwrap_or_else(|| published(&policy));
+            self.scopes_supported = match supported {
+                Some(scopes) => scopes.iter().map(|scope| told(prefix, scope)).collect(),
+                None => published(&policy, prefix),
+            };
         }
         if self.follows.challenge {
-            self.challenge_scopes = policy.base_scopes.iter().map(ToString::to_string).collect();
+            self.challenge_scopes = policy.base_scopes.iter().map(|scope| told(prefix, scope.as_str())).collect();
         }
         self.policy = policy;
         self.policy_version += 1;
@@ -91,11 +98,31 @@ impl Resource {
             self.policy_version += 1;
         }
     }
+
+    /// `scopes` as a challenge asks for them, sorted.
+    pub fn asked_for(&self, scopes: &ScopeSet) -> Vec<String> {
+        sorted(scopes.iter(), self.scope_prefix.as_ref())
+    }
 }
 
 /// What `scopes_supported` is by default.
-fn published(policy: &Policy) -> Vec<String> {
-    policy.named_scopes().iter().map(ToString::to_string).filter(|scope| scope != "offline_access").collect()
+fn published(policy: &Policy, prefix: Option<&Scope>) -> Vec<String> {
+    let named = policy.named_scopes();
+    sorted(named.iter().filter(|scope| scope.as_str() != "offline_access"), prefix)
+}
+
+fn sorted<'s>(scopes: impl Iterator<Item = &'s Scope>, prefix: Option<&Scope>) -> Vec<String> {
+    let mut scopes: Vec<_> = scopes.map(|scope| told(prefix, scope.as_str())).collect();
+    scopes.sort_unstable();
+    scopes
+}
+
+/// A scope as clients are told it. One that is a URL is complete.
+fn told(prefix: Option<&Scope>, scope: &str) -> String {
+    match prefix {
+        Some(prefix) if !scope.contains("://") => format!("{}{scope}", prefix.as_str()),
+        _ => scope.to_owned(),
+    }
 }
 
 /// What becomes of a tool that is not as approved.
@@ -155,8 +182,9 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
     let name = fields.take("name").and_then(|at| at.text(found)).map(str::to_owned);
     let [documentation, policy_uri, tos_uri] = ["documentation", "policy_uri", "tos_uri"]
         .map(|name| fields.take(name).and_then(|at| at.url(found)).map(|url| url.as_str().to_owned()));
-    let supported = scopes(&mut fields, "scopes_supported", found);
-    let challenge = scopes(&mut fields, "challenge_scopes", found);
+    let prefix = fields.take("scope_prefix").and_then(|at| at.scope(found));
+    let supported = scopes(&mut fields, "scopes_supported", prefix.as_ref(), found);
+    let challenge = scopes(&mut fields, "challenge_scopes", prefix.as_ref(), found);
     let origins = fields.take("origins").and_then(|at| at.list(Zero::Refuse, found, |at, found| origin(&at, found)));
     let policy_source = fields.take("policy_source").map(|at| remote::read_policy_source(&at, environment, found));
     let publish = fields.take("publish").map(|at| remote::read_publish(&at, environment, found));
@@ -173,12 +201,16 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
     let path = fields.path.clone();
     fields.finish(found);
     warn_of_ambiguous_subject(&path, &trusted, &forwarded, found);
-    let (identifier, policy) = identifier.zip(policy)?;
     let issuers_of: Vec<_> = trusted.iter().filter_map(|n| issuers.read.get(*n)).collect();
+    if servers.is_none() && !issuers_of.iter().all(|issuer| issuer.can_be_found()) {
+        found.fault::<()>(&join(&path, "authorization_servers"), "is required: an issuer of this resource is no URL");
+    }
+    let (identifier, policy) = identifier.zip(policy)?;
+    lint::check_paths(&join(&path, "paths"), &identifier, paths.as_deref().unwrap_or_default(), found);
     lint::check_issuers(&join(&path, "policy"), &policy.matrix, &issuers_of, found);
     let default_servers =
         || trusted.iter().filter_map(|n| issuers.read.get(*n)).map(|issuer| issuer.identifier.clone()).collect();
-    let base = || policy.base_scopes.iter().map(ToString::to_string).collect();
+    let base = || policy.base_scopes.iter().map(|scope| told(prefix.as_ref(), scope.as_str())).collect();
     let follows = Follows { supported: supported.is_none(), challenge: challenge.is_none() };
     Some(Resource {
         hosts: hosts.unwrap_or_else(|| HostPattern::of_url(&identifier).into_iter().collect()),
@@ -187,8 +219,9 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
         authorization_servers: servers.unwrap_or_else(default_servers),
         takes_proofs: issuers_of.iter().any(|issuer| issuer.dpop != Dpop::Off),
         needs_proofs: !issuers_of.is_empty() && issuers_of.iter().all(|issuer| issuer.dpop == Dpop::Required),
-        scopes_supported: supported.unwrap_or_else(|| published(&policy)),
+        scopes_supported: supported.unwrap_or_else(|| published(&policy, prefix.as_ref())),
         challenge_scopes: challenge.unwrap_or_else(base),
+        scope_prefix: prefix,
         issuers: trusted,
         name,
         documentation,
@@ -263,9 +296,14 @@ fn read_issuers(fields: &mut Fields<'_>, issuers: &Issuers, found: &mut Findings
     trusted
 }
 
-fn scopes(fields: &mut Fields<'_>, name: &'static str, found: &mut Findings) -> Option<Vec<String>> {
+fn scopes(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    prefix: Option<&Scope>,
+    found: &mut Findings,
+) -> Option<Vec<String>> {
     let scopes = fields.take(name)?.list(Zero::Allow, found, |at, found| at.scope(found))?;
-    Some(scopes.iter().map(ToString::to_string).collect())
+    Some(scopes.iter().map(|scope| told(prefix, scope.as_str())).collect())
 }
 
 /// A serialised origin (RFC 6454 section 6.2): scheme, host and port, nothing after.

@@ -145,14 +145,13 @@ pub fn rpc_refusal(code: i64, id: impl Into<Value>, reason: &'static str) -> Exp
     Expected { server: Server::HeadersAhead, ..refused(400, reason, body) }
 }
 
-/// 403 `access_denied`, by the body of a request with id 1.
+/// 403 `access_denied`, by the body of a request with id 1, without a challenge.
 pub fn denied(method: &str, target: impl Into<Value>, reason: &'static str) -> Expected {
     let data = json!({
         "error": "access_denied", "method": method, "target": target.into(), "required": [], "missing": [],
     });
-    let challenge = Challenge::Of { error: None, scope: None, description: None };
     let server = Server::HeadersAhead;
-    Expected { challenge, server, ..refused(403, reason, Body::Denial { id: json!(1), data }) }
+    Expected { server, ..refused(403, reason, Body::Denial { id: json!(1), data }) }
 }
 
 /// 403 `insufficient_scope`, by the body of a request with id 1. Scopes are separated by spaces.

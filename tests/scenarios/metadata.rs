@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::config::{BASE, FILES, MAIN, PORT};
+use super::config::{BASE, FILES, MAIN, NAMED, PORT, PREFIXED};
 use super::expect::*;
 use super::request::{Request, request, token};
 use super::{Scenario, row};
@@ -103,6 +103,24 @@ pub fn rows() -> Vec<Scenario> {
                 "resource": "https://base.example.com/mcp", "authorization_servers": servers, "bearer_methods_supported": ["header"],
                 "scopes_supported": ["alerts:write", "audit:read", "data:run", "drop:run", "mcp:connect", "tasks:run", "weather:admin", "weather:read", "weather:write"],
             })),
+        ),
+        row(
+            "the scopes of the document have the prefix",
+            at("GET", PREFIXED, "/mcp"),
+            document(json!({
+                "resource": "https://prefixed.example.com/mcp", "authorization_servers": servers, "bearer_methods_supported": ["header"],
+                "scopes_supported": ["api://gate/alerts:write", "api://gate/audit:read", "api://gate/data:run", "api://gate/drop:run", "api://gate/tasks:run", "api://gate/weather:admin", "api://gate/weather:read", "api://gate/weather:write"],
+            })),
+        ),
+        row(
+            "an issuer that is no URL is not published",
+            at("GET", NAMED, "/mcp"),
+            document(small("https://named.example.com/mcp")),
+        ),
+        row(
+            "a path with a slash more can have a document of its own",
+            at("GET", NAMED, "/mcp/"),
+            document(small("https://named.example.com/mcp/")),
         ),
         row("another path has no document", at("GET", MAIN, "/files"), not_found()),
         row("another host has no document", at("GET", "elsewhere.example.com", "/mcp"), not_found()),

@@ -83,8 +83,7 @@ pub fn rows() -> Vec<Scenario> {
         row("the step-up challenge is this one, byte for byte", call("get_forecast").bearer(token("")), step_up("tools/call", "get_forecast", READ, READ, READ)
             .challenge(r#"Bearer error="insufficient_scope", scope="weather:read", resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp", error_description="More scope is needed for this operation""#)),
         row("a call that nobody may make is denied", read(call("format_disk")), denied("tools/call", "format_disk", "unlisted")),
-        row("the challenge of a denial is this one, byte for byte", read(call("")), denied("tools/call", "", "unlisted")
-            .challenge(r#"Bearer resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp""#)),
+        row("a denial that no scope can cure has no challenge", read(call("")), denied("tools/call", "", "unlisted").without("www-authenticate")),
         row("a call that is covered goes on", read(call("get_forecast")), forwarded()
             .audit("method", "tools/call").audit("target", "get_forecast").audit("subject", "alice").audit("client", "test-client")
             .audit("issuer", "https://auth.example.com").audit("resource", "https://mcp.example.com/mcp").audit("scopes", json!([READ]))),

@@ -1,6 +1,6 @@
 //! Hosts and paths: byte for byte, and nothing that a careless server could take for a resource's.
 
-use super::config::{FILES, MAIN, PORT};
+use super::config::{FILES, MAIN, NAMED, NO_URL, PORT};
 use super::expect::*;
 use super::request::{Request, call, request, token};
 use super::{Scenario, row};
@@ -13,6 +13,11 @@ pub fn rows() -> Vec<Scenario> {
         |name, host: &str, path: &str| row(name, to(host, path), not_found().audited().audit("status", 404));
     let passes = |name, path: &str| row(name, request("GET").path(path), passed());
     vec![
+        row(
+            "a path with a slash more can be a resource of its own",
+            call("read").at(NAMED).path("/mcp/").bearer(token("weather:read").claim("iss", NO_URL)),
+            forwarded().audit("resource", "https://named.example.com/mcp/"),
+        ),
         reached("a host is compared without case", "MCP.Example.COM", "/mcp"),
         reached("a host may end in a dot", "mcp.example.com.", "/mcp"),
         reached("a query makes no difference", MAIN, "/mcp?session=1"),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::config::{BASE, MAIN};
+use super::config::{BASE, MAIN, PREFIXED};
 use super::expect::*;
 use super::request::{Request, call, rpc, token};
 use super::{Scenario, row};
@@ -52,6 +52,34 @@ pub fn rows() -> Vec<Scenario> {
                 "mcp:connect weather:read",
             )
             .scope("mcp:connect weather:read"),
+        ),
+        row(
+            "each scope that is asked for has the prefix, those that are kept too",
+            at(PREFIXED, "merge", "weather:write"),
+            step_up(
+                "tools/call",
+                "merge",
+                "alerts:write weather:read weather:write",
+                "alerts:write",
+                "api://gate/alerts:write api://gate/weather:read api://gate/weather:write",
+            ),
+        ),
+        row(
+            "a challenge before sign-in has the prefix, but for what is complete",
+            call("echo").at(PREFIXED),
+            unauthorized().scope("api://gate/weather:read https://x.example/all"),
+        ),
+        row("tokens have the scope without its prefix", at(PREFIXED, "get_forecast", "weather:read"), forwarded()),
+        row(
+            "a scope with the prefix is another one in a token",
+            at(PREFIXED, "merge", "weather:read api://gate/weather:write"),
+            step_up(
+                "tools/call",
+                "merge",
+                "alerts:write weather:read weather:write",
+                "alerts:write weather:write",
+                "api://gate/alerts:write api://gate/weather:read api://gate/weather:write",
+            ),
         ),
         row("a caller with the base scopes gets what is open", at(BASE, "echo", "mcp:connect"), forwarded()),
         row(

@@ -28,7 +28,7 @@ pub struct Resource {
     /// What `aud` must hold one of; by default `resource`
     #[schemars(length(min = 1))]
     audiences: Option<Vec<Name>>,
-    /// Published; by default the issuers
+    /// Published; by default the issuers, which must be URLs for that
     #[schemars(length(min = 1))]
     authorization_servers: Option<Vec<Url>>,
     /// Published as `resource_name`
@@ -43,6 +43,8 @@ pub struct Resource {
     scopes_supported: Option<Vec<Scope>>,
     /// `scope` of a 401; by default `base_scopes`
     challenge_scopes: Option<Vec<Scope>>,
+    /// What clients have to put before a scope without `://` to ask for it
+    scope_prefix: Option<Scope>,
     /// Browsers' origins; others are refused
     #[schemars(length(min = 1))]
     origins: Option<Vec<Name>>,
