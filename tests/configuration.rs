@@ -431,7 +431,32 @@ fn a_bad_issuer_is_refused_at_its_path() {
         ("an empty list of issuers", vec![("/issuers", json!([]))], &["issuers"]),
         ("no identifier", vec![(p("/issuer"), json!(GONE))], &["issuers[0].issuer"]),
         ("an empty identifier", vec![(p("/issuer"), json!(""))], &["issuers[0].issuer"]),
-        ("an identifier that is no URL", vec![(p("/issuer"), json!("auth.example.com"))], &["issuers[0].issuer"]),
+        (
+            "an identifier that is no URL, without authorization servers",
+            vec![(p("/issuer"), json!("auth.example.com"))],
+            &["resources[0].authorization_servers"],
+        ),
+        (
+            "an identifier that is no URL, without keys",
+            vec![
+                (p("/issuer"), json!("auth.example.com")),
+                (p("/jwks"), json!(GONE)),
+                (p("/introspection"), json!({"uri": "https://a.example/i", "cluster": "a"})),
+                ("/resources/0/authorization_servers", json!(["https://a.example"])),
+            ],
+            &["issuers[0].issuer"],
+        ),
+        (
+            "an identifier that is no URL, with discovery",
+            vec![
+                (p("/issuer"), json!("auth.example.com")),
+                (p("/jwks"), json!({"discover": true, "cluster": "a"})),
+                ("/resources/0/authorization_servers", json!(["https://a.example"])),
+            ],
+            &["issuers[0].jwks.discover"],
+        ),
+        ("an identifier that is half a URL", vec![(p("/issuer"), json!("https://"))], &["issuers[0].issuer"]),
+        ("an unknown treatment of nonce", vec![(p("/nonce"), json!("ignore"))], &["issuers[0].nonce"]),
         ("an identifier with a fragment", vec![(p("/issuer"), json!("https://a.example/#x"))], &["issuers[0].issuer"]),
         ("an identifier with user info", vec![(p("/issuer"), json!("https://u@a.example/"))], &["issuers[0].issuer"]),
         ("an empty name", vec![(p("/name"), json!(""))], &["issuers[0].name"]),
@@ -1051,7 +1076,10 @@ fn keys_are_discovered_fetched_or_fixed_and_only_one_of_these() {
     let asked =
         set(set(minimal(), "/issuers/0/jwks", discovered), "/issuers/0/issuer", json!("https://a.example/?t=1"));
     let found = faults(&node(&asked));
-    assert_eq!(found, [("issuers[0].jwks.discover".to_owned(), "needs an `issuer` without a query".to_owned())]);
+    assert_eq!(
+        found,
+        [("issuers[0].jwks.discover".to_owned(), "needs an `issuer` that is a URL without a query".to_owned())]
+    );
 }
 
 #[test]
@@ -1269,11 +1297,11 @@ fn a_fault_does_not_move_the_paths_of_others_or_bring_false_ones() {
         "resources": [resource("a"), resource("b"), resource("c")],
     });
     let cases: Vec<Refusal> = vec![
-        ("an issuer that is used is faulty", vec![("/issuers/1/issuer", json!("x"))], &["issuers[1].issuer"]),
+        ("an issuer that is used is faulty", vec![("/issuers/1/issuer", json!("https://u@x"))], &["issuers[1].issuer"]),
         ("an issuer that is used has no keys", vec![("/issuers/1/jwks", json!(GONE))], &["issuers[1]"]),
         (
             "the first issuer is faulty, and the last has the name of the second",
-            vec![("/issuers/0/issuer", json!("x")), ("/issuers/2/name", json!("two"))],
+            vec![("/issuers/0/issuer", json!("https://u@x")), ("/issuers/2/name", json!("two"))],
             &["issuers[0].issuer", "issuers[2].name"],
         ),
         (
@@ -1284,13 +1312,44 @@ fn a_fault_does_not_move_the_paths_of_others_or_bring_false_ones() {
         (
             "a row names an issuer that is faulty",
             vec![
-                ("/issuers/1/issuer", json!("x")),
+                ("/issuers/1/issuer", json!("https://u@x")),
                 ("/resources/0/policy/matrix", json!([{"issuers": ["two"], "scopes": []}])),
             ],
             &["issuers[1].issuer"],
         ),
     ];
     assert_refused(&base, &cases);
+}
+
+#[test]
+fn an_issuer_that_is_no_url_needs_keys_and_authorization_servers() {
+    let value = set(minimal(), "/issuers/0/issuer", json!("auth.example.com"));
+    let value = set(value, "/resources/0/authorization_servers", json!(["https://auth.example.com"]));
+    let config = accepted(&value);
+    assert_eq!((config.issuers[0].identifier.as_str(), config.issuers[0].name.as_str()), ("auth.example.com", "main"));
+    assert_eq!(config.resources[0].authorization_servers, ["https://auth.example.com"]);
+    let fetched = json!({"uri": "https://auth.example.com/jwks", "cluster": "auth"});
+    accepted(&set(value, "/issuers/0/jwks", fetched));
+}
+
+#[test]
+fn a_prefix_is_put_before_each_scope_that_clients_are_told() {
+    let policy =
+        json!({"base_scopes": ["z", "https://x.example/s"], "tools": {"t": {"scopes": ["a", "offline_access"]}}});
+    let value = set(minimal(), "/resources/0/policy", policy);
+    let value = set(value, "/resources/0/scope_prefix", json!("api://gate/"));
+    let resource = &accepted(&value).resources[0];
+    assert_eq!(resource.scopes_supported, ["api://gate/a", "api://gate/z", "https://x.example/s"]);
+    assert_eq!(resource.challenge_scopes, ["api://gate/z", "https://x.example/s"]);
+    let value = set(value, "/resources/0/scopes_supported", json!(["b", "api://gate/a"]));
+    let resource = &accepted(&set(value, "/resources/0/challenge_scopes", json!(["c"]))).resources[0];
+    assert_eq!(resource.scopes_supported, ["api://gate/b", "api://gate/a"], "in the order that is configured");
+    assert_eq!(resource.challenge_scopes, ["api://gate/c"]);
+    for prefix in [json!(""), json!("api://a b/"), json!("api://\"/"), json!("api://ä/"), json!(1), json!(null)] {
+        let value = set(minimal(), "/resources/0/scope_prefix", prefix);
+        let found: Vec<String> = faults(&node(&value)).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(found, ["resources[0].scope_prefix"], "{value}");
+    }
 }
 
 #[test]
@@ -1306,6 +1365,42 @@ fn what_is_worth_a_warning_is_told_and_accepted() {
             "http to a name that begins as the loopback",
             vec![("/resources/0/documentation".into(), json!("http://127.evil.example/"))],
             &["resources[0].documentation"],
+        ),
+        (
+            "a path that differs by a slash",
+            vec![("/resources/0/paths".into(), json!(["/mcp", "/mcp/"]))],
+            &["resources[0].paths[1]"],
+        ),
+        (
+            "paths that clients refuse the metadata under",
+            vec![("/resources/0/paths".into(), json!(["/mcp", "/v1/mcp", "/mcp2", "/v1/*"]))],
+            &["resources[0].paths[1]", "resources[0].paths[2]", "resources[0].paths[3]"],
+        ),
+        (
+            "paths below and above that of the resource",
+            vec![("/resources/0/paths".into(), json!(["/mcp", "/mcp/v1", "/mcp/*", "/*"]))],
+            &[],
+        ),
+        (
+            "the two paths of the 2024-11-05 transport",
+            vec![
+                ("/resources/0/resource".into(), json!("https://mcp.example.com/sse")),
+                ("/resources/0/paths".into(), json!(["/sse", "/post"])),
+            ],
+            &[],
+        ),
+        (
+            "its message path by its own name",
+            vec![("/resources/0/paths".into(), json!(["/mcp", "/api/messages/"]))],
+            &[],
+        ),
+        (
+            "the root with and without its slash",
+            vec![
+                ("/resources/0/resource".into(), json!("https://mcp.example.com")),
+                ("/resources/0/paths".into(), json!(["/", "/mcp"])),
+            ],
+            &[],
         ),
         ("http to this machine", vec![("/resources/0/documentation".into(), json!("http://127.0.0.1:8080/"))], &[]),
         ("http to this machine by name", vec![("/resources/0/documentation".into(), json!("http://LocalHost./"))], &[]),

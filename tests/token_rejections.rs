@@ -197,7 +197,9 @@ fn claims() -> Vec<(&'static str, String, TokenError)> {
         ("two audiences in one string", with("aud", json!(format!("{AUDIENCE} other"))), AudienceMismatch),
         ("the client as aud", with("aud", json!("test-client")), AudienceMismatch),
         ("aud that is a number", with("aud", json!(7)), ClaimMalformed),
-        ("aud that is null", with("aud", json!(null)), ClaimMalformed),
+        ("aud that is null", with("aud", json!(null)), AudienceMissing),
+        ("aud with null in it", with("aud", json!([null])), ClaimMalformed),
+        ("iss that is null", with("iss", json!(null)), IssuerMissing),
         ("aud that is an object", with("aud", json!({AUDIENCE: true})), ClaimMalformed),
         ("aud with a number in it", with("aud", json!([AUDIENCE, 7])), ClaimMalformed),
         ("cnf with a thumbprint", with("cnf", json!({"jkt": "x"})), TokenError::Bound),
@@ -206,7 +208,6 @@ fn claims() -> Vec<(&'static str, String, TokenError)> {
         ("a subject that is a number", with("sub", json!(7)), ClaimMalformed),
         ("a client that is an object", with("client_id", json!({})), ClaimMalformed),
         ("a scope that is a number", with("scope", json!(7)), ClaimMalformed),
-        ("a scope that is null", with("scope", json!(null)), ClaimMalformed),
         ("a scope with a number in it", with("scope", json!(["read", 7])), ClaimMalformed),
     ]
 }
@@ -228,7 +229,6 @@ fn kinds() -> Vec<(&'static str, String, TokenError)> {
         ("token_use: refresh_token", plain("token_use", json!("refresh_token")), NotAnAccessToken),
         ("token_use in upper case", plain("token_use", json!("ACCESS")), NotAnAccessToken),
         ("token_use that is a list", plain("token_use", json!(["access"])), NotAnAccessToken),
-        ("token_use that is null", plain("token_use", json!(null)), NotAnAccessToken),
         ("a payload of type ID", plain("typ", json!("ID")), NotAnAccessToken),
         ("a payload of type Refresh", plain("typ", json!("Refresh")), NotAnAccessToken),
         ("a payload of type Offline", plain("typ", json!("Offline")), NotAnAccessToken),
@@ -249,13 +249,67 @@ fn times() -> Vec<(&'static str, String, TokenError)> {
         ("exp long ago", with("exp", json!(0)), Expired),
         ("exp before 1970", with("exp", json!(-1)), Expired),
         ("exp that is a string", with("exp", json!((NOW + 300).to_string())), ClaimMalformed),
-        ("exp that is null", with("exp", json!(null)), ClaimMalformed),
+        ("exp that is null", with("exp", json!(null)), ExpiryMissing),
         ("exp that is a list", with("exp", json!([NOW + 300])), ClaimMalformed),
         ("nbf in an hour", with("nbf", json!(NOW + 3600)), NotYetValid),
         ("nbf that is a string", with("nbf", json!("now")), ClaimMalformed),
         ("iat in an hour", with("iat", json!(NOW + 3600)), IssuedInFuture),
         ("iat that is a string", with("iat", json!("now")), ClaimMalformed),
     ]
+}
+
+#[test]
+fn null_is_absent_wherever_a_claim_or_a_parameter_is_optional() {
+    let nulls = ["cnf", "nbf", "iat", "jti", "scope", "client_id", "sub", "nonce", "at_hash", "c_hash", "typ"];
+    let nulls = nulls.iter().chain(&["token_use", "events", "azp", "acr", "auth_time"]);
+    for profile in ["generic", "auth0", "authentik", "cognito", "entra", "hydra", "keycloak", "okta"] {
+        let shape = shapes().into_iter().find(|shape| shape.profile == profile).unwrap();
+        let bare = shape.token.payload();
+        for name in nulls.clone().filter(|name| !bare.contains(&format!("\"{name}\":"))) {
+            let token = shape.token.clone().claim(name, Value::Null);
+            assert!(judge(profile, &signed(&token)).is_ok(), "{profile}: {name}");
+        }
+    }
+    let token = good().claim("scope", Value::Null).claim("scp", json!(["a"])).claim("client_id", Value::Null);
+    let token = judge("generic", &signed(&token.claim("azp", "b"))).unwrap();
+    assert_eq!((token.scopes(), token.client()), (&["a".to_owned()][..], Some("b")), "the next name counts");
+    let headers = [
+        (r#"{"alg":"EdDSA","kid":null,"typ":"at+jwt"}"#, Ok("accepted")),
+        (r#"{"alg":"EdDSA","kid":"ed25519","typ":null}"#, Ok("accepted")),
+        (r#"{"alg":"Ed25519","kid":"ed25519","typ":"at+jwt"}"#, Ok("accepted")),
+        (r#"{"alg":"Ed448","kid":"ed25519","typ":"at+jwt"}"#, Err(TokenError::AlgorithmNotAllowed)),
+        (r#"{"alg":null,"kid":"ed25519","typ":"at+jwt"}"#, Err(TokenError::Malformed)),
+        (r#"{"alg":"EdDSA","kid":"ed25519","typ":"at+jwt","crit":null}"#, Err(TokenError::CriticalHeader)),
+        (r#"{"alg":"EdDSA","kid":"ed25519","typ":"at+jwt","b64":null}"#, Err(TokenError::CriticalHeader)),
+    ];
+    for (header, expected) in headers {
+        let token = sign_raw(header, good().payload(), &Key::ed25519());
+        assert_eq!(judge("generic", &token).map(|_| "accepted"), expected, "{header}");
+    }
+}
+
+#[test]
+fn an_id_tokens_nonce_is_allowed_where_the_configuration_says_so() {
+    for (profile, nonce, accepts) in [
+        ("generic", None, false),
+        ("generic", Some("allow"), true),
+        ("auth0", Some("allow"), true),
+        ("keycloak", None, true),
+        ("keycloak", Some("refuse"), false),
+        ("authentik", None, true),
+        ("authentik", Some("refuse"), false),
+    ] {
+        let mut issuer = json!({"issuer": ISSUER, "profile": profile, "jwks": {"keys": [Key::ed25519().jwk()]}});
+        if let Some(nonce) = nonce {
+            issuer["nonce"] = json!(nonce);
+        }
+        let config = accepted(&set(minimal(), "/issuers/0", issuer));
+        let token = signed(&good().typ("JWT").claim("nonce", "n"));
+        let expected = if accepts { Ok(()) } else { Err(TokenError::NotAnAccessToken) };
+        assert_eq!(verify(&config, &token, at(NOW)).map(|_| ()), expected, "{profile}, {nonce:?}");
+        let id_token = signed(&good().typ("JWT").claim("nonce", "n").claim("at_hash", "h"));
+        assert!(verify(&config, &id_token, at(NOW)).is_err(), "{profile}, {nonce:?}: at_hash");
+    }
 }
 
 #[test]
@@ -385,6 +439,19 @@ fn shapes() -> Vec<Shape> {
                 Some("at+jwt"),
                 json!({
                 "aud": AUDIENCE, "sub": "auth0|5f", "client_id": "8HDZ", "jti": "j", "scope": "mcp:read"}),
+            )
+        },
+        Shape {
+            subject: Some("5a2b"),
+            client: Some("mcp-client"),
+            scopes: &["openid", "mcp:read"],
+            ..shape(
+                "authentik",
+                "with nonce",
+                Some("JWT"),
+                json!({
+                "aud": AUDIENCE, "sub": "5a2b", "azp": "mcp-client", "nonce": "n", "scope": "openid mcp:read",
+                "uid": "x", "acr": "goauthentik.io/providers/oauth2/default", "auth_time": NOW - 60}),
             )
         },
         Shape {
@@ -533,7 +600,7 @@ fn the_tokens_of_each_provider_are_read() {
     }
     profiles.sort_unstable();
     profiles.dedup();
-    assert_eq!(profiles, ["auth0", "cognito", "entra", "generic", "hydra", "keycloak", "okta", "rfc9068"]);
+    assert_eq!(profiles, ["auth0", "authentik", "cognito", "entra", "generic", "hydra", "keycloak", "okta", "rfc9068"]);
 }
 
 #[test]
@@ -559,6 +626,9 @@ fn each_profile_refuses_what_its_provider_does_not_mean_as_an_access_token() {
             of("auth0").audience("https://t.example/userinfo"),
             AudienceMismatch,
         ),
+        ("authentik", "an ID token", of("authentik").claim("at_hash", "h"), NotAnAccessToken),
+        ("authentik", "no type", of("authentik").without_header("typ"), TypeNotAllowed),
+        ("authentik", "no audience", of("authentik").without_claim("aud"), AudienceMissing),
         ("cognito", "an ID token", of("cognito").claim("token_use", "id").audience("client-7"), NotAnAccessToken),
         ("cognito", "no token_use", of("cognito").without_claim("token_use"), RequiredClaim),
         ("cognito", "another client's", of("cognito").client("client-8"), AudienceMismatch),

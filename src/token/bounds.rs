@@ -9,6 +9,8 @@ pub struct Bounds {
     audiences: Vec<String>,
     /// Whether it names any, be it none.
     names_audiences: bool,
+    /// Whether what it lacks is left to the introspection answer.
+    answer_completes: bool,
     client: Option<String>,
     expires_at: Option<f64>,
     not_before: Option<f64>,
@@ -22,6 +24,7 @@ impl Bounds {
         Ok(Self {
             audiences: claims::audiences(set)?,
             names_audiences: set.has("aud"),
+            answer_completes: false,
             client: client.map(str::to_owned),
             expires_at: claims::date(set, "exp")?,
             not_before: claims::date(set, "nbf")?,
@@ -33,6 +36,11 @@ impl Bounds {
     /// The texts that it keeps.
     pub fn texts(&self) -> impl Iterator<Item = &String> {
         self.audiences.iter().chain(&self.client)
+    }
+
+    /// Reads the claims of a JWT that was issued to `client`.
+    pub fn of_jwt(set: &Claims, client: Option<&str>, rules: &TokenRules) -> Result<Self, TokenError> {
+        Ok(Self { answer_completes: rules.answer_completes, ..Self::read(set, client)? })
     }
 
     /// `exp`, if it is said.
@@ -53,6 +61,9 @@ impl Bounds {
 
     /// Whether the token is for one of `expected`.
     pub fn check_audience(&self, expected: &[String], rules: &TokenRules) -> Result<(), TokenError> {
+        if !self.names_audiences && self.answer_completes {
+            return Ok(());
+        }
         let accepted = |audience: &String| expected.iter().any(|own| same_audience(own, audience));
         if !self.names_audiences && rules.client_may_be_audience {
             return if self.client.as_ref().is_some_and(accepted) { Ok(()) } else { Err(TokenError::AudienceMismatch) };
@@ -62,6 +73,11 @@ impl Bounds {
             several if several.iter().any(accepted) => Ok(()),
             _ => Err(TokenError::AudienceMismatch),
         }
+    }
+
+    /// Whether it has an end, or the answer is to tell it.
+    pub fn check_end(&self) -> Result<(), TokenError> {
+        if self.expires_at.is_some() || self.answer_completes { Ok(()) } else { Err(TokenError::ExpiryMissing) }
     }
 
     /// Whether it is for `now`.

@@ -81,9 +81,13 @@ impl Active {
         if claims::text(said, "iss")?.is_some_and(|issuer| issuer != expected.issuer) {
             return Err(TokenError::IssuerMismatch);
         }
-        // What a JWT has to hold was checked in itself; of an opaque token only the answer can tell.
-        if local.is_none() && !rules.required_claims.iter().all(|test| test.holds(said)) {
-            return Err(TokenError::RequiredClaim);
+        match &local {
+            // What it has was checked in itself.
+            Some(local) if rules.answer_completes => rules.check_required(said, |name| local.claims().has(name))?,
+            None if !rules.required_claims.iter().all(|test| test.holds(said)) => {
+                return Err(TokenError::RequiredClaim);
+            }
+            _ => {}
         }
         let subject = claims::text(said, &rules.subject_claim)?;
         let known = local.as_ref().and_then(AccessToken::subject);

@@ -13,7 +13,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::bounds::Bounds;
 use super::{AccessToken, Active, Claims, TokenError, TokenRules, claims};
 use crate::jwks::KeyQuery;
-use crate::node::Node;
 use crate::signature::{Algorithm, PublicKey, SignatureVerifier};
 use crate::time::UnixTime;
 
@@ -107,9 +106,9 @@ impl UntrustedJwt {
             return Err(TokenError::IssuerMismatch);
         }
         let client = claims::first_text(&self.claims, &expected.rules.client_claims)?;
-        let bounds = Bounds::read(&self.claims, client)?;
+        let bounds = Bounds::of_jwt(&self.claims, client, expected.rules)?;
         bounds.check(expected.audiences, expected.rules, now)?;
-        bounds.expires_at().ok_or(TokenError::ExpiryMissing)?;
+        bounds.check_end()?;
         self.check_required(expected.rules)?;
         let access = AccessToken::new(
             expected,
@@ -123,7 +122,7 @@ impl UntrustedJwt {
     }
 
     fn check_header(&self, expected: Expectations<'_>) -> Result<KeyQuery, TokenError> {
-        if self.header.has("crit") || self.header.has("b64") {
+        if self.header.asks_for_extension() {
             return Err(TokenError::CriticalHeader);
         }
         let typ = self.typ()?;
@@ -147,12 +146,8 @@ impl UntrustedJwt {
     }
 
     fn check_required(&self, rules: &TokenRules) -> Result<(), TokenError> {
-        let there = |name: &&str| {
-            !matches!(self.claims.get(name), None | Some(Node::Null))
-                && self.claims.get(name) != Some(&Node::Text(String::new()))
-        };
-        let held = rules.required_claims.iter().all(|test| test.holds(&self.claims));
-        if held && rules.present_claims.iter().all(there) { Ok(()) } else { Err(TokenError::RequiredClaim) }
+        let left_to_answer = |name: &str| rules.answer_completes && !self.claims.has(name);
+        rules.check_required(&self.claims, left_to_answer)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ClaimTest;
+use super::{ClaimTest, Claims, TokenError};
 use crate::node::Node;
 
 /// A kind of authorization server.
@@ -12,6 +12,7 @@ pub enum Profile {
     Generic,
     Rfc9068,
     Auth0,
+    Authentik,
     Cognito,
     Entra,
     Hydra,
@@ -42,12 +43,28 @@ pub struct TokenRules {
     pub present_claims: &'static [&'static str],
     /// Without `aud`, the client must be one of the audiences (Cognito binds no audience by default).
     pub client_may_be_audience: bool,
-    /// `nonce` does not make it an ID token (older Keycloak puts it into access tokens).
+    /// `nonce` does not make it an ID token (authentik and older Keycloak put it into access tokens).
     pub nonce_is_tolerated: bool,
     /// What a payload `typ` must be where it is present.
     pub payload_types: Option<&'static [&'static str]>,
+    /// Whether claims that a JWT lacks are left to the introspection answer, which it always needs.
+    pub answer_completes: bool,
     /// How far clocks may differ.
     pub leeway: Duration,
+}
+
+impl TokenRules {
+    /// Whether `claims` are what is required, but for those that `are_elsewhere`.
+    pub(super) fn check_required(
+        &self,
+        claims: &Claims,
+        are_elsewhere: impl Fn(&str) -> bool,
+    ) -> Result<(), TokenError> {
+        let there = |name: &&str| claims.get(name).is_some_and(|value| *value != Node::Text(String::new()));
+        let held = self.required_claims.iter().all(|test| are_elsewhere(&test.name) || test.holds(claims));
+        let present = self.present_claims.iter().all(|name| are_elsewhere(name) || there(name));
+        if held && present { Ok(()) } else { Err(TokenError::RequiredClaim) }
+    }
 }
 
 /// The default of `leeway`.
@@ -55,10 +72,11 @@ const LEEWAY: Duration = Duration::from_secs(30);
 
 impl Profile {
     /// The names in the configuration.
-    pub const NAMES: [(&'static str, Self); 8] = [
+    pub const NAMES: [(&'static str, Self); 9] = [
         ("generic", Self::Generic),
         ("rfc9068", Self::Rfc9068),
         ("auth0", Self::Auth0),
+        ("authentik", Self::Authentik),
         ("cognito", Self::Cognito),
         ("entra", Self::Entra),
         ("hydra", Self::Hydra),
@@ -71,7 +89,7 @@ impl Profile {
         let (types, absent, scopes, clients): (&[&str], bool, &[&str], &[&str]) = match self {
             Self::Generic => (&["at+jwt", "jwt"], true, &["scope", "scp"], &["client_id", "azp", "cid", "appid"]),
             Self::Rfc9068 => (&["at+jwt"], false, &["scope"], &["client_id"]),
-            Self::Auth0 => (&["at+jwt", "jwt"], false, &["scope"], &["client_id", "azp"]),
+            Self::Auth0 | Self::Authentik => (&["at+jwt", "jwt"], false, &["scope"], &["client_id", "azp"]),
             Self::Cognito => (&["jwt"], true, &["scope"], &["client_id"]),
             Self::Entra => (&["jwt"], false, &["scp"], &["azp", "appid"]),
             Self::Hydra => (&["at+jwt", "jwt"], false, &["scp", "scope"], &["client_id"]),
@@ -94,8 +112,9 @@ impl Profile {
             // RFC 9068 section 2.2; `iss`, `exp` and `aud` are required of every token.
             present_claims: if self == Self::Rfc9068 { &["sub", "client_id", "iat", "jti"] } else { &[] },
             client_may_be_audience: self == Self::Cognito,
-            nonce_is_tolerated: self == Self::Keycloak,
+            nonce_is_tolerated: matches!(self, Self::Authentik | Self::Keycloak),
             payload_types: (self == Self::Keycloak).then_some(&["Bearer", "DPoP"]),
+            answer_completes: false,
             leeway: LEEWAY,
         }
     }

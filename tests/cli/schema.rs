@@ -30,7 +30,7 @@ fn full() -> Value {
                 },
                 "algorithms": ["RS256", "EdDSA"], "token_types": ["at+jwt"], "scope_claims": ["scope"],
                 "client_claims": ["azp"], "subject_claim": "sub", "required_claims": {"a": "x", "b": 1, "c": true},
-                "leeway": "30s", "dpop": "optional",
+                "leeway": "30s", "nonce": "refuse", "dpop": "optional",
             },
             {"issuer": "https://found.example.com", "jwks": {"discover": true, "cluster": "auth"}},
             {"issuer": "https://other.example.com", "jwks": {"keys": config::published_keys()["keys"]}},
@@ -41,6 +41,7 @@ fn full() -> Value {
             "authorization_servers": ["https://auth.example.com"], "name": "Weather",
             "documentation": "https://docs.example.com/", "policy_uri": "https://docs.example.com/policy",
             "tos_uri": "https://docs.example.com/terms", "scopes_supported": ["a"], "challenge_scopes": [],
+            "scope_prefix": "api://gate/",
             "origins": ["https://app.example.com"],
             "policy": {
                 "base_scopes": ["mcp:connect"], "hierarchy": {"a:write": ["a:read"]},
@@ -181,8 +182,10 @@ fn values_that_cannot_be_are_refused_by_both() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
     for (place, wrong) in [
         ("/issuers", json!([])),
-        ("/issuers/0/issuer", json!("auth.example.com")),
+        ("/issuers/0/issuer", json!("https://u@auth.example.com")),
         ("/issuers/0/profile", json!("adfs")),
+        ("/issuers/0/nonce", json!("ignore")),
+        ("/resources/0/scope_prefix", json!("api://a b/")),
         ("/issuers/0/algorithms/0", json!("HS256")),
         ("/issuers/0/algorithms/0", json!("none")),
         ("/issuers/0/leeway", json!("-1s")),

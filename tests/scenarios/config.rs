@@ -57,6 +57,12 @@ pub const PROOFS: &str = "proofs.example.com";
 pub const PROOFS_ONLY: &str = "proofs-only.example.com";
 /// The issuer that binds tokens.
 pub const PROVEN: &str = "https://proven.example.com";
+/// Has clients ask for scopes by their long names.
+pub const PREFIXED: &str = "prefixed.example.com";
+/// Has an issuer that is no URL.
+pub const NAMED: &str = "named.example.com";
+/// The issuer of [`NAMED`], whose tokens may have a `nonce`.
+pub const NO_URL: &str = "accounts.example.com";
 /// The issuer of [`DOWN`].
 pub const DOWN_ISSUER: &str = "https://down-auth.example.com";
 
@@ -112,6 +118,7 @@ fn issuers() -> Value {
         },
         {"issuer": PROVEN, "name": "proven", "dpop": "required", "jwks": {"keys": published_keys()["keys"]}},
         {"issuer": ASKED_ONLY, "name": "asked-only", "introspection": introspection(ASKED_ONLY)},
+        {"issuer": NO_URL, "nonce": "allow", "jwks": {"keys": published_keys()["keys"]}},
     ])
 }
 
@@ -165,6 +172,20 @@ fn resources() -> Value {
                 "x-mcp-subject": "sub", "x-mcp-issuer": "issuer", "x-mcp-client": "client", "x-mcp-scopes": "scope",
                 "x-mcp-org": "claims.org.id", "x-mcp-roles": "claims.roles", "x-mcp-level": "claims.https://x.example/level",
             }}})
+        ),
+        resource(
+            PREFIXED,
+            &with("base_scopes", json!(["weather:read"])),
+            &json!({"scope_prefix": "api://gate/", "challenge_scopes": ["weather:read", "https://x.example/all"]})
+        ),
+        resource(NAMED, &small, &json!({"issuers": [NO_URL], "authorization_servers": ["https://auth.example.com"]})),
+        resource(
+            NAMED,
+            &small,
+            &json!({
+                "resource": format!("https://{NAMED}/mcp/"), "issuers": [NO_URL],
+                "authorization_servers": ["https://auth.example.com"],
+            })
         ),
         resource(KEEP, &small, &json!({"forward": {"authorization": "keep"}})),
         resource(PORT, &small, &json!({})),

@@ -70,7 +70,11 @@ fn of_answers() -> Vec<Scenario> {
         refused("an answer for another resource is not for this one", good().member("aud", "x"), "audience_mismatch"),
         refused("an answer for nobody is not for this resource", good().without("aud"), "audience_missing"),
         refused("an answer for an empty list is for nobody", good().member("aud", json!([])), "audience_missing"),
-        refused("an answer with null for an audience is refused", good().member("aud", json!(null)), "claim_malformed"),
+        refused(
+            "an answer with null for an audience is for nobody",
+            good().member("aud", json!(null)),
+            "audience_missing",
+        ),
         refused("an answer of another issuer is refused", good().member("iss", "https://x.example"), "issuer_mismatch"),
         refused(
             "a refresh token is active and refused",
@@ -93,6 +97,12 @@ fn of_answers() -> Vec<Scenario> {
             "an answer for later is refused now",
             call("echo").at(OPAQUE).opaque(good().time("nbf", 120)),
             invalid_token("token_not_yet_valid").described(NOT_YET),
+        ),
+        taken(
+            "members of an answer that are null are absent",
+            ["iss", "exp", "nbf", "iat", "sub", "client_id", "username", "cnf", "token_type", "token_use", "typ"]
+                .iter()
+                .fold(good(), |said, name| said.member(name, json!(null))),
         ),
         taken("an answer need not name an issuer or an end", good().without("exp")),
         taken("an answer may name its issuer", good().member("iss", ASKED_ONLY)),
@@ -218,6 +228,31 @@ fn of_jwts() -> Vec<Scenario> {
             "where the endpoint is always asked, a verified token may be inactive",
             call("read").at(OPAQUE).bearer(of(ASKED_ONLY, inactive())),
             invalid_token("token_inactive"),
+        ),
+        row(
+            "what a JWT lacks is left to the endpoint that is always asked",
+            call("read").at(OPAQUE).bearer(of(ASKED_ONLY, good()).without("aud").without("exp").without("sub")),
+            forwarded(),
+        ),
+        row(
+            "a JWT without an audience needs one of its endpoint",
+            call("read").at(OPAQUE).bearer(of(ASKED_ONLY, good().without("aud")).without("aud")),
+            invalid_token("audience_missing"),
+        ),
+        row(
+            "a JWT without an end has that of its endpoint",
+            call("read").at(OPAQUE).bearer(of(ASKED_ONLY, good().time("exp", -31)).without("exp")),
+            invalid_token("token_expired").described(EXPIRED),
+        ),
+        row(
+            "a JWT without an issuer is nobody's even where the endpoint is always asked",
+            call("read").at(OPAQUE).bearer(of(ASKED_ONLY, good()).without("iss")),
+            invalid_token("issuer_missing"),
+        ),
+        row(
+            "a JWT without an audience is refused where its signature is needed too",
+            read(of(BOTH, good()).without("aud")),
+            invalid_token("audience_missing"),
         ),
         row(
             "what a JWT says of itself is final even where the endpoint is always asked",

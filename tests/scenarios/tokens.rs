@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::config::{FORWARD, QUIET};
+use super::config::{FORWARD, NAMED, NO_URL, QUIET};
 use super::expect::*;
 use super::request::{Grant, SignedBy, call, token};
 use super::{Scenario, row};
@@ -55,6 +55,12 @@ pub fn rows() -> Vec<Scenario> {
         taken("ES256 is taken", good().signed_by(SignedBy::P256)),
         taken("RS256 is taken", good().signed_by(SignedBy::Rsa)),
         taken("a token without a key's name is tried on the keys of its algorithm", good().header("kid", json!(null))),
+        taken("an algorithm may have the name of its curve", good().header("alg", "Ed25519")),
+        taken("claims that are null are absent", ["cnf", "nbf", "nonce", "at_hash", "typ", "token_use", "scp"].iter().fold(good(), |token, name| token.claim(name, json!(null)))),
+        refused("a claim that is needed and null is missing", good().claim("exp", json!(null)), "expiry_missing"),
+        row("an issuer need not be a URL", call("read").at(NAMED).bearer(good().claim("iss", NO_URL)), forwarded()),
+        row("a token with a nonce is taken where that is allowed", call("read").at(NAMED).bearer(good().claim("iss", NO_URL).header("typ", "JWT").claim("nonce", "n")), forwarded()),
+        row("an ID token is refused there too", call("read").at(NAMED).bearer(good().claim("iss", NO_URL).header("typ", "JWT").claim("nonce", "n").claim("at_hash", "h")), invalid_token("not_an_access_token")),
         taken("a type may have its prefix and any case", good().header("typ", "application/AT+JWT")),
         row("scopes may be an array under another name", call("get_forecast").bearer(token("").claim("scp", json!(["weather:read"]))), forwarded()),
         row("a scope that differs by one character is not that scope", call("get_forecast").bearer(token("weather:reed")), step_up("tools/call", "get_forecast", "weather:read", "weather:read", "weather:read")),

@@ -91,7 +91,7 @@ impl Init {
 issuers:
   - issuer: {issuer}  # exactly as `iss` in its tokens, a trailing slash included
     name: main
-    # profile: keycloak  # what its tokens look like: auth0, cognito, entra, hydra, keycloak, okta, rfc9068
+    # profile: keycloak  # what its tokens look like: auth0, authentik, cognito, entra, hydra, keycloak, okta, rfc9068
     jwks: {{{jwks}, cluster: {cluster}}}  # an Envoy cluster, with its TLS
 resources:
   - resource: {resource}  # tokens must be for this audience

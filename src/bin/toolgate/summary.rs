@@ -39,6 +39,10 @@ fn facts(config: &Config, resource: &Resource) -> Facts {
         ("tokens", issuers.flat_map(issuer).collect()),
         ("audience", vec![format!("{} (one trailing slash is as good)", any_of(&resource.audiences))]),
         ("base scopes", vec![list_or(&policy.base_scopes.iter().map(ToString::to_string).collect::<Vec<_>>(), "none")]),
+        (
+            "told as",
+            resource.scope_prefix.iter().map(|prefix| format!("`{}` before each scope", prefix.as_str())).collect(),
+        ),
         ("rules", rules(policy)),
         ("any token", open(policy)),
         ("no token", vec![without_token(config)]),
@@ -69,6 +73,7 @@ fn issuer(issuer: &Issuer) -> Vec<String> {
     let rules = &issuer.rules;
     let named = if issuer.name == issuer.identifier { String::new() } else { format!("`{}`, ", issuer.name) };
     let absent = if rules.type_may_be_absent { " or absent" } else { "" };
+    let nonce = if rules.nonce_is_tolerated { ", with or without a nonce" } else { "" };
     let keys = match &issuer.keys {
         Some(KeySource::Discovered { cluster, .. }) => {
             format!("keys from where its metadata says, by cluster `{cluster}`")
@@ -80,7 +85,9 @@ fn issuer(issuer: &Issuer) -> Vec<String> {
     let asked = issuer.introspection.as_ref().map(introspection).unwrap_or_default();
     let how = match issuer.validation {
         Validation::Jwt => "a JWT by its signature".to_owned(),
-        Validation::Introspection => format!("each token by introspection at {asked}"),
+        Validation::Introspection => {
+            format!("each token by introspection at {asked}, which also tells what a JWT lacks")
+        }
         Validation::JwtAndIntrospection => format!("a JWT by its signature, and then by introspection at {asked}"),
         Validation::JwtOrIntrospection => format!("a JWT by its signature, or else by introspection at {asked}"),
     };
@@ -98,7 +105,11 @@ fn issuer(issuer: &Issuer) -> Vec<String> {
     let told = vec![
         format!("{named}iss exactly {}", issuer.identifier),
         format!("  {how}; {keys}; {algorithms}"),
-        format!("  typ {}{absent}; exp, nbf, iat within {} s{required}", any_of(&rules.types), rules.leeway.as_secs()),
+        format!(
+            "  typ {}{absent}{nonce}; exp, nbf, iat within {} s{required}",
+            any_of(&rules.types),
+            rules.leeway.as_secs()
+        ),
         format!("  scopes from {}; client from {}", any_of(&rules.scope_claims), any_of(&rules.client_claims)),
     ];
     told.into_iter().chain(proofs).collect()

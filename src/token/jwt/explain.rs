@@ -40,11 +40,11 @@ impl UntrustedJwt {
         let rules = expected.rules;
         let kind = self.typ().and_then(|typ| check_kind(&self.claims, rules, typ.as_deref() != Some("at+jwt")));
         let client = claims::first_text(&self.claims, &rules.client_claims);
-        let bounds = Bounds::read(&self.claims, client.unwrap_or_default());
+        let bounds = Bounds::of_jwt(&self.claims, client.unwrap_or_default(), rules);
         let audience = |bounds: &Bounds| bounds.check_audience(expected.audiences, rules);
         let times = |bounds: &Bounds| {
             bounds.check_times(rules, now)?;
-            bounds.expires_at().map(drop).ok_or(TokenError::ExpiryMissing)
+            bounds.check_end()
         };
         let outcomes = [
             (Checked::Header, self.check_header(expected).map(drop)),

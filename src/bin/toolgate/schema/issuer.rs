@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use super::leaf::{Duration, Name, Scalar, Url};
+use super::leaf::{Duration, Identifier, Name, Scalar, Url};
 
 /// An authorization server
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Issuer {
-    /// Equals `iss` byte for byte
-    issuer: Url,
+    /// Equals `iss` byte for byte; a URL, unless `jwks.uri` or `jwks.keys` is there
+    issuer: Identifier,
     /// What the rest of the configuration calls it; by default the issuer
     name: Option<Name>,
     /// What its tokens look like
@@ -41,8 +41,19 @@ pub struct Issuer {
     required_claims: Option<BTreeMap<String, Scalar>>,
     /// Tokens that are bound to a key (RFC 9449): by default refused
     dpop: Option<Dpop>,
+    /// Access tokens with a `nonce` claim: by default as the profile says
+    nonce: Option<Nonce>,
     /// How far clocks may differ
     leeway: Option<Duration>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+pub enum Nonce {
+    /// They are refused as ID tokens, unless their type is `at+jwt`
+    Refuse,
+    /// They are taken
+    Allow,
 }
 
 #[derive(JsonSchema)]
@@ -62,6 +73,7 @@ pub enum Profile {
     Generic,
     Rfc9068,
     Auth0,
+    Authentik,
     Cognito,
     Entra,
     Hydra,
@@ -90,6 +102,7 @@ pub enum Algorithm {
     ES384,
     ES512,
     EdDSA,
+    Ed25519,
 }
 
 /// The issuer's keys: fetched through `cluster` from `uri` or from where its metadata says, or fixed `keys`

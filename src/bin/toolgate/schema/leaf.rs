@@ -18,6 +18,12 @@ pub struct Url(
 );
 
 #[derive(JsonSchema)]
+pub struct Identifier(
+    #[schemars(regex(pattern = r"^(https?://[^\s#@]+|(?!https?://)[\s\S]+)$"))]
+    String,
+);
+
+#[derive(JsonSchema)]
 pub struct PathPattern(#[schemars(regex(pattern = r"^/[^*?#\s]*(/\*)?$"))] String);
 
 /// Such as `500ms`, `30s`, `10m` or `1h`

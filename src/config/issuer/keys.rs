@@ -1,0 +1,100 @@
+//! `issuers[].jwks`: where the keys of an issuer are.
+
+use super::{duration, timeout};
+use crate::config::fields::{At, Fields, Findings, Zero, join};
+use crate::jwks::{self, JwkFault, KeySet, Timing};
+use crate::url::Url;
+
+/// Where an issuer's keys come from.
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    /// By HTTP callout, from where the issuer's metadata says.
+    Discovered {
+        /// The issuer's identifier, which leads to its metadata.
+        issuer: Url,
+        /// The host's cluster that reaches both the issuer and its keys.
+        cluster: String,
+        /// When to fetch.
+        timing: Timing,
+    },
+    /// By HTTP callout.
+    Fetched {
+        /// The set's URL.
+        uri: Url,
+        /// The host's cluster that reaches it.
+        cluster: String,
+        /// When to fetch.
+        timing: Timing,
+    },
+    /// From the configuration itself.
+    Fixed(KeySet),
+}
+
+pub(super) fn read(at: &At<'_>, issuer: Option<&str>, found: &mut Findings) -> Option<KeySource> {
+    let mut fields = at.fields(found)?;
+    let discovers = fields.take("discover").and_then(|at| at.flag(found)).unwrap_or(false);
+    let keys = fields.take("keys");
+    let source = match keys {
+        Some(keys) if discovers => found.fault(&keys.path, "has no meaning beside `discover`"),
+        Some(keys) => {
+            for name in ["uri", "cluster", "timeout", "max_age", "cooldown", "max_stale"] {
+                if let Some(at) = fields.take(name) {
+                    found.fault::<()>(&at.path, "has no meaning beside `keys`");
+                }
+            }
+            fixed_keys(&keys, found)
+        }
+        None if discovers => discovered_keys(&mut fields, issuer, found),
+        None => {
+            let uri = fields.require("uri", found).and_then(|at| at.url(found));
+            let (cluster, timing) = cluster_and_timing(&mut fields, found);
+            uri.zip(cluster).map(|(uri, cluster)| KeySource::Fetched { uri, cluster, timing })
+        }
+    };
+    fields.finish(found);
+    source
+}
+
+fn cluster_and_timing(fields: &mut Fields<'_>, found: &mut Findings) -> (Option<String>, Timing) {
+    let cluster = fields.require("cluster", found).and_then(|at| at.text(found)).map(str::to_owned);
+    let timing = Timing {
+        timeout: timeout(fields, found),
+        max_age: duration(fields, "max_age", 600, Zero::Refuse, found),
+        cooldown: duration(fields, "cooldown", 30, Zero::Refuse, found),
+        max_stale: duration(fields, "max_stale", 3600, Zero::Allow, found),
+    };
+    (cluster, timing)
+}
+
+fn discovered_keys(fields: &mut Fields<'_>, issuer: Option<&str>, found: &mut Findings) -> Option<KeySource> {
+    if let Some(at) = fields.take("uri") {
+        found.fault::<()>(&at.path, "has no meaning beside `discover`");
+    }
+    let (cluster, timing) = cluster_and_timing(fields, found);
+    let issuer = Url::parse(issuer?).ok().filter(|issuer| jwks::documents(issuer).is_some());
+    let Some(issuer) = issuer else {
+        return found.fault(&join(&fields.path, "discover"), "needs an `issuer` that is a URL without a query");
+    };
+    Some(KeySource::Discovered { issuer, cluster: cluster?, timing })
+}
+
+fn fixed_keys(at: &At<'_>, found: &mut Findings) -> Option<KeySource> {
+    let keys = at.list(Zero::Refuse, found, |at, _| Some(at.node.clone()))?;
+    let Ok(set) = KeySet::from_nodes(&keys) else {
+        return found.fault(&at.path, "has too many keys");
+    };
+    if set.is_empty() {
+        found.fault::<()>(&at.path, "holds no usable key");
+    }
+    for (place, fault) in &set.skipped {
+        let path = format!("{}[{place}]", at.path);
+        match fault {
+            // Here it is a mistake of the configuration, and nothing in it is ignored.
+            JwkFault::Malformed => found.fault(&path, "is not a well-formed key").unwrap_or_default(),
+            JwkFault::Algorithm | JwkFault::Private | JwkFault::Size | JwkFault::Type | JwkFault::Use => {
+                found.warn(&path, format!("is left out: {}", fault.code()));
+            }
+        }
+    }
+    Some(KeySource::Fixed(set))
+}
