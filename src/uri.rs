@@ -77,14 +77,11 @@ fn check(uri: &str, is_pattern: bool) -> Result<(), UriFault> {
     if !scheme.contains('/') && scheme.bytes().any(|b| b.is_ascii_uppercase()) {
         return Err(UriFault::UpperCaseScheme);
     }
-    // What stands before the first colon is a scheme to some servers and a path to others.
-    for text in [uri, rest] {
-        let (decoded, fault) = decode(text.as_bytes());
-        if has_dot_segment(&decoded) {
-            return Err(UriFault::DotSegment);
-        }
-        fault.map_or(Ok(()), Err)?;
+    let (decoded, fault) = decode(uri.as_bytes());
+    if has_dot_segment(&decoded) {
+        return Err(UriFault::DotSegment);
     }
+    fault.map_or(Ok(()), Err)?;
     if !uri.split('%').skip(1).all(begins_with_octet) {
         return Err(UriFault::Escape);
     }
@@ -92,7 +89,8 @@ fn check(uri: &str, is_pattern: bool) -> Result<(), UriFault> {
 }
 
 fn has_dot_segment(decoded: &[u8]) -> bool {
-    decoded.split(|b| matches!(b, b'/' | b'\\' | b'?' | b'#')).any(|segment| matches!(segment, b"." | b".."))
+    // What stands before a colon is a scheme to some servers and a path to others.
+    decoded.split(|b| matches!(b, b'/' | b'\\' | b'?' | b'#' | b':')).any(|segment| matches!(segment, b"." | b".."))
 }
 
 fn begins_with_octet(text: &str) -> bool {
