@@ -117,7 +117,7 @@ fn fails(fault: FetchFault) -> impl Fn(&Progress) -> bool {
 }
 
 #[test]
-fn an_attempt_asks_on_where_nothing_is_described_and_ends_where_something_is_wrong() {
+fn an_attempt_asks_on_wherever_the_issuer_is_not_described_and_ends_with_what_was_wrong_first() {
     let good = document(ISSUER, KEYS).to_string();
     let foreign = document("https://other.example.com", KEYS).to_string();
     let bare = json!({"issuer": ISSUER}).to_string();
@@ -127,7 +127,10 @@ fn an_attempt_asks_on_where_nothing_is_described_and_ends_where_something_is_wro
     let status = |status| fails(FetchFault::Status(status));
     let (refused, gone, unanswered) = (status(Some(503)), status(Some(404)), status(None));
     let moved = status(Some(302));
-    let issuer = fails(FetchFault::Metadata(MetadataFault::Issuer));
+    let [issuer, page, keyless, insecure] =
+        [MetadataFault::Issuer, MetadataFault::NotMetadata, MetadataFault::NoJwksUri, MetadataFault::Insecure]
+            .map(|fault| fails(FetchFault::Metadata(fault)));
+    let in_the_clear = document(ISSUER, "http://auth.example.com/jwks").to_string();
     let no_set = fails(FetchFault::NotKeys(KeySetFault::NotAKeySet));
     let set = r#"{"keys":[]}"#;
     let cases: &[(&str, &[Turn<'_>])] = &[
@@ -138,9 +141,34 @@ fn an_attempt_asks_on_where_nothing_is_described_and_ends_where_something_is_wro
         ("a page for everything", &[(Some(200), "<p>", &inserted), (Some(200), &good, &keys)]),
         ("a document without keys", &[(Some(200), &bare, &inserted)]),
         ("not for us", &[(Some(401), "", &inserted)]),
-        ("another issuer's", &[(Some(200), &foreign, &issuer)]),
-        ("an outage is not asked about thrice", &[(Some(503), "", &refused)]),
-        ("no answer", &[(None, "", &unanswered)]),
+        ("an object without anything", &[(Some(200), "{}", &inserted), (Some(200), &good, &keys)]),
+        ("an error in JSON", &[(Some(200), r#"{"error":"not_found"}"#, &inserted), (Some(200), &good, &keys)]),
+        ("another issuer's first", &[(Some(200), &foreign, &inserted), (Some(200), &good, &keys)]),
+        ("keys in the clear first", &[(Some(200), &in_the_clear, &inserted), (Some(200), &good, &keys)]),
+        (
+            "a fault of the provider first",
+            &[(Some(500), "", &inserted), (Some(503), "", &appended), (Some(200), &good, &keys)],
+        ),
+        ("no answer first", &[(None, "", &inserted), (Some(200), &good, &keys)]),
+        (
+            "another issuer's everywhere",
+            &[(Some(200), &foreign, &inserted), (Some(200), &foreign, &appended), (Some(200), &foreign, &issuer)],
+        ),
+        (
+            "another issuer's, then pages",
+            &[(Some(200), &foreign, &inserted), (Some(200), "<p>", &appended), (Some(200), "<p>", &issuer)],
+        ),
+        (
+            "nothing, then keys in the clear",
+            &[(Some(404), "", &inserted), (Some(404), "", &appended), (Some(200), &in_the_clear, &insecure)],
+        ),
+        (
+            "pages everywhere",
+            &[(Some(200), "<p>", &inserted), (Some(200), "<p>", &appended), (Some(200), "<p>", &page)],
+        ),
+        ("no keys anywhere", &[(Some(200), &bare, &inserted), (Some(404), "", &appended), (Some(404), "", &keyless)]),
+        ("an outage", &[(Some(503), "", &inserted), (Some(503), "", &appended), (Some(503), "", &refused)]),
+        ("no answer at all", &[(None, "", &inserted), (None, "", &appended), (None, "", &unanswered)]),
         ("no keys there", &[(Some(200), &good, &keys), (Some(404), "", &gone)]),
         ("keys that moved", &[(Some(200), &good, &keys), (Some(302), "", &moved)]),
         ("metadata for keys", &[(Some(200), &good, &keys), (Some(200), &good, &no_set)]),
@@ -156,7 +184,13 @@ fn an_attempt_asks_on_where_nothing_is_described_and_ends_where_something_is_wro
     }
     let mut source = Source::discovered(url(ISSUER));
     source.begin(false);
-    assert_eq!(source.answered(Some(200), None), Progress::Failed(FetchFault::Size), "too large a document");
+    assert!(inserted(&source.answered(Some(200), None)), "too large a document");
+    source.answered(Some(404), None);
+    assert_eq!(source.answered(Some(404), None), Progress::Failed(FetchFault::Size), "and no other");
+    assert!(asks(OAUTH)(&source.begin(false)), "the next attempt begins anew");
+    source.answered(Some(404), None);
+    source.answered(Some(404), None);
+    assert!(none(&source.answered(Some(404), None)), "and knows nothing of the faults of the last");
 }
 
 #[test]

@@ -18,6 +18,8 @@ struct Discovery {
     issuer: Url,
     /// Where it may be described; the one that was right the last time comes first.
     documents: Vec<Url>,
+    /// The first thing in this attempt that was wrong with an answer, where there was one.
+    fault: Option<FetchFault>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +78,7 @@ impl Source {
     /// The set is where the metadata of `issuer` says.
     pub fn discovered(issuer: Url) -> Self {
         let documents = documents(&issuer).unwrap_or_default();
-        Self { keys: None, discovery: Some(Discovery { issuer, documents }), asked: Asked::Keys }
+        Self { keys: None, discovery: Some(Discovery { issuer, documents, fault: None }), asked: Asked::Keys }
     }
 
     /// An attempt begins. One that refreshes reads the metadata anew; a `refetch` for an unknown `kid` takes the place
@@ -85,7 +87,12 @@ impl Source {
         match (&self.keys, &self.discovery) {
             (Some(uri), None) => self.ask_keys(uri.clone()),
             (Some(uri), Some(_)) if refetch => self.ask_keys(uri.clone()),
-            _ => self.ask_metadata(0),
+            _ => {
+                if let Some(discovery) = &mut self.discovery {
+                    discovery.fault = None;
+                }
+                self.ask_metadata(0)
+            }
         }
     }
 
@@ -96,10 +103,23 @@ impl Source {
 
     fn ask_metadata(&mut self, place: usize) -> Progress {
         self.asked = Asked::Metadata(place);
-        match self.discovery.as_ref().and_then(|discovery| discovery.documents.get(place)) {
+        let Some(discovery) = &mut self.discovery else { return self.failed(FetchFault::NoMetadata) };
+        match discovery.documents.get(place) {
             Some(document) => Progress::Ask(document.clone()),
-            None => self.failed(FetchFault::NoMetadata),
+            None => {
+                let fault = discovery.fault.take();
+                self.failed(fault.unwrap_or(FetchFault::NoMetadata))
+            }
         }
+    }
+
+    /// The document at `place` is of no use. Another place may describe the issuer all the same: many providers answer
+    /// every path, or have an error for those that they do not know.
+    fn ask_elsewhere(&mut self, place: usize, fault: Option<FetchFault>) -> Progress {
+        if let Some(discovery) = &mut self.discovery {
+            discovery.fault = discovery.fault.or(fault);
+        }
+        self.ask_metadata(place + 1)
     }
 
     /// An attempt that failed may have looked in the wrong place.
@@ -118,10 +138,12 @@ impl Source {
                 Err(fault) => self.failed(FetchFault::NotKeys(fault)),
             },
             (Some(200), Some(body), Asked::Metadata(place)) => self.described(body, place),
-            (Some(200), None, _) => self.failed(FetchFault::Size),
-            // It is not described here. An outage is not asked about thrice.
-            (Some(300..=499), _, Asked::Metadata(place)) => self.ask_metadata(place + 1),
-            (status, ..) => self.failed(FetchFault::Status(status)),
+            (Some(200), None, Asked::Keys) => self.failed(FetchFault::Size),
+            (Some(200), None, Asked::Metadata(place)) => self.ask_elsewhere(place, Some(FetchFault::Size)),
+            // It is not described here.
+            (Some(300..=499), _, Asked::Metadata(place)) => self.ask_elsewhere(place, None),
+            (status, _, Asked::Metadata(place)) => self.ask_elsewhere(place, Some(FetchFault::Status(status))),
+            (status, _, Asked::Keys) => self.failed(FetchFault::Status(status)),
         }
     }
 
@@ -136,9 +158,9 @@ impl Source {
                 self.keys = Some(uri.clone());
                 self.ask_keys(uri)
             }
-            // A page for everything that does not exist, or a document without keys: another may have them.
-            Err(MetadataFault::NotMetadata | MetadataFault::NoJwksUri) => self.ask_metadata(place + 1),
-            Err(fault) => self.failed(FetchFault::Metadata(fault)),
+            // A page for everything that does not exist, a document without keys or of another issuer: nothing of it is
+            // used, and another place may have the right one.
+            Err(fault) => self.ask_elsewhere(place, Some(FetchFault::Metadata(fault))),
         }
     }
 }

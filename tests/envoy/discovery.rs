@@ -93,6 +93,32 @@ fn keys_are_found_wherever_the_metadata_is_and_only_there() {
 }
 
 #[test]
+fn a_provider_that_answers_elsewhere_with_anything_else_is_no_outage() {
+    const KEYS: &str = "https://auth.example.com/sets/1";
+    let page = |body: &str| Answer::new(200).header("content-type", "text/html").body(body);
+    let cases: [(&str, Answer); 6] = [
+        ("a page for every path", page("<!doctype html><title>Sign in</title>")),
+        ("an object without anything", Answer::json(&json!({}))),
+        ("an error as 200", Answer::json(&json!({"error": "not_found"}))),
+        ("another issuer", Answer::json(&metadata("https://auth.example.com/", KEYS))),
+        ("an error of the provider", Answer::json(&json!({})).status(500)),
+        ("more than is read", page(&"x".repeat(300_000))),
+    ];
+    for (name, first) in cases {
+        let gate = Gate::start(Mode::Held, &discovering());
+        gate.provider.set(Behaviour::Script(Arc::new(move |request: &Recorded| match request.target.as_str() {
+            "/tenant/.well-known/openid-configuration" => Answer::json(&metadata(ISSUER, KEYS)),
+            "/sets/1" => Answer::json(&key_set([&Key::rsa_a()])),
+            _ => first.clone(),
+        })));
+        wait_until(name, || call(&gate, &Key::rsa_a()) == 200);
+        assert_eq!(call(&gate, &Key::rsa_b().named("rsa-a")), 401, "{name}: a forgery");
+        let sets = gate.provider.requests().into_iter().filter(|asked| asked.target.starts_with("/sets/"));
+        assert!(sets.into_iter().all(|asked| asked.target == "/sets/1"), "{name}");
+    }
+}
+
+#[test]
 fn a_rotation_is_found_by_one_request_and_a_move_by_a_refresh() {
     const METADATA: &str = "/tenant/.well-known/openid-configuration";
     let mut configuration = discovering();
