@@ -386,6 +386,26 @@ impl Exchange {
         }
     }
 
+    /// Has a request whose token may be tried again wait for its turn instead. Says whether it does.
+    pub fn postpone(&mut self) -> bool {
+        match &mut self.state {
+            State::AwaitingToken(asking) => asking.waiting.awaited = Awaited::Turn,
+            State::AwaitingFreshness(_, waiting) => waiting.awaited = Awaited::Turn,
+            _ => return false,
+        }
+        true
+    }
+
+    /// The bytes that are read when its token is tried again: of its headers, and of its body if that is whole.
+    pub fn weight(&self) -> usize {
+        let (request, body) = match &self.state {
+            State::AwaitingToken(asking) => (&asking.request, asking.body),
+            State::AwaitingFreshness(verified, _) => (&verified.request, verified.body),
+            _ => return 0,
+        };
+        request.head.weight() + if body.ended.is_some() { body.size } else { 0 }
+    }
+
     /// What its token waits for.
     pub fn awaits(&self) -> Option<Awaited> {
         match &self.state {

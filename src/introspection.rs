@@ -73,6 +73,8 @@ pub struct Call {
 #[derive(Debug)]
 pub struct Introspections {
     endpoints: Vec<Option<Endpoint>>,
+    /// Whether those who waited for answers are just given them.
+    hands_out: bool,
     /// The number of the next call.
     next_call: u64,
 }
@@ -88,8 +90,8 @@ struct Endpoint {
     inactive: Recent<(UnixTime, u64)>,
     /// Calls that run or are wanted.
     open: Vec<Open>,
-    /// The answer that those who waited for it are just given, however short it is kept.
-    handed_out: Option<HandedOut>,
+    /// The answers that those who waited for them are given, however short they are kept.
+    handed_out: Vec<HandedOut>,
     /// Whether the latest call had no answer.
     fails: bool,
 }
@@ -163,7 +165,7 @@ impl Introspections {
     /// For `issuers`, of which nothing is known yet.
     pub fn new(issuers: &[Issuer]) -> Self {
         let endpoints = issuers.iter().map(|issuer| issuer.introspection.as_ref().map(Endpoint::new)).collect();
-        Self { endpoints, next_call: 1 }
+        Self { endpoints, hands_out: false, next_call: 1 }
     }
 
     /// The number of the next call that is sent: an answer to it, or to a later one, was asked for after this moment.
@@ -173,8 +175,9 @@ impl Introspections {
 
     /// What the endpoint of the issuer at `place` says of a token, where it is recent enough.
     pub fn find(&mut self, place: usize, digest: &TokenDigest, fresh: Option<Fresh>, now: UnixTime) -> Lookup<'_> {
+        let waited = self.hands_out;
         match self.endpoint(place) {
-            Some(endpoint) => endpoint.find(digest, fresh, now),
+            Some(endpoint) => endpoint.find(digest, fresh, waited, now),
             None => Lookup::Unavailable,
         }
     }
@@ -246,13 +249,20 @@ impl Introspections {
         answer: Option<Answer>,
         now: UnixTime,
     ) -> Option<Change> {
+        self.hands_out = true;
         self.endpoint(place)?.finished(digest, answer, now)
     }
 
-    /// All who waited for the latest answer have it.
-    pub fn handed_out(&mut self, place: usize) {
-        if let Some(endpoint) = self.endpoint(place) {
-            endpoint.handed_out = None;
+    /// Those who waited for answers are given them now.
+    pub fn hand_out(&mut self) {
+        self.hands_out = true;
+    }
+
+    /// All whose turn it was have the answers that they waited for. `for_others`: they are kept for those who wait on.
+    pub fn handed_out(&mut self, for_others: bool) {
+        self.hands_out = false;
+        if !for_others {
+            self.endpoints.iter_mut().flatten().for_each(|endpoint| endpoint.handed_out.clear());
         }
     }
 
@@ -277,19 +287,20 @@ impl Endpoint {
             // A time each: their number is their bound.
             inactive: Recent::new(MAX_INACTIVE, usize::MAX),
             open: Vec::new(),
-            handed_out: None,
+            handed_out: Vec::new(),
             fails: false,
         }
     }
 
-    fn find(&mut self, digest: &TokenDigest, fresh: Option<Fresh>, now: UnixTime) -> Lookup<'_> {
+    /// `waited`: the request may have waited for an answer that is handed out.
+    fn find(&mut self, digest: &TokenDigest, fresh: Option<Fresh>, waited: bool, now: UnixTime) -> Lookup<'_> {
         // No answer, and that it is not active, is told however old: neither lets anyone through.
         let tells = |out: &HandedOut| {
             let is_active = matches!(out.answer, Some(Answer::Active(_)));
-            out.digest == *digest && (!is_active || out.asked.is(fresh, now))
+            waited && out.digest == *digest && (!is_active || out.asked.is(fresh, now))
         };
-        if self.handed_out.as_ref().is_some_and(tells) {
-            return match self.handed_out.as_mut().map(|out| &mut out.answer) {
+        if let Some(at) = self.handed_out.iter().position(tells) {
+            return match self.handed_out.get_mut(at).map(|out| &mut out.answer) {
                 Some(Some(Answer::Active(active))) => Lookup::Active(active),
                 Some(Some(Answer::Inactive)) => Lookup::Inactive,
                 Some(None) | None => Lookup::Unavailable,
@@ -356,7 +367,8 @@ impl Endpoint {
             }
             None => {}
         }
-        self.handed_out = Some(HandedOut { digest, answer, asked });
+        self.handed_out.retain(|out| out.digest != digest);
+        self.handed_out.push(HandedOut { digest, answer, asked });
         match (std::mem::replace(&mut self.fails, failed), failed) {
             (false, true) => Some(Change::Fails),
             (true, false) => Some(Change::Recovers),

@@ -18,7 +18,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::node::Node;
-use crate::signature::{Algorithm, Curve, MAX_RSA_BITS, MIN_RSA_BITS, Material, PublicKey};
+use crate::signature::{Algorithm, Curve, MAX_RSA_BITS, MIN_RSA_BITS, Material, PublicKey, bits};
 
 /// A provider's set beyond this size is taken for something else: the largest real ones have a few dozen keys.
 pub const MAX_BYTES: usize = 256_000;
@@ -95,6 +95,9 @@ pub struct KeyQuery {
     pub kid: Option<String>,
     /// Its algorithm, which the configuration allows.
     pub algorithm: Algorithm,
+    /// Whether the configuration names the algorithm. Otherwise an RSA key that does not name its own is for RS* only:
+    /// the sender of a token would else choose PS*, which costs the module many times as much.
+    pub written: bool,
 }
 
 /// What a set has for a token.
@@ -153,8 +156,9 @@ impl KeySet {
 
     /// The keys for a token: exactly one must match its `kid` and algorithm. Equal keys are one.
     pub fn select(&self, query: &KeyQuery) -> Selection<'_> {
+        let implied = query.written || !query.algorithm.is_pss();
         let fits =
-            |jwk: &&Jwk| query.algorithm.fits(&jwk.key) && jwk.algorithm.is_none_or(|own| own == query.algorithm);
+            |jwk: &&Jwk| query.algorithm.fits(&jwk.key) && jwk.algorithm.map_or(implied, |own| own == query.algorithm);
         let Some(kid) = &query.kid else {
             let keys = distinct(self.keys.iter().filter(fits));
             return if keys.is_empty() { Selection::Unknown } else { Selection::Keys(keys) };
@@ -250,8 +254,4 @@ fn exactly(node: &Node, name: &str, size: usize) -> Result<Vec<u8>, JwkFault> {
 fn octets(node: &Node, name: &str) -> Result<Vec<u8>, JwkFault> {
     let text = optional_text(node, name)?.ok_or(JwkFault::Malformed)?;
     URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| JwkFault::Malformed)
-}
-
-fn bits(number: &[u8]) -> usize {
-    number.len() * 8 - number.first().map_or(0, |byte| byte.leading_zeros() as usize)
 }

@@ -73,6 +73,11 @@ impl Algorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
+    /// Whether it is RSASSA-PSS, which no RSA key implies.
+    pub fn is_pss(self) -> bool {
+        matches!(self, Self::Ps256 | Self::Ps384 | Self::Ps512)
+    }
+
     /// Whether keys of this kind are for it.
     pub fn fits(self, key: &PublicKey) -> bool {
         match key.material() {
@@ -167,6 +172,31 @@ impl PublicKey {
         &self.material
     }
 
+    /// The bits of its modulus and of its exponent, where it is an RSA key.
+    pub fn rsa_bits(&self) -> Option<(usize, usize)> {
+        match &self.material {
+            Material::Rsa { modulus, exponent } => Some((bits(modulus), bits(exponent))),
+            Material::Ec { .. } | Material::Ed25519 { .. } => None,
+        }
+    }
+
+    /// The work of one verification, in units of about a microsecond of an Envoy worker, by the host or by the module
+    /// itself: as the README has it measured. It is counted and not timed, so that a run can be repeated.
+    pub fn cost(&self, by_host: bool) -> u64 {
+        let (host, module) = match &self.material {
+            Material::Ec { curve: Curve::P256, .. } => (80, 700),
+            Material::Ec { curve: Curve::P384, .. } => (600, 2_600),
+            Material::Ec { curve: Curve::P521, .. } => (1_700, 2_400),
+            Material::Ed25519 { .. } => (140, 140),
+            Material::Rsa { modulus, .. } => {
+                // It grows with the square of the size; at 2048 bits these are 40 and 600.
+                let square = (modulus.len() as u64).pow(2);
+                (square * 40 / (1 << 16), square * 600 / (1 << 16))
+            }
+        };
+        if by_host { host } else { module }
+    }
+
     /// Itself as a SubjectPublicKeyInfo (RFC 5280 section 4.1) in DER, made once: hosts take keys so.
     pub fn spki(&self) -> &[u8] {
         &self.spki
@@ -178,4 +208,14 @@ pub trait SignatureVerifier {
     /// Whether `signature` is `key`'s over `signed` under `algorithm`. A key of another kind, or a signature of another
     /// length, is no signature.
     fn verify(&self, algorithm: Algorithm, key: &PublicKey, signed: &[u8], signature: &[u8]) -> bool;
+
+    /// On how many keys a token without `kid` may be tried: on one only, where each try costs as much as a request.
+    fn tries(&self, _algorithm: Algorithm) -> usize {
+        1
+    }
+}
+
+/// The bits of a number in big-endian octets without leading zeros.
+pub fn bits(number: &[u8]) -> usize {
+    number.len() * 8 - number.first().map_or(0, |byte| byte.leading_zeros() as usize)
 }

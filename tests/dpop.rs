@@ -178,6 +178,35 @@ fn proofs_of_every_kind_of_key_are_taken() {
 }
 
 #[test]
+fn a_proof_costs_no_signature_of_a_key_that_is_too_dear_or_at_a_time_that_is_wrong() {
+    let mut worker = worker("optional");
+    let rsa = |bits: usize, e: &str| {
+        let mut modulus = vec![0xff; bits.div_ceil(8)];
+        modulus[0] = (0xff_u16 >> (bits.div_ceil(8) * 8 - bits)) as u8;
+        json!({"kty": "RSA", "n": base64url(modulus), "e": e})
+    };
+    let cases = [
+        ("of as many bits as may be", rsa(4096, "AQAB"), NOW, "dpop_signature"),
+        ("with the exponent 3", rsa(3072, "Aw"), NOW, "dpop_signature"),
+        ("a bit larger", rsa(4097, "AQAB"), NOW, "dpop_key"),
+        ("of 8192 bits", rsa(8192, "AQAB"), NOW, "dpop_key"),
+        ("of 16384 bits", rsa(16384, "AQAB"), NOW, "dpop_key"),
+        ("with an exponent of 18 bits", rsa(2048, "A___"), NOW, "dpop_key"),
+        ("with the longest exponent", rsa(2048, "_____w"), NOW, "dpop_key"),
+        ("of an hour ago", rsa(2048, "AQAB"), NOW - 3600, "dpop_time"),
+    ];
+    for (name, jwk, iat, reason) in cases {
+        for alg in ["RS256", "PS512"] {
+            let jkt = base64url(support::keys::sha256(jwk.to_string().as_bytes()));
+            let token = Token::at(NOW).claim("cnf", json!({"jkt": jkt})).sign(&Key::rsa_a());
+            let forged = Proof::new(Key::p256(), URL, &token, iat).claim("htm", "GET");
+            let forged = forged.header("jwk", jwk.clone()).header("alg", alg);
+            assert_eq!(prove(&mut worker, &token, &forged), (401, reason), "{name}: {alg}");
+        }
+    }
+}
+
+#[test]
 fn what_a_token_is_bound_to_and_how_it_is_sent_must_agree() {
     let (bound, unbound) = (bound(), unbound());
     let cases = [

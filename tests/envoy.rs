@@ -46,5 +46,6 @@ mod envoy {
     mod signatures;
     mod sse_transport;
     mod streams;
+    mod turns;
     mod weather;
 }

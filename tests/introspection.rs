@@ -79,7 +79,7 @@ impl Asked {
         let answer = body.map(|body| Answer::parse(body.to_string().as_bytes()).unwrap());
         let change = self.introspections.finished(0, TokenDigest::of(token), answer, now);
         let found = self.find(token, now);
-        self.introspections.handed_out(0);
+        self.introspections.handed_out(false);
         (found, change)
     }
 
@@ -290,7 +290,7 @@ fn who_joins_a_call_that_was_on_its_way_asks_anew_where_it_must() {
     asked.introspections.finished(0, TokenDigest::of("t"), Some(answer.clone()), at(NOW));
     assert_eq!(asked.find("t", at(NOW)), Finds::Active, "the first has its answer");
     assert_eq!(asked.find_fresh("t", fresh, at(NOW)), Finds::Wait, "the second does not take it");
-    asked.introspections.handed_out(0);
+    asked.introspections.handed_out(false);
     assert_eq!(asked.send(), ["t"]);
     asked.introspections.finished(0, TokenDigest::of("t"), Some(answer), at(NOW));
     assert_eq!(asked.find_fresh("t", fresh, at(NOW)), Finds::Active, "its own it does");

@@ -234,7 +234,7 @@ fn what_is_no_key_set_is_refused_whole() {
 }
 
 fn query(kid: Option<&str>, algorithm: Algorithm) -> KeyQuery {
-    KeyQuery { kid: kid.map(str::to_owned), algorithm }
+    KeyQuery { kid: kid.map(str::to_owned), algorithm, written: false }
 }
 
 #[test]
@@ -243,6 +243,7 @@ fn exactly_one_key_must_match_a_kid() {
     let keys = json!({"keys": [
         Key::rsa_a().jwk(),
         with(&Key::rsa_b(), "alg", Value::Null),
+        Key::rsa_b().with_alg("PS512").named("pss").jwk(),
         Key::p256().jwk(),
         Key::p256().named("twin").jwk(),
         Key::p256().named("twin").jwk(),
@@ -259,11 +260,14 @@ fn exactly_one_key_must_match_a_kid() {
         (Some("rsa-a"), Algorithm::Rs384, "mismatch"),
         (Some("rsa-a"), Algorithm::Es256, "mismatch"),
         (Some("rsa-b"), Algorithm::Rs256, "1"),
-        (Some("rsa-b"), Algorithm::Ps512, "1"),
+        (Some("rsa-b"), Algorithm::Rs512, "1"),
+        (Some("rsa-b"), Algorithm::Ps512, "mismatch"),
+        (Some("pss"), Algorithm::Ps512, "1"),
+        (Some("pss"), Algorithm::Rs512, "mismatch"),
         (Some("rsa-b"), Algorithm::EdDsa, "mismatch"),
         (Some("twin"), Algorithm::Es256, "1"),
         (Some("two"), Algorithm::Rs256, "mismatch"),
-        (Some("two"), Algorithm::Ps256, "1"),
+        (Some("two"), Algorithm::Ps256, "mismatch"),
         (Some("both"), Algorithm::Rs256, "1"),
         (Some("mixed"), Algorithm::Rs256, "1"),
         (Some("mixed"), Algorithm::EdDsa, "1"),
@@ -272,7 +276,8 @@ fn exactly_one_key_must_match_a_kid() {
         (Some(""), Algorithm::Rs256, "unknown"),
         (Some("other"), Algorithm::Rs256, "unknown"),
         (None, Algorithm::Rs256, "2"),
-        (None, Algorithm::Ps256, "2"),
+        (None, Algorithm::Ps256, "unknown"),
+        (None, Algorithm::Ps512, "1"),
         (None, Algorithm::EdDsa, "1"),
         (None, Algorithm::Es512, "unknown"),
     ];
@@ -283,6 +288,19 @@ fn exactly_one_key_must_match_a_kid() {
     };
     for (kid, algorithm, expected) in CASES {
         assert_eq!(show(&set, *kid, *algorithm), *expected, "{kid:?} for {algorithm:?}");
+    }
+    let written = |kid: Option<&str>, algorithm| KeyQuery { written: true, ..query(kid, algorithm) };
+    for (kid, algorithm, keys) in [
+        (Some("rsa-b"), Algorithm::Ps512, 1),
+        (None, Algorithm::Ps256, 2),
+        (None, Algorithm::Ps512, 2),
+        (Some("rsa-a"), Algorithm::Ps256, 0),
+    ] {
+        let found = match set.select(&written(kid, algorithm)) {
+            Selection::Keys(keys) => keys.len(),
+            Selection::Mismatch | Selection::Unknown => 0,
+        };
+        assert_eq!(found, keys, "{kid:?} for {algorithm:?}, which the configuration names");
     }
     let set = parse(&json!({"keys": many})).unwrap();
     assert_eq!(show(&set, None, Algorithm::EdDsa), "1", "equal keys are one");

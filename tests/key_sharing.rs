@@ -103,7 +103,7 @@ impl Host {
     }
 
     fn ask(&mut self, n: usize, kid: &str, now: UnixTime) -> &'static str {
-        let query = KeyQuery { kid: Some(kid.to_owned()), algorithm: Algorithm::EdDsa };
+        let query = KeyQuery { kid: Some(kid.to_owned()), algorithm: Algorithm::EdDsa, written: false };
         match self.caches[n].find(&query, now) {
             Lookup::Keys(_) => "key",
             Lookup::NoKey => "401",

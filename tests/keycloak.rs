@@ -42,7 +42,7 @@ fn confirmed(validation: &str, change: impl FnOnce(&mut Value)) -> Result<Access
     let expected = Expectations {
         issuer: &issuer.identifier,
         issuer_name: &issuer.name,
-        algorithms: &issuer.algorithms,
+        algorithms: issuer.algorithms.as_deref(),
         rules: &issuer.rules,
         audiences: &config.resources[0].audiences,
     };

@@ -18,17 +18,20 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use support::keys::Key;
 use support::ring_host::{self, Arguments, RingHost, SUCCESS, failure};
-use support::tokens::{tampered, with_payload};
-use toolgate::jwks::{KeyQuery, KeySet, Selection};
+use support::tokens::{AUDIENCE, ISSUER, Token, tampered, with_payload};
+use toolgate::config::Config;
+use toolgate::jwks::{KeyQuery, KeySet, MAX_TRIED, Selection};
 use toolgate::signature::{
     Algorithm, Curve, HostCrypto, HostVerifier, Material, PublicKey, PureVerifier, SignatureVerifier, ecdsa_signature,
     known_answers, subject_public_key_info,
 };
+use toolgate::time::UnixTime;
+use toolgate::token::{Expectations, UntrustedJwt};
 
 /// The key that `jwk` is, if a set would use it for `algorithm`.
 fn public(jwk: &Value, algorithm: Algorithm) -> PublicKey {
     let set = KeySet::parse(json!({"keys": [jwk]}).to_string().as_bytes()).unwrap();
-    match set.select(&KeyQuery { kid: None, algorithm }) {
+    match set.select(&KeyQuery { kid: None, algorithm, written: true }) {
         Selection::Keys(keys) => keys[0].clone(),
         other => panic!("{other:?}, {:?}", set.skipped),
     }
@@ -282,6 +285,57 @@ impl<F: Fn(Arguments<'_>, &dyn Fn() -> Vec<u8>) -> Option<Vec<u8>>> HostCrypto f
         let truth = || RingHost.verify_signature(arguments).expect("an answer");
         (self.0)(Arguments::read(arguments).expect("well-formed arguments"), &truth)
     }
+}
+
+#[test]
+fn a_token_without_kid_is_tried_on_one_key_only_where_the_module_verifies() {
+    let honest = ring_host::verifier();
+    let missing = HostVerifier::probe(Host(|_: Arguments<'_>, _: &dyn Fn() -> Vec<u8>| None), &known_answers());
+    for (_, algorithm) in signers() {
+        let by_host = if honest.trusted().contains(&algorithm) { MAX_TRIED } else { 1 };
+        assert_eq!(honest.tries(algorithm), by_host, "{algorithm:?}");
+        assert_eq!((missing.tries(algorithm), PureVerifier.tries(algorithm)), (1, 1), "{algorithm:?}");
+    }
+    let now = 1_800_000_000;
+    let audiences = [AUDIENCE.to_owned()];
+    let configuration = json!({
+        "issuers": [{"issuer": ISSUER, "jwks": {"keys": [Key::rsa_a().jwk()]}}],
+        "resources": [{"resource": AUDIENCE, "policy": {}}],
+    });
+    let config = Config::parse(configuration.to_string().as_bytes(), &|_| None).unwrap();
+    let rules = &config.issuers[0].rules;
+    let expected = Expectations { issuer: ISSUER, issuer_name: "main", algorithms: None, rules, audiences: &audiences };
+    let keys = [Key::rsa_b(), Key::rsa_a()].map(|key| public(&key.jwk(), Algorithm::Rs256));
+    let keys: Vec<&PublicKey> = keys.iter().collect();
+    let jwt = UntrustedJwt::parse(&Token::at(now).without_header("kid").sign(&Key::rsa_a())).unwrap();
+    let at = UnixTime::from_millis(u64::try_from(now).unwrap() * 1000);
+    let verified = |keys: &[&PublicKey], verifier: &dyn SignatureVerifier| {
+        jwt.check(expected, at).unwrap().verify(keys, verifier).is_ok()
+    };
+    assert!(verified(&keys, &honest), "the second by the host");
+    assert!(!verified(&keys, &missing), "the second by the module");
+    assert!(verified(&keys[1..], &missing), "the first by the module");
+}
+
+#[test]
+fn work_is_counted_by_what_verifies_and_by_the_size_of_the_key() {
+    let verifier = ring_host::verifier();
+    let mut before = 0;
+    for (key, algorithm, least) in [
+        (Key::p256(), Algorithm::Es256, 80),
+        (Key::rsa_a(), Algorithm::Rs256, 40),
+        (Key::rsa_a().with_alg("PS256"), Algorithm::Ps256, 600),
+        (Key::ed25519(), Algorithm::EdDsa, 140),
+    ] {
+        verifier.verify(algorithm, &public(&key.jwk(), algorithm), b"message", b"no signature");
+        before += least;
+    }
+    assert_eq!((verifier.take_work(), verifier.take_work()), (before, 0));
+    let rsa = |bytes: usize| {
+        let modulus = vec![0xff; bytes];
+        PublicKey::new(Material::Rsa { modulus, exponent: vec![1, 0, 1] }).unwrap().cost(false)
+    };
+    assert_eq!([256, 512, 1024].map(rsa), [600, 2_400, 9_600]);
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn expectations(config: &Config) -> Expectations<'_> {
     Expectations {
         issuer: &issuer.identifier,
         issuer_name: &issuer.name,
-        algorithms: &issuer.algorithms,
+        algorithms: issuer.algorithms.as_deref(),
         rules: &issuer.rules,
         audiences: &config.resources[0].audiences,
     }

@@ -39,7 +39,7 @@ static KNOWN: LazyLock<(Config, Account)> = LazyLock::new(|| {
     let expected = Expectations {
         issuer: &issuer.identifier,
         issuer_name: &issuer.name,
-        algorithms: &issuer.algorithms,
+        algorithms: issuer.algorithms.as_deref(),
         rules: &issuer.rules,
         audiences: &resource.audiences,
     };

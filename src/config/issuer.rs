@@ -28,8 +28,8 @@ pub struct Issuer {
     pub keys: Option<KeySource>,
     /// Its introspection endpoint, where one is configured.
     pub introspection: Option<Introspection>,
-    /// The algorithms it may sign with.
-    pub algorithms: Vec<Algorithm>,
+    /// The algorithms it may sign with, where that is configured; else all, as its keys imply them.
+    pub algorithms: Option<Vec<Algorithm>>,
     /// What its tokens look like.
     pub rules: TokenRules,
     /// Whether they are bound to keys of which clients prove that they have them.
@@ -119,7 +119,7 @@ pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> 
         validation: validation?,
         keys: keys.flatten(),
         introspection: introspection.flatten(),
-        algorithms: algorithms.unwrap_or_else(|| Algorithm::ALL.to_vec()),
+        algorithms,
         rules,
         dpop,
     })

@@ -16,6 +16,10 @@ use crate::token::{Claims, Thumbprint, UntrustedJwt};
 const AGE: f64 = 60.0;
 /// ... and so long before, since clocks differ. A client whose clock is worse is given a nonce.
 const SKEW: f64 = 30.0;
+/// The client chooses its key, and the cost of its proofs with it. Every usual RSA key is smaller, and has the exponent
+/// 65537 or 3.
+const MAX_BITS: usize = 4096;
+const MAX_EXPONENT_BITS: usize = 17;
 /// A longer `jti` identifies nothing better.
 const MAX_ID: usize = 256;
 
@@ -151,13 +155,16 @@ impl Proof {
             JwkFault::Private => ProofError::PrivateKey,
             _ => ProofError::Key,
         })?;
+        if key.rsa_bits().is_some_and(|(modulus, exponent)| modulus > MAX_BITS || exponent > MAX_EXPONENT_BITS) {
+            return Err(ProofError::Key);
+        }
         if !algorithm.fits(&key) {
             return Err(ProofError::Algorithm);
         }
+        let until = taken_until(claims, issued_at, expected)?;
         if !verifier.verify(algorithm, &key, jwt.signed(), jwt.signature()) {
             return Err(ProofError::Signature);
         }
-        let until = taken_until(claims, issued_at, expected)?;
         Ok(Self::marked(mark(&expected.key, url, id), until))
     }
 }

@@ -29,6 +29,8 @@ pub enum Awaited {
     Answer(TokenDigest),
     /// Its issuer's keys.
     Keys,
+    /// Its turn: what it waited for is there, but too many were woken at once.
+    Turn,
 }
 
 impl From<TokenError> for Unverified {
@@ -106,7 +108,7 @@ impl<'a> Asked<'a> {
         let expected = Expectations {
             issuer: &issuer.identifier,
             issuer_name: &issuer.name,
-            algorithms: &issuer.algorithms,
+            algorithms: issuer.algorithms.as_deref(),
             rules: &issuer.rules,
             audiences: &resource.audiences,
         };

@@ -8,6 +8,7 @@ use crate::node::Node;
 use crate::pattern::Pattern;
 use crate::policy::{Access, Denial, Policy};
 use crate::scope::Scope;
+use crate::signature::Algorithm;
 use crate::text::{near, readings};
 use crate::time::UnixTime;
 use crate::token::{AccessToken, Claims, Expectations, TokenError, TokenRules, UntrustedJwt};
@@ -59,7 +60,8 @@ pub fn detail(jwt: &UntrustedJwt, error: TokenError, expected: &Expectations<'_>
     let claims = jwt.claimed();
     Some(match error {
         TokenError::AlgorithmNotAllowed => {
-            let allowed = quoted_all(expected.algorithms.iter().map(|algorithm| algorithm.name()));
+            let allowed =
+                quoted_all(expected.algorithms.unwrap_or(&Algorithm::ALL).iter().map(|algorithm| algorithm.name()));
             format!("alg: expected one of {allowed}, got {}", value(header.get("alg")))
         }
         TokenError::TypeNotAllowed => {

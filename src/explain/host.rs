@@ -91,14 +91,9 @@ impl Host<'_, '_> {
                 return false;
             }
             answered.take(self.run(|env| exchange.try_again(read, env)));
-            self.handed_out();
+            self.instance.introspection.handed_out(false);
         }
         true
-    }
-
-    /// Every answer is for whoever waited for it.
-    fn handed_out(&mut self) {
-        (0..self.question.config.issuers.len()).for_each(|place| self.instance.introspection.handed_out(place));
     }
 
     /// Brings what a token waits for, as far as it can be had here; says whether that was so.
@@ -124,6 +119,8 @@ impl Host<'_, '_> {
                 }
                 true
             }
+            // Nobody is postponed here.
+            Awaited::Turn => true,
         }
     }
 }

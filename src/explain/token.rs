@@ -72,7 +72,7 @@ fn expectations<'c>(issuer: &'c Issuer, resource: &'c Resource) -> Expectations<
     Expectations {
         issuer: &issuer.identifier,
         issuer_name: &issuer.name,
-        algorithms: &issuer.algorithms,
+        algorithms: issuer.algorithms.as_deref(),
         rules: &issuer.rules,
         audiences: &resource.audiences,
     }

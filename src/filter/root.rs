@@ -15,7 +15,7 @@ use super::remote::PolicyFetches;
 use super::shared::{AT_ONCE, Shared};
 use super::sink::Posts;
 use crate::config::Config;
-use crate::exchange::{Awaited, Exchange};
+use crate::exchange::Awaited;
 use crate::token::TokenDigest;
 
 /// What the plugin configuration may have: far beyond any real one, far below a worker's memory.
@@ -50,9 +50,7 @@ impl Root {
 }
 
 fn wake_for_keys(shared: &Shared, root: u32) {
-    let body = |size| host::buffer(Buffer::RequestBody, size);
-    let waits = |exchange: &Exchange| exchange.awaits() == Some(Awaited::Keys);
-    shared.wake(root, waits, |exchange, env| exchange.try_again(&body, env));
+    shared.try_again(root, |exchange| exchange.awaits() == Some(Awaited::Keys));
 }
 
 impl Context for Root {
@@ -135,6 +133,7 @@ impl RootContext for Root {
         }
         self.give_up_endpoints();
         self.advance_keys();
+        shared.take_turns(self.id);
         shared.wake(self.id, |exchange| exchange.awaits().is_none(), |exchange, env| exchange.tick(env));
         shared.end_outlived(self.id);
         // Of some, their issuer is asked again.

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::drift::Told;
-use super::host::{self, Map};
+use super::host::{self, Buffer, Map};
 use super::possession;
 use super::signature::{self, VerifySignature};
 use crate::audit::sink::{Cause, Outcome, Sink};
@@ -29,6 +29,14 @@ const TICK: u32 = 500;
 const POLL: u32 = 20;
 /// The period that makes it look at once.
 pub const AT_ONCE: u32 = 1;
+/// The work after which a wake-up leaves the other requests to the next tick, in units of [`PublicKey::cost`], of which
+/// one is about a microsecond: a thousand requests may wait for one answer, and what their senders chose is verified
+/// then. The streams of other clients wait for this long at most, and for one request.
+///
+/// [`PublicKey::cost`]: crate::signature::PublicKey::cost
+const WAKE_UP: u64 = 2_000;
+/// As many bytes of a request are read for one unit of that work.
+const BYTES_PER_UNIT: usize = 50;
 
 /// The state of one plugin instance.
 pub struct Shared {
@@ -170,7 +178,7 @@ impl Shared {
                 Ok(())
             }
             (Effect::ReplaceBody(bytes), Side::Response { size }) => {
-                host::replace_buffer(host::Buffer::ResponseBody, size, &bytes)
+                host::replace_buffer(Buffer::ResponseBody, size, &bytes)
             }
             (Effect::ReplaceBody(_), Side::Request) => Err(host::HostFault),
             (Effect::Reply(reply), _) => host::reply(&reply),
@@ -259,15 +267,24 @@ impl Shared {
                 keys.need_look(now) || !keys.due(now).is_empty()
             }
             Some(Awaited::Answer(_)) => self.introspection.borrow().is_due(),
-            None => false,
+            Some(Awaited::Turn) | None => false,
         };
-        // Once is enough: every further call would start the period anew.
-        if is_of_use && !self.poked.get() {
-            self.poked.set(true);
-            if host::set_tick_period(AT_ONCE).is_err() {
-                log::error!("the host refused a timer; the issuers are asked at the next tick");
-            }
+        if is_of_use {
+            self.poke();
         }
+    }
+
+    /// Has the root look at once. Once is enough: every further call would start the period anew.
+    fn poke(&self) {
+        if !self.poked.replace(true) && host::set_tick_period(AT_ONCE).is_err() {
+            log::error!("the host refused a timer; the issuers are asked at the next tick");
+        }
+    }
+
+    /// Whether any stream waits for this.
+    fn is_awaited(&self, what: Awaited) -> bool {
+        let awaits = |exchange: Rc<RefCell<Exchange>>| exchange.borrow().awaits() == Some(what);
+        self.waiting.borrow().iter().any(|(_, stream)| stream.upgrade().is_some_and(awaits))
     }
 
     /// Notes that a stream goes on for as long as the server likes.
@@ -310,17 +327,37 @@ impl Shared {
     /// The root has looked after everything. Nobody tells it when another worker's fetch ends.
     pub fn ticked(&self) {
         self.prints_info.set(host::prints_info());
-        let awaits = |(_, stream): &(u32, Weak<RefCell<Exchange>>)| {
-            stream.upgrade().is_some_and(|exchange| exchange.borrow().awaits() == Some(Awaited::Keys))
+        let period = if self.is_awaited(Awaited::Turn) {
+            AT_ONCE
+        } else if self.keys.borrow().need_look(host::now()) && self.is_awaited(Awaited::Keys) {
+            POLL
+        } else {
+            TICK
         };
-        let soon = self.keys.borrow().need_look(host::now()) && self.waiting.borrow().iter().any(awaits);
-        self.poked.set(soon);
-        if host::set_tick_period(if soon { POLL } else { TICK }).is_err() {
+        self.poked.set(period != TICK);
+        if host::set_tick_period(period).is_err() {
             log::error!("the host refused a timer");
         }
     }
 
-    /// Runs an event of every waiting stream that is `concerned`, from the root context `root`.
+    /// Tries the token of every waiting stream again that is `concerned`, from the root context `root`: what it waited
+    /// for is there. Answers of introspection endpoints are kept for those whose turn comes later.
+    pub fn try_again(&self, root: u32, concerned: impl Fn(&Exchange) -> bool) {
+        let body = |size| host::buffer(Buffer::RequestBody, size);
+        self.wake(root, concerned, |exchange, env| exchange.try_again(&body, env));
+        self.introspection.borrow_mut().handed_out(self.is_awaited(Awaited::Turn));
+    }
+
+    /// Wakes the streams whose turn it is.
+    pub fn take_turns(&self, root: u32) {
+        if self.is_awaited(Awaited::Turn) {
+            self.introspection.borrow_mut().hand_out();
+            self.try_again(root, |exchange| exchange.awaits() == Some(Awaited::Turn));
+        }
+    }
+
+    /// Runs an event of every waiting stream that is `concerned`, from the root context `root`, as far as the work for
+    /// one wake-up goes: the others wait for their turn.
     pub fn wake(
         &self,
         root: u32,
@@ -328,17 +365,26 @@ impl Shared {
         event: impl Fn(&mut Exchange, &mut Env<'_>) -> Step,
     ) {
         let waiting = self.waiting.take();
+        let mut work = 0;
+        self.verifier.take_work();
         for (id, stream) in waiting {
             let Some(exchange) = stream.upgrade() else { continue };
             if !concerned(&exchange.borrow()) {
                 self.waiting.borrow_mut().push((id, stream));
                 continue;
             }
+            if work >= WAKE_UP && exchange.borrow_mut().postpone() {
+                self.waiting.borrow_mut().push((id, stream));
+                self.poke();
+                continue;
+            }
+            work += (exchange.borrow().weight() / BYTES_PER_UNIT) as u64;
             // A stream that is gone for the host is gone for good.
             if host::set_effective_context(id).is_err() {
                 continue;
             }
             let step = self.run(|env| event(&mut exchange.borrow_mut(), env));
+            work += self.verifier.take_work();
             let flow = self.apply(step, Side::Request);
             if flow == Flow::Continue && host::resume_request().is_err() {
                 log::error!("the host refused to resume a request");

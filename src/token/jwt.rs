@@ -39,8 +39,8 @@ pub struct Expectations<'c> {
     pub issuer: &'c str,
     /// Its name in the configuration.
     pub issuer_name: &'c str,
-    /// Its algorithms.
-    pub algorithms: &'c [Algorithm],
+    /// Its algorithms, where they are configured.
+    pub algorithms: Option<&'c [Algorithm]>,
     /// Its rules.
     pub rules: &'c TokenRules,
     /// The resource's audiences.
@@ -134,9 +134,11 @@ impl UntrustedJwt {
             return Err(TokenError::TypeNotAllowed);
         }
         let name = claims::text(&self.header, "alg")?.ok_or(TokenError::Malformed)?;
-        let algorithm = Algorithm::from_name(name).filter(|algorithm| expected.algorithms.contains(algorithm));
+        let written = expected.algorithms;
+        let is_allowed = |algorithm: &Algorithm| written.is_none_or(|written| written.contains(algorithm));
+        let algorithm = Algorithm::from_name(name).filter(is_allowed).ok_or(TokenError::AlgorithmNotAllowed)?;
         let kid = claims::text(&self.header, "kid")?.map(str::to_owned);
-        Ok(KeyQuery { kid, algorithm: algorithm.ok_or(TokenError::AlgorithmNotAllowed)? })
+        Ok(KeyQuery { kid, algorithm, written: written.is_some() })
     }
 
     /// The media type without its optional prefix (RFC 7515 section 4.1.9), in lower case.
@@ -169,7 +171,11 @@ impl Candidate<'_> {
         let signed = self.token.signed.as_bytes();
         let made =
             |key: &&PublicKey| algorithm.fits(key) && verifier.verify(algorithm, key, signed, &self.token.signature);
-        if keys.iter().any(made) { Ok(self.access) } else { Err(TokenError::BadSignature) }
+        if keys.iter().take(verifier.tries(algorithm)).any(made) {
+            Ok(self.access)
+        } else {
+            Err(TokenError::BadSignature)
+        }
     }
 }
 

@@ -72,7 +72,11 @@ pub const LIST_LIMIT: usize = 5_000;
 
 /// What the provider publishes.
 pub fn published_keys() -> Value {
-    key_set(&[Key::ed25519(), Key::p256(), Key::rsa_a()])
+    let mut any = Key::rsa_b().named("rsa-any").jwk();
+    any.as_object_mut().unwrap().remove("alg");
+    let mut set = key_set(&[Key::ed25519(), Key::p256(), Key::rsa_a()]);
+    set["keys"].as_array_mut().unwrap().push(any);
+    set
 }
 
 /// The path of the endpoint that tokens are asked about.

@@ -190,6 +190,8 @@ pub enum SignedBy {
     Ed25519,
     P256,
     Rsa,
+    /// A published RSA key that names no algorithm, by this one.
+    AnyRsa(&'static str),
     /// A key that no issuer publishes, under a published name.
     Stranger,
     /// A key that no issuer publishes.
@@ -256,6 +258,7 @@ impl Grant {
         let signed = match self.key {
             SignedBy::Ed25519 => token.sign(&Key::ed25519()),
             SignedBy::P256 => token.sign(&Key::p256()),
+            SignedBy::AnyRsa(alg) => token.sign(&Key::rsa_b().named("rsa-any").with_alg(alg)),
             SignedBy::Rsa => token.sign(&Key::rsa_a()),
             SignedBy::Stranger => token.sign(&Key::rsa_b().named("rsa-a")),
             SignedBy::Unknown => token.sign(&Key::rsa_b()),

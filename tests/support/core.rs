@@ -139,7 +139,7 @@ pub fn verify(config: &Config, token: &str, now: UnixTime) -> Result<AccessToken
     let expected = Expectations {
         issuer: &issuer.identifier,
         issuer_name: &issuer.name,
-        algorithms: &issuer.algorithms,
+        algorithms: issuer.algorithms.as_deref(),
         rules: &issuer.rules,
         audiences: &config.resources[0].audiences,
     };

@@ -171,7 +171,7 @@ impl Worker {
                 let waits = Some(Awaited::Answer(call.digest));
                 stream.wake(self, waits, |exchange, body, env| exchange.try_again(&|size| body(size), env));
             }
-            self.instance.introspection.handed_out(call.issuer);
+            self.instance.introspection.handed_out(false);
         }
     }
 

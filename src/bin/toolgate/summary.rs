@@ -6,7 +6,6 @@ use toolgate::config::{
     Config, Decisions, Dpop, Introspection, Issuer, KeySource, OnDrift, Resource, UntilSeen, Validation,
 };
 use toolgate::policy::{Lists, Mode, Policy, Requirement, Row, RuleSet};
-use toolgate::signature::Algorithm;
 
 use crate::ask::{Target, names};
 use crate::output::{counted, doubtful, heading, visible};
@@ -91,9 +90,10 @@ fn issuer(issuer: &Issuer) -> Vec<String> {
         Validation::JwtAndIntrospection => format!("a JWT by its signature, and then by introspection at {asked}"),
         Validation::JwtOrIntrospection => format!("a JWT by its signature, or else by introspection at {asked}"),
     };
-    let algorithms: Vec<_> = issuer.algorithms.iter().map(|algorithm| algorithm.name()).collect();
-    let algorithms =
-        if issuer.algorithms == Algorithm::ALL { "any asymmetric algorithm".to_owned() } else { algorithms.join(", ") };
+    let algorithms = match &issuer.algorithms {
+        None => "any asymmetric algorithm, PS* where a key names it".to_owned(),
+        Some(own) => own.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(", "),
+    };
     let mut required: Vec<_> = rules.required_claims.iter().map(|test| test.name.clone()).collect();
     required.extend(rules.present_claims.iter().map(|name| (*name).to_owned()));
     let required = if required.is_empty() { String::new() } else { format!("; required: {}", required.join(", ")) };
