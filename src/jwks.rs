@@ -10,9 +10,9 @@ mod workers;
 pub use attempts::{Attempts, Lease};
 pub use cache::{KeySetCache, Lookup, Timing};
 pub use discovery::{MetadataFault, documents, jwks_uri};
-pub use shared::{SharedNames, SharedSet};
+pub use shared::{InUse, KeyNames, SharedNames, SharedSet};
 pub use source::{FetchFault, Progress, Source};
-pub use workers::{Look, NotShared, SharedData, Versioned, Worker, agree, forget};
+pub use workers::{Look, NotShared, SharedData, Versioned, Worker, agree};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -450,7 +450,7 @@ fn spend(
     now: i64,
 ) -> Result<(), toolgate::dpop::ReplayFault> {
     let proof = toolgate::dpop::Proof::marked(mark, at(now + 60));
-    toolgate::dpop::Proofs::new(SharedNames::new(b"", b"", b""), None).spend(shared, &proof, account, at(now))
+    toolgate::dpop::Proofs::new(SharedNames::new(b"", b""), None).spend(shared, &proof, account, at(now))
 }
 
 #[test]

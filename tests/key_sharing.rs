@@ -19,8 +19,8 @@ use support::core::{NOW, at_millis};
 use support::keys::{Key, key_set};
 use support::shared_data::{Data, Fault};
 use toolgate::jwks::{
-    Attempts, KeyQuery, KeySet, KeySetCache, Lease, Lookup, NotShared, SharedData, SharedNames, SharedSet, Timing,
-    Versioned, Worker, forget,
+    Attempts, InUse, KeyNames, KeyQuery, KeySet, KeySetCache, Lease, Lookup, NotShared, SharedData, SharedNames,
+    SharedSet, Timing, Versioned, Worker,
 };
 use toolgate::signature::Algorithm;
 use toolgate::time::UnixTime;
@@ -37,6 +37,11 @@ fn at(millis: i64) -> UnixTime {
     at_millis(NOW * 1000 + millis)
 }
 
+/// The names of an issuer's keys.
+fn names(issuer: &str) -> KeyNames {
+    KeyNames::new(&SharedNames::new(b"toolgate", b"root"), issuer, ("https://auth.example.com/jwks", "auth"))
+}
+
 /// The document of a set with these keys.
 fn document(kids: &[&str]) -> Vec<u8> {
     let keys: Vec<Key> = kids.iter().map(|kid| Key::ed25519().named(kid)).collect();
@@ -46,7 +51,7 @@ fn document(kids: &[&str]) -> Vec<u8> {
 /// Workers of one host, and their provider.
 struct Host {
     data: Data,
-    names: SharedNames,
+    names: KeyNames,
     caches: Vec<KeySetCache>,
     fetches: usize,
 }
@@ -79,14 +84,14 @@ impl Host {
     fn new(workers: u64, fault: Fault) -> Self {
         Self {
             data: Data::new(fault),
-            names: SharedNames::new(b"toolgate", b"root", b"{}"),
+            names: names("https://auth.example.com"),
             caches: (0..workers).map(|n| KeySetCache::fetched(TIMING, n << 8)).collect(),
             fetches: 0,
         }
     }
 
     fn worker(&mut self, n: usize) -> Worker<'_, Data> {
-        Worker { data: &self.data, names: &self.names, place: 0, cache: &mut self.caches[n] }
+        Worker { data: &self.data, names: &self.names, cache: &mut self.caches[n] }
     }
 
     fn tick(&mut self, n: usize, now: UnixTime) -> bool {
@@ -389,7 +394,7 @@ fn of_workers_that_race_exactly_one_fetches() {
     struct Racing<'a> {
         data: &'a Data,
         rival: RefCell<Option<KeySetCache>>,
-        names: &'a SharedNames,
+        names: &'a KeyNames,
     }
     impl SharedData for Racing<'_> {
         fn read(&self, name: &str) -> Result<Versioned, NotShared> {
@@ -397,7 +402,7 @@ fn of_workers_that_race_exactly_one_fetches() {
         }
         fn replace(&self, name: &str, old: &Versioned, value: &[u8]) -> Result<bool, NotShared> {
             if let Some(mut cache) = self.rival.take() {
-                let mut rival = Worker { data: self.data, names: self.names, place: 0, cache: &mut cache };
+                let mut rival = Worker { data: self.data, names: self.names, cache: &mut cache };
                 assert_eq!(rival.advance(at(0)).fetch, Some(false));
             }
             self.data.replace(name, old, value)
@@ -407,14 +412,14 @@ fn of_workers_that_race_exactly_one_fetches() {
         }
     }
     for exists in [false, true] {
-        let (data, names) = (Data::new(Fault::None), SharedNames::new(b"", b"", b""));
+        let (data, names) = (Data::new(Fault::None), names(""));
         if exists {
-            data.put(&names.attempts(0), Attempts::default().encode());
+            data.put(&names.attempts, Attempts::default().encode());
         }
         let rival = RefCell::new(Some(KeySetCache::fetched(TIMING, 1 << 8)));
         let racing = Racing { data: &data, rival, names: &names };
         let mut cache = KeySetCache::fetched(TIMING, 2 << 8);
-        let mut worker = Worker { data: &racing, names: &names, place: 0, cache: &mut cache };
+        let mut worker = Worker { data: &racing, names: &names, cache: &mut cache };
         assert_eq!(worker.advance(at(0)).fetch, None, "the record exists: {exists}");
         assert!(cache.needs_look(at(0)), "it waits for the other's");
     }
@@ -576,8 +581,8 @@ fn what_others_left_is_validated_again() {
     for (name, record, set, fetch, found) in cases {
         let mut host = Host::new(1, Fault::None);
         let names = host.names.clone();
-        host.data.put(&names.attempts(0), record);
-        host.data.put(&names.set(0), set);
+        host.data.put(&names.attempts, record);
+        host.data.put(&names.set, set);
         assert_eq!(host.tick(0, at(0)), fetch == Starts, "{name}");
         assert_eq!(host.ask(0, "k", at(0)), found, "{name}");
         if fetch == Starts {
@@ -606,34 +611,63 @@ fn a_record_is_read_as_it_was_written() {
 }
 
 #[test]
-fn names_tell_plugins_roots_configurations_and_issuers_apart() {
-    let parts: [[&[u8]; 3]; 7] = [
-        [b"toolgate", b"root", b"{}"],
-        [b"toolgate2", b"root", b"{}"],
-        [b"toolgate", b"root2", b"{}"],
-        [b"toolgate", b"root", b"{ }"],
+fn names_tell_plugins_roots_issuers_and_places_apart_and_nothing_else() {
+    let parts: [[&str; 5]; 10] = [
+        ["toolgate", "root", "https://a.example", "https://a.example/jwks", "auth"],
+        ["toolgate2", "root", "https://a.example", "https://a.example/jwks", "auth"],
+        ["toolgate", "root2", "https://a.example", "https://a.example/jwks", "auth"],
+        ["toolgate", "root", "https://b.example", "https://a.example/jwks", "auth"],
+        ["toolgate", "root", "https://a.example", "https://b.example/jwks", "auth"],
+        ["toolgate", "root", "https://a.example", "https://a.example/jwks", "other"],
+        ["toolgate", "root", "https://a.example", "discover", "auth"],
         // What is not said where a part ends could be either.
-        [b"toolgater", b"oot", b"{}"],
-        [b"", b"toolgateroot", b"{}"],
-        [b"toolgate", b"", b"root{}"],
+        ["toolgater", "oot", "https://a.example", "https://a.example/jwks", "auth"],
+        ["", "toolgateroot", "https://a.example", "https://a.example/jwks", "auth"],
+        ["toolgate", "root", "https://a.examplehttps://a.example/jwks", "", "auth"],
     ];
-    let mut names: Vec<String> = parts
-        .iter()
-        .map(|[plugin, root, configuration]| SharedNames::new(plugin, root, configuration))
-        .flat_map(|names| [names.attempts(0), names.set(0), names.attempts(1), names.set(1)])
-        .collect();
-    assert!(names.iter().all(|name| name.starts_with("toolgate/1/") && name.len() < 100), "{names:?}");
-    let all = names.len();
+    let of = |[plugin, root, issuer, uri, cluster]: [&str; 5]| {
+        let names = SharedNames::new(plugin.as_bytes(), root.as_bytes());
+        let keys = KeyNames::new(&names, issuer, (uri, cluster));
+        [keys.attempts, keys.set, names.bodies(), names.proofs("nonce")]
+    };
+    let mut names: Vec<String> = parts.into_iter().flat_map(of).collect();
+    assert!(names.iter().all(|name| name.starts_with("toolgate/1/") && name.len() < 160), "{names:?}");
+    assert_eq!(of(parts[0]), of(parts[0]));
     names.sort();
     names.dedup();
-    assert_eq!(names.len(), all);
+    // Of one plugin, whatever its issuers: what is known of the host, and of proofs.
+    assert_eq!(names.len(), 2 * parts.len() + 2 * 5);
 }
 
 #[test]
-fn a_configuration_that_goes_leaves_nothing_and_those_that_stay_keep_their_keys() {
+fn what_an_instance_shares_goes_with_the_last_one_that_uses_it() {
+    let [one, two, three] = ["one", "two", "three"].map(str::to_owned);
+    let (old, new) = ([one.clone(), two.clone()], [two.clone(), three.clone()]);
+    let mut in_use = InUse::default();
+    in_use.begin(&old);
+    in_use.begin(&new);
+    in_use.begin(&new);
+    assert_eq!(in_use.end(&old), [&one], "the other is the new configuration's too");
+    assert_eq!(in_use.end(&new), [""; 0], "a second listener has the same");
+    assert_eq!(in_use.end(&new), [&two, &three]);
+    assert_eq!(in_use.end(&new), [&two, &three], "what nobody uses is nobody's");
+    // Two issuers of one configuration may be one for what is fetched.
+    let twice = [one.clone(), one.clone()];
+    in_use.begin(&twice);
+    in_use.begin(&twice);
+    assert_eq!(in_use.end(&twice), [""; 0]);
+    assert_eq!(in_use.end(&twice), [&one, &one]);
+}
+
+#[test]
+fn a_worker_of_another_configuration_takes_the_set_over_and_whoever_ends_holds_up_nobody() {
     let mut host = Host::new(2, Fault::None);
     host.live("start", &[(0, 0, Tick(Starts)), (0, 0, Bring(&["k"])), (10, 1, Tick(Not))]);
-    forget(&host.data, &host.names, 0);
-    assert_eq!(host.data.size(), 0);
-    host.live("others go on", &[(20, 1, Tick(Not)), (20, 1, Ask("k", "key")), (480_000, 1, Tick(Starts))]);
+    // Its memory begins anew, as that of a new configuration does.
+    host.live("a change", &[(20, 0, Die), (20, 0, Tick(Not)), (20, 0, Ask("k", "key")), (20, 1, Ask("k", "key"))]);
+    host.live("a refresh", &[(560_000, 0, Tick(Starts)), (560_010, 1, Tick(Not))]);
+    host.worker(0).release(at(560_020));
+    host.live("its end", &[(560_030, 1, Tick(Starts)), (560_040, 1, Bring(&["k"]))]);
+    let record = Attempts::decode(&host.data.read(&host.names.attempts).unwrap().bytes).unwrap();
+    assert_eq!((record.failures, record.lease), (0, None), "a fetch that was given up has not failed");
 }

@@ -37,10 +37,12 @@ struct Host {
 impl Host {
     fn new(workers: u64, fault: Fault) -> Self {
         let config = configuration();
+        let (target, identifier) =
+            (config.resources[0].publish.as_ref().unwrap(), config.resources[0].identifier.as_str());
         Self {
             data: Data::new(fault),
-            names: PublishNames::new(&SharedNames::new(b"toolgate", b"root", b"{}"), 0),
-            timing: config.resources[0].publish.as_ref().unwrap().timing,
+            names: PublishNames::new(&SharedNames::new(b"toolgate", b"root"), identifier, target),
+            timing: target.timing,
             drifts: (0..workers).map(|n| Drift::new(&config, n)).collect(),
             told: 0,
         }

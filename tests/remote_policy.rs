@@ -255,10 +255,11 @@ struct Host {
 impl Host {
     fn new(workers: u64, format: &str, fault: Fault) -> Self {
         let config = accepted(&configuration(format));
-        let timing = config.resources[0].policy_source.as_ref().unwrap().timing;
+        let source = config.resources[0].policy_source.as_ref().unwrap();
+        let (timing, identifier) = (source.timing, config.resources[0].identifier.as_str());
         Self {
             data: Data::new(fault),
-            names: Names::new(&SharedNames::new(b"toolgate", b"root", b"{}"), 0),
+            names: Names::new(&SharedNames::new(b"toolgate", b"root"), identifier, source),
             policies: (0..workers).map(|n| RemotePolicy::new(timing, n << 8)).collect(),
             opens: (0..workers).map(|_| None).collect(),
             told: Vec::new(),
@@ -499,7 +500,7 @@ fn what_another_left_is_validated_again_and_broken_data_is_as_none() {
         assert!(host.tick(0, after(0)));
         host.answer(0, 200, None, &opening("a"), after(0));
         let names: Vec<String> = host.data.values.borrow().keys().cloned().collect();
-        let document = names.iter().find(|name| name.ends_with("/document")).expect("a document");
+        let document = names.iter().find(|name| name.contains("/document/")).expect("a document");
         host.data.put(document, left.to_vec());
         assert!(host.tick(1, after(1)), "it asks itself: {left:?}");
         assert_eq!(host.opens[1], None, "{left:?}");

@@ -136,7 +136,7 @@ fn check(text: &str) {
     assert_eq!(Proof::check(&resigned, &expected(NOW), &yes), Ok(proof), "another signature makes no other proof");
 
     let memory = Memory::default();
-    let proofs = Proofs::new(SharedNames::new(b"", b"", b""), None);
+    let proofs = Proofs::new(SharedNames::new(b"", b""), None);
     let spend = |proof: &Proof, now| proofs.spend(&memory, proof, &KNOWN.1, at(now));
     assert_eq!(spend(&proof, NOW), Ok(()));
     for now in LATER.map(|later| NOW + later) {

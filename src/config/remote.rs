@@ -25,6 +25,18 @@ pub struct Endpoint {
     pub timing: Timing,
 }
 
+impl Endpoint {
+    /// What it says of `resource` depends on, or what it is told: another client may be told of another policy.
+    pub fn identity<'e>(&'e self, resource: &'e str) -> [&'e str; 5] {
+        let format = match self.format {
+            Format::Authsec => "authsec",
+            Format::Toolgate => "toolgate",
+        };
+        let client = self.client.as_ref().map(|client| client.id.as_str()).unwrap_or_default();
+        [resource, self.uri.as_str(), &self.cluster, format, client]
+    }
+}
+
 /// What a control plane speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {

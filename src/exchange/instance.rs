@@ -38,7 +38,7 @@ impl Instance {
             introspection: Introspections::new(&config.issuers),
             drift: Drift::new(config, 1),
             lists: KnownLists::default(),
-            proofs: Proofs::new(SharedNames::new(&[], &[], &[]), None),
+            proofs: Proofs::new(SharedNames::new(&[], &[]), None),
             ids: DecisionIds::new(1),
             look_alikes: LookAlikes::default(),
             host_shows_bodies: false,

@@ -3,17 +3,16 @@
 use super::host;
 use super::shared::Shared;
 use crate::audit::drift_line;
-use crate::config::Config;
+use crate::config::{Config, Resource};
 use crate::drift::shared::SharedDrift;
 use crate::jwks::{SharedData, SharedNames};
+use crate::manifest::Manifest;
 
 /// How often a record is read again because another worker was faster.
 const MAX_RACES: usize = 8;
 
 /// The shared record of each resource as it was last seen.
 pub struct Told {
-    /// Whether time ever went by: not for the copy that only checks a configuration.
-    ticked: bool,
     names: Vec<String>,
     seen: Vec<Vec<u8>>,
 }
@@ -21,13 +20,17 @@ pub struct Told {
 impl Told {
     /// For the resources of a configuration.
     pub fn new(config: &Config, names: &SharedNames) -> Self {
-        let names: Vec<_> = (0..config.resources.len()).map(|place| names.drift(place)).collect();
-        Self { ticked: false, seen: vec![Vec::new(); names.len()], names }
+        // What differs depends on what was approved.
+        let name = |resource: &Resource| {
+            let approved = resource.manifest.as_ref().map(Manifest::tools_json).unwrap_or_default();
+            names.of("drift", &[resource.identifier.as_str(), &approved])
+        };
+        let names: Vec<_> = config.resources.iter().map(name).collect();
+        Self { seen: vec![Vec::new(); names.len()], names }
     }
 
     /// Time goes by: compares what came, reports it, and takes over what others found.
     pub fn look(&mut self, shared: &Shared) {
-        self.ticked = true;
         shared.drift.borrow_mut().look(&shared.config.borrow());
         for place in 0..self.names.len() {
             if shared.drift.borrow().has_news() == Some(place) {
@@ -63,11 +66,9 @@ impl Told {
         }
     }
 
-    /// The configuration is gone from this worker, and with it what it was about.
-    pub fn forget(&self) {
-        for name in self.names.iter().filter(|_| self.ticked) {
-            let _ = host::Shared.overwrite(name, &[]);
-        }
+    /// The names of what is shared.
+    pub fn names(&self) -> &[String] {
+        &self.names
     }
 
     fn adopt(&mut self, shared: &Shared, place: usize) {

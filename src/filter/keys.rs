@@ -6,8 +6,8 @@
 use super::callout;
 use super::host;
 use super::shared::Shared;
-use crate::config::{Config, KeySource};
-use crate::jwks::{Look, MAX_BYTES, Progress, SharedNames, Source, Worker, forget};
+use crate::config::{Config, Issuer, KeySource};
+use crate::jwks::{KeyNames, Look, MAX_BYTES, Progress, SharedNames, Source, Worker};
 use crate::url::Url;
 
 /// How often one look may lead to another at once: what a stream asks for after the first, it may get from the second.
@@ -15,35 +15,31 @@ const MAX_ROUNDS: usize = 4;
 
 /// The fetches of one plugin instance in one worker.
 pub struct KeyFetches {
-    names: SharedNames,
-    /// Where the keys of each issuer are; nothing if they are not fetched.
-    sources: Vec<Option<Source>>,
+    /// Where the keys of each issuer are, and under which names they are shared; nothing if they are not fetched.
+    sources: Vec<Option<(KeyNames, Source)>>,
     /// The issuer that each call under way is about, by the host's name for it.
     calls: Vec<(u32, usize)>,
-    /// Whether time ever went by: not for the copy that only checks a configuration.
-    ticked: bool,
 }
 
 impl KeyFetches {
-    /// For a configuration, which is also given as the bytes that it was read from.
-    pub fn new(config: &Config, bytes: &[u8]) -> Self {
-        let property = |name| host::property(name).unwrap_or_default();
-        let source = |keys: &KeySource| match keys {
-            KeySource::Discovered { issuer, .. } => Some(Source::discovered(issuer.clone())),
-            KeySource::Fetched { uri, .. } => Some(Source::at(uri.clone())),
-            KeySource::Fixed(_) => None,
+    /// For a configuration.
+    pub fn new(config: &Config, names: &SharedNames) -> Self {
+        let source = |issuer: &Issuer| {
+            let keys = issuer.keys.as_ref()?;
+            let source = match keys {
+                KeySource::Discovered { issuer, .. } => Source::discovered(issuer.clone()),
+                KeySource::Fetched { uri, .. } => Source::at(uri.clone()),
+                KeySource::Fixed(_) => return None,
+            };
+            Some((KeyNames::new(names, &issuer.identifier, keys.identity()?), source))
         };
-        Self {
-            names: SharedNames::new(&property("plugin_name"), &property("plugin_root_id"), bytes),
-            sources: config.issuers.iter().map(|issuer| issuer.keys.as_ref().and_then(source)).collect(),
-            calls: Vec::new(),
-            ticked: false,
-        }
+        Self { sources: config.issuers.iter().map(source).collect(), calls: Vec::new() }
     }
 
-    /// Under which names this plugin instance shares data.
-    pub fn names(&self) -> &SharedNames {
-        &self.names
+    /// The names of what is shared.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let names = self.sources.iter().flatten().map(|(names, _)| names);
+        names.flat_map(|names| [names.attempts.clone(), names.set.clone()])
     }
 
     /// Looks at what other workers did, without doing anything: the first request may need no fetch.
@@ -56,8 +52,9 @@ impl KeyFetches {
     /// Does something with the keys of the issuer at `place`, as one worker of several.
     fn share<T: Default>(&self, shared: &Shared, place: usize, act: impl FnOnce(Worker<'_, host::Shared>) -> T) -> T {
         let mut keys = shared.keys.borrow_mut();
-        let worker = |cache| Worker { data: &host::Shared, names: &self.names, place, cache };
-        keys.cache(place).map(worker).map(act).unwrap_or_default()
+        let names = self.sources.get(place).and_then(|source| Some(&source.as_ref()?.0));
+        let worker = |(names, cache)| Worker { data: &host::Shared, names, cache };
+        names.zip(keys.cache(place)).map(worker).map(act).unwrap_or_default()
     }
 
     /// Time goes by: takes over what other workers did, and starts every fetch that is due. `wake` wakes the streams
@@ -66,7 +63,6 @@ impl KeyFetches {
     /// An answer comes to the context that asked, so streams never ask themselves: with one of them the answer for all
     /// others would be lost.
     pub fn advance(&mut self, shared: &Shared, wake: impl Fn()) {
-        self.ticked = true;
         let mut changed = false;
         for place in self.places() {
             if self.share(shared, place, |mut worker| worker.tick(host::now())) {
@@ -95,7 +91,7 @@ impl KeyFetches {
     fn advance_one(&mut self, shared: &Shared, place: usize) -> bool {
         let Look { changed, fetch } = self.share(shared, place, |mut worker| worker.advance(host::now()));
         let source = self.sources.get_mut(place).and_then(Option::as_mut);
-        let first = source.zip(fetch).map(|(source, refetch)| source.begin(refetch));
+        let first = source.zip(fetch).map(|((_, source), refetch)| source.begin(refetch));
         changed | first.is_some_and(|first| self.proceed(shared, place, first, &[]))
     }
 
@@ -105,7 +101,7 @@ impl KeyFetches {
         let (_, place) = self.calls.swap_remove(at);
         let answer = callout::answer(body_size, MAX_BYTES);
         let body = answer.body.unwrap_or_default();
-        let Some(source) = self.sources.get_mut(place).and_then(Option::as_mut) else { return false };
+        let Some((_, source)) = self.sources.get_mut(place).and_then(Option::as_mut) else { return false };
         let progress = source.answered(answer.status, (body_size <= MAX_BYTES).then_some(&*body));
         if matches!(progress, Progress::Ask(_)) {
             self.share(shared, place, |mut worker| worker.renew(host::now()));
@@ -186,11 +182,10 @@ impl KeyFetches {
         }
     }
 
-    /// The configuration is gone from this worker: what it left to others goes too, so that a host whose configuration
-    /// changes for years does not fill up.
-    pub fn forget(&self) {
-        if self.ticked {
-            self.places().into_iter().for_each(|place| forget(&host::Shared, &self.names, place));
+    /// The configuration is gone from this worker, and the calls under way with it.
+    pub fn release(&self, shared: &Shared) {
+        for (_, place) in &self.calls {
+            self.share(shared, *place, |mut worker| worker.release(host::now()));
         }
     }
 }

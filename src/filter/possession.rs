@@ -15,7 +15,6 @@ pub fn peer_certificate() -> Option<Thumbprint> {
 }
 
 /// What the workers know of proofs, whatever the configuration: one that is replaced forgets none.
-pub fn proofs() -> Proofs {
-    let property = |name| host::property(name).unwrap_or_default();
-    Proofs::new(SharedNames::new(&property("plugin_name"), &property("plugin_root_id"), &[]), host::random())
+pub fn proofs(names: &SharedNames) -> Proofs {
+    Proofs::new(names.clone(), host::random())
 }

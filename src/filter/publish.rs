@@ -5,7 +5,7 @@ use super::host;
 use super::remote::send;
 use super::shared::Shared;
 use crate::audit::{event_line, manifest_line};
-use crate::config::Format;
+use crate::config::{Format, Resource};
 use crate::drift::inventory::{Inventory, MAX_BYTES};
 use crate::jwks::SharedNames;
 use crate::node::Node;
@@ -19,8 +19,6 @@ pub struct Publishing {
     targets: Vec<Target>,
     /// A number that no other worker has.
     owner: u64,
-    /// Whether time ever went by: not for the copy that only checks a configuration.
-    ticked: bool,
 }
 
 struct Target {
@@ -35,15 +33,17 @@ impl Publishing {
     /// For a configuration.
     pub fn new(shared: &Shared, names: &SharedNames) -> Self {
         let config = shared.config.borrow();
-        let published = config.resources.iter().enumerate().filter(|(_, resource)| resource.publish.is_some());
-        let target = |(place, _)| Target { place, names: PublishNames::new(names, place), call: None };
+        let target = |(place, resource): (usize, &Resource)| {
+            let names = PublishNames::new(names, resource.identifier.as_str(), resource.publish.as_ref()?);
+            Some(Target { place, names, call: None })
+        };
+        let targets = config.resources.iter().enumerate().filter_map(target);
         let owner = host::random().map_or_else(|| host::now().as_millis(), u64::from_le_bytes);
-        Self { targets: published.map(target).collect(), owner, ticked: false }
+        Self { targets: targets.collect(), owner }
     }
 
     /// Time goes by: merges what was seen, and publishes what has changed.
     pub fn advance(&mut self, shared: &Shared) {
-        self.ticked = true;
         for target in &mut self.targets {
             target.advance(shared, self.owner);
         }
@@ -57,11 +57,9 @@ impl Publishing {
         true
     }
 
-    /// The configuration is gone from this worker, and what it left to others with it.
-    pub fn forget(&self) {
-        if self.ticked {
-            self.targets.iter().for_each(|target| target.names.forget(&host::Shared));
-        }
+    /// The names of what is shared.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        self.targets.iter().flat_map(|target| target.names.all())
     }
 }
 

@@ -13,8 +13,6 @@ use crate::time::UnixTime;
 /// The remote policies of one plugin instance in one worker.
 pub struct PolicyFetches {
     sources: Vec<Source>,
-    /// Whether time ever went by: not for the copy that only checks a configuration.
-    ticked: bool,
 }
 
 /// Where one resource's policy comes from.
@@ -35,11 +33,12 @@ impl PolicyFetches {
         let worker = host::random().map_or_else(|| host::now().as_millis(), u64::from_le_bytes);
         let config = shared.config.borrow();
         let sources = config.resources.iter().enumerate().filter_map(|(place, resource)| {
-            let timing = resource.policy_source.as_ref()?.timing;
-            let (names, policy) = (Names::new(names, place), RemotePolicy::new(timing, worker));
+            let source = resource.policy_source.as_ref()?;
+            let names = Names::new(names, resource.identifier.as_str(), source);
+            let policy = RemotePolicy::new(source.timing, worker);
             Some(Source { place, names, policy, call: None, state: State::Waiting })
         });
-        let mut own = Self { sources: sources.collect(), ticked: false };
+        let mut own = Self { sources: sources.collect() };
         drop(config);
         for source in &mut own.sources {
             let live = source.share(shared, |mut worker| worker.look(host::now()));
@@ -50,7 +49,6 @@ impl PolicyFetches {
 
     /// Time goes by: takes over what other workers did, and asks where it is due.
     pub fn advance(&mut self, shared: &Shared) {
-        self.ticked = true;
         for source in &mut self.sources {
             source.advance(shared);
         }
@@ -64,11 +62,9 @@ impl PolicyFetches {
         true
     }
 
-    /// The configuration is gone from this worker, and what it left to others with it.
-    pub fn forget(&self) {
-        if self.ticked {
-            self.sources.iter().for_each(|source| source.names.forget(&host::Shared));
-        }
+    /// The names of what is shared.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        self.sources.iter().flat_map(|source| source.names.all())
     }
 }
 

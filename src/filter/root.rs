@@ -1,5 +1,6 @@
 //! The root context: reads the configuration, looks after keys and time, and wakes the streams that wait.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -16,10 +17,16 @@ use super::shared::{AT_ONCE, Shared};
 use super::sink::Posts;
 use crate::config::Config;
 use crate::exchange::Awaited;
+use crate::jwks::{InUse, SharedData, SharedNames};
 use crate::token::TokenDigest;
 
 /// What the plugin configuration may have: far beyond any real one, far below a worker's memory.
 const MAX_CONFIGURATION: usize = 64 << 20;
+
+thread_local! {
+    /// What the instances in this VM share with others: an old and a new configuration are two of them for a while.
+    static IN_USE: RefCell<InUse> = RefCell::default();
+}
 
 /// One plugin instance in one worker.
 pub struct Root {
@@ -30,6 +37,10 @@ pub struct Root {
     publishing: Option<Publishing>,
     metrics: Defined,
     posts: Posts,
+    /// The names of all that this instance shares, and which may go when it ends.
+    names: Vec<String>,
+    /// Whether time ever went by: not for the copy that only checks a configuration, which leaves nothing to others.
+    ticked: bool,
     /// The token that each call to an introspection endpoint is about, by the host's name for the call: its issuer's
     /// place and its digest.
     pub(super) calls: Vec<(u32, (usize, TokenDigest))>,
@@ -37,8 +48,18 @@ pub struct Root {
 
 impl Root {
     pub fn new(id: u32) -> Self {
-        let (metrics, posts) = (Defined::default(), Posts::default());
-        Self { id, shared: None, keys: None, policies: None, publishing: None, metrics, posts, calls: Vec::new() }
+        Self {
+            id,
+            shared: None,
+            keys: None,
+            policies: None,
+            publishing: None,
+            metrics: Defined::default(),
+            posts: Posts::default(),
+            names: Vec::new(),
+            ticked: false,
+            calls: Vec::new(),
+        }
     }
 
     /// Looks after the keys, and then after what tokens that waited for them need besides.
@@ -81,17 +102,12 @@ impl Context for Root {
     }
 
     fn on_done(&mut self) -> bool {
-        if let Some(keys) = &self.keys {
-            keys.forget();
+        if let (Some(shared), Some(keys)) = (&self.shared, &self.keys) {
+            keys.release(shared);
         }
-        if let Some(policies) = &self.policies {
-            policies.forget();
-        }
-        if let Some(publishing) = &self.publishing {
-            publishing.forget();
-        }
-        if let Some(shared) = &self.shared {
-            shared.told.borrow().forget();
+        let unused = IN_USE.with_borrow_mut(|in_use| in_use.end(&self.names));
+        for name in unused.into_iter().filter(|_| self.ticked) {
+            let _ = host::Shared.overwrite(name, &[]);
         }
         true
     }
@@ -108,12 +124,19 @@ impl RootContext for Root {
             }
         };
         config.warnings.iter().for_each(|warning| log::warn!("configuration: {warning}"));
-        let keys = KeyFetches::new(&config, &bytes);
-        let told = Told::new(&config, keys.names());
-        let shared = Rc::new(Shared::new(config, told));
+        let property = |name| host::property(name).unwrap_or_default();
+        let names = SharedNames::new(&property("plugin_name"), &property("plugin_root_id"));
+        let keys = KeyFetches::new(&config, &names);
+        let told = Told::new(&config, &names);
+        let mut used = told.names().to_vec();
+        let shared = Rc::new(Shared::new(config, told, &names));
+        shared.look_at_host();
         keys.look(&shared);
-        let policies = PolicyFetches::new(&shared, keys.names());
-        (self.policies, self.publishing) = (Some(policies), Some(Publishing::new(&shared, keys.names())));
+        let (policies, publishing) = (PolicyFetches::new(&shared, &names), Publishing::new(&shared, &names));
+        used.extend(keys.names().chain(policies.names()).chain(publishing.names()));
+        IN_USE.with_borrow_mut(|in_use| in_use.begin(&used));
+        self.names = used;
+        (self.policies, self.publishing) = (Some(policies), Some(publishing));
         (self.shared, self.keys) = (Some(shared), Some(keys));
         // What is missing is fetched at the first tick.
         if host::set_tick_period(AT_ONCE).is_err() {
@@ -125,6 +148,8 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         let Some(shared) = self.shared.clone() else { return };
+        self.ticked = true;
+        shared.look_at_host();
         if let Some(policies) = &mut self.policies {
             policies.advance(&shared);
         }

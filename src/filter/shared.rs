@@ -14,6 +14,7 @@ use crate::dpop::Proofs;
 use crate::drift::Drift;
 use crate::exchange::{Awaited, Effect, Env, Exchange, Flow, Step};
 use crate::introspection::Introspections;
+use crate::jwks::{SharedData, SharedNames};
 use crate::keys::IssuerKeys;
 use crate::listing::KnownLists;
 use crate::metrics::Metrics;
@@ -38,6 +39,9 @@ const WAKE_UP: u64 = 2_000;
 /// As many bytes of a request are read for one unit of that work.
 const BYTES_PER_UNIT: usize = 50;
 
+/// What is shared once a body was seen while headers were held.
+const SHOWN: &[u8] = b"shown";
+
 /// The state of one plugin instance.
 pub struct Shared {
     /// Only its policies ever change, between steps: each step goes by those that hold when it is taken.
@@ -55,7 +59,10 @@ pub struct Shared {
     ids: RefCell<DecisionIds>,
     places: Places,
     look_alikes: RefCell<crate::audit::LookAlikes>,
+    /// Whether the host was seen to show a body while headers were held, by any worker under any configuration.
     host_shows_bodies: Cell<bool>,
+    /// Under which name that is shared.
+    bodies: String,
     /// Whether the host prints audit lines. It is asked at every tick: who changes its log level waits that long.
     prints_info: Cell<bool>,
     /// Whether the root was asked to look at once and has not yet done so.
@@ -77,7 +84,7 @@ pub enum Side {
 }
 
 impl Shared {
-    pub fn new(config: Config, told: Told) -> Self {
+    pub fn new(config: Config, told: Told, names: &SharedNames) -> Self {
         let seed = host::random().map(u64::from_le_bytes).unwrap_or_else(|| {
             // Without randomness, the address of a local and the time still tell most workers apart.
             let now = host::now().as_numeric_date().to_bits();
@@ -93,7 +100,7 @@ impl Shared {
             sink: RefCell::new(config.audit.sink.as_ref().map(|endpoint| Sink::new(endpoint.timeout))),
             drift: RefCell::new(Drift::new(&config, secret)),
             lists: RefCell::default(),
-            proofs: RefCell::new(possession::proofs()),
+            proofs: RefCell::new(possession::proofs(names)),
             tokens: RefCell::new(TokenCache::keyed(config.token_cache_entries, host::random())),
             places: Places::new(config.issuers.len()),
             config: RefCell::new(config),
@@ -101,6 +108,7 @@ impl Shared {
             ids: RefCell::new(DecisionIds::new(seed)),
             look_alikes: RefCell::default(),
             host_shows_bodies: Cell::new(false),
+            bodies: names.bodies(),
             prints_info: Cell::new(host::prints_info()),
             poked: Cell::new(false),
             waiting: RefCell::default(),
@@ -133,7 +141,10 @@ impl Shared {
             host_shows_bodies: &mut shows,
             places: &self.places,
         });
-        self.host_shows_bodies.set(shows);
+        if shows && !self.host_shows_bodies.replace(true) {
+            // Where nothing is shared, each worker finds out for itself.
+            let _ = host::Shared.overwrite(&self.bodies, SHOWN);
+        }
         let news = self.drift.borrow().has_news();
         if let Some(place) = news {
             self.told.borrow().report(self, place);
@@ -278,6 +289,13 @@ impl Shared {
     fn poke(&self) {
         if !self.poked.replace(true) && host::set_tick_period(AT_ONCE).is_err() {
             log::error!("the host refused a timer; the issuers are asked at the next tick");
+        }
+    }
+
+    /// Takes over what other workers saw of the host.
+    pub fn look_at_host(&self) {
+        if !self.host_shows_bodies.get() {
+            self.host_shows_bodies.set(host::Shared.read(&self.bodies).is_ok_and(|value| value.bytes == SHOWN));
         }
     }
 

@@ -83,6 +83,11 @@ impl Attempts {
         Self { lease: self.lease.map(renew), ..self }
     }
 
+    /// The fetch of `owner` will have no end: nobody has to wait for it, and it has not failed.
+    pub fn released(self, owner: u64) -> Self {
+        Self { lease: self.lease.filter(|lease| lease.owner != owner), ..self }
+    }
+
     /// The fetch of `owner` has ended, with a set or without. One that was taken for lost may still bring a set; that
     /// it failed is counted already.
     pub fn ended(self, owner: u64, with_set: bool, now: UnixTime) -> Self {

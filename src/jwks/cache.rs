@@ -14,6 +14,8 @@ use crate::time::UnixTime;
 const FRESH: Duration = Duration::from_millis(5);
 /// How many unknown `kid`s are remembered. One forgotten costs at most a refetch, of which there are two.
 const MAX_REMEMBERED: usize = 256;
+/// A longer `kid` is not remembered: anybody may send it. Those of providers have less than a hundred bytes.
+const MAX_KID: usize = 512;
 
 /// The times of one issuer's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +152,8 @@ impl KeySetCache {
     }
 
     fn wait_for(&mut self, query: &KeyQuery, now: UnixTime) -> Lookup<'_> {
-        if self.awaited.len() < MAX_REMEMBERED && self.awaited.iter().all(|(kid, _)| *kid != query.kid) {
+        let is_short = query.kid.as_ref().is_none_or(|kid| kid.len() <= MAX_KID);
+        if is_short && self.awaited.len() < MAX_REMEMBERED && self.awaited.iter().all(|(kid, _)| *kid != query.kid) {
             self.awaited.push((query.kid.clone(), now));
         }
         Lookup::Wait
@@ -218,6 +221,11 @@ impl KeySetCache {
     /// What becomes of the `record` that workers share when this worker's fetch needs another request.
     pub fn renewed(&self, record: Attempts, now: UnixTime) -> Attempts {
         record.renewed(self.owner, now)
+    }
+
+    /// What becomes of the `record` when this worker ends.
+    pub fn released(&self, record: Attempts) -> Attempts {
+        record.released(self.owner)
     }
 
     /// The fetch has ended, with a set or without.

@@ -16,36 +16,23 @@ use crate::time::UnixTime;
 /// The layout above. Another layout gets another number, and other names.
 const VERSION: u8 = 1;
 
-/// The names under which the plugin instances of one configuration find each other: two per issuer, and no more.
+/// The names under which the instances of one plugin find what they share, in all workers and whatever changes of their
+/// configuration: each name says what its value depends on, and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SharedNames {
     prefix: String,
 }
 
 impl SharedNames {
-    /// For the plugin of this name and root id with this configuration, byte for byte.
-    pub fn new(plugin: &[u8], root_id: &[u8], configuration: &[u8]) -> Self {
-        let mut digest = Sha256::new();
-        for part in [plugin, root_id, configuration] {
-            digest.update((part.len() as u64).to_le_bytes());
-            digest.update(part);
-        }
-        Self { prefix: format!("toolgate/{VERSION}/{:x}", digest.finalize()) }
+    /// For the plugin of this name and root id.
+    pub fn new(plugin: &[u8], root_id: &[u8]) -> Self {
+        Self { prefix: format!("toolgate/{VERSION}/{}", hash(&[plugin, root_id])) }
     }
 
-    /// What is shared of another `kind` than keys about what is at `place`.
-    pub fn of(&self, kind: &str, place: usize, what: &str) -> String {
-        format!("{}/{kind}/{place}/{what}", self.prefix)
-    }
-
-    /// The record of attempts for the issuer at `place`.
-    pub fn attempts(&self, place: usize) -> String {
-        format!("{}/{place}/attempts", self.prefix)
-    }
-
-    /// What is told of the tools of the resource at `place`.
-    pub fn drift(&self, place: usize) -> String {
-        format!("{}/{place}/drift", self.prefix)
+    /// The name of a value of this `kind` that depends on these parts of the configuration.
+    pub fn of(&self, kind: &str, parts: &[&str]) -> String {
+        let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+        format!("{}/{kind}/{}", self.prefix, hash(&parts))
     }
 
     /// A part of what is known of proofs of possession.
@@ -53,9 +40,62 @@ impl SharedNames {
         format!("{}/proofs/{part}", self.prefix)
     }
 
-    /// The key set of the issuer at `place`.
-    pub fn set(&self, place: usize) -> String {
-        format!("{}/{place}/set", self.prefix)
+    /// Whether the host was seen to show a body while headers were held.
+    pub fn bodies(&self) -> String {
+        format!("{}/bodies", self.prefix)
+    }
+}
+
+/// One that tells any parts from any others.
+fn hash(parts: &[&[u8]]) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part);
+    }
+    format!("{:x}", digest.finalize())
+}
+
+/// The names under which workers share the keys of one issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyNames {
+    /// The record of attempts.
+    pub attempts: String,
+    /// The key set.
+    pub set: String,
+}
+
+impl KeyNames {
+    /// For an issuer whose set is fetched from there, through this cluster.
+    pub fn new(names: &SharedNames, issuer: &str, (from, cluster): (&str, &str)) -> Self {
+        let [attempts, set] = ["attempts", "set"].map(|kind| names.of(kind, &[issuer, from, cluster]));
+        Self { attempts, set }
+    }
+}
+
+/// The names that plugin instances use which live in one VM. Those of an instance that ends may be another's as well,
+/// which has its configuration in all but what was changed: then what they name stays. Otherwise it goes, so that a host
+/// whose configuration changes for years does not fill up.
+#[derive(Debug, Default)]
+pub struct InUse {
+    /// Each as often as it is used.
+    names: Vec<String>,
+}
+
+impl InUse {
+    /// An instance begins to use these.
+    pub fn begin(&mut self, names: &[String]) {
+        self.names.extend_from_slice(names);
+    }
+
+    /// An instance uses these no more. Gives those that nobody uses now.
+    pub fn end<'n>(&mut self, names: &'n [String]) -> Vec<&'n String> {
+        for name in names {
+            if let Some(at) = self.names.iter().position(|own| own == name) {
+                self.names.swap_remove(at);
+            }
+        }
+        names.iter().filter(|name| !self.names.contains(name)).collect()
     }
 }
 

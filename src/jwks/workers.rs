@@ -7,7 +7,7 @@
 //!                                                    └ fetch ► leave the set, then the record, to all
 //! ```
 
-use super::{Attempts, KeySet, KeySetCache, SharedNames, SharedSet};
+use super::{Attempts, KeyNames, KeySet, KeySetCache, SharedSet};
 use crate::time::UnixTime;
 
 /// How often a record is read again because another worker was faster. Each time one of them got on.
@@ -53,9 +53,7 @@ pub struct Worker<'a, S> {
     /// What they share.
     pub data: &'a S,
     /// Under which names.
-    pub names: &'a SharedNames,
-    /// The issuer.
-    pub place: usize,
+    pub names: &'a KeyNames,
     /// What this worker has.
     pub cache: &'a mut KeySetCache,
 }
@@ -101,9 +99,14 @@ impl<S: SharedData> Worker<'_, S> {
             // The set comes first: whoever reads of it in the record finds it. If the host does not take it, the others
             // fetch for themselves.
             let set = SharedSet { fetched_at: now, document };
-            let _ = self.data.overwrite(&self.names.set(self.place), &set.encode());
+            let _ = self.data.overwrite(&self.names.set, &set.encode());
         }
         let _ = self.update(now, &mut |cache, record| Some(cache.ended(record, document.is_some(), now)));
+    }
+
+    /// This worker ends, and a fetch of its with it: another may start one at once.
+    pub fn release(&mut self, now: UnixTime) {
+        let _ = self.update(now, &mut |cache, record| Some(cache.released(record)));
     }
 
     /// Time goes by: a fetch of this worker whose answer never came has failed. Says whether that was so.
@@ -123,9 +126,9 @@ impl<S: SharedData> Worker<'_, S> {
         now: UnixTime,
         change: &mut dyn FnMut(&KeySetCache, Attempts) -> Option<Attempts>,
     ) -> Result<(bool, bool), NotShared> {
-        let (data, name) = (self.data, self.names.attempts(self.place));
+        let (data, name) = (self.data, &self.names.attempts);
         let mut changed = false;
-        let written = agree(data, &name, &mut |record| {
+        let written = agree(data, name, &mut |record| {
             self.adopt(&record, now);
             changed |= self.cache.observe(record, now);
             change(self.cache, record)
@@ -141,7 +144,7 @@ impl<S: SharedData> Worker<'_, S> {
         if !self.cache.is_news(record, now) {
             return;
         }
-        let value = self.data.read(&self.names.set(self.place)).unwrap_or_default();
+        let value = self.data.read(&self.names.set).unwrap_or_default();
         if let Some(set) = SharedSet::decode(&value.bytes)
             && let Some(keys) = set.keys()
         {
@@ -166,12 +169,4 @@ pub fn agree(
         }
     }
     Err(NotShared)
-}
-
-/// Removes what was left to others for the issuer at `place`. Workers that still have its configuration keep their
-/// sets, and begin a new record.
-pub fn forget(data: &impl SharedData, names: &SharedNames, place: usize) {
-    for name in [names.set(place), names.attempts(place)] {
-        let _ = data.overwrite(&name, &[]);
-    }
 }

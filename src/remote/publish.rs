@@ -6,6 +6,7 @@
 //!                                                                          └ else ► again in 1 s, 2 s, 4 s … 5 min
 //! ```
 
+use crate::config::Endpoint;
 use crate::drift::inventory::{Inventory, Late, Listed};
 use crate::jwks::{Attempts, NotShared, SharedData, SharedNames, Timing, agree};
 use crate::time::UnixTime;
@@ -23,17 +24,19 @@ pub struct PublishNames {
 }
 
 impl PublishNames {
-    /// For the resource at `place`.
-    pub fn new(names: &SharedNames, place: usize) -> Self {
-        let of = |what| names.of("publish", place, what);
-        Self { attempts: of("attempts"), inventory: of("inventory"), published: of("published") }
+    /// For the manifest of this resource, which goes there.
+    pub fn new(names: &SharedNames, resource: &str, target: &Endpoint) -> Self {
+        let of = |kind| names.of(kind, &target.identity(resource));
+        Self {
+            attempts: of("publish/attempts"),
+            inventory: of("publish/inventory"),
+            published: of("publish/published"),
+        }
     }
 
-    /// Removes what was left to others.
-    pub fn forget(&self, data: &impl SharedData) {
-        for name in [&self.attempts, &self.inventory, &self.published] {
-            let _ = data.overwrite(name, &[]);
-        }
+    /// All of them.
+    pub fn all(&self) -> [String; 3] {
+        [&self.attempts, &self.inventory, &self.published].map(String::clone)
     }
 }
 

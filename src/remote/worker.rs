@@ -1,7 +1,7 @@
 //! How the workers of a host agree who asks the control plane, and take over what it said.
 
 use super::policy::{Document, RemotePolicy, digest};
-use crate::config::{Fault, Live, MAX_POLICY};
+use crate::config::{Endpoint, Fault, Live, MAX_POLICY};
 use crate::jwks::{Attempts, NotShared, SharedData, SharedNames, SharedSet, agree};
 use crate::time::UnixTime;
 
@@ -18,18 +18,15 @@ pub struct Names {
 }
 
 impl Names {
-    /// For the resource at `place`.
-    pub fn new(names: &SharedNames, place: usize) -> Self {
-        let of = |what| names.of("policy", place, what);
-        Self { attempts: of("attempts"), document: of("document"), state: of("state") }
+    /// For the policy of this resource from there.
+    pub fn new(names: &SharedNames, resource: &str, source: &Endpoint) -> Self {
+        let of = |kind| names.of(kind, &source.identity(resource));
+        Self { attempts: of("policy/attempts"), document: of("policy/document"), state: of("policy/state") }
     }
 
-    /// Removes what was left to others. Workers that still have this configuration keep their policy, and begin a new
-    /// record.
-    pub fn forget(&self, data: &impl SharedData) {
-        for name in [&self.attempts, &self.document, &self.state] {
-            let _ = data.overwrite(name, &[]);
-        }
+    /// All of them.
+    pub fn all(&self) -> [String; 3] {
+        [&self.attempts, &self.document, &self.state].map(String::clone)
     }
 }
 

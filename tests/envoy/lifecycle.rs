@@ -1,4 +1,5 @@
-//! Plugins and their configurations come and go: those of one VM share nothing, and an update loses no request.
+//! Plugins and their configurations come and go: those of one VM share what does not differ, and nothing else; an update
+//! loses no request and no key.
 //!
 //! What Envoy 1.40 was seen to do when a listener with a changed plugin configuration takes the place of another:
 //! a copy of the module checks the new configuration and ends; each worker then has two root contexts in one VM. The
@@ -127,6 +128,60 @@ fn streams_that_wait_for_keys_of_the_old_configuration_are_finished_by_it() {
         }
         assert_eq!(updated.envoy.client().send(&good).status, 200, "{mode:?}: and the new one serves");
         assert!(!updated.envoy.log().contains("panicked"), "{}", updated.envoy.log());
+    }
+}
+
+/// Puts `setup` into force, until `takes` says that it is, and waits for the end of what it took the place of.
+fn change(envoy: &Envoy, setup: &Setup, takes: impl FnMut() -> bool) {
+    envoy.update(setup);
+    wait_until("the new configuration to hold", takes);
+    let draining = ["listeners", "filter_chains"].map(|what| format!("listener_manager.total_{what}_draining"));
+    wait_until("the old one to be gone", || draining.iter().all(|name| envoy.stat(name) == 0));
+}
+
+#[test]
+fn a_change_of_policy_keeps_the_keys_though_the_issuer_is_down() {
+    for mode in Mode::ALL {
+        let upstream = Upstream::start();
+        let mut provider = Provider::start(Behaviour::Json(key_set([&Key::rsa_a()])));
+        let with = |algorithm: &str, scope: &str, uri: &str| {
+            let mut configuration = configuration(&json!({"tools": {"get_forecast": {"scopes": [scope]}}}));
+            configuration["issuers"][0]["algorithms"] = json!([algorithm]);
+            configuration["issuers"][0]["jwks"]["uri"] = json!(uri);
+            setup(&upstream, mode, &configuration).provider(&provider).concurrency(2).updatable(1)
+        };
+        const JWKS: &str = "https://auth.example.com/jwks";
+        let before = with("RS256", "weather:read", JWKS);
+        let changes = ["one", "two", "weather:read"].map(|scope| (scope, with("RS256", scope, JWKS)));
+        let narrower = with("ES256", "weather:read", JWKS);
+        let elsewhere = with("RS256", "weather:read", "https://auth.example.com/other");
+        let envoy = before.start();
+        let call = |scope: &str, key: &Key| {
+            let token = Token::new().scope(scope).sign(key);
+            envoy.client().send(&Request::call("get_forecast").bearer(&token)).status
+        };
+        assert_eq!(call("weather:read", &Key::rsa_a()), 200);
+        let fetches = provider.fetches();
+        provider.stop();
+        for (scope, changed) in &changes {
+            change(&envoy, changed, || call(scope, &Key::rsa_a()) == 200);
+            for n in 0..10 {
+                assert_eq!(call(scope, &Key::rsa_a()), 200, "{mode:?}: {scope}, {n}");
+                assert_eq!(call("three", &Key::rsa_a()), 403, "{mode:?}: {scope}, {n}");
+                let forged = Key::rsa_b().named("rsa-a");
+                assert_eq!(call(scope, &forged), 401, "{mode:?}: {scope}, {n}: a forgery");
+            }
+        }
+        // What was fetched is taken as the new configuration takes it.
+        change(&envoy, &narrower, || call("weather:read", &Key::rsa_a()) == 401);
+        assert_eq!(provider.fetches(), fetches, "{mode:?}: nothing was fetched anew");
+        assert!(!envoy.log().contains("were not delivered"), "{mode:?}: {}", envoy.log());
+        // What no configuration uses any more is gone, and fetched again.
+        provider.restart();
+        change(&envoy, &elsewhere, || call("weather:read", &Key::rsa_a()) == 200);
+        let fetches = provider.fetches();
+        change(&envoy, &before, || provider.fetches() > fetches && call("weather:read", &Key::rsa_a()) == 200);
+        assert!(!envoy.log().contains("panicked"), "{}", envoy.log());
     }
 }
 

@@ -103,7 +103,7 @@ impl Worker {
         let text = configuration.to_string();
         let config = Config::parse(text.as_bytes(), &|_| None).expect("a configuration");
         // The key of nonces.
-        let proofs = Proofs::new(SharedNames::new(b"", b"", b""), Some([7; 32]));
+        let proofs = Proofs::new(SharedNames::new(b"", b""), Some([7; 32]));
         Self {
             instance: Instance { proofs, ..Instance::new(&config) },
             now: UnixTime::from_millis(u64::try_from(now).expect("a time") * 1000),

@@ -30,6 +30,18 @@ pub enum KeySource {
     Fixed(KeySet),
 }
 
+impl KeySource {
+    /// What tells a set that is fetched from those that are fetched from elsewhere: where it is, and the cluster that
+    /// reaches it.
+    pub fn identity(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Discovered { cluster, .. } => Some(("discover", cluster)),
+            Self::Fetched { uri, cluster, .. } => Some((uri.as_str(), cluster)),
+            Self::Fixed(_) => None,
+        }
+    }
+}
+
 pub(super) fn read(at: &At<'_>, issuer: Option<&str>, found: &mut Findings) -> Option<KeySource> {
     let mut fields = at.fields(found)?;
     let discovers = fields.take("discover").and_then(|at| at.flag(found)).unwrap_or(false);
