@@ -472,3 +472,48 @@ fn a_list_costs_the_same_however_many_scopes_the_caller_has() {
         assert!(many < few * 2, "{many} steps where 200 scopes take {few}");
     }
 }
+
+/// Instructions until a token is refused with 401.
+fn refused(worker: &mut Worker, token: &str) -> u64 {
+    let body = call("echo", "{}");
+    let before = worker.steps();
+    let fate = worker.request(head_with(token, body.len()), &[body.as_bytes()]);
+    assert_eq!(fate, Fate::Answered(401));
+    worker.steps() - before
+}
+
+#[test]
+fn nobody_chooses_the_dearest_signature() {
+    // Many keys of each kind; the RSA keys do not name their algorithm.
+    let keys = (0..8).flat_map(|n| {
+        let mut any = Key::rsa_b().named(&format!("rsa-{n}")).jwk();
+        any.as_object_mut().unwrap().remove("alg");
+        any["e"] = json!(["AQAB", "Aw", "BQ", "Bw", "Cw", "DQ", "EQ", "Ew"][n]);
+        let other = if n == 0 { Key::ed25519() } else { Key::ed25519().named(&format!("ed-{n}")) };
+        [any, other.jwk()]
+    });
+    let config = set(minimal(), "/issuers/0/jwks/keys", keys.collect());
+    let mut worker = Worker::start(&config, NOW);
+    let forged = |alg: &'static str, kid: Option<&str>| {
+        let token = Token::at(NOW).scope("x");
+        let token = if let Some(kid) = kid { token.header("kid", kid) } else { token.without_header("kid") };
+        // Signed by a key that the issuer does not have.
+        let key = if alg == "EdDSA" { Key::ed25519() } else { Key::rsa_a().with_alg(alg) };
+        support::tokens::tampered(&token.sign(&key))
+    };
+    // The first time, memory grows.
+    refused(&mut worker, &forged("EdDSA", Some("ed25519")));
+    let one = refused(&mut worker, &forged("EdDSA", Some("ed25519")));
+    let rsa = refused(&mut worker, &forged("RS256", Some("rsa-0")));
+    println!("a forged token: {one} steps by EdDSA, {rsa} by RS256");
+    for (name, token, most) in [
+        ("EdDSA without kid", forged("EdDSA", None), one * 5 / 4),
+        ("RS256 without kid", forged("RS256", None), rsa * 5 / 4),
+        ("PS512 by a key that does not name it", forged("PS512", Some("rsa-0")), one / 2),
+        ("PS512 without kid", forged("PS512", None), one / 2),
+    ] {
+        let steps = refused(&mut worker, &token);
+        println!("{name}: {steps} steps");
+        assert!(steps <= most, "{name}: {steps} steps, not {most}");
+    }
+}
