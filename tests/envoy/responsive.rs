@@ -5,13 +5,18 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::weather::token;
 use crate::support::client::Request;
 use crate::support::gate::{Gate, Mode, configuration};
+use crate::support::keys::{Key, base64url, key_set, sha256};
+use crate::support::proofs::Proof;
 use crate::support::raw::Raw;
+use crate::support::tokens::{AUDIENCE, Token, now, tampered};
 
+/// The connections of one client that sends tokens which are forged.
+const POOL: usize = 16;
 /// How long each kind of load lasts.
 const TIME: Duration = Duration::from_secs(3);
 /// Just below `limits.body`.
@@ -50,6 +55,38 @@ fn loads() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// The keys of the issuer: of every kind, and RSA keys that do not name their algorithm.
+fn keys() -> Value {
+    let any = ["one", "two"].map(|kid| {
+        let mut jwk = Key::rsa_b().named(kid).jwk();
+        jwk.as_object_mut().unwrap().remove("alg");
+        jwk
+    });
+    key_set(&Key::all())["keys"].as_array().unwrap().iter().cloned().chain(any).collect()
+}
+
+/// Tokens that cost a signature, or would like to, and a proof of the dearest key that is looked at.
+fn forgeries() -> Vec<(&'static str, Vec<u8>)> {
+    let signed = |token: &Token, key: &Key| Request::call("echo").bearer(&tampered(&token.sign(key))).bytes();
+    let by = |key: Key| signed(&Token::new(), &key);
+    let pss = || Key::rsa_b().with_alg("PS512").named("one");
+    let modulus = json!({"e": "AQAB", "kty": "RSA", "n": base64url([0xff; 512])});
+    let jkt = base64url(sha256(modulus.to_string().as_bytes()));
+    let bound = Token::new().claim("cnf", json!({"jkt": jkt})).sign(&Key::rsa_a());
+    let proof = Proof::new(Key::p256(), AUDIENCE, &bound, now()).header("jwk", modulus).header("alg", "PS512");
+    let proven = Request::call("echo").header("authorization", format!("DPoP {bound}")).header("dpop", proof.sign());
+    vec![
+        ("tokens by RS256", by(Key::rsa_a())),
+        ("tokens by ES512", by(Key::p521())),
+        ("tokens by EdDSA", by(Key::ed25519())),
+        ("tokens by EdDSA, without `kid`", signed(&Token::new().without_header("kid"), &Key::ed25519())),
+        ("tokens by PS512, which no key names", by(pss())),
+        ("tokens by PS512, without `kid`", signed(&Token::new().without_header("kid"), &pss())),
+        ("tokens of 15 kB by EdDSA", signed(&Token::new().claim("x", "x".repeat(11_000)), &Key::ed25519())),
+        ("proofs by PS512 of an RSA key of 4096 bits", proven.bytes()),
+    ]
+}
+
 /// `make responsive` prints the table of `docs/responsiveness.md`.
 #[test]
 #[ignore = "measures time"]
@@ -59,9 +96,13 @@ fn a_second_connection_is_answered_meanwhile() {
     for mode in Mode::ALL {
         let mut configuration = configuration(&json!({"tools": {"echo": {"scopes": []}}}));
         configuration["batches"] = json!("authorize_each");
+        configuration["issuers"][0]["jwks"] = json!({"keys": keys()});
+        configuration["issuers"][0]["dpop"] = json!("optional");
         let gate = Gate::start(mode, &configuration);
-        for (name, load) in loads() {
-            let (answers, mut waits) = measure(&gate, &load);
+        let forgeries = forgeries().into_iter().map(|(name, load)| (name, load, POOL));
+        let loads = loads().into_iter().map(|(name, load)| (name, load, 1));
+        for (name, load, connections) in loads.chain(forgeries) {
+            let (answers, mut waits) = measure(&gate, &load, connections);
             waits.sort();
             let at = |part: usize| waits[(waits.len() - 1) * part / 100].as_secs_f64() * 1e3;
             let (median, most, longest) = (at(50), at(99), at(100));
@@ -71,11 +112,11 @@ fn a_second_connection_is_answered_meanwhile() {
 }
 
 /// How many loads were answered, and how long each request beside them took.
-fn measure(gate: &Gate, load: &[u8]) -> (usize, Vec<Duration>) {
+fn measure(gate: &Gate, load: &[u8], connections: usize) -> (usize, Vec<Duration>) {
     let (over, answers) = (AtomicBool::new(false), AtomicUsize::new(0));
     let mut waits = Vec::new();
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let send = || {
             while !load.is_empty() && !over.load(Ordering::Relaxed) {
                 let mut connection = Raw::connect(gate.envoy.address());
                 connection.send(load);
@@ -83,7 +124,10 @@ fn measure(gate: &Gate, load: &[u8]) -> (usize, Vec<Duration>) {
                     answers.fetch_add(1, Ordering::Relaxed);
                 }
             }
-        });
+        };
+        for _ in 0..connections {
+            scope.spawn(send);
+        }
         let good = Request::call("echo").bearer(&token("")).bytes();
         let mut connection = Raw::connect(gate.envoy.address());
         let start = Instant::now();
