@@ -366,9 +366,7 @@ impl Exchange {
     /// Whether the host is to end the stream, because what let it go on holds no more; with the event that records it.
     pub fn ends(&mut self, env: &mut Env<'_>) -> Option<Effect> {
         let State::Forwarded(answer) = &mut self.state else { return None };
-        let event = answer.ends(env)?;
-        self.state = State::Replied;
-        Some(event)
+        answer.ends(env)
     }
 
     /// Whether a verdict is still to come.

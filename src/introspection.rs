@@ -198,9 +198,10 @@ impl Introspections {
         self.endpoint(place)?.active.get(digest).map(|kept| kept.asked.at)
     }
 
-    /// Whether half of the calls that may run at once are wanted, so that what can wait should.
+    /// Whether half of the calls that may run at once are wanted for verified tokens, so that what can wait should.
+    /// Calls of strangers do not count: else they could end streams of others.
     pub fn is_busy(&mut self, place: usize) -> bool {
-        self.endpoint(place).is_none_or(|endpoint| endpoint.open.len() * 2 >= endpoint.max_in_flight)
+        self.endpoint(place).is_none_or(|endpoint| endpoint.verified() * 2 >= endpoint.max_in_flight)
     }
 
     /// The answer about this token was read: what follows from it is kept with it from now on, and counts.
@@ -332,13 +333,18 @@ impl Endpoint {
         if self.open.iter().any(|open| open.digest == digest) {
             return true;
         }
-        let counts = |open: &&Open| standing == Standing::Stranger || open.standing == Standing::Verified;
-        let has_room = self.open.iter().filter(counts).count() < self.max_in_flight;
+        let counted = if standing == Standing::Stranger { self.open.len() } else { self.verified() };
+        let has_room = counted < self.max_in_flight;
         if has_room {
             let asked = Asked { call: 0, at: now };
             self.open.push(Open { digest, asked, standing, token: Some(token.to_owned()) });
         }
         has_room
+    }
+
+    /// How many calls are about verified tokens.
+    fn verified(&self) -> usize {
+        self.open.iter().filter(|open| open.standing == Standing::Verified).count()
     }
 
     /// How many more calls may be sent.

@@ -75,7 +75,8 @@ enum Kind {
     ListenLong,
 }
 
-fn open(worker: &mut Worker, kind: Kind, token: &str) -> Stream {
+/// A request comes.
+fn ask(worker: &mut Worker, kind: Kind, token: &str) -> Stream {
     let url = toolgate::url::Url::parse(AUDIENCE).expect("a URL");
     let mut fields = vec![
         (":path", url.request_target()),
@@ -98,6 +99,12 @@ fn open(worker: &mut Worker, kind: Kind, token: &str) -> Stream {
     if let Some(body) = body {
         stream.receive(worker, Part::Data(body.into_bytes(), End::Last));
     }
+    stream
+}
+
+/// A request comes, and is allowed.
+fn open(worker: &mut Worker, kind: Kind, token: &str) -> Stream {
+    let mut stream = ask(worker, kind, token);
     worker.answer_calls(&mut [&mut stream]);
     let reasons: Vec<_> = stream.records.iter().map(|record| record.reason).collect();
     assert_eq!(reasons, ["allowed"], "{kind:?}");
@@ -229,4 +236,39 @@ fn what_was_too_long_to_be_kept_cannot_be_decided_anew() {
         adopt(&mut worker.config, &policy());
         assert_eq!(pass(&mut worker, &mut stream, 1), expected, "{kind:?}");
     }
+}
+
+#[test]
+fn tokens_of_strangers_end_no_stream_however_many_are_asked_about() {
+    fn knows_one(form: &[u8]) -> (u16, String) {
+        let is_known = String::from_utf8_lossy(form).contains("token=opaque");
+        if is_known { active(form) } else { inactive(form) }
+    }
+    let mut worker = worker("30s");
+    let mut stream = open(&mut worker, Kind::Get, "opaque");
+    worker.endpoint = Some(knows_one);
+    for second in 0..100 {
+        let strangers: Vec<_> =
+            (0..100).map(|n| ask(&mut worker, Kind::Get, &format!("garbage-{second}-{n}"))).collect();
+        let calls = worker.send_calls();
+        worker.wait(Duration::from_secs(1), &mut [&mut stream]);
+        worker.answer(calls, &mut []);
+        worker.answer_calls(&mut []);
+        assert!(!stream.reset, "after {second} s: {:?}", stream.events);
+        drop(strangers);
+    }
+}
+
+#[test]
+fn nothing_passes_on_a_stream_that_has_ended_even_if_the_host_goes_on() {
+    let mut worker = worker("30s");
+    let mut stream = open(&mut worker, Kind::Get, "opaque");
+    worker.config.resources[0].close(true);
+    assert!(pass(&mut worker, &mut stream, 1).is_some());
+    stream.reset = false;
+    let headers = vec![("content-type".to_owned(), b"text/event-stream".to_vec())];
+    let list = b"data: {\"result\":{\"resources\":[{\"uri\":\"secret://a\"}]},\"id\":1}\n\n".to_vec();
+    stream.answer(&mut worker, 200, headers, vec![Part::Data(list, End::Last)], End::More);
+    let body = stream.client().map(|answer| String::from_utf8_lossy(&answer.body).into_owned());
+    assert!(body.is_some_and(|body| body.contains("bad_gateway")), "{:?}", stream.client());
 }

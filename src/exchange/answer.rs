@@ -16,6 +16,7 @@ use crate::headers::{Headers, Single};
 use crate::listing::{ListFault, PrivateResults, Trimmed};
 use crate::mcp::may_hold_lists;
 use crate::reply::{Refusal, bad_gateway_message, cors_headers};
+use crate::sse::NoStream;
 use crate::token::AccessToken;
 use events::Events;
 
@@ -92,6 +93,8 @@ enum Phase {
     Document,
     /// Events, one by one.
     Events(Box<Events>),
+    /// Passed on as it comes, but for what a client may take for events.
+    NoStream(NoStream),
     /// Passed on as it comes, private to the caller.
     Private(PrivateResults),
     /// Replaced already; what still comes is dropped.
@@ -142,7 +145,10 @@ impl Answer {
         let ended = watch.ends(env);
         // What is trimmed on it is for the caller of now.
         self.caller = watch.caller().clone();
-        ended.map(|reason| self.event("stream_ended", reason))
+        let reason = ended?;
+        // Should the host not end it, nothing more of it passes all the same.
+        (self.watch, self.phase) = (None, Phase::Replaced);
+        Some(self.event("stream_ended", reason))
     }
 
     /// Bytes of a document that are held: what a replacement takes the place of.
@@ -153,6 +159,9 @@ impl Answer {
     /// The answer's headers: whether it was refused, and the step.
     pub fn headers(&mut self, status: u16, headers: &Headers, end: bool, env: &mut Env<'_>) -> (bool, Step) {
         self.expect_list(status, env);
+        if matches!(self.phase, Phase::Replaced) {
+            return (true, self.refuse("stream_ended", env.config));
+        }
         match self.phase_for(status, headers, end, env) {
             Err(reason) => (true, self.refuse(reason, env.config)),
             Ok(phase) => {
@@ -184,13 +193,13 @@ impl Answer {
         };
         let media = content_type.split(';').next().unwrap_or_default().trim();
         let is_json = is_json_type(content_type);
-        // Clients may take the answer to a GET for a stream without looking at its type, so only a clear other one
-        // counts. What is JSON by another name is told from a stream by its first byte.
+        // Clients may take the answer to a GET for a stream without looking at its type. Only a clear other one counts,
+        // and then nothing in it may be an event. What is JSON by another name is told from a stream by its first byte.
         let clear = !media.is_empty() && !content_type.contains(',') && (is_json || !media.contains("json"));
         let is_stream = media.eq_ignore_ascii_case("text/event-stream") || (self.expects == Expects::Stream && !clear);
         let length = headers.text("content-length").and_then(|text| text.parse::<usize>().ok());
-        let may_be_other = matches!(self.expects, Expects::Private | Expects::Stream);
-        if may_be_other && !is_stream && !is_json {
+        let is_other = !is_stream && !is_json;
+        if is_other && self.expects == Expects::Private {
             return Ok(Phase::Untouched);
         }
         if headers.has_encoding() {
@@ -200,6 +209,7 @@ impl Answer {
             return Ok(Phase::Private(PrivateResults::new(self.time_left(env.now), is_stream)));
         }
         match length {
+            _ if is_other && self.expects == Expects::Stream => Ok(Phase::NoStream(NoStream::default())),
             _ if status == 206 => Err("list_partial"),
             _ if is_stream => Ok(Phase::Events(Box::new(Events::new(limit)))),
             Some(0) => Ok(Phase::Untouched),
@@ -244,6 +254,11 @@ impl Answer {
             Phase::Private(results) => {
                 Step::go_on(vec![Effect::ReplaceBody(results.feed(&read(size).unwrap_or_default()))])
             }
+            Phase::NoStream(other) => {
+                let (bytes, held_data) = other.feed(&read(size).unwrap_or_default());
+                let event = held_data.then(|| self.event("event_dropped", "list_content_type"));
+                Step::go_on(event.into_iter().chain([Effect::ReplaceBody(bytes)]).collect())
+            }
             Phase::Events(_) => self.events(&read(size).unwrap_or_default(), end, env),
         }
     }
@@ -268,7 +283,9 @@ impl Answer {
     pub fn trailers(&mut self, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         match self.phase {
             Phase::Document => self.body(self.held, true, read, env),
-            Phase::Events(_) | Phase::Private(_) | Phase::Replaced | Phase::Untouched => Step::go_on(Vec::new()),
+            Phase::Events(_) | Phase::NoStream(_) | Phase::Private(_) | Phase::Replaced | Phase::Untouched => {
+                Step::go_on(Vec::new())
+            }
         }
     }
 

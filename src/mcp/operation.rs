@@ -1,8 +1,9 @@
 //! From a message to what it would use.
 
-use super::{OPEN, TARGETED, is_notification, takes_no_uri};
+use super::{OPEN, TARGETED, is_decided_elsewhere, is_notification, takes_no_uri};
 use crate::jsonrpc::{Member, Message, MessageFault, MessageKind, Params, Reference};
 use crate::policy::Access;
+use crate::text::near;
 use crate::uri::{UriFault, check_template, check_uri};
 
 /// Longer names and URIs are no target: no server has such, and every comparison would cost as much.
@@ -111,9 +112,11 @@ fn read_for(method: &str) -> &'static [&'static str] {
     }
 }
 
-/// Whether an answer to `method` may hold lists: its own, those that a task ended with, or those that are replayed.
+/// Whether an answer to `method` may hold lists: its own, those that a task ended with, or those that are replayed. A
+/// careless server may take the method for one about tasks.
 pub fn may_hold_lists(method: &str) -> bool {
-    list_of(method).is_some() || method.starts_with("tasks/") || method == "subscriptions/listen"
+    let is_listen = method == "subscriptions/listen";
+    is_listen || list_of(method).is_some() || (!is_decided_elsewhere(method) && near(method).starts_with("TASKS/"))
 }
 
 fn list_of(method: &str) -> Option<ListKind> {

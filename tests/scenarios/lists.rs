@@ -77,6 +77,8 @@ pub fn rows() -> Vec<Scenario> {
             .text(&result(r#""tools":[{"name":"echo"}],"_meta":{}"#)).server_gets("accept-encoding", &[])).answered(answer_json(result(r#""tools":[{"name":"admin_x"},{"name":"echo"}],"_meta":{}"#))),
         row("the list that a task ended with is trimmed on a stream", rpc("tasks/result", json!({"taskId": "7"})).bearer(token("tasks:run")), forwarded()
             .text(&format!("data: {}\n\n", result(r#""tools":[]"#)))).answered(answer_events(&[&format!("data: {}\n\n", result(r#""tools":[{"name":"admin_x"}]"#))])),
+        row("the list that a task ended with is trimmed for a server that ignores case", rpc(" Tasks/Result", json!({"taskId": "7"})).at(OPEN).bearer(token("")), forwarded()
+            .text(&result(r#""tools":[]"#))).answered(answer_json(result(r#""tools":[{"name":"delete_all"}]"#))),
         row("the list within a task is trimmed", rpc("tasks/get", json!({"taskId": "7"})).bearer(token("tasks:run")), forwarded()
             .text(&result(r#""status":"completed","result":{"prompts":[]}"#))).answered(answer_json(result(r#""status":"completed","result":{"prompts":[{"name":"brief"}]}"#))),
         row("the result of a call that was a task passes", rpc("tasks/result", json!({"taskId": "7"})).bearer(token("tasks:run")), forwarded())

@@ -193,6 +193,18 @@ pub fn rows() -> Vec<Scenario> {
             .answered(answer_json(r#"{"name":"weather", "tools":[{"name":"admin_x"}]}"#)),
         row("a page in the place of the standing stream passes", stream(), forwarded())
             .answered(answer_json("<p>").without("content-type").header("content-type", "text/html")),
+        row(
+            "a page in the place of the standing stream holds no events",
+            stream(),
+            forwarded().text(&event(MIXED).replace("data:", "data :")),
+        )
+        .answered(answer_events(&[&event(MIXED)]).without("content-type").header("content-type", "text/plain")),
+        row("a compressed page in the place of the standing stream is a bad answer", stream(), bad_gateway()).answered(
+            answer_json("x")
+                .without("content-type")
+                .header("content-type", "text/html")
+                .header("content-encoding", "br"),
+        ),
         row("compressed JSON in the place of the standing stream is a bad answer", stream(), bad_gateway())
             .answered(answer_json("x").header("content-encoding", "gzip")),
         events(
