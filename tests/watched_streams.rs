@@ -272,3 +272,14 @@ fn nothing_passes_on_a_stream_that_has_ended_even_if_the_host_goes_on() {
     let body = stream.client().map(|answer| String::from_utf8_lossy(&answer.body).into_owned());
     assert!(body.is_some_and(|body| body.contains("bad_gateway")), "{:?}", stream.client());
 }
+
+#[test]
+fn a_stream_of_nothing_that_may_pass_does_not_fill_the_log() {
+    let mut worker = worker("30s");
+    let mut stream = open(&mut worker, Kind::Get, "opaque");
+    let headers = vec![("content-type".to_owned(), b"text/event-stream".to_vec())];
+    let denied = "data: {\"method\":\"notifications/resources/updated\",\"params\":{\"uri\":\"x:\"}}\n\n";
+    let parts = ["data: {\n\n", "x\n\n", denied].map(|event| Part::Data(event.repeat(1_000).into_bytes(), End::More));
+    stream.answer(&mut worker, 200, headers, parts.to_vec(), End::More);
+    assert_eq!(stream.events.len(), 100);
+}

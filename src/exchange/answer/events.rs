@@ -8,6 +8,10 @@ use crate::listing::Glance;
 use crate::reply::bad_gateway_message;
 use crate::sse::{Event, EventReader, Piece};
 
+/// As many dropped events of one stream have a line in the log: a stream of nothing else would fill it, and keep the
+/// worker busy with it.
+const MOST_TOLD: usize = 100;
+
 /// The state of a stream.
 pub(super) struct Events {
     reader: EventReader,
@@ -27,6 +31,8 @@ struct Dropped {
     is_resumable: bool,
     /// Whether what went on ends in a CR.
     after_cr: bool,
+    /// How many events have a line in the log.
+    told: usize,
 }
 
 /// What goes on in the place of a chunk, and what else follows.
@@ -120,7 +126,7 @@ impl Answer {
         };
         match self.trim(data, env) {
             Ok(trimmed) if trimmed.tells_of_denied && self.expects == Expects::Stream => {
-                out.effects.push(self.event("event_dropped", "resource_denied"));
+                self.tell("resource_denied", dropped, out);
             }
             Ok(trimmed) => {
                 dropped.is_resumable |= event.has_id;
@@ -144,10 +150,18 @@ impl Answer {
         }
     }
 
+    /// Records that an event does not go on.
+    fn tell(&self, reason: &'static str, dropped: &mut Dropped, out: &mut Out) {
+        if dropped.told < MOST_TOLD {
+            dropped.told += 1;
+            out.effects.push(self.event("event_dropped", reason));
+        }
+    }
+
     /// Takes note of what does not go on. Each request that it answers gets an error instead: on the stream that was
     /// its answer, or on one where anything may be replayed.
     fn drop(&mut self, reason: &'static str, glance: Glance, dropped: &mut Dropped, out: &mut Out) {
-        out.effects.push(self.event("event_dropped", reason));
+        self.tell(reason, dropped, out);
         *(if glance.has_container { &mut dropped.answer } else { &mut dropped.noise }) = true;
         for id in glance.finish() {
             let asked = self.ids.ids.iter().position(|own| *own == id).map(|place| self.ids.ids.remove(place));
