@@ -248,10 +248,11 @@ impl Routes {
     pub fn resembling(&self, host: &str, target: &str) -> Option<usize> {
         let path = target.split('?').next().unwrap_or_default();
         let (readings, host) = (plain_readings(path), Authority::parse(host));
+        let is_elsewhere = self.endpoints.iter().any(|(own, _)| !own.below && own.matches(path));
         let reaches = |hosts: &Hosts| closest(hosts, host.as_ref()).map(|(_, place)| place);
         let is_near = |(own, hosts): &&(PathPattern, Hosts)| match own.matches(path) {
             true => own.below && is_ambiguous_below(path) && reaches(hosts).is_some(),
-            false => own.is_telling() && own.resembles(&readings),
+            false => own.is_telling() && own.resembles(&readings) && (!is_elsewhere || reaches(hosts).is_some()),
         };
         let (_, hosts) = self.endpoints.iter().find(is_near)?;
         reaches(hosts).or_else(|| hosts.first().map(|(_, place)| *place))
