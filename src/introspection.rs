@@ -30,6 +30,9 @@ const INACTIVE_FOR: Duration = Duration::from_secs(5);
 /// Who waits for an answer without being woken, such as a stream that goes on, finds it for this long, however short it is
 /// kept for others: four ticks.
 const OWN_FOR: Duration = Duration::from_secs(2);
+/// As many answers wait for the turn of those who are given them: of more, the oldest is asked for again, unless it is kept
+/// for others.
+const MAX_HANDED_OUT: usize = 256;
 /// A call whose answer is this much later than its timeout will have none.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -298,9 +301,10 @@ impl Endpoint {
         // No answer, and that it is not active, is told however old: neither lets anyone through.
         let tells = |out: &HandedOut| {
             let is_active = matches!(out.answer, Some(Answer::Active(_)));
-            waited && out.digest == *digest && (!is_active || out.asked.is(fresh, now))
+            let is_recent = now.within(self.timeout + GRACE + OWN_FOR, out.asked.at);
+            out.digest == *digest && is_recent && (!is_active || out.asked.is(fresh, now))
         };
-        if let Some(at) = self.handed_out.iter().position(tells) {
+        if waited && let Some(at) = self.handed_out.iter().position(tells) {
             return match self.handed_out.get_mut(at).map(|out| &mut out.answer) {
                 Some(Some(Answer::Active(active))) => Lookup::Active(active),
                 Some(Some(Answer::Inactive)) => Lookup::Inactive,
@@ -374,6 +378,8 @@ impl Endpoint {
             None => {}
         }
         self.handed_out.retain(|out| out.digest != digest);
+        // While the worker has ever more to do, it never gets to the last of them.
+        self.handed_out.drain(..(self.handed_out.len() + 1).saturating_sub(MAX_HANDED_OUT));
         self.handed_out.push(HandedOut { digest, answer, asked });
         match (std::mem::replace(&mut self.fails, failed), failed) {
             (false, true) => Some(Change::Fails),

@@ -308,3 +308,23 @@ fn answers_of_many_small_members_take_no_more_memory_than_there_is_for_answers()
     }
     assert_eq!(asked.find("0", at(NOW)), Finds::Wait, "what gave way is asked for again");
 }
+
+#[test]
+fn answers_that_wait_for_somebodys_turn_are_few_and_do_not_last() {
+    let mut asked = Asked::new(&json!({"cache_ttl": "0s", "max_in_flight": 1_000, "timeout": "2s"}));
+    let names: Vec<_> = (0..1_000).map(|n| n.to_string()).collect();
+    names.iter().for_each(|name| assert_eq!(asked.find(name, at(NOW)), Finds::Wait));
+    asked.send();
+    for name in &names {
+        let answer = Answer::parse(active(&json!({})).to_string().as_bytes()).unwrap();
+        asked.introspections.finished(0, TokenDigest::of(name), Some(answer), at(NOW));
+        asked.introspections.handed_out(true);
+    }
+    asked.introspections.hand_out();
+    let mut found = |name: &str, now| {
+        let found = asked.introspections.find(0, &TokenDigest::of(name), None, now);
+        matches!(found, Lookup::Active(_))
+    };
+    assert_eq!(names.iter().filter(|name| found(name, at(NOW + 5))).count(), 256);
+    assert!(found("999", at(NOW + 5)) && !found("999", at(NOW + 6)) && !found("0", at(NOW)));
+}
