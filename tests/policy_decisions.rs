@@ -408,6 +408,7 @@ fn all_spellings_of_a_uri_get_one_decision_the_stricter() {
     let policy = json!({"resources": {
         "docs://*": {"scopes": []},
         "docs://secret/*": {"scopes": ["s"]},
+        "docs://secret/open/*": {"scopes": []},
         "docs://exact": {"scopes": ["e"]},
         "docs://a%2Fb": {"scopes": ["slash"]},
         "docs://caf\u{e9}": {"scopes": ["raw"]},
@@ -450,6 +451,20 @@ fn all_spellings_of_a_uri_get_one_decision_the_stricter() {
             ("", "uri https://b.test/x", "allow"),
             ("s", "uri docs://open docs://secret%2Fx", "allow"),
             ("", "uri docs://open docs://secret%2Fx", "deny s | s | s"),
+            ("", "uri docs://secret:80/x", "deny s | s | s"),
+            ("", "uri docs://me@Secret:80/x", "deny s | s | s"),
+            ("", "uri docs://me%40secret/x", "deny s | s | s"),
+            ("", "uri docs://secret%3A80/x", "deny s | s | s"),
+            ("", "uri docs://exact%3Fx", "deny e | e | e"),
+            ("", "uri docs://exact%23x", "deny e | e | e"),
+            ("", "uri docs://exact:80?x", "deny e | e | e"),
+            ("", "template docs://{host}:80/x", "deny brace s | brace s | brace s"),
+            ("", "uri https://b.test:8443/x", "deny unlisted"),
+            // A server may do one of these and not the others.
+            ("", "uri docs://SECRET/open%2Fx", "deny s | s | s"),
+            ("", "uri docs:///secret/open%2Fx", "deny s | s | s"),
+            ("", "uri docs://secret%2F/open/x", "deny s | s | s"),
+            ("", "uri docs://SECRET/open/x", "allow"),
         ],
     );
     let speaking = json!({"resources": {
@@ -457,6 +472,8 @@ fn all_spellings_of_a_uri_get_one_decision_the_stricter() {
         "db://t?public=*": {"scopes": []},
         "db://guest@*": {"scopes": []},
         "db://t#top": {"scopes": []},
+        "db://t:1/*": {"scopes": []},
+        "db://u@t:2/exact": {"scopes": ["x"]},
     }});
     assert_decides(
         &speaking,
@@ -467,6 +484,9 @@ fn all_spellings_of_a_uri_get_one_decision_the_stricter() {
             ("", "uri db://t#top", "allow"),
             ("", "uri db://t#other", "deny a | a | a"),
             ("", "uri db://t?x", "deny a | a | a"),
+            ("", "uri db://t:1/x", "allow"),
+            ("", "uri db://t:2/x", "deny a | a | a"),
+            ("a", "uri db://u@t:2/exact?x", "deny a x | x | a x"),
         ],
     );
     let open = json!({

@@ -69,6 +69,28 @@ struct Form<'a> {
     is_own: bool,
 }
 
+/// The forms of `uri` for servers that look at a host and a path only. Where a rule that decides on it speaks of a user, a
+/// port, a query or a fragment, that counts.
+fn careless_forms(uri: &str, deciding: &[&str]) -> Vec<String> {
+    let whole = spelling::careless(uri, true);
+    let speaks = |marks: &[char]| deciding.iter().any(|name| name.contains(marks));
+    let (spoken_user, spoken_port) = deciding.iter().fold((false, false), |(user, port), name| {
+        let (names_user, names_port) = spelling::has_user_and_port(&spelling::careless(name, true));
+        (user || names_user, port || names_port)
+    });
+    let (has_user, has_port) = spelling::has_user_and_port(&whole);
+    let bare = spelling::without(&whole, (has_user && !spoken_user, has_port && !spoken_port));
+    let mut forms = vec![whole];
+    forms.extend(bare);
+    for marks in [&['#'][..], &['?', '#']].into_iter().filter(|marks| !speaks(marks)) {
+        for place in 0..forms.len() {
+            let cut = forms.get(place).and_then(|form| form.get(..form.find(marks)?)).map(str::to_owned);
+            forms.extend(cut);
+        }
+    }
+    forms
+}
+
 /// What the rules say of one name.
 #[derive(Debug, PartialEq)]
 pub enum Found<'a> {
@@ -97,10 +119,16 @@ impl RuleSet {
             spelling::encoded,
             |uri| Cow::Owned(spelling::encoded(&spelling::slashed(uri)).into_owned()),
         ];
-        let careless: [Way; 3] = [
+        fn decoded(uri: &str) -> String {
+            spelling::decoded(uri).unwrap_or_else(|| uri.to_owned())
+        }
+        let careless: [Way; 6] = [
             |uri| Cow::Owned(spelling::careless(uri, false)),
             |uri| Cow::Owned(spelling::careless(uri, true)),
             |uri| Cow::Owned(spelling::other_end(spelling::careless(uri, true))),
+            |uri| Cow::Owned(spelling::careless(&decoded(uri), false)),
+            |uri| Cow::Owned(spelling::careless(&decoded(uri), true)),
+            |uri| Cow::Owned(spelling::other_end(spelling::careless(&decoded(uri), true))),
         ];
         let careless = Some(Spelled::new(&rules, &careless));
         Self { spelled: Spelled::new(&rules, &own), careless, ..Self::new(rules, unlisted, &[]) }
@@ -233,24 +261,23 @@ impl RuleSet {
         };
         // Who lists a spelling exactly has decided on it.
         let careless = self.careless.as_ref().filter(|_| self.spelled.exact(&written, counts).is_empty());
-        // Some servers look at a host and a path only. Where a rule speaks of a user, a query or a fragment, it decides.
-        let speaks = |marks: &[char]| {
-            self.names_at(&self.spelled.find(&written, counts)).iter().any(|name| name.contains(marks))
-        };
-        let userless = spelling::without_user(name).filter(|_| !speaks(&['@']));
-        let whole = userless.as_deref().unwrap_or(name);
-        let cut = |marks: &[char]| whole.find(marks).filter(|_| !speaks(marks)).and_then(|at| whole.get(..at));
-        let uris = [Some(name), userless.as_deref(), cut(&['#']), cut(&['?', '#'])];
-        let read = |uri: Option<&str>| {
-            careless.zip(uri).map(|(rules, uri)| Form {
-                text: Cow::Owned(spelling::careless(uri, true)),
-                rules,
-                is_own: false,
-            })
-        };
-        let careless = uris.map(read).into_iter().flatten();
+        let decoded = spelling::decoded(name).filter(|_| careless.is_some());
+        let mut texts = Vec::new();
+        if careless.is_some() {
+            let deciding = self.names_at(&self.spelled.find(&written, counts));
+            for text in [Some(name), decoded.as_deref()].into_iter().flatten() {
+                texts.extend(careless_forms(text, &deciding));
+            }
+        }
+        let form = |(rules, text)| Form { text: Cow::Owned(text), rules, is_own: false };
+        let careless = careless
+            .into_iter()
+            .flat_map(move |rules| std::mem::take(&mut texts).into_iter().map(move |text| (rules, text)))
+            .map(form);
+        // Others decode, and do no more.
+        let decoded = decoded.map(|text| Form { text: Cow::Owned(text), rules: &self.spelled, is_own: false });
         let own = |text| Form { text, rules: &self.spelled, is_own: true };
-        [Some(own(written)), encoded.map(own)].into_iter().flatten().chain(careless)
+        [Some(own(written)), encoded.map(own), decoded].into_iter().flatten().chain(careless)
     }
 
     /// The places of the rules for `name`, of those that `counts` lets count.

@@ -35,13 +35,21 @@ pub fn encoded(uri: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// `uri` as the most careless server reads it: decoded until nothing is left to decode, scheme and host without case, each
-/// run of slashes as one, and no `?`, `#`, `;` or space that nothing follows. With `slash`, a bare authority gets its `/`.
+/// What ends nothing where nothing follows it.
+const IDLE_MARKS: [char; 4] = ['?', '#', ';', ' '];
+
+/// `uri` decoded until nothing is left to decode, if something in it is encoded, and without idle marks at its end.
+pub fn decoded(uri: &str) -> Option<String> {
+    let decoded = uri.contains('%').then(|| percent_decode(uri.as_bytes()))?;
+    Some(String::from_utf8_lossy(&decoded).trim_end_matches(IDLE_MARKS).to_owned())
+}
+
+/// `uri` as a careless server reads it: scheme and host without case, each run of slashes as one, and no `?`, `#`, `;` or
+/// space that nothing follows. With `slash`, a bare authority gets its `/`.
 pub fn careless(uri: &str, slash: bool) -> String {
-    let decoded = percent_decode(uri.as_bytes());
-    let mut out = String::with_capacity(decoded.len() + 1);
+    let mut out = String::with_capacity(uri.len() + 1);
     let (mut slashes, mut in_scheme) = (0, true);
-    for c in String::from_utf8_lossy(&decoded).chars() {
+    for c in uri.chars() {
         match c {
             '/' if out.ends_with('/') => continue,
             '/' => slashes += 1,
@@ -58,19 +66,42 @@ pub fn careless(uri: &str, slash: bool) -> String {
 
 /// Drops the marks at the end of `out`, and ends a bare authority.
 fn end_part(out: &mut String, slashes: &mut usize, slash: bool) {
-    out.truncate(out.trim_end_matches(['?', '#', ';', ' ']).len());
+    out.truncate(out.trim_end_matches(IDLE_MARKS).len());
     if slash && *slashes == 1 && !out.ends_with(['/', '*']) {
         out.push('/');
         *slashes = 2;
     }
 }
 
-/// `uri` without user information, if it has some.
-pub fn without_user(uri: &str) -> Option<String> {
-    let (scheme, after) = uri.split_once("://")?;
+/// The authority of a [`careless`] form, with what stands before and after it.
+fn parts(uri: &str) -> Option<(&str, &str, &str)> {
+    let at = uri.find(":/")? + 2;
+    let (start, after) = uri.split_at_checked(at)?;
     let (authority, path) = after.split_at_checked(after.find(['/', '?', '#']).unwrap_or(after.len()))?;
-    let (_, place) = authority.rsplit_once('@')?;
-    Some(format!("{scheme}://{place}{path}"))
+    Some((start, authority, path))
+}
+
+/// Whether a [`careless`] form has user information, and whether it has a port that means nothing to its scheme.
+pub fn has_user_and_port(uri: &str) -> (bool, bool) {
+    parts(uri).map_or((false, false), |(start, authority, _)| {
+        let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
+        (
+            place.len() < authority.len(),
+            !is_special(start.trim_end_matches([':', '/'])) && host(place).len() < place.len(),
+        )
+    })
+}
+
+/// A [`careless`] form without its user information, its port, or both.
+pub fn without(uri: &str, (user, port): (bool, bool)) -> Option<String> {
+    let (start, authority, path) = parts(uri).filter(|_| user || port)?;
+    let place = authority.rsplit_once('@').filter(|_| user).map_or(authority, |(_, place)| place);
+    Some(format!("{start}{}{path}", if port { host(place) } else { place }))
+}
+
+/// A host without the port behind it.
+fn host(place: &str) -> &str {
+    place.rsplit_once(':').filter(|(_, port)| !port.contains([']', '@'])).map_or(place, |(host, _)| host)
 }
 
 /// An exact `uri` with a slash at its end, or without the one that it has: some servers drop it.
@@ -144,7 +175,8 @@ mod tests {
             "docs://secret/key?#",
             "docs://secret/key%20",
         ] {
-            assert_eq!(careless(uri, true), "docs:/secret/key", "{uri}");
+            let decoded = decoded(uri);
+            assert_eq!(careless(decoded.as_deref().unwrap_or(uri), true), "docs:/secret/key", "{uri}");
         }
         for (uri, expected) in [
             ("docs://a", "docs:/a/"),
@@ -153,13 +185,32 @@ mod tests {
             ("docs://*.b", "docs:/*.b/"),
             ("docs://A/B?C/D", "docs:/a/B?C/D"),
             ("urn:A;?b", "urn:A?b"),
-            ("Docs%3A//a/B", "docs:/a/B"),
+            ("Docs://a%2F/B", "docs:/a%2f/B"),
             ("*", "*"),
             ("", ""),
         ] {
             assert_eq!(careless(uri, true), expected, "{uri}");
         }
         assert_eq!(careless("docs://*.b", false), "docs:/*.b");
+    }
+
+    #[test]
+    fn a_host_may_be_all_that_counts_of_an_authority() {
+        for (uri, has, expected) in [
+            ("docs:/me@a:1/b", (true, true), Some("docs:/a/b")),
+            ("docs:/me:word@a/b", (true, false), Some("docs:/a/b")),
+            ("docs:/me@b@a/b", (true, false), Some("docs:/a/b")),
+            ("docs:/a:1?b@c", (false, true), Some("docs:/a?b@c")),
+            ("docs:/[::1]:1/b", (false, true), Some("docs:/[::1]/b")),
+            ("docs:/[::1]/b", (false, false), None),
+            ("https:/a:8443/b", (false, false), None),
+            ("docs:/a/b:c@d", (false, false), None),
+            ("docs:a@b:1", (false, false), None),
+            ("", (false, false), None),
+        ] {
+            assert_eq!(has_user_and_port(uri), has, "{uri}");
+            assert_eq!(without(uri, has).as_deref(), expected, "{uri}");
+        }
     }
 
     #[test]
