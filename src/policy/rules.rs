@@ -74,12 +74,14 @@ struct Form<'a> {
 fn careless_forms(uri: &str, deciding: &[&str]) -> Vec<String> {
     let whole = spelling::careless(uri, true);
     let speaks = |marks: &[char]| deciding.iter().any(|name| name.contains(marks));
-    let (spoken_user, spoken_port) = deciding.iter().fold((false, false), |(user, port), name| {
-        let (names_user, names_port) = spelling::has_user_and_port(&spelling::careless(name, true));
-        (user || names_user, port || names_port)
-    });
-    let (has_user, has_port) = spelling::has_user_and_port(&whole);
-    let bare = spelling::without(&whole, (has_user && !spoken_user, has_port && !spoken_port));
+    let (user, port) = spelling::has_user_and_port(&whole);
+    let bare = if user || port {
+        let spoken = deciding.iter().map(|name| spelling::has_user_and_port(&spelling::careless(name, true)));
+        let drops = spoken.fold((user, port), |(user, port), spoken| (user && !spoken.0, port && !spoken.1));
+        spelling::without(&whole, drops)
+    } else {
+        None
+    };
     let mut forms = vec![whole];
     forms.extend(bare);
     for marks in [&['#'][..], &['?', '#']].into_iter().filter(|marks| !speaks(marks)) {
