@@ -69,25 +69,26 @@ struct Form<'a> {
     is_own: bool,
 }
 
-/// The forms of `uri` for servers that look at a host and a path only. Where a rule that decides on it speaks of a user, a
-/// port, a query or a fragment, that counts.
-fn careless_forms(uri: &str, deciding: &[&str]) -> Vec<String> {
-    let whole = spelling::careless(uri, true);
-    let speaks = |marks: &[char]| deciding.iter().any(|name| name.contains(marks));
+/// The forms of `uri` for servers that look at a host and a path only; `whole` is what a careless server reads. Where a
+/// rule that decides on it speaks of a user, a port, a query or a fragment, that counts.
+fn careless_forms<'p>(whole: String, deciding: &dyn Fn() -> Vec<&'p str>) -> Vec<String> {
     let (user, port) = spelling::has_user_and_port(&whole);
-    let bare = if user || port {
-        let spoken = deciding.iter().map(|name| spelling::has_user_and_port(&spelling::careless(name, true)));
-        let drops = spoken.fold((user, port), |(user, port), spoken| (user && !spoken.0, port && !spoken.1));
-        spelling::without(&whole, drops)
-    } else {
-        None
-    };
+    let has_marks = whole.contains(['?', '#']);
     let mut forms = vec![whole];
+    // Most have none of all this.
+    if !(user || port || has_marks) {
+        return forms;
+    }
+    let deciding = deciding();
+    let spoken = deciding.iter().map(|name| spelling::has_user_and_port(&spelling::careless(name, true)));
+    let drops = spoken.fold((user, port), |(user, port), spoken| (user && !spoken.0, port && !spoken.1));
+    let bare = forms.first().and_then(|whole| spelling::without(whole, drops));
     forms.extend(bare);
+    let speaks = |marks: &[char]| deciding.iter().any(|name| name.contains(marks));
     for marks in [&['#'][..], &['?', '#']].into_iter().filter(|marks| !speaks(marks)) {
         for place in 0..forms.len() {
             let cut = forms.get(place).and_then(|form| form.get(..form.find(marks)?)).map(str::to_owned);
-            forms.extend(cut);
+            forms.extend(cut.filter(|cut| !forms.contains(cut)));
         }
     }
     forms
@@ -264,12 +265,20 @@ impl RuleSet {
         // Who lists a spelling exactly has decided on it.
         let careless = self.careless.as_ref().filter(|_| self.spelled.exact(&written, counts).is_empty());
         let decoded = spelling::decoded(name).filter(|_| careless.is_some());
+        let deciding = || self.names_at(&self.spelled.find(&written, counts));
         let mut texts = Vec::new();
         if careless.is_some() {
-            let deciding = self.names_at(&self.spelled.find(&written, counts));
-            for text in [Some(name), decoded.as_deref()].into_iter().flatten() {
-                texts.extend(careless_forms(text, &deciding));
-            }
+            let whole = spelling::careless(name, true);
+            let is_plain = decoded.is_some() && spelling::is_plain(name, &whole);
+            let forms = careless_forms(whole, &deciding);
+            // It was looked up as it is written, and it will be as it is decoded.
+            texts.extend(forms.into_iter().skip(usize::from(is_plain)));
+        }
+        let mut only_decoded = None;
+        if let Some(text) = decoded {
+            let whole = spelling::careless(&text, true);
+            only_decoded = (!spelling::is_plain(&text, &whole)).then_some(text);
+            texts.extend(careless_forms(whole, &deciding));
         }
         let form = |(rules, text)| Form { text: Cow::Owned(text), rules, is_own: false };
         let careless = careless
@@ -277,7 +286,7 @@ impl RuleSet {
             .flat_map(move |rules| std::mem::take(&mut texts).into_iter().map(move |text| (rules, text)))
             .map(form);
         // Others decode, and do no more.
-        let decoded = decoded.map(|text| Form { text: Cow::Owned(text), rules: &self.spelled, is_own: false });
+        let decoded = only_decoded.map(|text| Form { text: Cow::Owned(text), rules: &self.spelled, is_own: false });
         let own = |text| Form { text, rules: &self.spelled, is_own: true };
         [Some(own(written)), encoded.map(own), decoded].into_iter().flatten().chain(careless)
     }

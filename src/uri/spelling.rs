@@ -64,6 +64,11 @@ pub fn careless(uri: &str, slash: bool) -> String {
     out
 }
 
+/// Whether a careless server, which reads `uri` as `careless`, changes nothing in it that counts.
+pub fn is_plain(uri: &str, careless: &str) -> bool {
+    uri.split_once("://").zip(careless.split_once(":/")).is_some_and(|(own, read)| own == read)
+}
+
 /// Drops the marks at the end of `out`, and ends a bare authority.
 fn end_part(out: &mut String, slashes: &mut usize, slash: bool) {
     out.truncate(out.trim_end_matches(IDLE_MARKS).len());
