@@ -268,11 +268,10 @@ impl RuleSet {
         let deciding = || self.names_at(&self.spelled.find(&written, counts));
         let mut texts = Vec::new();
         if careless.is_some() {
-            let whole = spelling::careless(name, true);
-            let is_plain = decoded.is_some() && spelling::is_plain(name, &whole);
-            let forms = careless_forms(whole, &deciding);
-            // It was looked up as it is written, and it will be as it is decoded.
-            texts.extend(forms.into_iter().skip(usize::from(is_plain)));
+            // A plain one was looked up as it is written, and will be as it is decoded.
+            if decoded.is_none() || !spelling::is_plainly_plain(name) {
+                texts.extend(careless_forms(spelling::careless(name, true), &deciding));
+            }
         }
         let mut only_decoded = None;
         if let Some(text) = decoded {

@@ -64,6 +64,16 @@ pub fn careless(uri: &str, slash: bool) -> String {
     out
 }
 
+/// Whether it is clear at a glance that a careless server changes and drops nothing in `uri`, unless it decodes.
+pub fn is_plainly_plain(uri: &str) -> bool {
+    let host_and_path = uri.split_once("://").and_then(|(_, after)| after.split_once('/'));
+    host_and_path.is_some_and(|(host, path)| {
+        let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
+        let changes = path.starts_with('/') || path.contains("//") || path.ends_with([';', ' ']);
+        !host.is_empty() && host.bytes().all(is_plain) && !changes && !path.contains(['?', '#'])
+    })
+}
+
 /// Whether a careless server, which reads `uri` as `careless`, changes nothing in it that counts.
 pub fn is_plain(uri: &str, careless: &str) -> bool {
     uri.split_once("://").zip(careless.split_once(":/")).is_some_and(|(own, read)| own == read)
