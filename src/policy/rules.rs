@@ -1,5 +1,6 @@
 //! Rules of one kind: exact names, patterns, and what is listed nowhere.
 
+mod forms;
 mod spelled;
 
 use std::borrow::Cow;
@@ -59,39 +60,6 @@ pub struct RuleSet {
     guarded: Index,
     folded_guarded: Index,
     unlisted: Unlisted,
-}
-
-/// One form of a name, and where it is looked up.
-struct Form<'a> {
-    text: Cow<'a, str>,
-    rules: &'a Spelled,
-    /// Whether no rule for this form means no rule for the name: others only add what a stricter rule asks for.
-    is_own: bool,
-}
-
-/// The forms of `uri` for servers that look at a host and a path only; `whole` is what a careless server reads. Where a
-/// rule that decides on it speaks of a user, a port, a query or a fragment, that counts.
-fn careless_forms<'p>(whole: String, deciding: &dyn Fn() -> Vec<&'p str>) -> Vec<String> {
-    let (user, port) = spelling::has_user_and_port(&whole);
-    let has_marks = whole.contains(['?', '#']);
-    let mut forms = vec![whole];
-    // Most have none of all this.
-    if !(user || port || has_marks) {
-        return forms;
-    }
-    let deciding = deciding();
-    let spoken = deciding.iter().map(|name| spelling::has_user_and_port(&spelling::careless(name, true)));
-    let drops = spoken.fold((user, port), |(user, port), spoken| (user && !spoken.0, port && !spoken.1));
-    let bare = forms.first().and_then(|whole| spelling::without(whole, drops));
-    forms.extend(bare);
-    let speaks = |marks: &[char]| deciding.iter().any(|name| name.contains(marks));
-    for marks in [&['#'][..], &['?', '#']].into_iter().filter(|marks| !speaks(marks)) {
-        for place in 0..forms.len() {
-            let cut = forms.get(place).and_then(|form| form.get(..form.find(marks)?)).map(str::to_owned);
-            forms.extend(cut.filter(|cut| !forms.contains(cut)));
-        }
-    }
-    forms
 }
 
 /// What the rules say of one name.
@@ -186,7 +154,7 @@ impl RuleSet {
     /// The rules, of those that `counts` lets count, of the exact names that a careless server would take `name` for. A
     /// listed name is itself, whatever it looks like.
     pub fn near_rules(&self, name: &str, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
-        let places = self.forms(name, &|_| true).flat_map(|form| form.rules.near(&form.text)).collect();
+        let places = self.forms(name, &|_| true).iter().flat_map(|form| form.rules.near(&form.text)).collect();
         self.rules_at(places).into_iter().filter(|rule| counts(rule)).collect()
     }
 
@@ -254,45 +222,9 @@ impl RuleSet {
         self.written.iter().map(|(name, _)| name)
     }
 
-    /// The forms of `name` that are looked up. A URI, or a template as a pattern, has several.
-    fn forms<'a>(&'a self, name: &'a str, counts: Counts<'_>) -> impl Iterator<Item = Form<'a>> {
-        let is_uri = self.careless.is_some();
-        let written = if is_uri { spelling::slashed(name) } else { Cow::Borrowed(name) };
-        let encoded = match spelling::encoded(&written) {
-            Cow::Owned(encoded) if is_uri => Some(Cow::Owned(encoded)),
-            _ => None,
-        };
-        // Who lists a spelling exactly has decided on it.
-        let careless = self.careless.as_ref().filter(|_| self.spelled.exact(&written, counts).is_empty());
-        let decoded = spelling::decoded(name).filter(|_| careless.is_some());
-        let deciding = || self.names_at(&self.spelled.find(&written, counts));
-        let mut texts = Vec::new();
-        if careless.is_some() {
-            // A plain one was looked up as it is written, and will be as it is decoded.
-            if decoded.is_none() || !spelling::is_plainly_plain(name) {
-                texts.extend(careless_forms(spelling::careless(name, true), &deciding));
-            }
-        }
-        let mut only_decoded = None;
-        if let Some(text) = decoded {
-            let whole = spelling::careless(&text, true);
-            only_decoded = (!spelling::is_plain(&text, &whole)).then_some(text);
-            texts.extend(careless_forms(whole, &deciding));
-        }
-        let form = |(rules, text)| Form { text: Cow::Owned(text), rules, is_own: false };
-        let careless = careless
-            .into_iter()
-            .flat_map(move |rules| std::mem::take(&mut texts).into_iter().map(move |text| (rules, text)))
-            .map(form);
-        // Others decode, and do no more.
-        let decoded = only_decoded.map(|text| Form { text: Cow::Owned(text), rules: &self.spelled, is_own: false });
-        let own = |text| Form { text, rules: &self.spelled, is_own: true };
-        [Some(own(written)), encoded.map(own), decoded].into_iter().flatten().chain(careless)
-    }
-
     /// The places of the rules for `name`, of those that `counts` lets count.
     fn places(&self, name: &str, counts: Counts<'_>) -> Vec<usize> {
-        self.forms(name, counts).flat_map(|form| form.rules.find(&form.text, counts)).collect()
+        self.forms(name, counts).iter().flat_map(|form| form.rules.find(&form.text, counts)).collect()
     }
 
     /// The places of the rules that decide on something that `template`, a pattern, can expand to, and whether rules

@@ -45,6 +45,10 @@ impl<'e> Event<'e> {
         let (only, data, event_type) = (None, None, None);
         let (has_id, is_whole, has_stray, needs_one_line) = (false, false, false, false);
         let mut event = Self { bytes, start, only, data, event_type, has_id, is_whole, has_stray, needs_one_line };
+        // A stream of nothing else would cost several times as much as one of events.
+        if matches!(bytes, b"\n" | b"\r" | b"\r\n") {
+            return Self { is_whole: true, ..event };
+        }
         let (mut at, mut has_cr) = (0, false);
         for line in lines(bytes, start) {
             let from = at;

@@ -35,6 +35,9 @@ pub fn encoded(uri: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// What ends a part of a URI for a careless server.
+const MARKS: [char; 4] = ['/', ':', '?', '#'];
+
 /// What ends nothing where nothing follows it.
 const IDLE_MARKS: [char; 4] = ['?', '#', ';', ' '];
 
@@ -49,16 +52,23 @@ pub fn decoded(uri: &str) -> Option<String> {
 pub fn careless(uri: &str, slash: bool) -> String {
     let mut out = String::with_capacity(uri.len() + 1);
     let (mut slashes, mut in_scheme) = (0, true);
-    for c in uri.chars() {
-        match c {
-            '/' if out.ends_with('/') => continue,
-            '/' => slashes += 1,
-            ':' => in_scheme = false,
-            '?' | '#' => end_part(&mut out, &mut slashes, slash),
+    for part in uri.split_inclusive(MARKS) {
+        let text = part.strip_suffix(MARKS).unwrap_or(part);
+        let from = out.len();
+        out.push_str(text);
+        // After the first slashes comes a host, or what some servers take for one.
+        if slashes == 1 || in_scheme {
+            out.get_mut(from..).unwrap_or_default().make_ascii_lowercase();
+        }
+        let mark = part.get(text.len()..).unwrap_or_default();
+        match mark {
+            "/" if out.ends_with('/') => continue,
+            "/" => slashes += 1,
+            ":" => in_scheme = false,
+            "?" | "#" => end_part(&mut out, &mut slashes, slash),
             _ => {}
         }
-        // After the first slashes comes a host, or what some servers take for one.
-        out.push(if slashes == 1 || in_scheme { c.to_ascii_lowercase() } else { c });
+        out.push_str(mark);
     }
     end_part(&mut out, &mut slashes, slash);
     out

@@ -1,0 +1,75 @@
+//! The forms of a name in which its rules are looked up.
+
+use std::borrow::Cow;
+
+use super::RuleSet;
+use super::spelled::{Counts, Spelled};
+use crate::uri::spelling;
+
+/// One form of a name, and where it is looked up.
+pub(super) struct Form<'a> {
+    pub text: Cow<'a, str>,
+    pub rules: &'a Spelled,
+    /// Whether no rule for this form means no rule for the name: others only add what a stricter rule asks for.
+    pub is_own: bool,
+}
+
+/// The forms of `uri` for servers that look at a host and a path only; `whole` is what a careless server reads. Where a
+/// rule that decides on it speaks of a user, a port, a query or a fragment, that counts.
+fn careless_forms<'p>(whole: String, deciding: &dyn Fn() -> Vec<&'p str>) -> Vec<String> {
+    let (user, port) = spelling::has_user_and_port(&whole);
+    let has_marks = whole.contains(['?', '#']);
+    let mut forms = vec![whole];
+    // Most have none of all this.
+    if !(user || port || has_marks) {
+        return forms;
+    }
+    let deciding = deciding();
+    let spoken = deciding.iter().map(|name| spelling::has_user_and_port(&spelling::careless(name, true)));
+    let drops = spoken.fold((user, port), |(user, port), spoken| (user && !spoken.0, port && !spoken.1));
+    let bare = forms.first().and_then(|whole| spelling::without(whole, drops));
+    forms.extend(bare);
+    let speaks = |marks: &[char]| deciding.iter().any(|name| name.contains(marks));
+    for marks in [&['#'][..], &['?', '#']].into_iter().filter(|marks| !speaks(marks)) {
+        for place in 0..forms.len() {
+            let cut = forms.get(place).and_then(|form| form.get(..form.find(marks)?)).map(str::to_owned);
+            forms.extend(cut.filter(|cut| !forms.contains(cut)));
+        }
+    }
+    forms
+}
+
+impl RuleSet {
+    /// The forms of `name` that are looked up. A URI, or a template as a pattern, has several.
+    pub(super) fn forms<'a>(&'a self, name: &'a str, counts: Counts<'_>) -> Vec<Form<'a>> {
+        let own = |text| Form { text, rules: &self.spelled, is_own: true };
+        let Some(careless) = &self.careless else { return vec![own(Cow::Borrowed(name))] };
+        let written = spelling::slashed(name);
+        let encoded = match spelling::encoded(&written) {
+            Cow::Owned(encoded) => Some(Cow::Owned(encoded)),
+            Cow::Borrowed(_) => None,
+        };
+        let mut others = Vec::new();
+        // Who lists a spelling exactly has decided on it.
+        if self.spelled.exact(&written, counts).is_empty() {
+            let other = |rules, text| Form { text: Cow::Owned(text), rules, is_own: false };
+            let deciding = || self.names_at(&self.spelled.find(&written, counts));
+            let decoded = spelling::decoded(name);
+            let mut texts = Vec::new();
+            // A plain one was looked up as it is written, and will be as it is decoded.
+            if decoded.is_none() || !spelling::is_plainly_plain(name) {
+                texts.extend(careless_forms(spelling::careless(name, true), &deciding));
+            }
+            if let Some(text) = decoded {
+                let whole = spelling::careless(&text, true);
+                // Others decode, and do no more.
+                if !spelling::is_plain(&text, &whole) {
+                    others.push(other(&self.spelled, text));
+                }
+                texts.extend(careless_forms(whole, &deciding));
+            }
+            others.extend(texts.into_iter().map(|text| other(careless, text)));
+        }
+        std::iter::once(own(written)).chain(encoded.map(own)).chain(others).collect()
+    }
+}
