@@ -404,6 +404,23 @@ fn what_is_on_trial_closes_no_near_name() {
 }
 
 #[test]
+fn a_near_name_on_trial_hides_nothing_that_a_row_takes_away() {
+    let policy = json!({
+        "mode": "shadow",
+        "tools": {"*": {"scopes": ["e"]}},
+        "matrix": [{"mode": "enforce", "scopes": ["b"]}, {"deny_tools": ["get_x"]}],
+    });
+    assert_decides(
+        &policy,
+        &[
+            ("", "tool get_y", "deny matrix_narrows_scopes"),
+            ("e", "tool Get_X", "deny matrix_narrows_scopes"),
+            ("", "tool Get_X", "deny matrix_narrows_scopes"),
+        ],
+    );
+}
+
+#[test]
 fn all_spellings_of_a_uri_get_one_decision_the_stricter() {
     let policy = json!({"resources": {
         "docs://*": {"scopes": []},

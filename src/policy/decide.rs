@@ -26,6 +26,8 @@ struct Asked<'a> {
 enum Counting {
     All,
     Enforced,
+    /// All rules, as if names had no near names: a name that is closed on trial only is decided like any other.
+    Unguarded,
 }
 
 /// Why an operation is denied, before it is said in full.
@@ -182,6 +184,12 @@ impl Policy {
         if denial.is_by_row() || (is_near_method && counted.rows().denies_tools()) {
             return Some(denial);
         }
+        if denial == Denial::NearName
+            && let Err(narrowed) = self.judge(asked, counted, Counting::Unguarded)
+            && narrowed.is_by_row()
+        {
+            return Some(narrowed);
+        }
         // What no rule lists needs the base scopes all the same, and those a row may take away.
         let open = Asked { access: &Access::Open, ..asked };
         self.judge(open, counted, Counting::All).err().filter(Denial::is_by_row)
@@ -204,10 +212,11 @@ impl Policy {
         {
             return Err(denial.into());
         }
-        let is_whole = counting == Counting::All || self.enforces(None);
+        let is_whole = counting != Counting::Enforced || self.enforces(None);
         let rules = match counting {
             Counting::All => self.rules_for(access)?,
             Counting::Enforced => self.enforced_rules(access)?,
+            Counting::Unguarded => access.parts().flat_map(|part| self.counted_rules(part, |_| true)).collect(),
         };
         if occasion.standing == Standing::Drifted && is_whole {
             return Err(Denial::Drifted.into());
