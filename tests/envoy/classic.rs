@@ -264,7 +264,9 @@ fn a_list_in_events_is_trimmed_however_it_is_cut() {
                 let text = response.text();
                 let case = format!("{mode:?} {separator:?} {size}: {text}");
                 assert!(!text.contains(HIDDEN) && !text.contains("unheard_of"), "{case}");
-                assert!(response.complete && text.contains("id: 7") && text.contains(": beat"), "{case}");
+                // Behind a CR, clients that end lines at LF only would read a comment as the value of a field.
+                assert_eq!(text.contains(": beat"), separator != "\r", "{case}");
+                assert!(response.complete && text.contains("id: 7"), "{case}");
                 let (_, last) = text
                     .replace("\r\n", "\n")
                     .replace('\r', "\n")
@@ -430,11 +432,14 @@ fn in_place_of_an_unreadable_list_comes_a_502_or_an_error_message() {
         let events = format!("data: {},\n\ndata: {}\n\n", list(), list());
         let response = ask(Answer::events([events]));
         assert_eq!(response.status, 200, "{mode:?}");
-        assert_eq!(
-            response.text().matches("data:").count(),
-            1,
-            "{mode:?}: only the bad event goes: {}",
-            response.text()
-        );
+        let text = response.text();
+        let messages: Vec<Value> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("data:"))
+            .map(|data| serde_json::from_str(data).unwrap())
+            .collect();
+        let [error, whole] = messages.as_slice() else { panic!("{mode:?}: only the bad event goes: {text}") };
+        assert_eq!((&error["id"], &error["error"]["code"]), (&json!(1), &json!(502)), "{mode:?}: {text}");
+        assert!(whole["result"]["tools"].is_array(), "{mode:?}: {text}");
     }
 }

@@ -125,7 +125,7 @@ fn every_fault_is_named_at_once_and_envoy_refuses_to_start() {
         "resources[0].policy.tools.delete_*.scopes[1]",
     );
     set("/resources/0/policy/tools/open", json!({}), "resources[0].policy.tools.open");
-    set("/resources/0/policy/resources/x:a%2e%2e", json!({"scopes": [7]}), "resources[0].policy.resources.x:a%2e%2e");
+    set("/resources/0/policy/resources/x:a%2F%2F", json!({"scopes": [7]}), "resources[0].policy.resources.x:a%2F%2F");
     set("/resources/0/policy/unlisted", json!({"tools": "allow"}), "resources[0].policy.unlisted.tools");
 
     let upstream = Upstream::start();
