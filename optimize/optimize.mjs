@@ -20,14 +20,13 @@ const features = ['bulk-memory', 'multivalue', 'mutable-globals', 'nontrapping-f
 
 /**
  * What the host is to call: a test compares it with the callbacks that src/filter/ has. The SDK exports a function for
- * everything that a host could tell: a host calls all that are there, `proxy_on_log` at the end of every stream too, and
- * each brings its code along.
+ * everything that a host could tell: a host calls all that are there, and each brings its code along.
  */
 const exported = [
   'memory', '_initialize', 'proxy_abi_version_0_2_1', 'proxy_on_memory_allocate', 'proxy_on_vm_start', 'proxy_on_configure',
   'proxy_on_context_create', 'proxy_on_done', 'proxy_on_delete', 'proxy_on_tick', 'proxy_on_http_call_response',
   'proxy_on_request_headers', 'proxy_on_request_body', 'proxy_on_request_trailers',
-  'proxy_on_response_headers', 'proxy_on_response_body', 'proxy_on_response_trailers',
+  'proxy_on_response_headers', 'proxy_on_response_body', 'proxy_on_response_trailers', 'proxy_on_log',
 ];
 
 function run(command, args, options = {}) {
