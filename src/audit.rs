@@ -18,7 +18,7 @@ use crate::token::AccessToken;
 
 /// What audit lines begin with.
 pub const LINE_PREFIX: &str = "toolgate.audit ";
-/// What lines of events begin with.
+/// The prefix of an event line.
 const EVENT_PREFIX: &str = "toolgate.event ";
 /// The lines of the log that are no records are cut here: a name in a configuration or a control plane's answer may be
 /// as long as the document.

@@ -45,7 +45,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// What passes of a stream.
+/// The bytes that pass of a stream.
 fn gated(stream: &[u8], limit: usize) -> Vec<u8> {
     let mut known = KnownLists::default();
     let mut trim = |data: &[u8]| {

@@ -26,7 +26,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// What it says of `resource` depends on, or what it is told: another client may be told of another policy.
+    /// Everything that its answers about `resource` depend on: another client may be told of another policy.
     pub fn identity<'e>(&'e self, resource: &'e str) -> [&'e str; 5] {
         let format = match self.format {
             Format::Authsec => "authsec",

@@ -41,7 +41,7 @@ pub struct Resource {
     pub scopes_supported: Vec<String>,
     /// `scope` of a 401, as clients are told them, in this order.
     pub challenge_scopes: Vec<String>,
-    /// What clients have to put before a scope to ask for it. Tokens and rules have the short name.
+    /// The prefix of scopes without `://` wherever clients are told scopes. Tokens and rules have the short name.
     pub scope_prefix: Option<Scope>,
     /// Origins of browsers, if any may call.
     pub origins: Option<Vec<String>>,

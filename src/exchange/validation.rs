@@ -164,7 +164,7 @@ impl<'a> Asked<'a> {
         env: &mut Env<'_>,
         vouch: impl FnOnce(&mut Active, Expectations<'_>) -> Result<AccessToken, TokenError>,
     ) -> Result<AccessToken, Unverified> {
-        let unavailable = Unverified::Refused(Refusal::IntrospectionUnavailable);
+        let unavailable = || Unverified::Refused(Refusal::IntrospectionUnavailable);
         let (place, digest) = (self.place, self.digest);
         match env.introspection.find(place, &digest, self.fresh, env.now) {
             Said::Active(active) => {
@@ -178,13 +178,13 @@ impl<'a> Asked<'a> {
                 Ok(token)
             }
             Said::Inactive => Err(TokenError::Inactive.into()),
-            Said::Unavailable => Err(unavailable),
+            Said::Unavailable => Err(unavailable()),
             Said::Unknown { was_active } => {
                 let standing = if was_active { Standing::Verified } else { standing };
                 // Who has no place asks nothing.
-                let taken = env.places.take(&self.waiter(standing), self.size).ok_or(unavailable)?;
+                let taken = env.places.take(&self.waiter(standing), self.size).ok_or_else(unavailable)?;
                 if !env.introspection.ask(place, (digest, self.token), standing, env.now) {
-                    return Err(Unverified::Refused(Refusal::IntrospectionUnavailable));
+                    return Err(unavailable());
                 }
                 Err(Unverified::Waits(Waiting { awaited: Awaited::Answer(digest), _place: taken }))
             }

@@ -174,11 +174,10 @@ pub fn log(level: LogLevel, line: &str) {
 
 /// Whether the host prints lines of the info level. In doubt it does.
 pub fn prints_info() -> bool {
-    const INFO: u32 = 2;
-    let mut level = INFO;
+    let mut level = LogLevel::Info as u32;
     // SAFETY: the pointer is to a local of the right type.
     let status = unsafe { abi::proxy_get_log_level(&raw mut level) };
-    status != OK || level <= INFO
+    status != OK || level <= LogLevel::Info as u32
 }
 
 /// All fields of a map.

@@ -216,7 +216,7 @@ impl Policy {
         let rules = match counting {
             Counting::All => self.rules_for(access)?,
             Counting::Enforced => self.enforced_rules(access)?,
-            Counting::Unguarded => access.parts().flat_map(|part| self.counted_rules(part, |_| true)).collect(),
+            Counting::Unguarded => self.unguarded_rules(access),
         };
         if occasion.standing == Standing::Drifted && is_whole {
             return Err(Denial::Drifted.into());
@@ -279,6 +279,13 @@ impl Policy {
             add_once(&mut rules, self.counted_rules(part, counts));
         }
         Ok(rules)
+    }
+
+    /// All rules for `access`, each once, as if nothing were closed for being listed nowhere or for its near names.
+    fn unguarded_rules(&self, access: &Access<'_>) -> Vec<&Requirement> {
+        let mut rules = Vec::new();
+        access.parts().for_each(|part| add_once(&mut rules, self.counted_rules(part, |_| true)));
+        rules
     }
 
     /// The rules that a part is looked up in, and its name there.

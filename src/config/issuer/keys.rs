@@ -31,8 +31,7 @@ pub enum KeySource {
 }
 
 impl KeySource {
-    /// What tells a set that is fetched from those that are fetched from elsewhere: where it is, and the cluster that
-    /// reaches it.
+    /// The source of a set that is fetched: its location, and the cluster that reaches it. Sets of equal sources are one.
     pub fn identity(&self) -> Option<(&str, &str)> {
         match self {
             Self::Discovered { cluster, .. } => Some(("discover", cluster)),

@@ -1,4 +1,4 @@
-//! What the configuration of an issuer says about its tokens, over its profile.
+//! The token rules of an issuer: its profile, with the fields that override it.
 
 use crate::config::fields::{At, Fields, Findings, Zero};
 use crate::node::Node;

@@ -43,7 +43,7 @@ pub struct Resource {
     scopes_supported: Option<Vec<Scope>>,
     /// `scope` of a 401; by default `base_scopes`
     challenge_scopes: Option<Vec<Scope>>,
-    /// What clients have to put before a scope without `://` to ask for it
+    /// Put before a scope without `://` wherever clients are told scopes
     scope_prefix: Option<Scope>,
     /// Browsers' origins; others are refused
     #[schemars(length(min = 1))]
