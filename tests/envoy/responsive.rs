@@ -76,6 +76,7 @@ fn forgeries() -> Vec<(&'static str, Vec<u8>)> {
     let proof = Proof::new(Key::p256(), AUDIENCE, &bound, now()).header("jwk", modulus).header("alg", "PS512");
     let proven = Request::call("echo").header("authorization", format!("DPoP {bound}")).header("dpop", proof.sign());
     vec![
+        ("no tokens, for comparison", Request::call("echo").bytes()),
         ("tokens by RS256", by(Key::rsa_a())),
         ("tokens by ES512", by(Key::p521())),
         ("tokens by EdDSA", by(Key::ed25519())),
@@ -117,11 +118,13 @@ fn measure(gate: &Gate, load: &[u8], connections: usize) -> (usize, Vec<Duration
     let mut waits = Vec::new();
     std::thread::scope(|scope| {
         let send = || {
+            // As a client's pool does: a connection is used again unless it was closed.
+            let mut kept = None;
             while !load.is_empty() && !over.load(Ordering::Relaxed) {
-                let mut connection = Raw::connect(gate.envoy.address());
-                connection.send(load);
-                if connection.try_response().is_ok() {
+                let mut connection = kept.take().unwrap_or_else(|| Raw::connect(gate.envoy.address()));
+                if let Ok(answer) = connection.send(load).try_response() {
                     answers.fetch_add(1, Ordering::Relaxed);
+                    kept = answer.header("connection").is_none_or(|value| value != "close").then_some(connection);
                 }
             }
         };
