@@ -19,8 +19,8 @@ pub use target::is_for;
 
 use sha2::{Digest, Sha256};
 
-use crate::jwks::{NotShared, SharedData, SharedNames};
 use crate::time::UnixTime;
+use crate::workers::{NotShared, SharedData, SharedNames};
 
 /// The SHA-256 of `parts`, one after the other. One copy of it in the module is enough.
 #[inline(never)]

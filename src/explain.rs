@@ -18,7 +18,7 @@ pub use ruling::conditions;
 pub use stand_in::stand_in_keys;
 
 use crate::config::Config;
-use crate::keys::IssuerKeys;
+use crate::jwks::IssuerKeys;
 use crate::signature::{Algorithm, PublicKey, SignatureVerifier};
 use crate::text::is_invisible;
 use crate::time::UnixTime;

@@ -1,18 +1,16 @@
 //! Key sets (RFC 7517): read leniently, key by key, and selected from strictly.
 
-mod attempts;
 mod cache;
 mod discovery;
-mod shared;
+mod issuers;
 mod source;
-mod workers;
+mod worker;
 
-pub use attempts::{Attempts, Lease};
-pub use cache::{KeySetCache, Lookup, Timing};
+pub use cache::{KeySetCache, Lookup};
 pub use discovery::{MetadataFault, documents, jwks_uri};
-pub use shared::{InUse, KeyNames, SharedNames, SharedSet};
+pub use issuers::IssuerKeys;
 pub use source::{FetchFault, Progress, Source};
-pub use workers::{Look, NotShared, SharedData, Versioned, Worker, agree};
+pub use worker::{KeyNames, Look, Worker};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -36,7 +36,7 @@
 //! | [`introspection`] | asking an endpoint about tokens, and what is kept of its answers | RFC 7662 |
 //! | [`json`] | the strict JSON reader, and a writer | RFC 8259 |
 //! | [`jsonrpc`] | one message, as far as it decides | JSON-RPC 2.0 |
-//! | [`jwks`], [`keys`] | key sets: discovery, parsing, selection, life, what workers share | RFC 7517, RFC 7518 section 6, RFC 8414 |
+//! | [`jwks`] | key sets: discovery, parsing, selection, refresh | RFC 7517, RFC 7518 section 6, RFC 8414 |
 //! | [`listing`], [`sse`] | trimming lists in documents and event streams | HTML Living Standard 9.2 |
 //! | [`metrics`] | counts, until the host takes them | |
 //! | [`mcp`] | methods, their targets, mirrored headers | MCP 2024-11-05 to 2026-07-28 |
@@ -48,6 +48,7 @@
 //! | [`routes`] | hosts and paths, and what only resembles them | |
 //! | [`signature`] | algorithms and their verification, by the host or in pure Rust | RFC 7518 section 3, RFC 8037 |
 //! | [`token`] | access tokens, per kind of provider; those verified before | RFC 7519, RFC 8725, RFC 9068 |
+//! | [`workers`] | coordination between workers: shared data, leases, names | |
 //!
 //! A new rule gets rows in `tests/scenarios/`, which run on a fake host and on a real Envoy; a new field of the
 //! configuration also gets a row in the README, which `tests/readme.rs` holds to the code.
@@ -70,7 +71,6 @@ pub mod introspection;
 pub mod json;
 pub mod jsonrpc;
 pub mod jwks;
-pub mod keys;
 pub mod listing;
 pub mod manifest;
 pub mod mcp;
@@ -92,3 +92,4 @@ pub mod time;
 pub mod token;
 pub mod uri;
 pub mod url;
+pub mod workers;

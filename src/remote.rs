@@ -17,4 +17,4 @@ mod worker;
 
 pub use policy::{RemotePolicy, State};
 pub use publish::{PublishNames, Publisher};
-pub use worker::{Answered, Names, PolicyWorker, first_to_say};
+pub use worker::{Answered, Names, PolicyWorker};

@@ -21,11 +21,11 @@ use support::keys::Key;
 use toolgate::config::{
     Audit, Batches, Config, Decisions, Format, IdentityValue, KeySource, Limits, SubjectForm, UntilSeen, Validation,
 };
-use toolgate::jwks::Timing;
 use toolgate::node::{Node, Number};
 use toolgate::policy::{Access, Lists, Mode};
 use toolgate::scope::Scope;
 use toolgate::signature::Algorithm;
+use toolgate::workers::Timing;
 
 /// Every field that there is, each with a value that is not its default.
 fn full() -> Value {

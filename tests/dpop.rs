@@ -19,9 +19,9 @@ use support::keys::{Key, base64url, key_set};
 use support::proofs::{Proof, public, thumbprint};
 use support::tokens::{AUDIENCE, ISSUER, Token, tampered};
 use toolgate::dpop::{Account, BUCKETS, MOST_PER_ACCOUNT};
-use toolgate::jwks::SharedNames;
 use toolgate::time::UnixTime;
 use toolgate::token::AccessToken;
+use toolgate::workers::SharedNames;
 
 const NOW: i64 = 1_800_000_000;
 const URL: &str = "https://mcp.example.com/mcp";

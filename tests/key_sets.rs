@@ -16,9 +16,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::core::{NOW, at_millis};
 use support::keys::{Key, base64url, key_set};
-use toolgate::jwks::{KeyQuery, KeySet, KeySetCache, KeySetFault, Lookup, MAX_BYTES, MAX_KEYS, Selection, Timing};
+use toolgate::jwks::{KeyQuery, KeySet, KeySetCache, KeySetFault, Lookup, MAX_BYTES, MAX_KEYS, Selection};
 use toolgate::signature::Algorithm;
 use toolgate::time::UnixTime;
+use toolgate::workers::Timing;
 
 fn parse(value: &Value) -> Result<KeySet, KeySetFault> {
     KeySet::parse(value.to_string().as_bytes())

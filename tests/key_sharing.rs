@@ -18,12 +18,12 @@ use std::time::Duration;
 use support::core::{NOW, at_millis};
 use support::keys::{Key, key_set};
 use support::shared_data::{Data, Fault};
-use toolgate::jwks::{
-    Attempts, InUse, KeyNames, KeyQuery, KeySet, KeySetCache, Lease, Lookup, NotShared, SharedData, SharedNames,
-    SharedSet, Timing, Versioned, Worker,
-};
+use toolgate::jwks::{KeyNames, KeyQuery, KeySet, KeySetCache, Lookup, Worker};
 use toolgate::signature::Algorithm;
 use toolgate::time::UnixTime;
+use toolgate::workers::{
+    Attempts, InUse, Lease, NotShared, SharedData, SharedDocument, SharedNames, Timing, Versioned,
+};
 
 const TIMING: Timing = Timing {
     timeout: Duration::from_secs(5),
@@ -526,9 +526,9 @@ fn a_clock_that_steps_never_leaves_workers_waiting_or_a_set_too_young() {
 
 #[test]
 fn what_others_left_is_validated_again() {
-    let good = SharedSet { fetched_at: at(-1_000), document: &document(&["k"]) }.encode();
+    let good = SharedDocument { fetched_at: at(-1_000), document: &document(&["k"]) }.encode();
     let record = Attempts { fetched_at: Some(at(-1_000)), started_at: Some(at(-1_100)), ..Attempts::default() };
-    let with = |fetched_at: UnixTime, document: &[u8]| SharedSet { fetched_at, document }.encode();
+    let with = |fetched_at: UnixTime, document: &[u8]| SharedDocument { fetched_at, document }.encode();
     let foreign = |mut bytes: Vec<u8>| {
         bytes[0] = 2;
         bytes
@@ -606,8 +606,8 @@ fn a_record_is_read_as_it_was_written() {
         assert_eq!(record.encode().len(), 57);
     }
     let document = document(&["k"]);
-    let set = SharedSet { fetched_at: at(1), document: &document };
-    assert_eq!(SharedSet::decode(&set.encode()), Some(set));
+    let set = SharedDocument { fetched_at: at(1), document: &document };
+    assert_eq!(SharedDocument::decode(&set.encode()), Some(set));
 }
 
 #[test]

@@ -16,9 +16,9 @@ use support::core::{NOW, accepted, at, minimal, set};
 use support::shared_data::{Data, Fault};
 use toolgate::config::Config;
 use toolgate::drift::{Asked, Drift, Page};
-use toolgate::jwks::{SharedNames, Timing};
 use toolgate::remote::{PublishNames, Publisher};
 use toolgate::time::UnixTime;
+use toolgate::workers::{SharedNames, Timing};
 
 fn configuration() -> Config {
     let publish = json!({"uri": "https://plane.example.com/m", "cluster": "plane"});

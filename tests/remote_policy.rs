@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 use support::core::{NOW, accepted, alice, at, at_millis, minimal, occasion, paths, set, without};
 use support::shared_data::{Data, Fault};
 use toolgate::config::{Config, Live};
-use toolgate::jwks::SharedNames;
 use toolgate::policy::{Access, Policy};
-use toolgate::remote::{Answered, Names, PolicyWorker, RemotePolicy, State, first_to_say};
+use toolgate::remote::{Answered, Names, PolicyWorker, RemotePolicy, State};
 use toolgate::time::UnixTime;
+use toolgate::workers::{SharedNames, first_to_say};
 
 /// One resource, whose policy comes from a control plane that speaks `format`.
 fn configuration(format: &str) -> Value {

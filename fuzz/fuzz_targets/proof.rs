@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use toolgate::config::Config;
 use toolgate::dpop::{Account, Expected, NonceKey, Proof, ProofError, Proofs, ReplayFault};
-use toolgate::jwks::{NotShared, SharedData, SharedNames, Versioned};
+use toolgate::workers::{NotShared, SharedData, SharedNames, Versioned};
 use toolgate::signature::{Algorithm, PublicKey, SignatureVerifier};
 use toolgate::time::UnixTime;
 use toolgate::token::{Answer, Expectations, Thumbprint};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::fields::{At, Fields, Findings, Zero, join};
 use super::issuer::{ClientAuthentication, Environment, duration, read_client, timeout};
-use crate::jwks::Timing;
 use crate::url::Url;
+use crate::workers::Timing;
 
 /// The longest pause after publishing failed.
 const MAX_PAUSE: Duration = Duration::from_secs(300);

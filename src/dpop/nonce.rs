@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::sha256;
-use crate::jwks::{NotShared, SharedData};
 use crate::time::UnixTime;
+use crate::workers::{NotShared, SharedData};
 
 /// A nonce is given for so long, and taken for as long again. In milliseconds.
 const SPAN: u64 = 60_000;

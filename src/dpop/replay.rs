@@ -10,9 +10,9 @@
 //! account fills one alone, be it by choosing the ids of its proofs.
 
 use super::{Proof, sha256};
-use crate::jwks::{NotShared, SharedData};
 use crate::time::UnixTime;
 use crate::token::AccessToken;
+use crate::workers::{NotShared, SharedData};
 
 /// As many shared values there are.
 pub const BUCKETS: usize = 256;

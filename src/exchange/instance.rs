@@ -6,13 +6,13 @@ use crate::config::Config;
 use crate::dpop::Proofs;
 use crate::drift::Drift;
 use crate::introspection::Introspections;
-use crate::jwks::{NotShared, SharedData, SharedNames, Versioned};
-use crate::keys::IssuerKeys;
+use crate::jwks::IssuerKeys;
 use crate::listing::KnownLists;
 use crate::places::Places;
 use crate::signature::SignatureVerifier;
 use crate::time::UnixTime;
 use crate::token::TokenCache;
+use crate::workers::{NotShared, SharedData, SharedNames, Versioned};
 
 /// What an instance comes to know: the parts of [`Env`] that last.
 #[allow(missing_docs)]

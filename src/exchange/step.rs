@@ -7,14 +7,14 @@ use crate::config::Config;
 use crate::dpop::Proofs;
 use crate::drift::Drift;
 use crate::introspection::Introspections;
-use crate::jwks::SharedData;
-use crate::keys::IssuerKeys;
+use crate::jwks::IssuerKeys;
 use crate::listing::KnownLists;
 use crate::places::Places;
 use crate::reply::Reply;
 use crate::signature::SignatureVerifier;
 use crate::time::UnixTime;
 use crate::token::{Thumbprint, TokenCache};
+use crate::workers::SharedData;
 
 /// Everything that a step depends on besides the event.
 pub struct Env<'a> {

@@ -4,9 +4,9 @@ use super::{HttpRequest, Question};
 use crate::audit::Record;
 use crate::exchange::{Awaited, Effect, Env, Exchange, HeaderEdit, Instance, RequestHead, Step};
 use crate::headers::Headers;
-use crate::jwks::{NotShared, SharedData, Versioned};
 use crate::reply::Reply;
 use crate::token::TokenCache;
+use crate::workers::{NotShared, SharedData, Versioned};
 
 /// What came of a request.
 #[derive(Clone, Debug, Default)]

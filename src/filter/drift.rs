@@ -5,8 +5,8 @@ use super::shared::Shared;
 use crate::audit::drift_line;
 use crate::config::{Config, Resource};
 use crate::drift::shared::SharedDrift;
-use crate::jwks::{SharedData, SharedNames};
 use crate::manifest::Manifest;
+use crate::workers::{SharedData, SharedNames};
 
 /// How often a record is read again because another worker was faster.
 const MAX_RACES: usize = 8;

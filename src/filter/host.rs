@@ -7,9 +7,9 @@ use std::ptr::null_mut;
 
 use crate::exchange::HeaderEdit;
 use crate::headers::Headers;
-use crate::jwks::{NotShared, SharedData, Versioned};
 use crate::reply::Reply;
 use crate::time::UnixTime;
+use crate::workers::{NotShared, SharedData, Versioned};
 
 /// Which header fields a call is about.
 #[derive(Clone, Copy)]

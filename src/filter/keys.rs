@@ -7,8 +7,9 @@ use super::callout;
 use super::host;
 use super::shared::Shared;
 use crate::config::{Config, Issuer, KeySource};
-use crate::jwks::{KeyNames, Look, MAX_BYTES, Progress, SharedNames, Source, Worker};
+use crate::jwks::{KeyNames, Look, MAX_BYTES, Progress, Source, Worker};
 use crate::url::Url;
+use crate::workers::SharedNames;
 
 /// How often one look may lead to another at once: what a stream asks for after the first, it may get from the second.
 const MAX_ROUNDS: usize = 4;

@@ -2,8 +2,8 @@
 
 use super::host;
 use crate::dpop::Proofs;
-use crate::jwks::SharedNames;
 use crate::token::Thumbprint;
+use crate::workers::SharedNames;
 
 /// The digest of the certificate that the client of the current stream proved to have the key of, where this host ended
 /// the TLS connection.

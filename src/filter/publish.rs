@@ -7,9 +7,9 @@ use super::shared::Shared;
 use crate::audit::{event_line, manifest_line};
 use crate::config::{Format, Resource};
 use crate::drift::inventory::{Inventory, MAX_BYTES};
-use crate::jwks::SharedNames;
 use crate::node::Node;
 use crate::remote::{PublishNames, Publisher};
+use crate::workers::SharedNames;
 
 /// What is read of an answer.
 const MAX_ANSWER: usize = 64 << 10;

@@ -5,10 +5,10 @@ use super::host;
 use super::shared::Shared;
 use crate::audit::event_line;
 use crate::config::{ClientAuthentication, Endpoint, Live, MAX_POLICY};
-use crate::jwks::SharedNames;
 use crate::policy::Policy;
-use crate::remote::{Answered, Names, PolicyWorker, RemotePolicy, State, first_to_say};
+use crate::remote::{Answered, Names, PolicyWorker, RemotePolicy, State};
 use crate::time::UnixTime;
+use crate::workers::{SharedNames, first_to_say};
 
 /// The remote policies of one plugin instance in one worker.
 pub struct PolicyFetches {

@@ -17,8 +17,8 @@ use super::shared::{AT_ONCE, Shared};
 use super::sink::Posts;
 use crate::config::Config;
 use crate::exchange::Awaited;
-use crate::jwks::{InUse, SharedData, SharedNames};
 use crate::token::TokenDigest;
+use crate::workers::{InUse, SharedData, SharedNames};
 
 /// What the plugin configuration may have: far beyond any real one, far below a worker's memory.
 const MAX_CONFIGURATION: usize = 64 << 20;

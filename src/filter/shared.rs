@@ -14,8 +14,7 @@ use crate::dpop::Proofs;
 use crate::drift::Drift;
 use crate::exchange::{Awaited, Effect, Env, Exchange, Flow, Step};
 use crate::introspection::Introspections;
-use crate::jwks::{SharedData, SharedNames};
-use crate::keys::IssuerKeys;
+use crate::jwks::IssuerKeys;
 use crate::listing::KnownLists;
 use crate::metrics::Metrics;
 use crate::places::Places;
@@ -23,6 +22,7 @@ use crate::reply::Refusal;
 use crate::signature::HostVerifier;
 use crate::time::UnixTime;
 use crate::token::TokenCache;
+use crate::workers::{SharedData, SharedNames};
 
 /// How often the root looks after keys and waits, in milliseconds.
 const TICK: u32 = 500;

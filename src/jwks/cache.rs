@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
-use super::attempts::Attempts;
 use super::{KeyQuery, KeySet, PublicKey, Selection};
 use crate::time::UnixTime;
+use crate::workers::{Attempts, Timing};
 
 /// That others failed is news for this long. Every request that is to be refused for it would else lead to a look.
 const FRESH: Duration = Duration::from_millis(5);
@@ -16,19 +16,6 @@ const FRESH: Duration = Duration::from_millis(5);
 const MAX_REMEMBERED: usize = 256;
 /// A longer `kid` is not remembered: anybody may send it. Those of providers have less than a hundred bytes.
 const MAX_KID: usize = 512;
-
-/// The times of one issuer's configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timing {
-    /// How long one fetch may take.
-    pub timeout: Duration,
-    /// A set is refreshed ahead of this age.
-    pub max_age: Duration,
-    /// The window for refetches.
-    pub cooldown: Duration,
-    /// A set serves this long beyond `max_age` while fetches fail.
-    pub max_stale: Duration,
-}
 
 /// What there is for a token.
 #[derive(Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::config::Live;
-use crate::jwks::{Attempts, Timing};
 use crate::time::UnixTime;
+use crate::workers::{Attempts, Timing};
 
 /// However short a document says that it may be taken for the newest one: the control plane is not asked more often.
 const MIN_TTL: Duration = Duration::from_secs(1);

@@ -8,8 +8,8 @@
 
 use crate::config::Endpoint;
 use crate::drift::inventory::{Inventory, Late, Listed};
-use crate::jwks::{Attempts, NotShared, SharedData, SharedNames, Timing, agree};
 use crate::time::UnixTime;
+use crate::workers::{Attempts, NotShared, SharedData, SharedNames, Timing, agree};
 
 /// How often the inventory is read again because another worker was faster.
 const MAX_RACES: usize = 8;

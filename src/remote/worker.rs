@@ -2,8 +2,8 @@
 
 use super::policy::{Document, RemotePolicy, digest};
 use crate::config::{Endpoint, Fault, Live, MAX_POLICY};
-use crate::jwks::{Attempts, NotShared, SharedData, SharedNames, SharedSet, agree};
 use crate::time::UnixTime;
+use crate::workers::{Attempts, NotShared, SharedData, SharedDocument, SharedNames, agree};
 
 /// A longer one is not kept: it would go out with every request.
 const MAX_ETAG: usize = 1024;
@@ -125,7 +125,7 @@ impl<S: SharedData> PolicyWorker<'_, S> {
         };
         let document = [etag.unwrap_or_default().as_bytes(), b"\n", body].concat();
         // The document comes before the record: whoever reads of it there finds it.
-        let value = SharedSet { fetched_at: now, document: &document }.encode();
+        let value = SharedDocument { fetched_at: now, document: &document }.encode();
         let _ = self.data.overwrite(&self.names.document, &value);
         answered
     }
@@ -175,7 +175,7 @@ impl<S: SharedData> PolicyWorker<'_, S> {
     /// Takes over the document that `record` tells of. One that cannot be read is none: this worker will ask itself.
     fn adopt(&mut self, record: &Attempts, live: &mut Option<Live>) {
         let value = self.data.read(&self.names.document).unwrap_or_default();
-        let Some(shared) = SharedSet::decode(&value.bytes) else { return };
+        let Some(shared) = SharedDocument::decode(&value.bytes) else { return };
         let Some(end) = shared.document.iter().position(|byte| *byte == b'\n') else { return };
         let (etag, body) = shared.document.split_at(end);
         let body = body.get(1..).unwrap_or_default();
@@ -187,19 +187,5 @@ impl<S: SharedData> PolicyWorker<'_, S> {
             *live = Some(new);
         }
         self.policy.fetched_at = record.fetched_at;
-    }
-}
-
-/// Whether this worker is the first to say `word` of what is kept under `name`; then also what was said last. Each
-/// change is said once, whoever sees it first. Where nothing is shared, each worker says it.
-pub fn first_to_say(data: &impl SharedData, name: &str, word: &str) -> Option<String> {
-    let Ok(old) = data.read(name) else { return Some(String::new()) };
-    if old.bytes == word.as_bytes() {
-        return None;
-    }
-    let last = String::from_utf8_lossy(&old.bytes).into_owned();
-    match data.replace(name, &old, word.as_bytes()) {
-        Ok(false) => None,
-        Ok(true) | Err(NotShared) => Some(last),
     }
 }

@@ -4,8 +4,7 @@
 
 use serde_json::{Value, json};
 use toolgate::config::{Config, Fault};
-use toolgate::jwks::Lookup;
-use toolgate::keys::IssuerKeys;
+use toolgate::jwks::{IssuerKeys, Lookup};
 use toolgate::node::Node;
 use toolgate::policy::Occasion;
 use toolgate::signature::PureVerifier;

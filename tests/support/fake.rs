@@ -24,11 +24,12 @@ use toolgate::dpop::Proofs;
 use toolgate::exchange::{Awaited, Effect, Env, Exchange, Flow, HeaderEdit, Instance, RequestHead, Step};
 use toolgate::headers::Headers;
 use toolgate::introspection::{Call, request_body};
-use toolgate::jwks::{KeySet, NotShared, SharedData, SharedNames, Versioned};
+use toolgate::jwks::KeySet;
 use toolgate::reply::Reply;
 use toolgate::signature::{Algorithm, PublicKey, PureVerifier, SignatureVerifier};
 use toolgate::time::UnixTime;
 use toolgate::token::Thumbprint;
+use toolgate::workers::{NotShared, SharedData, SharedNames, Versioned};
 
 pub type Fields = Vec<(String, Vec<u8>)>;
 

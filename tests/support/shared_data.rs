@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use toolgate::jwks::{NotShared, SharedData, Versioned};
+use toolgate::workers::{NotShared, SharedData, Versioned};
 
 /// What may go wrong with the data that a host shares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,8 +12,7 @@ use toolgate::exchange::HeaderEdit;
 use toolgate::explain::{
     Answered, Check, DangerouslyUnchecked, Endpoint, Explanation, Finding, Question, explain, stand_in_keys,
 };
-use toolgate::jwks::KeySet;
-use toolgate::keys::IssuerKeys;
+use toolgate::jwks::{IssuerKeys, KeySet};
 use toolgate::reply::Reply;
 use toolgate::signature::{PureVerifier, SignatureVerifier};
 use toolgate::token::Answer;

@@ -2,8 +2,9 @@
 
 use super::{duration, timeout};
 use crate::config::fields::{At, Fields, Findings, Zero, join};
-use crate::jwks::{self, JwkFault, KeySet, Timing};
+use crate::jwks::{self, JwkFault, KeySet};
 use crate::url::Url;
+use crate::workers::Timing;
 
 /// Where an issuer's keys come from.
 #[derive(Clone, Debug)]

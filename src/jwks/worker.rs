@@ -7,34 +7,26 @@
 //!                                                    └ fetch ► leave the set, then the record, to all
 //! ```
 
-use super::{Attempts, KeyNames, KeySet, KeySetCache, SharedSet};
+use super::{KeySet, KeySetCache};
 use crate::time::UnixTime;
+use crate::workers::{Attempts, NotShared, SharedData, SharedDocument, SharedNames, agree};
 
-/// How often a record is read again because another worker was faster. Each time one of them got on.
-const MAX_RACES: usize = 16;
-
-/// The data that a host's workers share.
-pub trait SharedData {
-    /// The value of this name; empty and new where there is none.
-    fn read(&self, name: &str) -> Result<Versioned, NotShared>;
-    /// Puts `value` into the place of `old`. Says whether it did: not if another worker was faster.
-    fn replace(&self, name: &str, old: &Versioned, value: &[u8]) -> Result<bool, NotShared>;
-    /// Sets a value, whatever there is.
-    fn overwrite(&self, name: &str, value: &[u8]) -> Result<(), NotShared>;
+/// The names under which workers share the keys of one issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyNames {
+    /// The record of attempts.
+    pub attempts: String,
+    /// The key set.
+    pub set: String,
 }
 
-/// A shared value at one of its versions.
-#[derive(Clone, Debug, Default)]
-pub struct Versioned {
-    /// The value.
-    pub bytes: Vec<u8>,
-    /// Nothing if there is no value yet.
-    pub version: Option<u32>,
+impl KeyNames {
+    /// For an issuer whose set is fetched from there, through this cluster.
+    pub fn new(names: &SharedNames, issuer: &str, (from, cluster): (&str, &str)) -> Self {
+        let [attempts, set] = ["attempts", "set"].map(|kind| names.of(kind, &[issuer, from, cluster]));
+        Self { attempts, set }
+    }
 }
-
-/// The host does not share, or not now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotShared;
 
 /// What a look at the shared record led to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,7 +90,7 @@ impl<S: SharedData> Worker<'_, S> {
         if let Some(document) = document {
             // The set comes first: whoever reads of it in the record finds it. If the host does not take it, the others
             // fetch for themselves.
-            let set = SharedSet { fetched_at: now, document };
+            let set = SharedDocument { fetched_at: now, document };
             let _ = self.data.overwrite(&self.names.set, &set.encode());
         }
         let _ = self.update(now, &mut |cache, record| Some(cache.ended(record, document.is_some(), now)));
@@ -145,28 +137,10 @@ impl<S: SharedData> Worker<'_, S> {
             return;
         }
         let value = self.data.read(&self.names.set).unwrap_or_default();
-        if let Some(set) = SharedSet::decode(&value.bytes)
-            && let Some(keys) = set.keys()
+        if let Some(set) = SharedDocument::decode(&value.bytes)
+            && let Ok(keys) = KeySet::parse(set.document)
         {
             self.cache.adopt(keys, set.fetched_at, record, now);
         }
     }
-}
-
-/// Reads the record `name`, and puts what `change` makes of it into its place; a race that is lost is run again. Gives
-/// what was written, if anything was to be.
-pub fn agree(
-    data: &impl SharedData,
-    name: &str,
-    change: &mut dyn FnMut(Attempts) -> Option<Attempts>,
-) -> Result<Option<Attempts>, NotShared> {
-    for _ in 0..MAX_RACES {
-        let old = data.read(name)?;
-        // What cannot be read is as good as nothing, and is replaced.
-        let Some(new) = change(Attempts::decode(&old.bytes).unwrap_or_default()) else { return Ok(None) };
-        if data.replace(name, &old, &new.encode())? {
-            return Ok(Some(new));
-        }
-    }
-    Err(NotShared)
 }

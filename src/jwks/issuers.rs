@@ -1,7 +1,7 @@
 //! The key sets of every configured issuer.
 
+use super::{KeyQuery, KeySetCache, Lookup};
 use crate::config::{Issuer, KeySource};
-use crate::jwks::{KeyQuery, KeySetCache, Lookup};
 use crate::time::UnixTime;
 
 /// One cache per issuer, in the configuration's order: keys belong to their issuer only.

@@ -1,18 +1,36 @@
-//! What was done to get an issuer's keys: one small record, which all workers of a host share, or, where the host shares
-//! nothing, one worker keeps for itself.
+//! The record of attempts to do something once for all workers: to fetch a document, or to deliver one. All workers of a
+//! host share it; where the host shares nothing, each worker keeps its own.
 //!
-//! It holds what must be counted in common: who fetches, how often fetches failed, what unknown `kid`s have cost. A
-//! change is a function of the record before it, so that a worker which loses a race reads again and decides anew.
+//! It counts what must be counted together: who works now, how often it failed, how many fetches unknown `kid`s have
+//! caused. Each change is a function of the previous record, so that a worker that loses a race reads again and decides
+//! again.
+//!
+//! ```text
+//! attempts = layout fetched_at started_at failures owner since refetch refetch    0: none
+//! ```
 
 use std::time::Duration;
 
-use super::Timing;
+use super::LAYOUT;
 use crate::time::UnixTime;
 
 /// The first pause after a failed fetch; it doubles up to the cooldown.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 /// A fetch whose answer is this much later than its timeout will have none.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// The configured times of one document that is fetched again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// How long one fetch may take.
+    pub timeout: Duration,
+    /// A document is refreshed before this age.
+    pub max_age: Duration,
+    /// The window for refetches.
+    pub cooldown: Duration,
+    /// A document serves this long beyond `max_age` while fetches fail.
+    pub max_stale: Duration,
+}
 
 /// The record. All times may lie in the future, where the clock was set back: then they count for nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,5 +116,38 @@ impl Attempts {
             (false, true) => Self { failures: self.failures.saturating_add(1), lease, ..self },
             (false, false) => self,
         }
+    }
+
+    /// The record in the layout of this module.
+    pub fn encode(&self) -> Vec<u8> {
+        let time = |at: Option<UnixTime>| at.map_or(0, UnixTime::as_millis);
+        let [first, second] = self.refetches;
+        let lease = self.lease.map_or((0, 0), |lease| (lease.owner, lease.since.as_millis()));
+        let numbers = [
+            time(self.fetched_at),
+            time(self.started_at),
+            u64::from(self.failures),
+            lease.0,
+            lease.1,
+            time(first),
+            time(second),
+        ];
+        std::iter::once(LAYOUT).chain(numbers.into_iter().flat_map(u64::to_le_bytes)).collect()
+    }
+
+    /// Reads a record; `None` if it has another layout.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (layout, rest) = bytes.split_first()?;
+        let (numbers, rest) = rest.as_chunks::<8>();
+        let numbers: Vec<u64> = numbers.iter().copied().map(u64::from_le_bytes).collect();
+        let [fetched_at, started_at, failures, owner, since, first, second] = *numbers.as_slice() else { return None };
+        let time = |millis: u64| (millis > 0).then(|| UnixTime::from_millis(millis));
+        (*layout == LAYOUT && rest.is_empty()).then_some(Self {
+            fetched_at: time(fetched_at),
+            started_at: time(started_at),
+            failures: u32::try_from(failures).unwrap_or(u32::MAX),
+            lease: time(since).map(|since| Lease { owner, since }),
+            refetches: [time(first), time(second)],
+        })
     }
 }

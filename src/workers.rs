@@ -1,0 +1,73 @@
+//! Coordination between the workers of a host, through the data that they share: who fetches a document for all, what the
+//! others take over, and who reports a change. A verdict is never shared.
+//!
+//! In the binary layouts below, the first octet is [`LAYOUT`]. Every number has eight octets in little endian; times are
+//! milliseconds since 1970.
+
+mod attempts;
+mod document;
+mod names;
+
+pub use attempts::{Attempts, Lease, Timing};
+pub use document::SharedDocument;
+pub use names::{InUse, SharedNames};
+
+/// The number of the layouts. Another layout gets another number, and thereby other names.
+const LAYOUT: u8 = 1;
+/// How often a record is read again after another worker was faster. Each lost race means that another worker succeeded.
+const MAX_RACES: usize = 16;
+
+/// The data that a host's workers share.
+pub trait SharedData {
+    /// Reads the value of this name; an empty one without a version if there is none.
+    fn read(&self, name: &str) -> Result<Versioned, NotShared>;
+    /// Replaces `old` with `value`. Returns `false` if another worker was faster.
+    fn replace(&self, name: &str, old: &Versioned, value: &[u8]) -> Result<bool, NotShared>;
+    /// Writes a value, whatever the current one is.
+    fn overwrite(&self, name: &str, value: &[u8]) -> Result<(), NotShared>;
+}
+
+/// A shared value at one of its versions.
+#[derive(Clone, Debug, Default)]
+pub struct Versioned {
+    /// The value.
+    pub bytes: Vec<u8>,
+    /// `None` if there is no value yet.
+    pub version: Option<u32>,
+}
+
+/// The host shares no data, or not now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotShared;
+
+/// Reads the record `name` and replaces it with the result of `change`; after a lost race it starts again. Returns the
+/// record that was written, or `None` if `change` wants no write.
+pub fn agree(
+    data: &impl SharedData,
+    name: &str,
+    change: &mut dyn FnMut(Attempts) -> Option<Attempts>,
+) -> Result<Option<Attempts>, NotShared> {
+    for _ in 0..MAX_RACES {
+        let old = data.read(name)?;
+        // An unreadable record counts as absent and is replaced.
+        let Some(new) = change(Attempts::decode(&old.bytes).unwrap_or_default()) else { return Ok(None) };
+        if data.replace(name, &old, &new.encode())? {
+            return Ok(Some(new));
+        }
+    }
+    Err(NotShared)
+}
+
+/// Claims the announcement of `word`, the new value of `name`. Returns the previous value if this worker is the first to
+/// announce it, so that each change is announced once. Where nothing is shared, each worker announces it.
+pub fn first_to_say(data: &impl SharedData, name: &str, word: &str) -> Option<String> {
+    let Ok(old) = data.read(name) else { return Some(String::new()) };
+    if old.bytes == word.as_bytes() {
+        return None;
+    }
+    let last = String::from_utf8_lossy(&old.bytes).into_owned();
+    match data.replace(name, &old, word.as_bytes()) {
+        Ok(false) => None,
+        Ok(true) | Err(NotShared) => Some(last),
+    }
+}

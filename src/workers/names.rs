@@ -1,0 +1,70 @@
+//! The names of shared values, and which of them are still in use.
+
+use sha2::{Digest, Sha256};
+
+use super::LAYOUT;
+
+/// The names under which the instances of one plugin share data, in all workers and across configurations. Each name
+/// depends on what its value depends on, and on nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedNames {
+    prefix: String,
+}
+
+impl SharedNames {
+    /// For the plugin of this name and root id.
+    pub fn new(plugin: &[u8], root_id: &[u8]) -> Self {
+        Self { prefix: format!("toolgate/{LAYOUT}/{}", hash(&[plugin, root_id])) }
+    }
+
+    /// The name of a value of this `kind` that depends on these parts of the configuration.
+    pub fn of(&self, kind: &str, parts: &[&str]) -> String {
+        let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+        format!("{}/{kind}/{}", self.prefix, hash(&parts))
+    }
+
+    /// One part of the memory of proofs of possession.
+    pub fn proofs(&self, part: &str) -> String {
+        format!("{}/proofs/{part}", self.prefix)
+    }
+
+    /// The record that the host showed a body while headers were held.
+    pub fn bodies(&self) -> String {
+        format!("{}/bodies", self.prefix)
+    }
+}
+
+/// A hash in which the length of each part counts, so that no two lists of parts run together.
+fn hash(parts: &[&[u8]]) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part);
+    }
+    format!("{:x}", digest.finalize())
+}
+
+/// The names in use by the plugin instances of one VM. When an instance ends, a name that another one uses as well stays;
+/// the value of any other name is removed. Otherwise a host whose configuration changes for years would fill up.
+#[derive(Debug, Default)]
+pub struct InUse {
+    /// One entry per use.
+    names: Vec<String>,
+}
+
+impl InUse {
+    /// An instance begins to use these.
+    pub fn begin(&mut self, names: &[String]) {
+        self.names.extend_from_slice(names);
+    }
+
+    /// An instance no longer uses these. Returns those that no instance uses now.
+    pub fn end<'n>(&mut self, names: &'n [String]) -> Vec<&'n String> {
+        for name in names {
+            if let Some(at) = self.names.iter().position(|own| own == name) {
+                self.names.swap_remove(at);
+            }
+        }
+        names.iter().filter(|name| !self.names.contains(name)).collect()
+    }
+}
