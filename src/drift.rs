@@ -283,9 +283,12 @@ impl Drift {
         let Some(server) = self.servers.get_mut(resource) else { return News::default() };
         let (mut found, mut settled) = (std::mem::take(&mut server.found), std::mem::take(&mut server.settled));
         // A tool that went back and forth meanwhile is as it is now.
-        let is_off = |name: &str| server.tools.live().any(|live| live.name == name);
-        found.retain(|finding| !settled.contains(&finding.about) || is_off(&finding.about));
-        settled.retain(|tool| !is_off(tool));
+        if !settled.is_empty() {
+            let off = Index::new(server.tools.live().map(|live| live.name.clone()));
+            settled.retain(|tool| !off.contains(tool));
+            let is_settled = Index::new(settled.iter().cloned());
+            found.retain(|finding| !is_settled.contains(&finding.about));
+        }
         let live = if found.is_empty() { Vec::new() } else { server.tools.live().cloned().collect() };
         News {
             found,

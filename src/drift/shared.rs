@@ -12,6 +12,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{Finding, News};
+use crate::index::Index;
 use crate::json::Object;
 use crate::manifest::Manifest;
 use crate::node::Node;
@@ -71,7 +72,7 @@ impl SharedDrift {
         self.asked.extend(news.asked.iter().cloned());
         self.asked.retain(|own| !news.answered.iter().any(|key| own.starts_with(key)));
         self.asked.drain(..self.asked.len().saturating_sub(MAX_ASKED));
-        let settled = news.settled.iter().filter(|tool| self.settle(tool)).cloned().collect();
+        let settled = self.settle(&news.settled);
         for scope in &news.granted {
             if self.granted.len() < MAX_TOLD && !self.granted.contains(scope) {
                 self.granted.push(scope.clone());
@@ -94,14 +95,25 @@ impl SharedDrift {
         (new, settled)
     }
 
-    /// A tool is as approved again: should it change once more, that is news. Whether it was told of.
-    fn settle(&mut self, tool: &str) -> bool {
-        let about = hash(tool);
-        let before = self.told.len();
-        self.told.retain(|id| !id.starts_with(&about));
-        let rest = self.live.tools().iter().filter(|own| own.name != tool).cloned().collect();
+    /// Tools are as approved again: should one change once more, that is news. Gives those that were told of.
+    fn settle(&mut self, tools: &[String]) -> Vec<String> {
+        if tools.is_empty() {
+            return Vec::new();
+        }
+        // All at once: a large manifest may settle as a whole.
+        let about = Index::new(tools.iter().map(|tool| hash(tool)));
+        let of = |id: &String| id.get(..HASH).and_then(|about_one| about.place(about_one));
+        let mut told = vec![false; tools.len()];
+        self.told.retain(|id| {
+            of(id).and_then(|place| told.get_mut(place)).is_none_or(|told| {
+                *told = true;
+                false
+            })
+        });
+        let names = Index::new(tools.iter().cloned());
+        let rest = self.live.tools().iter().filter(|own| !names.contains(&own.name)).cloned().collect();
         self.live = Manifest::of(rest);
-        self.told.len() < before
+        tools.iter().zip(told).filter(|(_, told)| *told).map(|(tool, _)| tool.clone()).collect()
     }
 }
 
