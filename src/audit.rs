@@ -12,6 +12,7 @@ use crate::bytes::count_ordinary;
 use crate::config::SubjectForm;
 use crate::json::Object;
 use crate::manifest::Manifest;
+use crate::reason::Reason;
 use crate::text::{printable, push_visible, truncate};
 use crate::time::UnixTime;
 use crate::token::AccessToken;
@@ -117,8 +118,7 @@ impl Decision {
 pub struct Record {
     pub decision_id: String,
     pub decision: Decision,
-    /// A stable code.
-    pub reason: &'static str,
+    pub reason: Reason,
     /// Of toolgate's own answer.
     pub status: Option<u16>,
     /// The resource's identifier; without one, there is no audit line.
@@ -137,7 +137,7 @@ pub struct Record {
 
 impl Record {
     /// A record of nothing but the decision.
-    pub fn new(decision_id: String, decision: Decision, reason: &'static str) -> Self {
+    pub fn new(decision_id: String, decision: Decision, reason: Reason) -> Self {
         Self {
             decision_id,
             decision,
@@ -160,7 +160,7 @@ impl Record {
         let mut line = Object::line(LINE_PREFIX, MAX_TEXT);
         line.text("decision_id", Some(&self.decision_id));
         line.text("decision", Some(self.decision.as_str()));
-        line.text("reason", Some(self.reason));
+        line.text("reason", Some(self.reason.as_str()));
         if let Some(status) = self.status {
             line.raw("status", &status.to_string());
         }
@@ -195,7 +195,7 @@ impl Record {
         });
         let values = [
             ("toolgate_decision", Some(plain(self.decision.as_str()))),
-            ("toolgate_reason", Some(plain(self.reason))),
+            ("toolgate_reason", Some(plain(self.reason.as_str()))),
             ("toolgate_method", self.method.as_deref().map(plain)),
             ("toolgate_target", self.target.as_deref().map(plain)),
             ("toolgate_subject", subject),
@@ -287,7 +287,7 @@ mod tests {
             resource: Some("https://m/mcp".into()),
             target: Some("a\nb\u{202e}\"\u{2028}\u{e0041}".into()),
             caller: Some(AccessToken::of("https://as", "alice", &["a"])),
-            ..Record::new("id".into(), Decision::Deny, "unlisted")
+            ..Record::new("id".into(), Decision::Deny, Reason::Unlisted)
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::bytes::count_ordinary;
 use crate::headers::Headers;
+use crate::reason::Reason;
 
 /// A bearer token as it was sent. Its `Debug` is silent: tokens are never logged.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,12 +42,12 @@ pub enum BearerFault {
 }
 
 impl BearerFault {
-    /// The stable code of audit lines.
-    pub fn code(self) -> &'static str {
+    /// The reason in records.
+    pub fn reason(self) -> Reason {
         match self {
-            Self::InQuery => "token_in_query",
-            Self::Several => "several_credentials",
-            Self::Syntax => "malformed_credentials",
+            Self::InQuery => Reason::TokenInQuery,
+            Self::Several => Reason::SeveralCredentials,
+            Self::Syntax => Reason::MalformedCredentials,
         }
     }
 }

@@ -40,6 +40,7 @@ use verdict::Asked;
 
 use crate::audit::{Decision, event_line};
 use crate::headers::Headers;
+use crate::reason::Reason;
 use crate::reply::{Refusal, Reply};
 use crate::routes::Route;
 use crate::time::UnixTime;
@@ -121,7 +122,7 @@ impl Exchange {
             Route::Pass => {
                 self.state = State::Passing;
                 let edits = head.scrubs(env.config);
-                let record = Asked::nowhere(&head).record(Decision::Allow, "pass", env);
+                let record = Asked::nowhere(&head).record(Decision::Allow, Reason::Pass, env);
                 Step::go_on(vec![Effect::EditHeaders(edits), Effect::Record(Box::new(record))])
             }
             Route::Resource(place) => {
@@ -279,15 +280,15 @@ impl Exchange {
             // What flows after an upgrade has no messages to decide, with or without a token.
             State::Passing if status == 101 => {
                 self.state = State::Replied;
-                let event = event_line("bad_gateway", None, "answer_upgrades");
-                let reply = Refusal::BadGateway("answer_upgrades").render(None, None);
+                let event = event_line("bad_gateway", None, Reason::AnswerUpgrades.as_str());
+                let reply = Refusal::BadGateway(Reason::AnswerUpgrades).render(None, None);
                 Step::end(vec![Effect::Event("bad_gateway", event), Effect::Reply(reply)])
             }
             // The server answered what it was not yet asked: nothing of that may reach the client.
             State::AwaitingBody(verified) | State::AwaitingFreshness(verified, _) if verified.released => {
                 match std::mem::take(&mut self.state) {
                     State::AwaitingBody(verified) | State::AwaitingFreshness(verified, _) => {
-                        self.refuse(&verified.asked(), Refusal::BadGateway("answer_before_verdict"), env)
+                        self.refuse(&verified.asked(), Refusal::BadGateway(Reason::AnswerBeforeVerdict), env)
                     }
                     _ => Step::hold(),
                 }
@@ -299,15 +300,15 @@ impl Exchange {
     /// The host itself answered before there was a verdict: its limits, its time-outs, a server it cannot reach. Nothing
     /// of the server's is in that, so it may pass; here it is recorded.
     pub fn ended_by_host(&mut self, env: &mut Env<'_>) -> Step {
-        self.ended("ended_by_host", env)
+        self.ended(Reason::EndedByHost, env)
     }
 
     /// The stream is gone. Without a verdict and an answer, its client did not wait for them.
     pub fn ended_by_client(&mut self, env: &mut Env<'_>) -> Step {
-        self.ended("ended_by_client", env)
+        self.ended(Reason::EndedByClient, env)
     }
 
-    fn ended(&mut self, reason: &'static str, env: &mut Env<'_>) -> Step {
+    fn ended(&mut self, reason: Reason, env: &mut Env<'_>) -> Step {
         let state = std::mem::replace(&mut self.state, State::Replied);
         let asked = match &state {
             State::AwaitingToken(asking) => Asked::by(&asking.request),

@@ -72,7 +72,7 @@ pub fn explain(question: &mut Question<'_>, request: &HttpRequest) -> Explanatio
 impl Explanation {
     /// The check for which the request is refused, if it is.
     pub fn cause(&self) -> Option<&Refused> {
-        let refused = |check: &Check| matches!(&check.finding, Finding::Refused(cause) if Some(cause.code) == self.answered.reason());
+        let refused = |check: &Check| matches!(&check.finding, Finding::Refused(cause) if Some(cause.reason) == self.answered.reason());
         self.checks.iter().find(|check| refused(check)).and_then(|check| match &check.finding {
             Finding::Refused(cause) => Some(cause),
             Finding::Passed(_) | Finding::Unknown(_) => None,

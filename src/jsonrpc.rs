@@ -11,6 +11,7 @@ pub use params::{Params, Reference};
 use std::borrow::Cow;
 
 use crate::json::{self, JsonFault, Kind, Reader, Text};
+use crate::reason::Reason;
 use crate::text::{fold, look_alike};
 
 use batch::check_batch;
@@ -51,21 +52,21 @@ impl MessageFault {
         }
     }
 
-    /// The stable code of audit lines.
-    pub fn code(self) -> &'static str {
+    /// The reason in records.
+    pub fn reason(self) -> Reason {
         match self {
-            Self::Batch => "batch_refused",
-            Self::BatchElements => "batch_elements",
-            Self::BatchTooLong => "batch_too_long",
-            Self::Json(JsonFault::ByteOrderMark) => "json_byte_order_mark",
-            Self::Json(JsonFault::DuplicateMember) => "json_duplicate_member",
-            Self::Json(JsonFault::Syntax | JsonFault::UnexpectedType) => "json_syntax",
-            Self::Json(JsonFault::TooDeep) => "json_too_deep",
-            Self::Json(JsonFault::TrailingBytes) => "json_trailing_bytes",
-            Self::Json(JsonFault::Utf8) => "json_not_utf8",
-            Self::LookAlike => "json_look_alike",
-            Self::NotJsonRpc => "not_json_rpc",
-            Self::Params => "params_malformed",
+            Self::Batch => Reason::BatchRefused,
+            Self::BatchElements => Reason::BatchElements,
+            Self::BatchTooLong => Reason::BatchTooLong,
+            Self::Json(JsonFault::ByteOrderMark) => Reason::JsonByteOrderMark,
+            Self::Json(JsonFault::DuplicateMember) => Reason::JsonDuplicateMember,
+            Self::Json(JsonFault::Syntax | JsonFault::UnexpectedType) => Reason::JsonSyntax,
+            Self::Json(JsonFault::TooDeep) => Reason::JsonTooDeep,
+            Self::Json(JsonFault::TrailingBytes) => Reason::JsonTrailingBytes,
+            Self::Json(JsonFault::Utf8) => Reason::JsonNotUtf8,
+            Self::LookAlike => Reason::JsonLookAlike,
+            Self::NotJsonRpc => Reason::NotJsonRpc,
+            Self::Params => Reason::ParamsMalformed,
         }
     }
 }

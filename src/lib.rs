@@ -43,6 +43,7 @@
 //! | [`metadata`] | protected resource metadata | RFC 9728 |
 //! | [`places`] | places to wait, and who may take them | |
 //! | [`policy`], [`scope`] | rules, hierarchy, matrix; the one decision | RFC 6749 section 3.3 |
+//! | [`reason`] | the stable code of every decision | |
 //! | [`remote`] | the policy of a control plane, and what it is told of the tools | RFC 9110 section 13 |
 //! | [`reply`] | every answer and challenge | RFC 6750 section 3, RFC 9728 section 5.1 |
 //! | [`routes`] | hosts and paths, and what only resembles them | |
@@ -51,7 +52,7 @@
 //! | [`workers`] | coordination between workers: shared data, leases, names | |
 //!
 //! A new rule gets rows in `tests/scenarios/`, which run on a fake host and on a real Envoy; a new field of the
-//! configuration also gets a row in the README, which `tests/readme.rs` holds to the code.
+//! configuration or a new reason also gets a row in the README, which `tests/readme.rs` holds to the code.
 
 pub mod audit;
 pub mod bearer;
@@ -81,6 +82,7 @@ pub mod pattern;
 pub mod places;
 pub mod policy;
 pub mod protobuf;
+pub mod reason;
 pub mod remote;
 pub mod reply;
 pub mod routes;

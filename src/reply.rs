@@ -14,6 +14,7 @@ use crate::json::Object;
 use crate::jsonrpc::MessageFault;
 use crate::mcp::{HeaderFault, OperationFault};
 use crate::metadata;
+use crate::reason::Reason;
 use crate::signature::Algorithm;
 use crate::token::TokenError;
 
@@ -34,8 +35,8 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     /// The body, empty for none.
     pub body: String,
-    /// The stable code of the reason.
-    pub reason: &'static str,
+    /// Why it is given.
+    pub reason: Reason,
 }
 
 /// Why a request is refused: the rows of the answers' table, in its order.
@@ -69,39 +70,39 @@ pub enum Refusal {
     Operation(OperationFault, Option<String>),
     Denied(Box<Denied>),
     /// An answer of the server that must not pass.
-    BadGateway(&'static str),
+    BadGateway(Reason),
     /// The wait for a body that the host will not show.
     Misconfigured,
 }
 
 impl Refusal {
-    /// The stable code of audit lines.
-    pub fn code(&self) -> &'static str {
+    /// The reason in records.
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::Tunnel => "tunnel_refused",
-            Self::NotFound => "not_found",
-            Self::ForbiddenOrigin => "forbidden_origin",
-            Self::InvalidRequest(fault) => fault.code(),
-            Self::Unauthorized => "no_token",
-            Self::InvalidToken(fault) => fault.code(),
-            Self::InvalidProof(fault, _) => fault.code(),
-            Self::KeysUnavailable => "keys_unavailable",
-            Self::IntrospectionUnavailable => "introspection_unavailable",
-            Self::ProofsUnavailable(ReplayFault::Full) => "proofs_full",
-            Self::ProofsUnavailable(ReplayFault::Share) => "proofs_share",
-            Self::ProofsUnavailable(_) => "proofs_unavailable",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::BodyNotAllowed => "body_not_allowed",
-            Self::UnsupportedMedia => "unsupported_media_type",
-            Self::ContentEncoding => "unsupported_content_encoding",
-            Self::Headers(fault, _) => fault.code(),
-            Self::TooLarge => "payload_too_large",
-            Self::ExpectationFailed => "expectation_failed",
-            Self::Message(fault, _) => fault.code(),
-            Self::Operation(fault, _) => fault.code(),
-            Self::Denied(denied) => denied.code(),
-            Self::BadGateway(reason) => reason,
-            Self::Misconfigured => "misconfigured",
+            Self::Tunnel => Reason::TunnelRefused,
+            Self::NotFound => Reason::NotFound,
+            Self::ForbiddenOrigin => Reason::ForbiddenOrigin,
+            Self::InvalidRequest(fault) => fault.reason(),
+            Self::Unauthorized => Reason::NoToken,
+            Self::InvalidToken(fault) => fault.reason(),
+            Self::InvalidProof(fault, _) => fault.reason(),
+            Self::KeysUnavailable => Reason::KeysUnavailable,
+            Self::IntrospectionUnavailable => Reason::IntrospectionUnavailable,
+            Self::ProofsUnavailable(ReplayFault::Full) => Reason::ProofsFull,
+            Self::ProofsUnavailable(ReplayFault::Share) => Reason::ProofsShare,
+            Self::ProofsUnavailable(_) => Reason::ProofsUnavailable,
+            Self::MethodNotAllowed => Reason::MethodNotAllowed,
+            Self::BodyNotAllowed => Reason::BodyNotAllowed,
+            Self::UnsupportedMedia => Reason::UnsupportedMediaType,
+            Self::ContentEncoding => Reason::UnsupportedContentEncoding,
+            Self::Headers(fault, _) => fault.reason(),
+            Self::TooLarge => Reason::PayloadTooLarge,
+            Self::ExpectationFailed => Reason::ExpectationFailed,
+            Self::Message(fault, _) => fault.reason(),
+            Self::Operation(fault, _) => fault.reason(),
+            Self::Denied(denied) => denied.reason(),
+            Self::BadGateway(reason) => *reason,
+            Self::Misconfigured => Reason::Misconfigured,
         }
     }
 
@@ -143,7 +144,7 @@ impl Refusal {
             let exposed = headers.iter_mut().filter(|(name, _)| *name == "access-control-expose-headers");
             exposed.for_each(|(_, names)| names.push_str(", DPoP-Nonce"));
         }
-        Reply { status: self.status(), headers, body: self.body(), reason: self.code() }
+        Reply { status: self.status(), headers, body: self.body(), reason: self.reason() }
     }
 
     /// The challenge (RFC 6750 section 3, RFC 9728 section 5.1). Real clients need one line, these parameters in this
@@ -299,7 +300,7 @@ pub fn metadata_reply(method: &str, resource: &Resource) -> Reply {
             status: 200,
             headers: vec![json, ("cache-control", METADATA_AGE.to_owned()), any_origin],
             body: metadata::document(resource),
-            reason: "metadata",
+            reason: Reason::Metadata,
         },
         "OPTIONS" => Reply {
             status: 204,
@@ -310,13 +311,13 @@ pub fn metadata_reply(method: &str, resource: &Resource) -> Reply {
                 ("access-control-max-age", PREFLIGHT_AGE.into()),
             ],
             body: String::new(),
-            reason: "metadata",
+            reason: Reason::Metadata,
         },
         _ => Reply {
             status: 405,
             headers: vec![json, ("allow", "GET, HEAD, OPTIONS".to_owned()), any_origin],
             body: error("method_not_allowed"),
-            reason: "metadata_method_not_allowed",
+            reason: Reason::MetadataMethodNotAllowed,
         },
     }
 }
@@ -334,7 +335,7 @@ pub fn preflight_reply(resource: Option<&Resource>, origin: &str, requested: &st
         ("access-control-max-age", PREFLIGHT_AGE.to_owned()),
     ];
     headers.extend(cors_headers(origin));
-    Reply { status: 204, headers, body: String::new(), reason: "preflight" }
+    Reply { status: 204, headers, body: String::new(), reason: Reason::Preflight }
 }
 
 const PREFLIGHT_HEADERS: [&str; 8] = [

@@ -33,6 +33,7 @@ use bounds::Bounds;
 
 use crate::index::Index;
 use crate::node::{Node, allocated};
+use crate::reason::Reason;
 use crate::time::UnixTime;
 
 /// A verified access token, as its issuer vouches for it. Copies share what they hold.
@@ -245,34 +246,34 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// The stable code of audit lines.
-    pub fn code(self) -> &'static str {
+    /// The reason in records.
+    pub fn reason(self) -> Reason {
         match self {
-            Self::AlgorithmNotAllowed => "algorithm_not_allowed",
-            Self::AudienceMismatch => "audience_mismatch",
-            Self::AudienceMissing => "audience_missing",
-            Self::BadSignature => "bad_signature",
-            Self::Bound => "token_bound",
-            Self::BoundAsBearer => "bound_token_as_bearer",
-            Self::CertificateMismatch => "certificate_mismatch",
-            Self::CertificateMissing => "certificate_missing",
-            Self::ClaimMalformed => "claim_malformed",
-            Self::CriticalHeader => "critical_header",
-            Self::Expired => "token_expired",
-            Self::ExpiryMissing => "expiry_missing",
-            Self::Inactive => "token_inactive",
-            Self::IssuedInFuture => "issued_in_future",
-            Self::IssuerMismatch => "issuer_mismatch",
-            Self::IssuerMissing => "issuer_missing",
-            Self::KeyUnknown => "key_unknown",
-            Self::Malformed => "token_malformed",
-            Self::NotAnAccessToken => "not_an_access_token",
-            Self::NotYetValid => "token_not_yet_valid",
-            Self::RequiredClaim => "required_claim",
-            Self::SubjectMismatch => "subject_mismatch",
-            Self::TooLong => "token_too_long",
-            Self::TypeNotAllowed => "type_not_allowed",
-            Self::Unbound => "token_not_bound",
+            Self::AlgorithmNotAllowed => Reason::AlgorithmNotAllowed,
+            Self::AudienceMismatch => Reason::AudienceMismatch,
+            Self::AudienceMissing => Reason::AudienceMissing,
+            Self::BadSignature => Reason::BadSignature,
+            Self::Bound => Reason::TokenBound,
+            Self::BoundAsBearer => Reason::BoundTokenAsBearer,
+            Self::CertificateMismatch => Reason::CertificateMismatch,
+            Self::CertificateMissing => Reason::CertificateMissing,
+            Self::ClaimMalformed => Reason::ClaimMalformed,
+            Self::CriticalHeader => Reason::CriticalHeader,
+            Self::Expired => Reason::TokenExpired,
+            Self::ExpiryMissing => Reason::ExpiryMissing,
+            Self::Inactive => Reason::TokenInactive,
+            Self::IssuedInFuture => Reason::IssuedInFuture,
+            Self::IssuerMismatch => Reason::IssuerMismatch,
+            Self::IssuerMissing => Reason::IssuerMissing,
+            Self::KeyUnknown => Reason::KeyUnknown,
+            Self::Malformed => Reason::TokenMalformed,
+            Self::NotAnAccessToken => Reason::NotAnAccessToken,
+            Self::NotYetValid => Reason::TokenNotYetValid,
+            Self::RequiredClaim => Reason::RequiredClaim,
+            Self::SubjectMismatch => Reason::SubjectMismatch,
+            Self::TooLong => Reason::TokenTooLong,
+            Self::TypeNotAllowed => Reason::TypeNotAllowed,
+            Self::Unbound => Reason::TokenNotBound,
         }
     }
 

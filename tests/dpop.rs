@@ -64,7 +64,7 @@ fn get(authorization: &str, proofs: &[String]) -> Fields {
 /// The status, the reason, and the answer's or the server's headers.
 fn send(worker: &mut Worker, fields: Fields) -> (u16, &'static str, Fields) {
     let stream = Stream::open(worker, fields, End::Last);
-    let reason = stream.records[0].reason;
+    let reason = stream.records[0].reason.as_str();
     match stream.client() {
         Some(answer) => {
             let status = answer.headers.iter().find(|(name, _)| name == ":status").unwrap();

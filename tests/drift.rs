@@ -147,7 +147,7 @@ impl Gate {
 
     fn call(&mut self, tool: &str) -> &'static str {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool}});
-        self.send("alice", &request).records.last().unwrap().reason
+        self.send("alice", &request).records.last().unwrap().reason.as_str()
     }
 
     fn findings(&mut self) -> Vec<String> {

@@ -82,7 +82,7 @@ fn call(validation: &str, tool: &str, ends: Ends) -> (&'static str, usize) {
     worker.answer(calls, &mut [&mut stream]);
     worker.endpoint = Some(revoked);
     worker.settle(&|_| None, &mut [&mut stream]);
-    (stream.records[0].reason, worker.asked)
+    (stream.records[0].reason.as_str(), worker.asked)
 }
 
 #[test]

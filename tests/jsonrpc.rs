@@ -29,8 +29,9 @@ use toolgate::signature::PureVerifier;
 /// What `body` is: its kind and method, or the code of what is wrong with it
 /// and the JSON-RPC error.
 fn read(body: &[u8]) -> Result<(MessageKind, String), (&'static str, i32)> {
-    let message = jsonrpc::read(body, 64).map_err(|refused| (refused.fault.code(), refused.fault.error_code()))?;
-    Operation::of(&message).map_err(|fault| (fault.code(), fault.error_code()))?;
+    let message =
+        jsonrpc::read(body, 64).map_err(|refused| (refused.fault.reason().as_str(), refused.fault.error_code()))?;
+    Operation::of(&message).map_err(|fault| (fault.reason().as_str(), fault.error_code()))?;
     Ok((message.kind, message.method.to_string()))
 }
 

@@ -25,7 +25,7 @@ fn alice(scopes: &str) -> Token {
 
 /// A verdict in one line.
 fn show(verdict: &Verdict) -> String {
-    let reason = verdict.denial.as_ref().map(|denial| format!(" {}", denial.code())).unwrap_or_default();
+    let reason = verdict.denial.as_ref().map(|denial| format!(" {}", denial.reason().as_str())).unwrap_or_default();
     let outcome = match verdict.outcome {
         Outcome::Allow => "allow",
         Outcome::Deny => "deny",

@@ -92,7 +92,7 @@ fn show(verdict: &Verdict) -> String {
         Some(Denial::InsufficientScope { required, missing, ask, .. }) => {
             format!(" {} | {} | {}", list(required), list(missing), list(ask))
         }
-        Some(other) => format!(" {}", other.code()),
+        Some(other) => format!(" {}", other.reason()),
     };
     let outcome = match verdict.outcome {
         Outcome::Allow => "allow",

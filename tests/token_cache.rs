@@ -67,7 +67,7 @@ impl Gate {
         self.settle(&mut [&mut stream]);
         let record = stream.records.last().expect("a decision");
         assert!(!record.line(SubjectForm::Plain).contains(token), "a token in a record");
-        record.reason
+        record.reason.as_str()
     }
 
     fn hits(&self) -> u64 {
@@ -189,7 +189,7 @@ fn a_set_that_may_not_be_used_any_more_vouches_for_nobody() {
     ];
     let fields = fields.map(|(name, value)| (name.to_owned(), value.into_bytes())).into();
     let stream = Stream::open(&mut gate.worker, fields, End::Last);
-    assert_eq!(stream.records.last().map(|record| record.reason), Some("keys_unavailable"));
+    assert_eq!(stream.records.last().map(|record| record.reason.as_str()), Some("keys_unavailable"));
 }
 
 #[test]

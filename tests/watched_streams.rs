@@ -106,7 +106,7 @@ fn ask(worker: &mut Worker, kind: Kind, token: &str) -> Stream {
 fn open(worker: &mut Worker, kind: Kind, token: &str) -> Stream {
     let mut stream = ask(worker, kind, token);
     worker.answer_calls(&mut [&mut stream]);
-    let reasons: Vec<_> = stream.records.iter().map(|record| record.reason).collect();
+    let reasons: Vec<_> = stream.records.iter().map(|record| record.reason.as_str()).collect();
     assert_eq!(reasons, ["allowed"], "{kind:?}");
     stream
 }

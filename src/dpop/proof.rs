@@ -8,6 +8,7 @@ use crate::config::Resource;
 use crate::json::Object;
 use crate::jwks::JwkFault;
 use crate::node::Node;
+use crate::reason::Reason;
 use crate::signature::{Algorithm, PublicKey, SignatureVerifier};
 use crate::time::UnixTime;
 use crate::token::{Claims, Thumbprint, UntrustedJwt};
@@ -86,24 +87,24 @@ pub enum ProofError {
 }
 
 impl ProofError {
-    /// The stable code of audit lines.
-    pub fn code(self) -> &'static str {
+    /// The reason in records.
+    pub fn reason(self) -> Reason {
         match self {
-            Self::Algorithm => "dpop_algorithm",
-            Self::Again => "dpop_replayed",
-            Self::Key => "dpop_key",
-            Self::Malformed => "dpop_malformed",
-            Self::Method => "dpop_method",
-            Self::Missing => "dpop_missing",
-            Self::Nonce => "dpop_nonce",
-            Self::OtherKey => "dpop_other_key",
-            Self::PrivateKey => "dpop_private_key",
-            Self::Several => "dpop_several",
-            Self::Signature => "dpop_signature",
-            Self::Time => "dpop_time",
-            Self::Token => "dpop_token",
-            Self::Type => "dpop_type",
-            Self::Url => "dpop_url",
+            Self::Algorithm => Reason::DpopAlgorithm,
+            Self::Again => Reason::DpopReplayed,
+            Self::Key => Reason::DpopKey,
+            Self::Malformed => Reason::DpopMalformed,
+            Self::Method => Reason::DpopMethod,
+            Self::Missing => Reason::DpopMissing,
+            Self::Nonce => Reason::DpopNonce,
+            Self::OtherKey => Reason::DpopOtherKey,
+            Self::PrivateKey => Reason::DpopPrivateKey,
+            Self::Several => Reason::DpopSeveral,
+            Self::Signature => Reason::DpopSignature,
+            Self::Time => Reason::DpopTime,
+            Self::Token => Reason::DpopToken,
+            Self::Type => Reason::DpopType,
+            Self::Url => Reason::DpopUrl,
         }
     }
 

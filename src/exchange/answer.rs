@@ -15,6 +15,7 @@ use crate::drift::asked::AskedList;
 use crate::headers::{Headers, Single};
 use crate::listing::{ListFault, PrivateResults, Trimmed};
 use crate::mcp::may_hold_lists;
+use crate::reason::Reason;
 use crate::reply::{Refusal, bad_gateway_message, cors_headers};
 use crate::sse::NoStream;
 use crate::token::AccessToken;
@@ -160,7 +161,7 @@ impl Answer {
     pub fn headers(&mut self, status: u16, headers: &Headers, end: bool, env: &mut Env<'_>) -> (bool, Step) {
         self.expect_list(status, env);
         if matches!(self.phase, Phase::Replaced) {
-            return (true, self.refuse("stream_ended", env.config));
+            return (true, self.refuse(Reason::StreamEnded, env.config));
         }
         match self.phase_for(status, headers, end, env) {
             Err(reason) => (true, self.refuse(reason, env.config)),
@@ -179,10 +180,10 @@ impl Answer {
     }
 
     /// How the body is to be treated, or why nothing of the answer may pass.
-    fn phase_for(&self, status: u16, headers: &Headers, end: bool, env: &Env<'_>) -> Result<Phase, &'static str> {
+    fn phase_for(&self, status: u16, headers: &Headers, end: bool, env: &Env<'_>) -> Result<Phase, Reason> {
         let limit = env.config.limits.list;
         if status == 101 {
-            return Err("answer_upgrades");
+            return Err(Reason::AnswerUpgrades);
         }
         if self.expects == Expects::Other || !(200..300).contains(&status) || end || status == 204 {
             return Ok(Phase::Untouched);
@@ -203,26 +204,26 @@ impl Answer {
             return Ok(Phase::Untouched);
         }
         if headers.has_encoding() {
-            return Err("list_encoded");
+            return Err(Reason::ListEncoded);
         }
         if self.expects == Expects::Private {
             return Ok(Phase::Private(PrivateResults::new(self.time_left(env.now), is_stream)));
         }
         match length {
             _ if is_other && self.expects == Expects::Stream => Ok(Phase::NoStream(NoStream::default())),
-            _ if status == 206 => Err("list_partial"),
+            _ if status == 206 => Err(Reason::ListPartial),
             _ if is_stream => Ok(Phase::Events(Box::new(Events::new(limit)))),
             Some(0) => Ok(Phase::Untouched),
-            Some(length) if length > limit => Err("list_too_large"),
+            Some(length) if length > limit => Err(Reason::ListTooLarge),
             _ if is_json => Ok(Phase::Document),
             // The transport of 2024-11-05 only accepts a message here and answers on another stream. What else the
             // body says is for nobody: it goes.
             _ if status == 202 => Ok(Phase::Replaced),
-            _ => Err("list_content_type"),
+            _ => Err(Reason::ListContentType),
         }
     }
 
-    fn refuse(&self, reason: &'static str, config: &Config) -> Step {
+    fn refuse(&self, reason: Reason, config: &Config) -> Step {
         let resource = config.resources.get(self.resource);
         let reply = Refusal::BadGateway(reason).render(resource, self.origin.as_deref());
         Step::end(vec![self.event("bad_gateway", reason), Effect::Reply(reply)])
@@ -243,7 +244,7 @@ impl Answer {
         match &mut self.phase {
             Phase::Untouched => Step::go_on(Vec::new()),
             Phase::Replaced => Step::go_on(vec![Effect::ReplaceBody(Vec::new())]),
-            Phase::Document if size > env.config.limits.list => self.replace("list_too_large", env.config),
+            Phase::Document if size > env.config.limits.list => self.replace(Reason::ListTooLarge, env.config),
             Phase::Document if !end => Step::hold(),
             Phase::Document => {
                 if size == 0 {
@@ -256,7 +257,7 @@ impl Answer {
             }
             Phase::NoStream(other) => {
                 let (bytes, held_data) = other.feed(&read(size).unwrap_or_default());
-                let event = held_data.then(|| self.event("event_dropped", "list_content_type"));
+                let event = held_data.then(|| self.event("event_dropped", Reason::ListContentType));
                 Step::go_on(event.into_iter().chain([Effect::ReplaceBody(bytes)]).collect())
             }
             Phase::Events(_) => self.events(&read(size).unwrap_or_default(), end, env),
@@ -275,7 +276,7 @@ impl Answer {
                 };
                 Step::go_on(listed.into_iter().chain(body).collect())
             }
-            Err(fault) => self.replace(fault_code(fault), env.config),
+            Err(fault) => self.replace(reason_of(fault), env.config),
         }
     }
 
@@ -290,7 +291,7 @@ impl Answer {
     }
 
     /// In place of a document that must not pass: a 502 while its headers are held, else an error in its body.
-    fn replace(&mut self, reason: &'static str, config: &Config) -> Step {
+    fn replace(&mut self, reason: Reason, config: &Config) -> Step {
         self.phase = Phase::Replaced;
         if self.may_hold_headers {
             return self.refuse(reason, config);
@@ -299,8 +300,8 @@ impl Answer {
         Step::go_on(vec![self.event("bad_gateway", reason), Effect::ReplaceBody(message)])
     }
 
-    fn event(&self, event: &'static str, detail: &str) -> Effect {
-        Effect::Event(event, event_line(event, Some(&self.decision_id), detail))
+    fn event(&self, event: &'static str, reason: Reason) -> Effect {
+        Effect::Event(event, event_line(event, Some(&self.decision_id), reason.as_str()))
     }
 }
 
@@ -314,10 +315,10 @@ fn varies_by_origin(headers: &Headers) -> bool {
     headers.all("vary").any(|value| value.split(|b| *b == b',').any(says))
 }
 
-fn fault_code(fault: ListFault) -> &'static str {
+fn reason_of(fault: ListFault) -> Reason {
     match fault {
-        ListFault::Json(_) => "list_unreadable",
-        ListFault::LookAlike => "list_look_alike",
-        ListFault::Shape => "list_shape",
+        ListFault::Json(_) => Reason::ListUnreadable,
+        ListFault::LookAlike => Reason::ListLookAlike,
+        ListFault::Shape => Reason::ListShape,
     }
 }

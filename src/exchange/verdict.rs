@@ -15,6 +15,7 @@ use crate::introspection::Fresh;
 use crate::jsonrpc::{self, Body, Message, MessageFault};
 use crate::mcp::{ListKind, McpHeaders, Operation, Version, may_hold_lists};
 use crate::policy::{Access, Arguments, Denial, Occasion, Outcome, Standing};
+use crate::reason::Reason;
 use crate::reply::{Cause, Denied, DeniedElement, Refusal, Reply};
 use crate::token::AccessToken;
 
@@ -67,7 +68,7 @@ impl<'a> Asked<'a> {
     }
 
     /// A record of what is known so far.
-    pub fn record(&self, decision: Decision, reason: &'static str, env: &mut Env<'_>) -> Record {
+    pub fn record(&self, decision: Decision, reason: Reason, env: &mut Env<'_>) -> Record {
         let method = self.method.map(str::to_owned);
         self.record_of(method, None, decision, reason, env)
     }
@@ -78,7 +79,7 @@ impl<'a> Asked<'a> {
         method: Option<String>,
         target: Option<String>,
         decision: Decision,
-        reason: &'static str,
+        reason: Reason,
         env: &mut Env<'_>,
     ) -> Record {
         let resource = self.resource.and_then(|place| env.config.resources.get(place));
@@ -105,7 +106,7 @@ impl Exchange {
 
     /// Refuses the request.
     pub(super) fn refuse(&mut self, asked: &Asked<'_>, refusal: Refusal, env: &mut Env<'_>) -> Step {
-        let record = asked.record(Decision::Deny, refusal.code(), env);
+        let record = asked.record(Decision::Deny, refusal.reason(), env);
         self.refuse_with(asked, refusal, vec![record], env)
     }
 
@@ -115,7 +116,7 @@ impl Exchange {
         for element in &mut denied.elements {
             let method = element.method.as_deref().or(asked.method).map(str::to_owned);
             let target = element.target.clone();
-            let mut record = asked.record_of(method, target, Decision::Deny, element.cause.code(), env);
+            let mut record = asked.record_of(method, target, Decision::Deny, element.cause.reason(), env);
             add_denial(&mut record, element.cause.denial());
             element.decision_id.clone_from(&record.decision_id);
             records.push(record);
@@ -207,7 +208,7 @@ impl Exchange {
             }
             Err(Unverified::Refused(refusal)) => {
                 let asked = verified.asked();
-                let mut record = asked.record(Decision::Deny, refusal.code(), env);
+                let mut record = asked.record(Decision::Deny, refusal.reason(), env);
                 if let [one] = decided.as_slice() {
                     (record.method, record.target) = (Some(one.method.clone()), one.target.clone());
                 }
@@ -287,8 +288,8 @@ impl Decided {
     /// The record of its going on.
     fn into_record(self, asked: &Asked<'_>, env: &mut Env<'_>) -> Record {
         let (decision, reason) = match &self.denial {
-            None => (Decision::Allow, "allowed"),
-            Some(denial) => (Decision::ShadowDeny, denial.code()),
+            None => (Decision::Allow, Reason::Allowed),
+            Some(denial) => (Decision::ShadowDeny, denial.reason()),
         };
         let version = self.version.as_deref().or(asked.protocol_version);
         let asked = Asked { protocol_version: version, ..*asked };

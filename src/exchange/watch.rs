@@ -16,6 +16,7 @@ use super::step::Env;
 use super::validation::{Unverified, again};
 use crate::introspection::{Fresh, Lookup};
 use crate::policy::{Access, Arguments, Outcome};
+use crate::reason::Reason;
 use crate::reply::Refusal;
 use crate::time::UnixTime;
 use crate::token::{AccessToken, TokenDigest};
@@ -29,7 +30,7 @@ const SHORTEST: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(2);
 
 /// Why a stream ends: the stable detail of its event.
-pub(super) type Ended = &'static str;
+pub(super) type Ended = Reason;
 
 /// What let a stream go on.
 pub(super) struct Watch {
@@ -98,10 +99,10 @@ impl Watch {
     pub fn ends(&mut self, env: &mut Env<'_>) -> Option<Ended> {
         let expires_at = self.verified.caller.expires_at();
         if env.now.as_numeric_date() >= expires_at + self.leeway {
-            return Some("token_expired");
+            return Some(Reason::TokenExpired);
         }
         if expires_at.is_infinite() && !env.now.within(env.config.limits.stream, self.began) {
-            return Some("stream_limit");
+            return Some(Reason::StreamLimit);
         }
         let renewed = match self.renew(env) {
             Ok(renewed) => renewed,
@@ -109,7 +110,7 @@ impl Watch {
         };
         let version = self.verified.request.resource(env.config).map_or(0, |resource| resource.policy_version);
         let changed = std::mem::replace(&mut self.version, version) != version;
-        ((renewed || changed) && !self.is_allowed(env)).then_some("policy_denies")
+        ((renewed || changed) && !self.is_allowed(env)).then_some(Reason::PolicyDenies)
     }
 
     /// Asks the issuer again where it is time to. Says whether it answered with another caller.
@@ -118,8 +119,11 @@ impl Watch {
         if env.now.within(renewal.every, renewal.good) {
             return Ok(false);
         }
-        let outage =
-            if env.now.within(renewal.longest, renewal.good) { Ok(false) } else { Err("introspection_unavailable") };
+        let outage = if env.now.within(renewal.longest, renewal.good) {
+            Ok(false)
+        } else {
+            Err(Reason::IntrospectionUnavailable)
+        };
         let call = renewal.asked.map_or(env.introspection.next_call(), |(_, call)| call);
         let fresh = Fresh { within: renewal.every, call };
         let is_unknown = matches!(
@@ -137,7 +141,7 @@ impl Watch {
                 renewal.asked = None;
                 Ok(std::mem::replace(&mut self.verified.caller, caller) != self.verified.caller)
             }
-            Err(Unverified::Refused(Refusal::InvalidToken(error))) => Err(error.code()),
+            Err(Unverified::Refused(Refusal::InvalidToken(error))) => Err(error.reason()),
             Err(Unverified::Waits(_)) => {
                 renewal.asked = Some((env.now, call));
                 outage

@@ -5,6 +5,7 @@ use crate::bearer::{self, Scheme};
 use crate::config::Resource;
 use crate::exchange::RequestHead;
 use crate::headers::Headers;
+use crate::reason::{Family, Reason};
 use crate::routes::Route;
 
 /// One check.
@@ -30,8 +31,8 @@ pub enum Finding {
 /// A check that did not pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// The stable code of audit lines.
-    pub code: &'static str,
+    /// The reason in records.
+    pub reason: Reason,
     /// What was expected, and what was there.
     pub detail: String,
     /// What it usually means, or what to do.
@@ -43,8 +44,13 @@ impl Check {
         Self { about, finding: Finding::Passed(detail.into()) }
     }
 
-    pub(super) fn refused(about: &'static str, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { about, finding: Finding::Refused(Refused { code, detail: detail.into(), hint: None }) }
+    pub(super) fn refused(about: &'static str, reason: Reason, detail: impl Into<String>) -> Self {
+        Self { about, finding: Finding::Refused(Refused { reason, detail: detail.into(), hint: None }) }
+    }
+
+    /// Refused, where the reason says all.
+    pub(super) fn refused_for(about: &'static str, reason: Reason) -> Self {
+        Self::refused(about, reason, reason.meaning())
     }
 
     pub(super) fn unknown(about: &'static str, detail: impl Into<String>) -> Self {
@@ -58,9 +64,9 @@ impl Check {
         self
     }
 
-    fn code(&self) -> Option<&'static str> {
+    fn reason(&self) -> Option<Reason> {
         match &self.finding {
-            Finding::Refused(refused) => Some(refused.code),
+            Finding::Refused(refused) => Some(refused.reason),
             Finding::Passed(_) | Finding::Unknown(_) => None,
         }
     }
@@ -103,7 +109,7 @@ fn route<'c>(question: &Question<'c>, head: &RequestHead) -> (Check, Option<&'c 
             let known: Vec<_> = config.resources.iter().map(|resource| quoted(resource.identifier.as_str())).collect();
             let detail = format!("{asked} belongs to no resource: there are {}", known.join(", "));
             let hint = "hosts and paths are those of `resource` unless `hosts` and `paths` say otherwise; a path is compared byte for byte, a trailing slash included";
-            (Check::refused("route", "not_found", detail).hint(Some(hint.into())), None)
+            (Check::refused("route", Reason::NotFound, detail).hint(Some(hint.into())), None)
         }
     }
 }
@@ -119,18 +125,12 @@ fn credentials(
     let target = head.target();
     match bearer::extract(headers, target, resource.takes_proofs) {
         Err(fault) => {
-            let detail = match fault.code() {
-                "token_in_query" => "the token is in the query, where every log on the way keeps it",
-                "several_credentials" => "there are several credentials, and it cannot be told which one counts",
-                _ => "`Authorization` is not `Bearer` and one token of legal characters",
-            };
-            checks.push(Check::refused("credentials", fault.code(), detail));
+            checks.push(Check::refused_for("credentials", fault.reason()));
             None
         }
         Ok(None) => {
             let hint = "a client that follows the challenge gets one from the authorization server".to_owned();
-            let detail = "there is no `Authorization: Bearer` header";
-            checks.push(Check::refused("credentials", "no_token", detail).hint(Some(hint)));
+            checks.push(Check::refused_for("credentials", Reason::NoToken).hint(Some(hint)));
             None
         }
         Ok(Some((scheme, token))) => {
@@ -148,34 +148,16 @@ fn credentials(
 fn explain_the_rest(checks: &mut Vec<Check>, answered: &Answered) {
     let Some(reason) = answered.reason() else { return };
     let refused = answered.reply.as_ref().is_some_and(|reply| reply.status >= 400);
-    if !refused || checks.iter().any(|check| check.code() == Some(reason)) {
+    if !refused || checks.iter().any(|check| check.reason() == Some(reason)) {
         return;
     }
     // The first is the route; these are decided before anybody asks for a token.
-    let early = matches!(reason, "tunnel_refused" | "forbidden_origin" | "metadata_method_not_allowed");
+    let early = reason.family() == Family::Routing;
     let place = if early { 1 } else { checks.iter().position(is_late).unwrap_or(checks.len()) };
-    checks.insert(place.min(checks.len()), Check::refused("request", reason, words(reason)));
+    checks.insert(place.min(checks.len()), Check::refused_for("request", reason));
 }
 
 /// Whether a check comes after those of the request's own headers.
 fn is_late(check: &Check) -> bool {
     matches!(check.about, "MCP headers" | "message" | "operation" | "base scopes" | "scenarios" | "rule" | "policy")
-}
-
-fn words(reason: &str) -> String {
-    let known = match reason {
-        "tunnel_refused" => "CONNECT, `Upgrade` and `:protocol` open a tunnel in which nothing can be decided",
-        "forbidden_origin" => "`Origin` is not one of `origins`",
-        "method_not_allowed" => "the method is none of GET, HEAD, POST and DELETE",
-        "metadata_method_not_allowed" => "metadata is read with GET, HEAD or OPTIONS",
-        "body_not_allowed" => "only a POST may have a body",
-        "unsupported_media_type" => "`Content-Type` is not `application/json`, in UTF-8",
-        "unsupported_content_encoding" => "`Content-Encoding` hides the body",
-        "payload_too_large" => "the body is larger than `limits.body`",
-        "expectation_failed" => "the client waits for 100 (Continue), and the headers wait for the body",
-        "keys_unavailable" => "the issuer's keys cannot be had",
-        "introspection_unavailable" => "the issuer would have to be asked about the token",
-        other => return other.replace('_', " "),
-    };
-    known.to_owned()
 }

@@ -4,6 +4,7 @@ use super::{HttpRequest, Question};
 use crate::audit::Record;
 use crate::exchange::{Awaited, Effect, Env, Exchange, HeaderEdit, Instance, RequestHead, Step};
 use crate::headers::Headers;
+use crate::reason::Reason;
 use crate::reply::Reply;
 use crate::token::TokenCache;
 use crate::workers::{NotShared, SharedData, Versioned};
@@ -24,11 +25,11 @@ pub struct Answered {
 }
 
 impl Answered {
-    /// The stable code of the reason; of a batch, the first that is an element's own.
-    pub fn reason(&self) -> Option<&'static str> {
-        let companion = "batch_companion_denied";
-        let own = self.records.iter().map(|record| record.reason).find(|reason| *reason != companion);
-        own.or_else(|| self.records.first().map(|record| record.reason))
+    /// Why it was decided so; of a batch, the first reason that is an element's own.
+    pub fn reason(&self) -> Option<Reason> {
+        let reasons = self.records.iter().map(|record| record.reason);
+        let own = reasons.clone().find(|reason| *reason != Reason::BatchCompanionDenied);
+        own.or_else(|| reasons.clone().next())
     }
 
     fn take(&mut self, step: Step) {

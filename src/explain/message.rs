@@ -50,10 +50,7 @@ pub fn check(
     let messages = match jsonrpc::read_body(body, config.limits.depth, batch) {
         Ok(Body::Single(message)) => vec![*message],
         Ok(Body::Batch(messages)) => messages,
-        Err(refused) => {
-            let code = refused.fault.code();
-            return checks.push(Check::refused("message", code, message_fault(code)));
-        }
+        Err(refused) => return checks.push(Check::refused_for("message", refused.fault.reason())),
     };
     for message in &messages {
         if let Some(operation) = operation(message, &mcp, checks) {
@@ -67,11 +64,8 @@ fn operation<'m>(message: &'m Message<'m>, mcp: &McpHeaders, checks: &mut Vec<Ch
     let operation = match Operation::of(message) {
         Ok(operation) => operation,
         Err(fault) => {
-            checks.push(Check::refused(
-                "operation",
-                fault.code(),
-                format!("{method}: {}", operation_fault(fault.code())),
-            ));
+            let reason = fault.reason();
+            checks.push(Check::refused("operation", reason, format!("{method}: {}", reason.meaning())));
             return None;
         }
     };
@@ -95,43 +89,5 @@ fn operation<'m>(message: &'m Message<'m>, mcp: &McpHeaders, checks: &mut Vec<Ch
 }
 
 fn header_fault(fault: HeaderFault) -> Check {
-    let detail = match fault {
-        HeaderFault::Doubled => "one of MCP's headers is given more than once, with different values",
-        HeaderFault::Mismatch => "`Mcp-Method`, `Mcp-Name` or `MCP-Protocol-Version` disagrees with the body",
-        HeaderFault::Missing => {
-            "this protocol version requires `MCP-Protocol-Version`, its repetition in `_meta`, `Mcp-Method` and `Mcp-Name`"
-        }
-        HeaderFault::Unreadable => "one of MCP's headers cannot be read",
-        HeaderFault::VersionNotInBody => "the body's `_meta` lacks the version of `MCP-Protocol-Version`",
-    };
-    Check::refused("MCP headers", fault.code(), detail)
-}
-
-fn message_fault(code: &str) -> String {
-    let known = match code {
-        "batch_refused" => "an array of messages, and `batches` is `reject`",
-        "batch_elements" => "an array that repeats an id, or initializes",
-        "batch_too_long" => "an array longer than `limits.batch`",
-        "json_byte_order_mark" => "the body begins with a byte order mark",
-        "json_duplicate_member" => "a member is given twice, and servers differ in which one they take",
-        "json_look_alike" => "the name of a member only looks like one that decides",
-        "json_not_utf8" => "the body is not UTF-8",
-        "json_syntax" => "the body is not JSON",
-        "json_too_deep" => "the body is nested deeper than `limits.depth`",
-        "json_trailing_bytes" => "something follows the JSON value",
-        "not_json_rpc" => "JSON, but no JSON-RPC 2.0 message",
-        "params_malformed" => "`params`, or a member of it that decides, is not of its type",
-        other => return other.replace('_', " "),
-    };
-    known.to_owned()
-}
-
-fn operation_fault(code: &str) -> String {
-    let known = match code {
-        "target_missing" => "the name or uri that it asks for is missing, or no string",
-        "target_too_long" => "the name or uri is longer than 4096 bytes",
-        "uri_ambiguous" => "the uri is not in normal form: a server may take it for another",
-        other => return message_fault(other),
-    };
-    known.to_owned()
+    Check::refused_for("MCP headers", fault.reason())
 }

@@ -8,6 +8,7 @@ use super::{hints, quoted, quoted_all};
 use crate::config::Resource;
 use crate::identity;
 use crate::policy::{Access, Counted, Denial, Found, Mode, Occasion, Outcome, Part, Policy, Requirement, Row, RuleSet};
+use crate::reason::Reason;
 use crate::scope::{Scope, ScopeSet};
 use crate::token::AccessToken;
 
@@ -30,18 +31,18 @@ pub fn check(
         (Outcome::Allow, _) => Check::passed("policy", "allowed"),
         (Outcome::ShadowDeny, Some(denial)) => {
             let detail =
-                format!("would be denied ({}), but is in shadow mode: {}", denial.code(), told(denial, access));
+                format!("would be denied ({}), but is in shadow mode: {}", denial.reason(), told(denial, access));
             Check::passed("policy", detail)
         }
         (_, Some(denial)) => {
-            let check = Check::refused("policy", denial.code(), told(denial, access));
+            let check = Check::refused("policy", denial.reason(), told(denial, access));
             check.hint(hints::denial(policy, caller, access, denial, places))
         }
         (_, None) => Check::unknown("policy", "denied without a reason"),
     });
     if identity::headers(resource, caller).is_err() {
         let detail = "a header of `forward` cannot carry its value: empty, too long, or with characters that would make it another";
-        checks.push(Check::refused("identity", "identity_unforwardable", detail));
+        checks.push(Check::refused("identity", Reason::IdentityUnforwardable, detail));
     }
 }
 

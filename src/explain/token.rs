@@ -5,6 +5,7 @@ use super::{Question, hints, quoted, quoted_all};
 use crate::config::{Issuer, KeySource, Resource, Validation};
 use crate::jwks::Lookup;
 use crate::node::Node;
+use crate::reason::Reason;
 use crate::signature::SignatureVerifier;
 use crate::token::{
     AccessToken, Active, Answer, Candidate, Checked, Claims, Expectations, TokenCheck, TokenError, UntrustedJwt,
@@ -21,7 +22,7 @@ pub fn check(
     let most = config.limits.token;
     if token.len() > most {
         let detail = format!("it has {} bytes, more than `limits.token`, {most}", token.len());
-        checks.push(Check::refused("token", TokenError::TooLong.code(), detail));
+        checks.push(Check::refused("token", TokenError::TooLong.reason(), detail));
         return None;
     }
     let takes_opaque = |place: &usize| config.issuers.get(*place).is_some_and(Issuer::takes_opaque_tokens);
@@ -98,13 +99,13 @@ fn signature(
             let algorithm = query.algorithm.name();
             let detail =
                 format!("{kid} for {algorithm} is not among the keys of `{}`: {}", issuer.name, quoted_all(published));
-            let check = Check::refused("key", TokenError::KeyUnknown.code(), detail);
+            let check = Check::refused("key", TokenError::KeyUnknown.reason(), detail);
             checks.push(check.hint(Some(hints::UNKNOWN_KEY.to_owned())));
             return None;
         }
         Lookup::Unavailable | Lookup::Wait => {
             let detail = format!("the keys of `{}` cannot be had", issuer.name);
-            checks.push(Check::refused("key", "keys_unavailable", detail));
+            checks.push(Check::refused("key", Reason::KeysUnavailable, detail));
             return None;
         }
     };
@@ -115,7 +116,7 @@ fn signature(
             Some(caller)
         }
         Err(error) => {
-            let check = Check::refused("signature", error.code(), "no key of the issuer made this signature");
+            let check = Check::refused("signature", error.reason(), "no key of the issuer made this signature");
             checks.push(check.hint(Some(hints::BAD_SIGNATURE.to_owned())));
             None
         }
@@ -139,7 +140,7 @@ fn ask(
     let vouched = match endpoint(place, token) {
         None => {
             let detail = "the endpoint gives no answer that can be read";
-            checks.push(Check::refused(about, "introspection_unavailable", detail));
+            checks.push(Check::refused(about, Reason::IntrospectionUnavailable, detail));
             return None;
         }
         Some(Answer::Inactive) => Err(TokenError::Inactive),
@@ -157,7 +158,7 @@ fn ask(
                 TokenError::SubjectMismatch => "the endpoint speaks of another subject than the token",
                 _ => "what the endpoint says of the token does not fit this resource",
             };
-            checks.push(Check::refused(about, error.code(), detail));
+            checks.push(Check::refused(about, error.reason(), detail));
             None
         }
     }
@@ -175,7 +176,7 @@ fn not_a_jwt(error: TokenError, token: &str) -> Check {
         1 => "one part: an opaque token, and no issuer of this resource has `introspection`".to_owned(),
         parts => format!("{parts} parts separated by dots, where a JWT has three"),
     };
-    Check::refused("token", error.code(), detail).hint(hints::malformed(parts))
+    Check::refused("token", error.reason(), detail).hint(hints::malformed(parts))
 }
 
 /// The issuer that the token names.
@@ -190,7 +191,11 @@ fn issuer<'c>(
     let claimed = match jwt.issuer() {
         Ok(claimed) => claimed,
         Err(error) => {
-            checks.push(Check::refused("iss", error.code(), format!("iss: expected a string, got {}", of(jwt, "iss"))));
+            checks.push(Check::refused(
+                "iss",
+                error.reason(),
+                format!("iss: expected a string, got {}", of(jwt, "iss")),
+            ));
             return None;
         }
     };
@@ -204,7 +209,7 @@ fn issuer<'c>(
             let expected = quoted_all(trusted.map(|(_, issuer)| issuer.identifier.as_str()));
             let detail = format!("iss: expected {expected}, got {}", quoted(claimed));
             let hint = hints::issuer(claimed, resource, config);
-            checks.push(Check::refused("iss", TokenError::IssuerMismatch.code(), detail).hint(hint));
+            checks.push(Check::refused("iss", TokenError::IssuerMismatch.reason(), detail).hint(hint));
             None
         }
     }
@@ -217,7 +222,7 @@ fn describe(jwt: &UntrustedJwt, check: TokenCheck, expected: &Expectations<'_>, 
         Ok(()) => Check::passed(about, told),
         Err(error) => {
             let detail = hints::detail(jwt, error, expected, question.now).unwrap_or(told);
-            Check::refused(about, error.code(), detail).hint(hints::token(jwt, error, expected, question.now))
+            Check::refused(about, error.reason(), detail).hint(hints::token(jwt, error, expected, question.now))
         }
     }
 }

@@ -10,6 +10,7 @@ use super::host::{self, Buffer, Map};
 use super::shared::{Shared, Side};
 use crate::exchange::{Env, Exchange, Flow, RequestHead, Step};
 use crate::headers::Headers;
+use crate::reason::Reason;
 use crate::reply::Refusal;
 use crate::time::UnixTime;
 
@@ -73,7 +74,7 @@ impl Stream {
 
 /// The answer where nothing else can be said.
 fn refuse() -> Action {
-    if host::reply(&Refusal::BadGateway("host_call_failed").render(None, None)).is_err() {
+    if host::reply(&Refusal::BadGateway(Reason::HostCallFailed).render(None, None)).is_err() {
         log::error!("the host refused a reply");
     }
     Action::Pause

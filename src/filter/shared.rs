@@ -18,6 +18,7 @@ use crate::jwks::IssuerKeys;
 use crate::listing::KnownLists;
 use crate::metrics::Metrics;
 use crate::places::Places;
+use crate::reason::Reason;
 use crate::reply::Refusal;
 use crate::signature::HostVerifier;
 use crate::time::UnixTime;
@@ -160,7 +161,7 @@ impl Shared {
             return flow;
         }
         log::error!("the host refused a call; the stream is ended");
-        let refusal = Refusal::BadGateway("host_call_failed").render(None, None);
+        let refusal = Refusal::BadGateway(Reason::HostCallFailed).render(None, None);
         if host::reply(&refusal).is_err() {
             log::error!("the host refused a reply");
         }
@@ -229,7 +230,7 @@ impl Shared {
     /// Records are best effort: a decision does not change because its record fails.
     fn record(&self, record: &Record) {
         let counter = if record.decision == Decision::ShadowDeny { "shadow_denials" } else { "decisions" };
-        self.count(counter, record.reason);
+        self.count(counter, record.reason.as_str());
         let config = self.config.borrow();
         let audit = &config.audit;
         let wanted = match audit.decisions {

@@ -8,6 +8,7 @@ use super::{Operation, is_decided_elsewhere, is_notification};
 use crate::headers::Headers;
 use crate::jsonrpc::{Member, Message, MessageKind};
 use crate::policy::Access;
+use crate::reason::Reason;
 
 /// The headers that are checked here. Equal values of one count, and are forwarded, as one.
 pub const CHECKED: [&str; 5] = ["last-event-id", "mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"];
@@ -69,14 +70,14 @@ impl HeaderFault {
         if self == Self::VersionNotInBody { -32602 } else { -32020 }
     }
 
-    /// The stable code of audit lines.
-    pub fn code(self) -> &'static str {
+    /// The reason in records.
+    pub fn reason(self) -> Reason {
         match self {
-            Self::Doubled => "mcp_header_doubled",
-            Self::Mismatch => "mcp_header_mismatch",
-            Self::Missing => "mcp_header_missing",
-            Self::Unreadable => "mcp_header_unreadable",
-            Self::VersionNotInBody => "mcp_version_not_in_body",
+            Self::Doubled => Reason::McpHeaderDoubled,
+            Self::Mismatch => Reason::McpHeaderMismatch,
+            Self::Missing => Reason::McpHeaderMissing,
+            Self::Unreadable => Reason::McpHeaderUnreadable,
+            Self::VersionNotInBody => Reason::McpVersionNotInBody,
         }
     }
 }
@@ -202,11 +203,12 @@ mod tests {
     use crate::jsonrpc;
 
     fn verdict(headers: &[(&str, &str)], body: &str) -> Result<(), &'static str> {
+        let code = |fault: HeaderFault| fault.reason().as_str();
         let headers = Headers::new(headers.iter().map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec())).collect());
-        let mcp = McpHeaders::read(&headers).map_err(HeaderFault::code)?;
+        let mcp = McpHeaders::read(&headers).map_err(code)?;
         let body = format!("{{\"jsonrpc\":\"2.0\",{body}}}");
         let message = jsonrpc::read(body.as_bytes(), 64).unwrap();
-        mcp.check(&message, &Operation::of(&message).unwrap()).map_err(HeaderFault::code)
+        mcp.check(&message, &Operation::of(&message).unwrap()).map_err(code)
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{OPEN, TARGETED, is_decided_elsewhere, is_notification, takes_no_uri};
 use crate::jsonrpc::{Member, Message, MessageFault, MessageKind, Params, Reference};
 use crate::policy::Access;
+use crate::reason::Reason;
 use crate::text::near;
 use crate::uri::{UriFault, check_template, check_uri};
 
@@ -57,14 +58,14 @@ impl OperationFault {
         }
     }
 
-    /// The stable code of audit lines.
-    pub fn code(self) -> &'static str {
+    /// The reason in records.
+    pub fn reason(self) -> Reason {
         match self {
-            Self::LookAlike => "json_look_alike",
-            Self::Params => "params_malformed",
-            Self::Target => "target_missing",
-            Self::TargetTooLong => "target_too_long",
-            Self::Uri(_) => "uri_ambiguous",
+            Self::LookAlike => Reason::JsonLookAlike,
+            Self::Params => Reason::ParamsMalformed,
+            Self::Target => Reason::TargetMissing,
+            Self::TargetTooLong => Reason::TargetTooLong,
+            Self::Uri(_) => Reason::UriAmbiguous,
         }
     }
 }
@@ -189,8 +190,8 @@ mod tests {
     use crate::jsonrpc;
 
     fn of(body: &str) -> Result<(String, Option<String>, Option<ListKind>), String> {
-        let message = jsonrpc::read(body.as_bytes(), 64).map_err(|refused| refused.fault.code().to_owned())?;
-        let operation = Operation::of(&message).map_err(|fault| fault.code().to_owned())?;
+        let message = jsonrpc::read(body.as_bytes(), 64).map_err(|refused| refused.fault.reason().to_string())?;
+        let operation = Operation::of(&message).map_err(|fault| fault.reason().to_string())?;
         Ok((format!("{:?}", operation.access), operation.target, operation.list))
     }
 

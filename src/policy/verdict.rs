@@ -1,6 +1,7 @@
 //! Verdicts, and the reasons of denials.
 
 use super::Authentication;
+use crate::reason::Reason;
 use crate::scope::ScopeSet;
 
 /// What the policy says of one access.
@@ -69,19 +70,19 @@ impl Denial {
         matches!(self, Self::Authentication(_) | Self::InsufficientScope { .. })
     }
 
-    /// The stable code of audit lines.
-    pub fn code(&self) -> &'static str {
+    /// The reason in records.
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::Arguments => "arguments_refused",
-            Self::Authentication(_) => "insufficient_user_authentication",
-            Self::Drifted => "tool_drifted",
-            Self::InsufficientScope { .. } => "insufficient_scope",
-            Self::MatrixDeniesTool { .. } => "matrix_denies_tool",
-            Self::MatrixNarrows { .. } => "matrix_narrows_scopes",
-            Self::NearName => "near_name",
-            Self::PolicyUnavailable => "policy_unavailable",
-            Self::Unlisted => "unlisted",
-            Self::Unverifiable => "freshness_unverifiable",
+            Self::Arguments => Reason::ArgumentsRefused,
+            Self::Authentication(_) => Reason::InsufficientUserAuthentication,
+            Self::Drifted => Reason::ToolDrifted,
+            Self::InsufficientScope { .. } => Reason::InsufficientScope,
+            Self::MatrixDeniesTool { .. } => Reason::MatrixDeniesTool,
+            Self::MatrixNarrows { .. } => Reason::MatrixNarrowsScopes,
+            Self::NearName => Reason::NearName,
+            Self::PolicyUnavailable => Reason::PolicyUnavailable,
+            Self::Unlisted => Reason::Unlisted,
+            Self::Unverifiable => Reason::FreshnessUnverifiable,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::rpc_error;
 use crate::json::Object;
 use crate::policy::{Authentication, Denial};
+use crate::reason::Reason;
 use crate::scope::{Scope, ScopeSet};
 
 pub(super) const STEP_UP: &str = "More scope is needed for this operation";
@@ -29,12 +30,12 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The stable code of audit lines.
-    pub fn code(&self) -> &'static str {
+    /// The reason in records.
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::Companion => "batch_companion_denied",
-            Self::Policy(denial) => denial.code(),
-            Self::Unforwardable => "identity_unforwardable",
+            Self::Companion => Reason::BatchCompanionDenied,
+            Self::Policy(denial) => denial.reason(),
+            Self::Unforwardable => Reason::IdentityUnforwardable,
         }
     }
 
@@ -64,9 +65,9 @@ pub struct DeniedElement {
 
 impl Denied {
     /// The first reason of its own.
-    pub(super) fn code(&self) -> &'static str {
+    pub(super) fn reason(&self) -> Reason {
         let own = self.elements.iter().map(|element| &element.cause).find(|cause| **cause != Cause::Companion);
-        own.map_or("batch_companion_denied", Cause::code)
+        own.map_or(Reason::BatchCompanionDenied, Cause::reason)
     }
 
     /// What to ask for, if more scope would open all of it: every element's scopes together.

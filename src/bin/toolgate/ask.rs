@@ -7,6 +7,7 @@ use toolgate::identity;
 use toolgate::jsonrpc;
 use toolgate::mcp::Operation;
 use toolgate::policy::{Denial, Occasion, Outcome};
+use toolgate::reason::Reason;
 use toolgate::scope::{Scope, ScopeSet};
 use toolgate::token::AccessToken;
 
@@ -71,8 +72,8 @@ impl Target {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ruling {
     pub decision: Decision,
-    /// The stable code of audit lines.
-    pub reason: String,
+    /// The reason in records.
+    pub reason: Reason,
     pub denial: Option<Denial>,
 }
 
@@ -93,14 +94,14 @@ impl Ruling {
         }
     }
 
-    fn refused(reason: &str) -> Self {
-        Self { decision: Decision::Deny, reason: reason.to_owned(), denial: None }
+    fn refused(reason: Reason) -> Self {
+        Self { decision: Decision::Deny, reason, denial: None }
     }
 
     /// In JSON, with the names of audit lines.
     pub fn json(&self) -> Value {
         json!({
-            "decision": self.decision.as_str(), "reason": self.reason, "missing": self.missing(), "ask": self.ask(),
+            "decision": self.decision.as_str(), "reason": self.reason.as_str(), "missing": self.missing(), "ask": self.ask(),
             "matrix_row": self.denial.as_ref().and_then(Denial::row),
         })
     }
@@ -122,23 +123,23 @@ pub fn ask(
     let body = target.message();
     let message = match jsonrpc::read(body.as_bytes(), config.limits.depth) {
         Ok(message) => message,
-        Err(refused) => return Ruling::refused(refused.fault.code()),
+        Err(refused) => return Ruling::refused(refused.fault.reason()),
     };
     let operation = match Operation::of(&message) {
         Ok(operation) => operation,
-        Err(fault) => return Ruling::refused(fault.code()),
+        Err(fault) => return Ruling::refused(fault.reason()),
     };
     let verdict = resource.policy.decide(caller, &operation.access, occasion);
-    let reason = verdict.denial.as_ref().map_or("allowed", Denial::code);
+    let reason = verdict.denial.as_ref().map_or(Reason::Allowed, Denial::reason);
     if identity::headers(resource, caller).is_err() {
-        return Ruling::refused("identity_unforwardable");
+        return Ruling::refused(Reason::IdentityUnforwardable);
     }
     let decision = match verdict.outcome {
         Outcome::Allow => Decision::Allow,
         Outcome::Deny => Decision::Deny,
         Outcome::ShadowDeny => Decision::ShadowDeny,
     };
-    Ruling { decision, reason: reason.to_owned(), denial: verdict.denial }
+    Ruling { decision, reason, denial: verdict.denial }
 }
 
 /// The resource of this identifier; without one, the only one.

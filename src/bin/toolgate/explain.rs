@@ -13,6 +13,7 @@ use toolgate::explain::{
     Answered, Check, DangerouslyUnchecked, Endpoint, Explanation, Finding, Question, explain, stand_in_keys,
 };
 use toolgate::jwks::{IssuerKeys, KeySet};
+use toolgate::reason::{Family, Reason};
 use toolgate::reply::Reply;
 use toolgate::signature::{PureVerifier, SignatureVerifier};
 use toolgate::token::Answer;
@@ -142,16 +143,18 @@ fn headline(explanation: &Explanation, signatures: Signatures) -> String {
     let answered = &explanation.answered;
     let unchecked =
         if signatures == Signatures::Unchecked { ", if the signature is good: it was not checked" } else { "" };
-    let reason = answered.reason().unwrap_or_default();
+    let reason = answered.reason();
+    let is_allowed = reason.is_some_and(|reason| reason.family() == Family::Allowed);
+    let reason = reason.map(Reason::as_str).unwrap_or_default();
     match (&answered.reply, explanation.cause()) {
         (Some(reply), _) if reply.status < 400 => format!("{} {reason}: answered without a token", reply.status),
         (Some(reply), Some(cause)) => {
             let hint = cause.hint.as_deref().map(sentence).unwrap_or_default();
-            format!("{} {}: {}{hint}", reply.status, cause.code, cause.detail)
+            format!("{} {}: {}{hint}", reply.status, cause.reason, cause.detail)
         }
         (Some(reply), None) => format!("{} {reason}", reply.status),
         (None, _) if answered.waits => "waits for what its issuer says of the token: see --introspection".to_owned(),
-        (None, _) if reason == "allowed" || reason == "pass" => format!("goes on to the server: {reason}{unchecked}"),
+        (None, _) if is_allowed => format!("goes on to the server: {reason}{unchecked}"),
         (None, _) => format!("goes on to the server in shadow mode, where {reason} is recorded only{unchecked}"),
     }
 }
@@ -191,7 +194,7 @@ fn shown(check: &Check, signatures: Signatures) -> (String, String, Option<Strin
         Finding::Passed(detail) => (good("+"), detail.clone(), None),
         Finding::Unknown(detail) => (doubtful("?"), detail.clone(), None),
         Finding::Refused(refused) => {
-            let detail = format!("{} ({})", refused.detail, refused.code);
+            let detail = format!("{} ({})", refused.detail, refused.reason);
             (bad("-"), detail, refused.hint.clone())
         }
     }
@@ -226,7 +229,9 @@ fn as_json(explanation: &Explanation, signatures: Signatures) -> String {
         let (passed, detail, code, hint) = match &check.finding {
             Finding::Passed(detail) => (json!(true), detail, None, None),
             Finding::Unknown(detail) => (json!(null), detail, None, None),
-            Finding::Refused(refused) => (json!(false), &refused.detail, Some(refused.code), refused.hint.clone()),
+            Finding::Refused(refused) => {
+                (json!(false), &refused.detail, Some(refused.reason.as_str()), refused.hint.clone())
+            }
         };
         json!({"about": check.about, "passed": passed, "detail": detail, "code": code, "hint": hint})
     };
@@ -237,7 +242,7 @@ fn as_json(explanation: &Explanation, signatures: Signatures) -> String {
     let document = json!({
         "summary": headline(explanation, signatures),
         "decision": answered.records.first().map(|record| record.decision.as_str()),
-        "reason": answered.reason(),
+        "reason": answered.reason().map(Reason::as_str),
         "signature_checked": signatures == Signatures::Checked,
         "checks": checks.iter().map(check).collect::<Vec<_>>(),
         "answer": reply,

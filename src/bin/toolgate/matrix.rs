@@ -11,6 +11,7 @@ use serde_json::json;
 use toolgate::config::{Config, Resource};
 use toolgate::explain::conditions;
 use toolgate::policy::{Denial, Matches, Mode, Occasion};
+use toolgate::reason::Reason;
 use toolgate::scope::Scope;
 use toolgate::time::UnixTime;
 
@@ -102,7 +103,7 @@ pub enum Need {
     /// All scopes of any one of these sets.
     Scopes(Vec<Vec<String>>),
     /// Nothing helps; the stable code says why.
-    Closed(String),
+    Closed(Reason),
 }
 
 impl Matrix {
@@ -190,7 +191,7 @@ fn cells(
 
 /// Whether scopes are no hindrance: how the user signed in is a condition of its own.
 fn opens(ruling: &Ruling) -> bool {
-    ruling.reason == "allowed" || matches!(ruling.denial, Some(Denial::Authentication(_)))
+    ruling.reason == Reason::Allowed || matches!(ruling.denial, Some(Denial::Authentication(_)))
 }
 
 /// Whether some alternative of the rules asks for `scope`, or for what it implies, where the scenario counts it.
@@ -219,7 +220,7 @@ fn need(resource: &Resource, scenario: &Scenario, ruling: &Ruling, target: &Targ
             }
         }
         _ if opens(ruling) => Need::Nothing,
-        _ => Need::Closed(ruling.reason.clone()),
+        _ => Need::Closed(ruling.reason),
     }
 }
 
@@ -241,7 +242,7 @@ impl Need {
         match self {
             Self::Nothing => "any token".to_owned(),
             Self::Scopes(sets) => sets.iter().map(|scopes| scopes.join(" + ")).collect::<Vec<_>>().join(" or "),
-            Self::Closed(code) => format!("no: {code}"),
+            Self::Closed(reason) => format!("no: {reason}"),
         }
     }
 }

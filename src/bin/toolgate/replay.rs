@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use toolgate::config::{Config, Resource};
 use toolgate::policy::{Authentication, Occasion, Row};
+use toolgate::reason::{Family, Reason};
 use toolgate::time::UnixTime;
 use toolgate::token::{AccessToken, Assumed};
 
@@ -117,25 +118,16 @@ fn replay(config: &Config, json: &str) -> Replayed {
     if record.target.as_ref().is_some_and(|target| target.len() > WHOLE) {
         return Replayed::Cut;
     }
-    let of_the_policy = [
-        "allowed",
-        "insufficient_scope",
-        "unlisted",
-        "near_name",
-        "matrix_denies_tool",
-        "matrix_narrows_scopes",
-        "freshness_unverifiable",
-    ];
-    // Claims, arguments and how a tool stood are not recorded.
-    if matches!(
-        record.reason.as_str(),
-        "identity_unforwardable" | "arguments_refused" | "insufficient_user_authentication" | "tool_drifted"
-    ) {
-        return Replayed::Unknown;
-    }
-    let Some(scopes) = record.scopes.clone().filter(|_| of_the_policy.contains(&record.reason.as_str())) else {
-        return Replayed::NotThePolicys;
+    let scopes = match Reason::parse(&record.reason).map(Reason::family) {
+        Some(Family::Allowed | Family::Policy) => record.scopes.clone(),
+        // Claims, arguments and how a tool stood are not recorded.
+        Some(Family::Condition) => return Replayed::Unknown,
+        Some(Family::Routing | Family::Credentials | Family::Token | Family::Proof | Family::Outage) => None,
+        Some(Family::Request | Family::Message | Family::Host | Family::Answer) => None,
+        // Of another version of toolgate.
+        None => None,
     };
+    let Some(scopes) = scopes else { return Replayed::NotThePolicys };
     let resource = config.resources.iter().find(|resource| resource.identifier.as_str() == record.resource);
     let issuer = config.issuers.iter().find(|issuer| Some(&issuer.identifier) == record.issuer.as_ref());
     let (Some(resource), Some(issuer)) = (resource, issuer) else { return Replayed::Foreign };
@@ -152,7 +144,7 @@ fn replay(config: &Config, json: &str) -> Replayed {
         return Replayed::Unknown;
     }
     let ruling = ask(config, resource, &caller, &target, &Occasion::at(UnixTime::default()));
-    if ruling.decision.as_str() == record.decision && ruling.reason == record.reason {
+    if ruling.decision.as_str() == record.decision && ruling.reason.as_str() == record.reason {
         return Replayed::Same;
     }
     Replayed::Changed(Change {

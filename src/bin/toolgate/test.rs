@@ -241,7 +241,7 @@ fn differences(case: &Case, ruling: &Ruling) -> Vec<String> {
     };
     compare("decision", case.expect.word(), ruling.decision.as_str());
     if let Some(reason) = &case.reason {
-        compare("reason", reason, &ruling.reason);
+        compare("reason", reason, ruling.reason.as_str());
     }
     if let Some(row) = &case.row {
         let own = ruling.denial.as_ref().and_then(|denial| denial.row());

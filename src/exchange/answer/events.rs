@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::{Answer, Effect, Env, Expects, Phase, Step, fault_code, listed};
+use super::{Answer, Effect, Env, Expects, Phase, Step, listed, reason_of};
 use crate::exchange::Flow;
 use crate::listing::Glance;
+use crate::reason::Reason;
 use crate::reply::bad_gateway_message;
 use crate::sse::{Event, EventReader, Piece};
 
@@ -80,7 +81,7 @@ impl Answer {
         self.phase = Phase::Document;
         self.held = out.bytes.len();
         let step = match end {
-            _ if self.held > env.config.limits.list => self.replace("list_too_large", env.config),
+            _ if self.held > env.config.limits.list => self.replace(Reason::ListTooLarge, env.config),
             true => self.document(&out.bytes, None, env),
             false => Step { effects: vec![Effect::ReplaceBody(out.bytes)], flow: Flow::Pause },
         };
@@ -95,7 +96,7 @@ impl Answer {
             Piece::Oversized(bytes) => dropped.oversized.feed(bytes),
             Piece::OversizedEnd => {
                 let glance = std::mem::take(&mut dropped.oversized);
-                self.drop("list_too_large", glance, dropped, out);
+                self.drop(Reason::ListTooLarge, glance, dropped, out);
             }
             Piece::Event(event) => {
                 self.trim_event(&event, dropped, out, env);
@@ -116,7 +117,7 @@ impl Answer {
         if event.has_stray {
             let mut glance = Glance::default();
             event.stray().for_each(|line| glance.feed(line));
-            self.drop("stray_line", glance, dropped, out);
+            self.drop(Reason::StrayLine, glance, dropped, out);
         }
         let is_blank = |data: &[u8]| data.trim_ascii().is_empty();
         let data = event.data.as_ref().filter(|data| !is_blank(data) && !is_endpoint(event.event_type, data));
@@ -126,7 +127,7 @@ impl Answer {
         };
         match self.trim(data, env) {
             Ok(trimmed) if trimmed.tells_of_denied && self.expects == Expects::Stream => {
-                self.tell("resource_denied", dropped, out);
+                self.tell(Reason::ResourceDenied, dropped, out);
             }
             Ok(trimmed) => {
                 dropped.is_resumable |= event.has_id;
@@ -145,13 +146,13 @@ impl Answer {
                 if !glance.has_container {
                     out.bytes.extend(event.with_data(None));
                 }
-                self.drop(fault_code(fault), glance, dropped, out);
+                self.drop(reason_of(fault), glance, dropped, out);
             }
         }
     }
 
     /// Records that an event does not go on.
-    fn tell(&self, reason: &'static str, dropped: &mut Dropped, out: &mut Out) {
+    fn tell(&self, reason: Reason, dropped: &mut Dropped, out: &mut Out) {
         if dropped.told < MOST_TOLD {
             dropped.told += 1;
             out.effects.push(self.event("event_dropped", reason));
@@ -160,7 +161,7 @@ impl Answer {
 
     /// Takes note of what does not go on. Each request that it answers gets an error instead: on the stream that was
     /// its answer, or on one where anything may be replayed.
-    fn drop(&mut self, reason: &'static str, glance: Glance, dropped: &mut Dropped, out: &mut Out) {
+    fn drop(&mut self, reason: Reason, glance: Glance, dropped: &mut Dropped, out: &mut Out) {
         self.tell(reason, dropped, out);
         *(if glance.has_container { &mut dropped.answer } else { &mut dropped.noise }) = true;
         for id in glance.finish() {

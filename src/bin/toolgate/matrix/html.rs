@@ -101,7 +101,7 @@ fn overview(table: &Table) -> String {
                     let sets: Vec<_> = sets.iter().map(all).collect();
                     write!(text, "<td class=\"needs{same}\">{}</td>", sets.join("<br>or "))
                 }
-                Need::Closed(code) => write!(text, "<td class=\"no{same}\" title=\"{}\">\u{2715}</td>", escaped(code)),
+                Need::Closed(reason) => write!(text, "<td class=\"no{same}\" title=\"{}\">\u{2715}</td>", reason),
             };
         }
         text.push_str("</tr>\n");
@@ -156,9 +156,9 @@ fn line(table: &Table, row: &Row, n: usize) -> String {
                 table.scopes.len().max(1)
             );
         }
-        Need::Closed(code) => {
+        Need::Closed(reason) => {
             let columns = table.scopes.len().max(1);
-            let _ = write!(text, "<td class=\"no\" colspan=\"{columns}\">\u{2715} {}</td>", escaped(code));
+            let _ = write!(text, "<td class=\"no\" colspan=\"{columns}\">\u{2715} {reason}</td>");
         }
         Need::Scopes(_) => {
             for (place, (cell, scope)) in by_scope.iter().zip(&table.scopes).enumerate() {
