@@ -23,7 +23,7 @@ pub use introspected::{Active, Answer, NoAnswer};
 pub use jwt::{Candidate, Expectations, UntrustedJwt};
 #[cfg(feature = "cli")]
 pub use jwt::{Checked, TokenCheck};
-pub use profile::{Profile, TokenRules};
+pub use profile::{GENERIC, PROFILES, Profile, TokenRules};
 pub use recent::Recent;
 
 use std::fmt;

@@ -12,7 +12,7 @@ pub use rules::claim_tests;
 
 use super::fields::{At, Fields, Findings, Zero, join};
 use crate::signature::Algorithm;
-use crate::token::{Profile, TokenRules};
+use crate::token::{GENERIC, PROFILES, TokenRules};
 use crate::url::Url;
 
 /// One trusted authorization server.
@@ -94,7 +94,8 @@ pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> 
     let mut fields = at.fields(found)?;
     let identifier = fields.require("issuer", found).and_then(|at| identifier(&at, found));
     let name = fields.take("name").and_then(|at| at.text(found)).map(str::to_owned);
-    let profile = fields.take("profile").and_then(|at| at.choice(&Profile::NAMES, found)).unwrap_or(Profile::Generic);
+    let profiles = PROFILES.each_ref().map(|profile| (profile.name, profile));
+    let profile = fields.take("profile").and_then(|at| at.choice(&profiles, found)).unwrap_or(&GENERIC);
     let keys = fields.take("jwks").map(|at| keys::read(&at, identifier, found));
     let introspection = fields.take("introspection").map(|at| introspection::read(&at, environment, found));
     let validation = read_validation(&mut fields, keys.is_some(), introspection.is_some(), found);

@@ -1,24 +1,83 @@
-//! What tells an access token of each kind of provider, as data.
+//! Provider profiles: the form of the access tokens of each kind of authorization server, as data.
 
 use std::time::Duration;
 
 use super::{ClaimTest, Claims, TokenError};
 use crate::node::Node;
 
-/// A kind of authorization server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Profile {
-    Generic,
-    Rfc9068,
-    Auth0,
-    Authentik,
-    Cognito,
-    Entra,
-    Hydra,
-    Keycloak,
-    Okta,
+/// A kind of authorization server: the rules for its access tokens, as data. Its fields are those of [`TokenRules`].
+#[derive(Debug)]
+pub struct Profile {
+    /// The name in the configuration.
+    pub name: &'static str,
+    types: &'static [&'static str],
+    type_may_be_absent: bool,
+    scope_claims: &'static [&'static str],
+    client_claims: &'static [&'static str],
+    /// Names and values.
+    required_claims: &'static [(&'static str, &'static str)],
+    present_claims: &'static [&'static str],
+    client_may_be_audience: bool,
+    nonce_is_tolerated: bool,
+    payload_types: Option<&'static [&'static str]>,
 }
+
+/// The profile of an issuer whose configuration names none.
+pub const GENERIC: Profile = Profile {
+    name: "generic",
+    types: &["at+jwt", "jwt"],
+    type_may_be_absent: true,
+    scope_claims: &["scope", "scp"],
+    client_claims: &["client_id", "azp", "cid", "appid"],
+    required_claims: &[],
+    present_claims: &[],
+    client_may_be_audience: false,
+    nonce_is_tolerated: false,
+    payload_types: None,
+};
+
+/// The rules that most of the other profiles share. It is no profile itself.
+const SHARED: Profile =
+    Profile { type_may_be_absent: false, scope_claims: &["scope"], client_claims: &["client_id"], ..GENERIC };
+
+/// All profiles. Configuration, schema and documentation take their names from here.
+pub static PROFILES: [Profile; 9] = [
+    GENERIC,
+    Profile {
+        name: "rfc9068",
+        types: &["at+jwt"],
+        // RFC 9068 section 2.2; `iss`, `exp` and `aud` are required of every token.
+        present_claims: &["sub", "client_id", "iat", "jti"],
+        ..SHARED
+    },
+    Profile { name: "auth0", client_claims: &["client_id", "azp"], ..SHARED },
+    Profile { name: "authentik", client_claims: &["client_id", "azp"], nonce_is_tolerated: true, ..SHARED },
+    Profile {
+        name: "cognito",
+        types: &["jwt"],
+        type_may_be_absent: true,
+        required_claims: &[("token_use", "access")],
+        client_may_be_audience: true,
+        ..SHARED
+    },
+    Profile { name: "entra", types: &["jwt"], scope_claims: &["scp"], client_claims: &["azp", "appid"], ..SHARED },
+    Profile { name: "hydra", scope_claims: &["scp", "scope"], ..SHARED },
+    Profile {
+        name: "keycloak",
+        client_claims: &["azp", "client_id"],
+        nonce_is_tolerated: true,
+        payload_types: Some(&["Bearer", "DPoP"]),
+        ..SHARED
+    },
+    Profile {
+        name: "okta",
+        types: &["jwt"],
+        type_may_be_absent: true,
+        scope_claims: &["scp"],
+        client_claims: &["cid"],
+        ..SHARED
+    },
+];
 
 /// What a token of one issuer must look like, besides the rules that hold for all.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,49 +130,28 @@ impl TokenRules {
 const LEEWAY: Duration = Duration::from_secs(30);
 
 impl Profile {
-    /// The names in the configuration.
-    pub const NAMES: [(&'static str, Self); 9] = [
-        ("generic", Self::Generic),
-        ("rfc9068", Self::Rfc9068),
-        ("auth0", Self::Auth0),
-        ("authentik", Self::Authentik),
-        ("cognito", Self::Cognito),
-        ("entra", Self::Entra),
-        ("hydra", Self::Hydra),
-        ("keycloak", Self::Keycloak),
-        ("okta", Self::Okta),
-    ];
-
     /// The rules of the profile, before the configuration overrides any.
-    pub fn rules(self) -> TokenRules {
-        let (types, absent, scopes, clients): (&[&str], bool, &[&str], &[&str]) = match self {
-            Self::Generic => (&["at+jwt", "jwt"], true, &["scope", "scp"], &["client_id", "azp", "cid", "appid"]),
-            Self::Rfc9068 => (&["at+jwt"], false, &["scope"], &["client_id"]),
-            Self::Auth0 | Self::Authentik => (&["at+jwt", "jwt"], false, &["scope"], &["client_id", "azp"]),
-            Self::Cognito => (&["jwt"], true, &["scope"], &["client_id"]),
-            Self::Entra => (&["jwt"], false, &["scp"], &["azp", "appid"]),
-            Self::Hydra => (&["at+jwt", "jwt"], false, &["scp", "scope"], &["client_id"]),
-            Self::Keycloak => (&["at+jwt", "jwt"], false, &["scope"], &["azp", "client_id"]),
-            Self::Okta => (&["jwt"], true, &["scp"], &["cid"]),
-        };
+    pub fn rules(&self) -> TokenRules {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         // Whatever a provider calls them in its tokens, RFC 7662 section 2.2 has names for them.
         let or = |names: &[&str], standard: &str| owned(&[names, &[standard]].concat());
-        let token_use = ClaimTest { name: "token_use".into(), expected: Node::Text("access".into()) };
+        let required = |(name, value): &(&str, &str)| ClaimTest {
+            name: (*name).to_owned(),
+            expected: Node::Text((*value).to_owned()),
+        };
         TokenRules {
-            types: owned(types),
-            type_may_be_absent: absent,
-            scope_claims: owned(scopes),
-            client_claims: owned(clients),
-            answer_scope_claims: or(scopes, "scope"),
-            answer_client_claims: or(clients, "client_id"),
+            types: owned(self.types),
+            type_may_be_absent: self.type_may_be_absent,
+            scope_claims: owned(self.scope_claims),
+            client_claims: owned(self.client_claims),
+            answer_scope_claims: or(self.scope_claims, "scope"),
+            answer_client_claims: or(self.client_claims, "client_id"),
             subject_claim: "sub".into(),
-            required_claims: if self == Self::Cognito { vec![token_use] } else { vec![] },
-            // RFC 9068 section 2.2; `iss`, `exp` and `aud` are required of every token.
-            present_claims: if self == Self::Rfc9068 { &["sub", "client_id", "iat", "jti"] } else { &[] },
-            client_may_be_audience: self == Self::Cognito,
-            nonce_is_tolerated: matches!(self, Self::Authentik | Self::Keycloak),
-            payload_types: (self == Self::Keycloak).then_some(&["Bearer", "DPoP"]),
+            required_claims: self.required_claims.iter().map(required).collect(),
+            present_claims: self.present_claims,
+            client_may_be_audience: self.client_may_be_audience,
+            nonce_is_tolerated: self.nonce_is_tolerated,
+            payload_types: self.payload_types,
             answer_completes: false,
             leeway: LEEWAY,
         }

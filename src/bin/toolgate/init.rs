@@ -7,6 +7,7 @@ use clap::Args;
 use toolgate::manifest::Inventory;
 use toolgate::node::Node;
 use toolgate::scope::Scope;
+use toolgate::token::{GENERIC, PROFILES};
 use toolgate::url::Url;
 
 use crate::output::{Report, Trouble, counted};
@@ -91,7 +92,7 @@ impl Init {
 issuers:
   - issuer: {issuer}  # exactly as `iss` in its tokens, a trailing slash included
     name: main
-    # profile: keycloak  # what its tokens look like: auth0, authentik, cognito, entra, hydra, keycloak, okta, rfc9068
+    # profile: keycloak  # what its tokens look like: {profiles}
     jwks: {{{jwks}, cluster: {cluster}}}  # an Envoy cluster, with its TLS
 resources:
   - resource: {resource}  # tokens must be for this audience
@@ -100,6 +101,7 @@ resources:
       tools:
 ",
             count = counted(tools.len(), "tool"),
+            profiles = profiles(),
             issuer = quoted(&self.issuer),
             cluster = quoted(&self.cluster),
             resource = quoted(&self.resource),
@@ -149,6 +151,13 @@ cases:
         text.push_str("  - {as: writer, tool: a_tool_that_nobody_listed, expect: deny, reason: unlisted}\n");
         text
     }
+}
+
+/// The profiles to choose from.
+fn profiles() -> String {
+    let mut names: Vec<_> = PROFILES.iter().map(|profile| profile.name).filter(|name| *name != GENERIC.name).collect();
+    names.sort_unstable();
+    names.join(", ")
 }
 
 fn read(tools: &Tools) -> Vec<Tool<'_>> {

@@ -4,7 +4,7 @@ use crate::config::fields::{At, Fields, Findings, Zero};
 use crate::node::Node;
 use crate::token::{ClaimTest, Profile, TokenRules};
 
-pub(super) fn read(fields: &mut Fields<'_>, profile: Profile, found: &mut Findings) -> TokenRules {
+pub(super) fn read(fields: &mut Fields<'_>, profile: &Profile, found: &mut Findings) -> TokenRules {
     let mut rules = profile.rules();
     if let Some(types) = fields.take("token_types").and_then(|at| at.texts(Zero::Refuse, found)) {
         let plain = |typ: &String| {

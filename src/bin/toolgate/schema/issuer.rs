@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use toolgate::token::PROFILES;
 
 use super::leaf::{Duration, Identifier, Name, Scalar, Url};
 
@@ -67,18 +68,16 @@ pub enum Dpop {
     Required,
 }
 
-#[derive(JsonSchema)]
-#[schemars(rename_all = "snake_case")]
-pub enum Profile {
-    Generic,
-    Rfc9068,
-    Auth0,
-    Authentik,
-    Cognito,
-    Entra,
-    Hydra,
-    Keycloak,
-    Okta,
+pub struct Profile;
+
+impl JsonSchema for Profile {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Profile".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "enum": PROFILES.each_ref().map(|profile| profile.name)})
+    }
 }
 
 #[derive(JsonSchema)]
