@@ -73,7 +73,30 @@ pub fn trim<'a>(
     known: &mut KnownLists,
     keeps: Keeps<'_>,
 ) -> Result<Trimmed<'a>, ListFault> {
+    trim_with(false, body, depth, ttl, known, keeps)
+}
+
+/// As [`trim`]. Results without a list become private to the caller too.
+pub fn trim_private<'a>(
+    body: &'a [u8],
+    depth: usize,
+    ttl: u64,
+    known: &mut KnownLists,
+    keeps: Keeps<'_>,
+) -> Result<Trimmed<'a>, ListFault> {
+    trim_with(true, body, depth, ttl, known, keeps)
+}
+
+fn trim_with<'a>(
+    all_private: bool,
+    body: &'a [u8],
+    depth: usize,
+    ttl: u64,
+    known: &mut KnownLists,
+    keeps: Keeps<'_>,
+) -> Result<Trimmed<'a>, ListFault> {
     let mut trimmer = Trimmer {
+        all_private,
         body,
         ttl,
         known,
@@ -102,6 +125,8 @@ pub fn trim<'a>(
 }
 
 struct Trimmer<'a, 'k> {
+    /// Whether results without a list become private too.
+    all_private: bool,
     body: &'a [u8],
     ttl: u64,
     known: &'k mut KnownLists,
@@ -222,7 +247,7 @@ impl<'a> Trimmer<'a, '_> {
             Ok::<(), ListFault>(())
         })?;
         // What is cached for everybody would be served to callers for whom it was not trimmed.
-        if self.held_list {
+        if self.held_list || self.all_private {
             self.edits.extend(caching);
             // This result's own only: of a long array, sorting all each time would be quadratic.
             self.edits.get_mut(first..).unwrap_or_default().sort_unstable_by_key(|(range, _)| range.start);

@@ -59,6 +59,7 @@ fn worker(ttl: &str) -> Worker {
             "issuers": [{"issuer": ISSUER, "introspection": introspection, "leeway": "0s"}],
             "resources": [{"resource": AUDIENCE, "policy": policy(), "policy_source": source}],
             "hold_request_headers": true,
+            "batches": "authorize_each",
         }),
         true,
         NOW,
@@ -77,23 +78,30 @@ enum Kind {
 
 /// A request comes.
 fn ask(worker: &mut Worker, kind: Kind, token: &str) -> Stream {
-    let url = toolgate::url::Url::parse(AUDIENCE).expect("a URL");
-    let mut fields = vec![
-        (":path", url.request_target()),
-        (":authority", url.authority().to_owned()),
-        ("authorization", format!("Bearer {token}")),
-    ];
     let body = match kind {
         Kind::Get => None,
         Kind::Listen(_) | Kind::ListenLong => {
             let (count, end) = if let Kind::Listen(count) = kind { (count, "") } else { (200, &*"/x".repeat(100)) };
             let uris: Vec<_> = (0..count).map(|n| format!("docs://{n}{end}")).collect();
             let params = json!({"notifications": {"resourceSubscriptions": uris}});
-            fields.push(("content-type", "application/json".to_owned()));
             Some(json!({"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": params}).to_string())
         }
     };
-    fields.push((":method", if body.is_some() { "POST" } else { "GET" }.to_owned()));
+    send(worker, if body.is_some() { "POST" } else { "GET" }, body, token)
+}
+
+/// A request with this method of HTTP and this body comes.
+fn send(worker: &mut Worker, method: &str, body: Option<String>, token: &str) -> Stream {
+    let url = toolgate::url::Url::parse(AUDIENCE).expect("a URL");
+    let mut fields = vec![
+        (":method", method.to_owned()),
+        (":path", url.request_target()),
+        (":authority", url.authority().to_owned()),
+        ("authorization", format!("Bearer {token}")),
+    ];
+    if body.is_some() {
+        fields.push(("content-type", "application/json".to_owned()));
+    }
     let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())).collect();
     let mut stream = Stream::open(worker, fields, if body.is_some() { End::More } else { End::Last });
     if let Some(body) = body {
@@ -282,4 +290,59 @@ fn a_stream_of_nothing_that_may_pass_does_not_fill_the_log() {
     let parts = ["data: {\n\n", "x\n\n", denied].map(|event| Part::Data(event.repeat(1_000).into_bytes(), End::More));
     stream.answer(&mut worker, 200, headers, parts.to_vec(), End::More);
     assert_eq!(stream.events.len(), 100);
+}
+
+#[test]
+fn the_rules_of_all_messages_of_a_batch_apply_to_its_answer() {
+    let message =
+        |id: u64, method: &str, params: Value| json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+    let listen =
+        || message(1, "subscriptions/listen", json!({"notifications": {"resourceSubscriptions": ["docs://a"]}}));
+    let list = || message(2, "tools/list", json!({}));
+    let read = || message(3, "resources/read", json!({"uri": "docs://a"}));
+    let update =
+        |uri: &str| json!({"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": uri}});
+    let listed = |tools: Value| json!({"jsonrpc": "2.0", "id": 2, "result": {"tools": tools}});
+    let contents = |scope: &str| json!({"jsonrpc": "2.0", "id": 3, "result": {"cacheScope": scope, "contents": []}});
+    let event = |data: &Value| format!("data: {data}\n\n");
+    let tool = || listed(json!([{"name": "x"}]));
+    let none = || listed(json!([]));
+    let failed = |id: u64| {
+        format!(
+            "data: {{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":502,\"message\":\"The server's answer could not be read\",\"data\":{{\"error\":\"bad_gateway\"}}}}}}\n\n"
+        )
+    };
+    let (events, document) = ("text/event-stream", "application/json");
+    for (batch, media, answer, status, expected) in [
+        (json!([list(), listen()]), events, event(&update("other://x")) + &event(&tool()), 200, event(&none())),
+        (json!([listen(), list()]), events, event(&update("docs://a")), 200, event(&update("docs://a"))),
+        (json!([listen(), list()]), events, event(&json!([tool(), update("other://x")])), 200, failed(2) + &failed(1)),
+        (
+            json!([listen(), list()]),
+            document,
+            json!([update("other://x")]).to_string(),
+            502,
+            r#"{"error":"bad_gateway"}"#.to_owned(),
+        ),
+        (json!([list(), listen()]), "text/plain", tool().to_string(), 502, r#"{"error":"bad_gateway"}"#.to_owned()),
+        (
+            json!([list(), read()]),
+            document,
+            json!([tool(), contents("public")]).to_string(),
+            200,
+            json!([none(), contents("private")]).to_string(),
+        ),
+        (json!([list(), read()]), events, event(&contents("public")), 200, event(&contents("private"))),
+        (json!([listen(), read()]), events, event(&contents("public")), 200, event(&contents("private"))),
+    ] {
+        let mut worker = worker("30s");
+        let mut stream = send(&mut worker, "POST", Some(batch.to_string()), "opaque");
+        worker.answer_calls(&mut [&mut stream]);
+        let headers = vec![("content-type".to_owned(), media.as_bytes().to_vec())];
+        stream.answer(&mut worker, 200, headers, vec![Part::Data(answer.into_bytes(), End::Last)], End::More);
+        let client = stream.client().unwrap();
+        let status_of = client.headers.iter().find(|(name, _)| name == ":status").map(|(_, value)| value.clone());
+        let body = String::from_utf8(client.body.clone()).unwrap();
+        assert_eq!((status_of, body), (Some(status.to_string().into_bytes()), expected), "{batch} {media}");
+    }
 }

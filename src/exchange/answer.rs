@@ -62,28 +62,34 @@ impl Ids {
     }
 }
 
-/// What the request asked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Expects {
+/// What a request asks for. For a batch, the rules of all of its messages apply to the one answer.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Expects {
     /// A list, or a task that may have ended in one.
-    List,
-    /// Nothing that is changed.
-    Other,
+    pub list: bool,
     /// A resource that not every caller may read, so that no cache may serve it to others.
-    Private,
+    pub private: bool,
     /// A stream on which anything may be replayed.
-    Stream,
+    pub stream: bool,
 }
 
 impl Expects {
     /// What a message of this method asks for; `is_restricted`: what it uses is not open to any valid token.
     pub fn of(method: &str, is_restricted: impl FnOnce() -> bool) -> Self {
-        match method {
-            "subscriptions/listen" => Self::Stream,
-            "resources/read" if is_restricted() => Self::Private,
-            method if may_hold_lists(method) => Self::List,
-            _ => Self::Other,
-        }
+        let stream = method == "subscriptions/listen";
+        let private = method == "resources/read" && is_restricted();
+        Self { list: !stream && may_hold_lists(method), private, stream }
+    }
+
+    /// What two messages ask for together.
+    pub fn and(self, other: Self) -> Self {
+        let Self { list, private, stream } = other;
+        Self { list: self.list || list, private: self.private || private, stream: self.stream || stream }
+    }
+
+    /// Whether anything of the answer may have to be changed.
+    pub fn is_any(self) -> bool {
+        self != Self::default()
     }
 }
 
@@ -122,7 +128,7 @@ impl Answer {
 
     /// Whether no header of the answer but its status is looked at.
     pub fn may_be_anything(&self) -> bool {
-        self.expects == Expects::Other && self.origin.is_none()
+        !self.expects.is_any() && self.origin.is_none()
     }
 
     /// Whether its body is passed on byte for byte.
@@ -185,7 +191,7 @@ impl Answer {
         if status == 101 {
             return Err(Reason::AnswerUpgrades);
         }
-        if self.expects == Expects::Other || !(200..300).contains(&status) || end || status == 204 {
+        if !self.expects.is_any() || !(200..300).contains(&status) || end || status == 204 {
             return Ok(Phase::Untouched);
         }
         let content_type = match headers.single("content-type") {
@@ -197,20 +203,19 @@ impl Answer {
         // Clients may take the answer to a GET for a stream without looking at its type. Only a clear other one counts,
         // and then nothing in it may be an event. What is JSON by another name is told from a stream by its first byte.
         let clear = !media.is_empty() && !content_type.contains(',') && (is_json || !media.contains("json"));
-        let is_stream = media.eq_ignore_ascii_case("text/event-stream") || (self.expects == Expects::Stream && !clear);
+        let is_stream = media.eq_ignore_ascii_case("text/event-stream") || (self.expects.stream && !clear);
         let length = headers.text("content-length").and_then(|text| text.parse::<usize>().ok());
         let is_other = !is_stream && !is_json;
-        if is_other && self.expects == Expects::Private {
-            return Ok(Phase::Untouched);
-        }
         if headers.has_encoding() {
             return Err(Reason::ListEncoded);
         }
-        if self.expects == Expects::Private {
-            return Ok(Phase::Private(PrivateResults::new(self.time_left(env.now), is_stream)));
+        if !self.expects.list && !self.expects.stream {
+            return Ok(Phase::Private(PrivateResults::new(self.time_left(env.now), is_json)));
         }
         match length {
-            _ if is_other && self.expects == Expects::Stream => Ok(Phase::NoStream(NoStream::default())),
+            _ if is_other && self.expects == (Expects { stream: true, ..Expects::default() }) => {
+                Ok(Phase::NoStream(NoStream::default()))
+            }
             _ if status == 206 => Err(Reason::ListPartial),
             _ if is_stream => Ok(Phase::Events(Box::new(Events::new(limit)))),
             Some(0) => Ok(Phase::Untouched),
@@ -267,6 +272,9 @@ impl Answer {
     /// A whole document, of which the host holds `held` bytes if it has not been told of others.
     fn document(&mut self, bytes: &[u8], held: Option<usize>, env: &mut Env<'_>) -> Step {
         match self.trim(bytes, env) {
+            Ok(trimmed) if trimmed.tells_of_denied && self.expects.stream => {
+                self.replace(Reason::ResourceDenied, env.config)
+            }
             Ok(trimmed) => {
                 let listed = listed(&trimmed);
                 let body = match trimmed.body {

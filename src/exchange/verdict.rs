@@ -148,7 +148,7 @@ impl Exchange {
             method: verified.request.head.method().to_owned(),
             target: None,
             list: None,
-            expects: if verified.request.head.method() == "GET" { Expects::Stream } else { Expects::Other },
+            expects: Expects { stream: verified.request.head.method() == "GET", ..Expects::default() },
             cursor: None,
             id: None,
             version: None,
@@ -247,9 +247,8 @@ impl Exchange {
                 return self.deny(&asked, Denied { elements, is_batch }, env);
             }
         };
-        let is_one = |expects: &Expects| decided.iter().any(|one| one.expects == *expects);
-        let expects = [Expects::List, Expects::Stream, Expects::Private].into_iter().find(is_one);
-        let edits = verified.request.forward_edits(identity, expects.is_some(), env.config);
+        let expects = decided.iter().fold(Expects::default(), |all, one| all.and(one.expects));
+        let edits = verified.request.forward_edits(identity, expects.is_any(), env.config);
         let is_get = verified.request.head.method() == "GET";
         let goes_on = is_get || decided.iter().any(|one| one.method == "subscriptions/listen");
         let asked_list = verified.asks_for_tools(&decided, is_batch, env);
@@ -260,14 +259,13 @@ impl Exchange {
         let (mut ids, mut decision_id) = (Vec::new(), None);
         for mut one in decided {
             // Only in the place of a list.
-            ids.extend(one.id.take().filter(|_| expects.is_some()));
+            ids.extend(one.id.take().filter(|_| expects.is_any()));
             let record = one.into_record(&asked, env);
             decision_id.get_or_insert_with(|| record.decision_id.clone());
             effects.push(Effect::Record(Box::new(record)));
         }
         let ids = Ids { ids, is_batch };
-        let answer =
-            Answer::new(&verified, expects.unwrap_or(Expects::Other), asked_list, ids, decision_id.unwrap_or_default());
+        let answer = Answer::new(&verified, expects, asked_list, ids, decision_id.unwrap_or_default());
         self.state =
             State::Forwarded(Box::new(if goes_on { answer.watched(Watch::new(verified, body, env)) } else { answer }));
         Step::go_on(effects)

@@ -4,6 +4,8 @@
 use crate::bytes::count_unescaped;
 use crate::json;
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Names and numbers that are longer are none of those that matter.
 const MAX_TOKEN: usize = 64;
 
@@ -12,7 +14,10 @@ const MAX_TOKEN: usize = 64;
 pub struct PrivateResults {
     /// The longest that a result may be cached, in milliseconds.
     ttl: u64,
+    is_json: bool,
     is_stream: bool,
+    /// Whether a byte came that is neither white space nor of a byte order mark: it tells a document from a stream.
+    begun: bool,
     /// How many containers are open.
     open: usize,
     /// How many of them stand around each message: one in a batch.
@@ -37,11 +42,14 @@ enum Value {
 }
 
 impl PrivateResults {
-    /// A body for a caller whose token has `ttl` milliseconds left.
-    pub fn new(ttl: u64, is_stream: bool) -> Self {
+    /// A body for a caller whose token has `ttl` milliseconds left. `is_json`: it is declared as JSON. What is declared
+    /// as anything else is read as the document or the stream that a client may take it for.
+    pub fn new(ttl: u64, is_json: bool) -> Self {
         Self {
             ttl,
-            is_stream,
+            is_json,
+            is_stream: false,
+            begun: false,
             open: 0,
             around: 0,
             in_result: false,
@@ -69,6 +77,14 @@ impl PrivateResults {
                 continue;
             }
             rest = after;
+            if !self.begun {
+                self.begun = !byte.is_ascii_whitespace() && !BYTE_ORDER_MARK.contains(byte);
+                self.is_stream = self.begun && !self.is_json && !matches!(byte, b'{' | b'[');
+                if !self.begun {
+                    out.push(*byte);
+                    continue;
+                }
+            }
             let ends_line = matches!(byte, b'\n' | b'\r');
             if self.is_stream && ends_line {
                 (self.in_string, self.escaped) = (false, false);
@@ -206,9 +222,9 @@ pub(super) fn shorter_ttl(written: &str, ttl: u64) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn private(body: &str, is_stream: bool) -> String {
+    fn private(body: &str, is_json: bool) -> String {
         let by = |size: usize| {
-            let mut results = PrivateResults::new(5_000, is_stream);
+            let mut results = PrivateResults::new(5_000, is_json);
             let out: Vec<_> = body.as_bytes().chunks(size).map(|chunk| results.feed(chunk)).collect();
             String::from_utf8(out.concat()).unwrap()
         };
@@ -244,7 +260,7 @@ mod tests {
                 "{\n \"result\": {\n  \"cacheScope\":\n   \"private\"\n\n }\n}",
             ),
         ] {
-            assert_eq!(private(body, false), expected, "{body}");
+            assert_eq!(private(body, true), expected, "{body}");
         }
     }
 
@@ -259,7 +275,21 @@ mod tests {
             "\u{feff}<p class=\"x\">:{}]]",
             "",
         ] {
-            assert_eq!(private(body, false), body);
+            assert_eq!(private(body, true), body);
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_by_its_type_is_read_as_what_it_is() {
+        let public = r#"{"result":{"cacheScope":"public"}}"#;
+        let private_result = r#"{"result":{"cacheScope":"private"}}"#;
+        for before in
+            ["", "\u{feff}", " \n", "\u{feff}\n ", "data: ", "\u{feff}data: ", "\u{feff}: x\ndata:", "id: {\ndata:"]
+        {
+            assert_eq!(private(&format!("{before}{public}"), false), format!("{before}{private_result}"), "{before:?}");
+        }
+        for other in ["", "\u{feff}", "<p class=\"x\">:{}]]", "\u{fefe}data"] {
+            assert_eq!(private(other, false), other);
         }
     }
 
@@ -277,7 +307,7 @@ mod tests {
         ] {
             for end in ["\n", "\r\n", "\r"] {
                 let (body, expected) = (body.replace('\n', end), expected.replace('\n', end));
-                assert_eq!(private(&body, true), expected, "{body}");
+                assert_eq!(private(&body, false), expected, "{body}");
             }
         }
     }

@@ -104,6 +104,20 @@ pub fn rows() -> Vec<Scenario> {
             .answered(answer_json(result(r#""contents":[],"cacheScope":"public","ttlMs":1e9"#))),
         row("a resource that base scopes guard becomes private", read_uri("weather://public/a").at(BASE).bearer(token("mcp:connect")), forwarded().text(&result(r#""cacheScope":"private""#)))
             .answered(answer_json(result(r#""cacheScope":"public""#))),
+        row("a resource of another type becomes private", read_uri("weather://a").bearer(token("weather:read")), forwarded().text(&result(r#""cacheScope":"private""#)))
+            .answered(answer_json(result(r#""cacheScope":"public""#)).without("content-type").header("content-type", "text/plain")),
+        row("a resource of two types becomes private", read_uri("weather://a").bearer(token("weather:read")), forwarded().text(&result(r#""cacheScope":"private""#)))
+            .answered(answer_json(result(r#""cacheScope":"public""#)).header("content-type", "text/plain")),
+        row("a resource of no type becomes private", read_uri("weather://a").bearer(token("weather:read")), forwarded().text(&result(r#""cacheScope":"private""#)))
+            .answered(answer_json(result(r#""cacheScope":"public""#)).without("content-type")),
+        row("a resource on a stream of two types becomes private", read_uri("weather://a").bearer(token("weather:read")), forwarded().text(&format!("data: {}\n\n", result(r#""cacheScope":"private""#))))
+            .answered(answer_events(&[&format!("data: {}\n\n", result(r#""cacheScope":"public""#))]).header("content-type", "application/json")),
+        row("a resource on a stream that begins with a byte order mark becomes private", read_uri("weather://a").bearer(token("weather:read")), forwarded().text(&format!("\u{feff}data: {}\n\n", result(r#""cacheScope":"private""#))))
+            .answered(answer_events(&["\u{feff}", &format!("data: {}\n\n", result(r#""cacheScope":"public""#))])),
+        row("a resource that comes as plain JSON on a stream becomes private", read_uri("weather://a").bearer(token("weather:read")), forwarded().text(&result(r#""cacheScope":"private""#)))
+            .answered(answer_events(&[&result(r#""cacheScope":"public""#)])),
+        row("a page in the place of a resource passes", read_uri("weather://a").bearer(token("weather:read")), forwarded())
+            .answered(answer_json("<p class=\"x\">:{}]]").without("content-type").header("content-type", "text/html")),
         row("a compressed resource that is to be private is a bad answer", read_uri("weather://a").bearer(token("weather:read")), bad_gateway())
             .answered(answer_json("x").header("content-encoding", "gzip")),
         row("a request for something else keeps it where its body was read first", read(rpc("ping", json!({}))).header("accept-encoding", "gzip").header("mcp-method", "ping"), forwarded().server_gets("accept-encoding", &["gzip"])),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Answer, Effect, Env, Expects, Phase, Step, listed, reason_of};
+use super::{Answer, Effect, Env, Phase, Step, listed, reason_of};
 use crate::exchange::Flow;
 use crate::listing::Glance;
 use crate::reason::Reason;
@@ -126,9 +126,15 @@ impl Answer {
             return out.pass(event, None);
         };
         match self.trim(data, env) {
-            Ok(trimmed) if trimmed.tells_of_denied && self.expects == Expects::Stream => {
-                self.tell(Reason::ResourceDenied, dropped, out);
-            }
+            Ok(trimmed) if trimmed.tells_of_denied && self.expects.stream => match trimmed.answers.is_empty() {
+                true => self.tell(Reason::ResourceDenied, dropped, out),
+                // An array that holds answers as well.
+                false => {
+                    let mut glance = Glance::default();
+                    glance.feed(data);
+                    self.drop(Reason::ResourceDenied, glance, dropped, out);
+                }
+            },
             Ok(trimmed) => {
                 dropped.is_resumable |= event.has_id;
                 out.effects.extend(listed(&trimmed));
@@ -166,7 +172,7 @@ impl Answer {
         *(if glance.has_container { &mut dropped.answer } else { &mut dropped.noise }) = true;
         for id in glance.finish() {
             let asked = self.ids.ids.iter().position(|own| *own == id).map(|place| self.ids.ids.remove(place));
-            if asked.is_some() || self.expects == Expects::Stream {
+            if asked.is_some() || self.expects.stream {
                 out.error(&id);
             }
         }

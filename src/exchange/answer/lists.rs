@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::{Answer, Expects};
+use super::Answer;
 use crate::drift::Page;
 use crate::drift::asked::{AskedList, Unclaimed, canonical_id, name_of};
 use crate::exchange::Env;
@@ -73,7 +73,9 @@ impl Answer {
             };
             keeps(&decider, kind, name, entry, &Occasion { standing, ..Occasion::at(now) })
         };
-        let trimmed = listing::trim(body, depth, time_left, env.lists, &keeps)?;
+        // A stream may bring the answer to any request of its caller.
+        let trim = if self.expects.private || self.expects.stream { listing::trim_private } else { listing::trim };
+        let trimmed = trim(body, depth, time_left, env.lists, &keeps)?;
         Ok((trimmed, entries.into_inner()))
     }
 
@@ -84,12 +86,10 @@ impl Answer {
             return None;
         }
         let id = list.answers_one.and_then(canonical_id);
-        let asked = match self.expects {
-            Expects::Stream => self.answered_on_stream(list, id?, env),
+        let asked = match self.expects.stream {
+            true => self.answered_on_stream(list, id?, env),
             // The first list decides: one that follows it, or goes before it, is not what was asked for.
-            Expects::List | Expects::Other | Expects::Private => {
-                self.asked.take().filter(|asked| Some(&asked.id) == id.as_ref())
-            }
+            false => self.asked.take().filter(|asked| Some(&asked.id) == id.as_ref()),
         };
         asked.filter(|_| self.tells_good_news)
     }
@@ -108,7 +108,7 @@ impl Answer {
 
     fn publishes(&self, env: &Env<'_>) -> bool {
         let publish = env.config.resources.get(self.resource).and_then(|resource| resource.publish.as_ref());
-        let may_answer = self.asked.is_some() || self.expects == Expects::Stream;
+        let may_answer = self.asked.is_some() || self.expects.stream;
         publish.is_some() && may_answer && self.tells_good_news
     }
 
