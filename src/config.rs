@@ -13,7 +13,7 @@ mod resource;
 mod rule;
 
 pub use fields::{Fault, Findings};
-pub use issuer::{ClientAuthentication, Dpop, Introspection, Issuer, KeySource, Validation};
+pub use issuer::{ClientAuthentication, Dpop, Introspection, Issuer, Validation};
 pub use live::{Live, MAX_POLICY};
 pub use remote::{Endpoint, Format};
 pub use resource::{ForwardedHeader, IdentityValue, OnDrift, Resource, UntilSeen};
@@ -24,6 +24,7 @@ use fields::{At, Fields, Zero};
 use issuer::Issuers;
 
 use crate::headers::Headers;
+use crate::jwks::KeySource;
 use crate::routes::{PathPattern, Protected, Routes};
 use crate::url::Url;
 
@@ -139,6 +140,11 @@ impl Config {
             Some(config) if found.faults.is_empty() => Ok(Self { warnings: found.warnings, ..config }),
             _ => Err(found.faults),
         }
+    }
+
+    /// The source of each issuer's keys.
+    pub fn key_sources(&self) -> impl Iterator<Item = Option<&KeySource>> {
+        self.issuers.iter().map(|issuer| issuer.keys.as_ref())
     }
 
     fn read(at: &At<'_>, environment: &dyn Fn(&str) -> Option<String>, found: &mut Findings) -> Option<Self> {

@@ -17,8 +17,8 @@ mod server;
 pub mod shared;
 mod tools;
 
+pub use chain::Asked;
 pub use findings::Finding;
-pub use tools::Asked;
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hasher};

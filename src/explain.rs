@@ -4,6 +4,7 @@
 //! functions that the machine calls, one by one, to tell what each of them was given and what it said. It is built
 //! with the command line only.
 
+mod check;
 mod checks;
 mod hints;
 mod host;
@@ -11,16 +12,16 @@ mod message;
 mod ruling;
 mod stand_in;
 mod token;
+mod words;
 
-pub use checks::{Check, Finding, Refused};
+pub use check::{Check, Finding, Refused};
 pub use host::{Answered, decide};
-pub use ruling::conditions;
 pub use stand_in::stand_in_keys;
+pub use words::conditions;
 
 use crate::config::Config;
 use crate::jwks::IssuerKeys;
 use crate::signature::{Algorithm, PublicKey, SignatureVerifier};
-use crate::text::is_invisible;
 use crate::time::UnixTime;
 use crate::token::Answer;
 
@@ -89,21 +90,4 @@ impl SignatureVerifier for DangerouslyUnchecked {
     fn verify(&self, _: Algorithm, _: &PublicKey, _: &[u8], _: &[u8]) -> bool {
         true
     }
-}
-
-/// Text from a token or a request between backticks, so that a terminal shows what it is and no more: invisible and
-/// control characters escaped, and cut where it is long.
-fn quoted(text: &str) -> String {
-    /// Enough for any URL, too little for a token.
-    const MOST: usize = 200;
-    let escape = |c: char| if is_invisible(c) || c == '`' { c.escape_unicode().collect() } else { c.to_string() };
-    let shown: String = text.chars().take(MOST).map(escape).collect();
-    let cut = if text.chars().nth(MOST).is_some() { "..." } else { "" };
-    format!("`{shown}{cut}`")
-}
-
-/// Several such texts.
-fn quoted_all<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
-    let quoted: Vec<_> = texts.into_iter().map(quoted).collect();
-    if quoted.is_empty() { "none".to_owned() } else { quoted.join(", ") }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::{IdentityValue, Resource};
 use crate::node::Node;
-use crate::token::{AccessToken, Claims};
+use crate::token::AccessToken;
 
 /// Longer values are no identity, and servers limit their headers.
 const MAX_VALUE: usize = 1024;
@@ -21,21 +21,13 @@ pub fn headers(resource: &Resource, caller: &AccessToken) -> Result<Vec<(String,
             IdentityValue::Issuer => Some(caller.issuer().to_owned()),
             IdentityValue::Client => caller.client().map(str::to_owned),
             IdentityValue::Scope => Some(caller.scopes()).filter(|s| !s.is_empty()).map(joined).transpose()?,
-            IdentityValue::Claim(path) => claim(caller.claims(), path).map(render).transpose()?,
+            IdentityValue::Claim(path) => caller.claims().at(path).map(render).transpose()?,
         };
         if let Some(value) = value {
             headers.push((header.name.clone(), checked(value)?));
         }
     }
     Ok(headers)
-}
-
-/// The claim at `path`: the whole as one name first, since namespaced names hold dots, then step by step.
-pub fn claim<'t>(claims: &'t Claims, path: &str) -> Option<&'t Node> {
-    claims.get(path).or_else(|| {
-        let (first, rest) = path.split_once('.')?;
-        rest.split('.').try_fold(claims.get(first)?, |value, name| value.optional(name))
-    })
 }
 
 fn render(value: &Node) -> Result<String, Unforwardable> {

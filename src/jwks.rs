@@ -8,7 +8,7 @@ mod worker;
 
 pub use cache::{KeySetCache, Lookup};
 pub use discovery::{MetadataFault, documents, jwks_uri};
-pub use issuers::IssuerKeys;
+pub use issuers::{IssuerKeys, KeySource};
 pub use source::{FetchFault, Progress, Source};
 pub use worker::{KeyNames, Look, Worker};
 
@@ -16,14 +16,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::node::Node;
-use crate::signature::{Algorithm, Curve, MAX_RSA_BITS, MIN_RSA_BITS, Material, PublicKey, bits};
+use crate::signature::{Algorithm, Curve, MAX_RSA_BITS, MAX_TRIED, MIN_RSA_BITS, Material, PublicKey, bits};
 
 /// A provider's set beyond this size is taken for something else: the largest real ones have a few dozen keys.
 pub const MAX_BYTES: usize = 256_000;
 /// As many keys as a set may have.
 pub const MAX_KEYS: usize = 100;
-/// A token without `kid` is tried on this many keys at most, so that it costs no more than that.
-pub const MAX_TRIED: usize = 4;
 
 /// What only the private half of a key has (RFC 7518 sections 6.2.2 and 6.3.2, RFC 8037 section 2).
 const PRIVATE_MEMBERS: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];

@@ -1,8 +1,11 @@
 //! The Model Context Protocol as far as a gate must know it: which method uses what, and what headers repeat.
 
+mod access;
 mod headers;
 mod operation;
 
+pub use access::Access;
+pub(crate) use access::Part;
 pub use headers::{CHECKED, HeaderFault, McpHeaders, Version};
 pub use operation::{ListKind, MAX_TARGET, Operation, OperationFault, may_hold_lists};
 

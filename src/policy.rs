@@ -22,51 +22,6 @@ pub use verdict::{Denial, Outcome, Verdict};
 use crate::scope::{Hierarchy, Scope, ScopeSet};
 use crate::time::UnixTime;
 
-/// What a request or a list's entry would use, as the policy sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Access<'a> {
-    /// Any other method, by its name.
-    Method(&'a str),
-    /// Nothing but the endpoint itself: `base_scopes` are enough.
-    Open,
-    /// A prompt, by its name.
-    Prompt(&'a str),
-    /// Every resource of these URIs at once.
-    Resources(Vec<&'a str>),
-    /// Every resource of these URIs, and the state of tasks, which needs what `tasks/get` needs.
-    ResourcesAndTasks(Vec<&'a str>),
-    /// All that a URI template (RFC 6570) can expand to.
-    Template(&'a str),
-    /// A tool, by its name.
-    Tool(&'a str),
-}
-
-/// One of the things that an [`Access`] needs rules for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Part<'a> {
-    Method(&'a str),
-    Prompt(&'a str),
-    Resource(&'a str),
-    Template(&'a str),
-    Tool(&'a str),
-}
-
-impl Access<'_> {
-    /// All that must be allowed for it.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
-        let (uris, one): (&[&str], _) = match self {
-            Self::Method(name) => (&[], Some(Part::Method(name))),
-            Self::Open => (&[], None),
-            Self::Prompt(name) => (&[], Some(Part::Prompt(name))),
-            Self::Resources(uris) => (uris, None),
-            Self::ResourcesAndTasks(uris) => (uris, Some(Part::Method("tasks/get"))),
-            Self::Template(template) => (&[], Some(Part::Template(template))),
-            Self::Tool(name) => (&[], Some(Part::Tool(name))),
-        };
-        uris.iter().map(|uri| Part::Resource(uri)).chain(one)
-    }
-}
-
 /// What a decision depends on besides the caller and what is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Occasion<'a> {

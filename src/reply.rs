@@ -75,6 +75,12 @@ pub enum Refusal {
     Misconfigured,
 }
 
+impl From<TokenError> for Refusal {
+    fn from(error: TokenError) -> Self {
+        Self::InvalidToken(error)
+    }
+}
+
 impl Refusal {
     /// The reason in records.
     pub fn reason(&self) -> Reason {

@@ -19,6 +19,8 @@ pub use pure::PureVerifier;
 pub const MIN_RSA_BITS: usize = 2048;
 /// Larger keys would cost a worker milliseconds for each signature.
 pub const MAX_RSA_BITS: usize = 8192;
+/// A token without `kid` is tried on this many keys at most, so that it costs no more than that.
+pub const MAX_TRIED: usize = 4;
 
 /// An asymmetric JWS algorithm. Symmetric ones and `none` have no value here, so that none can be chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

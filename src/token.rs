@@ -12,6 +12,7 @@ mod introspected;
 mod jwt;
 mod profile;
 mod recent;
+mod rules;
 
 #[cfg(feature = "cli")]
 pub use assumed::Assumed;
@@ -20,11 +21,12 @@ pub use claims::{ClaimTest, Claims};
 pub use confirmation::{Confirmation, Thumbprint};
 pub use digest::{ByFirstBytes, TokenDigest};
 pub use introspected::{Active, Answer, NoAnswer};
-pub use jwt::{Candidate, Expectations, UntrustedJwt};
+pub use jwt::{Candidate, UntrustedJwt};
 #[cfg(feature = "cli")]
 pub use jwt::{Checked, TokenCheck};
-pub use profile::{GENERIC, PROFILES, Profile, TokenRules};
+pub use profile::{GENERIC, PROFILES, Profile};
 pub use recent::Recent;
+pub use rules::{Expectations, TokenRules};
 
 use std::fmt;
 use std::rc::Rc;

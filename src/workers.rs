@@ -1,7 +1,7 @@
 //! Coordination between the workers of a host, through the data that they share: who fetches a document for all, what the
 //! others take over, and who reports a change. A verdict is never shared.
 //!
-//! In the binary layouts below, the first octet is [`LAYOUT`]. Every number has eight octets in little endian; times are
+//! In the binary layouts below, the first octet is `LAYOUT`. Every number has eight octets in little endian; times are
 //! milliseconds since 1970.
 
 mod attempts;

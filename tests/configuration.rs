@@ -19,10 +19,12 @@ use support::core::{
 };
 use support::keys::Key;
 use toolgate::config::{
-    Audit, Batches, Config, Decisions, Format, IdentityValue, KeySource, Limits, SubjectForm, UntilSeen, Validation,
+    Audit, Batches, Config, Decisions, Format, IdentityValue, Limits, SubjectForm, UntilSeen, Validation,
 };
+use toolgate::jwks::KeySource;
+use toolgate::mcp::Access;
 use toolgate::node::{Node, Number};
-use toolgate::policy::{Access, Lists, Mode};
+use toolgate::policy::{Lists, Mode};
 use toolgate::scope::Scope;
 use toolgate::signature::Algorithm;
 use toolgate::workers::Timing;

@@ -13,7 +13,8 @@ mod support {
 use serde_json::{Value, json};
 use support::core::{NOW, accepted, at, caller, faults, minimal, node, set, with_policy};
 use support::tokens::Token;
-use toolgate::policy::{Access, Arguments, Denial, Occasion, Outcome, Policy, Verdict};
+use toolgate::mcp::Access;
+use toolgate::policy::{Arguments, Denial, Occasion, Outcome, Policy, Verdict};
 
 fn policy(value: Value) -> Policy {
     with_policy(value).resources.remove(0).policy

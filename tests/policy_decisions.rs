@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 use support::core::{NOW, alice, caller, occasion, with_policy};
 use support::tokens::Token;
 use toolgate::listing::{self, KnownLists};
-use toolgate::mcp::ListKind;
-use toolgate::policy::{Access, Denial, Outcome, Policy, Verdict};
+use toolgate::mcp::{Access, ListKind};
+use toolgate::policy::{Denial, Outcome, Policy, Verdict};
 use toolgate::scope::ScopeSet;
 use toolgate::token::AccessToken;
 

@@ -1,6 +1,9 @@
 //! What the README shows is true: its configurations are read, and its tables of fields, profiles and reasons name what
 //! the code knows.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice, clippy::unwrap_used)]
+
+#[path = "readme/structure.rs"]
+mod structure;
 
 use std::collections::BTreeSet;
 

@@ -20,10 +20,10 @@ use support::keys::Key;
 use support::ring_host::{self, Arguments, RingHost, SUCCESS, failure};
 use support::tokens::{AUDIENCE, ISSUER, Token, tampered, with_payload};
 use toolgate::config::Config;
-use toolgate::jwks::{KeyQuery, KeySet, MAX_TRIED, Selection};
+use toolgate::jwks::{KeyQuery, KeySet, Selection};
 use toolgate::signature::{
-    Algorithm, Curve, HostCrypto, HostVerifier, Material, PublicKey, PureVerifier, SignatureVerifier, ecdsa_signature,
-    known_answers, subject_public_key_info,
+    Algorithm, Curve, HostCrypto, HostVerifier, MAX_TRIED, Material, PublicKey, PureVerifier, SignatureVerifier,
+    ecdsa_signature, known_answers, subject_public_key_info,
 };
 use toolgate::time::UnixTime;
 use toolgate::token::{Expectations, UntrustedJwt};

@@ -8,8 +8,8 @@ use toolgate::headers::Headers;
 use toolgate::jsonrpc;
 use toolgate::jwks::{IssuerKeys, Lookup};
 use toolgate::listing::{self, KnownLists};
-use toolgate::mcp::Operation;
-use toolgate::policy::{Access, Occasion, Outcome};
+use toolgate::mcp::{Access, Operation};
+use toolgate::policy::{Occasion, Outcome};
 use toolgate::signature::PureVerifier;
 use toolgate::sse::{EventReader, Piece};
 use toolgate::token::{AccessToken, Expectations, TokenDigest, UntrustedJwt};
@@ -38,7 +38,7 @@ fn verified(config: &Config, keys: &mut IssuerKeys) -> AccessToken {
 
 fn tokens(c: &mut Criterion) {
     let config = samples::config(16);
-    let mut keys = IssuerKeys::new(&config.issuers, 1);
+    let mut keys = IssuerKeys::new(config.key_sources(), 1);
     let token = samples::TOKEN.trim();
     let jwt = UntrustedJwt::parse(token).expect("a JWT");
     c.bench_function("token/digest", |b| b.iter(|| TokenDigest::of(black_box(token))));
@@ -62,7 +62,7 @@ fn bodies(c: &mut Criterion) {
 
 fn decisions(c: &mut Criterion) {
     let config = samples::config(16);
-    let caller = verified(&config, &mut IssuerKeys::new(&config.issuers, 1));
+    let caller = verified(&config, &mut IssuerKeys::new(config.key_sources(), 1));
     let policy = &config.resources[0].policy;
     let occasion = Occasion::at(samples::now());
     for (name, tool) in [("allowed", "get_forecast"), ("denied", "set_alert"), ("by pattern", "read_00001")] {

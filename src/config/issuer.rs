@@ -7,10 +7,10 @@ mod rules;
 use std::time::Duration;
 
 pub use introspection::{ClientAuthentication, Introspection, read_client};
-pub use keys::KeySource;
 pub use rules::claim_tests;
 
 use super::fields::{At, Fields, Findings, Zero, join};
+use crate::jwks::KeySource;
 use crate::signature::Algorithm;
 use crate::token::{GENERIC, PROFILES, TokenRules};
 use crate::url::Url;

@@ -3,14 +3,12 @@
 use super::fields::{At, Fields, Findings, Zero, join};
 use super::issuer::{Issuer, Known, claim_tests};
 use super::lint::{self, Written};
-use super::rule;
+use super::rule::{self, MODES, scope_set};
 use crate::mcp;
 use crate::pattern::Pattern;
 use crate::policy::{DeniedTools, Lists, Mode, Policy, Requirement, Row, RuleSet, Unlisted};
-use crate::scope::{Hierarchy, Scope, ScopeSet};
+use crate::scope::{Hierarchy, Scope};
 use crate::uri;
-
-pub(super) const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
 
 type Rules = Vec<(Pattern, Requirement)>;
 
@@ -86,10 +84,6 @@ fn read_rules(fields: &mut Fields<'_>, kind: &'static str, found: &mut Findings)
     let entries = fields.take(kind).and_then(|at| at.entries(found)).unwrap_or_default();
     let rule = |(name, at): (&str, At<'_>)| Some((Pattern::new(name), rule::read(&at, kind == "tools", found)?));
     entries.into_iter().filter_map(rule).collect()
-}
-
-pub(super) fn scope_set(at: &At<'_>, empty: Zero, found: &mut Findings) -> Option<ScopeSet> {
-    Some(at.list(empty, found, |at, found| at.scope(found))?.into_iter().collect())
 }
 
 fn check_uris(fields: &Fields<'_>, rules: &Rules, found: &mut Findings) {

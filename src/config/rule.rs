@@ -1,10 +1,13 @@
 //! One rule of a policy: scopes, and what else it asks of a call and of the caller.
 
 use super::fields::{At, Fields, Findings, Zero, join};
-use super::policy::{MODES, scope_set};
 use crate::node::Node;
 use crate::pattern::Pattern;
-use crate::policy::{ArgumentTest, Authentication, Condition, Requirement};
+use crate::policy::{ArgumentTest, Authentication, Condition, Mode, Requirement};
+use crate::scope::ScopeSet;
+
+/// The modes of a policy, a rule or a row.
+pub(super) const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
 
 /// Numbers from here on are not all told apart by a double.
 const MAX_NUMBER: f64 = 9_007_199_254_740_991.0;
@@ -33,6 +36,11 @@ pub fn read(at: &At<'_>, for_tools: bool, found: &mut Findings) -> Option<Requir
         }
     };
     Some(Requirement { alternatives, arguments, authentication, fresh, mode })
+}
+
+/// Reads an array of scopes.
+pub(super) fn scope_set(at: &At<'_>, empty: Zero, found: &mut Findings) -> Option<ScopeSet> {
+    Some(at.list(empty, found, |at, found| at.scope(found))?.into_iter().collect())
 }
 
 fn read_arguments(fields: &mut Fields<'_>, for_tools: bool, found: &mut Findings) -> Vec<ArgumentTest> {

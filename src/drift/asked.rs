@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::tools::Asked;
+use super::chain::Asked;
 use crate::listing::Entries;
 use crate::manifest::canonical;
 use crate::node::Node;

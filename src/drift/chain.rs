@@ -1,14 +1,26 @@
 //! Pages of one caller's list, joined by their cursors.
 
 use super::Page;
-use super::tools::Asked;
 use crate::index::Index;
+use crate::time::UnixTime;
 
 /// As many callers may be reading pages at once; the one that began longest ago gives way.
 const MAX_CHAINS: usize = 16;
 /// As many bytes the names of one chain may take, empty names too: a server that never ends its pages is not followed.
 /// It is room for 10,000 tools, the largest manifest, with names of 80 bytes.
 const MAX_BYTES: usize = 1 << 20;
+
+/// A position in the order in which differences were seen. It is not a time, because clocks may be set back.
+pub type Moment = u64;
+
+/// The moment of the request for a list. The list can settle differences that were seen before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// In the order of the worker that received the request.
+    pub moment: Moment,
+    /// The time, if another worker received the request.
+    pub at: UnixTime,
+}
 
 /// A list of which one caller was shown every page.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,23 +4,11 @@
 //! about tools of which nothing bad was seen since that list was asked for: a second list in the same answer, or on
 //! another stream, cannot take back what the first one told.
 
-use super::chain::Whole;
+use super::chain::{Moment, Whole};
 use super::findings::Finding;
 use crate::manifest::{Manifest, Tool, changes};
 use crate::node::Node;
 use crate::time::UnixTime;
-
-/// A point in the order in which bad news came. It is no time: clocks may be set back.
-pub type Moment = u64;
-
-/// When a list was asked for. Bad news that came before may be settled by it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
-    /// In the order of the worker that was asked.
-    pub moment: Moment,
-    /// The time, where another worker was asked.
-    pub at: UnixTime,
-}
 
 /// The approved tools, as lists showed them. Others are not kept: a server can invent any number of them.
 #[derive(Debug, Default)]

@@ -33,7 +33,7 @@ impl Instance {
     /// One that has seen nothing. Nothing in it is random: what has to be, such a host puts there itself.
     pub fn new(config: &Config) -> Self {
         Self {
-            keys: IssuerKeys::new(&config.issuers, 1),
+            keys: IssuerKeys::new(config.key_sources(), 1),
             tokens: TokenCache::new(config.token_cache_entries),
             introspection: Introspections::new(&config.issuers),
             drift: Drift::new(config, 1),

@@ -2,7 +2,6 @@
 
 use super::request::Request;
 use super::step::Env;
-use super::validation::Unverified;
 use crate::bearer::Scheme;
 use crate::config::Dpop;
 use crate::dpop::{Account, Expected, Proof, ProofError, ReplayFault};
@@ -15,7 +14,7 @@ pub(super) fn prove(
     (scheme, token): (Scheme, &str),
     caller: &AccessToken,
     env: &mut Env<'_>,
-) -> Result<(), Unverified> {
+) -> Result<(), Refusal> {
     for certificate in caller.confirmations().filter_map(|confirmation| confirmation.certificate) {
         // Only the connection tells: a header could be anyone's.
         match (env.peer_certificate)() {
@@ -46,7 +45,7 @@ fn prove_key(
     token: &str,
     key: Thumbprint,
     env: &mut Env<'_>,
-) -> Result<(), Unverified> {
+) -> Result<(), Refusal> {
     if let Some(proven) = request.proven.get() {
         return if *proven == key { Ok(()) } else { Err(TokenError::Bound.into()) };
     }
@@ -54,7 +53,7 @@ fn prove_key(
     let nonces = env.proofs.nonces(env.shared).ok();
     let refused = |fault: ProofError| {
         let nonce = nonces.as_ref().filter(|_| fault.wants_nonce()).map(|key| key.nonce(env.now));
-        Unverified::Refused(Refusal::InvalidProof(fault, nonce))
+        Refusal::InvalidProof(fault, nonce)
     };
     let expected = Expected {
         key,
@@ -73,6 +72,6 @@ fn prove_key(
             Ok(())
         }
         Err(ReplayFault::Again) => Err(refused(ProofError::Again)),
-        Err(fault) => Err(Unverified::Refused(Refusal::ProofsUnavailable(fault))),
+        Err(fault) => Err(Refusal::ProofsUnavailable(fault)),
     }
 }

@@ -44,7 +44,7 @@ impl From<TokenError> for Unverified {
 pub(super) fn validate(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
     let (scheme, token) = request.credentials(env.config).map_err(Unverified::Refused)?;
     let caller = vouched(request, token, fresh, env)?;
-    possession::prove(request, (scheme, token), &caller, env)?;
+    possession::prove(request, (scheme, token), &caller, env).map_err(Unverified::Refused)?;
     Ok(caller)
 }
 

@@ -1,76 +1,14 @@
 //! Every check in its order, with what it was given and what it said.
 
-use super::{Answered, HttpRequest, Question, message, quoted, token};
+use super::check::Check;
+use super::words::quoted;
+use super::{Answered, HttpRequest, Question, message, token};
 use crate::bearer::{self, Scheme};
 use crate::config::Resource;
 use crate::exchange::RequestHead;
 use crate::headers::Headers;
 use crate::reason::{Family, Reason};
 use crate::routes::Route;
-
-/// One check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
-    /// What it is about, in a word or two.
-    pub about: &'static str,
-    /// What came out.
-    pub finding: Finding,
-}
-
-/// What a check said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding {
-    /// It passed, and why.
-    Passed(String),
-    /// It did not.
-    Refused(Refused),
-    /// It could not be made.
-    Unknown(String),
-}
-
-/// A check that did not pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// The reason in records.
-    pub reason: Reason,
-    /// What was expected, and what was there.
-    pub detail: String,
-    /// What it usually means, or what to do.
-    pub hint: Option<String>,
-}
-
-impl Check {
-    pub(super) fn passed(about: &'static str, detail: impl Into<String>) -> Self {
-        Self { about, finding: Finding::Passed(detail.into()) }
-    }
-
-    pub(super) fn refused(about: &'static str, reason: Reason, detail: impl Into<String>) -> Self {
-        Self { about, finding: Finding::Refused(Refused { reason, detail: detail.into(), hint: None }) }
-    }
-
-    /// Refused, where the reason says all.
-    pub(super) fn refused_for(about: &'static str, reason: Reason) -> Self {
-        Self::refused(about, reason, reason.meaning())
-    }
-
-    pub(super) fn unknown(about: &'static str, detail: impl Into<String>) -> Self {
-        Self { about, finding: Finding::Unknown(detail.into()) }
-    }
-
-    pub(super) fn hint(mut self, hint: Option<String>) -> Self {
-        if let Finding::Refused(refused) = &mut self.finding {
-            refused.hint = hint;
-        }
-        self
-    }
-
-    fn reason(&self) -> Option<Reason> {
-        match &self.finding {
-            Finding::Refused(refused) => Some(refused.reason),
-            Finding::Passed(_) | Finding::Unknown(_) => None,
-        }
-    }
-}
 
 /// The checks of `request`, which was answered as `answered` says.
 pub fn run(question: &mut Question<'_>, request: &HttpRequest, answered: &Answered) -> Vec<Check> {

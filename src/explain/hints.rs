@@ -1,12 +1,12 @@
 //! What a failed check usually means. Each hint is about one mistake that people make, and appears only where the
 //! token or the request shows it.
 
-use super::token::{Places, of, value};
-use super::{quoted, quoted_all, ruling};
+use super::words::{against, date, of, quoted, quoted_all, set, value};
 use crate::config::{Config, Resource};
+use crate::mcp::{Access, Part};
 use crate::node::Node;
 use crate::pattern::Pattern;
-use crate::policy::{Access, Denial, Policy};
+use crate::policy::{Counted, Denial, Policy, Requirement, RuleSet};
 use crate::scope::Scope;
 use crate::signature::Algorithm;
 use crate::text::{near, readings};
@@ -214,7 +214,7 @@ pub fn denial(
         }
         Denial::MatrixNarrows { row } => {
             let counted = policy.matrix.iter().find(|own| own.name == *row)?.scopes.as_ref()?;
-            Some(format!("in this scenario only {} count; more scope would not help", ruling::set(counted)))
+            Some(format!("in this scenario only {} count; more scope would not help", set(counted)))
         }
         Denial::NearName => near_name(policy, access).or_else(|| unlisted(policy, access)),
         Denial::Unlisted => unlisted(policy, access),
@@ -261,11 +261,10 @@ fn scopes(
             "the token has `{name}` {value}, from which this issuer's `profile` takes no scopes: see `scope_claims`"
         ));
     }
-    for (_, rules, name) in ruling::lookups(policy, access) {
+    for (_, rules, name) in lookups(policy, access) {
         let deciding = rules.deciding(name);
         let shadowed = rules.matching_patterns(name).into_iter().filter(|pattern| !deciding.contains(pattern));
-        let opens =
-            |pattern: &&str| rules.of_pattern(pattern).is_some_and(|rule| ruling::satisfied(policy, caller, rule));
+        let opens = |pattern: &&str| rules.of_pattern(pattern).is_some_and(|rule| satisfied(policy, caller, rule));
         if let Some(pattern) = shadowed.into_iter().find(opens) {
             let winner = if deciding == [name] { "the exact name" } else { "the closer pattern" };
             return Some(format!(
@@ -280,7 +279,7 @@ fn scopes(
 
 /// The exact name, of a rule or of a row, that a server may take a name for.
 fn near_name(policy: &Policy, access: &Access<'_>) -> Option<String> {
-    ruling::lookups(policy, access).into_iter().find_map(|(kind, rules, name)| {
+    lookups(policy, access).into_iter().find_map(|(kind, rules, name)| {
         let in_rows = policy.matrix.iter().flat_map(|row| row.deny_tools.patterns()).filter(|_| kind == "tools");
         let mut listed = rules.names().chain(in_rows).filter(|listed| listed.is_exact()).map(Pattern::as_str);
         let readings = readings(name);
@@ -291,7 +290,7 @@ fn near_name(policy: &Policy, access: &Access<'_>) -> Option<String> {
 }
 
 fn unlisted(policy: &Policy, access: &Access<'_>) -> Option<String> {
-    let lookups = ruling::lookups(policy, access);
+    let lookups = lookups(policy, access);
     for (_, rules, name) in &lookups {
         if let Some(listed) = rules.names().map(Pattern::as_str).find(|listed| near(listed) == near(name)) {
             return Some(format!("{} is listed: names are compared byte for byte", quoted(listed)));
@@ -301,45 +300,41 @@ fn unlisted(policy: &Policy, access: &Access<'_>) -> Option<String> {
     Some(format!("what `{kind}` does not list is denied: add a rule, `scopes: []` for any valid token"))
 }
 
-/// The times of a token, in words.
-pub fn times(jwt: &UntrustedJwt, now: UnixTime) -> String {
-    let told =
-        |name: &'static str| date(jwt.claimed(), name).map(|_| format!("{name} {}", against(jwt.claimed(), name, now)));
-    let told: Vec<_> = ["exp", "nbf", "iat"].into_iter().filter_map(told).collect();
-    if told.is_empty() { "none".to_owned() } else { told.join(", ") }
+/// Each name that `access` is decided by, with its kind and the rules that it is looked up in.
+pub fn lookups<'p, 'a>(policy: &'p Policy, access: &'a Access<'_>) -> Vec<(&'static str, &'p RuleSet, &'a str)> {
+    let lookup = |part| {
+        let kind = match part {
+            Part::Method(_) => "methods",
+            Part::Prompt(_) => "prompts",
+            Part::Resource(_) | Part::Template(_) => "resources",
+            Part::Tool(_) => "tools",
+        };
+        let (rules, name) = policy.set_of(part);
+        (kind, rules, name)
+    };
+    access.parts().map(lookup).collect()
 }
 
-fn date(claims: &Claims, name: &str) -> Option<f64> {
-    match claims.get(name) {
-        Some(Node::Number(number)) => Some(number.as_f64()),
-        _ => None,
-    }
+/// Whether `rule` would be satisfied by the scopes that count.
+pub fn satisfied(policy: &Policy, caller: &AccessToken, rule: &Requirement) -> bool {
+    let counted = Counted::new(policy, caller, |_| true);
+    rule.alternatives.iter().any(|scopes| scopes.iter().all(|scope| counted.has(scope)))
 }
 
-/// A time, and how far from now it is.
-fn against(claims: &Claims, name: &str, now: UnixTime) -> String {
-    let Some(at) = date(claims, name) else { return value(claims.get(name)) };
-    let far = at - now.as_numeric_date();
-    let (length, side) = (length(far.abs()), if far < 0.0 { "ago" } else { "from now" });
-    format!("{} ({length} {side})", shown(at))
+/// The token's claims that other profiles take scopes from, though this issuer's do not.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// Each with its value.
+    pub unread: Vec<(&'static str, String)>,
 }
 
-/// A time as RFC 3339 writes it.
-fn shown(at: f64) -> String {
-    #[allow(clippy::cast_possible_truncation)] // what is beyond is not shown as a date
-    let seconds = at.clamp(-1e12, 1e12) as i64;
-    jiff::Timestamp::from_second(seconds).map_or_else(|_| at.to_string(), |time| time.to_string())
-}
-
-/// A length in its two largest units.
-fn length(seconds: f64) -> String {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // not negative, and clamped
-    let seconds = seconds.clamp(0.0, 1e12) as u64;
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
-        (0, _, _) => format!("{hours} h {minutes} min"),
-        _ => format!("{days} d {hours} h"),
+impl Places {
+    /// Of the token in `headers`.
+    pub fn of(headers: &crate::headers::Headers) -> Self {
+        let token = crate::bearer::extract(headers, "", true).ok().flatten();
+        let jwt = token.and_then(|(_, token)| UntrustedJwt::parse(token.reveal()).ok());
+        let claims: Option<&Claims> = jwt.as_ref().map(UntrustedJwt::claimed);
+        let there = |name: &'static str| Some((name, value(Some(claims?.get(name)?))));
+        Self { unread: ["scope", "scp", "roles", "permissions"].into_iter().filter_map(there).collect() }
     }
 }

@@ -1,13 +1,14 @@
 //! The checks of the message: what the request would use.
 
-use super::checks::Check;
-use super::token::Places;
-use super::{HttpRequest, Question, quoted, ruling};
+use super::check::Check;
+use super::hints::Places;
+use super::words::{quoted, quoted_all};
+use super::{HttpRequest, Question, ruling};
 use crate::config::{Batches, Resource};
 use crate::headers::Headers;
 use crate::jsonrpc::{self, Body, Message};
-use crate::mcp::{HeaderFault, McpHeaders, Operation};
-use crate::policy::{Access, Arguments, Occasion, Standing};
+use crate::mcp::{Access, HeaderFault, McpHeaders, Operation};
+use crate::policy::{Arguments, Occasion, Standing};
 use crate::token::AccessToken;
 
 /// Reads the request's messages, and asks the policy about each where the caller is known.
@@ -73,9 +74,9 @@ fn operation<'m>(message: &'m Message<'m>, mcp: &McpHeaders, checks: &mut Vec<Ch
         Access::Open => format!("{method} is open to every valid token that has the base scopes"),
         Access::Method(_) => format!("{method}, decided by `methods`"),
         Access::Prompt(name) => format!("{method} of prompt {}", quoted(name)),
-        Access::Resources(uris) => format!("{method} of {}", super::quoted_all(uris.iter().copied())),
+        Access::Resources(uris) => format!("{method} of {}", quoted_all(uris.iter().copied())),
         Access::ResourcesAndTasks(uris) => {
-            format!("{method} of tasks, as `tasks/get`, and of {}", super::quoted_all(uris.iter().copied()))
+            format!("{method} of tasks, as `tasks/get`, and of {}", quoted_all(uris.iter().copied()))
         }
         Access::Template(template) => format!("{method} of all that {} can expand to", quoted(template)),
         Access::Tool(name) => format!("{method} of tool {}", quoted(name)),

@@ -1,15 +1,14 @@
 //! The policy's verdict, and how it came about.
 
-use std::fmt::Write;
-
-use super::checks::Check;
-use super::token::Places;
-use super::{hints, quoted, quoted_all};
+use super::check::Check;
+use super::hints::{self, Places, lookups};
+use super::words::{conditions, quoted, quoted_all, requirement, set};
 use crate::config::Resource;
 use crate::identity;
-use crate::policy::{Access, Counted, Denial, Found, Mode, Occasion, Outcome, Part, Policy, Requirement, Row, RuleSet};
+use crate::mcp::Access;
+use crate::policy::{Denial, Found, Occasion, Outcome, Policy, Requirement, Row, RuleSet};
 use crate::reason::Reason;
-use crate::scope::{Scope, ScopeSet};
+use crate::scope::Scope;
 use crate::token::AccessToken;
 
 /// Asks the policy, and tells what it went by.
@@ -76,26 +75,6 @@ fn scenarios(policy: &Policy, rows: &[&Row]) -> String {
     if told.is_empty() { format!("none of {} is about this caller", policy.matrix.len()) } else { told.join("; ") }
 }
 
-/// The names of `scopes`.
-pub fn set(scopes: &ScopeSet) -> String {
-    quoted_all(scopes.iter().map(Scope::as_str))
-}
-
-/// Each name that `access` is decided by, with its kind and the rules that it is looked up in.
-pub fn lookups<'p, 'a>(policy: &'p Policy, access: &'a Access<'_>) -> Vec<(&'static str, &'p RuleSet, &'a str)> {
-    let lookup = |part| {
-        let kind = match part {
-            Part::Method(_) => "methods",
-            Part::Prompt(_) => "prompts",
-            Part::Resource(_) | Part::Template(_) => "resources",
-            Part::Tool(_) => "tools",
-        };
-        let (rules, name) = policy.set_of(part);
-        (kind, rules, name)
-    };
-    access.parts().map(lookup).collect()
-}
-
 /// The rule that decides, in words.
 fn rule(policy: &Policy, access: &Access<'_>) -> String {
     let base = match policy.base_scopes.as_slice() {
@@ -123,39 +102,6 @@ fn rule(policy: &Policy, access: &Access<'_>) -> String {
     let told: Vec<_> = lookups(policy, access).into_iter().map(one).collect();
     let told = if told.is_empty() { "none is needed".to_owned() } else { told.join("; ") };
     format!("{told}{base}")
-}
-
-/// What a rule asks for, in words.
-pub fn requirement(rule: &Requirement) -> String {
-    let one = |scopes: &ScopeSet| {
-        let names: Vec<_> = scopes.iter().map(|scope| quoted(scope.as_str())).collect();
-        if names.is_empty() { "any valid token".to_owned() } else { names.join(" and ") }
-    };
-    let scopes = rule.alternatives.iter().map(one).collect::<Vec<_>>().join(", or ");
-    format!("{scopes}{}", conditions(rule))
-}
-
-/// What a rule asks for besides scopes, in words; nothing, if it does not.
-pub fn conditions(rule: &Requirement) -> String {
-    let mut told = String::new();
-    if !rule.arguments.is_empty() {
-        let paths: Vec<_> = rule.arguments.iter().map(|test| quoted(&format!("/{}", test.path.join("/")))).collect();
-        let _ = write!(told, ", with conditions on {}", paths.join(", "));
-    }
-    if !rule.authentication.levels.is_empty() {
-        let levels = rule.authentication.levels.iter().map(String::as_str);
-        let _ = write!(told, ", signed in at level {}", quoted_all(levels));
-    }
-    if let Some(age) = rule.authentication.max_age {
-        let _ = write!(told, ", signed in at most {} s ago", age.as_secs());
-    }
-    if let Some(fresh) = rule.fresh {
-        let _ = write!(told, ", the issuer asked at most {} s ago", fresh.as_secs_f64());
-    }
-    if rule.mode == Some(Mode::Shadow) {
-        told.push_str(", on trial: recorded only");
-    }
-    told
 }
 
 /// A denial in words.
@@ -200,10 +146,4 @@ fn told(denial: &Denial, access: &Access<'_>) -> String {
             format!("{target} wants the issuer asked about the token, which has no `introspection`")
         }
     }
-}
-
-/// Whether `rule` would be satisfied by the scopes that count.
-pub fn satisfied(policy: &Policy, caller: &AccessToken, rule: &Requirement) -> bool {
-    let counted = Counted::new(policy, caller, |_| true);
-    rule.alternatives.iter().any(|scopes| scopes.iter().all(|scope| counted.has(scope)))
 }

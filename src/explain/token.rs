@@ -1,14 +1,15 @@
 //! The checks of a token.
 
-use super::checks::Check;
-use super::{Question, hints, quoted, quoted_all};
-use crate::config::{Issuer, KeySource, Resource, Validation};
-use crate::jwks::Lookup;
+use super::check::Check;
+use super::words::{of, quoted, quoted_all, times, value};
+use super::{Question, hints};
+use crate::config::{Issuer, Resource, Validation};
+use crate::jwks::{KeySource, Lookup};
 use crate::node::Node;
 use crate::reason::Reason;
 use crate::signature::SignatureVerifier;
 use crate::token::{
-    AccessToken, Active, Answer, Candidate, Checked, Claims, Expectations, TokenCheck, TokenError, UntrustedJwt,
+    AccessToken, Active, Answer, Candidate, Checked, Expectations, TokenCheck, TokenError, UntrustedJwt,
 };
 
 /// Makes every check of `token`; the caller, if all passed.
@@ -263,7 +264,7 @@ fn told(jwt: &UntrustedJwt, about: Checked, expected: &Expectations<'_>, questio
             let fine = if fine { ": one trailing slash is as good as none" } else { "" };
             format!("{} is accepted here{fine}", of(jwt, "aud"))
         }
-        Checked::Times => hints::times(jwt, question.now),
+        Checked::Times => times(jwt, question.now),
         Checked::Required if rules.required_claims.is_empty() && rules.present_claims.is_empty() => "none".to_owned(),
         Checked::Required => "all there".to_owned(),
         Checked::Subject => format!("`{}` is {}", rules.subject_claim, of(jwt, &rules.subject_claim)),
@@ -271,43 +272,5 @@ fn told(jwt: &UntrustedJwt, about: Checked, expected: &Expectations<'_>, questio
             Some(name) => format!("`{name}` is {}", of(jwt, &name)),
             None => format!("none of {} is there", quoted_all(rules.scope_claims.iter().map(String::as_str))),
         },
-    }
-}
-
-/// A claim as it is shown.
-pub fn of(jwt: &UntrustedJwt, name: &str) -> String {
-    value(jwt.claimed().get(name))
-}
-
-/// A value as it is shown.
-pub fn value(node: Option<&Node>) -> String {
-    match node {
-        None => "nothing".to_owned(),
-        Some(Node::Text(text)) => quoted(text),
-        Some(Node::Number(number)) => number.to_string(),
-        Some(Node::Bool(flag)) => flag.to_string(),
-        Some(Node::Null) => "null".to_owned(),
-        Some(Node::List(items)) if items.iter().all(|item| item.as_text().is_some()) => {
-            format!("[{}]", quoted_all(items.iter().filter_map(Node::as_text)))
-        }
-        Some(other) => other.type_name().to_owned(),
-    }
-}
-
-/// The token's claims that other profiles take scopes from, though this issuer's do not.
-#[derive(Clone, Debug, Default)]
-pub struct Places {
-    /// Each with its value.
-    pub unread: Vec<(&'static str, String)>,
-}
-
-impl Places {
-    /// Of the token in `headers`.
-    pub fn of(headers: &crate::headers::Headers) -> Self {
-        let token = crate::bearer::extract(headers, "", true).ok().flatten();
-        let jwt = token.and_then(|(_, token)| UntrustedJwt::parse(token.reveal()).ok());
-        let claims: Option<&Claims> = jwt.as_ref().map(UntrustedJwt::claimed);
-        let there = |name: &'static str| Some((name, value(Some(claims?.get(name)?))));
-        Self { unread: ["scope", "scp", "roles", "permissions"].into_iter().filter_map(there).collect() }
     }
 }

@@ -1,15 +1,18 @@
 //! What the workers of a host tell each other of drift: found by one, reported once, known to all.
 
 use super::host;
-use super::shared::Shared;
 use crate::audit::drift_line;
 use crate::config::{Config, Resource};
+use crate::drift::Drift;
 use crate::drift::shared::SharedDrift;
 use crate::manifest::Manifest;
 use crate::workers::{SharedData, SharedNames};
 
 /// How often a record is read again because another worker was faster.
 const MAX_RACES: usize = 8;
+
+/// An event and its line.
+type Event = (&'static str, String);
 
 /// The shared record of each resource as it was last seen.
 pub struct Told {
@@ -29,22 +32,24 @@ impl Told {
         Self { seen: vec![Vec::new(); names.len()], names }
     }
 
-    /// Time goes by: compares what came, reports it, and takes over what others found.
-    pub fn look(&mut self, shared: &Shared) {
-        shared.drift.borrow_mut().look(&shared.config.borrow());
+    /// Compares the lists that came, reports the findings, and takes over those of other workers. Gives the events.
+    pub fn look(&mut self, drift: &mut Drift, config: &Config) -> Vec<Event> {
+        drift.look(config);
+        let mut events = Vec::new();
         for place in 0..self.names.len() {
-            if shared.drift.borrow().has_news() == Some(place) {
-                self.report(shared, place);
+            if drift.has_news() == Some(place) {
+                events.extend(self.report(drift, config, place));
             }
         }
-        (0..self.names.len()).for_each(|place| self.adopt(shared, place));
+        (0..self.names.len()).for_each(|place| self.adopt(drift, config, place));
+        events
     }
 
-    /// Reports what was found, at once: later, it could take the place of what another worker saw since. Where nothing is
-    /// shared, each worker reports for itself.
-    pub fn report(&self, shared: &Shared, place: usize) {
-        let news = shared.drift.borrow_mut().take(place);
-        let Some(name) = self.names.get(place) else { return };
+    /// Reports findings at once: a later report could replace what another worker has seen since. Where nothing is shared,
+    /// each worker reports for itself. Gives the events.
+    pub fn report(&self, drift: &mut Drift, config: &Config, place: usize) -> Vec<Event> {
+        let news = drift.take(place);
+        let Some(name) = self.names.get(place) else { return Vec::new() };
         let mut reported = SharedDrift::default().merge(&news);
         for _ in 0..MAX_RACES {
             let Ok(old) = host::Shared.read(name) else { break };
@@ -55,15 +60,11 @@ impl Told {
                 break;
             }
         }
-        let config = shared.config.borrow();
         let resource = config.resources.get(place).map(|resource| resource.identifier.as_str()).unwrap_or_default();
+        let line = |event, code: &str, about: &str| (event, drift_line(event, resource, code, about));
         let (found, settled) = reported;
-        for finding in &found {
-            shared.log_event("drift", &drift_line("drift", resource, finding.code, &finding.about));
-        }
-        for tool in &settled {
-            shared.log_event("drift_settled", &drift_line("drift_settled", resource, "as_approved", tool));
-        }
+        let found = found.iter().map(|finding| line("drift", finding.code, &finding.about));
+        found.chain(settled.iter().map(|tool| line("drift_settled", "as_approved", tool))).collect()
     }
 
     /// The names of what is shared.
@@ -71,16 +72,14 @@ impl Told {
         &self.names
     }
 
-    fn adopt(&mut self, shared: &Shared, place: usize) {
-        let config = shared.config.borrow();
-        let listens = shared.drift.borrow().listens(place, &config);
-        let (Some(name), true) = (self.names.get(place), listens) else { return };
+    fn adopt(&mut self, drift: &mut Drift, config: &Config, place: usize) {
+        let (Some(name), true) = (self.names.get(place), drift.listens(place, config)) else { return };
         let Ok(record) = host::Shared.read(name) else { return };
         if self.seen.get(place).is_some_and(|seen| *seen == record.bytes) {
             return;
         }
         let Some(told) = SharedDrift::decode(&record.bytes) else { return };
-        shared.drift.borrow_mut().adopt(place, &config, &told, host::now());
+        drift.adopt(place, config, &told, host::now());
         self.seen.get_mut(place).into_iter().for_each(|seen| seen.clone_from(&record.bytes));
     }
 }

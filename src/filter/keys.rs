@@ -6,8 +6,8 @@
 use super::callout;
 use super::host;
 use super::shared::Shared;
-use crate::config::{Config, Issuer, KeySource};
-use crate::jwks::{KeyNames, Look, MAX_BYTES, Progress, Source, Worker};
+use crate::config::{Config, Issuer};
+use crate::jwks::{KeyNames, KeySource, Look, MAX_BYTES, Progress, Source, Worker};
 use crate::url::Url;
 use crate::workers::SharedNames;
 

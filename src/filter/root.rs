@@ -163,7 +163,8 @@ impl RootContext for Root {
         shared.end_outlived(self.id);
         // Of some, their issuer is asked again.
         self.ask_endpoints();
-        shared.told.borrow_mut().look(&shared);
+        let told = shared.told.borrow_mut().look(&mut shared.drift.borrow_mut(), &shared.config.borrow());
+        told.iter().for_each(|(event, line)| shared.log_event(event, line));
         self.posts.advance(&shared);
         metrics::flush(&shared, &mut self.metrics);
         shared.ticked();

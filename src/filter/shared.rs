@@ -94,7 +94,7 @@ impl Shared {
         // Decision ids follow from the seed, and everybody sees them: this must not.
         let secret = host::random().map_or(seed.rotate_left(32), u64::from_le_bytes);
         Self {
-            keys: RefCell::new(IssuerKeys::new(&config.issuers, seed)),
+            keys: RefCell::new(IssuerKeys::new(config.key_sources(), seed)),
             introspection: RefCell::new(Introspections::new(&config.issuers)),
             told: RefCell::new(told),
             metrics: RefCell::default(),
@@ -148,7 +148,8 @@ impl Shared {
         }
         let news = self.drift.borrow().has_news();
         if let Some(place) = news {
-            self.told.borrow().report(self, place);
+            let told = self.told.borrow().report(&mut self.drift.borrow_mut(), &self.config.borrow(), place);
+            told.iter().for_each(|(event, line)| self.log_event(event, line));
         }
         step
     }

@@ -1,8 +1,46 @@
 //! The key sets of every configured issuer.
 
-use super::{KeyQuery, KeySetCache, Lookup};
-use crate::config::{Issuer, KeySource};
+use super::{KeyQuery, KeySet, KeySetCache, Lookup};
 use crate::time::UnixTime;
+use crate::url::Url;
+use crate::workers::Timing;
+
+/// Where an issuer's keys come from.
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    /// Fetched by HTTP callout from the `jwks_uri` of the issuer's metadata.
+    Discovered {
+        /// The issuer's identifier, which leads to its metadata.
+        issuer: Url,
+        /// The host's cluster that reaches both the issuer and its keys.
+        cluster: String,
+        /// When to fetch.
+        timing: Timing,
+    },
+    /// Fetched by HTTP callout.
+    Fetched {
+        /// The set's URL.
+        uri: Url,
+        /// The host's cluster that reaches it.
+        cluster: String,
+        /// When to fetch.
+        timing: Timing,
+    },
+    /// Part of the configuration.
+    Fixed(KeySet),
+}
+
+impl KeySource {
+    /// The location of a set that is fetched, and the cluster that reaches it. Two sources with equal identities share
+    /// one set.
+    pub fn identity(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Discovered { cluster, .. } => Some(("discover", cluster)),
+            Self::Fetched { uri, cluster, .. } => Some((uri.as_str(), cluster)),
+            Self::Fixed(_) => None,
+        }
+    }
+}
 
 /// One cache per issuer, in the configuration's order: keys belong to their issuer only.
 #[derive(Debug)]
@@ -11,15 +49,15 @@ pub struct IssuerKeys {
 }
 
 impl IssuerKeys {
-    /// Caches for `issuers`; `worker` is a number that no other worker has.
-    pub fn new(issuers: &[Issuer], worker: u64) -> Self {
-        let cache = |issuer: &Issuer| match issuer.keys.as_ref()? {
+    /// Caches for these sources, one per issuer; `worker` is a number that no other worker has.
+    pub fn new<'s>(sources: impl Iterator<Item = Option<&'s KeySource>>, worker: u64) -> Self {
+        let cache = |source: Option<&KeySource>| match source? {
             KeySource::Fixed(set) => Some(KeySetCache::fixed(set.clone())),
             KeySource::Fetched { timing, .. } | KeySource::Discovered { timing, .. } => {
                 Some(KeySetCache::fetched(*timing, worker))
             }
         };
-        Self { caches: issuers.iter().map(cache).collect() }
+        Self { caches: sources.map(cache).collect() }
     }
 
     /// The keys of the issuer at `place` for a token.

@@ -4,10 +4,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Operation, is_decided_elsewhere, is_notification};
+use super::{Access, Operation, is_decided_elsewhere, is_notification};
 use crate::headers::Headers;
 use crate::jsonrpc::{Member, Message, MessageKind};
-use crate::policy::Access;
 use crate::reason::Reason;
 
 /// The headers that are checked here. Equal values of one count, and are forwarded, as one.

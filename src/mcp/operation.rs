@@ -1,8 +1,7 @@
 //! From a message to what it would use.
 
-use super::{OPEN, TARGETED, is_decided_elsewhere, is_notification, takes_no_uri};
+use super::{Access, OPEN, TARGETED, is_decided_elsewhere, is_notification, takes_no_uri};
 use crate::jsonrpc::{Member, Message, MessageFault, MessageKind, Params, Reference};
-use crate::policy::Access;
 use crate::reason::Reason;
 use crate::text::near;
 use crate::uri::{UriFault, check_template, check_uri};

@@ -3,7 +3,6 @@
 //! A condition that cannot be evaluated denies: an argument that is missing, of another type, or that the server may
 //! read otherwise than this does.
 
-use crate::identity;
 use crate::json::{self, JsonFault, Kind, Reader};
 use crate::node::Node;
 use crate::pattern::Pattern;
@@ -44,9 +43,7 @@ impl ArgumentTest {
         match &self.condition {
             // A claim that is null says nothing, and an argument that is null may mean all.
             Condition::Claim(_) if value == Node::Null => false,
-            Condition::Claim(path) => {
-                identity::claim(claims, path).is_some_and(|claim| is_scalar(claim) && *claim == value)
-            }
+            Condition::Claim(path) => claims.at(path).is_some_and(|claim| is_scalar(claim) && *claim == value),
             Condition::Equals(expected) => value == *expected,
             Condition::In(accepted) => accepted.contains(&value),
             Condition::Max(most) => matches!(value, Node::Number(number) if number.as_f64() <= *most),

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::rules::{Found, Requirement, RuleSet};
-use super::{Access, Arguments, Counted, Denial, Mode, Occasion, Outcome, Part, Policy, Row, Standing, Verdict};
+use super::{Arguments, Counted, Denial, Mode, Occasion, Outcome, Policy, Row, Standing, Verdict};
 use crate::mcp;
+use crate::mcp::{Access, Part};
 use crate::scope::{Scope, ScopeSet};
 use crate::token::AccessToken;
 

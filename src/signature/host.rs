@@ -3,8 +3,7 @@
 
 use std::cell::Cell;
 
-use super::{Algorithm, KnownAnswer, Material, PublicKey, PureVerifier, SignatureVerifier, ecdsa_signature};
-use crate::jwks::MAX_TRIED;
+use super::{Algorithm, KnownAnswer, MAX_TRIED, Material, PublicKey, PureVerifier, SignatureVerifier, ecdsa_signature};
 use crate::protobuf::{Wire, for_each_field, put_bytes};
 
 /// The host's function `verify_signature`.

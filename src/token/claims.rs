@@ -30,6 +30,14 @@ impl Claims {
         self.0.iter().find(|(own, value)| own == name && *value != Node::Null).map(|(_, value)| value)
     }
 
+    /// The claim at `path`: first the whole path as one name, since namespaced names contain dots, then step by step.
+    pub fn at(&self, path: &str) -> Option<&Node> {
+        self.get(path).or_else(|| {
+            let (first, rest) = path.split_once('.')?;
+            rest.split('.').try_fold(self.get(first)?, |value, name| value.optional(name))
+        })
+    }
+
     /// Adds those of `others` whose names are not there. Both may be long, so the names are indexed.
     pub fn add_missing(&mut self, others: &Self) {
         let present = self.0.iter().filter(|(_, value)| *value != Node::Null);

@@ -1,8 +1,7 @@
 //! What an introspection endpoint says of a token (RFC 7662 section 2.2).
 
 use super::bounds::Bounds;
-use super::jwt::{Expectations, check_kind};
-use super::{AccessToken, Claims, TokenError, claims};
+use super::{AccessToken, Claims, Expectations, TokenError, claims};
 use crate::node::Node;
 
 /// An endpoint's word on one token.
@@ -77,7 +76,7 @@ impl Active {
         let (said, rules) = (&self.claims, expected.rules);
         let is_dpop = claims::text(said, "token_type")?.is_some_and(|typ| typ.eq_ignore_ascii_case("dpop"));
         // A `nonce` tells nothing here: some endpoints repeat the one of the authorization request.
-        check_kind(said, rules, false)?;
+        rules.check_kind(said, false)?;
         if claims::text(said, "iss")?.is_some_and(|issuer| issuer != expected.issuer) {
             return Err(TokenError::IssuerMismatch);
         }

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::bounds::Bounds;
-use super::{AccessToken, Active, Claims, TokenError, TokenRules, claims};
+use super::{AccessToken, Active, Claims, Expectations, TokenError, TokenRules, claims};
 use crate::jwks::KeyQuery;
 use crate::signature::{Algorithm, PublicKey, SignatureVerifier};
 use crate::time::UnixTime;
@@ -30,21 +30,6 @@ pub struct Candidate<'t> {
     token: &'t UntrustedJwt,
     query: KeyQuery,
     access: AccessToken,
-}
-
-/// What the checks need to know of the issuer and the resource.
-#[derive(Clone, Copy, Debug)]
-pub struct Expectations<'c> {
-    /// The issuer's identifier.
-    pub issuer: &'c str,
-    /// Its name in the configuration.
-    pub issuer_name: &'c str,
-    /// Its algorithms, where they are configured.
-    pub algorithms: Option<&'c [Algorithm]>,
-    /// Its rules.
-    pub rules: &'c TokenRules,
-    /// The resource's audiences.
-    pub audiences: &'c [String],
 }
 
 impl UntrustedJwt {
@@ -101,7 +86,7 @@ impl UntrustedJwt {
     pub fn check(&self, expected: Expectations<'_>, now: UnixTime) -> Result<Candidate<'_>, TokenError> {
         let query = self.check_header(expected)?;
         let nonce_tells = self.typ()?.as_deref() != Some("at+jwt");
-        check_kind(&self.claims, expected.rules, nonce_tells)?;
+        expected.rules.check_kind(&self.claims, nonce_tells)?;
         if self.issuer()? != expected.issuer {
             return Err(TokenError::IssuerMismatch);
         }
@@ -177,29 +162,6 @@ impl Candidate<'_> {
             Err(TokenError::BadSignature)
         }
     }
-}
-
-/// Refuses what an issuer signs with the same keys, or calls active, but did not mean as an access token. `nonce_tells`:
-/// a `nonce` makes it an ID token, unless the issuer's rules tolerate one.
-pub(super) fn check_kind(claims: &Claims, rules: &TokenRules, nonce_tells: bool) -> Result<(), TokenError> {
-    let has = |name: &str| claims.has(name);
-    let nonce_tells = nonce_tells && !rules.nonce_is_tolerated;
-    let id_token = has("at_hash") || has("c_hash") || (has("nonce") && nonce_tells);
-    let logout_token = claims
-        .get("events")
-        .is_some_and(|events| events.member("http://schemas.openid.net/event/backchannel-logout").is_some());
-    let other_use = match claims.get("token_use") {
-        Some(purpose) => !matches!(purpose.as_text(), Some("access" | "access_token")),
-        None => false,
-    };
-    let other_type = match (claims.get("typ"), rules.payload_types) {
-        (None, _) => false,
-        (Some(typ), Some(allowed)) => !typ.as_text().is_some_and(|typ| allowed.contains(&typ)),
-        (Some(typ), None) => typ.as_text().is_some_and(|typ| {
-            ["id", "refresh", "offline", "logout"].iter().any(|kind| typ.eq_ignore_ascii_case(kind))
-        }),
-    };
-    if id_token || logout_token || other_use || other_type { Err(TokenError::NotAnAccessToken) } else { Ok(()) }
 }
 
 /// A strict JSON object in base64url without padding.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ClaimTest, Claims, TokenError};
+use super::{ClaimTest, TokenRules};
 use crate::node::Node;
 
 /// A kind of authorization server: the rules for its access tokens, as data. Its fields are those of [`TokenRules`].
@@ -78,53 +78,6 @@ pub static PROFILES: [Profile; 9] = [
         ..SHARED
     },
 ];
-
-/// What a token of one issuer must look like, besides the rules that hold for all.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TokenRules {
-    /// Header `typ` values, in lower case, without `application/`.
-    pub types: Vec<String>,
-    /// Whether a header without `typ` will do.
-    pub type_may_be_absent: bool,
-    /// The first of these that is present holds the scopes.
-    pub scope_claims: Vec<String>,
-    /// The first of these that is present names the client.
-    pub client_claims: Vec<String>,
-    /// As `scope_claims`, for what an introspection endpoint says.
-    pub answer_scope_claims: Vec<String>,
-    /// As `client_claims`, for what an introspection endpoint says.
-    pub answer_client_claims: Vec<String>,
-    /// Names the subject.
-    pub subject_claim: String,
-    /// Claims that must have a value.
-    pub required_claims: Vec<ClaimTest>,
-    /// Claims that must be there.
-    pub present_claims: &'static [&'static str],
-    /// Without `aud`, the client must be one of the audiences (Cognito binds no audience by default).
-    pub client_may_be_audience: bool,
-    /// `nonce` does not make it an ID token (authentik and older Keycloak put it into access tokens).
-    pub nonce_is_tolerated: bool,
-    /// What a payload `typ` must be where it is present.
-    pub payload_types: Option<&'static [&'static str]>,
-    /// Whether claims that a JWT lacks are left to the introspection answer, which it always needs.
-    pub answer_completes: bool,
-    /// How far clocks may differ.
-    pub leeway: Duration,
-}
-
-impl TokenRules {
-    /// Whether `claims` are what is required, but for those that `are_elsewhere`.
-    pub(super) fn check_required(
-        &self,
-        claims: &Claims,
-        are_elsewhere: impl Fn(&str) -> bool,
-    ) -> Result<(), TokenError> {
-        let there = |name: &&str| claims.get(name).is_some_and(|value| *value != Node::Text(String::new()));
-        let held = self.required_claims.iter().all(|test| are_elsewhere(&test.name) || test.holds(claims));
-        let present = self.present_claims.iter().all(|name| are_elsewhere(name) || there(name));
-        if held && present { Ok(()) } else { Err(TokenError::RequiredClaim) }
-    }
-}
 
 /// The default of `leeway`.
 const LEEWAY: Duration = Duration::from_secs(30);

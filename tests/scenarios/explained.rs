@@ -1,10 +1,10 @@
 //! The rows, answered by the function behind `toolgate explain`.
 
-use toolgate::config::{Config, KeySource, SubjectForm};
+use toolgate::config::{Config, SubjectForm};
 use toolgate::exchange::HeaderEdit;
 use toolgate::explain::{Explanation, HttpRequest, Question, explain};
 use toolgate::introspection::request_body;
-use toolgate::jwks::{IssuerKeys, KeySet};
+use toolgate::jwks::{IssuerKeys, KeySet, KeySource};
 use toolgate::signature::PureVerifier;
 use toolgate::time::UnixTime;
 use toolgate::token::Answer;
@@ -102,7 +102,7 @@ pub fn outcome(request: &Request, sent: &HttpRequest, explanation: &Explanation)
 pub fn run(config: &Config, row: &Scenario, now: i64) -> (HttpRequest, Explanation) {
     let request = http(&row.request, now);
     let now = UnixTime::from_millis(u64::try_from(now).unwrap() * 1000);
-    let mut keys = IssuerKeys::new(&config.issuers, 0);
+    let mut keys = IssuerKeys::new(config.key_sources(), 0);
     let said = |place: usize, token: &str| {
         let client = config.issuers[place].introspection.as_ref().unwrap().client.as_ref();
         let (status, body) = endpoint::answer(request_body(token, client).0.as_bytes());

@@ -143,7 +143,7 @@ pub fn verify(config: &Config, token: &str, now: UnixTime) -> Result<AccessToken
         audiences: &config.resources[0].audiences,
     };
     let candidate = untrusted.check(expected, now)?;
-    match IssuerKeys::new(&config.issuers, 0).find(place, candidate.query(), now) {
+    match IssuerKeys::new(config.key_sources(), 0).find(place, candidate.query(), now) {
         Lookup::Keys(keys) => candidate.verify(&keys, &PureVerifier),
         Lookup::NoKey => Err(TokenError::KeyUnknown),
         other => panic!("a fixed set gave {other:?}"),

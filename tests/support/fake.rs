@@ -19,12 +19,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 use toolgate::audit::Record;
-use toolgate::config::{Config, KeySource};
+use toolgate::config::Config;
 use toolgate::dpop::Proofs;
 use toolgate::exchange::{Awaited, Effect, Env, Exchange, Flow, HeaderEdit, Instance, RequestHead, Step};
 use toolgate::headers::Headers;
 use toolgate::introspection::{Call, request_body};
-use toolgate::jwks::KeySet;
+use toolgate::jwks::{KeySet, KeySource};
 use toolgate::reply::Reply;
 use toolgate::signature::{Algorithm, PublicKey, PureVerifier, SignatureVerifier};
 use toolgate::time::UnixTime;

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
-use toolgate::config::{Config, KeySource};
+use toolgate::config::Config;
 use toolgate::exchange::HeaderEdit;
 use toolgate::explain::{
     Answered, Check, DangerouslyUnchecked, Endpoint, Explanation, Finding, Question, explain, stand_in_keys,
 };
-use toolgate::jwks::{IssuerKeys, KeySet};
+use toolgate::jwks::{IssuerKeys, KeySet, KeySource};
 use toolgate::reason::{Family, Reason};
 use toolgate::reply::Reply;
 use toolgate::signature::{PureVerifier, SignatureVerifier};
@@ -77,7 +77,7 @@ impl Explain {
             Signatures::Checked => &PureVerifier,
             Signatures::Unchecked => &DangerouslyUnchecked,
         };
-        let mut keys = IssuerKeys::new(&config.issuers, 0);
+        let mut keys = IssuerKeys::new(config.key_sources(), 0);
         let answer = self.introspection.as_deref().map(read).transpose()?.map(|body| Answer::parse(&body).ok());
         let endpoint = |_: usize, _: &str| answer.clone().flatten();
         let endpoint = answer.is_some().then_some(&endpoint as Endpoint<'_>);

@@ -2,9 +2,8 @@
 
 use std::fmt::Write;
 
-use toolgate::config::{
-    Config, Decisions, Dpop, Introspection, Issuer, KeySource, OnDrift, Resource, UntilSeen, Validation,
-};
+use toolgate::config::{Config, Decisions, Dpop, Introspection, Issuer, OnDrift, Resource, UntilSeen, Validation};
+use toolgate::jwks::KeySource;
 use toolgate::policy::{Lists, Mode, Policy, Requirement, Row, RuleSet};
 
 use crate::ask::{Target, names};

@@ -1,46 +1,10 @@
-//! `issuers[].jwks`: where the keys of an issuer are.
+//! `issuers[].jwks`: the source of an issuer's keys.
 
 use super::{duration, timeout};
 use crate::config::fields::{At, Fields, Findings, Zero, join};
-use crate::jwks::{self, JwkFault, KeySet};
+use crate::jwks::{self, JwkFault, KeySet, KeySource};
 use crate::url::Url;
 use crate::workers::Timing;
-
-/// Where an issuer's keys come from.
-#[derive(Clone, Debug)]
-pub enum KeySource {
-    /// By HTTP callout, from where the issuer's metadata says.
-    Discovered {
-        /// The issuer's identifier, which leads to its metadata.
-        issuer: Url,
-        /// The host's cluster that reaches both the issuer and its keys.
-        cluster: String,
-        /// When to fetch.
-        timing: Timing,
-    },
-    /// By HTTP callout.
-    Fetched {
-        /// The set's URL.
-        uri: Url,
-        /// The host's cluster that reaches it.
-        cluster: String,
-        /// When to fetch.
-        timing: Timing,
-    },
-    /// From the configuration itself.
-    Fixed(KeySet),
-}
-
-impl KeySource {
-    /// The source of a set that is fetched: its location, and the cluster that reaches it. Sets of equal sources are one.
-    pub fn identity(&self) -> Option<(&str, &str)> {
-        match self {
-            Self::Discovered { cluster, .. } => Some(("discover", cluster)),
-            Self::Fetched { uri, cluster, .. } => Some((uri.as_str(), cluster)),
-            Self::Fixed(_) => None,
-        }
-    }
-}
 
 pub(super) fn read(at: &At<'_>, issuer: Option<&str>, found: &mut Findings) -> Option<KeySource> {
     let mut fields = at.fields(found)?;

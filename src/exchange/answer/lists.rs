@@ -8,8 +8,8 @@ use crate::drift::asked::{AskedList, Unclaimed, canonical_id, name_of};
 use crate::exchange::Env;
 use crate::index::Index;
 use crate::listing::{self, ListFault, Trimmed};
-use crate::mcp::{ListKind, MAX_TARGET};
-use crate::policy::{Access, Decider, Lists, Mode, Occasion, Outcome, Standing};
+use crate::mcp::{Access, ListKind, MAX_TARGET};
+use crate::policy::{Decider, Lists, Mode, Occasion, Outcome, Standing};
 use crate::time::UnixTime;
 use crate::uri::{check_template, check_uri};
 

@@ -1,6 +1,6 @@
 //! The checks of a token one by one, for people who want to know which of them fails.
 
-use super::{Bounds, Expectations, UntrustedJwt, check_kind};
+use super::{Bounds, Expectations, UntrustedJwt};
 use crate::time::UnixTime;
 use crate::token::{TokenError, claims};
 
@@ -38,7 +38,7 @@ impl UntrustedJwt {
     /// fails is the one that it refuses the token for.
     pub fn checks(&self, expected: Expectations<'_>, now: UnixTime) -> Vec<TokenCheck> {
         let rules = expected.rules;
-        let kind = self.typ().and_then(|typ| check_kind(&self.claims, rules, typ.as_deref() != Some("at+jwt")));
+        let kind = self.typ().and_then(|typ| rules.check_kind(&self.claims, typ.as_deref() != Some("at+jwt")));
         let client = claims::first_text(&self.claims, &rules.client_claims);
         let bounds = Bounds::of_jwt(&self.claims, client.unwrap_or_default(), rules);
         let audience = |bounds: &Bounds| bounds.check_audience(expected.audiences, rules);

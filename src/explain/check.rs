@@ -1,0 +1,67 @@
+//! One check: its subject, and its result.
+
+use crate::reason::Reason;
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Its subject, in a word or two.
+    pub about: &'static str,
+    /// Its result.
+    pub finding: Finding,
+}
+
+/// The result of a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It passed, and why.
+    Passed(String),
+    /// It did not.
+    Refused(Refused),
+    /// It could not be made.
+    Unknown(String),
+}
+
+/// A check that did not pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The reason in records.
+    pub reason: Reason,
+    /// The expected value and the actual one.
+    pub detail: String,
+    /// The usual cause, or the remedy.
+    pub hint: Option<String>,
+}
+
+impl Check {
+    pub(super) fn passed(about: &'static str, detail: impl Into<String>) -> Self {
+        Self { about, finding: Finding::Passed(detail.into()) }
+    }
+
+    pub(super) fn refused(about: &'static str, reason: Reason, detail: impl Into<String>) -> Self {
+        Self { about, finding: Finding::Refused(Refused { reason, detail: detail.into(), hint: None }) }
+    }
+
+    /// Refused, where the reason says all.
+    pub(super) fn refused_for(about: &'static str, reason: Reason) -> Self {
+        Self::refused(about, reason, reason.meaning())
+    }
+
+    pub(super) fn unknown(about: &'static str, detail: impl Into<String>) -> Self {
+        Self { about, finding: Finding::Unknown(detail.into()) }
+    }
+
+    pub(super) fn hint(mut self, hint: Option<String>) -> Self {
+        if let Finding::Refused(refused) = &mut self.finding {
+            refused.hint = hint;
+        }
+        self
+    }
+
+    pub(super) fn reason(&self) -> Option<Reason> {
+        match &self.finding {
+            Finding::Refused(refused) => Some(refused.reason),
+            Finding::Passed(_) | Finding::Unknown(_) => None,
+        }
+    }
+}
