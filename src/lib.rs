@@ -26,7 +26,7 @@
 //! |---|---|---|
 //! | [`audit`] | audit lines, filter state, decision ids | |
 //! | [`bearer`] | the `Authorization` header | RFC 6750 section 2.1, RFC 9449 section 7.1 |
-//! | [`config`] | the configuration, all faults at once | |
+//! | [`config`], `loader` | the configuration; its readers, which report all faults at once | |
 //! | [`dpop`] | proofs of possession: checked, used once | RFC 9449 |
 //! | [`drift`], [`manifest`] | what a server's live tools differ in from policy and approval | RFC 8785 |
 //! | `explain` | why a request is answered so, for the command line | |
@@ -73,6 +73,7 @@ pub mod json;
 pub mod jsonrpc;
 pub mod jwks;
 pub mod listing;
+mod loader;
 pub mod manifest;
 pub mod mcp;
 pub mod metadata;

@@ -1,18 +1,9 @@
-//! `issuers[]`: who is trusted to issue tokens, and how their tokens are validated.
+//! An issuer: who is trusted to issue tokens, and how its tokens are validated.
 
-mod introspection;
-mod keys;
-mod rules;
-
-use std::time::Duration;
-
-pub use introspection::{ClientAuthentication, Introspection, read_client};
-pub use rules::claim_tests;
-
-use super::fields::{At, Fields, Findings, Zero, join};
+use super::Introspection;
 use crate::jwks::KeySource;
 use crate::signature::Algorithm;
-use crate::token::{GENERIC, PROFILES, TokenRules};
+use crate::token::TokenRules;
 use crate::url::Url;
 
 /// One trusted authorization server.
@@ -20,7 +11,7 @@ use crate::url::Url;
 pub struct Issuer {
     /// Equals `iss` byte for byte.
     pub identifier: String,
-    /// What the rest of the configuration calls it.
+    /// Its name in the rest of the configuration.
     pub name: String,
     /// How its tokens are validated.
     pub validation: Validation,
@@ -30,20 +21,20 @@ pub struct Issuer {
     pub introspection: Option<Introspection>,
     /// The algorithms it may sign with, where that is configured; else all, as its keys imply them.
     pub algorithms: Option<Vec<Algorithm>>,
-    /// What its tokens look like.
+    /// The rules for its tokens.
     pub rules: TokenRules,
     /// Whether they are bound to keys of which clients prove that they have them.
     pub dpop: Dpop,
 }
 
-/// What becomes of tokens that are bound to a key (RFC 9449).
+/// The treatment of tokens that are bound to a key (RFC 9449).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dpop {
     /// They are refused.
     Off,
-    /// They are taken with a proof; others as ever.
+    /// They are accepted with a proof, other tokens without one.
     Optional,
-    /// No others are taken.
+    /// Only they are accepted, with a proof.
     Required,
 }
 
@@ -66,11 +57,13 @@ impl Validation {
         matches!(self, Self::Introspection | Self::JwtOrIntrospection)
     }
 
-    fn uses_keys(self) -> bool {
+    /// Whether it needs keys.
+    pub(crate) fn uses_keys(self) -> bool {
         self != Self::Introspection
     }
 
-    fn uses_introspection(self) -> bool {
+    /// Whether it needs an introspection endpoint.
+    pub(crate) fn uses_introspection(self) -> bool {
         self != Self::Jwt
     }
 }
@@ -85,160 +78,4 @@ impl Issuer {
     pub fn takes_opaque_tokens(&self) -> bool {
         self.validation.takes_opaque_tokens()
     }
-}
-
-pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
-
-/// Reads one issuer.
-pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> Option<Issuer> {
-    let mut fields = at.fields(found)?;
-    let identifier = fields.require("issuer", found).and_then(|at| identifier(&at, found));
-    let name = fields.take("name").and_then(|at| at.text(found)).map(str::to_owned);
-    let profiles = PROFILES.each_ref().map(|profile| (profile.name, profile));
-    let profile = fields.take("profile").and_then(|at| at.choice(&profiles, found)).unwrap_or(&GENERIC);
-    let keys = fields.take("jwks").map(|at| keys::read(&at, identifier, found));
-    let introspection = fields.take("introspection").map(|at| introspection::read(&at, environment, found));
-    let validation = read_validation(&mut fields, keys.is_some(), introspection.is_some(), found);
-    let algorithms =
-        fields.take("algorithms").and_then(|at| at.list(Zero::Refuse, found, |at, found| algorithm(&at, found)));
-    let mut rules = rules::read(&mut fields, profile, found);
-    let choices = [("off", Dpop::Off), ("optional", Dpop::Optional), ("required", Dpop::Required)];
-    let dpop = fields.take("dpop").and_then(|at| at.choice(&choices, found)).unwrap_or(Dpop::Off);
-    let identifier = match identifier {
-        Some(text) if keys.is_none() && Url::parse(text).is_err() => {
-            let message = "must be a URL, unless `jwks.uri` or `jwks.keys` says where its keys are";
-            found.fault(&join(&fields.path, "issuer"), message)
-        }
-        _ => identifier,
-    };
-    fields.finish(found);
-    let identifier = identifier?.to_owned();
-    rules.answer_completes = validation == Some(Validation::Introspection);
-    Some(Issuer {
-        name: name.unwrap_or_else(|| identifier.clone()),
-        identifier,
-        validation: validation?,
-        keys: keys.flatten(),
-        introspection: introspection.flatten(),
-        algorithms,
-        rules,
-        dpop,
-    })
-}
-
-/// `iss`: a URL, or some other text, which no authorization server can be found by. What looks like a URL must be one.
-fn identifier<'a>(at: &At<'a>, found: &mut Findings) -> Option<&'a str> {
-    let text = at.text(found)?;
-    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
-    let is_http = scheme.is_some_and(|scheme| ["http", "https"].iter().any(|own| scheme.eq_ignore_ascii_case(own)));
-    if is_http { at.url(found).map(|_| text) } else { Some(text) }
-}
-
-/// The issuers of a configuration that may have faults: those that could be read.
-pub struct Issuers {
-    /// In the order of the configuration, without the faulty ones.
-    pub read: Vec<Issuer>,
-    /// The place of each in the configuration.
-    places: Vec<usize>,
-    /// Whether none is faulty. Else a name that none of these has may be that of a faulty one, which is told already.
-    pub complete: bool,
-}
-
-/// The issuers that a policy may name.
-#[derive(Clone, Copy)]
-pub struct Known<'a> {
-    pub issuers: &'a [Issuer],
-    /// As of [`Issuers`].
-    pub complete: bool,
-    /// The places of those that the resource trusts.
-    pub trusted: &'a [usize],
-}
-
-impl Issuers {
-    /// What the policy of a resource that trusts the issuers at these places may refer to.
-    pub fn known<'a>(&'a self, trusted: &'a [usize]) -> Known<'a> {
-        Known { issuers: &self.read, complete: self.complete, trusted }
-    }
-
-    /// Reads `issuers`.
-    pub fn read(at: Option<At<'_>>, environment: Environment<'_>, found: &mut Findings) -> Self {
-        let all = at.and_then(|at| at.list(Zero::Refuse, found, |at, found| Some(read(&at, environment, found))));
-        let complete = all.as_ref().is_some_and(|all| all.iter().all(Option::is_some));
-        let good = all.into_iter().flatten().enumerate().filter_map(|(place, issuer)| Some((place, issuer?)));
-        let (places, read) = good.unzip();
-        Self { read, places, complete }
-    }
-}
-
-/// Names must tell issuers apart, and one `iss` must not have two sets of rules.
-pub fn check_names(issuers: &Issuers, found: &mut Findings) {
-    for (at, (n, issuer)) in issuers.places.iter().zip(&issuers.read).enumerate() {
-        let before = issuers.read.iter().take(at);
-        if before.clone().any(|other| other.name == issuer.name) {
-            found.fault::<()>(&format!("issuers[{n}].name"), format!("another issuer is named `{}`", issuer.name));
-        } else if before.clone().any(|other| other.identifier == issuer.identifier) {
-            found.fault::<()>(&format!("issuers[{n}].issuer"), "is configured twice");
-        }
-    }
-}
-
-fn read_validation(
-    fields: &mut Fields<'_>,
-    keys: bool,
-    introspection: bool,
-    found: &mut Findings,
-) -> Option<Validation> {
-    const CHOICES: [(&str, Validation); 4] = [
-        ("jwt", Validation::Jwt),
-        ("introspection", Validation::Introspection),
-        ("jwt_and_introspection", Validation::JwtAndIntrospection),
-        ("jwt_or_introspection", Validation::JwtOrIntrospection),
-    ];
-    if let Some(at) = fields.take("validation") {
-        let validation = at.choice(&CHOICES, found)?;
-        for (used, given, name) in
-            [(validation.uses_keys(), keys, "jwks"), (validation.uses_introspection(), introspection, "introspection")]
-        {
-            if used && !given {
-                found.fault::<()>(&join(&fields.path, name), "is required by this `validation`");
-            }
-        }
-        return Some(validation);
-    }
-    match (keys, introspection) {
-        (true, true) => Some(Validation::JwtAndIntrospection),
-        (true, false) => Some(Validation::Jwt),
-        (false, true) => Some(Validation::Introspection),
-        (false, false) => found.fault(&fields.path, "needs `jwks`, `introspection` or both"),
-    }
-}
-
-fn algorithm(at: &At<'_>, found: &mut Findings) -> Option<Algorithm> {
-    let name = at.text(found)?;
-    match Algorithm::from_name(name) {
-        Some(algorithm) => Some(algorithm),
-        None => found.fault(&at.path, "must be an asymmetric algorithm such as `RS256`; never `HS*`, never `none`"),
-    }
-}
-
-/// A callout that takes longer than this is none; the host counts it in 32 bits of milliseconds.
-const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
-
-pub fn timeout(fields: &mut Fields<'_>, found: &mut Findings) -> Duration {
-    let timeout = duration(fields, "timeout", 5, Zero::Refuse, found);
-    if timeout > MAX_TIMEOUT {
-        found.fault::<()>(&join(&fields.path, "timeout"), "must be at most an hour");
-    }
-    timeout
-}
-
-pub fn duration(
-    fields: &mut Fields<'_>,
-    name: &'static str,
-    seconds: u64,
-    zero: Zero,
-    found: &mut Findings,
-) -> Duration {
-    let given = fields.take(name).and_then(|at| at.duration(zero, found));
-    given.unwrap_or(Duration::from_secs(seconds))
 }

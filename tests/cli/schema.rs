@@ -1,6 +1,7 @@
 //! The JSON Schema of the configuration: the committed one is the program's, and it knows what the code knows.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -105,7 +106,7 @@ fn what_the_core_accepts_is_valid() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
     let mut samples = vec![("the full one".to_owned(), full()), ("the scenarios'".to_owned(), config::configuration())];
     for file in ["docs/cli/toolgate.yaml", "README.md", "envoy/envoy.yaml"] {
-        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
         let blocks: Vec<&str> = match file {
             // Those that are whole.
             "README.md" => {
@@ -219,12 +220,15 @@ fn values_that_cannot_be_are_refused_by_both() {
 #[test]
 fn every_field_that_the_core_reads_is_in_the_schema() {
     let text = schema().to_string();
-    let mut names = BTreeSet::new();
-    for file in ["config", "config/issuer", "config/resource", "config/policy", "config/rule", "config/manifest"] {
-        let source = std::fs::read_to_string(format!("{}/src/{file}.rs", env!("CARGO_MANIFEST_DIR"))).unwrap();
-        for reads in
-            ["take(\"", "require(\"", "scopes(&mut fields, \"", "patterns(&mut fields, \"", "duration(&mut fields, \""]
-        {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut names, mut sources) = (BTreeSet::new(), vec![src.join("loader.rs"), src.join("loader")]);
+    while let Some(path) = sources.pop() {
+        if path.is_dir() {
+            sources.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let source = fs::read_to_string(path).unwrap();
+        for reads in ["take(\"", "require(\"", "scopes(&mut fields, \"", "patterns(&mut fields, \"", ".duration(\""] {
             names.extend(source.split(reads).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
         }
     }

@@ -1,8 +1,8 @@
 //! `issuers[].jwks`: the source of an issuer's keys.
 
-use super::{duration, timeout};
-use crate::config::fields::{At, Fields, Findings, Zero, join};
 use crate::jwks::{self, JwkFault, KeySet, KeySource};
+use crate::loader::endpoint::timeout;
+use crate::loader::fields::{At, Fields, Findings, Zero, join};
 use crate::url::Url;
 use crate::workers::Timing;
 
@@ -35,9 +35,9 @@ fn cluster_and_timing(fields: &mut Fields<'_>, found: &mut Findings) -> (Option<
     let cluster = fields.require("cluster", found).and_then(|at| at.text(found)).map(str::to_owned);
     let timing = Timing {
         timeout: timeout(fields, found),
-        max_age: duration(fields, "max_age", 600, Zero::Refuse, found),
-        cooldown: duration(fields, "cooldown", 30, Zero::Refuse, found),
-        max_stale: duration(fields, "max_stale", 3600, Zero::Allow, found),
+        max_age: fields.duration("max_age", 600, Zero::Refuse, found),
+        cooldown: fields.duration("cooldown", 30, Zero::Refuse, found),
+        max_stale: fields.duration("max_stale", 3600, Zero::Allow, found),
     };
     (cluster, timing)
 }

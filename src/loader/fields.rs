@@ -1,33 +1,18 @@
-//! Walking the tree: every fault is noted with its path, and reading goes on, so that a user sees all of them at once.
+//! Walks the tree. Every fault is noted with its path, and reading goes on, so that a user sees all of them at once.
 
-use std::fmt;
 use std::time::Duration;
 
+use crate::config::Fault;
 use crate::node::Node;
 use crate::scope::Scope;
 use crate::url::{Scheme, Url};
 
-/// One thing wrong with the configuration, or worth a warning.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Where, such as `resources[0].policy.tools.delete_*.scopes[1]`.
-    pub path: String,
-    /// What, in one line.
-    pub message: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.path, self.message) }
-    }
-}
-
-/// What was found so far: faults refuse the configuration, warnings do not.
+/// The findings so far: faults refuse the configuration, warnings do not.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// What refuses the configuration.
+    /// Reasons to refuse the configuration.
     pub faults: Vec<Fault>,
-    /// What is worth a log line.
+    /// Reasons for a log line.
     pub warnings: Vec<Fault>,
 }
 
@@ -134,7 +119,7 @@ impl<'a> At<'a> {
         }
     }
 
-    /// A list whose items `item` reads. What is faulty is left out and noted.
+    /// A list whose items `item` reads. Faulty items are left out and noted.
     pub fn list<T>(
         &self,
         empty: Zero,
@@ -220,6 +205,12 @@ impl<'a> Fields<'a> {
             found.fault::<()>(&join(&self.path, name), "is required");
         }
         at
+    }
+
+    /// The duration `name`, or this many `seconds` if it is not there.
+    pub fn duration(&mut self, name: &'static str, seconds: u64, zero: Zero, found: &mut Findings) -> Duration {
+        let given = self.take(name).and_then(|at| at.duration(zero, found));
+        given.unwrap_or(Duration::from_secs(seconds))
     }
 
     /// Notes every member that nobody asked for.

@@ -1,9 +1,10 @@
 //! `resources[].policy`: rules, hierarchy, matrix.
 
 use super::fields::{At, Fields, Findings, Zero, join};
-use super::issuer::{Issuer, Known, claim_tests};
+use super::issuer::{Known, claim_tests};
 use super::lint::{self, Written};
 use super::rule::{self, MODES, scope_set};
+use crate::config::Issuer;
 use crate::mcp;
 use crate::pattern::Pattern;
 use crate::policy::{DeniedTools, Lists, Mode, Policy, Requirement, Row, RuleSet, Unlisted};

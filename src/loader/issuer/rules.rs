@@ -1,6 +1,6 @@
 //! The token rules of an issuer: its profile, with the fields that override it.
 
-use crate::config::fields::{At, Fields, Findings, Zero};
+use crate::loader::fields::{At, Fields, Findings, Zero};
 use crate::node::Node;
 use crate::token::{ClaimTest, Profile, TokenRules};
 

@@ -1,7 +1,7 @@
 //! What a policy says and cannot mean: warnings, since every reading of it is safe.
 
 use super::fields::{Findings, join};
-use super::issuer::Issuer;
+use crate::config::Issuer;
 use crate::index::Index;
 use crate::pattern::Pattern;
 use crate::policy::{Mode, Policy, Requirement, Row};
