@@ -1,0 +1,83 @@
+//! The names of members, which may not repeat within an object.
+
+use std::borrow::Cow;
+
+use super::JsonFault;
+use crate::bytes::{first_bits, first_word};
+
+/// Up to this number, names are compared in pairs, which is faster than sorting them.
+pub const FEW_NAMES: usize = 8;
+
+/// The names of all open objects.
+pub struct Names {
+    /// Each object's own names are a tail of it.
+    all: Vec<Name>,
+    /// The decoded names that have escapes, one after the other: no more bytes than the text.
+    decoded: Vec<u8>,
+}
+
+/// A member's name. Its first bytes as a number tell most names apart without a look at the others.
+#[derive(Clone, Copy)]
+struct Name {
+    start: u64,
+    /// Where it stands: in the text, or in what was decoded.
+    from: usize,
+    to: usize,
+    escaped: bool,
+}
+
+impl Name {
+    /// The name at `from` of `bytes`, up to `to`.
+    #[inline]
+    fn new(bytes: &[u8], from: usize, to: usize, escaped: bool) -> Self {
+        // What follows the name is not of it.
+        let start = first_word(bytes.get(from..).unwrap_or_default()) & first_bits(to - from);
+        Self { start, from, to, escaped }
+    }
+}
+
+impl Names {
+    /// No names.
+    pub fn new() -> Self {
+        Self { all: Vec::with_capacity(16), decoded: Vec::new() }
+    }
+
+    /// The number of names.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Notes a name, which ends at `to` of `text` unless it has escapes.
+    pub fn push(&mut self, text: &[u8], to: usize, name: Cow<'_, [u8]>) {
+        self.all.push(match name {
+            Cow::Borrowed(bytes) => Name::new(text, to - bytes.len(), to, false),
+            Cow::Owned(bytes) => {
+                let from = self.decoded.len();
+                self.decoded.extend_from_slice(&bytes);
+                Name::new(&self.decoded, from, self.decoded.len(), true)
+            }
+        });
+    }
+
+    /// Checks that no name since `first` stands twice, and forgets them. Sorting keeps the work at n log n for any input,
+    /// where a hash table would need a secret against chosen names.
+    pub fn differ(&mut self, text: &[u8], first: usize) -> Result<(), JsonFault> {
+        let decoded = self.decoded.as_slice();
+        let bytes = |name: &Name| {
+            let place = if name.escaped { decoded } else { text };
+            place.get(name.from..name.to).unwrap_or_default()
+        };
+        let same = |one: &Name, other: &Name| one.start == other.start && bytes(one) == bytes(other);
+        let own = self.all.get_mut(first..).unwrap_or_default();
+        let twice = if own.len() <= FEW_NAMES {
+            own.iter().enumerate().any(|(n, name)| own.iter().take(n).any(|other| same(name, other)))
+        } else {
+            // In the order of their text, which servers may have written them in: that is known at once.
+            let order = |name: &Name| name.start.swap_bytes();
+            own.sort_unstable_by(|one, other| order(one).cmp(&order(other)).then_with(|| bytes(one).cmp(bytes(other))));
+            own.iter().zip(own.iter().skip(1)).any(|(one, other)| same(one, other))
+        };
+        self.all.truncate(first);
+        if twice { Err(JsonFault::DuplicateMember) } else { Ok(()) }
+    }
+}
