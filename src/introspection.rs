@@ -1,4 +1,4 @@
-//! Asking an introspection endpoint about tokens (RFC 7662): what is asked, what is kept, and how much at once.
+//! Introspection (RFC 7662): the calls to endpoints, and the answers that are kept.
 //!
 //! Events come in ([`Introspections::ask`] wants a call, [`Introspections::finished`] ends it), answers go out; the
 //! calls themselves and the time are the caller's. No call outlives its timeout, and no answer is used beyond `exp`.
@@ -6,37 +6,24 @@
 //! Calls are numbered in the order in which they are sent, so that a request can tell an answer to a call of its own
 //! time from one that was on its way before ([`Fresh`]).
 
+mod endpoint;
 mod request;
 
 pub use request::request_body;
 
 use std::time::Duration;
 
-use crate::config::{Introspection, Issuer};
+use endpoint::Endpoint;
+
+use crate::config::Issuer;
 use crate::places::Standing;
 use crate::time::UnixTime;
-use crate::token::{Active, Answer, Recent, TokenDigest};
+use crate::token::{Active, Answer, TokenDigest};
 
-/// An answer beyond this size is taken for something else.
+/// The largest answer.
 pub const MAX_ANSWER: usize = 65_536;
-/// As many active answers of one issuer are kept.
-const MAX_ACTIVE: usize = 4096;
-/// As many bytes they take: four thousand for each, as many as for a token that was verified here.
-const MAX_ACTIVE_BYTES: usize = 16 << 20;
-/// As many inactive ones, apart, so that a flood of bad tokens pushes out no good one.
-const MAX_INACTIVE: usize = 1024;
-/// An inactive answer is kept this long at most: a token may become active, and none costs its holder much.
-const INACTIVE_FOR: Duration = Duration::from_secs(5);
-/// Who waits for an answer without being woken, such as a stream that goes on, finds it for this long, however short it is
-/// kept for others: four ticks.
-const OWN_FOR: Duration = Duration::from_secs(2);
-/// As many answers wait for the turn of those who are given them: of more, the oldest is asked for again, unless it is kept
-/// for others.
-const MAX_HANDED_OUT: usize = 256;
-/// A call whose answer is this much later than its timeout will have none.
-const GRACE: Duration = Duration::from_secs(2);
 
-/// What there is for a token.
+/// The answer that there is for a token.
 #[derive(Debug, PartialEq)]
 pub enum Lookup<'a> {
     /// The endpoint says that it is active.
@@ -45,14 +32,15 @@ pub enum Lookup<'a> {
     Inactive,
     /// The endpoint cannot be asked now, or did not answer.
     Unavailable,
-    /// Nothing that is recent enough: the endpoint is to be asked.
+    /// There is no answer that is recent enough: the endpoint is to be asked.
     Unknown {
-        /// Whether it said once that the token is active, and nothing else since.
+        /// Whether its latest answer, which is too old now, was that the token is active.
         was_active: bool,
     },
 }
 
-/// How recent an answer must be. Its age counts from when its call was wanted: what was revoked before that, it tells.
+/// The required age of an answer. It counts from the moment at which the call was wanted, because the answer tells of
+/// every revocation before that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fresh {
     /// Not older than this ...
@@ -72,90 +60,17 @@ pub struct Call {
     pub token: String,
 }
 
-/// What is known from the endpoints of all issuers, in the configuration's order.
+/// The endpoints of all issuers, in the configuration's order.
 #[derive(Debug)]
 pub struct Introspections {
     endpoints: Vec<Option<Endpoint>>,
-    /// Whether those who waited for answers are just given them.
+    /// Whether the streams that waited for answers are given them now.
     hands_out: bool,
     /// The number of the next call.
     next_call: u64,
 }
 
-/// What is known from one endpoint.
-#[derive(Debug)]
-struct Endpoint {
-    timeout: Duration,
-    cache_ttl: Duration,
-    max_in_flight: usize,
-    active: Recent<Kept>,
-    /// When each was found inactive, and by which call.
-    inactive: Recent<(UnixTime, u64)>,
-    /// Calls that run or are wanted.
-    open: Vec<Open>,
-    /// The answers that those who waited for them are given, however short they are kept.
-    handed_out: Vec<HandedOut>,
-    /// Whether the latest call had no answer.
-    fails: bool,
-}
-
-#[derive(Debug)]
-struct Kept {
-    active: Active,
-    since: UnixTime,
-    lifetime: Duration,
-    asked: Asked,
-}
-
-impl Kept {
-    fn is_current(&self, now: UnixTime) -> bool {
-        !self.lifetime.is_zero() && now.within(self.lifetime, self.since)
-    }
-}
-
-#[derive(Debug)]
-struct HandedOut {
-    digest: TokenDigest,
-    answer: Option<Answer>,
-    asked: Asked,
-}
-
-/// A call, by its number, which is 0 until it is sent, and when it was wanted.
-#[derive(Clone, Copy, Debug)]
-struct Asked {
-    call: u64,
-    at: UnixTime,
-}
-
-impl Asked {
-    /// Whether an answer to it is recent enough at `now`.
-    fn is(self, fresh: Option<Fresh>, now: UnixTime) -> bool {
-        fresh.is_none_or(|fresh| self.call >= fresh.call || now.within(fresh.within, self.at))
-    }
-}
-
-struct Open {
-    digest: TokenDigest,
-    asked: Asked,
-    standing: Standing,
-    /// Until it is sent.
-    token: Option<String>,
-}
-
-impl Open {
-    fn is_unsent(&self) -> bool {
-        self.token.is_some()
-    }
-}
-
-/// Without the token.
-impl std::fmt::Debug for Open {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Open").field("digest", &self.digest).field("asked", &self.asked).finish_non_exhaustive()
-    }
-}
-
-/// What has become of an endpoint.
+/// A change of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// It had been answering.
@@ -198,48 +113,38 @@ impl Introspections {
 
     /// When the answer was asked for that is kept about this token.
     pub fn asked_at(&mut self, place: usize, digest: &TokenDigest) -> Option<UnixTime> {
-        self.endpoint(place)?.active.get(digest).map(|kept| kept.asked.at)
+        self.endpoint(place)?.asked_at(digest)
     }
 
     /// Whether half of the calls that may run at once are wanted for verified tokens, so that what can wait should.
     /// Calls of strangers do not count: else they could end streams of others.
     pub fn is_busy(&mut self, place: usize) -> bool {
-        self.endpoint(place).is_none_or(|endpoint| endpoint.verified() * 2 >= endpoint.max_in_flight)
+        self.endpoint(place).is_none_or(|endpoint| endpoint.is_busy())
     }
 
     /// The answer about this token was read: what follows from it is kept with it from now on, and counts.
     pub fn was_read(&mut self, place: usize, digest: &TokenDigest) {
-        let Some(endpoint) = self.endpoint(place) else { return };
-        if let Some(weight) = endpoint.active.get(digest).map(|kept| kept.active.weight()) {
-            endpoint.active.weigh(digest, weight);
+        if let Some(endpoint) = self.endpoint(place) {
+            endpoint.was_read(digest);
         }
     }
 
     /// The bytes that the answers take that are kept.
     pub fn bytes(&self) -> usize {
-        self.endpoints.iter().flatten().map(|endpoint| endpoint.active.bytes()).sum()
+        self.endpoints.iter().flatten().map(Endpoint::bytes).sum()
     }
 
     /// Whether a call is to be sent.
     pub fn is_due(&self) -> bool {
-        self.endpoints.iter().flatten().any(|endpoint| endpoint.room() > 0 && endpoint.open.iter().any(Open::is_unsent))
+        self.endpoints.iter().flatten().any(Endpoint::is_due)
     }
 
     /// The calls that are to be sent, which now count as sent: a verified token's before a stranger's.
     pub fn due(&mut self) -> Vec<Call> {
         let mut calls = Vec::new();
         for (issuer, endpoint) in self.endpoints.iter_mut().enumerate() {
-            let Some(endpoint) = endpoint else { continue };
-            let mut room = endpoint.room();
-            for standing in [Standing::Verified, Standing::Stranger] {
-                for open in endpoint.open.iter_mut().filter(|open| open.standing == standing) {
-                    let Some(token) = open.token.take_if(|_| room > 0) else { continue };
-                    open.asked.call = self.next_call;
-                    self.next_call += 1;
-                    room -= 1;
-                    calls.push(Call { issuer, digest: open.digest, token });
-                }
-            }
+            let due = endpoint.as_mut().map(|endpoint| endpoint.due(&mut self.next_call)).unwrap_or_default();
+            calls.extend(due.into_iter().map(|(digest, token)| Call { issuer, digest, token }));
         }
         calls
     }
@@ -266,7 +171,7 @@ impl Introspections {
     pub fn handed_out(&mut self, for_others: bool) {
         self.hands_out = false;
         if !for_others {
-            self.endpoints.iter_mut().flatten().for_each(|endpoint| endpoint.handed_out.clear());
+            self.endpoints.iter_mut().flatten().for_each(Endpoint::forget_handed_out);
         }
     }
 
@@ -279,123 +184,4 @@ impl Introspections {
     fn endpoint(&mut self, place: usize) -> Option<&mut Endpoint> {
         self.endpoints.get_mut(place)?.as_mut()
     }
-}
-
-impl Endpoint {
-    fn new(config: &Introspection) -> Self {
-        Self {
-            timeout: config.timeout,
-            cache_ttl: config.cache_ttl,
-            max_in_flight: config.max_in_flight,
-            active: Recent::new(MAX_ACTIVE, MAX_ACTIVE_BYTES),
-            // A time each: their number is their bound.
-            inactive: Recent::new(MAX_INACTIVE, usize::MAX),
-            open: Vec::new(),
-            handed_out: Vec::new(),
-            fails: false,
-        }
-    }
-
-    /// `waited`: the request may have waited for an answer that is handed out.
-    fn find(&mut self, digest: &TokenDigest, fresh: Option<Fresh>, waited: bool, now: UnixTime) -> Lookup<'_> {
-        // No answer, and that it is not active, is told however old: neither lets anyone through.
-        let tells = |out: &HandedOut| {
-            let is_active = matches!(out.answer, Some(Answer::Active(_)));
-            let is_recent = now.within(self.timeout + GRACE + OWN_FOR, out.asked.at);
-            out.digest == *digest && is_recent && (!is_active || out.asked.is(fresh, now))
-        };
-        if waited && let Some(at) = self.handed_out.iter().position(tells) {
-            return match self.handed_out.get_mut(at).map(|out| &mut out.answer) {
-                Some(Some(Answer::Active(active))) => Lookup::Active(active),
-                Some(Some(Answer::Inactive)) => Lookup::Inactive,
-                Some(None) | None => Lookup::Unavailable,
-            };
-        }
-        // One that is too old for this request may serve others, and tells of a token that is not just made up.
-        // What was asked since is for whoever waited for it, however short it is kept for others.
-        let is_own = |call: u64, since| now.within(OWN_FOR, since) && fresh.is_some_and(|fresh| call >= fresh.call);
-        let is_usable =
-            |kept: &Kept| is_own(kept.asked.call, kept.since) || (kept.is_current(now) && kept.asked.is(fresh, now));
-        let (was_active, is_usable) = self.active.get(digest).map_or((false, false), |kept| (true, is_usable(kept)));
-        if is_usable {
-            return self.active.get(digest).map_or(Lookup::Unavailable, |kept| Lookup::Active(&mut kept.active));
-        }
-        let lifetime = INACTIVE_FOR.min(self.cache_ttl);
-        if self.inactive.get(digest).is_some_and(|(since, call)| is_own(*call, *since) || now.within(lifetime, *since))
-        {
-            return Lookup::Inactive;
-        }
-        Lookup::Unknown { was_active }
-    }
-
-    /// Identical tokens share one call. Whoever wants a more recent answer than that of the one that runs asks again
-    /// when it has ended.
-    ///
-    /// Strangers may have all calls under way; they cannot have those that come next. A verified token is refused only
-    /// where verified ones have them all.
-    fn ask(&mut self, (digest, token): (TokenDigest, &str), standing: Standing, now: UnixTime) -> bool {
-        if self.open.iter().any(|open| open.digest == digest) {
-            return true;
-        }
-        let counted = if standing == Standing::Stranger { self.open.len() } else { self.verified() };
-        let has_room = counted < self.max_in_flight;
-        if has_room {
-            let asked = Asked { call: 0, at: now };
-            self.open.push(Open { digest, asked, standing, token: Some(token.to_owned()) });
-        }
-        has_room
-    }
-
-    /// How many calls are about verified tokens.
-    fn verified(&self) -> usize {
-        self.open.iter().filter(|open| open.standing == Standing::Verified).count()
-    }
-
-    /// How many more calls may be sent.
-    fn room(&self) -> usize {
-        let unsent = self.open.iter().filter(|open| open.is_unsent()).count();
-        self.max_in_flight.saturating_sub(self.open.len() - unsent)
-    }
-
-    fn finished(&mut self, digest: TokenDigest, answer: Option<Answer>, now: UnixTime) -> Option<Change> {
-        // A call that nobody wanted was never recent.
-        let open = self.open.iter().find(|open| open.digest == digest);
-        let asked = open.map_or(Asked { call: 0, at: UnixTime::default() }, |open| open.asked);
-        self.open.retain(|open| open.digest != digest);
-        let failed = answer.is_none();
-        match &answer {
-            Some(Answer::Active(active)) => {
-                let lifetime = self.cache_ttl.min(time_until(active.expires_at(), now));
-                // One that may not be used again still tells that the token is not just made up.
-                let kept = Kept { active: (**active).clone(), since: now, lifetime, asked };
-                self.active.insert(digest, kept, active.weight());
-            }
-            Some(Answer::Inactive) => {
-                // What was kept for others is over as well.
-                self.active.remove(&digest);
-                self.inactive.insert(digest, (now, asked.call), 0);
-            }
-            None => {}
-        }
-        self.handed_out.retain(|out| out.digest != digest);
-        // While the worker has ever more to do, it never gets to the last of them.
-        self.handed_out.drain(..(self.handed_out.len() + 1).saturating_sub(MAX_HANDED_OUT));
-        self.handed_out.push(HandedOut { digest, answer, asked });
-        match (std::mem::replace(&mut self.fails, failed), failed) {
-            (false, true) => Some(Change::Fails),
-            (true, false) => Some(Change::Recovers),
-            _ => None,
-        }
-    }
-
-    fn overdue(&self, now: UnixTime) -> impl Iterator<Item = TokenDigest> {
-        let late = move |open: &&Open| !now.within(self.timeout + GRACE, open.asked.at);
-        self.open.iter().filter(late).map(|open| open.digest)
-    }
-}
-
-/// How long it is until a date, which may have passed; for ever if there is none.
-fn time_until(date: Option<f64>, now: UnixTime) -> Duration {
-    let Some(date) = date else { return Duration::MAX };
-    Duration::try_from_secs_f64((date - now.as_numeric_date()).max(0.0)).unwrap_or(Duration::MAX)
 }
