@@ -16,6 +16,7 @@ mod scopes;
 mod server;
 pub mod shared;
 mod tools;
+pub mod worker;
 
 pub use chain::Asked;
 pub use findings::Finding;
@@ -230,6 +231,7 @@ impl Drift {
     /// Time goes by: complete lists that came are compared, which no answer has to wait for.
     pub fn look(&mut self, config: &Config) {
         for (server, settings) in self.servers.iter_mut().zip(&config.resources) {
+            server.is_postponed = false;
             let Some(list) = server.complete.take() else { continue };
             let now = of_list(settings, &list);
             server.found.extend(now.iter().filter(|finding| !server.of_list.contains(finding)).cloned());
@@ -270,7 +272,8 @@ impl Drift {
         server.unseen.others_saw(&told.granted);
         server.was_listed |= told.listed;
         if let Some(manifest) = config.resources.get(resource).and_then(|settings| settings.manifest.as_ref()) {
-            server.tools.adopt(manifest, &told.live, now);
+            let again = server.tools.adopt(manifest, &told.live, now);
+            server.report(again);
         }
         server.told_asked.clone_from(&told.asked);
         let is_answered = |told: &String| server.tells_answered.iter().any(|key| told.starts_with(key));
@@ -301,12 +304,33 @@ impl Drift {
         }
     }
 
-    /// A resource of which there is anything to take.
+    /// The other workers were told of these news.
+    pub fn is_told(&mut self, resource: usize, news: &News) {
+        // Whatever differs is among them if anything that was found is.
+        let server = self.servers.get_mut(resource).filter(|_| !news.found.is_empty());
+        server.into_iter().for_each(|server| server.tools.told());
+    }
+
+    /// What the other workers know is known here.
+    pub fn looked(&mut self, resource: usize) {
+        self.servers.get_mut(resource).into_iter().for_each(|server| server.tools.looked());
+    }
+
+    /// The other workers could not be told of these news. Nothing of them is lost, and they wait for the next tick.
+    pub fn give_back(&mut self, resource: usize, news: News) {
+        let Some(server) = self.servers.get_mut(resource) else { return };
+        let News { found, settled, live: _, granted, listed, asked, answered } = news;
+        (server.found, server.settled, server.granted) = (found, settled, granted);
+        (server.tells_listed, server.tells_asked, server.tells_answered) = (listed, asked, answered);
+        server.is_postponed = true;
+    }
+
+    /// A resource of which there is anything to take now.
     pub fn has_news(&self) -> Option<usize> {
         let has = |server: &Server| {
             let of_tools = !server.found.is_empty() || !server.settled.is_empty() || server.tells_listed;
             let of_requests = !server.tells_asked.is_empty() || !server.tells_answered.is_empty();
-            of_tools || of_requests || !server.granted.is_empty()
+            !server.is_postponed && (of_tools || of_requests || !server.granted.is_empty())
         };
         self.servers.iter().position(has)
     }

@@ -12,16 +12,47 @@
 
 mod support;
 
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use support::fake::{End, Part, Stream, Worker};
 use support::keys::Key;
 use support::tokens::{AUDIENCE, ISSUER, Token};
-use toolgate::drift::Finding;
 use toolgate::drift::shared::SharedDrift;
+use toolgate::drift::worker::Told;
+use toolgate::drift::{Finding, News};
 use toolgate::manifest::Manifest;
 use toolgate::node::Node;
+use toolgate::workers::{NotShared, SharedData, SharedNames, Versioned};
 
 const NOW: i64 = 1_800_000_000;
+const SECOND: Duration = Duration::from_secs(1);
+
+/// One record that workers share, for which others may be faster.
+#[derive(Default)]
+struct Races {
+    value: RefCell<Versioned>,
+    loses: Cell<bool>,
+}
+
+impl SharedData for Races {
+    fn read(&self, _: &str) -> Result<Versioned, NotShared> {
+        Ok(self.value.borrow().clone())
+    }
+
+    fn replace(&self, name: &str, _: &Versioned, value: &[u8]) -> Result<bool, NotShared> {
+        if !self.loses.get() {
+            self.overwrite(name, value)?;
+        }
+        Ok(!self.loses.get())
+    }
+
+    fn overwrite(&self, _: &str, value: &[u8]) -> Result<(), NotShared> {
+        *self.value.borrow_mut() = Versioned { bytes: value.to_vec(), version: Some(1) };
+        Ok(())
+    }
+}
 
 fn tool(name: &str, description: &str) -> Value {
     json!({"name": name, "description": description, "inputSchema": {"type": "object"}})
@@ -143,6 +174,14 @@ impl Gate {
     fn adopt(&mut self, told: &SharedDrift) {
         let (config, now) = (self.worker.config.clone(), self.worker.now());
         self.worker.instance.drift.adopt(0, &config, told, now);
+        self.worker.instance.drift.looked(0);
+    }
+
+    /// Tells all that it found.
+    fn tell(&mut self) -> News {
+        let news = self.worker.instance.drift.take(0);
+        self.worker.instance.drift.is_told(0, &news);
+        news
     }
 
     fn call(&mut self, tool: &str) -> &'static str {
@@ -478,7 +517,7 @@ fn the_older_transport_answers_on_the_standing_stream_of_its_caller() {
     gate.stream("alice", &[listed(4, &good)]);
     assert_eq!(gate.call("a"), "tool_drifted");
     ask(&mut gate, 5);
-    gate.worker.wait(std::time::Duration::from_secs(60), &mut []);
+    gate.worker.wait(Duration::from_secs(60), &mut []);
     gate.stream("alice", &[listed(5, &good)]);
     assert_eq!(gate.call("a"), "tool_drifted", "nobody waits for an answer for so long");
 }
@@ -490,7 +529,7 @@ fn the_stream_of_the_older_transport_may_be_another_workers() {
     let [mut asks, mut streams] = [0, 1].map(|_| Gate::new(open_to_all(), &more));
     let mut shared = SharedDrift::default();
     let mut tell = |from: &mut Gate, to: &mut Gate| {
-        shared.merge(&from.worker.instance.drift.take(0));
+        shared.merge(&from.tell());
         to.adopt(&shared);
         shared.asked.len()
     };
@@ -498,7 +537,7 @@ fn the_stream_of_the_older_transport_may_be_another_workers() {
         let mut stream = gate.send("alice", &json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"}));
         gate.answer(&mut stream, 202, "text/plain", "Accepted");
     };
-    let second = std::time::Duration::from_secs(1);
+    let second = Duration::from_secs(1);
     // The stream is told of the request before the list comes, or after it.
     ask(&mut asks, 1);
     assert_eq!(tell(&mut asks, &mut streams), 1);
@@ -695,9 +734,68 @@ fn what_another_worker_saw_is_compared_again() {
     assert_eq!(gate.findings(), [""; 0], "who saw it reports it");
     gate.list(&List { tools: &good, ..List::default() });
     assert_eq!(gate.call("a"), "allowed", "this worker saw better");
-    gate.list(&List { tools: &[tool("a", "changed")], ..List::default() });
+    let changed = [tool("a", "changed"), tool("b", "")];
+    gate.list(&List { tools: &changed, ..List::default() });
+    gate.worker.wait(SECOND, &mut []);
+    gate.adopt(&live(&[]));
+    assert_eq!(gate.call("a"), "tool_drifted", "the others do not know of it yet");
+    gate.tell();
+    gate.worker.instance.drift.looked(0);
     gate.adopt(&live(&[]));
     assert_eq!(gate.call("a"), "allowed", "another worker saw it as approved");
+    gate.list(&List { tools: &changed, ..List::default() });
+    gate.tell();
+    gate.adopt(&live(&[]));
+    assert_eq!(gate.call("a"), "tool_drifted", "nobody knows which of them saw it last");
+    assert_eq!(gate.findings(), ["description_changed a"], "the others are told again");
+}
+
+#[test]
+fn bad_news_is_not_lost_with_a_race() {
+    let (good, evil) = ([tool("a", "")], [tool("a", "evil")]);
+    let more = json!({"manifest": approved(&good), "on_drift": "deny"});
+    let [mut one, mut other] = [0, 1].map(|_| Gate::new(open_to_all(), &more));
+    let names = SharedNames::new(b"plugin", b"root");
+    let [mut ones, mut others] = [&one, &other].map(|gate| Told::new(&gate.worker.config, &names));
+    let record = Races::default();
+    let tick = |gate: &mut Gate, told: &mut Told| {
+        gate.worker.wait(SECOND, &mut []);
+        let (config, now) = (gate.worker.config.clone(), gate.worker.now());
+        let drift = &mut gate.worker.instance.drift;
+        drift.look(&config);
+        let mut found = Vec::new();
+        while let Some(place) = drift.has_news() {
+            let report = told.report(place, drift, &record);
+            found.extend(
+                report.found.iter().map(|finding| finding.code).chain(report.settled.iter().map(|_| "settled")),
+            );
+        }
+        told.adopt(drift, &config, &record, now);
+        found
+    };
+    other.list(&List { tools: &good, ..List::default() });
+    assert_eq!(tick(&mut other, &mut others), [""; 0]);
+    one.list(&List { tools: &evil, ..List::default() });
+    record.loses.set(true);
+    for _ in 0..3 {
+        assert_eq!(tick(&mut one, &mut ones), [""; 0], "it is reported once the others can know");
+        assert_eq!(tick(&mut other, &mut others), [""; 0]);
+        assert_eq!((one.call("a"), other.call("a")), ("tool_drifted", "allowed"), "who saw it denies it");
+    }
+    record.loses.set(false);
+    assert_eq!(tick(&mut one, &mut ones), ["description_changed"]);
+    assert_eq!(tick(&mut other, &mut others), [""; 0]);
+    assert_eq!((one.call("a"), other.call("a")), ("tool_drifted", "tool_drifted"));
+    // Good news comes as late.
+    other.list(&List { tools: &good, ..List::default() });
+    record.loses.set(true);
+    assert_eq!(tick(&mut other, &mut others), [""; 0]);
+    record.loses.set(false);
+    assert_eq!(tick(&mut one, &mut ones), [""; 0]);
+    other.list(&List { tools: &good, ..List::default() });
+    assert_eq!(tick(&mut other, &mut others), ["settled"]);
+    assert_eq!(tick(&mut one, &mut ones), [""; 0]);
+    assert_eq!((one.call("a"), other.call("a")), ("allowed", "allowed"));
 }
 
 #[test]
@@ -716,7 +814,7 @@ fn a_scope_that_no_token_ever_brings_is_told_of_once() {
     let told = SharedDrift { granted: vec!["seen-elsewhere".to_owned()], ..SharedDrift::default() };
     gate.adopt(&told);
     assert_eq!(gate.findings(), [""; 0], "it is waited for");
-    gate.worker.wait(std::time::Duration::from_secs(3_600), &mut []);
+    gate.worker.wait(Duration::from_secs(3_600), &mut []);
     gate.send_with(&token, &request);
     assert_eq!(gate.findings(), ["scope_never_granted raed"]);
     gate.send_with(&token, &request);

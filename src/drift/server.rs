@@ -42,6 +42,8 @@ pub struct Server {
     /// Whether any worker saw a complete list, and whether others are to be told that this one did.
     pub was_listed: bool,
     pub tells_listed: bool,
+    /// Whether what was found waits for the next tick, since other workers were faster.
+    pub is_postponed: bool,
 }
 
 impl Server {

@@ -11,6 +11,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::worker::Report;
 use super::{Finding, News};
 use crate::index::Index;
 use crate::json::Object;
@@ -67,7 +68,7 @@ impl SharedDrift {
     }
 
     /// Adds what a worker found; gives what nobody reported before, and the tools that are as approved again.
-    pub fn merge(&mut self, news: &News) -> (Vec<Finding>, Vec<String>) {
+    pub fn merge(&mut self, news: &News) -> Report {
         self.listed |= news.listed;
         self.asked.extend(news.asked.iter().cloned());
         self.asked.retain(|own| !news.answered.iter().any(|key| own.starts_with(key)));
@@ -92,7 +93,7 @@ impl SharedDrift {
         // Of two with one name the first stays: the newer one.
         let all = news.live.iter().take(MAX_TOOLS).chain(self.live.tools()).cloned().collect();
         self.live = Manifest::of(all).first(MAX_TOOLS);
-        (new, settled)
+        Report { found: new, settled }
     }
 
     /// Tools are as approved again: should one change once more, that is news. Gives those that were told of.
@@ -163,8 +164,8 @@ mod tests {
         for (n, (news, found, settled)) in steps.into_iter().enumerate() {
             // Another worker reads what the last one wrote.
             shared = SharedDrift::decode(shared.encode().as_bytes()).unwrap();
-            let (new, gone) = shared.merge(&news);
-            assert_eq!((new.len(), gone.len()), (found, settled), "step {n}");
+            let report = shared.merge(&news);
+            assert_eq!((report.found.len(), report.settled.len()), (found, settled), "step {n}");
         }
         assert_eq!(shared.live.tools().iter().map(|tool| tool.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     }

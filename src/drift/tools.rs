@@ -17,6 +17,8 @@ pub struct Tools {
     seen: Vec<Seen>,
     /// The moment of the latest bad news.
     latest: Moment,
+    /// The moment when this worker last looked at what the others know.
+    looked: Moment,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -34,12 +36,14 @@ struct Off {
     live: Tool,
     since: Moment,
     at: UnixTime,
+    /// Whether the other workers were told, so that one of them may settle it.
+    is_told: bool,
 }
 
 impl Tools {
     /// Nothing was seen of the tools in `manifest`.
     pub fn new(manifest: &Manifest) -> Self {
-        Self { seen: vec![Seen::default(); manifest.tools().len()], latest: 0 }
+        Self { seen: vec![Seen::default(); manifest.tools().len()], ..Self::default() }
     }
 
     /// The present moment. Bad news that comes later is later than this.
@@ -84,7 +88,7 @@ impl Tools {
             seen.approved = Some(hash);
             return (false, found);
         }
-        seen.off = Some(Off { hash: Some(hash), live: live.shortened(), since, at: now });
+        seen.off = Some(Off { hash: Some(hash), live: live.shortened(), since, at: now, is_told: false });
         self.latest = since;
         (true, found)
     }
@@ -92,7 +96,7 @@ impl Tools {
     /// A list gives the name of the tool at `place` more than once: nobody can tell which entry a call would reach.
     pub fn repeated(&mut self, place: usize, name: &str, now: UnixTime) {
         self.latest += 1;
-        let off = Off { hash: None, live: Tool::unreadable(name), since: self.latest, at: now };
+        let off = Off { hash: None, live: Tool::unreadable(name), since: self.latest, at: now, is_told: false };
         self.seen.get_mut(place).into_iter().for_each(|seen| seen.off = Some(off.clone()));
     }
 
@@ -111,19 +115,39 @@ impl Tools {
             .collect()
     }
 
-    /// Takes over which tools differ for other workers. Each is compared again. What differs for them no more was seen
-    /// as approved after this worker saw it.
-    pub fn adopt(&mut self, manifest: &Manifest, live: &Manifest, now: UnixTime) {
+    /// What the other workers know is known here.
+    pub fn looked(&mut self) {
+        self.looked = self.latest;
+    }
+
+    /// The other workers were told which tools differ.
+    pub fn told(&mut self) {
+        self.seen.iter_mut().filter_map(|seen| seen.off.as_mut()).for_each(|off| off.is_told = true);
+    }
+
+    /// Takes over which tools differ for other workers. Each is compared again. A tool that differs for them no more was
+    /// seen as approved after they were told, so it is as approved here too, unless they were not told, or this worker
+    /// has seen it differ since it looked last: nobody knows which came first. Gives what they are to be told again.
+    pub fn adopt(&mut self, manifest: &Manifest, live: &Manifest, now: UnixTime) -> Vec<Finding> {
+        let mut again = Vec::new();
         for (seen, approved) in self.seen.iter_mut().zip(manifest.tools()) {
             let told = live.tool(&approved.name);
-            seen.off = seen.off.take().filter(|_| told.is_some());
+            if let Some(off) = seen.off.as_mut().filter(|off| off.is_told && told.is_none()) {
+                if off.since <= self.looked {
+                    seen.off = None;
+                } else {
+                    off.is_told = false;
+                    again.extend(changes(approved, &off.live).iter().map(|drift| Finding::of(drift.change, &off.live)));
+                }
+            }
             let is_news = |tool: &&Tool| seen.off.as_ref().is_none_or(|own| own.live != **tool);
             let differs = |tool: &&Tool| !changes(approved, tool).is_empty();
             if let Some(live) = told.filter(is_news).filter(differs).cloned() {
                 self.latest += 1;
-                seen.off = Some(Off { hash: None, live, since: self.latest, at: now });
+                seen.off = Some(Off { hash: None, live, since: self.latest, at: now, is_told: true });
             }
         }
+        again
     }
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
-use super::drift::Told;
+use super::drift;
 use super::host::{self, Buffer};
 use super::http::Stream;
 use super::keys::KeyFetches;
@@ -16,6 +16,7 @@ use super::remote::PolicyFetches;
 use super::shared::{AT_ONCE, Shared};
 use super::sink::Posts;
 use crate::config::Config;
+use crate::drift::worker::Told;
 use crate::exchange::Awaited;
 use crate::token::TokenDigest;
 use crate::workers::{InUse, SharedData, SharedNames};
@@ -163,7 +164,7 @@ impl RootContext for Root {
         shared.end_outlived(self.id);
         // Of some, their issuer is asked again.
         self.ask_endpoints();
-        let told = shared.told.borrow_mut().look(&mut shared.drift.borrow_mut(), &shared.config.borrow());
+        let told = drift::look(&mut shared.told.borrow_mut(), &mut shared.drift.borrow_mut(), &shared.config.borrow());
         told.iter().for_each(|(event, line)| shared.log_event(event, line));
         self.posts.advance(&shared);
         metrics::flush(&shared, &mut self.metrics);

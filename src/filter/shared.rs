@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use super::drift::Told;
+use super::drift;
 use super::host::{self, Buffer, Map};
 use super::possession;
 use super::signature::{self, VerifySignature};
@@ -12,6 +12,7 @@ use crate::audit::{Decision, DecisionIds, LINE_PREFIX, Record, event_line};
 use crate::config::{Config, Decisions};
 use crate::dpop::Proofs;
 use crate::drift::Drift;
+use crate::drift::worker::Told;
 use crate::exchange::{Awaited, Effect, Env, Exchange, Flow, Step};
 use crate::introspection::Introspections;
 use crate::jwks::IssuerKeys;
@@ -146,11 +147,8 @@ impl Shared {
             // Where nothing is shared, each worker finds out for itself.
             let _ = host::Shared.overwrite(&self.bodies, SHOWN);
         }
-        let news = self.drift.borrow().has_news();
-        if let Some(place) = news {
-            let told = self.told.borrow().report(&mut self.drift.borrow_mut(), &self.config.borrow(), place);
-            told.iter().for_each(|(event, line)| self.log_event(event, line));
-        }
+        let told = drift::report(&self.told.borrow(), &mut self.drift.borrow_mut(), &self.config.borrow());
+        told.iter().for_each(|(event, line)| self.log_event(event, line));
         step
     }
 

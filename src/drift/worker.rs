@@ -1,0 +1,89 @@
+//! One worker's part in what the workers of a host tell each other of drift.
+
+use super::shared::SharedDrift;
+use super::{Drift, Finding};
+use crate::config::{Config, Resource};
+use crate::manifest::Manifest;
+use crate::time::UnixTime;
+use crate::workers::{SharedData, SharedNames};
+
+/// How often a record is read again because another worker was faster, before that waits for the next tick.
+const MAX_RACES: usize = 8;
+
+/// What is to be logged about one resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What no worker reported before.
+    pub found: Vec<Finding>,
+    /// The tools that are as approved again.
+    pub settled: Vec<String>,
+}
+
+/// The shared record of each resource as it was last seen.
+#[derive(Debug)]
+pub struct Told {
+    names: Vec<String>,
+    seen: Vec<Vec<u8>>,
+}
+
+impl Told {
+    /// For the resources of a configuration.
+    pub fn new(config: &Config, names: &SharedNames) -> Self {
+        // What differs depends on what was approved.
+        let name = |resource: &Resource| {
+            let approved = resource.manifest.as_ref().map(Manifest::tools_json).unwrap_or_default();
+            names.of("drift", &[resource.identifier.as_str(), &approved])
+        };
+        let names: Vec<_> = config.resources.iter().map(name).collect();
+        Self { seen: vec![Vec::new(); names.len()], names }
+    }
+
+    /// The names of what is shared.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Tells the other workers what was found, at once: later, it could take the place of what another worker saw since.
+    /// If others are faster each time, it is tried again at the next tick, and only then reported. Where nothing is
+    /// shared, each worker reports for itself.
+    pub fn report(&self, place: usize, drift: &mut Drift, shared: &dyn SharedData) -> Report {
+        let news = drift.take(place);
+        let Some(name) = self.names.get(place) else { return Report::default() };
+        for _ in 0..MAX_RACES {
+            let Ok(old) = shared.read(name) else { return SharedDrift::default().merge(&news) };
+            let mut record = SharedDrift::decode(&old.bytes).unwrap_or_default();
+            let report = record.merge(&news);
+            let new = record.encode().into_bytes();
+            if new == old.bytes {
+                drift.is_told(place, &news);
+                return report;
+            }
+            match shared.replace(name, &old, &new) {
+                Ok(true) => {
+                    drift.is_told(place, &news);
+                    return report;
+                }
+                Ok(false) => {}
+                Err(_) => return report,
+            }
+        }
+        drift.give_back(place, news);
+        Report::default()
+    }
+
+    /// Takes over what other workers found, of every resource where that matters.
+    pub fn adopt(&mut self, drift: &mut Drift, config: &Config, shared: &dyn SharedData, now: UnixTime) {
+        for (place, (name, seen)) in self.names.iter().zip(&mut self.seen).enumerate() {
+            if !drift.listens(place, config) {
+                continue;
+            }
+            let Ok(record) = shared.read(name) else { continue };
+            if *seen != record.bytes {
+                let Some(told) = SharedDrift::decode(&record.bytes) else { continue };
+                drift.adopt(place, config, &told, now);
+                *seen = record.bytes;
+            }
+            drift.looked(place);
+        }
+    }
+}
