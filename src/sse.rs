@@ -96,6 +96,11 @@ impl EventReader {
         None
     }
 
+    /// Whether an event has begun that has not ended.
+    pub fn is_within_event(&self) -> bool {
+        !self.event.is_empty() || self.oversized
+    }
+
     /// Where in these next bytes a JSON document begins, if nothing but white space came before.
     fn document(&mut self, bytes: &[u8]) -> Option<usize> {
         if self.begun {

@@ -33,7 +33,7 @@ pub(super) struct Answer {
     /// Whether the host shows bodies while headers are held: then a fault can still be a 502.
     may_hold_headers: bool,
     phase: Phase,
-    /// Bytes of a document that are held.
+    /// Bytes of a document or a stream that the host holds.
     held: usize,
     /// What has to hold as long as it goes on: on a GET stream, and on the one that `subscriptions/listen` opens.
     watch: Option<Box<Watch>>,
@@ -158,7 +158,7 @@ impl Answer {
         Some(self.event("stream_ended", reason))
     }
 
-    /// Bytes of a document that are held: what a replacement takes the place of.
+    /// Bytes that the host holds: what a replacement takes the place of.
     pub fn held(&self) -> usize {
         self.held
     }
@@ -245,7 +245,7 @@ impl Answer {
 
     /// A part of the body: a document is held until it is whole, events go on as they end, the rest is left alone.
     pub fn body(&mut self, size: usize, end: bool, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
-        self.held = size;
+        let held = std::mem::replace(&mut self.held, size);
         match &mut self.phase {
             Phase::Untouched => Step::go_on(Vec::new()),
             Phase::Replaced => Step::go_on(vec![Effect::ReplaceBody(Vec::new())]),
@@ -265,7 +265,7 @@ impl Answer {
                 let event = held_data.then(|| self.event("event_dropped", Reason::ListContentType));
                 Step::go_on(event.into_iter().chain([Effect::ReplaceBody(bytes)]).collect())
             }
-            Phase::Events(_) => self.events(&read(size).unwrap_or_default(), end, env),
+            Phase::Events(_) => self.events(&read(size).unwrap_or_default(), held, end, env),
         }
     }
 
@@ -288,10 +288,11 @@ impl Answer {
         }
     }
 
-    /// An answer that ends in trailers: they end a document as its body's end would.
+    /// An answer that ends in trailers: where the host holds something of it, they end it as its body's end would.
     pub fn trailers(&mut self, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
-        match self.phase {
+        match &self.phase {
             Phase::Document => self.body(self.held, true, read, env),
+            Phase::Events(events) if events.is_held => self.body(self.held, true, read, env),
             Phase::Events(_) | Phase::NoStream(_) | Phase::Private(_) | Phase::Replaced | Phase::Untouched => {
                 Step::go_on(Vec::new())
             }

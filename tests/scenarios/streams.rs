@@ -30,6 +30,7 @@ pub fn rows() -> Vec<Scenario> {
         event(MIXED).as_bytes().chunks(9).map(|piece| String::from_utf8_lossy(piece).into_owned()).collect();
     let split: Vec<&str> = split.iter().map(String::as_str).collect();
     let long = format!("data: {{\"x\":\"{}\"}}\n\n", "x".repeat(LIST_LIMIT));
+    let long_note = NOTE.replace("admin_x", &"x".repeat(LIST_LIMIT / 2));
     vec![
         events("a list in an event is trimmed", asked(), &[&event(MIXED)], &event(ECHO)),
         events("an event in pieces is trimmed", asked(), &split, &event(ECHO)),
@@ -235,6 +236,50 @@ pub fn rows() -> Vec<Scenario> {
             call("echo").bearer(token("")),
             &["data: <p>\n\n", &event(MIXED)],
             &format!("data: <p>\n\n{}", event(MIXED)),
+        ),
+        row(
+            "where it cannot be told what an event answers, the error comes before the trailers",
+            asked(),
+            forwarded().text(&format!("{}{}", event(NOTE), data(FAILED))),
+        )
+        .answered(
+            answer_events(&[&event(r#"{"result":{"Tools":[{"name":"admin_x"}]}}"#), &event(NOTE)])
+                .trailer("x-sum", "1"),
+        ),
+        row(
+            "a list after an answer that cannot be read passes before trailers",
+            asked(),
+            forwarded().text(&[event(NOTE), event(ECHO)].concat()),
+        )
+        .answered(
+            answer_events(&[&event(r#"{"result":{"Tools":[]}}"#), &event(NOTE), &event(MIXED)]).trailer("x-sum", "1"),
+        ),
+        row(
+            "the last event before trailers may lack its empty line",
+            asked(),
+            forwarded().text(&format!("data: {ECHO}\n")),
+        )
+        .answered(answer_events(&[&format!("data: {MIXED}\n")]).trailer("x-sum", "1")),
+        row(
+            "an answer that breaks off before trailers becomes an error with its id",
+            asked(),
+            forwarded().text(&data(FAILED)),
+        )
+        .answered(answer_events(&["data: {\"id\":1,\"result\":{\"tools\":[{"]).trailer("x-sum", "1")),
+        row(
+            "a list that is too long before trailers becomes an error with its id",
+            asked(),
+            forwarded().text(&data(FAILED)),
+        )
+        .answered(answer_events(&[long.replace("{\"x\"", "{\"id\":1,\"result\"").trim_end()]).trailer("x-sum", "1")),
+        row(
+            "what follows an answer that cannot be read is held up to the limit of a list",
+            asked(),
+            forwarded().text(&format!("{0}{0}{1}", event(&long_note), data(FAILED))),
+        )
+        .answered(
+            answer_events(&[&event(r#"{"result":{"Tools":[]}}"#), &event(&long_note), &event(&long_note)])
+                .trailer("x-sum", "1"),
         ),
         row("the answer to a call may end in trailers", call("echo").bearer(token("")), forwarded())
             .answered(answer_events(&["data: {}\n\n"]).trailer("x-sum", "1")),

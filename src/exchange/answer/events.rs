@@ -17,6 +17,8 @@ const MOST_TOLD: usize = 100;
 pub(super) struct Events {
     reader: EventReader,
     dropped: Dropped,
+    /// Whether the host holds what goes on, so that trailers can still be preceded by more.
+    pub is_held: bool,
 }
 
 /// What was dropped so far.
@@ -48,32 +50,45 @@ struct Out {
 impl Events {
     /// A stream whose events have at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { reader: EventReader::new(limit), dropped: Dropped::default() }
+        Self { reader: EventReader::new(limit), dropped: Dropped::default(), is_held: false }
     }
 }
 
 impl Answer {
-    /// What goes on in the place of a chunk of an event stream.
-    pub(super) fn events(&mut self, chunk: &[u8], end: bool, env: &mut Env<'_>) -> Step {
-        let mut out = Out { bytes: Vec::with_capacity(chunk.len()), ..Out::default() };
+    /// What goes on in the place of a chunk of an event stream, the first `held` bytes of which are such already.
+    ///
+    /// Trailers end a stream without a last chunk, and bytes can only be put before them if the host holds some, or an
+    /// empty chunk. So what is left of a chunk within an event is held, and, once an answer was dropped that nobody knows
+    /// the request of, what follows it as well, up to the limit of a list: its error may still be due.
+    pub(super) fn events(&mut self, bytes: &[u8], held: usize, end: bool, env: &mut Env<'_>) -> Step {
+        let (before, chunk) = bytes.split_at_checked(held).unwrap_or((bytes, &[]));
+        let mut out = Out { bytes: Vec::with_capacity(bytes.len()), ..Out::default() };
+        out.bytes.extend_from_slice(before);
         // The reader is lent out for the time of reading; what it gives is trimmed by the rest of the answer.
         let Phase::Events(mut events) = std::mem::replace(&mut self.phase, Phase::Replaced) else {
             return Step::go_on(vec![Effect::ReplaceBody(out.bytes)]);
         };
-        let Events { reader, dropped } = &mut *events;
+        let Events { reader, dropped, is_held } = &mut *events;
         let document = reader.feed(chunk, end, |piece| self.piece(piece, dropped, &mut out, env));
         if let Some(document) = document {
             out.bytes.extend_from_slice(document);
             return self.begin_document(out, end, env);
         }
         let lost = dropped.answer || (dropped.noise && !dropped.is_resumable);
-        if end && lost && !self.ids.ids.is_empty() {
+        let is_full = out.bytes.len() > env.config.limits.list;
+        // A stream that is to go on for long is not held up.
+        let mut owes = dropped.answer && !self.expects.stream && !self.ids.ids.is_empty();
+        if (end && lost && !self.ids.ids.is_empty()) || (owes && is_full) {
             out.bytes.extend_from_slice(if out.is_within_event { b"\n\n" } else { b"" });
             std::mem::take(&mut self.ids.ids).iter().for_each(|id| out.error(id));
+            owes = false;
         }
+        *is_held = !end && (owes || (out.bytes.is_empty() && reader.is_within_event()));
+        let flow = if *is_held { Flow::Pause } else { Flow::Continue };
+        self.held = if *is_held { out.bytes.len() } else { 0 };
         self.phase = Phase::Events(events);
         out.effects.push(Effect::ReplaceBody(out.bytes));
-        Step::go_on(out.effects)
+        Step { effects: out.effects, flow }
     }
 
     /// What was declared as a stream is a JSON document: from here on it is treated as one.
