@@ -256,13 +256,11 @@ impl Exchange {
                 }
                 step
             }
-            // Envoy words its filters' answers to gRPC as gRPC's, with status 200 and the body in a header.
+            // Envoy words its filters' answers to gRPC as gRPC's, with status 200 and the body in a header that ends the
+            // answer. No filter can add a body then, so nothing may declare one.
             State::Answered(status) if headers.has("grpc-status") => {
-                let mut edits = vec![
-                    HeaderEdit::Set(":status".to_owned(), status.to_string()),
-                    HeaderEdit::Set("content-type".to_owned(), "application/json".to_owned()),
-                ];
-                edits.extend(["grpc-status", "grpc-message"].map(HeaderEdit::remove));
+                let mut edits = vec![HeaderEdit::Set(":status".to_owned(), status.to_string())];
+                edits.extend(["content-type", "grpc-status", "grpc-message"].map(HeaderEdit::remove));
                 Step::go_on(vec![Effect::EditHeaders(edits)])
             }
             State::Overtaken(reply) => {

@@ -66,9 +66,13 @@ fn has_no_answer_body(request: &Request) -> bool {
 pub fn outcome(request: &Request, sent: &HttpRequest, explanation: &Explanation) -> Outcome {
     let answered = &explanation.answered;
     let bytes = |(name, value): &(&str, String)| ((*name).to_owned(), value.clone().into_bytes());
+    // Where Envoy drops the body, nothing declares one.
+    let is_declared = |(name, _): &&(&str, String)| {
+        *name != "content-type" || request.method == "HEAD" || !has_no_answer_body(request)
+    };
     let client = answered.reply.as_ref().map(|reply| Received {
         status: reply.status,
-        headers: reply.headers.iter().map(bytes).collect(),
+        headers: reply.headers.iter().filter(is_declared).map(bytes).collect(),
         body: if has_no_answer_body(request) { Vec::new() } else { reply.body.clone().into_bytes() },
         complete: true,
     });
