@@ -313,6 +313,26 @@ mod tests {
     }
 
     #[test]
+    fn an_at_sign_that_begins_a_path_is_no_user() {
+        for (names, uri, expected) in [
+            (&["npm:/@scope/x"][..], "npm:/@scope/x", "for:npm:/@scope/x"),
+            (&["npm:/@scope/*"], "npm:/@scope/x", "for:npm:/@scope/*"),
+            (&["npm:*"], "npm:/@scope/x", "for:npm:*"),
+            (&["npm:@scope/*"], "npm:@scope/x", "for:npm:@scope/*"),
+            (&["npm://registry/@scope/*"], "npm://registry/@scope/x", "for:npm://registry/@scope/*"),
+            (&["npm:*", "npm:/@scope/*"], "npm:/@scope/x", "for:npm:/@scope/*"),
+            (&["npm:/*", "npm:/scope/*", "npm:/@scope/*"], "npm:/@scope/x", "for:npm:/@scope/*"),
+        ] {
+            assert_eq!(crate::uri::check_uri(uri), Ok(()), "{uri}");
+            let rules: Vec<_> = names.iter().map(|name| (Pattern::new(name), rule(&format!("for:{name}")))).collect();
+            let rules = RuleSet::of_uris(rules, Unlisted::Deny);
+            let mut found = scopes(&rules.find(uri));
+            found.dedup();
+            assert_eq!(found, [expected], "{uri}");
+        }
+    }
+
+    #[test]
     fn no_pattern_decides_about_a_name_that_looks_like_a_listed_one() {
         let rules = set(&["delete_all", "Delete_All", "drop", "*", "d*"], Unlisted::Deny);
         for name in [
