@@ -177,6 +177,10 @@ impl Policy {
         if let Err(denial) = self.judge(asked, counted, Counting::Enforced) {
             return Some(denial);
         }
+        // All that is left is what rows take away.
+        if counted.rows().is_empty() {
+            return None;
+        }
         // Nor may arguments that a rule in shadow mode refuses hide what a row takes away.
         let asked = Asked { occasion: &Occasion::at(asked.occasion.now), ..asked };
         let Err(denial) = self.judge(asked, counted, Counting::All) else { return None };

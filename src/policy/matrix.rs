@@ -83,6 +83,11 @@ impl<'a> Matches<'a> {
         self.rows.iter().all(|row| test(row))
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Whether one of them denies tools by name.
     pub fn denies_tools(&self) -> bool {
         self.rows.iter().any(|row| !row.deny_tools.patterns.is_empty())

@@ -108,6 +108,9 @@ impl RuleSet {
     /// The rules for `name`: the exact one, else the closest pattern, or all of the closest where they tie. A near name of
     /// an exact one has none: neither a pattern nor `unlisted` decides about it.
     pub fn find(&self, name: &str) -> Found<'_> {
+        if let Some(rule) = self.own(name) {
+            return Found::Rules(vec![rule]);
+        }
         let mut places = Vec::new();
         let mut is_near = self.is_near_guarded(name);
         for form in self.forms(name, &|_| true) {
@@ -136,7 +139,8 @@ impl RuleSet {
 
     /// The rules for `name` of those that `counts` lets count: the exact one, else the closest patterns. None may.
     pub fn find_counted(&self, name: &str, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
-        self.rules_at(self.places(name, &|place| self.rule_at(place).is_some_and(&counts)))
+        let form_by_form = || self.rules_at(self.places(name, &|place| self.rule_at(place).is_some_and(&counts)));
+        self.own(name).filter(|rule| counts(rule)).map_or_else(form_by_form, |rule| vec![rule])
     }
 
     /// As [`RuleSet::find_counted`], for all that `template` can expand to.
@@ -154,6 +158,9 @@ impl RuleSet {
     /// The rules, of those that `counts` lets count, of the exact names that a careless server would take `name` for. A
     /// listed name is itself, whatever it looks like.
     pub fn near_rules(&self, name: &str, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
+        if self.own(name).is_some() {
+            return Vec::new();
+        }
         let places = self.forms(name, &|_| true).iter().flat_map(|form| form.rules.near(&form.text)).collect();
         self.rules_at(places).into_iter().filter(|rule| counts(rule)).collect()
     }
@@ -220,6 +227,12 @@ impl RuleSet {
     /// The names and patterns of all rules, as written.
     pub fn names(&self) -> impl Iterator<Item = &Pattern> {
         self.written.iter().map(|(name, _)| name)
+    }
+
+    /// The rule of exactly `name`, which is itself, whatever it looks like. A URI has other forms, whose rules count too.
+    fn own(&self, name: &str) -> Option<&Requirement> {
+        let place = if self.careless.is_none() { self.spelled.only(name) } else { None };
+        self.rule_at(place?)
     }
 
     /// The places of the rules for `name`, of those that `counts` lets count.

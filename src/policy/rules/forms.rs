@@ -73,3 +73,52 @@ impl RuleSet {
         std::iter::once(own(written)).chain(encoded.map(own)).chain(others).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Found, Requirement, Unlisted};
+    use super::*;
+    use crate::pattern::Pattern;
+    use crate::policy::Authentication;
+
+    #[test]
+    fn a_listed_name_is_found_at_once_as_it_is_form_by_form() {
+        const LISTED: &[&str] = &["a", "A", "ab", " ab", "abcdefgh", "abcdefghi", "abcdefgh\0", "a*", "*", "abcdefgh*"];
+        const OTHERS: &[&str] = &["", "aB", "ABCDEFGHI", "abcdefghij", "abcdefgh\0i", "x", "abc", "guarded", "Guarded"];
+        let rule = Requirement {
+            alternatives: Vec::new(),
+            arguments: Vec::new(),
+            authentication: Authentication::default(),
+            fresh: None,
+            mode: None,
+        };
+        for (chosen, unlisted) in
+            (0..1 << LISTED.len()).flat_map(|chosen| [(chosen, Unlisted::Deny), (chosen, Unlisted::Authenticated)])
+        {
+            let names = LISTED.iter().enumerate().filter(|(bit, _)| chosen >> bit & 1 == 1);
+            let rules = names.map(|(_, name)| (Pattern::new(name), rule.clone())).collect();
+            let set = RuleSet::new(rules, unlisted, &["guarded", "abc"]);
+            for name in LISTED.iter().chain(OTHERS) {
+                let near = set.spelled.near(name);
+                let expected = match set.places(name, &|_| true) {
+                    places if places.is_empty() && unlisted == Unlisted::Deny => Found::Unlisted,
+                    _ if set.is_near_guarded(name) || !near.is_empty() => Found::NearName,
+                    places => Found::Rules(set.rules_at(places)),
+                };
+                assert_eq!(set.find(name), expected, "{chosen:b}: {name:?}");
+                assert_eq!(set.near_rules(name, |_| true), set.rules_at(near), "{chosen:b}: {name:?}");
+                for hidden in 0..set.written.len() {
+                    let places = set.places(name, &|place| place != hidden);
+                    let is_shown = |rule: &Requirement| !set.rule_at(hidden).is_some_and(|own| std::ptr::eq(own, rule));
+                    let found = set.find_counted(name, is_shown);
+                    assert!(
+                        found
+                            .into_iter()
+                            .map(std::ptr::from_ref)
+                            .eq(set.rules_at(places).into_iter().map(std::ptr::from_ref))
+                    );
+                }
+            }
+        }
+    }
+}

@@ -63,6 +63,13 @@ impl Spelled {
         self.rules_of(self.names.places_of(name)).filter(|place| counts(*place)).collect()
     }
 
+    /// The rule of the exact spelling `name`, if it is that of one rule.
+    pub fn only(&self, name: &str) -> Option<usize> {
+        let mut rules = self.rules_of(self.names.places_of(name));
+        let first = rules.next();
+        if rules.next().is_none() { first } else { None }
+    }
+
     /// The rules for `name`: of exact spellings, else the closest pattern, or all of the closest where they tie.
     pub fn find(&self, name: &str, counts: Counts<'_>) -> Vec<usize> {
         let exact = self.exact(name, counts);
