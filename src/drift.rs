@@ -19,7 +19,7 @@ mod tools;
 pub mod worker;
 
 pub use chain::Asked;
-pub use findings::Finding;
+pub use findings::{Finding, Report};
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hasher};

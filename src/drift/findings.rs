@@ -43,6 +43,15 @@ impl Finding {
     }
 }
 
+/// The findings about one resource that are to be logged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Findings that no worker reported before.
+    pub found: Vec<Finding>,
+    /// The tools that are as approved again.
+    pub settled: Vec<String>,
+}
+
 /// The findings about a complete list: names given twice, tools without a rule, rules without a tool, tools that are gone.
 pub fn of_list(settings: &Resource, list: &Whole) -> Vec<Finding> {
     let rules = &settings.policy.tools;

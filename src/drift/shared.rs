@@ -11,7 +11,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::worker::Report;
+use super::findings::Report;
 use super::{Finding, News};
 use crate::index::Index;
 use crate::json::Object;

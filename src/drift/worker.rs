@@ -1,7 +1,8 @@
 //! One worker's part in what the workers of a host tell each other of drift.
 
+use super::Drift;
+use super::findings::Report;
 use super::shared::SharedDrift;
-use super::{Drift, Finding};
 use crate::config::{Config, Resource};
 use crate::manifest::Manifest;
 use crate::time::UnixTime;
@@ -9,15 +10,6 @@ use crate::workers::{SharedData, SharedNames};
 
 /// How often a record is read again because another worker was faster, before that waits for the next tick.
 const MAX_RACES: usize = 8;
-
-/// What is to be logged about one resource.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// What no worker reported before.
-    pub found: Vec<Finding>,
-    /// The tools that are as approved again.
-    pub settled: Vec<String>,
-}
 
 /// The shared record of each resource as it was last seen.
 #[derive(Debug)]
