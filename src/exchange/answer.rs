@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::drift::asked::AskedList;
 use crate::headers::{Headers, Single};
 use crate::listing::{ListFault, PrivateResults, Trimmed};
-use crate::mcp::may_hold_lists;
+use crate::mcp::AnswerKind;
 use crate::reason::Reason;
 use crate::reply::{Refusal, bad_gateway_message, cors_headers};
 use crate::sse::NoStream;
@@ -76,9 +76,12 @@ pub(super) struct Expects {
 impl Expects {
     /// What a message of this method asks for; `is_restricted`: what it uses is not open to any valid token.
     pub fn of(method: &str, is_restricted: impl FnOnce() -> bool) -> Self {
-        let stream = method == "subscriptions/listen";
-        let private = method == "resources/read" && is_restricted();
-        Self { list: !stream && may_hold_lists(method), private, stream }
+        let answer = AnswerKind::of(method);
+        Self {
+            list: matches!(answer, AnswerKind::List(_) | AnswerKind::Task),
+            private: answer == AnswerKind::Contents && is_restricted(),
+            stream: answer == AnswerKind::Stream,
+        }
     }
 
     /// What two messages ask for together.

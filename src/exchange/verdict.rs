@@ -13,7 +13,7 @@ use crate::drift::asked::AskedList;
 use crate::identity;
 use crate::introspection::Fresh;
 use crate::jsonrpc::{self, Body, Message, MessageFault};
-use crate::mcp::{Access, ListKind, McpHeaders, Operation, Version, may_hold_lists};
+use crate::mcp::{Access, ListKind, McpHeaders, Operation, Version};
 use crate::policy::{Arguments, Denial, Occasion, Outcome, Standing};
 use crate::reason::Reason;
 use crate::reply::{Cause, Denied, DeniedElement, Refusal, Reply};
@@ -249,8 +249,6 @@ impl Exchange {
         };
         let expects = decided.iter().fold(Expects::default(), |all, one| all.and(one.expects));
         let edits = verified.request.forward_edits(identity, expects.is_any(), env.config);
-        let is_get = verified.request.head.method() == "GET";
-        let goes_on = is_get || decided.iter().any(|one| one.method == "subscriptions/listen");
         let asked_list = verified.asks_for_tools(&decided, is_batch, env);
         let mut effects = Vec::with_capacity(decided.len() + 1);
         if !verified.released {
@@ -266,8 +264,11 @@ impl Exchange {
         }
         let ids = Ids { ids, is_batch };
         let answer = Answer::new(&verified, expects, asked_list, ids, decision_id.unwrap_or_default());
-        self.state =
-            State::Forwarded(Box::new(if goes_on { answer.watched(Watch::new(verified, body, env)) } else { answer }));
+        self.state = State::Forwarded(Box::new(if expects.stream {
+            answer.watched(Watch::new(verified, body, env))
+        } else {
+            answer
+        }));
         Step::go_on(effects)
     }
 }
@@ -405,9 +406,8 @@ impl Verified {
             }
         }
         let identity = self.identity(env.config).map_err(|_| denied(Cause::Unforwardable, false))?;
-        let may_list = mcp
-            .and_then(|mcp| mcp.method.as_deref())
-            .is_none_or(|method| may_hold_lists(method) || method == "resources/read");
+        let may_list =
+            mcp.and_then(|mcp| mcp.method.as_deref()).is_none_or(|method| Expects::of(method, || true).is_any());
         Ok(self.request.forward_edits(identity, may_list, env.config))
     }
 }

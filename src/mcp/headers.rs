@@ -4,7 +4,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Access, Operation, is_decided_elsewhere, is_notification};
+use super::methods::{Method, TargetKind, is_notification};
+use super::{Access, Operation};
 use crate::headers::Headers;
 use crate::jsonrpc::{Member, Message, MessageKind};
 use crate::reason::Reason;
@@ -141,7 +142,9 @@ impl McpHeaders {
         let method = Some(message.method.as_ref()).filter(|_| message.kind != MessageKind::Response);
         present(self.method.as_deref(), method, required)?;
         let name = mirrored_name(message, operation);
-        present(self.name.as_deref(), name, required && name.is_some() && requires_name(&message.method))
+        // In other methods `Mcp-Name` may be there, and then agrees.
+        let requires_name = Method::find(&message.method).is_some_and(|method| method.requires_name);
+        present(self.name.as_deref(), name, required && name.is_some() && requires_name)
     }
 
     /// Whether they say what a body does: where there is none, that is not so.
@@ -151,14 +154,15 @@ impl McpHeaders {
 
     /// What `Mcp-Method` and `Mcp-Name` declare, where they say enough to decide it before the body comes.
     pub fn declared(&self) -> Option<Access<'_>> {
-        let name = self.name.as_deref()?;
-        match self.method.as_deref()? {
-            "tools/call" => Some(Access::Tool(name)),
-            "prompts/get" => Some(Access::Prompt(name)),
-            "resources/read" | "resources/subscribe" | "resources/unsubscribe" => Some(Access::Resources(vec![name])),
+        let (name, method) = (self.name.as_deref()?, self.method.as_deref()?);
+        match TargetKind::of(method) {
+            TargetKind::Tool => Some(Access::Tool(name)),
+            TargetKind::Prompt => Some(Access::Prompt(name)),
+            TargetKind::OptionalResource | TargetKind::Resource => Some(Access::Resources(vec![name])),
             // What these ask for only the body tells.
-            method if is_decided_elsewhere(method) || is_notification(method) => None,
-            method => Some(Access::Method(method)),
+            TargetKind::Completion | TargetKind::Open | TargetKind::Subscriptions => None,
+            TargetKind::Method | TargetKind::Task if is_notification(method) => None,
+            TargetKind::Method | TargetKind::Task => Some(Access::Method(method)),
         }
     }
 }
@@ -177,15 +181,9 @@ fn mirrored_name<'a>(message: &'a Message<'_>, operation: &'a Operation<'_>) -> 
     match &operation.access {
         Access::Tool(name) | Access::Prompt(name) | Access::Template(name) => Some(name),
         Access::Resources(uris) if uris.len() == 1 => uris.first().copied(),
-        Access::Method(method) if method.starts_with("tasks/") => message.params.task_id.text(),
+        Access::Method(method) if TargetKind::of(method) == TargetKind::Task => message.params.task_id.text(),
         Access::Method(_) | Access::Open | Access::Resources(_) | Access::ResourcesAndTasks(_) => None,
     }
-}
-
-/// The methods for which 2026-07-28 and its tasks extension define `Mcp-Name`. Elsewhere, in other `tasks/*` too, it may
-/// be there, and then agrees.
-fn requires_name(method: &str) -> bool {
-    matches!(method, "tools/call" | "prompts/get" | "resources/read" | "tasks/get" | "tasks/update" | "tasks/cancel")
 }
 
 /// `=?base64?{base64 of UTF-8}?=` carries what a header cannot; anything else is itself.

@@ -1,9 +1,9 @@
 //! From a message to what it would use.
 
-use super::{Access, OPEN, TARGETED, is_decided_elsewhere, is_notification, takes_no_uri};
+use super::Access;
+use super::methods::{ListKind, Method, TargetKind, is_notification};
 use crate::jsonrpc::{Member, Message, MessageFault, MessageKind, Params, Reference};
 use crate::reason::Reason;
-use crate::text::near;
 use crate::uri::{UriFault, check_template, check_uri};
 
 /// Longer names and URIs are no target: no server has such, and every comparison would cost as much.
@@ -11,16 +11,6 @@ pub const MAX_TARGET: usize = 4096;
 
 /// Resources that one message may subscribe to: each is a decision.
 const MAX_SUBSCRIPTIONS: usize = 1000;
-
-/// The lists that are trimmed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum ListKind {
-    Prompts,
-    Resources,
-    Templates,
-    Tools,
-}
 
 /// What a message would do, ready to be decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,67 +65,38 @@ impl<'a> Operation<'a> {
         if message.kind == MessageKind::Response {
             return Ok(Self { access: Access::Open, target: None, list: None });
         }
-        let method = message.method.as_ref();
-        match message.params.fault_of(read_for(method)) {
+        let name = message.method.as_ref();
+        let decides = TargetKind::of(name);
+        match message.params.fault_of(decides.members()) {
             Some(MessageFault::LookAlike) => return Err(OperationFault::LookAlike),
             Some(_) => return Err(OperationFault::Params),
             None => {}
         }
-        if !TARGETED.contains(&method) {
-            let is_open = match message.kind {
-                MessageKind::Notification => is_notification(method) || OPEN.contains(&method),
-                MessageKind::Request | MessageKind::Response => OPEN.contains(&method),
-            };
-            let access = if is_open { Access::Open } else { Access::Method(method) };
-            return Ok(Self { access, target: None, list: list_of(method) });
-        }
-        let access = access_of(method, &message.params)?;
+        let access = match decides {
+            TargetKind::Method if message.kind == MessageKind::Notification && is_notification(name) => Access::Open,
+            _ => access_of(name, decides, &message.params)?,
+        };
         let target = match &access {
             Access::Tool(target) | Access::Prompt(target) | Access::Template(target) => Some((*target).to_owned()),
             Access::Resources(uris) | Access::ResourcesAndTasks(uris) if !uris.is_empty() => Some(uris.join(" ")),
             _ => None,
         };
-        Ok(Self { access, target, list: None })
+        Ok(Self { access, target, list: Method::find(name).and_then(|method| method.answer.list()) })
     }
 }
 
-/// The members of `params` that decide for `method`: there a look-alike is a fault, elsewhere it is the server's own.
-fn read_for(method: &str) -> &'static [&'static str] {
-    match method {
-        "tools/call" => &["_meta", "arguments", "name"],
-        "prompts/get" => &["_meta", "name"],
-        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => &["_meta", "uri"],
-        "completion/complete" => &["_meta", "ref"],
-        "subscriptions/listen" => &["_meta", "notifications"],
-        _ if method.starts_with("tasks/") => &["_meta", "taskId"],
-        _ => &["_meta"],
-    }
-}
-
-/// Whether an answer to `method` may hold lists: its own, those that a task ended with, or those that are replayed. A
-/// careless server may take the method for one about tasks.
-pub fn may_hold_lists(method: &str) -> bool {
-    let is_listen = method == "subscriptions/listen";
-    is_listen || list_of(method).is_some() || (!is_decided_elsewhere(method) && near(method).starts_with("TASKS/"))
-}
-
-fn list_of(method: &str) -> Option<ListKind> {
-    match method {
-        "prompts/list" => Some(ListKind::Prompts),
-        "resources/list" => Some(ListKind::Resources),
-        "resources/templates/list" => Some(ListKind::Templates),
-        "tools/list" => Some(ListKind::Tools),
-        _ => None,
-    }
-}
-
-fn access_of<'a>(method: &'a str, params: &'a Params<'a>) -> Result<Access<'a>, OperationFault> {
-    match method {
-        "tools/call" => target(&params.name).map(Access::Tool),
-        "prompts/get" => target(&params.name).map(Access::Prompt),
-        "completion/complete" => completion(params.reference.as_ref()),
-        "subscriptions/listen" if params.subscriptions.len() > MAX_SUBSCRIPTIONS => Err(OperationFault::TargetTooLong),
-        "subscriptions/listen" => {
+fn access_of<'a>(name: &'a str, decides: TargetKind, params: &'a Params<'a>) -> Result<Access<'a>, OperationFault> {
+    match decides {
+        TargetKind::Completion => completion(params.reference.as_ref()),
+        TargetKind::Method | TargetKind::Task => Ok(Access::Method(name)),
+        TargetKind::Open => Ok(Access::Open),
+        TargetKind::OptionalResource if params.uri == Member::Absent => Ok(Access::Method(name)),
+        TargetKind::OptionalResource | TargetKind::Resource => uri(&params.uri).map(|uri| Access::Resources(vec![uri])),
+        TargetKind::Prompt => target(&params.name).map(Access::Prompt),
+        TargetKind::Subscriptions if params.subscriptions.len() > MAX_SUBSCRIPTIONS => {
+            Err(OperationFault::TargetTooLong)
+        }
+        TargetKind::Subscriptions => {
             let uris: Result<Vec<_>, _> = params.subscriptions.iter().map(uri).collect();
             Ok(match uris? {
                 uris if params.subscribes_to_tasks => Access::ResourcesAndTasks(uris),
@@ -143,8 +104,7 @@ fn access_of<'a>(method: &'a str, params: &'a Params<'a>) -> Result<Access<'a>, 
                 uris => Access::Resources(uris),
             })
         }
-        _ if takes_no_uri(method) && params.uri == Member::Absent => Ok(Access::Method(method)),
-        _ => uri(&params.uri).map(|uri| Access::Resources(vec![uri])),
+        TargetKind::Tool => target(&params.name).map(Access::Tool),
     }
 }
 

@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::json;
 use toolgate::config::{Config, Resource};
+use toolgate::mcp::TargetKind;
 use toolgate::policy::{Authentication, Occasion, Row};
 use toolgate::reason::{Family, Reason};
 use toolgate::time::UnixTime;
@@ -179,15 +180,15 @@ fn depends_on_more(resource: &Resource, caller: &AccessToken) -> bool {
 /// What was asked for.
 fn target(record: &Record) -> Target {
     let target = record.target.clone().unwrap_or_default();
-    match record.method.as_str() {
-        "tools/call" => Target::Tool(target),
-        "prompts/get" => Target::Prompt(target),
-        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => Target::Resource(target),
-        "completion/complete" => Target::Completion(target),
+    match (TargetKind::of(&record.method), record.method.as_str()) {
+        (TargetKind::Tool, _) => Target::Tool(target),
+        (TargetKind::Prompt, _) => Target::Prompt(target),
+        (TargetKind::OptionalResource | TargetKind::Resource, _) => Target::Resource(target),
+        (TargetKind::Completion, _) => Target::Completion(target),
         // A uri holds no space.
-        "subscriptions/listen" => Target::Subscriptions(target.split_whitespace().map(str::to_owned).collect()),
-        "GET" | "HEAD" | "DELETE" | "response" => Target::Endpoint,
-        method => Target::Method(method.to_owned()),
+        (TargetKind::Subscriptions, _) => Target::Subscriptions(target.split_whitespace().map(str::to_owned).collect()),
+        (TargetKind::Method, "GET" | "HEAD" | "DELETE" | "response") => Target::Endpoint,
+        (TargetKind::Method | TargetKind::Open | TargetKind::Task, method) => Target::Method(method.to_owned()),
     }
 }
 

@@ -4,14 +4,18 @@ use std::fmt::Write;
 
 use toolgate::config::{Config, Decisions, Dpop, Introspection, Issuer, OnDrift, Resource, UntilSeen, Validation};
 use toolgate::jwks::KeySource;
+use toolgate::mcp::{METHODS, Method, TargetKind};
 use toolgate::policy::{Lists, Mode, Policy, Requirement, Row, RuleSet};
 
 use crate::ask::{Target, names};
 use crate::output::{counted, doubtful, heading, visible};
 
-/// Methods that the policy never closes to a valid token.
-const ALWAYS_OPEN: &str =
-    "initialize, ping, server/discover, logging/setLevel, all lists, notifications, responses, and GET, HEAD, DELETE";
+/// What the policy never closes to a valid token.
+fn always_open() -> String {
+    let is_open = |method: &&Method| method.target == TargetKind::Open && method.answer.list().is_none();
+    let names: Vec<_> = METHODS.iter().filter(is_open).map(|method| method.name).collect();
+    format!("{}, all lists, notifications, responses, and GET, HEAD, DELETE", names.join(", "))
+}
 
 /// What is verified for each resource, and what is open.
 pub fn of(config: &Config) -> String {
@@ -197,7 +201,7 @@ fn open(policy: &Policy) -> Vec<String> {
             lines.push(doubtful(&format!("every one of {kind} that no rule lists")));
         }
     }
-    lines.push(format!("always: {ALWAYS_OPEN}"));
+    lines.push(format!("always: {}", always_open()));
     lines
 }
 
