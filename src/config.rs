@@ -6,7 +6,7 @@ mod issuer;
 mod live;
 mod resource;
 
-pub use endpoint::{ClientAuthentication, Endpoint, Format, Introspection, SinkEndpoint};
+pub use endpoint::{AuthenticationMethod, ClientAuthentication, ControlPlane, Endpoint, Format, Introspection};
 pub use fault::Fault;
 pub use issuer::{Dpop, Issuer, Validation};
 pub use live::{Live, MAX_POLICY};
@@ -78,7 +78,7 @@ pub struct Audit {
     /// How the subject appears.
     pub subject: SubjectForm,
     /// Where lines are posted besides the log.
-    pub sink: Option<SinkEndpoint>,
+    pub sink: Option<Endpoint>,
 }
 
 /// Which decisions get an audit line.

@@ -9,7 +9,7 @@
 mod endpoint;
 mod request;
 
-pub use request::request_body;
+pub use request::request;
 
 use std::time::Duration;
 

@@ -26,6 +26,7 @@
 //! |---|---|---|
 //! | [`audit`] | audit lines, filter state, decision ids | |
 //! | [`bearer`] | the `Authorization` header | RFC 6750 section 2.1, RFC 9449 section 7.1 |
+//! | [`callout`] | requests to endpoints, through a cluster of the host | |
 //! | [`config`], `loader` | the configuration; its readers, which report all faults at once | |
 //! | [`dpop`] | proofs of possession: checked, used once | RFC 9449 |
 //! | [`drift`], [`manifest`] | what a server's live tools differ in from policy and approval | RFC 8785 |
@@ -57,6 +58,7 @@
 pub mod audit;
 pub mod bearer;
 mod bytes;
+pub mod callout;
 pub mod config;
 pub mod dpop;
 pub mod drift;

@@ -1,6 +1,7 @@
 //! Absolute URLs of the configuration (RFC 3986), kept byte for byte: an identifier that a library normalises is no
 //! longer the one that clients and tokens name.
 
+use std::fmt::Write;
 use std::net::Ipv4Addr;
 
 /// The scheme of a [`Url`].
@@ -162,6 +163,17 @@ impl Authority {
         let host = host.strip_suffix('.').unwrap_or(host);
         let legal = |b: u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()+,;=[]:".contains(&b);
         (!host.is_empty() && host.bytes().all(legal)).then(|| Self { host: host.to_ascii_lowercase(), port })
+    }
+}
+
+/// Appends `text` as `application/x-www-form-urlencoded` (RFC 6749 appendix B). Every reader takes `%20` for a space.
+pub fn form_encode(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._*".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
     }
 }
 

@@ -19,7 +19,8 @@ use support::core::{
 };
 use support::keys::Key;
 use toolgate::config::{
-    Audit, Batches, Config, Decisions, Format, IdentityValue, Limits, SubjectForm, UntilSeen, Validation,
+    Audit, AuthenticationMethod, Batches, Config, Decisions, Format, IdentityValue, Limits, SubjectForm, UntilSeen,
+    Validation,
 };
 use toolgate::jwks::KeySource;
 use toolgate::mcp::Access;
@@ -236,10 +237,13 @@ fn every_field_is_there(config: &Config, form: &str) {
     assert_eq!((timing.timeout, timing.max_age), (Duration::from_millis(750), seconds(300)));
     assert_eq!((timing.cooldown, timing.max_stale), (seconds(45), seconds(7200)));
     let asked = acme.introspection.as_ref().expect("an endpoint");
-    assert_eq!(asked.uri.request_target(), "/introspect?v=2");
-    assert_eq!((asked.timeout, asked.cache_ttl, asked.max_in_flight), (seconds(2), Duration::ZERO, 7));
-    let client = asked.client.as_ref().expect("client authentication");
-    assert_eq!((client.id.as_str(), client.secret.as_str(), client.in_body), ("edge", "very-secret", true));
+    assert_eq!(asked.endpoint.uri.request_target(), "/introspect?v=2");
+    assert_eq!((asked.endpoint.timeout, asked.cache_ttl, asked.max_in_flight), (seconds(2), Duration::ZERO, 7));
+    let client = asked.endpoint.client.as_ref().expect("client authentication");
+    assert_eq!(
+        (client.id.as_str(), client.secret.as_str(), client.method),
+        ("edge", "very-secret", AuthenticationMethod::ClientSecretPost)
+    );
     assert_eq!(acme.rules.types, ["at+jwt", "custom"], "types compare without case and `application/`");
     assert!(!acme.rules.type_may_be_absent);
     assert_eq!(acme.rules.scope_claims, ["permissions"]);
@@ -254,8 +258,9 @@ fn every_field_is_there(config: &Config, form: &str) {
     let partner = &config.issuers[1];
     let Some(KeySource::Fixed(keys)) = &partner.keys else { panic!("keys are fixed") };
     assert_eq!(keys.len(), 2);
-    let client = partner.introspection.as_ref().and_then(|asked| asked.client.as_ref()).expect("authentication");
-    assert_eq!((client.secret.as_str(), client.in_body), ("from-env", false));
+    let client =
+        partner.introspection.as_ref().and_then(|asked| asked.endpoint.client.as_ref()).expect("authentication");
+    assert_eq!((client.secret.as_str(), client.method), ("from-env", AuthenticationMethod::ClientSecretBasic));
 
     let resource = &config.resources[0];
     assert_eq!(resource.identifier.as_str(), "https://tools.acme.example/weather");
@@ -334,8 +339,8 @@ fn every_default_is_the_documented_one() {
     assert_eq!((timing.timeout, timing.max_age), (seconds(5), seconds(600)));
     assert_eq!((timing.cooldown, timing.max_stale), (seconds(30), seconds(3600)));
     let asked = issuer.introspection.as_ref().unwrap();
-    assert_eq!((asked.timeout, asked.cache_ttl, asked.max_in_flight), (seconds(5), seconds(30), 64));
-    assert_eq!(asked.client, None, "no secret, no client authentication");
+    assert_eq!((asked.endpoint.timeout, asked.cache_ttl, asked.max_in_flight), (seconds(5), seconds(30), 64));
+    assert_eq!(asked.endpoint.client, None, "no secret, no client authentication");
     assert_eq!(issuer.rules.types, ["at+jwt", "jwt"]);
     assert!(issuer.rules.type_may_be_absent);
     assert_eq!(issuer.rules.scope_claims, ["scope", "scp"]);
@@ -642,7 +647,7 @@ fn a_secret_comes_from_the_environment_and_is_never_printed() {
         });
         assert_eq!(read.is_ok(), accepts, "the variable is {found:?}");
         if let Ok(config) = read {
-            let client = config.issuers[0].introspection.as_ref().unwrap().client.as_ref().unwrap();
+            let client = config.issuers[0].introspection.as_ref().unwrap().endpoint.client.as_ref().unwrap();
             assert_eq!(client.secret, "s3cret");
             assert!(!format!("{config:?}").contains("s3cret"), "a secret in a debug print");
         }
@@ -1091,10 +1096,10 @@ fn a_policy_source_needs_an_endpoint_and_takes_the_place_of_a_policy() {
         |source: &Value| without(set(minimal(), "/resources/0/policy_source", source.clone()), "/resources/0/policy");
     let with = |name: &str, value: Value| of(&set(source.clone(), &format!("/{name}"), value));
     let read = accepted(&of(&source));
-    let endpoint = read.resources[0].policy_source.as_ref().unwrap();
-    let Timing { timeout, max_age, cooldown, max_stale } = endpoint.timing;
+    let source = read.resources[0].policy_source.as_ref().unwrap();
+    let Timing { timeout, max_age, cooldown, max_stale } = source.timing();
     assert_eq!([timeout, max_age, cooldown, max_stale].map(|time| time.as_secs()), [5, 30, 30, 600]);
-    assert_eq!((endpoint.format, endpoint.client.is_none()), (Format::Toolgate, true));
+    assert_eq!((source.format, source.endpoint.client.is_none()), (Format::Toolgate, true));
 
     let cases: &[(Value, &[(&str, &str)])] = &[
         (with("interval", json!("0s")), &[("interval", "must be longer than nothing")]),
@@ -1165,8 +1170,8 @@ fn a_manifest_is_published_to_an_endpoint() {
         set(minimal(), "/resources/0/publish", set(endpoint.clone(), &format!("/{name}"), value))
     };
     let read = accepted(&with("format", json!("authsec")));
-    let endpoint = read.resources[0].publish.as_ref().unwrap();
-    assert_eq!((endpoint.format, endpoint.timing.cooldown.as_secs()), (Format::Authsec, 300));
+    let publish = read.resources[0].publish.as_ref().unwrap();
+    assert_eq!((publish.format, publish.timing().cooldown.as_secs()), (Format::Authsec, 300));
     for (name, value, message) in [
         ("uri", json!("plane"), "must be an absolute `https` or `http` URL"),
         ("cluster", json!(""), "may not be empty"),

@@ -42,7 +42,7 @@ impl Host {
         Self {
             data: Data::new(fault),
             names: PublishNames::new(&SharedNames::new(b"toolgate", b"root"), identifier, target),
-            timing: target.timing,
+            timing: target.timing(),
             drifts: (0..workers).map(|n| Drift::new(&config, n)).collect(),
             told: 0,
         }

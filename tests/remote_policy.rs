@@ -257,7 +257,7 @@ impl Host {
     fn new(workers: u64, format: &str, fault: Fault) -> Self {
         let config = accepted(&configuration(format));
         let source = config.resources[0].policy_source.as_ref().unwrap();
-        let (timing, identifier) = (source.timing, config.resources[0].identifier.as_str());
+        let (timing, identifier) = (source.timing(), config.resources[0].identifier.as_str());
         Self {
             data: Data::new(fault),
             names: Names::new(&SharedNames::new(b"toolgate", b"root"), identifier, source),
@@ -463,7 +463,7 @@ fn one_of_four_workers_asks_and_all_take_it_over() {
     (0..4).for_each(|n| assert!(!host.tick(n, after(40)), "worker {n}"));
 
     // Whoever comes later finds it, and needs no request.
-    let timing = host.config.resources[0].policy_source.as_ref().unwrap().timing;
+    let timing = host.config.resources[0].policy_source.as_ref().unwrap().timing();
     host.policies.push(RemotePolicy::new(timing, 99));
     host.opens.push(None);
     let live = host.act(4, |worker| worker.look(after(41)));

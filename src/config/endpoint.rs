@@ -1,89 +1,134 @@
 //! The endpoints that toolgate calls, and how it authenticates there.
 
+use std::fmt;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::url::Url;
+use crate::callout::Request;
+use crate::url::{Url, form_encode};
 use crate::workers::Timing;
 
-/// An endpoint that takes audit lines.
+/// An endpoint that toolgate calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SinkEndpoint {
+pub struct Endpoint {
     /// Its URL.
     pub uri: Url,
     /// The host's cluster that reaches it.
     pub cluster: String,
     /// How long one call may take.
     pub timeout: Duration,
-}
-
-/// An introspection endpoint (RFC 7662).
-#[derive(Clone, Debug)]
-pub struct Introspection {
-    /// Its URL.
-    pub uri: Url,
-    /// The host's cluster that reaches it.
-    pub cluster: String,
     /// How this resource server authenticates there.
     pub client: Option<ClientAuthentication>,
-    /// How long one call may take.
-    pub timeout: Duration,
-    /// How long an active answer is kept, never beyond `exp`.
-    pub cache_ttl: Duration,
-    /// Calls under way at once, per worker.
-    pub max_in_flight: usize,
 }
 
-/// Client authentication (RFC 6749 section 2.3.1). No `Debug`: it holds a secret.
+impl Endpoint {
+    /// A request without a body. It carries this resource server's credentials, unless they belong in the body.
+    pub fn request(&self, method: &'static str) -> Request {
+        let mut request = Request::new(method, &self.uri, &self.cluster, self.timeout);
+        let authorization = self.client.as_ref().and_then(ClientAuthentication::authorization);
+        request.headers.extend(authorization.map(|value| ("authorization", value)));
+        request
+    }
+}
+
+/// Client authentication. Its `Debug` shows no secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientAuthentication {
     /// The client.
     pub id: String,
     /// Its secret.
     pub secret: String,
-    /// Whether both go into the body rather than into the `Authorization` header.
-    pub in_body: bool,
+    /// The way in which both are sent.
+    pub method: AuthenticationMethod,
+}
+
+/// The ways in which a client sends its credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthenticationMethod {
+    /// HTTP Basic (RFC 7617 section 2).
+    Basic,
+    /// HTTP Basic with form-encoded parts (RFC 6749 section 2.3.1).
+    ClientSecretBasic,
+    /// As fields of the form in the body (RFC 6749 section 2.3.1).
+    ClientSecretPost,
 }
 
 impl ClientAuthentication {
-    /// The `Authorization` header of HTTP Basic (RFC 7617 section 2).
-    pub fn basic(&self) -> String {
-        format!("Basic {}", STANDARD.encode(format!("{}:{}", self.id, self.secret)))
+    /// The `Authorization` header, if the credentials go there.
+    fn authorization(&self) -> Option<String> {
+        let pair = match self.method {
+            AuthenticationMethod::ClientSecretPost => return None,
+            AuthenticationMethod::Basic => format!("{}:{}", self.id, self.secret),
+            AuthenticationMethod::ClientSecretBasic => {
+                let mut pair = String::new();
+                form_encode(&self.id, &mut pair);
+                pair.push(':');
+                form_encode(&self.secret, &mut pair);
+                pair
+            }
+        };
+        Some(format!("Basic {}", STANDARD.encode(pair)))
+    }
+
+    /// Adds the credentials to a form, if they go there.
+    pub(crate) fn add_to_form(&self, form: &mut String) {
+        if self.method == AuthenticationMethod::ClientSecretPost {
+            form.push_str("&client_id=");
+            form_encode(&self.id, form);
+            form.push_str("&client_secret=");
+            form_encode(&self.secret, form);
+        }
     }
 }
 
-impl std::fmt::Debug for ClientAuthentication {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for ClientAuthentication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientAuthentication").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
-/// An endpoint of a control plane.
+/// An introspection endpoint (RFC 7662).
 #[derive(Clone, Debug)]
-pub struct Endpoint {
-    /// Its URL.
-    pub uri: Url,
-    /// The host's cluster that reaches it.
-    pub cluster: String,
-    /// How this resource server authenticates there (HTTP Basic).
-    pub client: Option<ClientAuthentication>,
-    /// The format of its documents.
-    pub format: Format,
-    /// When to call: every `max_age`, and after failures within the `cooldown`.
-    pub timing: Timing,
+pub struct Introspection {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// How long an active answer is kept, never beyond `exp`.
+    pub cache_ttl: Duration,
+    /// Calls under way at once, per worker.
+    pub max_in_flight: usize,
 }
 
-impl Endpoint {
-    /// Everything that its answers about `resource` depend on: another client may be told of another policy.
+/// An endpoint of a control plane.
+#[derive(Clone, Debug)]
+pub struct ControlPlane {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// The format of its documents.
+    pub format: Format,
+    /// The pause between two calls, and the longest pause after failures.
+    pub interval: Duration,
+    /// How long the last document stays in force while calls fail.
+    pub max_stale: Duration,
+}
+
+impl ControlPlane {
+    /// The times of its calls.
+    pub fn timing(&self) -> Timing {
+        let (timeout, interval) = (self.endpoint.timeout, self.interval);
+        Timing { timeout, max_age: interval, cooldown: interval, max_stale: self.max_stale }
+    }
+
+    /// Everything that its answers about `resource` depend on. Another client may be told of another policy.
     pub fn identity<'e>(&'e self, resource: &'e str) -> [&'e str; 5] {
         let format = match self.format {
             Format::Authsec => "authsec",
             Format::Toolgate => "toolgate",
         };
-        let client = self.client.as_ref().map(|client| client.id.as_str()).unwrap_or_default();
-        [resource, self.uri.as_str(), &self.cluster, format, client]
+        let Endpoint { uri, cluster, client, .. } = &self.endpoint;
+        let client = client.as_ref().map(|client| client.id.as_str()).unwrap_or_default();
+        [resource, uri.as_str(), cluster, format, client]
     }
 }
 

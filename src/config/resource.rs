@@ -1,6 +1,6 @@
 //! A resource: one protected MCP server.
 
-use super::Endpoint;
+use super::ControlPlane;
 use crate::manifest::Manifest;
 use crate::policy::Policy;
 use crate::routes::{HostPattern, PathPattern};
@@ -46,10 +46,10 @@ pub struct Resource {
     pub policy: Policy,
     /// How often that has changed.
     pub policy_version: u64,
-    /// Where a policy comes from that takes its place.
-    pub policy_source: Option<Endpoint>,
-    /// Where the manifest of the live tools goes.
-    pub publish: Option<Endpoint>,
+    /// The source of a policy that replaces it.
+    pub policy_source: Option<ControlPlane>,
+    /// The endpoint that receives the manifest of the live tools.
+    pub publish: Option<ControlPlane>,
     /// Which published scopes follow the policy.
     pub(crate) follows: Follows,
     /// The approved tools of the server.

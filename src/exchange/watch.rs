@@ -71,12 +71,12 @@ impl Watch {
         let leeway = issuer.map_or(0.0, |(_, issuer)| issuer.rules.leeway.as_secs_f64());
         let is_endless = verified.caller.expires_at().is_infinite();
         let renewal = issuer.filter(|_| is_endless).and_then(|(place, issuer)| {
-            let endpoint = issuer.introspection.as_ref()?;
+            let asked = issuer.introspection.as_ref()?;
             let (_, token) = verified.request.credentials(env.config).ok()?;
             let digest = env.tokens.digest(token);
-            let every = endpoint.cache_ttl.max(SHORTEST);
+            let every = asked.cache_ttl.max(SHORTEST);
             let good = env.introspection.asked_at(place, &digest).unwrap_or(env.now);
-            let longest = every * 2 + endpoint.timeout;
+            let longest = every * 2 + asked.endpoint.timeout;
             Some(Renewal { issuer: place, digest, every, longest, good, asked: None })
         });
         let version = verified.request.resource(env.config).map_or(0, |resource| resource.policy_version);

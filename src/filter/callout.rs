@@ -1,23 +1,9 @@
 //! HTTP callouts: one request to a cluster of the host, one answer.
 
-use std::time::Duration;
-
 use proxy_wasm::hostcalls;
 
 use super::host::{self, Buffer, Map};
-use crate::url::Url;
-
-/// A request to be sent.
-pub struct Request<'a> {
-    /// The host's cluster that reaches `uri`.
-    pub cluster: &'a str,
-    pub method: &'static str,
-    pub uri: &'a Url,
-    /// Beyond the pseudo-headers.
-    pub headers: Vec<(&'a str, &'a str)>,
-    pub body: Option<&'a [u8]>,
-    pub timeout: Duration,
-}
+use crate::callout::Request;
 
 /// What came back. A failure of the host's looks like an answer too: a refused connection is a 503 with a body.
 pub struct Answer {
@@ -30,16 +16,10 @@ pub struct Answer {
 }
 
 /// Sends a request and gives the host's name for the call, or its status: no answer will come then.
-pub fn send(request: Request<'_>) -> Result<u32, u32> {
-    let target = request.uri.request_target();
-    let mut headers = vec![
-        (":method", request.method),
-        (":scheme", request.uri.scheme().as_str()),
-        (":authority", request.uri.authority()),
-        (":path", target.as_str()),
-    ];
-    headers.extend(request.headers);
-    let call = hostcalls::dispatch_http_call(request.cluster, headers, request.body, vec![], request.timeout);
+pub fn send(request: &Request) -> Result<u32, u32> {
+    let headers = request.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let (cluster, body) = (request.cluster.as_str(), request.body.as_deref());
+    let call = hostcalls::dispatch_http_call(cluster, headers, body, vec![], request.timeout);
     call.map_err(|status| status as u32)
 }
 

@@ -24,20 +24,10 @@ impl Root {
         let shared = self.shared.clone().ok_or("there is no configuration")?;
         let config = shared.config.borrow();
         let issuer = config.issuers.get(call.issuer);
-        let endpoint = issuer.and_then(|issuer| issuer.introspection.as_ref()).ok_or("there is no endpoint")?;
-        let (body, authorization) = introspection::request_body(&call.token, endpoint.client.as_ref());
-        let mut headers = vec![("content-type", "application/x-www-form-urlencoded"), ("accept", "application/json")];
-        headers.extend(authorization.as_deref().map(|value| ("authorization", value)));
-        let request = callout::Request {
-            cluster: &endpoint.cluster,
-            method: "POST",
-            uri: &endpoint.uri,
-            headers,
-            body: Some(body.as_bytes()),
-            timeout: endpoint.timeout,
-        };
-        let token = callout::send(request)
-            .map_err(|status| format!("the host refused a call to cluster {} ({status})", endpoint.cluster))?;
+        let asked = issuer.and_then(|issuer| issuer.introspection.as_ref()).ok_or("there is no endpoint")?;
+        let request = introspection::request(&asked.endpoint, &call.token);
+        let token = callout::send(&request)
+            .map_err(|status| format!("the host refused a call to cluster {} ({status})", request.cluster))?;
         self.calls.push((token, (call.issuer, call.digest)));
         Ok(())
     }

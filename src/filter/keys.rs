@@ -6,6 +6,7 @@
 use super::callout;
 use super::host;
 use super::shared::Shared;
+use crate::callout::Request;
 use crate::config::{Config, Issuer};
 use crate::jwks::{KeyNames, KeySource, Look, MAX_BYTES, Progress, Source, Worker};
 use crate::url::Url;
@@ -158,15 +159,9 @@ impl KeyFetches {
         else {
             return false;
         };
-        let request = callout::Request {
-            cluster,
-            method: "GET",
-            uri,
-            headers: vec![("accept", "application/json, application/jwk-set+json")],
-            body: None,
-            timeout: timing.timeout,
-        };
-        match callout::send(request) {
+        let request = Request::new("GET", uri, cluster, timing.timeout)
+            .with("accept", "application/json, application/jwk-set+json");
+        match callout::send(&request) {
             Ok(call) => {
                 self.calls.push((call, place));
                 true

@@ -65,7 +65,7 @@ impl Publishing {
 
 impl Target {
     fn publisher(&self, shared: &Shared, owner: u64) -> Option<Publisher<'_, host::Shared>> {
-        let timing = shared.config.borrow().resources.get(self.place)?.publish.as_ref()?.timing;
+        let timing = shared.config.borrow().resources.get(self.place)?.publish.as_ref()?.timing();
         Some(Publisher { data: &host::Shared, names: &self.names, timing, owner })
     }
 
@@ -95,16 +95,16 @@ impl Target {
     fn put(&self, shared: &Shared, inventory: &Inventory) -> Result<u32, String> {
         let config = shared.config.borrow();
         let resource = config.resources.get(self.place).ok_or("there is no resource")?;
-        let endpoint = resource.publish.as_ref().ok_or("there is no endpoint")?;
-        let body = match endpoint.format {
+        let plane = resource.publish.as_ref().ok_or("there is no endpoint")?;
+        let body = match plane.format {
             Format::Authsec => inventory.authsec(&resource.policy),
             Format::Toolgate => inventory.manifest().json(),
         };
         if body.len() > MAX_BYTES {
             return Err(format!("it is over {MAX_BYTES} bytes"));
         }
-        let headers = vec![("content-type", "application/json"), ("accept", "application/json")];
-        send(endpoint, "PUT", headers, Some(body.as_bytes()))
+        let request = plane.endpoint.request("PUT").with("content-type", "application/json");
+        send(&request.with("accept", "application/json").carrying(body.into_bytes()))
     }
 
     fn answered(&mut self, shared: &Shared, owner: u64, body_size: usize) {

@@ -4,7 +4,8 @@ use super::callout;
 use super::host;
 use super::shared::Shared;
 use crate::audit::event_line;
-use crate::config::{ClientAuthentication, Endpoint, Live, MAX_POLICY};
+use crate::callout::Request;
+use crate::config::{Live, MAX_POLICY};
 use crate::policy::Policy;
 use crate::remote::{Answered, Names, PolicyWorker, RemotePolicy, State};
 use crate::time::UnixTime;
@@ -35,7 +36,7 @@ impl PolicyFetches {
         let sources = config.resources.iter().enumerate().filter_map(|(place, resource)| {
             let source = resource.policy_source.as_ref()?;
             let names = Names::new(names, resource.identifier.as_str(), source);
-            let policy = RemotePolicy::new(source.timing, worker);
+            let policy = RemotePolicy::new(source.timing(), worker);
             Some(Source { place, names, policy, call: None, state: State::Waiting })
         });
         let mut own = Self { sources: sources.collect() };
@@ -94,10 +95,10 @@ impl Source {
     fn ask(&mut self, shared: &Shared) -> Result<(), String> {
         let config = shared.config.borrow();
         let source = config.resources.get(self.place).and_then(|resource| resource.policy_source.as_ref());
-        let endpoint = source.ok_or("there is no source")?;
-        let mut headers = vec![("accept", "application/json")];
-        headers.extend(self.policy.etag().map(|etag| ("if-none-match", etag)));
-        self.call = Some(send(endpoint, "GET", headers, None)?);
+        let mut request =
+            source.ok_or("there is no source")?.endpoint.request("GET").with("accept", "application/json");
+        request.headers.extend(self.policy.etag().map(|etag| ("if-none-match", etag.to_owned())));
+        self.call = Some(send(&request)?);
         Ok(())
     }
 
@@ -188,17 +189,9 @@ impl Source {
     }
 }
 
-/// Sends a request to an endpoint of a control plane.
-pub fn send(
-    endpoint: &Endpoint,
-    method: &'static str,
-    headers: Vec<(&str, &str)>,
-    body: Option<&[u8]>,
-) -> Result<u32, String> {
-    let mut headers: Vec<(&str, &str)> = headers;
-    let authorization = endpoint.client.as_ref().map(ClientAuthentication::basic);
-    headers.extend(authorization.as_deref().map(|value| ("authorization", value)));
-    let (cluster, uri, timeout) = (endpoint.cluster.as_str(), &endpoint.uri, endpoint.timing.timeout);
-    callout::send(callout::Request { cluster, method, uri, headers, body, timeout })
+/// Sends a request to a control plane.
+pub fn send(request: &Request) -> Result<u32, String> {
+    let cluster = &request.cluster;
+    callout::send(request)
         .map_err(|status| format!("the host refused a call to cluster {cluster} ({status}); is it defined?"))
 }

@@ -21,15 +21,9 @@ impl Posts {
             let due = shared.sink.borrow_mut().as_mut().and_then(|sink| sink.due(host::now()));
             let config = shared.config.borrow();
             let (Some((post, body)), Some(endpoint)) = (due, &config.audit.sink) else { return };
-            let request = callout::Request {
-                cluster: &endpoint.cluster,
-                method: "POST",
-                uri: &endpoint.uri,
-                headers: vec![("content-type", "application/x-ndjson")],
-                body: Some(body.as_bytes()),
-                timeout: endpoint.timeout,
-            };
-            match callout::send(request) {
+            let request =
+                endpoint.request("POST").with("content-type", "application/x-ndjson").carrying(body.into_bytes());
+            match callout::send(&request) {
                 Ok(call) => self.calls.push((call, post)),
                 Err(_) => ended(shared, post, false),
             }

@@ -102,7 +102,7 @@ impl Endpoint {
     /// An endpoint without answers.
     pub fn new(config: &Introspection) -> Self {
         Self {
-            timeout: config.timeout,
+            timeout: config.endpoint.timeout,
             cache_ttl: config.cache_ttl,
             max_in_flight: config.max_in_flight,
             active: Recent::new(MAX_ACTIVE, MAX_ACTIVE_BYTES),

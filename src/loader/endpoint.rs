@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use super::Environment;
 use super::fields::{At, Fields, Findings, Zero, join};
-use crate::config::{ClientAuthentication, Endpoint, Format, SinkEndpoint};
+use crate::config::{AuthenticationMethod, ClientAuthentication, ControlPlane, Endpoint, Format};
 use crate::url::Url;
-use crate::workers::Timing;
 
 /// The longest timeout. The host counts it in 32 bits of milliseconds.
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -31,7 +30,7 @@ pub fn target(fields: &mut Fields<'_>, found: &mut Findings) -> (Option<Url>, Op
 /// `client_id`, and `client_secret` or `client_secret_env`, if they are given.
 pub fn read_client(
     fields: &mut Fields<'_>,
-    in_body: bool,
+    method: AuthenticationMethod,
     environment: Environment<'_>,
     found: &mut Findings,
 ) -> Option<ClientAuthentication> {
@@ -51,55 +50,56 @@ pub fn read_client(
         (None, None) => return None,
     };
     match id {
-        Some(id) => Some(ClientAuthentication { id: id?.to_owned(), secret: secret?, in_body }),
+        Some(id) => Some(ClientAuthentication { id: id?.to_owned(), secret: secret?, method }),
         None => found.fault(&path, "needs a `client_id`"),
     }
 }
 
 /// Reads `audit.sink`.
-pub fn read_sink(at: &At<'_>, found: &mut Findings) -> Option<SinkEndpoint> {
+pub fn read_sink(at: &At<'_>, found: &mut Findings) -> Option<Endpoint> {
     let mut fields = at.fields(found)?;
     let (uri, cluster) = target(&mut fields, found);
     let timeout = timeout(&mut fields, found);
     fields.finish(found);
     let (uri, cluster) = uri.zip(cluster)?;
-    Some(SinkEndpoint { uri, cluster, timeout })
+    Some(Endpoint { uri, cluster, timeout, client: None })
 }
 
 /// The longest pause after publishing failed.
 const MAX_PAUSE: Duration = Duration::from_secs(300);
 
 /// Reads `policy_source`.
-pub fn read_policy_source(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> Option<Endpoint> {
+pub fn read_policy_source(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> Option<ControlPlane> {
     let mut fields = at.fields(found)?;
     let interval = fields.duration("interval", 30, Zero::Refuse, found);
     let max_stale = fields.duration("max_stale", 600, Zero::Allow, found);
-    let endpoint = read_endpoint(&mut fields, (interval, max_stale), environment, found);
+    let plane = read_plane(&mut fields, (interval, max_stale), environment, found);
     fields.finish(found);
-    endpoint
+    plane
 }
 
 /// Reads `publish`.
-pub fn read_publish(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> Option<Endpoint> {
+pub fn read_publish(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> Option<ControlPlane> {
     let mut fields = at.fields(found)?;
-    let endpoint = read_endpoint(&mut fields, (MAX_PAUSE, Duration::ZERO), environment, found);
+    let plane = read_plane(&mut fields, (MAX_PAUSE, Duration::ZERO), environment, found);
     fields.finish(found);
-    endpoint
+    plane
 }
 
-fn read_endpoint(
+fn read_plane(
     fields: &mut Fields<'_>,
     (interval, max_stale): (Duration, Duration),
     environment: Environment<'_>,
     found: &mut Findings,
-) -> Option<Endpoint> {
+) -> Option<ControlPlane> {
     const FORMATS: [(&str, Format); 2] = [("toolgate", Format::Toolgate), ("authsec", Format::Authsec)];
     let (uri, cluster) = target(fields, found);
-    let client = read_client(fields, false, environment, found);
+    let client = read_client(fields, AuthenticationMethod::Basic, environment, found);
     if client.as_ref().is_some_and(|client| client.id.contains(':')) {
         found.fault::<()>(&join(&fields.path, "client_id"), "may not hold a colon, which ends it in HTTP Basic");
     }
     let format = fields.take("format").and_then(|at| at.choice(&FORMATS, found)).unwrap_or(Format::Toolgate);
-    let timing = Timing { timeout: timeout(fields, found), max_age: interval, cooldown: interval, max_stale };
-    Some(Endpoint { uri: uri?, cluster: cluster?, client, format, timing })
+    let timeout = timeout(fields, found);
+    let endpoint = Endpoint { uri: uri?, cluster: cluster?, timeout, client };
+    Some(ControlPlane { endpoint, format, interval, max_stale })
 }

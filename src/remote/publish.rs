@@ -6,7 +6,7 @@
 //!                                                                          └ else ► again in 1 s, 2 s, 4 s … 5 min
 //! ```
 
-use crate::config::Endpoint;
+use crate::config::ControlPlane;
 use crate::drift::inventory::{Inventory, Late, Listed};
 use crate::time::UnixTime;
 use crate::workers::{Attempts, NotShared, SharedData, SharedNames, Timing, agree};
@@ -25,7 +25,7 @@ pub struct PublishNames {
 
 impl PublishNames {
     /// For the manifest of this resource, which goes there.
-    pub fn new(names: &SharedNames, resource: &str, target: &Endpoint) -> Self {
+    pub fn new(names: &SharedNames, resource: &str, target: &ControlPlane) -> Self {
         let of = |kind| names.of(kind, &target.identity(resource));
         Self {
             attempts: of("publish/attempts"),

@@ -1,7 +1,7 @@
 //! How the workers of a host agree who asks the control plane, and take over what it said.
 
 use super::policy::{Document, RemotePolicy, digest};
-use crate::config::{Endpoint, Fault, Live, MAX_POLICY};
+use crate::config::{ControlPlane, Fault, Live, MAX_POLICY};
 use crate::time::UnixTime;
 use crate::workers::{Attempts, NotShared, SharedData, SharedDocument, SharedNames, agree};
 
@@ -19,7 +19,7 @@ pub struct Names {
 
 impl Names {
     /// For the policy of this resource from there.
-    pub fn new(names: &SharedNames, resource: &str, source: &Endpoint) -> Self {
+    pub fn new(names: &SharedNames, resource: &str, source: &ControlPlane) -> Self {
         let of = |kind| names.of(kind, &source.identity(resource));
         Self { attempts: of("policy/attempts"), document: of("policy/document"), state: of("policy/state") }
     }

@@ -3,7 +3,7 @@
 use toolgate::config::{Config, SubjectForm};
 use toolgate::exchange::HeaderEdit;
 use toolgate::explain::{Explanation, HttpRequest, Question, explain};
-use toolgate::introspection::request_body;
+use toolgate::introspection;
 use toolgate::jwks::{IssuerKeys, KeySet, KeySource};
 use toolgate::signature::PureVerifier;
 use toolgate::time::UnixTime;
@@ -108,8 +108,8 @@ pub fn run(config: &Config, row: &Scenario, now: i64) -> (HttpRequest, Explanati
     let now = UnixTime::from_millis(u64::try_from(now).unwrap() * 1000);
     let mut keys = IssuerKeys::new(config.key_sources(), 0);
     let said = |place: usize, token: &str| {
-        let client = config.issuers[place].introspection.as_ref().unwrap().client.as_ref();
-        let (status, body) = endpoint::answer(request_body(token, client).0.as_bytes());
+        let asked = config.issuers[place].introspection.as_ref().unwrap();
+        let (status, body) = endpoint::answer(&introspection::request(&asked.endpoint, token).body.unwrap());
         (status == 200).then(|| Answer::parse(body.as_bytes()).ok()).flatten()
     };
     let mut question = Question { config, keys: &mut keys, verifier: &PureVerifier, endpoint: Some(&said), now };

@@ -23,7 +23,7 @@ use toolgate::config::Config;
 use toolgate::dpop::Proofs;
 use toolgate::exchange::{Awaited, Effect, Env, Exchange, Flow, HeaderEdit, Instance, RequestHead, Step};
 use toolgate::headers::Headers;
-use toolgate::introspection::{Call, request_body};
+use toolgate::introspection::{self, Call};
 use toolgate::jwks::{KeySet, KeySource};
 use toolgate::reply::Reply;
 use toolgate::signature::{Algorithm, PublicKey, PureVerifier, SignatureVerifier};
@@ -162,9 +162,9 @@ impl Worker {
     /// Answers calls that were sent.
     pub fn answer(&mut self, calls: Vec<Call>, streams: &mut [&mut Stream]) {
         for call in calls {
-            let client = self.config.issuers[call.issuer].introspection.as_ref().expect("an endpoint").client.as_ref();
-            let (form, _) = request_body(&call.token, client);
-            let answer = self.endpoint.map(|endpoint| endpoint(form.as_bytes()));
+            let asked = self.config.issuers[call.issuer].introspection.as_ref().expect("an endpoint");
+            let form = introspection::request(&asked.endpoint, &call.token).body.expect("a form");
+            let answer = self.endpoint.map(|endpoint| endpoint(&form));
             let answer = answer.filter(|(status, _)| *status == 200);
             let answer = answer.and_then(|(_, body)| toolgate::token::Answer::parse(body.as_bytes()).ok());
             self.instance.introspection.finished(call.issuer, call.digest, answer, self.now);

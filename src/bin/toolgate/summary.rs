@@ -119,7 +119,7 @@ fn issuer(issuer: &Issuer) -> Vec<String> {
 }
 
 fn introspection(introspection: &Introspection) -> String {
-    introspection.uri.as_str().to_owned()
+    introspection.endpoint.uri.as_str().to_owned()
 }
 
 /// The kinds of rules, each with its name.
@@ -243,9 +243,10 @@ fn lists(policy: &Policy) -> String {
 fn remote(resource: &Resource) -> Vec<String> {
     let source = resource.policy_source.as_ref().map(|source| {
         let until = if resource.policy.closed { "everything is denied" } else { "the policy above holds" };
-        format!("the policy is that of {}; until it comes, {until}", source.uri.as_str())
+        format!("the policy is that of {}; until it comes, {until}", source.endpoint.uri.as_str())
     });
-    let publish = resource.publish.as_ref().map(|to| format!("the live tools are published to {}", to.uri.as_str()));
+    let publish =
+        resource.publish.as_ref().map(|to| format!("the live tools are published to {}", to.endpoint.uri.as_str()));
     source.into_iter().chain(publish).collect()
 }
 

@@ -1,0 +1,63 @@
+//! Calls to an endpoint through a cluster of the host: one request, one answer.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::url::Url;
+
+/// An HTTP request to a cluster of the host.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The host's cluster that reaches the endpoint.
+    pub cluster: String,
+    /// Its header fields, pseudo-headers first.
+    pub headers: Vec<(&'static str, String)>,
+    /// Its body, if it has one.
+    pub body: Option<Vec<u8>>,
+    /// How long the call may take.
+    pub timeout: Duration,
+}
+
+/// Without headers and body: they hold credentials and tokens.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("url", &self.url()).finish_non_exhaustive()
+    }
+}
+
+impl Request {
+    /// A request without a body.
+    pub fn new(method: &'static str, uri: &Url, cluster: &str, timeout: Duration) -> Self {
+        let headers = vec![
+            (":method", method.to_owned()),
+            (":scheme", uri.scheme().as_str().to_owned()),
+            (":authority", uri.authority().to_owned()),
+            (":path", uri.request_target()),
+        ];
+        Self { cluster: cluster.to_owned(), headers, body: None, timeout }
+    }
+
+    /// Adds a header field.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn carrying(self, body: Vec<u8>) -> Self {
+        Self { body: Some(body), ..self }
+    }
+
+    /// The value of a header field, or nothing.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The URL that it goes to.
+    pub fn url(&self) -> String {
+        let part = |name| self.header(name).unwrap_or_default();
+        format!("{}://{}{}", part(":scheme"), part(":authority"), part(":path"))
+    }
+}
