@@ -23,6 +23,7 @@ mod request;
 mod step;
 mod validation;
 mod verdict;
+mod waiting;
 mod watch;
 
 pub use instance::Instance;
@@ -149,14 +150,19 @@ impl Exchange {
     /// What the token waits for came, or an attempt to get it ended: it is tried again. `read` gives the body as far as
     /// it is buffered. [`Flow::Continue`] means that the host is to resume the stream.
     pub fn try_again(&mut self, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
+        if self.waits_for_turn(env.meter, env.now) {
+            return Step::hold();
+        }
         match std::mem::take(&mut self.state) {
             State::AwaitingToken(asking) => {
                 let Asking { request, body, waiting } = *asking;
+                request.turn_came(body, &waiting, env);
                 // Should it wait again, it has the place that it leaves.
                 drop(waiting);
                 self.authenticate(request, body, Some(read), env)
             }
             State::AwaitingFreshness(verified, waiting) => {
+                verified.request.turn_came(verified.body, &waiting, env);
                 drop(waiting);
                 self.decide_body(*verified, Some(read), env)
             }
@@ -366,49 +372,5 @@ impl Exchange {
     pub fn ends(&mut self, env: &mut Env<'_>) -> Option<Effect> {
         let State::Forwarded(answer) = &mut self.state else { return None };
         answer.ends(env)
-    }
-
-    /// Whether a verdict is still to come.
-    pub fn is_undecided(&self) -> bool {
-        matches!(self.state, State::AwaitingToken(_) | State::AwaitingBody(_) | State::AwaitingFreshness(..))
-    }
-
-    /// Whether it waits for something that the root context brings: what verifies its token, or the time when waiting
-    /// ends.
-    pub fn is_waiting(&self) -> bool {
-        match &self.state {
-            State::AwaitingToken(_) | State::AwaitingFreshness(..) => true,
-            State::AwaitingBody(verified) => !verified.released,
-            _ => false,
-        }
-    }
-
-    /// Has a request whose token may be tried again wait for its turn instead. Says whether it does.
-    pub fn postpone(&mut self) -> bool {
-        match &mut self.state {
-            State::AwaitingToken(asking) => asking.waiting.awaited = Awaited::Turn,
-            State::AwaitingFreshness(_, waiting) => waiting.awaited = Awaited::Turn,
-            _ => return false,
-        }
-        true
-    }
-
-    /// The bytes that are read when its token is tried again: of its headers, and of its body if that is whole.
-    pub fn weight(&self) -> usize {
-        let (request, body) = match &self.state {
-            State::AwaitingToken(asking) => (&asking.request, asking.body),
-            State::AwaitingFreshness(verified, _) => (&verified.request, verified.body),
-            _ => return 0,
-        };
-        request.head.weight() + if body.ended.is_some() { body.size } else { 0 }
-    }
-
-    /// What its token waits for.
-    pub fn awaits(&self) -> Option<Awaited> {
-        match &self.state {
-            State::AwaitingToken(asking) => Some(asking.waiting.awaited),
-            State::AwaitingFreshness(_, waiting) => Some(waiting.awaited),
-            _ => None,
-        }
     }
 }

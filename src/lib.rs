@@ -39,6 +39,7 @@
 //! | [`jsonrpc`] | one message, as far as it decides | JSON-RPC 2.0 |
 //! | [`jwks`] | key sets: discovery, parsing, selection, refresh | RFC 7517, RFC 7518 section 6, RFC 8414 |
 //! | [`listing`], [`sse`] | trimming lists in documents and event streams | HTML Living Standard 9.2 |
+//! | [`meter`] | how much work senders may choose at a time | |
 //! | [`metrics`] | counts, until the host takes them | |
 //! | [`mcp`] | methods, their targets, mirrored headers | MCP 2024-11-05 to 2026-07-28 |
 //! | [`metadata`] | protected resource metadata | RFC 9728 |
@@ -79,6 +80,7 @@ mod loader;
 pub mod manifest;
 pub mod mcp;
 pub mod metadata;
+pub mod meter;
 pub mod metrics;
 pub mod node;
 pub mod pattern;

@@ -126,6 +126,13 @@ impl Taken {
     }
 }
 
+impl Place {
+    /// What was known of the token when the place was taken.
+    pub fn standing(&self) -> Standing {
+        self.waiter.standing
+    }
+}
+
 /// A place that is taken, until it is dropped.
 #[derive(Debug)]
 pub struct Place {

@@ -215,6 +215,11 @@ pub trait SignatureVerifier {
     fn tries(&self, _algorithm: Algorithm) -> usize {
         1
     }
+
+    /// The work of one verification, in units of [`PublicKey::cost`].
+    fn cost(&self, _algorithm: Algorithm, key: &PublicKey) -> u64 {
+        key.cost(false)
+    }
 }
 
 /// The bits of a number in big-endian octets without leading zeros.

@@ -320,17 +320,14 @@ fn a_token_without_kid_is_tried_on_one_key_only_where_the_module_verifies() {
 #[test]
 fn work_is_counted_by_what_verifies_and_by_the_size_of_the_key() {
     let verifier = ring_host::verifier();
-    let mut before = 0;
-    for (key, algorithm, least) in [
+    for (key, algorithm, cost) in [
         (Key::p256(), Algorithm::Es256, 80),
         (Key::rsa_a(), Algorithm::Rs256, 40),
         (Key::rsa_a().with_alg("PS256"), Algorithm::Ps256, 600),
         (Key::ed25519(), Algorithm::EdDsa, 140),
     ] {
-        verifier.verify(algorithm, &public(&key.jwk(), algorithm), b"message", b"no signature");
-        before += least;
+        assert_eq!(verifier.cost(algorithm, &public(&key.jwk(), algorithm)), cost, "{algorithm:?}");
     }
-    assert_eq!((verifier.take_work(), verifier.take_work()), (before, 0));
     let rsa = |bytes: usize| {
         let modulus = vec![0xff; bytes];
         PublicKey::new(Material::Rsa { modulus, exponent: vec![1, 0, 1] }).unwrap().cost(false)

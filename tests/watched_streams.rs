@@ -346,3 +346,58 @@ fn the_rules_of_all_messages_of_a_batch_apply_to_its_answer() {
         assert_eq!((status_of, body), (Some(status.to_string().into_bytes()), expected), "{batch} {media}");
     }
 }
+
+#[test]
+fn many_streams_are_decided_anew_a_share_at_a_tick_and_nothing_passes_on_the_others_before() {
+    let stricter = json!({"base_scopes": ["connect", "admin"]});
+    let mut worker = worker("30s");
+    worker.endpoint = Some(ending);
+    let mut streams: Vec<_> = (0..40).map(|_| open(&mut worker, Kind::Listen(1_000), "opaque")).collect();
+    worker.metered = true;
+    adopt(&mut worker.config, &stricter);
+    let mut all: Vec<_> = streams.iter_mut().collect();
+    worker.end_outlived(&mut all);
+    let ended = |streams: &[Stream]| streams.iter().filter(|stream| stream.reset).count();
+    let at_once = ended(&streams);
+    assert!((2..=20).contains(&at_once), "{at_once} of {}", streams.len());
+    assert!(streams[..at_once].iter().all(|stream| stream.reset), "in order");
+
+    // The server sends something on one that is not decided yet, and on which it may pass no more.
+    let headers = vec![("content-type".to_owned(), b"text/event-stream".to_vec())];
+    let event = b"data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n".to_vec();
+    let last = streams.len() - 1;
+    streams[last].answer(&mut worker, 200, headers, vec![Part::Data(event, End::More)], End::More);
+    streams[last].reset = false;
+    assert_eq!(streams[last].client().map(|answer| answer.body.as_slice()), Some(&b""[..]));
+
+    for _ in 0..10 {
+        let mut all: Vec<_> = streams.iter_mut().filter(|stream| !stream.reset).collect();
+        worker.wait(Duration::from_millis(500), &mut all);
+    }
+    assert_eq!(ended(&streams), streams.len());
+    assert!(streams.iter().all(|stream| stream.events.len() == 1), "each is told of once");
+}
+
+#[test]
+fn streams_that_outrun_the_endpoint_end_and_those_that_stay_are_vouched_for() {
+    // The endpoint answers a few calls a second, and each of the tokens wants one every five.
+    let mut worker = worker("5s");
+    worker.config.issuers[0].introspection.as_mut().unwrap().max_in_flight = 4;
+    worker.instance.introspection = toolgate::introspection::Introspections::new(&worker.config.issuers);
+    let mut streams: Vec<_> = (0..60).map(|n| open(&mut worker, Kind::Get, &format!("opaque-{n}"))).collect();
+    let pass = |worker: &mut Worker, streams: &mut [Stream], seconds: u64| {
+        for _ in 0..seconds {
+            let mut all: Vec<_> = streams.iter_mut().filter(|stream| !stream.reset).collect();
+            worker.wait(Duration::from_secs(1), &mut all);
+            worker.answer_calls(&mut []);
+        }
+        streams.iter().filter(|stream| !stream.reset).count()
+    };
+    let left = pass(&mut worker, &mut streams, 100);
+    assert!((5..=30).contains(&left), "{left} of {}", streams.len());
+    assert_eq!(pass(&mut worker, &mut streams, 100), left, "those that can be renewed go on");
+    let ended = streams.iter().filter(|stream| stream.reset);
+    assert!(ended.flat_map(|stream| &stream.events).all(|event| event.contains("introspection_unavailable")));
+    worker.endpoint = Some(inactive);
+    assert_eq!(pass(&mut worker, &mut streams, 14), 0, "none outlives twice the time and a timeout");
+}

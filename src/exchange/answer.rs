@@ -249,6 +249,9 @@ impl Answer {
     /// A part of the body: a document is held until it is whole, events go on as they end, the rest is left alone.
     pub fn body(&mut self, size: usize, end: bool, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         let held = std::mem::replace(&mut self.held, size);
+        if self.watch.as_mut().is_some_and(|watch| !watch.lets_pass(env)) {
+            self.phase = Phase::Replaced;
+        }
         match &mut self.phase {
             Phase::Untouched => Step::go_on(Vec::new()),
             Phase::Replaced => Step::go_on(vec![Effect::ReplaceBody(Vec::new())]),

@@ -8,6 +8,7 @@ use crate::drift::Drift;
 use crate::introspection::Introspections;
 use crate::jwks::IssuerKeys;
 use crate::listing::KnownLists;
+use crate::meter::Meter;
 use crate::places::Places;
 use crate::signature::SignatureVerifier;
 use crate::time::UnixTime;
@@ -27,6 +28,7 @@ pub struct Instance {
     pub look_alikes: LookAlikes,
     pub host_shows_bodies: bool,
     pub places: Places,
+    pub meter: Meter,
 }
 
 impl Instance {
@@ -43,6 +45,7 @@ impl Instance {
             look_alikes: LookAlikes::default(),
             host_shows_bodies: false,
             places: Places::new(config.issuers.len()),
+            meter: Meter::default(),
         }
     }
 
@@ -64,6 +67,7 @@ impl Instance {
             look_alikes: &mut self.look_alikes,
             host_shows_bodies: &mut self.host_shows_bodies,
             places: &self.places,
+            meter: &self.meter,
         }
     }
 }

@@ -5,6 +5,7 @@ use super::step::Env;
 use crate::bearer::Scheme;
 use crate::config::Dpop;
 use crate::dpop::{Account, Expected, Proof, ProofError, ReplayFault};
+use crate::meter::{Charged, Payer};
 use crate::reply::Refusal;
 use crate::token::{AccessToken, Thumbprint, TokenError};
 
@@ -65,7 +66,8 @@ fn prove_key(
         now: env.now,
     };
     let header = request.dpop_proof(env.config).map_err(refused)?;
-    let proof = Proof::check(header, &expected, env.verifier).map_err(refused)?;
+    let verifier = Charged { verifier: env.verifier, meter: env.meter, payer: Payer::Callers };
+    let proof = Proof::check(header, &expected, &verifier).map_err(refused)?;
     match env.proofs.spend(env.shared, &proof, &Account::of(caller), env.now) {
         Ok(()) => {
             let _ = request.proven.set(key);

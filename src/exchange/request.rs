@@ -1,6 +1,6 @@
 //! A request as its headers tell it, and every check that needs no more than them.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use super::step::HeaderEdit;
 use crate::bearer::{self, Scheme};
@@ -90,6 +90,8 @@ pub struct Request {
     pub mcp: Result<McpHeaders, HeaderFault>,
     /// The key of which the request proved that its sender has it: a proof is good once, but may be asked for again.
     pub proven: OnceCell<Thumbprint>,
+    /// Whether its turn came: what it costs from then on is counted, but it does not wait again.
+    pub admitted: Cell<bool>,
 }
 
 impl Request {
@@ -104,7 +106,7 @@ impl Request {
             Single::None | Single::Many => None,
         };
         let mcp = McpHeaders::read(&head.headers);
-        Self { resource: place, head, has_body: !end, origin, mcp, proven: OnceCell::new() }
+        Self { resource: place, head, has_body: !end, origin, mcp, proven: OnceCell::new(), admitted: Cell::new(false) }
     }
 
     /// Its resource.

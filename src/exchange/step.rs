@@ -9,6 +9,7 @@ use crate::drift::Drift;
 use crate::introspection::Introspections;
 use crate::jwks::IssuerKeys;
 use crate::listing::KnownLists;
+use crate::meter::Meter;
 use crate::places::Places;
 use crate::reply::Reply;
 use crate::signature::SignatureVerifier;
@@ -48,6 +49,8 @@ pub struct Env<'a> {
     pub host_shows_bodies: &'a mut bool,
     /// Places for requests that wait for what verifies their tokens.
     pub places: &'a Places,
+    /// How much work senders may still choose.
+    pub meter: &'a Meter,
 }
 
 /// What happens with the part of the message that the event brought.

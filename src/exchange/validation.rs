@@ -3,11 +3,14 @@
 use super::possession;
 use super::request::Request;
 use super::step::Env;
+use crate::bearer::Scheme;
 use crate::config::{Issuer, Resource, Validation};
 use crate::introspection::{Fresh, Lookup as Said};
 use crate::jwks::Lookup;
-use crate::places::{Place, Standing, Waiter};
+use crate::meter::{Charged, Meter, Payer, Turn};
+use crate::places::{Place, Places, Standing, Waiter};
 use crate::reply::Refusal;
+use crate::time::UnixTime;
 use crate::token::{AccessToken, Active, Candidate, Expectations, TokenDigest, TokenError, UntrustedJwt};
 
 /// Why there is no caller, or not yet.
@@ -19,7 +22,26 @@ pub(super) enum Unverified {
 /// A token that waits, and the place that its request has meanwhile.
 pub(super) struct Waiting {
     pub awaited: Awaited,
-    _place: Place,
+    place: Place,
+    turn: Option<Turn>,
+}
+
+impl Waiting {
+    fn new(awaited: Awaited, place: Place) -> Self {
+        Self { awaited, place, turn: None }
+    }
+
+    /// Whose work its token is.
+    pub fn payer(&self) -> Payer {
+        self.place.standing().into()
+    }
+
+    /// What it waited for is there, and others come first.
+    pub fn postpone(&mut self, meter: &Meter) {
+        let answered = matches!(self.awaited, Awaited::Answer(_) | Awaited::Turn { answered: true });
+        self.awaited = Awaited::Turn { answered };
+        self.turn.get_or_insert_with(|| meter.queue(self.place.standing().into()));
+    }
 }
 
 /// What a token waits for.
@@ -29,8 +51,11 @@ pub enum Awaited {
     Answer(TokenDigest),
     /// Its issuer's keys.
     Keys,
-    /// Its turn: what it waited for is there, but too many were woken at once.
-    Turn,
+    /// Its turn: there is all that it needs, but too many others need something at once.
+    Turn {
+        /// Whether it has waited for an endpoint's answer, which is kept for it until then.
+        answered: bool,
+    },
 }
 
 impl From<TokenError> for Unverified {
@@ -44,6 +69,13 @@ impl From<TokenError> for Unverified {
 pub(super) fn validate(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
     let (scheme, token) = request.credentials(env.config).map_err(Unverified::Refused)?;
     let caller = vouched(request, token, fresh, env)?;
+    // A proof costs another signature, by a key that the client chose.
+    if scheme == Scheme::Dpop && request.proven.get().is_none() && request.dpop_proof(env.config).is_ok() {
+        let issuer = env.config.issuers.iter().position(|issuer| issuer.identifier == caller.issuer());
+        let (issuer, digest) = (issuer.unwrap_or(usize::MAX), env.tokens.digest(token));
+        let waiter = Waiter { issuer, digest, standing: Standing::Verified };
+        admit(request, &waiter, (env.meter, env.places), env.now)?;
+    }
     possession::prove(request, (scheme, token), &caller, env).map_err(Unverified::Refused)?;
     Ok(caller)
 }
@@ -52,6 +84,8 @@ pub(super) fn validate(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_
 /// proved on this very connection.
 pub(super) fn again(request: &Request, fresh: Fresh, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
     let (_, token) = request.credentials(env.config).map_err(Unverified::Refused)?;
+    // How often that may be is bounded for each stream.
+    request.admitted.set(true);
     vouched(request, token, Some(fresh), env)
 }
 
@@ -80,7 +114,30 @@ fn vouched(request: &Request, token: &str, fresh: Option<Fresh>, env: &mut Env<'
     let place = resource.issuers.iter().copied().find(is_named).ok_or(TokenError::IssuerMismatch)?;
     let asked = Asked::of(place, resource, (digest, token), wanted, env).ok_or(TokenError::IssuerMismatch)?;
     let candidate = jwt.check(asked.expected, now)?;
-    asked.judge(candidate, env)
+    asked.judge(request, candidate, env)
+}
+
+/// Whether what `request` costs may be done now: else it waits for its turn.
+pub(super) fn admit(
+    request: &Request,
+    waiter: &Waiter,
+    (meter, places): (&Meter, &Places),
+    now: UnixTime,
+) -> Result<(), Unverified> {
+    let payer = waiter.standing.into();
+    if request.admitted.get() {
+        return Ok(());
+    }
+    if !meter.admits(payer, now) {
+        let place = places.take(waiter, request.head.weight());
+        let place = place.ok_or(Unverified::Refused(Refusal::KeysUnavailable))?;
+        let mut waiting = Waiting::new(Awaited::Turn { answered: false }, place);
+        waiting.postpone(meter);
+        return Err(Unverified::Waits(waiting));
+    }
+    request.admitted.set(true);
+    meter.read(payer, request.head.weight());
+    Ok(())
 }
 
 /// A token, and whom it is to be asked of.
@@ -116,20 +173,24 @@ impl<'a> Asked<'a> {
     }
 
     /// A JWT that passed every other check is judged by its signature, or by the endpoint in its place.
-    fn judge(&self, candidate: Candidate<'_>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
+    fn judge(&self, request: &Request, candidate: Candidate<'_>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
         if self.issuer.validation == Validation::Introspection {
             return self.confirm(Standing::Stranger, env, |active, expected| candidate.confirmed_by(active, expected));
         }
         let or_ask = self.issuer.validation == Validation::JwtOrIntrospection;
         let generation = env.keys.generation(self.place, env.now);
+        let known = env.tokens.was_verified(&self.digest);
+        let waiter = self.waiter(if known { Standing::Verified } else { Standing::Stranger });
         let verified = match env.keys.find(self.place, candidate.query(), env.now) {
-            Lookup::Keys(keys) => candidate.verify(&keys, env.verifier)?,
+            Lookup::Keys(keys) => {
+                admit(request, &waiter, (env.meter, env.places), env.now)?;
+                let payer = waiter.standing.into();
+                candidate.verify(&keys, &Charged { verifier: env.verifier, meter: env.meter, payer })?
+            }
             Lookup::Wait => {
-                let known = env.tokens.was_verified(&self.digest);
-                let standing = if known { Standing::Verified } else { Standing::Stranger };
-                let place = env.places.take(&self.waiter(standing), self.size);
+                let place = env.places.take(&waiter, self.size);
                 let place = place.ok_or(Unverified::Refused(Refusal::KeysUnavailable))?;
-                return Err(Unverified::Waits(Waiting { awaited: Awaited::Keys, _place: place }));
+                return Err(Unverified::Waits(Waiting::new(Awaited::Keys, place)));
             }
             Lookup::NoKey | Lookup::Unavailable if or_ask => {
                 return self
@@ -186,7 +247,7 @@ impl<'a> Asked<'a> {
                 if !env.introspection.ask(place, (digest, self.token), standing, env.now) {
                     return Err(unavailable());
                 }
-                Err(Unverified::Waits(Waiting { awaited: Awaited::Answer(digest), _place: taken }))
+                Err(Unverified::Waits(Waiting::new(Awaited::Answer(digest), taken)))
             }
         }
     }

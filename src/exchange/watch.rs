@@ -8,6 +8,9 @@
 //!                                                └ no answer ─► goes on, for twice that time
 //! another policy, or another caller ─► the request is decided anew ─ denied ─► ends
 //! ```
+//!
+//! Where a policy changes, as many streams are decided anew at each tick as the [meter](crate::meter) lets. Nothing
+//! passes on one that is not yet: what the server sends decides it at once.
 
 use std::time::Duration;
 
@@ -16,6 +19,7 @@ use super::step::Env;
 use super::validation::{Unverified, again};
 use crate::introspection::{Fresh, Lookup};
 use crate::mcp::Access;
+use crate::meter::{Payer, Turn};
 use crate::policy::{Arguments, Outcome};
 use crate::reason::Reason;
 use crate::reply::Refusal;
@@ -25,6 +29,8 @@ use crate::token::{AccessToken, TokenDigest};
 /// A longer body is not kept, and its stream ends when the policy changes: each of thousands keeps its own. It has room for
 /// five hundred URIs.
 const MAX_BODY: usize = 32 << 10;
+/// What is read to decide a stream anew beside its body, in bytes.
+const LEAST: usize = 500;
 /// However short answers are kept, the issuer is not asked more often about a stream.
 const SHORTEST: Duration = Duration::from_secs(1);
 /// After a call without an answer, it is not asked again about a stream for this long.
@@ -42,6 +48,10 @@ pub(super) struct Watch {
     has_body: bool,
     /// The policy by which it was decided.
     version: u64,
+    /// Whether that one denies it.
+    denied: bool,
+    /// Another policy is in force, and too many are to be decided by it at once.
+    turn: Option<Turn>,
     began: UnixTime,
     /// In seconds.
     leeway: f64,
@@ -84,6 +94,8 @@ impl Watch {
             has_body: body.is_some(),
             body: body.filter(|body| body.len() <= MAX_BODY).map(<[u8]>::to_vec),
             version,
+            denied: false,
+            turn: None,
             began: env.now,
             leeway,
             renewal,
@@ -109,9 +121,41 @@ impl Watch {
             Ok(renewed) => renewed,
             Err(ended) => return Some(ended),
         };
-        let version = self.verified.request.resource(env.config).map_or(0, |resource| resource.policy_version);
-        let changed = std::mem::replace(&mut self.version, version) != version;
-        ((renewed || changed) && !self.is_allowed(env)).then_some(Reason::PolicyDenies)
+        if renewed {
+            self.decide(env);
+        } else if self.is_outdated(env) {
+            if env.meter.has_left(Payer::Streams, env.now) {
+                self.decide(env);
+            } else {
+                self.turn.get_or_insert_with(|| env.meter.queue(Payer::Streams));
+            }
+        }
+        self.denied.then_some(Reason::PolicyDenies)
+    }
+
+    /// Whether what the server sends may pass: the policy of now lets the stream go on.
+    pub fn lets_pass(&mut self, env: &Env<'_>) -> bool {
+        if self.is_outdated(env) {
+            self.decide(env);
+        }
+        !self.denied
+    }
+
+    /// Whether another policy is in force than the one by which it was decided.
+    fn is_outdated(&self, env: &Env<'_>) -> bool {
+        self.version != self.policy_version(env)
+    }
+
+    fn policy_version(&self, env: &Env<'_>) -> u64 {
+        self.verified.request.resource(env.config).map_or(0, |resource| resource.policy_version)
+    }
+
+    /// Decides its request anew. Once denied, it stays so.
+    fn decide(&mut self, env: &Env<'_>) {
+        env.meter.read(Payer::Streams, self.body.as_ref().map_or(0, Vec::len) + LEAST);
+        self.version = self.policy_version(env);
+        self.denied |= !self.is_allowed(env);
+        self.turn = None;
     }
 
     /// Asks the issuer again where it is time to. Says whether it answered with another caller.

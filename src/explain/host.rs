@@ -4,6 +4,7 @@ use super::{HttpRequest, Question};
 use crate::audit::Record;
 use crate::exchange::{Awaited, Effect, Env, Exchange, HeaderEdit, Instance, RequestHead, Step};
 use crate::headers::Headers;
+use crate::meter::Meter;
 use crate::reason::Reason;
 use crate::reply::Reply;
 use crate::token::TokenCache;
@@ -120,8 +121,11 @@ impl Host<'_, '_> {
                 }
                 true
             }
-            // Nobody is postponed here.
-            Awaited::Turn => true,
+            // Nobody else is here to take a turn.
+            Awaited::Turn { .. } => {
+                self.instance.meter = Meter::default();
+                true
+            }
         }
     }
 }

@@ -69,7 +69,7 @@ impl Root {
         }
         drop(config);
         let waits = |exchange: &Exchange| exchange.awaits() == Some(Awaited::Answer(digest));
-        shared.try_again(self.id, waits);
+        shared.try_again(self.id, &waits);
     }
 
     /// Ends the calls whose answers never came.

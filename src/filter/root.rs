@@ -72,7 +72,7 @@ impl Root {
 }
 
 fn wake_for_keys(shared: &Shared, root: u32) {
-    shared.try_again(root, |exchange| exchange.awaits() == Some(Awaited::Keys));
+    shared.try_again(root, &|exchange| exchange.awaits() == Some(Awaited::Keys));
 }
 
 impl Context for Root {
@@ -160,7 +160,7 @@ impl RootContext for Root {
         self.give_up_endpoints();
         self.advance_keys();
         shared.take_turns(self.id);
-        shared.wake(self.id, |exchange| exchange.awaits().is_none(), |exchange, env| exchange.tick(env));
+        shared.wake(self.id, &|exchange| exchange.awaits().is_none(), &|exchange, env| exchange.tick(env));
         shared.end_outlived(self.id);
         // Of some, their issuer is asked again.
         self.ask_endpoints();

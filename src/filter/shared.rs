@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
+use std::time::Duration;
 
 use super::drift;
 use super::host::{self, Buffer, Map};
@@ -17,6 +18,7 @@ use crate::exchange::{Awaited, Effect, Env, Exchange, Flow, Step};
 use crate::introspection::Introspections;
 use crate::jwks::IssuerKeys;
 use crate::listing::KnownLists;
+use crate::meter::{Meter, Payer, TURN};
 use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::reason::Reason;
@@ -32,14 +34,9 @@ const TICK: u32 = 500;
 const POLL: u32 = 20;
 /// The period that makes it look at once.
 pub const AT_ONCE: u32 = 1;
-/// The work after which a wake-up leaves the other requests to the next tick, in units of [`PublicKey::cost`], of which
-/// one is about a microsecond: a thousand requests may wait for one answer, and what their senders chose is verified
-/// then. The streams of other clients wait for this long at most, and for one request.
-///
-/// [`PublicKey::cost`]: crate::signature::PublicKey::cost
-const WAKE_UP: u64 = 2_000;
-/// As many bytes of a request are read for one unit of that work.
-const BYTES_PER_UNIT: usize = 50;
+
+/// A turn of those who waited for an answer.
+const ANSWERED: Awaited = Awaited::Turn { answered: true };
 
 /// What is shared once a body was seen while headers were held.
 const SHOWN: &[u8] = b"shown";
@@ -60,6 +57,7 @@ pub struct Shared {
     verifier: HostVerifier<VerifySignature>,
     ids: RefCell<DecisionIds>,
     places: Places,
+    meter: Meter,
     look_alikes: RefCell<crate::audit::LookAlikes>,
     /// Whether the host was seen to show a body while headers were held, by any worker under any configuration.
     host_shows_bodies: Cell<bool>,
@@ -69,6 +67,8 @@ pub struct Shared {
     prints_info: Cell<bool>,
     /// Whether the root was asked to look at once and has not yet done so.
     poked: Cell<bool>,
+    /// When the streams that may end were last looked at.
+    looked: Cell<UnixTime>,
     /// Streams that wait for keys or for time, by their context.
     waiting: RefCell<Vec<(u32, Weak<RefCell<Exchange>>)>>,
     /// Streams that end when what let them go on holds no more, by their context.
@@ -105,6 +105,7 @@ impl Shared {
             proofs: RefCell::new(possession::proofs(names)),
             tokens: RefCell::new(TokenCache::keyed(config.token_cache_entries, host::random())),
             places: Places::new(config.issuers.len()),
+            meter: Meter::default(),
             config: RefCell::new(config),
             verifier: signature::verifier(),
             ids: RefCell::new(DecisionIds::new(seed)),
@@ -113,17 +114,13 @@ impl Shared {
             bodies: names.bodies(),
             prints_info: Cell::new(host::prints_info()),
             poked: Cell::new(false),
+            looked: Cell::default(),
             waiting: RefCell::default(),
             long_lived: RefCell::default(),
         }
     }
 
     /// Runs one event of an exchange.
-    pub fn run(&self, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
-        self.run_at(host::now(), event)
-    }
-
-    /// As [`Self::run`], where the time is known.
     pub fn run_at(&self, now: UnixTime, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
         let mut shows = self.host_shows_bodies.get();
         let step = event(&mut Env {
@@ -142,6 +139,7 @@ impl Shared {
             look_alikes: &mut self.look_alikes.borrow_mut(),
             host_shows_bodies: &mut shows,
             places: &self.places,
+            meter: &self.meter,
         });
         if shows && !self.host_shows_bodies.replace(true) {
             // Where nothing is shared, each worker finds out for itself.
@@ -278,7 +276,8 @@ impl Shared {
                 keys.need_look(now) || !keys.due(now).is_empty()
             }
             Some(Awaited::Answer(_)) => self.introspection.borrow().is_due(),
-            Some(Awaited::Turn) | None => false,
+            Some(Awaited::Turn { .. }) => true,
+            None => false,
         };
         if is_of_use {
             self.poke();
@@ -305,6 +304,11 @@ impl Shared {
         self.waiting.borrow().iter().any(|(_, stream)| stream.upgrade().is_some_and(awaits))
     }
 
+    /// Whether anything waits for its turn.
+    fn turns_are_awaited(&self) -> bool {
+        [Payer::Strangers, Payer::Callers, Payer::Streams].into_iter().any(|payer| self.meter.is_awaited(payer))
+    }
+
     /// Notes that a stream goes on for as long as the server likes.
     pub fn watch(&self, id: u32, exchange: &Rc<RefCell<Exchange>>) {
         self.long_lived.borrow_mut().push((id, Rc::downgrade(exchange)));
@@ -314,6 +318,13 @@ impl Shared {
     pub fn end_outlived(&self, root: u32) {
         let mut ended = Vec::new();
         let now = host::now();
+        // While streams wait for a turn there are many ticks, and thousands of streams may be watched.
+        if now.within(Duration::from_millis(u64::from(TICK / 2)), self.looked.get())
+            && !self.meter.is_awaited(Payer::Streams)
+        {
+            return;
+        }
+        self.looked.set(now);
         let watched = self.long_lived.take();
         let mut kept = Vec::with_capacity(watched.len());
         for (id, stream) in watched {
@@ -345,8 +356,8 @@ impl Shared {
     /// The root has looked after everything. Nobody tells it when another worker's fetch ends.
     pub fn ticked(&self) {
         self.prints_info.set(host::prints_info());
-        let period = if self.is_awaited(Awaited::Turn) {
-            AT_ONCE
+        let period = if self.turns_are_awaited() {
+            u32::try_from(TURN.as_millis()).unwrap_or(POLL)
         } else if self.keys.borrow().need_look(host::now()) && self.is_awaited(Awaited::Keys) {
             POLL
         } else {
@@ -360,17 +371,21 @@ impl Shared {
 
     /// Tries the token of every waiting stream again that is `concerned`, from the root context `root`: what it waited
     /// for is there. Answers of introspection endpoints are kept for those whose turn comes later.
-    pub fn try_again(&self, root: u32, concerned: impl Fn(&Exchange) -> bool) {
+    pub fn try_again(&self, root: u32, concerned: &dyn Fn(&Exchange) -> bool) {
         let body = |size| host::buffer(Buffer::RequestBody, size);
-        self.wake(root, concerned, |exchange, env| exchange.try_again(&body, env));
-        self.introspection.borrow_mut().handed_out(self.is_awaited(Awaited::Turn));
+        self.wake(root, concerned, &|exchange, env| exchange.try_again(&body, env));
+        self.introspection.borrow_mut().handed_out(self.is_awaited(ANSWERED));
     }
 
-    /// Wakes the streams whose turn it is.
+    /// Wakes the streams whose turn it is. An answer is for those only who waited for it.
     pub fn take_turns(&self, root: u32) {
-        if self.is_awaited(Awaited::Turn) {
-            self.introspection.borrow_mut().hand_out();
-            self.try_again(root, |exchange| exchange.awaits() == Some(Awaited::Turn));
+        for awaited in [ANSWERED, Awaited::Turn { answered: false }] {
+            if self.is_awaited(awaited) {
+                if awaited == ANSWERED {
+                    self.introspection.borrow_mut().hand_out();
+                }
+                self.try_again(root, &|exchange| exchange.awaits() == Some(awaited));
+            }
         }
     }
 
@@ -379,30 +394,26 @@ impl Shared {
     pub fn wake(
         &self,
         root: u32,
-        concerned: impl Fn(&Exchange) -> bool,
-        event: impl Fn(&mut Exchange, &mut Env<'_>) -> Step,
+        concerned: &dyn Fn(&Exchange) -> bool,
+        event: &dyn Fn(&mut Exchange, &mut Env<'_>) -> Step,
     ) {
-        let waiting = self.waiting.take();
-        let mut work = 0;
-        self.verifier.take_work();
+        let (waiting, now) = (self.waiting.take(), host::now());
         for (id, stream) in waiting {
             let Some(exchange) = stream.upgrade() else { continue };
             if !concerned(&exchange.borrow()) {
                 self.waiting.borrow_mut().push((id, stream));
                 continue;
             }
-            if work >= WAKE_UP && exchange.borrow_mut().postpone() {
+            if exchange.borrow_mut().waits_for_turn(&self.meter, now) {
                 self.waiting.borrow_mut().push((id, stream));
-                self.poke();
                 continue;
             }
-            work += (exchange.borrow().weight() / BYTES_PER_UNIT) as u64;
             // A stream that is gone for the host is gone for good.
             if host::set_effective_context(id).is_err() {
                 continue;
             }
-            let step = self.run(|env| event(&mut exchange.borrow_mut(), env));
-            work += self.verifier.take_work();
+            // One time for all: the meter's goes on only.
+            let step = self.run_at(now, |env| event(&mut exchange.borrow_mut(), env));
             let flow = self.apply(step, Side::Request);
             if flow == Flow::Continue && host::resume_request().is_err() {
                 log::error!("the host refused to resume a request");
@@ -417,6 +428,9 @@ impl Shared {
         }
         if host::set_effective_context(root).is_err() {
             log::error!("the host refused to return to the root context");
+        }
+        if self.turns_are_awaited() {
+            self.poke();
         }
     }
 }

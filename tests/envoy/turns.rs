@@ -10,7 +10,7 @@ use crate::support::keys::{Key, key_set};
 use crate::support::proofs::{Proof, thumbprint};
 use crate::support::provider::{Behaviour, Provider};
 use crate::support::raw::Raw;
-use crate::support::tokens::{AUDIENCE, ISSUER, now};
+use crate::support::tokens::{AUDIENCE, ISSUER, Token, now, tampered};
 use crate::support::upstream::Upstream;
 use crate::support::wait_until;
 
@@ -56,7 +56,7 @@ fn all_that_waited_for_one_answer_are_answered_by_it() {
         let envoy = setup(&upstream, mode, &asked()).provider(&provider).without_foreign_functions().start();
         let proven = |tampers: bool| {
             let proof = Proof::new(Key::p256(), AUDIENCE, "opaque", now()).sign();
-            let proof = if tampers { crate::support::tokens::tampered(&proof) } else { proof };
+            let proof = if tampers { tampered(&proof) } else { proof };
             Request::call("get_forecast").header("authorization", "DPoP opaque").header("dpop", proof)
         };
         let mut waiting: Vec<(Raw, u16)> = (0..WAITING)
@@ -82,6 +82,37 @@ fn all_that_waited_for_one_answer_are_answered_by_it() {
 }
 
 #[test]
+fn forged_tokens_that_come_at_once_are_refused_in_turns_and_good_ones_pass() {
+    for mode in Mode::ALL {
+        let upstream = Upstream::start();
+        let mut configuration = configuration(&policy());
+        configuration["issuers"][0]["jwks"] = json!({"keys": key_set([&Key::ed25519()])["keys"]});
+        let envoy = setup(&upstream, mode, &configuration).start();
+        let sign = |n: usize| Token::new().subject(&n.to_string()).scope("weather:read").sign(&Key::ed25519());
+        let known = Request::call("get_forecast").bearer(&sign(WAITING));
+        assert_eq!(envoy.client().send(&known).status, 200, "{mode:?}");
+        let mut sent: Vec<(Raw, u16)> = (0..WAITING)
+            .map(|n| {
+                let token = if n % 3 == 2 { sign(n) } else { tampered(&sign(n)) };
+                (envoy.client().raw(), token, if n % 3 == 2 { 200 } else { 401 })
+            })
+            // All of them are there before the first is sent.
+            .collect::<Vec<_>>()
+            .into_iter()
+            .map(|(mut connection, token, status)| {
+                connection.send(Request::call("get_forecast").bearer(&token).bytes());
+                (connection, status)
+            })
+            .collect();
+        assert_eq!(envoy.client().send(&known).status, 200, "{mode:?}");
+        for (n, (connection, expected)) in sent.iter_mut().enumerate() {
+            assert_eq!(connection.response().status, *expected, "{mode:?}: {n}");
+        }
+        assert!(!envoy.log().contains("panicked"), "{}", envoy.log());
+    }
+}
+
+#[test]
 fn all_that_waited_for_keys_are_answered_by_them() {
     for mode in Mode::ALL {
         let latch = Latch::new();
@@ -90,7 +121,7 @@ fn all_that_waited_for_keys_are_answered_by_them() {
         let envoy = setup(&upstream, mode, &fetched()).provider(&provider).without_foreign_functions().start();
         let call = |n: usize| {
             let key = if n % 3 == 2 { Key::ed25519().named("p256") } else { Key::p256() };
-            let token = crate::support::tokens::Token::new().subject(&n.to_string()).scope("weather:read").sign(&key);
+            let token = Token::new().subject(&n.to_string()).scope("weather:read").sign(&key);
             Request::call("get_forecast").bearer(&token)
         };
         let mut waiting: Vec<Raw> = (0..WAITING)

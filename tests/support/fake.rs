@@ -25,6 +25,7 @@ use toolgate::exchange::{Awaited, Effect, Env, Exchange, Flow, HeaderEdit, Insta
 use toolgate::headers::Headers;
 use toolgate::introspection::{self, Call};
 use toolgate::jwks::{KeySet, KeySource};
+use toolgate::meter::Meter;
 use toolgate::reply::Reply;
 use toolgate::signature::{Algorithm, PublicKey, PureVerifier, SignatureVerifier};
 use toolgate::time::UnixTime;
@@ -54,6 +55,8 @@ pub struct Worker {
     pub peer_certificate: Option<Thumbprint>,
     /// How often an endpoint was asked.
     pub asked: usize,
+    /// Whether work is metered. Most tests do a lot in no time.
+    pub metered: bool,
 }
 
 /// The data that workers share.
@@ -114,11 +117,15 @@ impl Worker {
             peer_certificate: None,
             shared: Rc::default(),
             asked: 0,
+            metered: false,
         }
     }
 
     fn run(&mut self, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
         let (peer, shared) = (self.peer_certificate, self.shared.clone());
+        if !self.metered {
+            self.instance.meter = Meter::default();
+        }
         let known = self.instance.env(&self.config, &Remembering, self.now);
         event(&mut Env { shared: &*shared, peer_certificate: &|| peer, ..known })
     }
@@ -213,6 +220,17 @@ impl Worker {
                 stream.wake(self, None, |exchange, _, env| exchange.tick(env));
             }
             self.end_outlived(streams);
+        }
+    }
+
+    /// A few milliseconds go by, and streams whose turn it is are tried again as the root does.
+    pub fn take_turns(&mut self, after: Duration, streams: &mut [&mut Stream]) {
+        self.now = self.now.plus(after);
+        for answered in [true, false] {
+            for stream in streams.iter_mut() {
+                let turn = Some(Awaited::Turn { answered });
+                stream.wake(self, turn, |exchange, body, env| exchange.try_again(&|size| body(size), env));
+            }
         }
     }
 
@@ -469,6 +487,11 @@ impl Stream {
         }
         trailers.into_iter().for_each(|trailers| self.receive(worker, trailers));
         self.request.catches_up = false;
+    }
+
+    /// What its token waits for.
+    pub fn awaits(&self) -> Option<Awaited> {
+        self.exchange.awaits()
     }
 
     /// What the server has of the request.

@@ -1,0 +1,57 @@
+//! Requests that wait: for what, and whether their turn has come.
+
+use super::request::Request;
+use super::step::Env;
+use super::validation::{Awaited, Waiting};
+use super::{Body, Exchange, State};
+use crate::meter::Meter;
+use crate::time::UnixTime;
+
+impl Exchange {
+    /// Whether a verdict is still to come.
+    pub fn is_undecided(&self) -> bool {
+        matches!(self.state, State::AwaitingToken(_) | State::AwaitingBody(_) | State::AwaitingFreshness(..))
+    }
+
+    /// Whether it waits for something that the root context brings: what verifies its token, or the time when waiting
+    /// ends.
+    pub fn is_waiting(&self) -> bool {
+        match &self.state {
+            State::AwaitingToken(_) | State::AwaitingFreshness(..) => true,
+            State::AwaitingBody(verified) => !verified.released,
+            _ => false,
+        }
+    }
+
+    /// Whether a request whose token may be tried again has to wait for its turn first. [`Self::try_again`] asks
+    /// this; a host with many streams asks it before, to spare itself the event.
+    pub fn waits_for_turn(&mut self, meter: &Meter, now: UnixTime) -> bool {
+        let waiting = match &mut self.state {
+            State::AwaitingToken(asking) => &mut asking.waiting,
+            State::AwaitingFreshness(_, waiting) => waiting,
+            _ => return false,
+        };
+        let waits = !meter.has_left(waiting.payer(), now);
+        if waits {
+            waiting.postpone(meter);
+        }
+        waits
+    }
+
+    /// What its token waits for.
+    pub fn awaits(&self) -> Option<Awaited> {
+        match &self.state {
+            State::AwaitingToken(asking) => Some(asking.waiting.awaited),
+            State::AwaitingFreshness(_, waiting) => Some(waiting.awaited),
+            _ => None,
+        }
+    }
+}
+
+impl Request {
+    /// Its token is tried again: its headers are read, and its body if that is whole.
+    pub(super) fn turn_came(&self, body: Body, waiting: &Waiting, env: &Env<'_>) {
+        self.admitted.set(true);
+        env.meter.read(waiting.payer(), self.head.weight() + if body.ended.is_some() { body.size } else { 0 });
+    }
+}
