@@ -33,8 +33,8 @@ pub struct Question<'a> {
     pub keys: &'a mut IssuerKeys,
     /// How signatures are verified.
     pub verifier: &'a dyn SignatureVerifier,
-    /// What the introspection endpoint of the issuer at a place answers about a token; nothing: it fails. Without it
-    /// nobody is asked.
+    /// Returns the answer of the introspection endpoint of the issuer at a place about a token, or `None` if the endpoint
+    /// fails. Without this function, no endpoint is asked.
     pub endpoint: Option<Endpoint<'a>>,
     /// The time.
     pub now: UnixTime,
@@ -57,7 +57,7 @@ pub struct HttpRequest {
 /// An answer, and the way to it.
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// What the machine did.
+    /// The answer of the machine.
     pub answered: Answered,
     /// Every check in its order. None after the first that failed was reached, but those that can be made are.
     pub checks: Vec<Check>,

@@ -91,7 +91,7 @@ impl Introspections {
         self.next_call
     }
 
-    /// What the endpoint of the issuer at `place` says of a token, where it is recent enough.
+    /// The answer of the endpoint of the issuer at `place` about a token, if it is recent enough.
     pub fn find(&mut self, place: usize, digest: &TokenDigest, fresh: Option<Fresh>, now: UnixTime) -> Lookup<'_> {
         let waited = self.hands_out;
         match self.endpoint(place) {

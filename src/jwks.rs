@@ -23,7 +23,7 @@ pub const MAX_BYTES: usize = 256_000;
 /// As many keys as a set may have.
 pub const MAX_KEYS: usize = 100;
 
-/// What only the private half of a key has (RFC 7518 sections 6.2.2 and 6.3.2, RFC 8037 section 2).
+/// Members of the private half of a key only (RFC 7518 sections 6.2.2 and 6.3.2, RFC 8037 section 2).
 const PRIVATE_MEMBERS: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
 
 /// One usable key of a set.
@@ -84,7 +84,7 @@ pub struct KeySet {
     pub skipped: Vec<(usize, JwkFault)>,
 }
 
-/// What a token asks of a set.
+/// The key that a token needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyQuery {
     /// Its `kid`.
@@ -96,7 +96,7 @@ pub struct KeyQuery {
     pub written: bool,
 }
 
-/// What a set has for a token.
+/// The keys of a set that fit a token.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Selection<'a> {
     /// The key that matches; without a `kid`, those of the algorithm.

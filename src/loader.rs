@@ -56,7 +56,7 @@ impl Config {
             at.list(Zero::Refuse, found, |at, found| Some(resource::read(&at, &issuers, environment, found)))
         });
         let resources = resources.unwrap_or_default().into_iter().enumerate();
-        // The faulty ones are left out; the others keep the places that messages name.
+        // Faulty resources are left out; the others keep the indexes that messages name.
         let (places, resources): (Vec<usize>, Vec<Resource>) =
             resources.filter_map(|(place, resource)| Some((place, resource?))).unzip();
         let pass = fields.take("pass").and_then(|at| at.list(Zero::Allow, found, |at, found| path_pattern(&at, found)));

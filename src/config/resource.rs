@@ -42,9 +42,9 @@ pub struct Resource {
     pub scope_prefix: Option<Scope>,
     /// Origins of browsers, if any may call.
     pub origins: Option<Vec<String>>,
-    /// Who may do what, as of now.
+    /// The policy in force.
     pub policy: Policy,
-    /// How often that has changed.
+    /// The number of its changes.
     pub policy_version: u64,
     /// The source of a policy that replaces it.
     pub policy_source: Option<ControlPlane>,

@@ -67,7 +67,7 @@ pub fn of_list(settings: &Resource, list: &Whole) -> Vec<Finding> {
             let first = names.partition_point(|name| name.as_str() < rule.prefix());
             let mut alike = names.iter().skip(first).take_while(|name| name.starts_with(rule.prefix()));
             let found = alike.by_ref().take(MAX_COMPARED).any(|name| rule.matches(name));
-            // What was not looked at may match.
+            // A name that was not compared may match.
             found || alike.next().is_some()
         }
     };

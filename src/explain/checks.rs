@@ -82,7 +82,7 @@ fn credentials(
     }
 }
 
-/// What the machine refused for a reason that no check above gives, such as a header of HTTP's own.
+/// A refusal for a reason that no check above gives, such as one about a header of HTTP.
 fn explain_the_rest(checks: &mut Vec<Check>, answered: &Answered) {
     let Some(reason) = answered.reason() else { return };
     let refused = answered.reply.as_ref().is_some_and(|reply| reply.status >= 400);

@@ -1,4 +1,4 @@
-//! What a failed check usually means. Each hint is about one mistake that people make, and appears only where the
+//! The usual cause of a failed check. Each hint is about one mistake that people make, and appears only where the
 //! token or the request shows it.
 
 use super::words::{against, date, of, quoted, quoted_all, set, value};
@@ -17,7 +17,7 @@ pub(super) const UNKNOWN_KEY: &str = "the key was rotated away (get a new token)
 pub(super) const BAD_SIGNATURE: &str =
     "the token was changed on the way, or the keys are of another issuer or tenant whose `kid` is the same";
 
-/// What is wrong with a token that is no JWT.
+/// The usual cause of a token that is no JWT.
 pub fn malformed(parts: usize) -> Option<String> {
     match parts {
         1 => Some("if the issuer gives opaque tokens, configure `introspection`; if it gives JWTs on request, ask for this resource (`audience` or `resource` parameter)".to_owned()),
@@ -54,7 +54,7 @@ pub fn issuer(claimed: &str, resource: &Resource, config: &Config) -> Option<Str
     None
 }
 
-/// What was there, for errors whose check is about several things.
+/// The actual value, for errors whose check is about several values.
 pub fn detail(jwt: &UntrustedJwt, error: TokenError, expected: &Expectations<'_>, now: UnixTime) -> Option<String> {
     let (header, rules) = (jwt.claimed_header(), expected.rules);
     let claims = jwt.claimed();
@@ -94,7 +94,7 @@ fn accepted(expected: &Expectations<'_>) -> String {
     if expected.audiences.len() > 1 { format!("one of {accepted}") } else { accepted }
 }
 
-/// What tells another kind of token.
+/// The marks of another kind of token.
 fn marks(claims: &Claims) -> String {
     let named = ["nonce", "at_hash", "c_hash", "events", "token_use", "typ"];
     let there = |name: &&str| claims.has(name);
@@ -120,7 +120,7 @@ fn unmet(jwt: &UntrustedJwt, rules: &TokenRules) -> String {
     wrong.chain(absent).collect::<Vec<_>>().join("; ")
 }
 
-/// What a refused token usually is.
+/// The usual cause of a refused token.
 pub fn token(jwt: &UntrustedJwt, error: TokenError, expected: &Expectations<'_>, now: UnixTime) -> Option<String> {
     let claims = jwt.claimed();
     match error {

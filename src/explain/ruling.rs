@@ -45,7 +45,7 @@ pub fn check(
     }
 }
 
-/// Who calls, through what.
+/// The caller and its client.
 fn who(caller: &AccessToken) -> String {
     let subject = caller.subject().map_or("nobody in particular".to_owned(), quoted);
     let client = caller.client().map(|client| format!(" through client {}", quoted(client)));

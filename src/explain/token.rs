@@ -124,7 +124,7 @@ fn signature(
     }
 }
 
-/// What the issuer's endpoint says of the token.
+/// Asks the issuer's endpoint about the token.
 fn ask(
     question: &Question<'_>,
     place: usize,
@@ -242,7 +242,7 @@ fn name(about: Checked) -> &'static str {
     }
 }
 
-/// What the check was given.
+/// The input of the check.
 fn told(jwt: &UntrustedJwt, about: Checked, expected: &Expectations<'_>, question: &Question<'_>) -> String {
     let rules = expected.rules;
     let first = |names: &[String]| names.iter().find(|name| jwt.claimed().has(name)).cloned();

@@ -130,7 +130,7 @@ impl Endpoint {
             };
         }
         // One that is too old for this request may serve others, and tells of a token that is not just made up.
-        // What was asked since is for whoever waited for it, however short it is kept for others.
+        // An answer to a later call is for the stream that waited for it, even if it is kept for others for a shorter time.
         let is_own = |call: u64, since| now.within(OWN_FOR, since) && fresh.is_some_and(|fresh| call >= fresh.call);
         let is_usable =
             |kept: &Kept| is_own(kept.asked.call, kept.since) || (kept.is_current(now) && kept.asked.is(fresh, now));
@@ -238,7 +238,7 @@ impl Endpoint {
                 self.active.insert(digest, kept, active.weight());
             }
             Some(Answer::Inactive) => {
-                // What was kept for others is over as well.
+                // The kept answer is no longer valid either.
                 self.active.remove(&digest);
                 self.inactive.insert(digest, (now, asked.call), 0);
             }

@@ -30,7 +30,7 @@ impl Name {
     /// The name at `from` of `bytes`, up to `to`.
     #[inline]
     fn new(bytes: &[u8], from: usize, to: usize, escaped: bool) -> Self {
-        // What follows the name is not of it.
+        // The bytes after the name do not belong to it.
         let start = first_word(bytes.get(from..).unwrap_or_default()) & first_bits(to - from);
         Self { start, from, to, escaped }
     }

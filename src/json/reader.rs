@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
         self.depth.saturating_sub(self.open.len())
     }
 
-    /// What was read since the byte offset `start`.
+    /// The bytes read since the byte offset `start`.
     pub fn since(&self, start: usize) -> &'a [u8] {
         self.text.as_bytes().get(start..self.at).unwrap_or_default()
     }

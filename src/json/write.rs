@@ -77,7 +77,7 @@ impl Object {
     }
 }
 
-/// What most lines fit into.
+/// A capacity that most lines fit into.
 const LINE: usize = 512;
 
 impl Default for Object {

@@ -17,7 +17,7 @@ const MAX_REMEMBERED: usize = 256;
 /// A longer `kid` is not remembered: anybody may send it. Those of providers have less than a hundred bytes.
 const MAX_KID: usize = 512;
 
-/// What there is for a token.
+/// The result of a search for the keys of a token.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Lookup<'a> {
     /// Keys to try.
@@ -43,7 +43,7 @@ pub struct KeySetCache {
     refresh_after: Duration,
     /// A number that no other worker has.
     owner: u64,
-    /// What was done to get keys, by this worker or by any: as far as this one knows.
+    /// The record of attempts of all workers, as far as this one knows it.
     attempts: Attempts,
     /// When the record that workers share was read; nothing where they share none.
     observed_at: Option<UnixTime>,
@@ -205,12 +205,12 @@ impl KeySetCache {
         self.wanted = false;
     }
 
-    /// What becomes of the `record` that workers share when this worker's fetch needs another request.
+    /// The shared `record` after this worker's fetch needs another request.
     pub fn renewed(&self, record: Attempts, now: UnixTime) -> Attempts {
         record.renewed(self.owner, now)
     }
 
-    /// What becomes of the `record` when this worker ends.
+    /// The shared `record` after this worker ends.
     pub fn released(&self, record: Attempts) -> Attempts {
         record.released(self.owner)
     }
@@ -225,7 +225,7 @@ impl KeySetCache {
         self.attempts = ended;
     }
 
-    /// What becomes of a `record` when the fetch of this worker ends.
+    /// The shared `record` after the fetch of this worker ends.
     pub fn ended(&self, record: Attempts, with_set: bool, now: UnixTime) -> Attempts {
         record.ended(self.owner, with_set, now)
     }
@@ -288,7 +288,7 @@ impl KeySetCache {
         if futile {
             self.stop_waiting();
         }
-        // What it wanted, its own fetch brings.
+        // Its own fetch brings the key that it wants.
         self.wanted &= fetcher != Some(self.owner);
         changed || futile
     }

@@ -47,7 +47,7 @@ pub enum FetchFault {
     Metadata(MetadataFault),
     /// The issuer has no metadata where it may be.
     NoMetadata,
-    /// What came is no key set.
+    /// The document is no key set.
     NotKeys(KeySetFault),
     /// Another status than 200, or none at all.
     Status(Option<u16>),

@@ -28,7 +28,7 @@ impl KeyNames {
     }
 }
 
-/// What a look at the shared record led to.
+/// The result of a look at the shared record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
     /// Streams that wait for keys should try again.
@@ -42,11 +42,11 @@ pub type Refetch = bool;
 
 /// The keys of one issuer, in one of several workers.
 pub struct Worker<'a, S> {
-    /// What they share.
+    /// The data that the workers share.
     pub data: &'a S,
-    /// Under which names.
+    /// The names of the shared values.
     pub names: &'a KeyNames,
-    /// What this worker has.
+    /// The keys of this worker.
     pub cache: &'a mut KeySetCache,
 }
 

@@ -27,7 +27,7 @@ pub fn target(fields: &mut Fields<'_>, found: &mut Findings) -> (Option<Url>, Op
     (uri, cluster)
 }
 
-/// `client_id`, and `client_secret` or `client_secret_env`, if they are given.
+/// Reads `client_id`, and `client_secret` or `client_secret_env`, if they are given.
 pub fn read_client(
     fields: &mut Fields<'_>,
     method: AuthenticationMethod,

@@ -17,7 +17,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Notes a fault. It gives nothing, so that a reader can end with it.
+    /// Notes a fault. It returns `None`, so that a reader can end with it.
     pub fn fault<T>(&mut self, path: &str, message: impl Into<String>) -> Option<T> {
         self.faults.push(Fault { path: path.to_owned(), message: message.into() });
         None
@@ -29,7 +29,7 @@ impl Findings {
     }
 }
 
-/// A value and where it stands.
+/// A value and its path.
 #[derive(Clone, Debug)]
 pub struct At<'a> {
     /// Its path.
@@ -173,16 +173,16 @@ impl<'a> At<'a> {
     }
 }
 
-/// Whether nothing (no item, no time) is a legal value.
+/// Whether an empty list or a duration of zero is a legal value.
 #[derive(Clone, Copy, Debug)]
 pub enum Zero {
-    /// It is.
+    /// It is legal.
     Allow,
     /// It is a fault.
     Refuse,
 }
 
-/// An object's members: those taken are known, the rest are faults in the end.
+/// The members of an object. Members that are never taken become faults in the end.
 pub struct Fields<'a> {
     /// The object's path.
     pub path: String,
@@ -213,7 +213,7 @@ impl<'a> Fields<'a> {
         given.unwrap_or(Duration::from_secs(seconds))
     }
 
-    /// Notes every member that nobody asked for.
+    /// Notes every member that was not taken as a fault.
     pub fn finish(self, found: &mut Findings) {
         for (name, _) in self.members {
             if !self.known.contains(&name.as_str()) {
@@ -228,7 +228,7 @@ pub fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// Nothing here is meant to last longer than a year; it also keeps sums of times far from overflow.
+/// The longest duration: no option needs more than a year, and sums of times stay far from overflow.
 const MAX_DURATION: Duration = Duration::from_secs(366 * 86_400);
 
 fn parse_duration(text: &str) -> Option<Duration> {

@@ -3,10 +3,10 @@
 use super::protobuf;
 use crate::node::Node;
 
-/// Reads the plugin configuration in whichever form it has.
+/// Reads the plugin configuration in either form.
 ///
-/// A `Struct` begins with byte 0x0a, which is white space to JSON, so the first byte alone does not tell: it is tried
-/// as JSON first, which no `Struct` is.
+/// A `Struct` begins with byte 0x0a, which is white space in JSON, so the first byte does not distinguish them. JSON is
+/// tried first, because no `Struct` is JSON.
 pub fn read(bytes: &[u8]) -> Result<Node, String> {
     // A `Struct` without fields has no bytes; nor has a configuration that was left out.
     if bytes.is_empty() {

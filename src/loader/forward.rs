@@ -39,7 +39,7 @@ fn read_header(name: &str, at: &At<'_>, found: &mut Findings) -> Option<Forwarde
     Some(ForwardedHeader { name: name.to_ascii_lowercase(), folded: folded_header(name), value })
 }
 
-/// Whether a header may carry identity: not where it would change the message, the connection or the protocol.
+/// Whether a header may carry identity. It may not if it would change the message, the connection or the protocol.
 fn may_be_forwarded(name: &str) -> bool {
     const RESERVED: [&str; 13] = [
         "authorization",

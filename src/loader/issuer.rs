@@ -50,7 +50,7 @@ pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> 
     })
 }
 
-/// `iss`: a URL, or some other text, which no authorization server can be found by. What looks like a URL must be one.
+/// `iss`: a URL, or another text, which leads to no authorization server. A text that looks like a URL must be one.
 fn identifier<'a>(at: &At<'a>, found: &mut Findings) -> Option<&'a str> {
     let text = at.text(found)?;
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);
@@ -64,7 +64,7 @@ pub struct Issuers {
     pub read: Vec<Issuer>,
     /// The place of each in the configuration.
     places: Vec<usize>,
-    /// Whether none is faulty. Else a name that none of these has may be that of a faulty one, which is told already.
+    /// Whether none is faulty. Otherwise an unknown name may be that of a faulty one, which is reported already.
     pub complete: bool,
 }
 
@@ -72,14 +72,14 @@ pub struct Issuers {
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
     pub issuers: &'a [Issuer],
-    /// As of [`Issuers`].
+    /// See [`Issuers`].
     pub complete: bool,
     /// The places of those that the resource trusts.
     pub trusted: &'a [usize],
 }
 
 impl Issuers {
-    /// What the policy of a resource that trusts the issuers at these places may refer to.
+    /// The issuers that the policy of a resource may name, if the resource trusts those at these places.
     pub fn known<'a>(&'a self, trusted: &'a [usize]) -> Known<'a> {
         Known { issuers: &self.read, complete: self.complete, trusted }
     }
@@ -94,7 +94,7 @@ impl Issuers {
     }
 }
 
-/// Names must tell issuers apart, and one `iss` must not have two sets of rules.
+/// Checks that names are unique, and that no `iss` has two sets of rules.
 pub fn check_names(issuers: &Issuers, found: &mut Findings) {
     for (at, (n, issuer)) in issuers.places.iter().zip(&issuers.read).enumerate() {
         let before = issuers.read.iter().take(at);

@@ -1,4 +1,4 @@
-//! What a policy says and cannot mean: warnings, since every reading of it is safe.
+//! Warnings about a policy that says what it cannot mean. They refuse nothing, because every reading is safe.
 
 use super::fields::{Findings, join};
 use crate::config::Issuer;
@@ -17,7 +17,7 @@ pub struct Written<'a> {
     pub rules: &'a [(Pattern, Requirement)],
 }
 
-/// Looks for them in a policy at `path`.
+/// Warns about the policy at `path`.
 pub fn check(path: &str, policy: &Policy, written: &[Written<'_>], found: &mut Findings) {
     for Written { kind, rules } in written {
         twins(&join(path, kind), rules, found);
@@ -32,7 +32,7 @@ pub fn check(path: &str, policy: &Policy, written: &[Written<'_>], found: &mut F
     hierarchy(path, policy, found);
 }
 
-/// Looks for rows of `matrix` in the policy at `path` that no issuer of the resource can ever match.
+/// Warns about rows of `matrix` in the policy at `path` that no issuer of the resource can match.
 pub fn check_issuers(path: &str, matrix: &[Row], trusted: &[&Issuer], found: &mut Findings) {
     for (n, row) in matrix.iter().enumerate() {
         let matches = |issuer: &&Issuer| {
@@ -46,8 +46,8 @@ pub fn check_issuers(path: &str, matrix: &[Row], trusted: &[&Issuer], found: &mu
     }
 }
 
-/// Looks for paths under which clients refuse the metadata: its `resource` is neither the URL that they were given
-/// nor a path above it (RFC 9728 section 3.3).
+/// Warns about paths under which clients refuse the metadata, because its `resource` is neither the URL that they were
+/// given nor a path above it (RFC 9728 section 3.3).
 pub fn check_paths(path: &str, identifier: &Url, paths: &[PathPattern], found: &mut Findings) {
     let own = PathPattern::of_url(identifier).to_string();
     let bare = own.strip_suffix('/').unwrap_or(&own);
@@ -72,7 +72,7 @@ fn is_message_path(own: &str, path: &str) -> bool {
     own.ends_with("/sse") || path.rsplit('/').any(|segment| segment.starts_with("message"))
 }
 
-/// Two patterns for the same names: where both match, both must be satisfied, which nobody means by it.
+/// Warns about two patterns for the same names: where both match, both must be satisfied, which is hardly intended.
 fn twins(path: &str, rules: &[(Pattern, Requirement)], found: &mut Findings) {
     let index = Index::new(rules.iter().map(|(pattern, _)| plain(pattern)));
     for (n, (pattern, _)) in rules.iter().enumerate() {
@@ -84,7 +84,7 @@ fn twins(path: &str, rules: &[(Pattern, Requirement)], found: &mut Findings) {
     }
 }
 
-/// A pattern without runs of `*`, which are as one.
+/// A pattern in which each run of `*` is one `*`.
 fn plain(pattern: &Pattern) -> String {
     let mut text = pattern.as_str().to_owned();
     while text.contains("**") {
@@ -93,7 +93,7 @@ fn plain(pattern: &Pattern) -> String {
     text
 }
 
-/// A scope that counts in a scenario, but that nothing here needs, is likely misspelled.
+/// Warns about a scope that counts in a scenario but that no rule needs: it is probably misspelled.
 fn counted_scopes(path: &str, row: &Row, policy: &Policy, found: &mut Findings) {
     let named = policy.named_scopes();
     for scope in row.scopes.iter().flatten().filter(|scope| !named.contains(scope.as_str())) {
@@ -101,7 +101,7 @@ fn counted_scopes(path: &str, row: &Row, policy: &Policy, found: &mut Findings) 
     }
 }
 
-/// A tool that a row without selectors denies is nobody's.
+/// Warns about tools that a row without selectors denies to everyone.
 fn denied_to_everybody(path: &str, rules: &[(Pattern, Requirement)], policy: &Policy, found: &mut Findings) {
     let all = |patterns: &Option<Vec<Pattern>>| patterns.iter().flatten().all(|p| plain(p) == "*");
     let is_for_all = |row: &&Row| {
@@ -120,7 +120,7 @@ fn denied_to_everybody(path: &str, rules: &[(Pattern, Requirement)], policy: &Po
     }
 }
 
-/// A scope of the hierarchy from which no scope that is needed can be reached grants nothing.
+/// Warns about a scope of the hierarchy that implies no scope that a rule needs: it grants nothing.
 fn hierarchy(path: &str, policy: &Policy, found: &mut Findings) {
     let needed = |scope: &Scope| policy.needed_scopes.contains(scope.as_str());
     let leads_somewhere = |scope: &Scope| needed(scope) || policy.hierarchy.narrower(scope).any(needed);

@@ -1,7 +1,7 @@
-//! Policies as a control plane sends them, checked as one of the configuration is.
+//! Policies from a control plane, checked like a policy of the configuration.
 //!
-//! AuthSec's answer is turned into the policy that a configuration would hold, and then read as that: there is one set
-//! of checks.
+//! AuthSec's document is converted to a policy of the configuration, and then read as one, so that there is one set of
+//! checks.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::config::{Config, Fault, Format, Live, MAX_POLICY};
 use crate::json;
 use crate::node::Node;
 
-/// Containers in one another; a policy needs eight.
+/// The deepest nesting; a policy needs eight levels.
 const MAX_DEPTH: usize = 64;
 
 /// A document's parts, before the policy in it is checked.
@@ -92,10 +92,10 @@ fn read_authsec(document: &Node, found: &mut Findings) -> Option<Result<Parts, S
     }))
 }
 
-/// A year of seconds; more is a mistake.
+/// The longest lifetime in seconds, a year; more is a mistake.
 const MAX_TTL: usize = 366 * 86_400;
 
-/// An element of `tool_policy` as a rule. Nothing within: a tool that is nobody's, which no rule opens.
+/// An element of `tool_policy` as a rule. `Some(None)` is a tool that is denied to everyone, which has no rule.
 fn tool(at: &At<'_>, found: &mut Findings) -> Option<Option<(String, Node)>> {
     let member = |name: &str| at.node.optional(name).map(|node| At { path: format!("{}.{name}", at.path), node });
     let Some(name) = member("name") else { return found.fault(&at.path, "needs a `name`") };
@@ -108,7 +108,7 @@ fn tool(at: &At<'_>, found: &mut Findings) -> Option<Option<(String, Node)>> {
     Some(rule(name, &at.path, public, scopes, found))
 }
 
-/// The older form: a tool's name and its scopes. There an empty list was taken for public; here it is nobody's.
+/// The older form: a tool's name and its scopes. AuthSec took an empty list for public; here it denies everyone.
 fn older(tools: Vec<(&str, At<'_>)>, found: &mut Findings) -> Vec<(String, Node)> {
     let mut rules = Vec::new();
     for (name, at) in tools {
@@ -118,8 +118,8 @@ fn older(tools: Vec<(&str, At<'_>)>, found: &mut Findings) -> Vec<(String, Node)
     rules
 }
 
-/// Any one of the scopes; of a public tool without scopes, any valid token. One that is called public and has scopes all
-/// the same needs them.
+/// The rule of a tool: any one of its scopes. A public tool without scopes needs any valid token. A public tool with
+/// scopes needs one of them.
 fn rule(name: &str, path: &str, public: bool, scopes: Vec<String>, found: &mut Findings) -> Option<(String, Node)> {
     if name.contains('*') {
         // To AuthSec it is this name, to a rule a pattern: it would open more than was meant.

@@ -1,4 +1,4 @@
-//! `resources[].manifest`: what was approved of a server's tools.
+//! `resources[].manifest`: the approved tools of a server.
 
 use super::fields::{At, Findings};
 use crate::manifest::{MAX_TOOLS, Manifest, Tool, canonical};

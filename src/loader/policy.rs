@@ -96,7 +96,7 @@ fn check_uris(fields: &Fields<'_>, rules: &Rules, found: &mut Findings) {
     }
 }
 
-/// A rule for a method that something else decides would never apply: the user should know.
+/// Warns about a rule that never applies, because the method is open or decided by its target.
 fn check_methods(fields: &Fields<'_>, rules: &Rules, found: &mut Findings) {
     for (pattern, _) in rules {
         if mcp::is_decided_elsewhere(pattern.as_str()) && !mcp::takes_no_uri(pattern.as_str()) {
@@ -106,8 +106,8 @@ fn check_methods(fields: &Fields<'_>, rules: &Rules, found: &mut Findings) {
     }
 }
 
-/// The issuers that cannot be asked, if a rule wants them asked: their tokens are denied there. Where none can be asked,
-/// nobody could ever satisfy the rule.
+/// The issuers without introspection, whose tokens a rule with `fresh` denies. If no issuer has one, no caller could
+/// satisfy the rule.
 fn check_freshness(path: &str, written: &[(&str, &Rules)], known: Known<'_>, found: &mut Findings) -> Vec<String> {
     let trusted: Vec<&Issuer> = known.trusted.iter().filter_map(|place| known.issuers.get(*place)).collect();
     let unasked: Vec<_> = trusted.iter().filter(|issuer| issuer.introspection.is_none()).collect();

@@ -9,11 +9,11 @@
 use crate::node::{Node, Number};
 use crate::protobuf::{Wire, for_each_field};
 
-/// Structs and lists may stand this deep in one another: as deep as `serde_json` reads, so that both forms of a
-/// configuration are read or neither is. Well below what the stack bears.
+/// The deepest nesting of structs and lists. It is that of `serde_json`, so that both forms of a configuration are
+/// accepted or neither is. The stack can take far more.
 const MAX_DEPTH: usize = 127;
 
-/// Decodes a `Struct`, or nothing if the bytes are not one.
+/// Decodes a `Struct`; `None` if the bytes are not one.
 pub fn decode_struct(bytes: &[u8]) -> Option<Node> {
     read_struct(bytes, MAX_DEPTH)
 }

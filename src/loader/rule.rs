@@ -1,4 +1,4 @@
-//! One rule of a policy: scopes, and what else it asks of a call and of the caller.
+//! One rule of a policy: scopes, and further conditions on the call and the caller.
 
 use super::fields::{At, Fields, Findings, Zero, join};
 use crate::node::Node;
@@ -9,13 +9,13 @@ use crate::scope::ScopeSet;
 /// The modes of a policy, a rule or a row.
 pub(super) const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
 
-/// Numbers from here on are not all told apart by a double.
+/// The largest number: a double cannot represent every whole number beyond it.
 const MAX_NUMBER: f64 = 9_007_199_254_740_991.0;
-/// As deep may an argument lie: each level is walked at each call.
+/// The deepest argument: each call walks every level.
 const MAX_STEPS: usize = 16;
 
-/// Reads a rule; `for_tools`: of a tool, whose arguments may have conditions. `scopes` is one alternative, `any_of`
-/// several. Where both are given, all of the first and one of the second.
+/// Reads a rule. `for_tools`: it is the rule of a tool, whose arguments may have conditions. `scopes` is one alternative,
+/// `any_of` several. If both are given, a caller needs all of the first and one of the second.
 pub fn read(at: &At<'_>, for_tools: bool, found: &mut Findings) -> Option<Requirement> {
     let mut fields = at.fields(found)?;
     let scopes = fields.take("scopes").map(|at| scope_set(&at, Zero::Allow, found));

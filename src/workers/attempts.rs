@@ -16,7 +16,7 @@ use crate::time::UnixTime;
 
 /// The first pause after a failed fetch; it doubles up to the cooldown.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
-/// A fetch whose answer is this much later than its timeout will have none.
+/// A fetch is lost if its answer has not come this long after its timeout.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The configured times of one document that is fetched again and again.
@@ -32,35 +32,35 @@ pub struct Timing {
     pub max_stale: Duration,
 }
 
-/// The record. All times may lie in the future, where the clock was set back: then they count for nothing.
+/// The record. A time in the future counts as absent: the clock was set back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attempts {
-    /// When the last good set came.
+    /// The arrival of the last good document.
     pub fetched_at: Option<UnixTime>,
-    /// When the latest attempt started.
+    /// The start of the latest attempt.
     pub started_at: Option<UnixTime>,
-    /// How many have failed since the last that did not.
+    /// The number of failures since the last success.
     pub failures: u32,
-    /// Who fetches.
+    /// The worker that fetches.
     pub lease: Option<Lease>,
     /// When fetches for unknown `kid`s started: as many as one cooldown allows. Two, because the first may come just
     /// before the provider publishes.
     pub refetches: [Option<UnixTime>; 2],
 }
 
-/// The right to fetch. It ends by time, because its owner may end without a word.
+/// The right to fetch. It expires, because its owner may end without notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// A number that no other worker has.
     pub owner: u64,
-    /// When it was taken, or renewed.
+    /// The time at which it was taken or renewed.
     pub since: UnixTime,
 }
 
 impl Attempts {
-    /// Who fetches at `now`.
+    /// The worker that fetches at `now`.
     pub fn fetcher(&self, timing: Timing, now: UnixTime) -> Option<u64> {
-        // One from the future would end more than its length ahead: the clock was set back, and it is over.
+        // A lease from the future has expired: the clock was set back.
         let live = |lease: &Lease| now.within(timing.timeout + GRACE, lease.since);
         self.lease.filter(live).map(|lease| lease.owner)
     }
@@ -101,13 +101,13 @@ impl Attempts {
         Self { lease: self.lease.map(renew), ..self }
     }
 
-    /// The fetch of `owner` will have no end: nobody has to wait for it, and it has not failed.
+    /// `owner` gives up its fetch. Nobody has to wait for it, and it does not count as failed.
     pub fn released(self, owner: u64) -> Self {
         Self { lease: self.lease.filter(|lease| lease.owner != owner), ..self }
     }
 
-    /// The fetch of `owner` has ended, with a set or without. One that was taken for lost may still bring a set; that
-    /// it failed is counted already.
+    /// The fetch of `owner` has ended, with a document or without. A fetch that was given up as lost may still bring one;
+    /// its failure is counted already.
     pub fn ended(self, owner: u64, with_set: bool, now: UnixTime) -> Self {
         let own = self.lease.is_some_and(|lease| lease.owner == owner);
         let lease = self.lease.filter(|_| !own);
