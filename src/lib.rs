@@ -9,7 +9,7 @@
 //!                               ├► token       untrusted claims, checked ─► jwks, signature ─► AccessToken
 //!                               │              ... or introspection, where the issuer is asked
 //!                               ├► jsonrpc     the body, read strictly ─► mcp: what it would use
-//!                               ├► policy      AccessToken + Access ─► Verdict, with its reasons
+//!                               ├► policy      AccessToken + Access ─► Verdict: a Permit, or a Denial with its reason
 //!                               ├► listing     entries of lists, by the same verdict; sse: events as they come
 //!                               └► reply, audit   the only renderers of answers and records
 //! filter ◄─ effects ── exchange

@@ -17,7 +17,7 @@ pub use counted::Counted;
 pub use decide::Decider;
 pub use matrix::{DeniedTools, Matches, Row};
 pub use rules::{Found, Requirement, RuleSet, Unlisted};
-pub use verdict::{Denial, Outcome, Verdict};
+pub use verdict::{Denial, Outcome, Permit, Verdict};
 
 use crate::scope::{Hierarchy, Scope, ScopeSet};
 use crate::time::UnixTime;

@@ -1561,7 +1561,7 @@ fn an_empty_policy_opens_the_endpoint_and_nothing_behind_it() {
     let config = with_policy(json!({}));
     let caller = support::core::alice("anything at all");
     for (access, allowed) in [(Access::Open, true), (Access::Tool("echo"), false), (Access::Method("x"), false)] {
-        let outcome = config.resources[0].policy.decide(&caller, &access, &occasion()).outcome;
+        let outcome = config.resources[0].policy.decide(&caller, &access, &occasion()).outcome();
         assert_eq!(outcome == toolgate::policy::Outcome::Allow, allowed, "{access:?}");
     }
 }

@@ -26,8 +26,8 @@ fn alice(scopes: &str) -> Token {
 
 /// A verdict in one line.
 fn show(verdict: &Verdict) -> String {
-    let reason = verdict.denial.as_ref().map(|denial| format!(" {}", denial.reason().as_str())).unwrap_or_default();
-    let outcome = match verdict.outcome {
+    let reason = verdict.denial().map(|denial| format!(" {}", denial.reason().as_str())).unwrap_or_default();
+    let outcome = match verdict.outcome() {
         Outcome::Allow => "allow",
         Outcome::Deny => "deny",
         Outcome::ShadowDeny => "shadow",
@@ -140,7 +140,7 @@ fn what_a_sign_in_must_be_is_what_satisfies_every_rule() {
         },
     }));
     let verdict = policy.decide(&caller(&alice("")), &Access::Tool("ab"), &Occasion::at(at(NOW)));
-    let Some(Denial::Authentication(wanted)) = verdict.denial else { panic!("{verdict:?}") };
+    let Some(Denial::Authentication(wanted)) = verdict.denial() else { panic!("{verdict:?}") };
     assert_eq!((wanted.levels.as_slice(), wanted.max_age.map(|age| age.as_secs())), (&["y".to_owned()][..], Some(300)));
 }
 

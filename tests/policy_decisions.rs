@@ -87,14 +87,14 @@ fn in_shadow_no_near_name_gets_around_a_row_that_denies_a_tool() {
 /// step-up says what it requires, what is missing and what to ask for.
 fn show(verdict: &Verdict) -> String {
     let list = |scopes: &ScopeSet| scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    let reason = match &verdict.denial {
+    let reason = match verdict.denial() {
         None => String::new(),
         Some(Denial::InsufficientScope { required, missing, ask, .. }) => {
             format!(" {} | {} | {}", list(required), list(missing), list(ask))
         }
         Some(other) => format!(" {}", other.reason()),
     };
-    let outcome = match verdict.outcome {
+    let outcome = match verdict.outcome() {
         Outcome::Allow => "allow",
         Outcome::Deny => "deny",
         Outcome::ShadowDeny => "shadow",
@@ -723,7 +723,8 @@ fn alice_with_claude_desktop_can_read_but_not_write() {
         assert_eq!(show(&verdict), *expected, "{who} with {client} and `{scopes}`: {what}");
     }
     let alice = caller(&Token::at(NOW).client("claude-desktop").scope(BOTH));
-    let denial = policy.decide(&alice, &Access::Tool("write_note"), &occasion()).denial.unwrap();
+    let verdict = policy.decide(&alice, &Access::Tool("write_note"), &occasion());
+    let denial = verdict.denial().unwrap();
     assert_eq!((denial.row(), denial.is_step_up()), (Some("alice reads only"), false));
 }
 
@@ -980,11 +981,11 @@ proptest! {
             for what in [Access::Tool(tool), Access::Open, Access::Prompt(tool)] {
                 let (before, after) = (before.decide(&caller, &what, &occasion()), after.decide(&caller, &what, &occasion()));
                 prop_assert!(
-                    before.outcome != Outcome::Deny || after.outcome == Outcome::Deny,
+                    before.outcome() != Outcome::Deny || after.outcome() == Outcome::Deny,
                     "{what:?}: {} became {} with {extended:?}", show(&before), show(&after)
                 );
                 prop_assert!(
-                    before.outcome == Outcome::Allow || after.outcome != Outcome::Allow,
+                    before.outcome() == Outcome::Allow || after.outcome() != Outcome::Allow,
                     "{what:?}: {} became {}", show(&before), show(&after)
                 );
             }
@@ -1015,7 +1016,7 @@ proptest! {
         let body = json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": entries}}).to_string();
         let keeps = |kind: ListKind, name: &str, _: &[u8]| {
             assert_eq!(kind, ListKind::Tools);
-            policy.decide(&caller, &Access::Tool(name), &occasion()).outcome != Outcome::Deny
+            policy.decide(&caller, &Access::Tool(name), &occasion()).outcome() != Outcome::Deny
         };
         // Somebody was shown all of it before: that opens nothing to this caller.
         let mut known = KnownLists::default();
@@ -1025,7 +1026,7 @@ proptest! {
         let kept: Value = serde_json::from_slice(&trimmed.body).unwrap();
         let kept: Vec<_> = kept["result"]["tools"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
         for tool in TOOLS {
-            let outcome = policy.decide(&caller, &Access::Tool(tool), &occasion()).outcome;
+            let outcome = policy.decide(&caller, &Access::Tool(tool), &occasion()).outcome();
             prop_assert_eq!(kept.contains(&tool), outcome != Outcome::Deny, "{}", tool);
             prop_assert_eq!(policy.for_caller(&caller).outcome(&Access::Tool(tool), &occasion()), outcome, "{}", tool);
         }
@@ -1045,7 +1046,7 @@ proptest! {
             for what in [Access::Tool(tool), Access::Open] {
                 let (less, more) = (policy.decide(&caller, &what, &occasion()), policy.decide(&richer, &what, &occasion()));
                 prop_assert!(
-                    less.outcome == Outcome::Deny || more.outcome != Outcome::Deny,
+                    less.outcome() == Outcome::Deny || more.outcome() != Outcome::Deny,
                     "{what:?}: {} became {}", show(&less), show(&more)
                 );
             }
@@ -1059,7 +1060,7 @@ proptest! {
         let policy = written(&rules, &rows, &rest);
         for tool in TOOLS {
             let verdict = policy.decide(&caller, &Access::Tool(tool), &occasion());
-            if let Some(Denial::InsufficientScope { required, missing, ask, row }) = &verdict.denial {
+            if let Some(Denial::InsufficientScope { required, missing, ask, row }) = verdict.denial() {
                 prop_assert!(!missing.is_empty() && missing.iter().all(|scope| required.contains(scope.as_str())));
                 let ask: Vec<_> = ask.iter().map(ToString::to_string).collect();
                 let with = |scopes: &[String]| {
@@ -1067,7 +1068,7 @@ proptest! {
                     policy.decide(&stepped, &Access::Tool(tool), &occasion())
                 };
                 let added = with(&[caller.scopes(), &ask].concat());
-                prop_assert!(added.outcome != Outcome::Deny, "{}: {} then {}", tool, show(&verdict), show(&added));
+                prop_assert!(added.outcome() != Outcome::Deny, "{}: {} then {}", tool, show(&verdict), show(&added));
                 // Who gives up the granted scopes for those asked for loses what only the hierarchy names, and what
                 // that implied may count in no row by itself. Nothing else may come of it.
                 let replaced = with(&ask);
@@ -1077,7 +1078,7 @@ proptest! {
                 };
                 let loses = caller.scopes().iter().any(|granted| !ask.contains(granted) && is_implied(granted));
                 prop_assert!(
-                    replaced.outcome != Outcome::Deny || (row.is_some() && loses),
+                    replaced.outcome() != Outcome::Deny || (row.is_some() && loses),
                     "{}: {} then {}", tool, show(&verdict), show(&replaced)
                 );
             }

@@ -34,7 +34,7 @@ fn read(format: &str, document: &Value) -> Result<Live, Vec<String>> {
 
 /// Why alice, with these scopes, may not call the tool; nothing if she may.
 fn denied(policy: &Policy, tool: &str, scopes: &str) -> Option<&'static str> {
-    policy.decide(&alice(scopes), &Access::Tool(tool), &occasion()).denial.map(|denial| denial.reason().as_str())
+    policy.decide(&alice(scopes), &Access::Tool(tool), &occasion()).denial().map(|denial| denial.reason().as_str())
 }
 
 fn ready(rest: Value) -> Value {
@@ -50,7 +50,7 @@ fn without_a_policy_of_its_own_a_resource_denies_everything_until_one_comes() {
     let resource = &config.resources[0];
     for access in [Access::Open, Access::Tool("echo"), Access::Method("x"), Access::Prompt("p")] {
         let verdict = resource.policy.decide(&alice("a b"), &access, &occasion());
-        assert_eq!(verdict.denial.map(|denial| denial.reason().as_str()), Some("policy_unavailable"), "{access:?}");
+        assert_eq!(verdict.denial().map(|denial| denial.reason().as_str()), Some("policy_unavailable"), "{access:?}");
     }
     assert!(resource.scopes_supported.is_empty() && resource.challenge_scopes.is_empty());
 

@@ -15,17 +15,18 @@ use crate::drift::asked::AskedList;
 use crate::headers::{Headers, Single};
 use crate::listing::{ListFault, PrivateResults, Trimmed};
 use crate::mcp::AnswerKind;
+use crate::policy::Permit;
 use crate::reason::Reason;
 use crate::reply::{Refusal, bad_gateway_message, cors_headers};
 use crate::sse::NoStream;
-use crate::token::AccessToken;
 use events::Events;
 
 /// What is to be done with an answer, known from its request.
 pub(super) struct Answer {
     resource: usize,
     origin: Option<String>,
-    caller: AccessToken,
+    /// Whose request the policy let go on: what the answer shows is trimmed for that caller.
+    permit: Permit,
     expects: Expects,
     /// The requests' ids, for the errors that take a list's place.
     ids: Ids,
@@ -112,11 +113,18 @@ enum Phase {
 }
 
 impl Answer {
-    pub fn new(verified: &Verified, expects: Expects, asked: Option<AskedList>, ids: Ids, decision_id: String) -> Self {
+    pub fn new(
+        permit: Permit,
+        verified: &Verified,
+        expects: Expects,
+        asked: Option<AskedList>,
+        ids: Ids,
+        decision_id: String,
+    ) -> Self {
         Self {
             resource: verified.request.resource,
             origin: verified.request.origin.clone(),
-            caller: verified.caller.clone(),
+            permit,
             expects,
             ids,
             decision_id,
@@ -152,10 +160,7 @@ impl Answer {
     /// Whether it has to end, with the event that records it.
     pub fn ends(&mut self, env: &mut Env<'_>) -> Option<Effect> {
         let watch = self.watch.as_mut()?;
-        let ended = watch.ends(env);
-        // What is trimmed on it is for the caller of now.
-        self.caller = watch.caller().clone();
-        let reason = ended?;
+        let reason = watch.ends(&mut self.permit, env)?;
         // Should the host not end it, nothing more of it passes all the same.
         (self.watch, self.phase) = (None, Phase::Replaced);
         Some(self.event("stream_ended", reason))
@@ -249,7 +254,7 @@ impl Answer {
     /// A part of the body: a document is held until it is whole, events go on as they end, the rest is left alone.
     pub fn body(&mut self, size: usize, end: bool, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         let held = std::mem::replace(&mut self.held, size);
-        if self.watch.as_mut().is_some_and(|watch| !watch.lets_pass(env)) {
+        if self.watch.as_mut().is_some_and(|watch| !watch.lets_pass(&mut self.permit, env)) {
             self.phase = Phase::Replaced;
         }
         match &mut self.phase {

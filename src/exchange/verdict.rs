@@ -14,7 +14,7 @@ use crate::identity;
 use crate::introspection::Fresh;
 use crate::jsonrpc::{self, Body, Message, MessageFault};
 use crate::mcp::{Access, ListKind, McpHeaders, Operation, Version};
-use crate::policy::{Arguments, Denial, Occasion, Outcome, Standing};
+use crate::policy::{Arguments, Denial, Occasion, Permit, Standing, Verdict};
 use crate::reason::Reason;
 use crate::reply::{Cause, Denied, DeniedElement, Refusal, Reply};
 use crate::token::AccessToken;
@@ -39,8 +39,7 @@ pub(super) struct Decided {
     cursor: Option<String>,
     id: Option<String>,
     version: Option<String>,
-    pub outcome: Outcome,
-    denial: Option<Denial>,
+    verdict: Verdict,
     /// How recent the issuer's word on the token must be.
     fresh: Option<Duration>,
 }
@@ -143,7 +142,7 @@ impl Exchange {
             let fault = Refusal::Message(MessageFault::Json(crate::json::JsonFault::Syntax), None);
             return self.refuse(&verified.asked(), fault, env);
         }
-        let (outcome, denial) = verified.decide(&Access::Open, Arguments::Open, env);
+        let verdict = verified.decide(&Access::Open, Arguments::Open, env);
         let decided = Decided {
             method: verified.request.head.method().to_owned(),
             target: None,
@@ -152,8 +151,7 @@ impl Exchange {
             cursor: None,
             id: None,
             version: None,
-            outcome,
-            denial,
+            verdict,
             fresh: None,
         };
         self.carry_out(verified, vec![decided], false, None, env)
@@ -193,8 +191,8 @@ impl Exchange {
         bytes: &[u8],
         env: &mut Env<'_>,
     ) -> Step {
-        let is_denied = decided.iter().any(|one| one.outcome == Outcome::Deny);
-        let Some(within) = decided.iter().filter_map(|one| one.fresh).min().filter(|_| !is_denied) else {
+        let is_allowed = permit(&decided).is_some();
+        let Some(within) = decided.iter().filter_map(|one| one.fresh).min().filter(|_| is_allowed) else {
             return self.carry_out(verified, decided, is_batch, Some(bytes), env);
         };
         // One that had not ended would not have been decided on; were it, no answer that is kept would do.
@@ -239,9 +237,9 @@ impl Exchange {
     ) -> Step {
         let asked = verified.asked();
         // An identity that cannot be forwarded denies whatever the scopes, in shadow mode too.
-        let identity = match verified.identity(env.config) {
-            Ok(identity) if decided.iter().all(|one| one.outcome != Outcome::Deny) => identity,
-            identity => {
+        let (identity, permit) = match (verified.identity(env.config), permit(&decided)) {
+            (Ok(identity), Some(permit)) => (identity, permit),
+            (identity, _) => {
                 let forwardable = identity.is_ok();
                 let elements = decided.into_iter().map(|one| one.into_denied(forwardable)).collect();
                 return self.deny(&asked, Denied { elements, is_batch }, env);
@@ -263,7 +261,7 @@ impl Exchange {
             effects.push(Effect::Record(Box::new(record)));
         }
         let ids = Ids { ids, is_batch };
-        let answer = Answer::new(&verified, expects, asked_list, ids, decision_id.unwrap_or_default());
+        let answer = Answer::new(permit, &verified, expects, asked_list, ids, decision_id.unwrap_or_default());
         self.state = State::Forwarded(Box::new(if expects.stream {
             answer.watched(Watch::new(verified, body, env))
         } else {
@@ -276,26 +274,32 @@ impl Exchange {
 impl Decided {
     /// What a 403 says of it.
     fn into_denied(self, forwardable: bool) -> DeniedElement {
-        let cause = match (forwardable, self.outcome, self.denial) {
-            (false, _, _) => Cause::Unforwardable,
-            (true, Outcome::Deny, Some(denial)) => Cause::Policy(denial),
-            (true, _, _) => Cause::Companion,
+        let cause = match self.verdict {
+            _ if !forwardable => Cause::Unforwardable,
+            Verdict::Deny(denial) => Cause::Policy(denial),
+            Verdict::Allow(_) | Verdict::ShadowDeny(..) => Cause::Companion,
         };
         DeniedElement { cause, id: self.id, method: Some(self.method), target: self.target, decision_id: String::new() }
     }
 
-    /// The record of its going on.
+    /// The record of the decision.
     fn into_record(self, asked: &Asked<'_>, env: &mut Env<'_>) -> Record {
-        let (decision, reason) = match &self.denial {
-            None => (Decision::Allow, Reason::Allowed),
-            Some(denial) => (Decision::ShadowDeny, denial.reason()),
+        let (decision, reason) = match &self.verdict {
+            Verdict::Allow(_) => (Decision::Allow, Reason::Allowed),
+            Verdict::ShadowDeny(_, denial) => (Decision::ShadowDeny, denial.reason()),
+            Verdict::Deny(denial) => (Decision::Deny, denial.reason()),
         };
         let version = self.version.as_deref().or(asked.protocol_version);
         let asked = Asked { protocol_version: version, ..*asked };
         let mut record = asked.record_of(Some(self.method), self.target, decision, reason, env);
-        add_denial(&mut record, self.denial.as_ref());
+        add_denial(&mut record, self.verdict.denial());
         record
     }
+}
+
+/// The permit for all of a request's messages.
+fn permit(decided: &[Decided]) -> Option<Permit> {
+    Permit::for_all(decided.iter().map(|one| &one.verdict))
 }
 
 fn add_denial(record: &mut Record, denial: Option<&Denial>) {
@@ -329,26 +333,20 @@ impl Verified {
     }
 
     /// The policy's verdict. A resource that is not there denies.
-    pub(super) fn decide(
-        &self,
-        access: &Access<'_>,
-        arguments: Arguments<'_>,
-        env: &Env<'_>,
-    ) -> (Outcome, Option<Denial>) {
+    pub(super) fn decide(&self, access: &Access<'_>, arguments: Arguments<'_>, env: &Env<'_>) -> Verdict {
         let Some(resource) = self.request.resource(env.config) else {
-            return (Outcome::Deny, Some(Denial::Unlisted));
+            return Verdict::Deny(Denial::Unlisted);
         };
         let standing = match access {
             Access::Tool(name) => env.drift.standing(self.request.resource, env.config, name),
             _ => Standing::Approved,
         };
-        let verdict = resource.policy.decide(&self.caller, access, &Occasion { now: env.now, arguments, standing });
-        (verdict.outcome, verdict.denial)
+        resource.policy.decide(&self.caller, access, &Occasion { now: env.now, arguments, standing })
     }
 
     /// Reads the body's messages, compares each with the headers and decides, and says whether they came as an array.
     /// With a refusal comes the method, as far as it was read.
-    pub(super) fn read(&self, bytes: &[u8], env: &Env<'_>) -> Result<(Vec<Decided>, bool), (Refusal, Option<String>)> {
+    fn read(&self, bytes: &[u8], env: &Env<'_>) -> Result<(Vec<Decided>, bool), (Refusal, Option<String>)> {
         let batch = (env.config.batches == Batches::AuthorizeEach).then_some(env.config.limits.batch);
         let body = jsonrpc::read_body(bytes, env.config.limits.depth, batch)
             .map_err(|refused| (Refusal::Message(refused.fault, refused.id), None))?;
@@ -361,6 +359,11 @@ impl Verified {
         }
     }
 
+    /// The permit that the request with this body would get.
+    pub(super) fn permit(&self, bytes: &[u8], env: &Env<'_>) -> Option<Permit> {
+        permit(&self.read(bytes, env).ok()?.0)
+    }
+
     fn decide_message(&self, message: &Message<'_>, env: &Env<'_>) -> Result<Decided, (Refusal, Option<String>)> {
         let id = || message.id.map(str::to_owned);
         let method = || Some(message.method.to_string()).filter(|method| !method.is_empty());
@@ -369,7 +372,7 @@ impl Verified {
         let headers = self.request.mcp.as_ref().unwrap_or(&empty);
         headers.check(message, &operation).map_err(|fault| (Refusal::Headers(fault, id()), method()))?;
         let arguments = Arguments::Given(message.params.arguments);
-        let (outcome, denial) = self.decide(&operation.access, arguments, env);
+        let verdict = self.decide(&operation.access, arguments, env);
         let policy = self.request.resource(env.config).map(|resource| &resource.policy);
         let fresh = policy.and_then(|policy| policy.freshness(&self.caller, &operation.access));
         let is_restricted = || policy.is_none_or(|policy| policy.is_restricted(&operation.access));
@@ -382,8 +385,7 @@ impl Verified {
             cursor: message.params.cursor.text().map(str::to_owned),
             id: id(),
             version: message.params.version.text().map(str::to_owned),
-            outcome,
-            denial,
+            verdict,
             fresh,
         })
     }
@@ -400,9 +402,8 @@ impl Verified {
             Denied { elements: vec![element], is_batch: false }
         };
         for access in declared.iter().chain([&Access::Open]) {
-            if let (Outcome::Deny, denial) = self.decide(access, Arguments::Open, env) {
-                let cause = denial.map_or(Cause::Unforwardable, Cause::Policy);
-                return Err(denied(cause, *access != Access::Open));
+            if let Verdict::Deny(denial) = self.decide(access, Arguments::Open, env) {
+                return Err(denied(Cause::Policy(denial), *access != Access::Open));
             }
         }
         let identity = self.identity(env.config).map_err(|_| denied(Cause::Unforwardable, false))?;

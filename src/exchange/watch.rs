@@ -20,11 +20,11 @@ use super::validation::{Unverified, again};
 use crate::introspection::{Fresh, Lookup};
 use crate::mcp::Access;
 use crate::meter::{Payer, Turn};
-use crate::policy::{Arguments, Outcome};
+use crate::policy::{Arguments, Permit};
 use crate::reason::Reason;
 use crate::reply::Refusal;
 use crate::time::UnixTime;
-use crate::token::{AccessToken, TokenDigest};
+use crate::token::TokenDigest;
 
 /// A longer body is not kept, and its stream ends when the policy changes: each of thousands keeps its own. It has room for
 /// five hundred URIs.
@@ -103,13 +103,9 @@ impl Watch {
         }
     }
 
-    /// Whose stream it is, as its issuer said last.
-    pub fn caller(&self) -> &AccessToken {
-        &self.verified.caller
-    }
-
-    /// Whether it has to end by now, and why. Little is done but where something changed.
-    pub fn ends(&mut self, env: &mut Env<'_>) -> Option<Ended> {
+    /// Whether it has to end by now, and why. Where something changed it is decided anew, and gets another `permit`.
+    /// Little else is done.
+    pub fn ends(&mut self, permit: &mut Permit, env: &mut Env<'_>) -> Option<Ended> {
         let expires_at = self.verified.caller.expires_at();
         if env.now.as_numeric_date() >= expires_at + self.leeway {
             return Some(Reason::TokenExpired);
@@ -122,10 +118,10 @@ impl Watch {
             Err(ended) => return Some(ended),
         };
         if renewed {
-            self.decide(env);
+            self.decide(permit, env);
         } else if self.is_outdated(env) {
             if env.meter.has_left(Payer::Streams, env.now) {
-                self.decide(env);
+                self.decide(permit, env);
             } else {
                 self.turn.get_or_insert_with(|| env.meter.queue(Payer::Streams));
             }
@@ -134,9 +130,9 @@ impl Watch {
     }
 
     /// Whether what the server sends may pass: the policy of now lets the stream go on.
-    pub fn lets_pass(&mut self, env: &Env<'_>) -> bool {
+    pub fn lets_pass(&mut self, permit: &mut Permit, env: &Env<'_>) -> bool {
         if self.is_outdated(env) {
-            self.decide(env);
+            self.decide(permit, env);
         }
         !self.denied
     }
@@ -150,11 +146,14 @@ impl Watch {
         self.verified.request.resource(env.config).map_or(0, |resource| resource.policy_version)
     }
 
-    /// Decides its request anew. Once denied, it stays so.
-    fn decide(&mut self, env: &Env<'_>) {
+    /// Decides its request anew, which brings another permit. Once denied, it stays so.
+    fn decide(&mut self, permit: &mut Permit, env: &Env<'_>) {
         env.meter.read(Payer::Streams, self.body.as_ref().map_or(0, Vec::len) + LEAST);
         self.version = self.policy_version(env);
-        self.denied |= !self.is_allowed(env);
+        match self.permit(env) {
+            Some(anew) => *permit = anew,
+            None => self.denied = true,
+        }
         self.turn = None;
     }
 
@@ -195,15 +194,12 @@ impl Watch {
         }
     }
 
-    /// Whether its request would be let go on now.
-    fn is_allowed(&self, env: &Env<'_>) -> bool {
+    /// The permit that its request would get now.
+    fn permit(&self, env: &Env<'_>) -> Option<Permit> {
         match &self.body {
-            Some(body) => {
-                let read = self.verified.read(body, env);
-                read.is_ok_and(|(decided, _)| decided.iter().all(|one| one.outcome != Outcome::Deny))
-            }
-            None if self.has_body => false,
-            None => self.verified.decide(&Access::Open, Arguments::Open, env).0 != Outcome::Deny,
+            Some(body) => self.verified.permit(body, env),
+            None if self.has_body => None,
+            None => Permit::for_all([&self.verified.decide(&Access::Open, Arguments::Open, env)]),
         }
     }
 }

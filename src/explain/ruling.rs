@@ -6,7 +6,7 @@ use super::words::{conditions, quoted, quoted_all, requirement, set};
 use crate::config::Resource;
 use crate::identity;
 use crate::mcp::Access;
-use crate::policy::{Denial, Found, Occasion, Outcome, Policy, Requirement, Row, RuleSet};
+use crate::policy::{Denial, Found, Occasion, Policy, Requirement, Row, RuleSet, Verdict};
 use crate::reason::Reason;
 use crate::scope::Scope;
 use crate::token::AccessToken;
@@ -26,18 +26,17 @@ pub fn check(
     checks.push(Check::passed("scenarios", scenarios(policy, &rows)));
     checks.push(Check::passed("rule", rule(policy, access)));
     let verdict = policy.decide(caller, access, occasion);
-    checks.push(match (verdict.outcome, &verdict.denial) {
-        (Outcome::Allow, _) => Check::passed("policy", "allowed"),
-        (Outcome::ShadowDeny, Some(denial)) => {
+    checks.push(match &verdict {
+        Verdict::Allow(_) => Check::passed("policy", "allowed"),
+        Verdict::ShadowDeny(_, denial) => {
             let detail =
                 format!("would be denied ({}), but is in shadow mode: {}", denial.reason(), told(denial, access));
             Check::passed("policy", detail)
         }
-        (_, Some(denial)) => {
+        Verdict::Deny(denial) => {
             let check = Check::refused("policy", denial.reason(), told(denial, access));
             check.hint(hints::denial(policy, caller, access, denial, places))
         }
-        (_, None) => Check::unknown("policy", "denied without a reason"),
     });
     if identity::headers(resource, caller).is_err() {
         let detail = "a header of `forward` cannot carry its value: empty, too long, or with characters that would make it another";

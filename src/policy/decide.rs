@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::rules::{Found, Requirement, RuleSet};
-use super::{Arguments, Counted, Denial, Mode, Occasion, Outcome, Policy, Row, Standing, Verdict};
+use super::{Arguments, Counted, Denial, Mode, Occasion, Outcome, Permit, Policy, Row, Standing, Verdict};
 use crate::mcp;
 use crate::mcp::{Access, Part};
 use crate::scope::{Scope, ScopeSet};
@@ -66,7 +66,7 @@ impl<'a> Decider<'a> {
     /// Decides whether the caller may have `access`. Pure: the same arguments, the same verdict.
     pub fn decide(&self, access: &Access<'_>, occasion: &Occasion<'_>) -> Verdict {
         let mut verdict = self.rule(access, occasion);
-        if let Some(Denial::InsufficientScope { required, ask, .. }) = &mut verdict.denial {
+        if let Some(Denial::InsufficientScope { required, ask, .. }) = verdict.denial_mut() {
             *ask = self.policy.worth_asking(self.counted.caller(), required);
         }
         verdict
@@ -75,7 +75,7 @@ impl<'a> Decider<'a> {
     /// The outcome alone of [`Self::decide`], which is quicker where nobody asks why.
     pub fn outcome(&self, access: &Access<'_>, occasion: &Occasion<'_>) -> Outcome {
         if self.policy.closed || self.enforced.is_some() {
-            return self.rule(access, occasion).outcome;
+            return self.rule(access, occasion).outcome();
         }
         match self.policy.check(Asked { access, occasion }, &self.counted, Counting::All) {
             Ok(()) => Outcome::Allow,
@@ -85,7 +85,7 @@ impl<'a> Decider<'a> {
 
     /// Whether another token of the caller would open what is denied.
     pub fn is_step_up(&self, access: &Access<'_>, occasion: &Occasion<'_>) -> bool {
-        self.rule(access, occasion).denial.is_some_and(|denial| denial.is_step_up())
+        self.rule(access, occasion).denial().is_some_and(Denial::is_step_up)
     }
 
     /// The verdict, without the scopes that are worth asking for: to put those together for each entry of a list costs
@@ -94,20 +94,21 @@ impl<'a> Decider<'a> {
         let policy = self.policy;
         if policy.closed {
             // Whatever its mode was: that went with it.
-            return Verdict { outcome: Outcome::Deny, denial: Some(Denial::PolicyUnavailable) };
+            return Verdict::Deny(Denial::PolicyUnavailable);
         }
+        let permit = || Permit::new(self.counted.caller());
         let asked = Asked { access, occasion };
         let all = policy.judge(asked, &self.counted, Counting::All);
         let enforced = match &self.enforced {
             None => all,
             Some(counted) => match (policy.enforced(asked, counted), all) {
-                (None, Err(denial)) => return Verdict { outcome: Outcome::ShadowDeny, denial: Some(denial) },
+                (None, Err(denial)) => return Verdict::ShadowDeny(permit(), denial),
                 (enforced, _) => enforced.map_or(Ok(()), Err),
             },
         };
         match enforced {
-            Err(denial) => Verdict { outcome: Outcome::Deny, denial: Some(denial) },
-            Ok(()) => Verdict { outcome: Outcome::Allow, denial: None },
+            Err(denial) => Verdict::Deny(denial),
+            Ok(()) => Verdict::Allow(permit()),
         }
     }
 }

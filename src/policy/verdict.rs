@@ -3,14 +3,70 @@
 use super::Authentication;
 use crate::reason::Reason;
 use crate::scope::ScopeSet;
+use crate::token::AccessToken;
 
-/// What the policy says of one access.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// Whether it goes on.
-    pub outcome: Outcome,
-    /// Why not, or why it would not have.
-    pub denial: Option<Denial>,
+/// The decision about one access.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It goes on.
+    Allow(Permit),
+    /// It goes on, and the denial is recorded.
+    ShadowDeny(Permit, Denial),
+    /// It does not go on.
+    Deny(Denial),
+}
+
+impl Verdict {
+    /// The decision without its reason.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Allow(_) => Outcome::Allow,
+            Self::ShadowDeny(..) => Outcome::ShadowDeny,
+            Self::Deny(_) => Outcome::Deny,
+        }
+    }
+
+    /// Why the access is denied, or would be outside shadow mode.
+    pub fn denial(&self) -> Option<&Denial> {
+        match self {
+            Self::Allow(_) => None,
+            Self::ShadowDeny(_, denial) | Self::Deny(denial) => Some(denial),
+        }
+    }
+
+    pub(super) fn denial_mut(&mut self) -> Option<&mut Denial> {
+        match self {
+            Self::Allow(_) => None,
+            Self::ShadowDeny(_, denial) | Self::Deny(denial) => Some(denial),
+        }
+    }
+}
+
+/// The proof that a policy lets a caller go on. Only a decision makes one, and a request is forwarded with one only.
+#[derive(Debug)]
+pub struct Permit {
+    caller: AccessToken,
+}
+
+impl Permit {
+    pub(super) fn new(caller: &AccessToken) -> Self {
+        Self { caller: caller.clone() }
+    }
+
+    /// One for a request whose operations got these verdicts: none if one of them is denied, or if there are none.
+    pub fn for_all<'v>(verdicts: impl IntoIterator<Item = &'v Verdict>) -> Option<Self> {
+        let permits = verdicts.into_iter().map(|verdict| match verdict {
+            Verdict::Allow(permit) | Verdict::ShadowDeny(permit, _) => Some(permit),
+            Verdict::Deny(_) => None,
+        });
+        let permits: Vec<_> = permits.collect::<Option<_>>()?;
+        permits.first().map(|permit| Self::new(&permit.caller))
+    }
+
+    /// Whom it was given to.
+    pub fn caller(&self) -> &AccessToken {
+        &self.caller
+    }
 }
 
 /// Whether an operation goes on.
@@ -98,5 +154,28 @@ impl Denial {
 
     pub(super) fn is_by_row(&self) -> bool {
         matches!(self, Self::MatrixDeniesTool { .. } | Self::MatrixNarrows { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_gets_a_permit_if_each_of_its_operations_has_one() {
+        let caller = AccessToken::of("https://as", "alice", &[]);
+        let allow = || Verdict::Allow(Permit::new(&caller));
+        let shadow = || Verdict::ShadowDeny(Permit::new(&caller), Denial::Unlisted);
+        let deny = || Verdict::Deny(Denial::Unlisted);
+        for (verdicts, permitted) in [
+            (vec![], false),
+            (vec![allow()], true),
+            (vec![shadow(), allow()], true),
+            (vec![deny()], false),
+            (vec![allow(), shadow(), deny()], false),
+        ] {
+            let permit = Permit::for_all(&verdicts);
+            assert_eq!(permit.map(|permit| permit.caller().clone()), permitted.then(|| caller.clone()), "{verdicts:?}");
+        }
     }
 }

@@ -74,7 +74,7 @@ fn allows(policy: &Policy, uri: &str) -> bool {
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "resources/read", "params": {"uri": uri}}).to_string();
     let message = jsonrpc::read(body.as_bytes(), 64).expect("a message");
     Operation::of(&message)
-        .is_ok_and(|operation| policy.decide(&alice(""), &operation.access, &occasion()).outcome == Outcome::Allow)
+        .is_ok_and(|operation| policy.decide(&alice(""), &operation.access, &occasion()).outcome() == Outcome::Allow)
 }
 
 /// `uri` with characters written otherwise, put in or taken out.

@@ -6,7 +6,7 @@ use toolgate::config::{Config, Resource};
 use toolgate::identity;
 use toolgate::jsonrpc;
 use toolgate::mcp::Operation;
-use toolgate::policy::{Denial, Occasion, Outcome};
+use toolgate::policy::{Denial, Occasion, Verdict};
 use toolgate::reason::Reason;
 use toolgate::scope::{Scope, ScopeSet};
 use toolgate::token::AccessToken;
@@ -130,16 +130,15 @@ pub fn ask(
         Err(fault) => return Ruling::refused(fault.reason()),
     };
     let verdict = resource.policy.decide(caller, &operation.access, occasion);
-    let reason = verdict.denial.as_ref().map_or(Reason::Allowed, Denial::reason);
     if identity::headers(resource, caller).is_err() {
         return Ruling::refused(Reason::IdentityUnforwardable);
     }
-    let decision = match verdict.outcome {
-        Outcome::Allow => Decision::Allow,
-        Outcome::Deny => Decision::Deny,
-        Outcome::ShadowDeny => Decision::ShadowDeny,
+    let (decision, denial) = match verdict {
+        Verdict::Allow(_) => (Decision::Allow, None),
+        Verdict::ShadowDeny(_, denial) => (Decision::ShadowDeny, Some(denial)),
+        Verdict::Deny(denial) => (Decision::Deny, Some(denial)),
     };
-    Ruling { decision, reason, denial: verdict.denial }
+    Ruling { decision, reason: denial.as_ref().map_or(Reason::Allowed, Denial::reason), denial }
 }
 
 /// The resource of this identifier; without one, the only one.

@@ -59,7 +59,7 @@ impl Answer {
         let (depth, time_left, now) = (env.config.limits.depth, self.time_left(env.now), env.now);
         let Some(resource) = env.config.resources.get(self.resource) else { return Err(ListFault::Shape) };
         let publishes = self.publishes(env);
-        let decider = resource.policy.for_caller(&self.caller);
+        let decider = resource.policy.for_caller(self.permit.caller());
         let entries = RefCell::new(Vec::new());
         let drift = RefCell::new(&mut *env.drift);
         let keeps = |kind, name: &str, entry: &[u8]| {
@@ -96,7 +96,7 @@ impl Answer {
 
     /// As [`Self::answered`], where another worker may have forwarded the request.
     fn answered_on_stream(&self, list: &Trimmed<'_>, id: String, env: &mut Env<'_>) -> Option<AskedList> {
-        let caller = name_of(&self.caller);
+        let caller = name_of(self.permit.caller());
         let asked = env.drift.answered(self.resource, &caller, &id, env.now);
         if asked.is_none() && self.tells_good_news {
             let (next, lists) = (list.next_cursor.clone(), list.tools.clone());
@@ -115,7 +115,7 @@ impl Answer {
     /// How long the caller's token lives on, in milliseconds.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub(super) fn time_left(&self, now: UnixTime) -> u64 {
-        ((self.caller.expires_at() - now.as_numeric_date()).max(0.0) * 1000.0) as u64
+        ((self.permit.caller().expires_at() - now.as_numeric_date()).max(0.0) * 1000.0) as u64
     }
 }
 
