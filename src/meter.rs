@@ -1,9 +1,9 @@
 //! How much of what senders choose a worker does at a time: signatures, and what is read before and after them.
 //!
 //! ```text
-//! strangers   tokens that are not known yet                     each has BURST at once,
-//! callers     tokens known before, and the proofs of clients    and RATE for each millisecond
-//! streams     watched streams whose policy changed              that goes by
+//! strangers   tokens that are not known yet                     each has BURST at once, and RATE for each
+//! callers     tokens known before, and the proofs of clients    millisecond that goes by; strangers have
+//! streams     watched streams whose policy changed              LASTING once they have spent RESERVE
 //! ```
 //!
 //! No group spends what another needs: forged tokens delay no proof of a known caller. A request that finds nothing
@@ -23,9 +23,15 @@ use crate::time::UnixTime;
 /// The work that may be done at once after a quiet time: other clients wait for this long, and for one request more.
 /// About fifty tokens of an ordinary size by RS256 where the host verifies them, and twelve by EdDSA.
 const BURST: u64 = 2_000;
-/// The work for each millisecond that goes by: half of it. So a worker verifies at most 7,000 new tokens a second by RS256,
-/// 3,000 by EdDSA, which the module verifies, and 800 by PS256 with a key of 2048 bits. Tokens in the cache cost none.
+/// The work for each millisecond that goes by: half of it. That is 7,000 tokens a second by RS256 where the host
+/// verifies them, 3,000 by EdDSA, and 800 by PS256 with a key of 2048 bits. Tokens in the cache cost none.
 const RATE: u64 = 500;
+/// The work that strangers may ask for above [`LASTING`]: a burst of 1,400 tokens by RS256, 600 by EdDSA.
+const RESERVE: u64 = 100_000;
+/// The work for strangers in each millisecond if they never cease: an eighth of it, so that a pool of connections that
+/// sends forged tokens waits itself and keeps nobody else waiting. So a worker goes on verifying 1,700 new tokens a
+/// second by RS256, 700 by EdDSA and 190 by PS256: with tokens of five minutes, those of 50,000 clients and more.
+const LASTING: u64 = 125;
 /// After this time a share is whole again.
 pub const TURN: Duration = Duration::from_millis(BURST / RATE);
 /// As many bytes of a request are read for one unit of work.
@@ -58,6 +64,8 @@ pub struct Meter {
 #[derive(Debug, Default)]
 struct Share {
     spent: Cell<u64>,
+    /// What strangers spent, which comes back more slowly.
+    reserve: Cell<u64>,
     since: Cell<UnixTime>,
     /// Every turn that is waited for has a copy.
     queue: Rc<()>,
@@ -75,9 +83,14 @@ impl Meter {
         let share = self.share(payer);
         // Where the clock was set back, nothing is regained; from then on it goes by that clock.
         let passed = now.since(share.since.replace(now)).unwrap_or_default().as_millis();
-        let regained = u64::try_from(passed).unwrap_or(u64::MAX).saturating_mul(RATE);
-        share.spent.set(share.spent.get().saturating_sub(regained));
-        share.spent.get() < BURST
+        let passed = u64::try_from(passed).unwrap_or(u64::MAX);
+        let lasting = if payer == Payer::Strangers { LASTING } else { RATE };
+        let regain = |spent: &Cell<u64>, rate| {
+            spent.set(spent.get().saturating_sub(passed.saturating_mul(rate)));
+            spent.get()
+        };
+        let (spent, reserve) = (regain(&share.spent, RATE), regain(&share.reserve, lasting));
+        spent < BURST && reserve < RESERVE
     }
 
     /// Whether a newcomer of this group may spend more at `now`: nobody of it waits for a turn.
@@ -89,7 +102,9 @@ impl Meter {
     /// neighbours do not pay for it.
     pub fn spend(&self, payer: Payer, units: u64) {
         let share = self.share(payer);
-        share.spent.set(share.spent.get().saturating_add(units).min(2 * BURST));
+        let add = |spent: &Cell<u64>, most: u64| spent.set(spent.get().saturating_add(units).min(most + BURST));
+        add(&share.spent, BURST);
+        add(&share.reserve, RESERVE);
     }
 
     /// As [`Self::spend`], for reading so many bytes.
@@ -157,13 +172,33 @@ mod tests {
             (BURST, 1, true),
             (2 * BURST, 4, false),
             (2 * BURST, 5, true),
-            (u64::MAX, 5, true),
         ] {
             let meter = Meter::default();
             assert!(meter.has_left(Strangers, at(1_000)));
             meter.spend(Strangers, spent);
             assert!(meter.has_left(Callers, at(1_000)), "another group's share");
             assert_eq!(meter.has_left(Strangers, at(1_000 + after)), has_left, "{spent} {after}");
+        }
+    }
+
+    #[test]
+    fn strangers_who_never_cease_have_an_eighth_of_the_time_after_their_reserve_and_callers_half() {
+        for (payer, at_first, later) in [(Payer::Strangers, 225_000, 125_000), (Payer::Callers, 500_000, 500_000)] {
+            let meter = Meter::default();
+            let in_second = |second: u64| {
+                let mut spent = 0;
+                for now in second * 1_000..(second + 1) * 1_000 {
+                    while meter.has_left(payer, UnixTime::from_millis(now)) {
+                        meter.spend(payer, 100);
+                        spent += 100;
+                    }
+                }
+                spent
+            };
+            for (second, expected) in [(1, at_first), (2, later), (3, later), (10, at_first)] {
+                let spent: u64 = in_second(second);
+                assert!(spent.abs_diff(expected) <= BURST, "{payer:?}: {spent} in second {second}");
+            }
         }
     }
 
