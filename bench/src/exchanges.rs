@@ -3,6 +3,7 @@
 use toolgate::config::Config;
 use toolgate::exchange::{Env, Exchange, Instance, RequestHead, Step};
 use toolgate::headers::Headers;
+use toolgate::meter::Meter;
 use toolgate::signature::PureVerifier;
 use toolgate::time::UnixTime;
 use toolgate::token::TokenCache;
@@ -47,8 +48,9 @@ impl Gate {
         self.run(now, |env| exchange.response_body(document.len(), true, &read, env))
     }
 
-    /// Runs one event.
+    /// Runs one event. Nobody waits for a turn here: what is measured is the work itself.
     pub fn run(&mut self, now: UnixTime, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
+        self.instance.meter = Meter::default();
         event(&mut self.instance.env(&self.config, &PureVerifier, now))
     }
 }
