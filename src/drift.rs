@@ -19,7 +19,7 @@ mod tools;
 pub mod worker;
 
 pub use chain::Asked;
-pub use findings::{Finding, Report};
+pub use findings::{Finding, Report, Settled};
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hasher};
@@ -126,7 +126,7 @@ impl Drift {
     /// A page of the list of tools is asked for. Gives the request with its moment.
     pub fn asked(&mut self, resource: usize, request: AskedList, now: UnixTime) -> AskedList {
         let Some(server) = self.servers.get_mut(resource) else { return request };
-        let request = AskedList { asked: Asked { moment: server.tools.moment(), ..Asked::default() }, ..request };
+        let request = AskedList { asked: Asked { moment: Some(server.tools.moment()), at: now }, ..request };
         server.asked.push(request.clone(), now);
         request
     }
@@ -176,7 +176,7 @@ impl Drift {
         for (list, _, at, cursor) in claimed {
             let Some(server) = self.servers.get_mut(resource) else { return };
             server.tells_answered.push(key(&list.caller, &list.id));
-            let asked = Asked { at, ..Asked::default() };
+            let asked = Asked { moment: None, at };
             let (caller, cursor, next) = (list.caller.as_str(), cursor.as_deref(), list.next.as_deref());
             self.page(resource, config, Page { caller, asked, cursor, next, lists: &list.lists }, now);
         }
@@ -272,7 +272,7 @@ impl Drift {
         server.unseen.others_saw(&told.granted);
         server.was_listed |= told.listed;
         if let Some(manifest) = config.resources.get(resource).and_then(|settings| settings.manifest.as_ref()) {
-            let again = server.tools.adopt(manifest, &told.live, now);
+            let again = server.tools.adopt(manifest, told, now);
             server.report(again);
         }
         server.told_asked.clone_from(&told.asked);
@@ -288,8 +288,8 @@ impl Drift {
         // A tool that went back and forth meanwhile is as it is now.
         if !settled.is_empty() {
             let off = Index::new(server.tools.live().map(|live| live.name.clone()));
-            settled.retain(|tool| !off.contains(tool));
-            let is_settled = Index::new(settled.iter().cloned());
+            settled.retain(|settled| !off.contains(&settled.tool));
+            let is_settled = Index::new(settled.iter().map(|settled| settled.tool.clone()));
             found.retain(|finding| !is_settled.contains(&finding.about));
         }
         let live = if found.is_empty() { Vec::new() } else { server.tools.live().cloned().collect() };
@@ -309,11 +309,6 @@ impl Drift {
         // Whatever differs is among them if anything that was found is.
         let server = self.servers.get_mut(resource).filter(|_| !news.found.is_empty());
         server.into_iter().for_each(|server| server.tools.told());
-    }
-
-    /// What the other workers know is known here.
-    pub fn looked(&mut self, resource: usize) {
-        self.servers.get_mut(resource).into_iter().for_each(|server| server.tools.looked());
     }
 
     /// The other workers could not be told of these news. Nothing of them is lost, and they wait for the next tick.
@@ -342,7 +337,7 @@ pub struct News {
     /// New findings.
     pub found: Vec<Finding>,
     /// Tools that are as approved again.
-    pub settled: Vec<String>,
+    pub settled: Vec<Settled>,
     /// The live tools that differ, for other workers.
     pub live: Vec<Tool>,
     /// Scopes that were granted for the first time.

@@ -16,9 +16,9 @@ pub type Moment = u64;
 /// The moment of the request for a list. The list can settle differences that were seen before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// In the order of the worker that received the request.
-    pub moment: Moment,
-    /// The time, if another worker received the request.
+    /// In the order of this worker, if it received the request.
+    pub moment: Option<Moment>,
+    /// The time, which all workers of a host read from one clock.
     pub at: UnixTime,
 }
 
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_name_on_two_pages_is_given_twice_and_the_list_is_as_old_as_its_first_page() {
-        let at = |moment| Asked { moment, ..Asked::default() };
+        let at = |moment| Asked { moment: Some(moment), ..Asked::default() };
         let mut chains = Chains::default();
         let (first, second) = ([Entries::of(["b", "a"].into_iter())], [Entries::of(["a", "c"].into_iter())]);
         assert_eq!(chains.extend(Page { asked: at(5), ..page("a", None, &first, Some("1")) }), None);

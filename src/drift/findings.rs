@@ -5,6 +5,7 @@ use crate::config::Resource;
 use crate::index::sorted;
 use crate::manifest::{Change, Tool};
 use crate::pattern::Pattern;
+use crate::time::UnixTime;
 
 /// As many findings are reported of one list. One that differs in more is another server's, and the first ones say so.
 pub const MAX_FINDINGS: usize = 64;
@@ -41,6 +42,16 @@ impl Finding {
         };
         Self { state: state.clone().unwrap_or_default(), ..Self::new(&live.name, change.code()) }
     }
+}
+
+/// A tool that is as approved again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Its name.
+    pub tool: String,
+    /// When the list that shows it so was asked for. Whoever saw the tool differ later than that does not know which
+    /// came first.
+    pub at: UnixTime,
 }
 
 /// The findings about one resource that are to be logged.

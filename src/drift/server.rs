@@ -4,7 +4,7 @@ use std::rc::Weak;
 
 use super::asked::AskedLists;
 use super::chain::{Chains, Whole};
-use super::findings::{Finding, MAX_FINDINGS};
+use super::findings::{Finding, MAX_FINDINGS, Settled};
 use super::lists::Lists;
 use super::scopes::Unseen;
 use super::tools::Tools;
@@ -31,7 +31,7 @@ pub struct Server {
     /// Findings about tools, and those about the whole list, since it was last asked.
     pub found: Vec<Finding>,
     /// Tools that are now as approved, since it was last asked.
-    pub settled: Vec<String>,
+    pub settled: Vec<Settled>,
     /// A complete list that waits to be compared with policy and manifest.
     pub complete: Option<Whole>,
     /// The hash of the last complete list, and what was found of it.

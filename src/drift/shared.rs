@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! {"tools": {<the live tools that differ, as a manifest>}, "told": ["<finding>", ...], "granted": ["<scope>", ...],
+//!  "settled": ["<tool> <when the list that shows it as approved was asked for>", ...],
 //!  "asked": ["<request for a list, to be answered on a stream>", ...],
 //!  "listed": <whether any worker saw a complete list>}
 //! ```
@@ -11,18 +12,20 @@
 
 use sha2::{Digest, Sha256};
 
-use super::findings::Report;
+use super::findings::{Report, Settled};
 use super::{Finding, News};
 use crate::index::Index;
 use crate::json::Object;
 use crate::manifest::Manifest;
 use crate::node::Node;
+use crate::time::UnixTime;
 
 /// As many tools are shared: all of the largest manifest.
 const MAX_TOOLS: usize = crate::manifest::MAX_TOOLS;
 /// As many scopes, and findings that were told of; of more, the oldest may be told of again.
 const MAX_TOLD: usize = 1024;
-
+/// As many tools that are as approved again; of more, the oldest may be told of as different again.
+const MAX_SETTLED: usize = 1024;
 /// As many requests for lists; of more, the oldest is not told of.
 const MAX_ASKED: usize = 64;
 
@@ -35,6 +38,8 @@ pub struct SharedDrift {
     pub granted: Vec<String>,
     /// What was reported: a hash of what it is about, then one of the finding.
     pub told: Vec<String>,
+    /// The tools that were last seen as approved: a hash of the name, then the time in milliseconds.
+    pub settled: Vec<String>,
     /// Requests for lists, whose answers come on a stream that may be another worker's.
     pub asked: Vec<String>,
     /// Whether any worker saw a complete list.
@@ -50,9 +55,10 @@ impl SharedDrift {
             items.iter().filter_map(Node::as_text).map(str::to_owned).take(MAX_TOLD).collect::<Vec<_>>()
         };
         let told = texts("told").into_iter().filter(|id| id.len() == 2 * HASH).collect();
+        let settled = texts("settled");
         let live = Manifest::read(&node).ok()?.first(MAX_TOOLS);
         let listed = node.member("listed") == Some(&Node::Bool(true));
-        Some(Self { live, granted: texts("granted"), told, asked: texts("asked"), listed })
+        Some(Self { live, granted: texts("granted"), told, settled, asked: texts("asked"), listed })
     }
 
     /// What other workers read.
@@ -61,6 +67,7 @@ impl SharedDrift {
         let mut out = Object::new();
         out.raw("tools", &tools);
         out.list("told", self.told.iter().map(String::as_str));
+        out.list("settled", self.settled.iter().map(String::as_str));
         out.list("granted", self.granted.iter().map(String::as_str));
         out.list("asked", self.asked.iter().map(String::as_str));
         out.raw("listed", if self.listed { "true" } else { "false" });
@@ -97,12 +104,12 @@ impl SharedDrift {
     }
 
     /// Tools are as approved again: should one change once more, that is news. Gives those that were told of.
-    fn settle(&mut self, tools: &[String]) -> Vec<String> {
+    fn settle(&mut self, tools: &[Settled]) -> Vec<String> {
         if tools.is_empty() {
             return Vec::new();
         }
         // All at once: a large manifest may settle as a whole.
-        let about = Index::new(tools.iter().map(|tool| hash(tool)));
+        let about = Index::new(tools.iter().map(|settled| hash(&settled.tool)));
         let of = |id: &String| id.get(..HASH).and_then(|about_one| about.place(about_one));
         let mut told = vec![false; tools.len()];
         self.told.retain(|id| {
@@ -111,10 +118,35 @@ impl SharedDrift {
                 false
             })
         });
-        let names = Index::new(tools.iter().cloned());
+        self.settled.retain(|id| of(id).is_none());
+        self.settled.extend(tools.iter().map(|settled| format!("{} {}", hash(&settled.tool), settled.at.as_millis())));
+        self.settled.drain(..self.settled.len().saturating_sub(MAX_SETTLED));
+        let names = Index::new(tools.iter().map(|settled| settled.tool.clone()));
         let rest = self.live.tools().iter().filter(|own| !names.contains(&own.name)).cloned().collect();
         self.live = Manifest::of(rest);
-        tools.iter().zip(told).filter(|(_, told)| *told).map(|(tool, _)| tool.clone()).collect()
+        tools.iter().zip(told).filter(|(_, told)| *told).map(|(settled, _)| settled.tool.clone()).collect()
+    }
+
+    /// When the list was asked for that last showed each tool as approved.
+    pub fn settled(&self) -> SettledAt {
+        let read = |id: &String| Some((id.get(..HASH)?.to_owned(), id.get(HASH + 1..)?.parse::<u64>().ok()?));
+        let (names, times) = self.settled.iter().filter_map(read).unzip::<_, _, Vec<_>, _>();
+        SettledAt { places: Index::new(names.into_iter()), times }
+    }
+}
+
+/// Tools that are as approved again, with times.
+#[derive(Debug)]
+pub struct SettledAt {
+    places: Index,
+    times: Vec<u64>,
+}
+
+impl SettledAt {
+    /// The time for the tool of this name.
+    pub fn at(&self, tool: &str) -> Option<UnixTime> {
+        let place = self.places.place(&hash(tool))?;
+        self.times.get(place).copied().map(UnixTime::from_millis)
     }
 }
 
@@ -143,7 +175,10 @@ mod tests {
         let live = found.iter().map(|(about, ..)| Tool::unreadable(about)).collect();
         News {
             found: found.iter().map(finding).collect(),
-            settled: settled.iter().map(|tool| (*tool).to_owned()).collect(),
+            settled: settled
+                .iter()
+                .map(|tool| Settled { tool: (*tool).to_owned(), at: UnixTime::from_millis(7) })
+                .collect(),
             live,
             ..News::default()
         }

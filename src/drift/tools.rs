@@ -5,7 +5,8 @@
 //! another stream, cannot take back what the first one told.
 
 use super::chain::{Moment, Whole};
-use super::findings::Finding;
+use super::findings::{Finding, Settled};
+use super::shared::SharedDrift;
 use crate::manifest::{Manifest, Tool, changes};
 use crate::node::Node;
 use crate::time::UnixTime;
@@ -17,8 +18,6 @@ pub struct Tools {
     seen: Vec<Seen>,
     /// The moment of the latest bad news.
     latest: Moment,
-    /// The moment when this worker last looked at what the others know.
-    looked: Moment,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -102,22 +101,20 @@ impl Tools {
 
     /// A complete list came. Gives the tools that are as approved again: those of which nothing bad was seen since the
     /// list was asked for, so not in the list either.
-    pub fn settle(&mut self, manifest: &Manifest, list: &Whole) -> Vec<String> {
-        let is_settled =
-            |seen: &Seen| seen.off.as_ref().is_some_and(|off| off.since <= list.asked.moment || off.at < list.asked.at);
+    pub fn settle(&mut self, manifest: &Manifest, list: &Whole) -> Vec<Settled> {
+        let is_before = |off: &Off| match list.asked.moment {
+            Some(moment) => off.since <= moment,
+            None => off.at < list.asked.at,
+        };
+        let is_settled = |seen: &Seen| seen.off.as_ref().is_some_and(is_before);
         let tools = self.seen.iter_mut().zip(manifest.tools());
         let settled = tools.filter(|(seen, tool)| is_settled(seen) && list.has(&tool.name));
         settled
             .map(|(seen, tool)| {
                 seen.off = None;
-                tool.name.clone()
+                Settled { tool: tool.name.clone(), at: list.asked.at }
             })
             .collect()
-    }
-
-    /// What the other workers know is known here.
-    pub fn looked(&mut self) {
-        self.looked = self.latest;
     }
 
     /// The other workers were told which tools differ.
@@ -125,15 +122,16 @@ impl Tools {
         self.seen.iter_mut().filter_map(|seen| seen.off.as_mut()).for_each(|off| off.is_told = true);
     }
 
-    /// Takes over which tools differ for other workers. Each is compared again. A tool that differs for them no more was
-    /// seen as approved after they were told, so it is as approved here too, unless they were not told, or this worker
-    /// has seen it differ since it looked last: nobody knows which came first. Gives what they are to be told again.
-    pub fn adopt(&mut self, manifest: &Manifest, live: &Manifest, now: UnixTime) -> Vec<Finding> {
+    /// Takes over which tools differ for other workers. Each is compared again. A tool that differs for them no more is as
+    /// approved here too if their list was asked for after this worker saw it differ last. Otherwise nobody knows which
+    /// came first: it stays so, and the others are to be told again. Gives those findings.
+    pub fn adopt(&mut self, manifest: &Manifest, told: &SharedDrift, now: UnixTime) -> Vec<Finding> {
         let mut again = Vec::new();
+        let settled = told.settled();
         for (seen, approved) in self.seen.iter_mut().zip(manifest.tools()) {
-            let told = live.tool(&approved.name);
-            if let Some(off) = seen.off.as_mut().filter(|off| off.is_told && told.is_none()) {
-                if off.since <= self.looked {
+            let live = told.live.tool(&approved.name);
+            if let Some(off) = seen.off.as_mut().filter(|off| off.is_told && live.is_none()) {
+                if settled.at(&approved.name).is_some_and(|at| off.at < at) {
                     seen.off = None;
                 } else {
                     off.is_told = false;
@@ -142,7 +140,7 @@ impl Tools {
             }
             let is_news = |tool: &&Tool| seen.off.as_ref().is_none_or(|own| own.live != **tool);
             let differs = |tool: &&Tool| !changes(approved, tool).is_empty();
-            if let Some(live) = told.filter(is_news).filter(differs).cloned() {
+            if let Some(live) = live.filter(is_news).filter(differs).cloned() {
                 self.latest += 1;
                 seen.off = Some(Off { hash: None, live, since: self.latest, at: now, is_told: true });
             }

@@ -70,12 +70,12 @@ impl Told {
                 continue;
             }
             let Ok(record) = shared.read(name) else { continue };
-            if *seen != record.bytes {
-                let Some(told) = SharedDrift::decode(&record.bytes) else { continue };
-                drift.adopt(place, config, &told, now);
-                *seen = record.bytes;
+            if *seen == record.bytes {
+                continue;
             }
-            drift.looked(place);
+            let Some(told) = SharedDrift::decode(&record.bytes) else { continue };
+            drift.adopt(place, config, &told, now);
+            *seen = record.bytes;
         }
     }
 }
