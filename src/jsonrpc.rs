@@ -1,7 +1,8 @@
-//! JSON-RPC 2.0 messages, read strictly: exactly what is forwarded, in one pass, without a tree.
+//! JSON-RPC 2.0 messages. A strict single-pass reader that checks exactly the bytes that are forwarded and builds no
+//! tree.
 //!
-//! Only the members that decide are taken; everything else is checked and passed over. A member that a careless parser
-//! would take for one of them (`Name`, `METHOD`) is a fault at the levels where the gate reads.
+//! Only members that affect a decision are kept. Everything else is validated and skipped. At the levels where the gate
+//! reads, a member that a careless parser would take for one of these (`Name`, `METHOD`) is a fault.
 
 mod batch;
 mod params;
@@ -17,22 +18,22 @@ use crate::text::{fold, look_alike};
 use batch::check_batch;
 use params::read_params;
 
-/// Why bytes are not a message that can be decided.
+/// Why a body cannot be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageFault {
-    /// An array, and arrays are refused.
+    /// The body is an array, and batches are not accepted.
     Batch,
-    /// Two elements with one id, or `initialize` among them.
+    /// Two elements share an id, or one of them is `initialize`.
     BatchElements,
-    /// More elements than allowed.
+    /// The batch has too many elements.
     BatchTooLong,
-    /// Not strict JSON.
+    /// The body is not strict JSON.
     Json(JsonFault),
-    /// A member that a careless parser would take for one the gate reads.
+    /// A careless parser would take this member for one that the gate reads.
     LookAlike,
-    /// JSON, but no JSON-RPC 2.0 request, notification or response.
+    /// The body is JSON, but not a JSON-RPC 2.0 request, notification or response.
     NotJsonRpc,
-    /// `params` is not an object, or a member of it is not of the type that decides.
+    /// `params` is not an object, or one of its members has the wrong type.
     Params,
 }
 
@@ -71,20 +72,20 @@ impl MessageFault {
     }
 }
 
-/// A string that may be missing or of the wrong type.
+/// A string member that may be missing or have the wrong type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Member<'a> {
-    /// Not there.
+    /// The member is missing.
     #[default]
     Absent,
-    /// A string.
+    /// The member is a string.
     Is(Cow<'a, str>),
-    /// There, but not a string with one meaning.
+    /// The member is not a string, or a string without a single meaning.
     Unusable,
 }
 
 impl<'a> Member<'a> {
-    /// The string, if it is one.
+    /// The string, if there is one.
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::Is(text) => Some(text),
@@ -97,7 +98,7 @@ impl<'a> Member<'a> {
         Ok(if member == Self::Absent { Self::Unusable } else { member })
     }
 
-    /// Reads an optional member: one that is `null` is absent.
+    /// Reads an optional member; `null` counts as absent.
     fn read_optional(reader: &mut Reader<'a>) -> Result<Self, JsonFault> {
         if reader.kind()? == Kind::String {
             return Ok(reader.string()?.decode().map_or(Self::Unusable, Self::Is));
@@ -106,51 +107,49 @@ impl<'a> Member<'a> {
     }
 }
 
-/// What a message is.
+/// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageKind {
-    /// With a method, without an id.
+    /// A message with a method and no id.
     Notification,
-    /// With a method and an id.
+    /// A message with a method and an id.
     Request,
-    /// With a result or an error: a client's answer to a server's request.
+    /// A message with a result or an error: the client's response to a server's request.
     Response,
 }
 
-/// What decides, of one message.
+/// The parts of a message that affect a decision.
 #[derive(Clone, Debug)]
 pub struct Message<'a> {
-    /// What it is.
     pub kind: MessageKind,
-    /// The id's bytes.
+    /// The bytes of the id.
     pub id: Option<&'a str>,
-    /// The method, empty for a response.
+    /// The method; empty for a response.
     pub method: Cow<'a, str>,
-    /// Of `params`.
+    /// The members of `params`.
     pub params: Params<'a>,
 }
 
 const ENVELOPE: [&str; 6] = ["error", "id", "jsonrpc", "method", "params", "result"];
 
-/// A message's fault, and its id as far as it was read.
+/// The fault of a message, and its id if it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// What is wrong.
     pub fault: MessageFault,
-    /// The id's bytes.
+    /// The bytes of the id.
     pub id: Option<String>,
 }
 
-/// What a body holds.
+/// The content of a body.
 #[derive(Clone, Debug)]
 pub enum Body<'a> {
-    /// Several messages; never none.
+    /// A batch; never empty.
     Batch(Vec<Message<'a>>),
-    /// One message.
+    /// A single message.
     Single(Box<Message<'a>>),
 }
 
-/// Reads `bytes` as one message; `depth` limits its nesting.
+/// Reads `bytes` as one message with a nesting depth of at most `depth`.
 pub fn read(bytes: &[u8], depth: usize) -> Result<Message<'_>, Refused> {
     match read_body(bytes, depth, None)? {
         Body::Single(message) => Ok(*message),
@@ -158,7 +157,7 @@ pub fn read(bytes: &[u8], depth: usize) -> Result<Message<'_>, Refused> {
     }
 }
 
-/// Reads `bytes` as one message, or as an array of up to `batch` messages where arrays are accepted.
+/// Reads `bytes` as one message, or as a batch of up to `batch` messages if batches are accepted.
 pub fn read_body(bytes: &[u8], depth: usize, batch: Option<usize>) -> Result<Body<'_>, Refused> {
     let without_id = |fault| Refused { fault, id: None };
     let envelopes = json::read(bytes, depth, |reader| match (reader.kind()?, batch) {
@@ -215,7 +214,7 @@ impl<'a> Envelope<'a> {
                     envelope.results += 1;
                     reader.skip()?;
                 }
-                // Some libraries write the one that a response does not have.
+                // Some libraries write the unused one of `result` and `error` as `null`.
                 Name::Known(_) => envelope.errors += usize::from(reader.skip()? != "null"),
                 Name::LookAlike(_) => {
                     envelope.look_alike = true;
@@ -230,7 +229,7 @@ impl<'a> Envelope<'a> {
         Ok(envelope)
     }
 
-    /// The kind follows from the members that are there; any other set of them is no message.
+    /// Derives the kind from the members present. Any other combination is not a message.
     fn into_message(self) -> Result<Message<'a>, Refused> {
         let is_id = |id: &str| id.starts_with(['"', '-']) || id.starts_with(|c: char| c.is_ascii_digit());
         // Section 5.1: an error about a request whose id could not be read has the id `null`.
@@ -272,14 +271,14 @@ fn known(name: &Text<'_>, names: &[&'static str]) -> Name {
     if let Some(known) = names.iter().find(|known| **known == text) {
         return Name::Known(known);
     }
-    // JavaScript that copies members one by one makes this one's members its own.
+    // JavaScript code that copies members one by one would merge the members of `__proto__` into the object.
     if text == "__proto__" {
         return names.first().map_or(Name::Other, |known| Name::LookAlike(known));
     }
     look_alike(&text, names).map_or(Name::Other, Name::LookAlike)
 }
 
-/// A name with a lone surrogate: some readers drop it, so what is left counts.
+/// Handles a name with a lone surrogate. Some parsers drop the surrogate, so the rest of the name is compared.
 fn lone_surrogate_look_alike(name: &Text<'_>, names: &[&'static str]) -> Name {
     let text = fold(&name.bytes().utf8_chunks().map(|chunk| chunk.valid()).collect::<String>());
     let left = names.iter().copied().find(|known| known.eq_ignore_ascii_case(&text));

@@ -1,4 +1,5 @@
-//! The Model Context Protocol as far as a gate must know it: which method uses what, and what headers repeat.
+//! The parts of the Model Context Protocol that the gate knows: the targets of methods, and the headers that mirror the
+//! body.
 
 mod access;
 mod headers;

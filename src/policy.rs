@@ -1,7 +1,7 @@
-//! The policy: which scopes an operation needs, per scenario, and the one function that decides.
+//! The policy of a resource: the scopes each operation needs, the scope matrix, and the function that decides.
 //!
-//! A [`Decider`] is asked for calls and for every entry of a list alike, so that a list never shows what a call would be
-//! refused.
+//! A [`Decider`] decides calls and list entries with the same code, so a list hides every entry whose use the policy
+//! would deny.
 
 mod arguments;
 mod authentication;
@@ -22,96 +22,95 @@ pub use verdict::{Denial, Outcome, Permit, Verdict};
 use crate::scope::{Hierarchy, Scope, ScopeSet};
 use crate::time::UnixTime;
 
-/// What a decision depends on besides the caller and what is asked for.
+/// The inputs of a decision besides the caller and the access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Occasion<'a> {
-    /// The time.
     pub now: UnixTime,
-    /// What is known of a call's arguments.
+    /// What is known of the call's arguments.
     pub arguments: Arguments<'a>,
-    /// How the tool stands that is asked for.
+    /// The approval state of the requested tool.
     pub standing: Standing,
 }
 
-/// How a tool stands towards its approval.
+/// The approval state of a tool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Standing {
-    /// As approved, or nobody asks for approval.
+    /// The tool matches its approved definition, or approval is not required.
     #[default]
     Approved,
-    /// It is not what was approved, and must not be used until it is.
+    /// The tool differs from its approved definition and is denied until it is approved again.
     Drifted,
 }
 
-/// What is known of a call's arguments.
+/// The part of a call's arguments that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arguments<'a> {
-    /// All: the JSON of `params.arguments`, if there is one.
+    /// The complete JSON of `params.arguments`, or `None` if the call has none.
     Given(Option<&'a str>),
-    /// Nothing yet: an entry of a list, or a call of which only the headers came. A condition on them denies nothing.
+    /// Not known: a list entry, or a call whose body has not arrived. Conditions on arguments are skipped.
     Open,
 }
 
 impl Occasion<'_> {
-    /// Without a call.
+    /// An occasion without a call.
     pub fn at(now: UnixTime) -> Self {
         Self { now, arguments: Arguments::Open, standing: Standing::Approved }
     }
 }
 
-/// Whether denials are carried out.
+/// Whether denials are enforced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// They are.
+    /// Denials are enforced.
     Enforce,
-    /// They are recorded only.
+    /// Denials are only recorded.
     Shadow,
 }
 
-/// What a list keeps.
+/// Which entries a list keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lists {
-    /// What the caller may use now.
+    /// Entries the caller may use now.
     Hide,
-    /// That, and what a step-up could unlock.
+    /// Entries the caller may use now, and entries that a step-up could unlock.
     Offer,
 }
 
-/// The policy of one resource, checked and ready to decide.
+/// The policy of one resource, validated and ready to decide.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Needed by every request, in the order written.
+    /// Scopes that every request needs, in configuration order.
     pub base_scopes: Vec<Scope>,
-    /// Which scope implies which.
+    /// The scopes that each scope implies.
     pub hierarchy: Hierarchy,
-    /// `tools/call`, by name.
+    /// Rules for `tools/call`, by tool name.
     pub tools: RuleSet,
-    /// `prompts/get`, by name.
+    /// Rules for `prompts/get`, by prompt name.
     pub prompts: RuleSet,
-    /// `resources/*`, by URI.
+    /// Rules for `resources/*`, by URI.
     pub resources: RuleSet,
-    /// Any other method.
+    /// Rules for all other methods, by method name.
     pub methods: RuleSet,
-    /// What lists keep.
+    /// Which entries lists keep.
     pub lists: Lists,
-    /// Scenarios that narrow what a caller may do.
+    /// Rows of the scope matrix. Each can only narrow what a caller may do.
     pub matrix: Vec<Row>,
-    /// Whether denials are carried out.
+    /// Whether denials are enforced, unless a rule or row has its own mode.
     pub mode: Mode,
-    /// Whether a rule has a mode of its own that is not carried out.
+    /// Whether a rule is in shadow mode by its own `mode`.
     pub has_shadow_rules: bool,
-    /// Whether a rule wants the issuer asked.
+    /// Whether a rule requires a fresh introspection response.
     pub has_fresh_rules: bool,
-    /// The identifiers of the resource's issuers that cannot be asked about tokens.
+    /// The identifiers of the resource's issuers that have no introspection endpoint.
     pub unasked_issuers: Vec<String>,
-    /// The scopes that `base_scopes` or a rule names: what a client that replaces its scopes should keep.
+    /// The scopes that `base_scopes` or a rule names. A client that replaces its scopes in a step-up should keep these.
     pub needed_scopes: ScopeSet,
-    /// Whether it may not decide any more, or not yet: then everything is denied.
+    /// Whether the policy denies everything because it is not available yet or has expired.
     pub closed: bool,
 }
 
 impl Policy {
-    /// A policy that is not there: it denies everything.
+    /// A policy that denies everything, for when no policy is available.
     pub fn closed() -> Self {
         let none = || RuleSet::new(Vec::new(), Unlisted::Deny, &[]);
         Self {
@@ -132,7 +131,7 @@ impl Policy {
         }
     }
 
-    /// Every scope that the policy names, for `scopes_supported`.
+    /// All scopes that the policy names, for `scopes_supported`.
     pub fn named_scopes(&self) -> ScopeSet {
         let mut named = self.needed_scopes.clone();
         named.extend(self.hierarchy.scopes().cloned());

@@ -1,10 +1,10 @@
-//! What makes messages a batch.
+//! Checks on the messages of a batch.
 
 use super::{Message, MessageFault, MessageKind};
 use crate::index::Index;
 use crate::json::{self, JsonFault};
 
-/// A batch opens no session (2025-03-26, Lifecycle), and answers must be told apart by their ids.
+/// A batch must not contain `initialize` (2025-03-26, Lifecycle), and its ids must be distinct to match the responses.
 pub(super) fn check_batch(messages: &[Message<'_>]) -> Result<(), MessageFault> {
     let ids =
         || messages.iter().filter(|message| message.kind == MessageKind::Request).filter_map(|message| message.id);
@@ -18,7 +18,7 @@ pub(super) fn check_batch(messages: &[Message<'_>]) -> Result<(), MessageFault> 
     Ok(())
 }
 
-/// An id as readers compare it: `1` and `1.0` are one number, `"a"` and `"\u0061"` one string.
+/// An id as parsers compare it: `1` and `1.0` are the same number, `"a"` and `"\u0061"` the same string.
 fn plain_id(id: &str) -> String {
     let text = json::read::<_, JsonFault>(id.as_bytes(), 0, |reader| Ok(reader.string()?.decode()));
     match (text, id.parse::<f64>()) {

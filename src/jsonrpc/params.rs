@@ -1,13 +1,13 @@
-//! `params`, as far as it decides.
+//! The members of `params` that affect a decision.
 
 use super::{Member, MessageFault, Name, known};
 use crate::json::{JsonFault, Kind, Reader};
 
-/// The members of `params` that are read for some method.
+/// The members of `params` that some method reads.
 const READ: [&str; 8] = ["_meta", "arguments", "cursor", "name", "notifications", "ref", "taskId", "uri"];
 const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 
-/// The members of `params` that decide.
+/// The members of `params` that affect a decision.
 #[derive(Clone, Debug, Default)]
 pub struct Params<'a> {
     /// `name`
@@ -16,7 +16,7 @@ pub struct Params<'a> {
     pub uri: Member<'a>,
     /// The JSON of `arguments`.
     pub arguments: Option<&'a str>,
-    /// `cursor`, of a list's page
+    /// `cursor`, the page of a list
     pub cursor: Member<'a>,
     /// `taskId`
     pub task_id: Member<'a>,
@@ -24,15 +24,15 @@ pub struct Params<'a> {
     pub reference: Option<Reference<'a>>,
     /// `notifications.resourceSubscriptions[]`
     pub subscriptions: Vec<Member<'a>>,
-    /// Whether `notifications.taskIds[]` names anything.
+    /// Whether `notifications.taskIds[]` has any elements.
     pub subscribes_to_tasks: bool,
     /// `_meta["io.modelcontextprotocol/protocolVersion"]`
     pub version: Member<'a>,
-    /// What is wrong with the members of [`READ`], by their names. Whether it matters depends on the method.
+    /// Faults in the members of [`READ`], by name. Whether a fault matters depends on the method.
     faults: Vec<(&'static str, MessageFault)>,
 }
 
-/// `ref` of a completion.
+/// `ref` of a completion request.
 #[derive(Clone, Debug, Default)]
 pub struct Reference<'a> {
     /// `type`
@@ -44,13 +44,13 @@ pub struct Reference<'a> {
 }
 
 impl Params<'_> {
-    /// What is wrong with the members `names`, or with a look-alike of one.
+    /// The fault of a member in `names`, or of a look-alike of one.
     pub fn fault_of(&self, names: &[&str]) -> Option<MessageFault> {
         self.faults.iter().find(|(name, _)| names.contains(name)).map(|(_, fault)| *fault)
     }
 }
 
-/// Faults of JSON end the reading; others are kept, since the id and the method may still come.
+/// Reads `params`. A JSON fault ends the reading. Other faults are kept, because the id and the method may follow.
 pub(super) fn read_params<'a>(reader: &mut Reader<'a>) -> Result<Result<Params<'a>, MessageFault>, JsonFault> {
     if reader.kind()? != Kind::Object {
         return null_or_fault(reader).map(|part| part.map(|()| Params::default()));
@@ -120,13 +120,14 @@ fn read_notifications<'a>(reader: &mut Reader<'a>, params: &mut Params<'a>) -> P
     })
 }
 
-/// Reads what is not of the expected type: many clients write `null` for an optional member that they do not set.
+/// Skips a value of another type. `null` is accepted, because many clients write it for optional members that are not
+/// set.
 fn null_or_fault(reader: &mut Reader<'_>) -> Part {
     Ok(if reader.skip()? == "null" { Ok(()) } else { Err(MessageFault::Params) })
 }
 
-/// Reads an object of which only `names` matter. Anything but an object or `null`, and a look-alike of a name, is a
-/// fault.
+/// Reads an object and passes the members in `names` to `member`. A value that is neither an object nor `null`, or a
+/// look-alike of a name, is a fault.
 fn members<'a>(
     reader: &mut Reader<'a>,
     names: &[&'static str],

@@ -1,25 +1,25 @@
-//! The targets that a message or a list's entry would use.
+//! The targets that a message or a list entry would use.
 
-/// The targets of a request or of a list's entry: what the policy decides about.
+/// The targets of a request or a list entry. The policy decides on these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access<'a> {
-    /// Any other method, by its name.
+    /// A method without a specific target, by name.
     Method(&'a str),
-    /// No target but the endpoint itself: `base_scopes` are enough.
+    /// The endpoint only: `base_scopes` are sufficient.
     Open,
-    /// A prompt, by its name.
+    /// A prompt, by name.
     Prompt(&'a str),
-    /// Every resource of these URIs at once.
+    /// All resources with these URIs.
     Resources(Vec<&'a str>),
-    /// Every resource of these URIs, and the state of tasks, which needs what `tasks/get` needs.
+    /// All resources with these URIs, and task state, which requires the same as `tasks/get`.
     ResourcesAndTasks(Vec<&'a str>),
-    /// All that a URI template (RFC 6570) can expand to.
+    /// Every expansion of a URI template (RFC 6570).
     Template(&'a str),
-    /// A tool, by its name.
+    /// A tool, by name.
     Tool(&'a str),
 }
 
-/// One part of an [`Access`], which needs a rule of its own.
+/// A part of an [`Access`], which is looked up on its own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Part<'a> {
     Method(&'a str),

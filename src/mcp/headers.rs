@@ -1,5 +1,5 @@
-//! Headers that repeat parts of the body (MCP 2026-07-28, Streamable HTTP). The body is the truth; a header that says
-//! otherwise misleads whoever routes by it, so it refuses the message.
+//! Headers that mirror parts of the body (MCP 2026-07-28, Streamable HTTP). The body is authoritative. A message whose
+//! headers disagree is refused, because the headers would mislead components that route by them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,10 +10,10 @@ use crate::headers::Headers;
 use crate::jsonrpc::{Member, Message, MessageKind};
 use crate::reason::Reason;
 
-/// The headers that are checked here. Equal values of one count, and are forwarded, as one.
+/// The headers that are checked. Repeated equal values count, and are forwarded, as one.
 pub const CHECKED: [&str; 5] = ["last-event-id", "mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"];
 
-/// The longest version: three times the longest there is.
+/// The maximum length of a version, three times that of any defined version.
 const MAX_VERSION: usize = 32;
 
 /// The value of `MCP-Protocol-Version`.
@@ -21,7 +21,7 @@ const MAX_VERSION: usize = 32;
 pub struct Version(String);
 
 impl Version {
-    /// Reads 1 to 32 visible ASCII characters. The server knows which of them is a version.
+    /// Parses 1 to 32 visible ASCII characters. The server decides which versions it supports.
     pub fn parse(text: &str) -> Option<Self> {
         let whole = (1..=MAX_VERSION).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         whole.then(|| Self(text.to_owned()))
@@ -33,13 +33,13 @@ impl Version {
     }
 }
 
-/// Whether requests of this version carry it in their body, and the mirrored headers. Anything but a date counts as a
-/// later version.
+/// Whether this protocol version requires the version in the body and the mirrored headers. A version that is not a
+/// date counts as a later one.
 fn is_modern(version: &str) -> bool {
     !is_date(version) || version >= "2026-07-28"
 }
 
-/// Whether `text` is `YYYY-MM-DD`.
+/// Whether `text` has the form `YYYY-MM-DD`.
 fn is_date(text: &str) -> bool {
     let mut parts = text.split('-');
     let mut is_in = |length: usize, most: u16| {
@@ -49,23 +49,23 @@ fn is_date(text: &str) -> bool {
     is_in(4, 9999) && is_in(2, 12) && is_in(2, 31) && parts.next().is_none()
 }
 
-/// Why headers are refused.
+/// Why the headers are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderFault {
-    /// A header is there more than once, with different values.
+    /// A header occurs several times with different values.
     Doubled,
-    /// A header says something else than the body.
+    /// A header disagrees with the body.
     Mismatch,
-    /// A header is missing that this version requires.
+    /// A header that this version requires is missing.
     Missing,
-    /// A header is not text, or not of the form its definition says.
+    /// A header is not text, or does not have its defined form.
     Unreadable,
-    /// The body lacks the version that the header has.
+    /// The header has a version, and the body has none.
     VersionNotInBody,
 }
 
 impl HeaderFault {
-    /// The JSON-RPC error code: -32020 where a header is at fault.
+    /// The JSON-RPC error code: -32020 if a header is at fault.
     pub fn error_code(self) -> i32 {
         if self == Self::VersionNotInBody { -32602 } else { -32020 }
     }
@@ -82,7 +82,7 @@ impl HeaderFault {
     }
 }
 
-/// The headers of one request that repeat its body.
+/// The headers of a request that mirror its body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct McpHeaders {
     /// `Mcp-Method`
@@ -100,7 +100,7 @@ fn is_controlled(text: &str) -> bool {
 }
 
 impl McpHeaders {
-    /// Reads them, and checks those that pass through: each with one value, each readable.
+    /// Reads the headers. Each must be readable and have one value, including those that are only forwarded.
     pub fn read(headers: &Headers) -> Result<Self, HeaderFault> {
         let text = |name| {
             let mut values = headers.all(name);
@@ -123,7 +123,7 @@ impl McpHeaders {
         Ok(Self { method, name, version })
     }
 
-    /// Checks them against the message. Which era it belongs to is chosen for each message anew.
+    /// Checks the headers against the message. The protocol version is determined for each message.
     pub fn check(&self, message: &Message<'_>, operation: &Operation<'_>) -> Result<(), HeaderFault> {
         let in_header = self.version.as_ref().map(Version::as_str);
         let in_body = match &message.params.version {
@@ -142,24 +142,24 @@ impl McpHeaders {
         let method = Some(message.method.as_ref()).filter(|_| message.kind != MessageKind::Response);
         present(self.method.as_deref(), method, required)?;
         let name = mirrored_name(message, operation);
-        // In other methods `Mcp-Name` may be there, and then agrees.
+        // For other methods, `Mcp-Name` is optional but must agree.
         let requires_name = Method::find(&message.method).is_some_and(|method| method.requires_name);
         present(self.name.as_deref(), name, required && name.is_some() && requires_name)
     }
 
-    /// Whether they say what a body does: where there is none, that is not so.
+    /// Whether the headers describe a message, which is wrong for a request without a body.
     pub fn declare_a_message(&self) -> bool {
         self.method.is_some() || self.name.is_some()
     }
 
-    /// What `Mcp-Method` and `Mcp-Name` declare, where they say enough to decide it before the body comes.
+    /// The access that `Mcp-Method` and `Mcp-Name` declare, if it can be decided before the body arrives.
     pub fn declared(&self) -> Option<Access<'_>> {
         let (name, method) = (self.name.as_deref()?, self.method.as_deref()?);
         match TargetKind::of(method) {
             TargetKind::Tool => Some(Access::Tool(name)),
             TargetKind::Prompt => Some(Access::Prompt(name)),
             TargetKind::OptionalResource | TargetKind::Resource => Some(Access::Resources(vec![name])),
-            // What these ask for only the body tells.
+            // Only the body has the targets of these.
             TargetKind::Completion | TargetKind::Open | TargetKind::Subscriptions => None,
             TargetKind::Method | TargetKind::Task if is_notification(method) => None,
             TargetKind::Method | TargetKind::Task => Some(Access::Method(method)),
@@ -167,7 +167,7 @@ impl McpHeaders {
     }
 }
 
-/// A header that repeats the body: what it says must be there.
+/// Checks a header that mirrors the body. Its value must be in the body.
 fn present(header: Option<&str>, body: Option<&str>, required: bool) -> Result<(), HeaderFault> {
     match header {
         Some(header) if body != Some(header) => Err(HeaderFault::Mismatch),
@@ -176,7 +176,7 @@ fn present(header: Option<&str>, body: Option<&str>, required: bool) -> Result<(
     }
 }
 
-/// What `Mcp-Name` repeats.
+/// The value that `Mcp-Name` mirrors.
 fn mirrored_name<'a>(message: &'a Message<'_>, operation: &'a Operation<'_>) -> Option<&'a str> {
     match &operation.access {
         Access::Tool(name) | Access::Prompt(name) | Access::Template(name) => Some(name),
@@ -186,7 +186,7 @@ fn mirrored_name<'a>(message: &'a Message<'_>, operation: &'a Operation<'_>) -> 
     }
 }
 
-/// `=?base64?{base64 of UTF-8}?=` carries what a header cannot; anything else is itself.
+/// Decodes `=?base64?{base64 of UTF-8}?=`. Any other value stands for itself.
 fn decode(text: &str) -> Option<String> {
     match text.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) {
         Some(encoded) => String::from_utf8(STANDARD.decode(encoded).ok()?).ok(),

@@ -1,60 +1,59 @@
-//! The methods of MCP, from 2024-11-05 to 2026-07-28 and its tasks extension, as data.
+//! The methods of MCP, from 2024-11-05 to 2026-07-28 and its tasks extension.
 
 use crate::text::{look_alike, near};
 
-/// A method that the policy, the answer or the headers treat in a way of their own.
+/// A method with its own handling in the policy, the response or the headers.
 #[derive(Debug)]
 pub struct Method {
-    /// The name.
     pub name: &'static str,
-    /// What decides a request.
+    /// The target that decides a request.
     pub target: TargetKind,
-    /// What an answer holds.
+    /// The content of a response.
     pub answer: AnswerKind,
     /// Whether 2026-07-28 or its tasks extension requires `Mcp-Name` for it.
     pub(super) requires_name: bool,
 }
 
-/// What decides a request, besides the token and `base_scopes`.
+/// The target that decides a request, in addition to the token and `base_scopes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetKind {
-    /// The prompt or the template of `params.ref`.
+    /// The prompt or template in `params.ref`.
     Completion,
-    /// The rules for methods.
+    /// The method itself, by the rules for methods.
     Method,
-    /// Nothing. What a list shows is decided entry by entry.
+    /// No target. The entries of a list are decided one by one.
     Open,
-    /// As [`Self::Resource`], or the rules for methods where there is no `uri`: MCP 2026-07-28 has removed the method,
-    /// and its servers are to say so themselves.
+    /// Like [`Self::Resource`], or the rules for methods if `uri` is missing. MCP 2026-07-28 removed these methods, and
+    /// the server should report that itself.
     OptionalResource,
-    /// The prompt `params.name`.
+    /// The prompt in `params.name`.
     Prompt,
-    /// The resource `params.uri`.
+    /// The resource in `params.uri`.
     Resource,
-    /// The resources and tasks of `params.notifications`.
+    /// The resources and tasks in `params.notifications`.
     Subscriptions,
-    /// The rules for methods; `params.taskId` is its name in headers.
+    /// The method itself, by the rules for methods. `Mcp-Name` mirrors `params.taskId`.
     Task,
-    /// The tool `params.name`, and its `arguments`.
+    /// The tool in `params.name`, with its `arguments`.
     Tool,
 }
 
-/// What an answer holds that may have to be changed.
+/// The content of a response that may have to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerKind {
     /// A resource, which may be private to the caller.
     Contents,
     /// A list.
     List(ListKind),
-    /// Nothing.
+    /// No such content.
     Other,
-    /// Events, as on the stream of a GET: lists may be replayed on it.
+    /// Events, as on a GET stream. Lists may be replayed on it.
     Stream,
-    /// A task, which may have ended in a list.
+    /// A task, whose result may be a list.
     Task,
 }
 
-/// The lists that are trimmed.
+/// The lists that are filtered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum ListKind {
@@ -68,7 +67,7 @@ const fn method(name: &'static str, target: TargetKind, answer: AnswerKind, requ
     Method { name, target, answer, requires_name }
 }
 
-/// All that is known by name. Other methods are decided by the rules for methods.
+/// All methods with their own handling. The rules for methods decide other methods.
 pub static METHODS: [Method; 18] = {
     use AnswerKind::{Contents, List, Other, Stream};
     use TargetKind::{Completion, Open, OptionalResource, Prompt, Resource, Subscriptions, Task, Tool};
@@ -95,19 +94,19 @@ pub static METHODS: [Method; 18] = {
 };
 
 impl Method {
-    /// The method of this name.
+    /// The method with this name.
     pub fn find(name: &str) -> Option<&'static Self> {
         METHODS.iter().find(|method| method.name == name)
     }
 
-    /// Whether the rules for methods have no part in it.
+    /// Whether the rules for methods do not apply to it.
     fn is_decided_elsewhere(&self) -> bool {
         !matches!(self.target, TargetKind::Method | TargetKind::Task)
     }
 }
 
 impl TargetKind {
-    /// What decides a request of the method `name`.
+    /// The target that decides a request of the method `name`.
     pub fn of(name: &str) -> Self {
         match Method::find(name) {
             Some(method) => method.target,
@@ -116,7 +115,8 @@ impl TargetKind {
         }
     }
 
-    /// The members of `params` that decide: there a look-alike is a fault, elsewhere it is the server's own.
+    /// The members of `params` that affect the decision. A look-alike of one is a fault. Elsewhere it is the server's
+    /// own member.
     pub(super) fn members(self) -> &'static [&'static str] {
         match self {
             Self::Completion => &["_meta", "ref"],
@@ -131,17 +131,17 @@ impl TargetKind {
 }
 
 impl AnswerKind {
-    /// What an answer to the method `name` holds.
+    /// The content of a response to the method `name`.
     pub fn of(name: &str) -> Self {
         match Method::find(name) {
             Some(method) => method.answer,
-            // A careless server may take the method for one about tasks.
+            // A careless server may treat the method as a task method.
             None if near(name).starts_with("TASKS/") => Self::Task,
             None => Self::Other,
         }
     }
 
-    /// The list, if it is one.
+    /// The kind of list, if it is one.
     pub fn list(self) -> Option<ListKind> {
         match self {
             Self::List(kind) => Some(kind),
@@ -150,17 +150,17 @@ impl AnswerKind {
     }
 }
 
-/// Whether this method may lack its `uri`; then the rules for methods decide it.
+/// Whether `uri` is optional for this method. Without it, the rules for methods decide.
 pub fn takes_no_uri(name: &str) -> bool {
     TargetKind::of(name) == TargetKind::OptionalResource
 }
 
-/// Whether the method is open, or decided by the name or `uri` it asks for.
+/// Whether the method needs no rule, or is decided by the name or `uri` it asks for.
 pub fn is_decided_elsewhere(name: &str) -> bool {
     Method::find(name).is_some_and(Method::is_decided_elsewhere)
 }
 
-/// Whether a careless server would take `name`, which is none of these, for an open or a targeted method.
+/// Whether `name` is an unknown method that a careless server would take for an open or targeted one.
 pub fn looks_known(name: &str) -> bool {
     let known = || METHODS.iter().filter(|method| method.is_decided_elsewhere());
     let trimmed = name.trim();
@@ -168,7 +168,7 @@ pub fn looks_known(name: &str) -> bool {
         || (trimmed != name && (is_decided_elsewhere(trimmed) || is_notification(trimmed)))
 }
 
-/// Whether this is the name of a notification. With an `id` it is a request of that name, which a server may answer.
+/// Whether `name` is a notification. With an `id` it is a request of that name, which a server may answer.
 pub(super) fn is_notification(name: &str) -> bool {
     name.starts_with("notifications/")
 }
@@ -181,7 +181,7 @@ mod tests {
     fn every_method_stands_in_the_table_once() {
         for method in &METHODS {
             assert_eq!(METHODS.iter().filter(|other| other.name == method.name).count(), 1, "{}", method.name);
-            // No header can name what a request does not ask for by one name.
+            // No header can mirror a request that does not have exactly one name.
             assert!(!method.requires_name || !matches!(method.target, TargetKind::Method | TargetKind::Open));
         }
     }

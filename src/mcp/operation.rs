@@ -1,4 +1,4 @@
-//! From a message to what it would use.
+//! Maps a message to the access it asks for.
 
 use super::Access;
 use super::methods::{ListKind, Method, TargetKind, is_notification};
@@ -6,35 +6,35 @@ use crate::jsonrpc::{Member, Message, MessageFault, MessageKind, Params, Referen
 use crate::reason::Reason;
 use crate::uri::{UriFault, check_template, check_uri};
 
-/// Longer names and URIs are no target: no server has such, and every comparison would cost as much.
+/// The maximum length of a target. No server has longer names, and comparisons would take longer.
 pub const MAX_TARGET: usize = 4096;
 
-/// Resources that one message may subscribe to: each is a decision.
+/// The maximum number of resources that one message may subscribe to. Each one needs a decision.
 const MAX_SUBSCRIPTIONS: usize = 1000;
 
-/// What a message would do, ready to be decided.
+/// The operation that a message asks for, ready to be decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation<'a> {
-    /// What it would use.
+    /// The targets it would use.
     pub access: Access<'a>,
-    /// The name or URI it asks for, for records and answers.
+    /// The requested name or URI, for records and responses.
     pub target: Option<String>,
-    /// The list it asks for.
+    /// The requested list.
     pub list: Option<ListKind>,
 }
 
 /// Why a message has no target that can be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OperationFault {
-    /// A member that a careless parser would take for the target.
+    /// A careless parser would take this member for the target.
     LookAlike,
-    /// A member that decides is not of the type that its definition says.
+    /// A member that affects the decision has the wrong type.
     Params,
-    /// It is missing, or not a string.
+    /// The target is missing or not a string.
     Target,
-    /// It is longer than 4096 bytes.
+    /// The target is longer than 4096 bytes.
     TargetTooLong,
-    /// Servers would normalise it to another.
+    /// Servers would normalise the URI to another one.
     Uri(UriFault),
 }
 
@@ -60,7 +60,7 @@ impl OperationFault {
 }
 
 impl<'a> Operation<'a> {
-    /// What `message` would do.
+    /// The operation that `message` asks for.
     pub fn of(message: &'a Message<'a>) -> Result<Self, OperationFault> {
         if message.kind == MessageKind::Response {
             return Ok(Self { access: Access::Open, target: None, list: None });
@@ -108,10 +108,10 @@ fn access_of<'a>(name: &'a str, decides: TargetKind, params: &'a Params<'a>) -> 
     }
 }
 
-/// A completion is for a prompt's argument or for a template's variable.
+/// A completion is for an argument of a prompt or a variable of a template.
 fn completion<'a>(reference: Option<&'a Reference<'a>>) -> Result<Access<'a>, OperationFault> {
     let reference = reference.ok_or(OperationFault::Target)?;
-    // A server that does not look at the type would take the other one.
+    // A server that ignores the type might use the other one.
     if reference.name != Member::Absent && reference.uri != Member::Absent {
         return Err(OperationFault::Params);
     }

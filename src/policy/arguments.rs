@@ -1,7 +1,7 @@
 //! Conditions on the arguments of a call.
 //!
-//! A condition that cannot be evaluated denies: an argument that is missing, of another type, or that the server may
-//! read otherwise than this does.
+//! A condition that cannot be evaluated denies the call. This covers arguments that are missing, have another type, or
+//! that the server may parse differently.
 
 use crate::json::{self, JsonFault, Kind, Reader};
 use crate::node::Node;
@@ -9,45 +9,45 @@ use crate::pattern::Pattern;
 use crate::text::{look_alike, near};
 use crate::token::Claims;
 
-/// Digits beyond this are not kept by a double: two readers may see two numbers.
+/// A double does not preserve more digits than this, so two parsers may see two numbers.
 const MAX_DIGITS: usize = 15;
 
 /// One condition on one argument.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArgumentTest {
-    /// The way to the argument, from `params.arguments` on (RFC 6901).
+    /// The path to the argument within `params.arguments`, as the tokens of a JSON Pointer (RFC 6901).
     pub path: Vec<String>,
-    /// What it must be.
+    /// The condition on its value.
     pub condition: Condition,
 }
 
-/// What an argument must be. Strings are compared byte for byte, numbers by their value.
+/// A condition on a value. Strings are compared byte for byte, numbers by value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
-    /// The caller's claim at this path.
+    /// Equal to the caller's claim at this path.
     Claim(String),
-    /// This value.
+    /// Equal to this value.
     Equals(Node),
-    /// One of these.
+    /// Equal to one of these values.
     In(Vec<Node>),
-    /// A number up to this.
+    /// A number not greater than this.
     Max(f64),
-    /// A string that matches.
+    /// A string that matches this pattern.
     Pattern(Pattern),
 }
 
 impl ArgumentTest {
-    /// Whether the `arguments` of a call, in JSON, fulfil it for a caller with these claims.
+    /// Whether `arguments`, the JSON of a call's arguments, satisfies the condition for a caller with these claims.
     pub fn holds(&self, arguments: Option<&str>, claims: &Claims) -> bool {
         let Some(value) = arguments.and_then(|arguments| argument(arguments, &self.path)) else { return false };
         match &self.condition {
-            // A claim that is null says nothing, and an argument that is null may mean all.
+            // A null claim says nothing about the caller, and a server may read a null argument as "all".
             Condition::Claim(_) if value == Node::Null => false,
             Condition::Claim(path) => claims.at(path).is_some_and(|claim| is_scalar(claim) && *claim == value),
             Condition::Equals(expected) => value == *expected,
             Condition::In(accepted) => accepted.contains(&value),
             Condition::Max(most) => matches!(value, Node::Number(number) if number.as_f64() <= *most),
-            // Servers in C end a string at its NUL.
+            // C code ends a string at its NUL.
             Condition::Pattern(pattern) => {
                 value.as_text().is_some_and(|text| pattern.matches(text) && !text.contains('\0'))
             }
@@ -59,9 +59,9 @@ fn is_scalar(node: &Node) -> bool {
     !matches!(node, Node::List(_) | Node::Object(_))
 }
 
-/// The scalar at `path`, if every reader finds that one there.
+/// The scalar at `path`, if every parser finds the same one there.
 fn argument(arguments: &str, path: &[String]) -> Option<Node> {
-    // It was read as a part of the body already, within the body's depth.
+    // The depth was checked when the body was parsed.
     json::read(arguments.as_bytes(), usize::MAX, |reader| Ok::<_, JsonFault>(walk(reader, path))).ok()?.ok()?
 }
 
@@ -76,7 +76,7 @@ fn walk(reader: &mut Reader<'_>, path: &[String]) -> Walk {
     }
 }
 
-/// A look-alike of the member beside it, or in its place, may be what the server takes.
+/// A server may read a look-alike member instead of the named one, so a look-alike makes the value doubtful.
 fn member(reader: &mut Reader<'_>, step: &str, rest: &[String]) -> Walk {
     let (mut found, mut doubtful) = (None, false);
     reader.object(|reader, name| {
@@ -162,7 +162,7 @@ mod tests {
             ("/a/0/b", small(), r#"{"a":[{"b":1},{"b":1000}]}"#, true),
             ("/a/1/b", small(), r#"{"a":[{"b":1},{"b":1000}]}"#, false),
             ("/a/01/b", small(), r#"{"a":[{"b":1},{"b":1}]}"#, false),
-            // A server that reads names loosely would take the other one.
+            // A server that matches names loosely would read the other one.
             ("/a", small(), r#"{"a":1,"A":1000}"#, false),
             ("/a", small(), r#"{"A":1000,"a":1}"#, false),
             ("/a", small(), r#"{"a":1,"a\u0000x":1000}"#, false),

@@ -1,4 +1,4 @@
-//! How a user must have signed in (RFC 9470): at which level, and how lately.
+//! Requirements on the user's authentication (RFC 9470): its level and its age.
 
 use std::time::Duration;
 
@@ -6,20 +6,20 @@ use crate::node::Node;
 use crate::time::UnixTime;
 use crate::token::AccessToken;
 
-/// How far an issuer's clock may be ahead, in seconds.
+/// How far the issuer's clock may be ahead, in seconds.
 const CLOCK_SKEW: f64 = 60.0;
 
-/// What a rule asks of the user's authentication. The default asks nothing.
+/// Requirements of a rule on the user's authentication. The default requires nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Authentication {
-    /// `acr` must be one of these, in the order of preference; none: any will do.
+    /// Accepted values of `acr`, most preferred first. If empty, any value is accepted.
     pub levels: Vec<String>,
-    /// `auth_time` may be at most so long ago.
+    /// The maximum age of `auth_time`.
     pub max_age: Option<Duration>,
 }
 
 impl Authentication {
-    /// Whether the caller signed in so. A token that does not say is as one that says no.
+    /// Whether the caller's authentication satisfies the requirements. A token without the claim does not.
     pub fn holds(&self, caller: &AccessToken, now: UnixTime) -> bool {
         let level = || caller.claims().get("acr").and_then(Node::as_text);
         let level_is_enough =
@@ -29,14 +29,14 @@ impl Authentication {
             _ => None,
         };
         let is_recent = |max_age: Duration| {
-            // One that lies in the future by more than clocks differ is none: milliseconds, or a lie.
+            // A time further in the future than clocks differ is invalid: perhaps milliseconds, perhaps forged.
             let fits = |age: f64| (-CLOCK_SKEW..=max_age.as_secs_f64()).contains(&age);
             since().is_some_and(|since| fits(now.as_numeric_date() - since))
         };
         level_is_enough && self.max_age.is_none_or(is_recent)
     }
 
-    /// What satisfies both, as far as anything does.
+    /// The combination of both requirements. If they have no level in common, the levels of `self` are used.
     pub fn and(&self, other: &Self) -> Self {
         let common: Vec<_> = self.levels.iter().filter(|level| other.levels.contains(level)).cloned().collect();
         let levels = match (common.is_empty(), self.levels.is_empty()) {

@@ -1,4 +1,4 @@
-//! The decision, with its reasons.
+//! The decision and the reason for a denial.
 
 use std::time::Duration;
 
@@ -9,32 +9,32 @@ use crate::mcp::{Access, Part};
 use crate::scope::{Scope, ScopeSet};
 use crate::token::AccessToken;
 
-/// Alternatives of rules that must all be satisfied are combined up to this many sets; beyond it each further rule adds
-/// its cheapest alternative only. It bounds what a denial costs, never what is allowed.
+/// Upper limit of scope sets when the alternatives of several rules are combined. Beyond it, each further rule adds
+/// only its cheapest alternative. This bounds the cost of a denial and never changes what is allowed.
 const MAX_COMBINATIONS: usize = 32;
-/// With more rules than this, none is combined.
+/// With more rules than this, no alternatives are combined.
 const MAX_COMBINED: usize = 8;
 
-/// What is asked for, and when.
+/// A request for a decision: the access and its occasion.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
     access: &'a Access<'a>,
     occasion: &'a Occasion<'a>,
 }
 
-/// The rules that count: all, or those that are carried out.
+/// Which rules count.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Counting {
     All,
     Enforced,
-    /// All rules, as if names had no near names: a name that is closed on trial only is decided like any other.
+    /// All rules, without the near-name check. Used when only shadow mode denies the near name.
     Unguarded,
 }
 
-/// Why an operation is denied, before it is said in full.
+/// Why an operation is denied, before the missing scopes are computed.
 enum Cause<'p> {
     Known(Denial),
-    /// Not all of `base`, and of each rule all scopes of one alternative, are granted.
+    /// The caller lacks a scope of `base`, or has no complete alternative of one of the rules.
     Scopes {
         base: &'p [Scope],
         rules: Vec<&'p Requirement>,
@@ -47,23 +47,22 @@ impl From<Denial> for Cause<'_> {
     }
 }
 
-/// What a policy decides for one caller: which rows of the matrix are about the caller, and which scopes count, is
-/// found once.
+/// A policy's decisions for one caller. The matching rows and the scopes that count are computed once.
 #[derive(Debug)]
 pub struct Decider<'a> {
     policy: &'a Policy,
     counted: Counted<'a>,
-    /// By the rows that are carried out, where not all that is about the caller is.
+    /// The scopes under enforcing rows only, if some matching row or rule is in shadow mode.
     enforced: Option<Counted<'a>>,
 }
 
 impl<'a> Decider<'a> {
-    /// The policy that decides.
+    /// The policy.
     pub fn policy(&self) -> &'a Policy {
         self.policy
     }
 
-    /// Decides whether the caller may have `access`. Pure: the same arguments, the same verdict.
+    /// Decides whether the caller may have `access`. The verdict depends only on the arguments.
     pub fn decide(&self, access: &Access<'_>, occasion: &Occasion<'_>) -> Verdict {
         let mut verdict = self.rule(access, occasion);
         if let Some(Denial::InsufficientScope { required, ask, .. }) = verdict.denial_mut() {
@@ -72,7 +71,7 @@ impl<'a> Decider<'a> {
         verdict
     }
 
-    /// The outcome alone of [`Self::decide`], which is quicker where nobody asks why.
+    /// The outcome of [`Self::decide`] without its reason, which is cheaper.
     pub fn outcome(&self, access: &Access<'_>, occasion: &Occasion<'_>) -> Outcome {
         if self.policy.closed || self.enforced.is_some() {
             return self.rule(access, occasion).outcome();
@@ -83,17 +82,17 @@ impl<'a> Decider<'a> {
         }
     }
 
-    /// Whether another token of the caller would open what is denied.
+    /// Whether another token of the same caller could be allowed this access.
     pub fn is_step_up(&self, access: &Access<'_>, occasion: &Occasion<'_>) -> bool {
         self.rule(access, occasion).denial().is_some_and(Denial::is_step_up)
     }
 
-    /// The verdict, without the scopes that are worth asking for: to put those together for each entry of a list costs
-    /// as much as the policy has scopes.
+    /// The verdict without the scopes to ask for. Collecting those for each list entry would cost as much as the policy
+    /// has scopes.
     fn rule(&self, access: &Access<'_>, occasion: &Occasion<'_>) -> Verdict {
         let policy = self.policy;
         if policy.closed {
-            // Whatever its mode was: that went with it.
+            // A closed policy denies even if it was in shadow mode.
             return Verdict::Deny(Denial::PolicyUnavailable);
         }
         let permit = || Permit::new(self.counted.caller());
@@ -114,12 +113,12 @@ impl<'a> Decider<'a> {
 }
 
 impl Policy {
-    /// Decides whether `caller` may have `access`. Pure: the same arguments, the same verdict.
+    /// Decides whether `caller` may have `access`. The verdict depends only on the arguments.
     pub fn decide(&self, caller: &AccessToken, access: &Access<'_>, occasion: &Occasion<'_>) -> Verdict {
         self.for_caller(caller).decide(access, occasion)
     }
 
-    /// What it decides for `caller`, where that is asked more than once.
+    /// A decider for `caller`, for several decisions.
     pub fn for_caller<'a>(&'a self, caller: &'a AccessToken) -> Decider<'a> {
         let counted = Counted::new(self, caller, |_| true);
         let enforces = |row: &Row| self.enforces(row.mode);
@@ -128,8 +127,9 @@ impl Policy {
         Decider { policy: self, counted, enforced }
     }
 
-    /// How recent the issuer's word on the caller's token must be for `access`: the strictest of its rules, in shadow
-    /// mode too, since tokens are refused there as ever. Nothing where the issuer cannot be asked: that was denied.
+    /// The maximum age of the introspection response for `access`: the strictest of its rules. It applies in shadow
+    /// mode too, because shadow mode does not accept invalid tokens. `None` if the issuer has no introspection
+    /// endpoint: then the access is denied.
     pub fn freshness(&self, caller: &AccessToken, access: &Access<'_>) -> Option<Duration> {
         if !self.has_fresh_rules || self.is_unasked(caller) {
             return None;
@@ -138,15 +138,15 @@ impl Policy {
         for part in access.parts() {
             match self.find(part) {
                 Found::Rules(found) => rules.extend(found),
-                // It is denied.
+                // Denied, so freshness does not matter.
                 _ if self.enforces(None) && !self.has_shadow_rules => {}
-                // On trial it may go on, and a careless server would take it for what it looks like.
+                // Shadow mode may forward it, and a careless server would use the name that it resembles.
                 Found::NearName | Found::Unlisted => {
                     rules.extend(self.near_rules(part, |_| true));
                     rules.extend(self.counted_rules(part, |_| true));
                 }
             }
-            // A rule on trial may stand before the one that is carried out, and must not make it less strict.
+            // A shadow rule may take precedence over the enforced one. It must not relax the requirement.
             if self.has_shadow_rules {
                 rules.extend(self.counted_rules(part, |rule| self.enforces(rule.mode)));
             }
@@ -154,7 +154,7 @@ impl Policy {
         rules.iter().filter_map(|rule| rule.fresh).min()
     }
 
-    /// Whether `access` needs more than any valid token.
+    /// Whether `access` requires more than a valid token.
     pub fn is_restricted(&self, access: &Access<'_>) -> bool {
         let is_open = |part| match self.find(part) {
             Found::Rules(rules) => rules.into_iter().all(Requirement::is_any_token),
@@ -167,25 +167,25 @@ impl Policy {
         self.unasked_issuers.iter().any(|issuer| issuer == caller.issuer())
     }
 
-    /// Whether what has this mode, or none of its own, is carried out.
+    /// Whether a rule or row with this mode is enforced. Without its own mode, the policy's mode applies.
     fn enforces(&self, mode: Option<Mode>) -> bool {
         mode.unwrap_or(self.mode) == Mode::Enforce
     }
 
-    /// The denial that is carried out: by rules and rows that enforce. Beyond those, an enforcing row takes away what it
-    /// narrows whatever the caller was granted: else less scope would get more.
+    /// The denial by enforcing rules and rows. An enforcing row also denies scopes that it narrows even if the caller
+    /// was never granted them. Otherwise a caller with fewer scopes could do more.
     fn enforced(&self, asked: Asked<'_>, counted: &Counted<'_>) -> Option<Denial> {
         if let Err(denial) = self.judge(asked, counted, Counting::Enforced) {
             return Some(denial);
         }
-        // All that is left is what rows take away.
+        // From here on only rows can deny.
         if counted.rows().is_empty() {
             return None;
         }
-        // Nor may arguments that a rule in shadow mode refuses hide what a row takes away.
+        // A shadow rule that denies the arguments must not mask a row's denial.
         let asked = Asked { occasion: &Occasion::at(asked.occasion.now), ..asked };
         let Err(denial) = self.judge(asked, counted, Counting::All) else { return None };
-        // A careless server would take it for a call of a tool, perhaps of one that a row denies.
+        // A careless server would treat the method as a tool call, possibly of a tool that a row denies.
         let is_near_method = denial == Denial::NearName && matches!(asked.access, Access::Method(_));
         if denial.is_by_row() || (is_near_method && counted.rows().denies_tools()) {
             return Some(denial);
@@ -196,12 +196,12 @@ impl Policy {
         {
             return Some(narrowed);
         }
-        // What no rule lists needs the base scopes all the same, and those a row may take away.
+        // An access without a rule still needs the base scopes, and a row may exclude these.
         let open = Asked { access: &Access::Open, ..asked };
         self.judge(open, counted, Counting::All).err().filter(Denial::is_by_row)
     }
 
-    /// Decides under the given rows, as if they were enforced, and with all rules or those that are.
+    /// Decides with the given rows and rules as if all of them were enforced.
     fn judge(&self, asked: Asked<'_>, counted: &Counted<'_>, counting: Counting) -> Result<(), Denial> {
         self.check(asked, counted, counting).map_err(|cause| match cause {
             Cause::Known(denial) => denial,
@@ -209,8 +209,8 @@ impl Policy {
         })
     }
 
-    /// As [`Self::judge`]. What is denied whatever the token comes first, since a step-up would be asked for in vain; a
-    /// sign-in is asked for last, since only who may have the scopes needs it.
+    /// Like [`Self::judge`]. Denials that no token can change come first, because a step-up would be useless.
+    /// Authentication comes last, because it only matters to a caller who has the scopes.
     fn check(&self, asked: Asked<'_>, counted: &Counted<'_>, counting: Counting) -> Result<(), Cause<'_>> {
         let (Asked { access, occasion }, caller) = (asked, counted.caller());
         if let Access::Tool(name) = access
@@ -250,7 +250,7 @@ impl Policy {
         }
     }
 
-    /// The rules that must all be satisfied for `access`, each once.
+    /// The rules for `access`, without duplicates. All of them must be satisfied.
     fn rules_for(&self, access: &Access<'_>) -> Result<Vec<&Requirement>, Denial> {
         let mut rules = Vec::new();
         for part in access.parts() {
@@ -263,9 +263,8 @@ impl Policy {
         Ok(rules)
     }
 
-    /// As [`Self::rules_for`], by the rules that are carried out, as if there were no others: a rule on trial neither
-    /// closes nor opens anything. In a policy in shadow mode, what is listed nowhere is closed only if a careless server
-    /// would take it for what an enforcing rule is about.
+    /// Like [`Self::rules_for`], with enforcing rules only. Shadow rules neither deny nor allow anything. In a shadow
+    /// policy, an unlisted name is denied only if a careless server would take it for the subject of an enforcing rule.
     fn enforced_rules(&self, access: &Access<'_>) -> Result<Vec<&Requirement>, Denial> {
         let counts = |rule: &Requirement| self.enforces(rule.mode);
         let mut rules = Vec::new();
@@ -287,14 +286,14 @@ impl Policy {
         Ok(rules)
     }
 
-    /// All rules for `access`, each once, as if nothing were closed for being listed nowhere or for its near names.
+    /// All rules for `access`, without duplicates. Unlisted names and near names are not denied.
     fn unguarded_rules(&self, access: &Access<'_>) -> Vec<&Requirement> {
         let mut rules = Vec::new();
         access.parts().for_each(|part| add_once(&mut rules, self.counted_rules(part, |_| true)));
         rules
     }
 
-    /// The rules that a part is looked up in, and its name there.
+    /// The rule set in which a part is looked up, and the part's name in it.
     pub(crate) fn set_of<'a>(&self, part: Part<'a>) -> (&RuleSet, &'a str) {
         match part {
             Part::Method(name) => (&self.methods, name),
@@ -307,14 +306,15 @@ impl Policy {
     fn find(&self, part: Part<'_>) -> Found<'_> {
         let (set, name) = self.set_of(part);
         match part {
-            // A careless server would run the method that is decided by its name or uri, or is trimmed.
+            // A careless server would run the method that it resembles, which is decided by its target or has its list
+            // filtered.
             Part::Method(name) if mcp::looks_known(name) => Found::NearName,
             Part::Template(template) => set.find_template(template),
             _ => set.find(name),
         }
     }
 
-    /// The rules for `part` of those that `counts` lets count, as if there were no others.
+    /// The rules for `part` that satisfy `counts`, as if there were no others.
     fn counted_rules(&self, part: Part<'_>, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
         match (part, self.set_of(part)) {
             (Part::Template(template), (set, _)) => set.find_template_counted(template, counts),
@@ -322,7 +322,7 @@ impl Policy {
         }
     }
 
-    /// The rules, of those that `counts` lets count, of what a careless server would take `part` for.
+    /// The rules that satisfy `counts` of the names that a careless server would take `part` for.
     fn near_rules(&self, part: Part<'_>, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
         match (part, self.set_of(part)) {
             (Part::Method(name), _) if mcp::looks_known(name) => {
@@ -333,18 +333,19 @@ impl Policy {
         }
     }
 
-    /// `required`, and the granted scopes (as issued) that this resource knows, so that a client which replaces its
-    /// scopes keeps them.
+    /// `required` and the caller's granted scopes that this resource names, so that a client which replaces its scopes
+    /// keeps them.
     fn worth_asking(&self, caller: &AccessToken, required: &ScopeSet) -> ScopeSet {
         let kept = self.needed_scopes.iter().filter(|scope| caller.has_scope(scope.as_str()));
         required.iter().chain(kept).cloned().collect()
     }
 }
 
-/// The alternative with the fewest missing scopes, of those that could be granted under the rows.
+/// The alternative with the fewest missing scopes among those that could be granted under the rows.
 fn cheapest_denial(counted: &Counted<'_>, base: &[Scope], rules: &[&Requirement]) -> Denial {
     let mut combined: Vec<ScopeSet> = vec![base.iter().cloned().collect()];
-    // Many rules are many resources in one message, and their sets grow: there, the cheapest of each.
+    // Many rules mean many resources in one message, and the sets grow: then only the cheapest alternative of each
+    // counts.
     let most = if rules.len() <= MAX_COMBINED { MAX_COMBINATIONS } else { 1 };
     for rule in rules {
         combined = combine(counted, combined, rule, most);
@@ -358,14 +359,14 @@ fn cheapest_denial(counted: &Counted<'_>, base: &[Scope], rules: &[&Requirement]
             Denial::InsufficientScope { required, missing, ask: ScopeSet::new(), row }
         }
         (None, Some(row)) => Denial::MatrixNarrows { row: row.name.clone() },
-        // Without a row that narrows, everything counts, so this is not reached; were it, it denies.
+        // Unreachable: without a narrowing row every scope counts. It denies in any case.
         (None, None) => Denial::Unlisted,
     }
 }
 
-/// Each of `combined` together with each alternative of `rule`, in the order written.
+/// The union of each set in `combined` with each alternative of `rule`, in configuration order.
 fn combine(counted: &Counted<'_>, combined: Vec<ScopeSet>, rule: &Requirement, most: usize) -> Vec<ScopeSet> {
-    // Of those that could be granted under the rows, if there is one: the kind of denial must not depend on the cut.
+    // Prefer alternatives that could be granted under the rows, so that the limit does not change the kind of denial.
     let cost = |scopes: &&ScopeSet| {
         let missing = counted.missing(scopes);
         (!counted.rows().would_count(missing.iter()), missing.len())
@@ -379,9 +380,9 @@ fn combine(counted: &Counted<'_>, combined: Vec<ScopeSet>, rule: &Requirement, m
     combined.iter().flat_map(|scopes| alternatives.iter().map(|more| scopes.union(more))).collect()
 }
 
-/// Adds those of `more` that are not among `rules` yet.
+/// Appends the rules of `more` that are not in `rules`.
 fn add_once<'p>(rules: &mut Vec<&'p Requirement>, more: Vec<&'p Requirement>) {
-    // A template may reach every rule, each once.
+    // Fast path: a template may match every rule, and `more` has no duplicates.
     if rules.is_empty() {
         *rules = more;
         return;

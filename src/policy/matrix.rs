@@ -1,4 +1,4 @@
-//! The scope matrix: scenarios of who calls through which client, each of which only narrows.
+//! The scope matrix. Each row selects callers and clients and can only narrow what they may do.
 
 use super::{Denial, Mode, RuleSet};
 use crate::index::Index;
@@ -7,10 +7,10 @@ use crate::scope::{Scope, ScopeSet};
 use crate::text::{near, readings};
 use crate::token::{AccessToken, ClaimTest};
 
-/// One scenario. A selector left out matches all; all given must match.
+/// A row of the scope matrix. A missing selector matches everything; all given selectors must match.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// What audit lines call it.
+    /// The name in audit records.
     pub name: String,
     /// Patterns for the subject.
     pub subjects: Option<Vec<Pattern>>,
@@ -18,13 +18,13 @@ pub struct Row {
     pub clients: Option<Vec<Pattern>>,
     /// Patterns for the issuer's name or identifier.
     pub issuers: Option<Vec<Pattern>>,
-    /// Claims the token must hold.
+    /// Conditions on the token's claims.
     pub claims: Vec<ClaimTest>,
-    /// Of the granted scopes only these count.
+    /// The granted scopes that count. Others are ignored.
     pub scopes: Option<ScopeSet>,
-    /// Tools this row denies to everyone it selects.
+    /// Tools that the row denies to every caller it selects.
     pub deny_tools: DeniedTools,
-    /// Whether its denials are carried out; without one, as the policy.
+    /// Whether the row's denials are enforced. Without a value, the policy's mode applies.
     pub mode: Option<Mode>,
 }
 
@@ -32,12 +32,12 @@ pub struct Row {
 #[derive(Clone, Debug, Default)]
 pub struct DeniedTools {
     patterns: Vec<Pattern>,
-    /// The exact names, in the form that a careless server compares.
+    /// The exact names, folded to the form that a careless server compares.
     folded: Index,
 }
 
 impl DeniedTools {
-    /// Denies what these match, and the near names of the exact ones.
+    /// Denies tools that match a pattern, and near names of the exact names.
     pub fn new(patterns: Vec<Pattern>) -> Self {
         let exact = patterns.iter().filter(|pattern| pattern.is_exact());
         let folded = Index::new(exact.map(|pattern| near(pattern.as_str())));
@@ -57,8 +57,8 @@ pub struct Matches<'a> {
 }
 
 impl Row {
-    /// Whether the row is about this caller. What the token does not say is matched as if it were empty, so that `*`
-    /// narrows every caller.
+    /// Whether the row selects this caller. A value that the token lacks is matched as an empty string, so `*` selects
+    /// every caller.
     pub fn selects(&self, caller: &AccessToken) -> bool {
         let any = |patterns: &Option<Vec<Pattern>>, values: &[&str]| {
             patterns
@@ -73,28 +73,27 @@ impl Row {
 }
 
 impl<'a> Matches<'a> {
-    /// The rows of `matrix` that select `caller` and that `keep` keeps.
+    /// The rows of `matrix` that select `caller` and satisfy `keep`.
     pub fn new(matrix: &'a [Row], caller: &AccessToken, keep: impl Fn(&Row) -> bool) -> Self {
         Self { rows: matrix.iter().filter(|row| keep(row) && row.selects(caller)).collect() }
     }
 
-    /// Whether all of them are as `test` says.
+    /// Whether all rows satisfy `test`.
     pub fn all(&self, test: impl Fn(&Row) -> bool) -> bool {
         self.rows.iter().all(|row| test(row))
     }
 
-    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Whether one of them denies tools by name.
+    /// Whether a row denies tools by name.
     pub fn denies_tools(&self) -> bool {
         self.rows.iter().any(|row| !row.deny_tools.patterns.is_empty())
     }
 
-    /// Why a row denies `tool` whatever the scopes: by its name, or because a careless server would run a tool that the
-    /// row denies. A name that `rules` list is itself, whatever it looks like.
+    /// The denial of `tool` by a row, regardless of scopes: the row denies its name, or a careless server would run a
+    /// tool that the row denies. A name listed exactly in `rules` is never a near name.
     pub fn denial(&self, tool: &str, rules: &RuleSet) -> Option<Denial> {
         let denies = |row: &&&Row| row.deny_tools.patterns.iter().any(|pattern| pattern.matches(tool));
         if let Some(row) = self.rows.iter().find(denies) {
@@ -115,12 +114,12 @@ impl<'a> Matches<'a> {
         self.rows.iter().copied().find(excludes)
     }
 
-    /// Whether being granted every one of `scopes` would count.
+    /// Whether all of `scopes` would count if they were granted.
     pub fn would_count<'s>(&self, mut scopes: impl Iterator<Item = &'s Scope>) -> bool {
         scopes.all(|scope| self.discounting(scope.as_str()).is_none())
     }
 
-    /// A row that narrows scopes, for the records.
+    /// A row that narrows scopes, for records.
     pub fn narrowing(&self) -> Option<&'a Row> {
         self.rows.iter().copied().find(|row| row.scopes.is_some())
     }

@@ -1,4 +1,4 @@
-//! Rules of one kind: exact names, patterns, and what is listed nowhere.
+//! Rules of one kind: exact names, patterns, and the default for unlisted names.
 
 mod forms;
 mod spelled;
@@ -14,23 +14,23 @@ use crate::text::{near, readings};
 use crate::uri::spelling;
 use spelled::{Counts, Spelled, Way};
 
-/// What opens something: all scopes of any one alternative, and what else is asked of the call and the caller.
+/// The requirements of a rule: all scopes of one alternative, and conditions on the call and the caller.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Requirement {
-    /// In the order written; never empty. One empty alternative is any valid token.
+    /// Alternatives in configuration order; never empty. An empty alternative accepts any valid token.
     pub alternatives: Vec<ScopeSet>,
-    /// What the arguments of a call must be.
+    /// Conditions on the arguments of a call.
     pub arguments: Vec<ArgumentTest>,
-    /// How the user must have signed in.
+    /// Requirements on the user's authentication.
     pub authentication: Authentication,
-    /// How old the issuer's word on the token may be.
+    /// The maximum age of the introspection response.
     pub fresh: Option<Duration>,
-    /// Whether its denials are carried out; without one, as the policy.
+    /// Whether the rule's denials are enforced. Without a value, the policy's mode applies.
     pub mode: Option<Mode>,
 }
 
 impl Requirement {
-    /// Whether any valid token is enough for every call.
+    /// Whether any valid token is sufficient for every call.
     pub fn is_any_token(&self) -> bool {
         let asks_for_scopes = self.alternatives.iter().all(|scopes| !scopes.is_empty());
         let asks_for_more = self.authentication != Authentication::default() || self.fresh.is_some();
@@ -38,12 +38,12 @@ impl Requirement {
     }
 }
 
-/// What holds for a name that no rule lists.
+/// The decision about a name that no rule lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unlisted {
-    /// Any valid token with `base_scopes` will do.
+    /// Allow any valid token that has `base_scopes`.
     Authenticated,
-    /// Nobody.
+    /// Deny.
     Deny,
 }
 
@@ -53,28 +53,27 @@ pub struct RuleSet {
     /// Names and patterns as written, with their rules.
     written: Vec<(Pattern, Requirement)>,
     spelled: Spelled,
-    /// The same as [`spelling::careless`] servers read them, where the names are URIs.
+    /// For URIs: the same rules under the spellings that [`spelling::careless`] servers read.
     careless: Option<Spelled>,
-    /// Exact names from elsewhere, as written and in the form that a careless server compares: they are no near names of
-    /// themselves.
+    /// Exact names from elsewhere, as written and folded. Such a name is not a near name of itself.
     guarded: Index,
     folded_guarded: Index,
     unlisted: Unlisted,
 }
 
-/// What the rules say of one name.
+/// The result of looking up one name.
 #[derive(Debug, PartialEq)]
 pub enum Found<'a> {
-    /// All of these must be satisfied.
+    /// All of these rules must be satisfied.
     Rules(Vec<&'a Requirement>),
-    /// A pattern or `unlisted` would let it through, but a careless server would run the listed name that it looks like.
+    /// A pattern or `unlisted` would allow the name, but a careless server would use the listed name that it resembles.
     NearName,
-    /// No rule, and nobody may.
+    /// No rule matches, and `unlisted` denies.
     Unlisted,
 }
 
 impl RuleSet {
-    /// Builds the set. `guarded` are exact names from elsewhere whose near names are denied too.
+    /// Builds the set. Near names of `guarded`, exact names from elsewhere, are denied too.
     pub fn new(rules: Vec<(Pattern, Requirement)>, unlisted: Unlisted, guarded: &[&str]) -> Self {
         let folded_guarded = Index::new(guarded.iter().map(|name| near(name)));
         let guarded = Index::new(guarded.iter().map(|name| (*name).to_owned()));
@@ -82,7 +81,7 @@ impl RuleSet {
         Self { written: rules, spelled, careless: None, guarded, folded_guarded, unlisted }
     }
 
-    /// Builds the set of rules for resources: all spellings of a URI get one decision.
+    /// Builds the rule set for resources. All spellings of a URI get the same decision.
     pub fn of_uris(rules: Vec<(Pattern, Requirement)>, unlisted: Unlisted) -> Self {
         let own: [Way; 4] = [
             |uri| Cow::Borrowed(uri),
@@ -105,8 +104,8 @@ impl RuleSet {
         Self { spelled: Spelled::new(&rules, &own), careless, ..Self::new(rules, unlisted, &[]) }
     }
 
-    /// The rules for `name`: the exact one, else the closest pattern, or all of the closest where they tie. A near name of
-    /// an exact one has none: neither a pattern nor `unlisted` decides about it.
+    /// The rules for `name`: the exact name, else the closest pattern, or several if they tie. A near name of an exact
+    /// name gets neither a pattern nor `unlisted`.
     pub fn find(&self, name: &str) -> Found<'_> {
         if let Some(rule) = self.own(name) {
             return Found::Rules(vec![rule]);
@@ -124,8 +123,8 @@ impl RuleSet {
         if is_near { Found::NearName } else { Found::Rules(self.rules_at(places)) }
     }
 
-    /// The rules for all that `template` can expand to: those that cover it, and all stricter ones that it can reach. An
-    /// unlisted template is nobody's: some of it may be listed.
+    /// The rules for every expansion of `template`: the patterns that cover it, and all stricter rules it can reach. An
+    /// unlisted template is denied, because one of its expansions may be listed.
     pub fn find_template(&self, template: &str) -> Found<'_> {
         match spelling::of_template(template) {
             Some(pattern) if pattern.contains('*') => match self.reach(&pattern, &|_| true) {
@@ -137,13 +136,13 @@ impl RuleSet {
         }
     }
 
-    /// The rules for `name` of those that `counts` lets count: the exact one, else the closest patterns. None may.
+    /// The rules for `name` that satisfy `counts`: the exact name, else the closest patterns. May be empty.
     pub fn find_counted(&self, name: &str, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
         let form_by_form = || self.rules_at(self.places(name, &|place| self.rule_at(place).is_some_and(&counts)));
         self.own(name).filter(|rule| counts(rule)).map_or_else(form_by_form, |rule| vec![rule])
     }
 
-    /// As [`RuleSet::find_counted`], for all that `template` can expand to.
+    /// Like [`RuleSet::find_counted`], for every expansion of `template`.
     pub fn find_template_counted(&self, template: &str, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
         match spelling::of_template(template) {
             Some(pattern) if pattern.contains('*') => {
@@ -155,8 +154,8 @@ impl RuleSet {
         }
     }
 
-    /// The rules, of those that `counts` lets count, of the exact names that a careless server would take `name` for. A
-    /// listed name is itself, whatever it looks like.
+    /// The rules that satisfy `counts` of the exact names that a careless server would take `name` for. Empty if `name`
+    /// itself is listed.
     pub fn near_rules(&self, name: &str, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
         if self.own(name).is_some() {
             return Vec::new();
@@ -165,7 +164,7 @@ impl RuleSet {
         self.rules_at(places).into_iter().filter(|rule| counts(rule)).collect()
     }
 
-    /// Whether a careless server would take `name` for a guarded one, and neither lists it as written.
+    /// Whether a careless server would take `name` for a guarded name. False if `name` is guarded or listed exactly.
     pub fn is_near_guarded(&self, name: &str) -> bool {
         !(self.guarded.is_empty() || self.guarded.contains(name) || self.lists_exactly(name))
             && readings(name).iter().any(|reading| self.folded_guarded.contains(reading))
@@ -176,17 +175,17 @@ impl RuleSet {
         self.written.iter().map(|(_, rule)| rule)
     }
 
-    /// Whether what is listed nowhere needs no more than a valid token with `base_scopes`.
+    /// Whether an unlisted name needs only a valid token with `base_scopes`.
     pub fn lets_unlisted_through(&self) -> bool {
         self.unlisted == Unlisted::Authenticated
     }
 
-    /// The listed names and patterns whose rules [`RuleSet::find`] gives for `name`.
+    /// The listed names and patterns of the rules that [`RuleSet::find`] returns for `name`.
     pub fn deciding(&self, name: &str) -> Vec<&str> {
         self.names_at(&self.places(name, &|_| true))
     }
 
-    /// As [`RuleSet::deciding`], for [`RuleSet::find_template`].
+    /// Like [`RuleSet::deciding`], for [`RuleSet::find_template`].
     pub fn deciding_template(&self, template: &str) -> Vec<&str> {
         match spelling::of_template(template) {
             Some(pattern) if pattern.contains('*') => self.names_at(&self.reach(&pattern, &|_| true).0),
@@ -194,28 +193,28 @@ impl RuleSet {
         }
     }
 
-    /// The patterns that match `name`, whether or not they decide it.
+    /// The patterns that match `name`, including those that a closer rule overrides.
     pub fn matching_patterns(&self, name: &str) -> Vec<&str> {
         self.names_at(&self.spelled.matching(name))
     }
 
-    /// What a listed pattern asks for, as if no exact name and no closer pattern stood before it.
+    /// The requirement of a listed pattern, ignoring exact names and closer patterns.
     pub fn of_pattern(&self, text: &str) -> Option<&Requirement> {
         let is_it = |(pattern, _): &&(Pattern, Requirement)| !pattern.is_exact() && pattern.as_str() == text;
         self.written.iter().find(is_it).map(|(_, rule)| rule)
     }
 
-    /// Whether a rule is about `name`.
+    /// Whether a rule applies to `name`.
     pub fn lists(&self, name: &str) -> bool {
         matches!(self.find(name), Found::Rules(rules) if !rules.is_empty())
     }
 
-    /// Whether a rule is about exactly `name`.
+    /// Whether a rule lists exactly `name`.
     pub fn lists_exactly(&self, name: &str) -> bool {
         self.spelled.lists_exactly(name)
     }
 
-    /// Every scope that the rules for `name` ask for, in any of their alternatives.
+    /// All scopes that the rules for `name` require in any alternative.
     pub fn scopes_for(&self, name: &str) -> ScopeSet {
         let rules = match self.find(name) {
             Found::Rules(rules) => rules,
@@ -229,19 +228,19 @@ impl RuleSet {
         self.written.iter().map(|(name, _)| name)
     }
 
-    /// The rule of exactly `name`, which is itself, whatever it looks like. A URI has other forms, whose rules count too.
+    /// The rule that lists exactly `name`. Not used for URIs: their other forms may match further rules.
     fn own(&self, name: &str) -> Option<&Requirement> {
         let place = if self.careless.is_none() { self.spelled.only(name) } else { None };
         self.rule_at(place?)
     }
 
-    /// The places of the rules for `name`, of those that `counts` lets count.
+    /// The places of the rules for `name` that satisfy `counts`.
     fn places(&self, name: &str, counts: Counts<'_>) -> Vec<usize> {
         self.forms(name, counts).iter().flat_map(|form| form.rules.find(&form.text, counts)).collect()
     }
 
-    /// The places of the rules that decide on something that `template`, a pattern, can expand to, and whether rules
-    /// cover all of it.
+    /// The places of the rules that decide some expansion of the pattern `template`, and whether rules cover all of its
+    /// expansions.
     fn reach(&self, template: &str, counts: Counts<'_>) -> (Vec<usize>, bool) {
         let (mut places, mut is_covered) = (Vec::new(), true);
         for form in self.forms(template, counts) {
@@ -256,7 +255,7 @@ impl RuleSet {
         self.written.get(place).map(|(_, rule)| rule)
     }
 
-    /// The rules at `places`, each once.
+    /// The rules at `places`, without duplicates.
     fn rules_at(&self, places: Vec<usize>) -> Vec<&Requirement> {
         self.once(&places).filter_map(|place| self.rule_at(place)).collect()
     }
@@ -266,7 +265,7 @@ impl RuleSet {
     }
 
     fn once(&self, places: &[usize]) -> impl Iterator<Item = usize> {
-        // One form is as good as all for most names; a template may reach every rule.
+        // Fast path: most names yield the same place for all forms. A template may reach every rule.
         let is_one = places.iter().all(|place| places.first() == Some(place));
         let mut seen = vec![false; if is_one { 0 } else { self.written.len() }];
         let first = if is_one { places.get(..1).unwrap_or_default() } else { places };

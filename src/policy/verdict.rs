@@ -1,4 +1,4 @@
-//! Verdicts, and the reasons of denials.
+//! Verdicts and denials.
 
 use super::Authentication;
 use crate::reason::Reason;
@@ -8,11 +8,11 @@ use crate::token::AccessToken;
 /// The decision about one access.
 #[derive(Debug)]
 pub enum Verdict {
-    /// It goes on.
+    /// The operation is allowed.
     Allow(Permit),
-    /// It goes on, and the denial is recorded.
+    /// The operation is allowed, and the denial is recorded.
     ShadowDeny(Permit, Denial),
-    /// It does not go on.
+    /// The operation is denied.
     Deny(Denial),
 }
 
@@ -26,7 +26,7 @@ impl Verdict {
         }
     }
 
-    /// Why the access is denied, or would be outside shadow mode.
+    /// The denial, enforced or in shadow mode.
     pub fn denial(&self) -> Option<&Denial> {
         match self {
             Self::Allow(_) => None,
@@ -42,7 +42,7 @@ impl Verdict {
     }
 }
 
-/// The proof that a policy lets a caller go on. Only a decision makes one, and a request is forwarded with one only.
+/// Proof that a policy allowed the caller. Only a decision creates one, and forwarding a request requires one.
 #[derive(Debug)]
 pub struct Permit {
     caller: AccessToken,
@@ -53,7 +53,7 @@ impl Permit {
         Self { caller: caller.clone() }
     }
 
-    /// One for a request whose operations got these verdicts: none if one of them is denied, or if there are none.
+    /// A permit for a request whose operations got these verdicts. `None` if one is denied or there are none.
     pub fn for_all<'v>(verdicts: impl IntoIterator<Item = &'v Verdict>) -> Option<Self> {
         let permits = verdicts.into_iter().map(|verdict| match verdict {
             Verdict::Allow(permit) | Verdict::ShadowDeny(permit, _) => Some(permit),
@@ -63,65 +63,65 @@ impl Permit {
         permits.first().map(|permit| Self::new(&permit.caller))
     }
 
-    /// Whom it was given to.
+    /// The caller to whom the permit was given.
     pub fn caller(&self) -> &AccessToken {
         &self.caller
     }
 }
 
-/// Whether an operation goes on.
+/// A verdict without its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It does.
+    /// Allowed.
     Allow,
-    /// It does not.
+    /// Denied.
     Deny,
-    /// It does, and the denial is recorded.
+    /// Allowed, and the denial is recorded.
     ShadowDeny,
 }
 
 /// Why an operation is denied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denial {
-    /// The call's arguments are not what its rule asks for, or cannot be judged.
+    /// The call's arguments do not satisfy the rule, or cannot be evaluated.
     Arguments,
-    /// The user must sign in again, or at another level (RFC 9470).
+    /// The user must authenticate again, or at another level (RFC 9470).
     Authentication(Authentication),
-    /// The tool is not what was approved.
+    /// The tool differs from its approved definition.
     Drifted,
-    /// Scopes are missing that a step-up can bring.
+    /// The caller lacks scopes that a step-up can grant.
     InsufficientScope {
         /// The alternative with the fewest missing scopes, `base_scopes` included.
         required: ScopeSet,
-        /// Those of them that the caller lacks.
+        /// The scopes of `required` that the caller lacks.
         missing: ScopeSet,
-        /// What to ask for: `required`, and the granted scopes this resource knows. Sorted.
+        /// Scopes to ask for: `required` and the granted scopes that this resource names. Sorted.
         ask: ScopeSet,
-        /// The scenario that narrowed the caller's scopes.
+        /// The matrix row that narrowed the caller's scopes.
         row: Option<String>,
     },
-    /// A scenario denies this tool.
+    /// A matrix row denies this tool.
     MatrixDeniesTool {
-        /// The scenario.
+        /// The name of the row.
         row: String,
     },
-    /// The scopes that would open it do not count in this scenario.
+    /// The scopes that would allow the operation do not count under this matrix row.
     MatrixNarrows {
-        /// The scenario.
+        /// The name of the row.
         row: String,
     },
-    /// Not listed, and it looks like a listed name.
+    /// An unlisted name that resembles a listed one.
     NearName,
-    /// There is no policy that may decide.
+    /// No usable policy is available.
     PolicyUnavailable,
-    /// Listed nowhere.
+    /// No rule lists it.
     Unlisted,
-    /// The issuer would have to be asked about the token, and cannot be.
+    /// The rule requires introspection, and the issuer has no introspection endpoint.
     Unverifiable,
 }
 
 impl Denial {
-    /// Whether another token of the same caller would help: one with more scopes, or of a fresh sign-in.
+    /// Whether another token of the same caller would help: one with more scopes, or from a new authentication.
     pub fn is_step_up(&self) -> bool {
         matches!(self, Self::Authentication(_) | Self::InsufficientScope { .. })
     }
@@ -142,7 +142,7 @@ impl Denial {
         }
     }
 
-    /// The scenario that had a part in it.
+    /// The matrix row that took part in the denial.
     pub fn row(&self) -> Option<&str> {
         match self {
             Self::InsufficientScope { row, .. } => row.as_deref(),

@@ -6,21 +6,21 @@ use super::RuleSet;
 use super::spelled::{Counts, Spelled};
 use crate::uri::spelling;
 
-/// One form of a name, and where it is looked up.
+/// One form of a name, and the rules to look it up in.
 pub(super) struct Form<'a> {
     pub text: Cow<'a, str>,
     pub rules: &'a Spelled,
-    /// Whether no rule for this form means no rule for the name: others only add what a stricter rule asks for.
+    /// Whether a lookup without a result means that no rule applies. Other forms only add stricter requirements.
     pub is_own: bool,
 }
 
-/// The forms of `uri` for servers that look at a host and a path only; `whole` is what a careless server reads. Where a
-/// rule that decides on it speaks of a user, a port, a query or a fragment, that counts.
+/// The forms of `whole`, a URI as a careless server reads it, for servers that use only host and path. User, port,
+/// query and fragment are kept if a deciding rule names them.
 fn careless_forms<'p>(whole: String, deciding: &dyn Fn() -> Vec<&'p str>) -> Vec<String> {
     let (user, port) = spelling::has_user_and_port(&whole);
     let has_marks = whole.contains(['?', '#']);
     let mut forms = vec![whole];
-    // Most have none of all this.
+    // Most URIs have none of these.
     if !(user || port || has_marks) {
         return forms;
     }
@@ -40,7 +40,7 @@ fn careless_forms<'p>(whole: String, deciding: &dyn Fn() -> Vec<&'p str>) -> Vec
 }
 
 impl RuleSet {
-    /// The forms of `name` that are looked up. A URI, or a template as a pattern, has several.
+    /// The forms in which `name` is looked up. A URI, or a template as a pattern, has several.
     pub(super) fn forms<'a>(&'a self, name: &'a str, counts: Counts<'_>) -> Vec<Form<'a>> {
         let own = |text| Form { text, rules: &self.spelled, is_own: true };
         let Some(careless) = &self.careless else { return vec![own(Cow::Borrowed(name))] };
@@ -50,19 +50,19 @@ impl RuleSet {
             Cow::Borrowed(_) => None,
         };
         let mut others = Vec::new();
-        // Who lists a spelling exactly has decided on it.
+        // An exact rule for this spelling decides it alone.
         if self.spelled.exact(&written, counts).is_empty() {
             let other = |rules, text| Form { text: Cow::Owned(text), rules, is_own: false };
             let deciding = || self.names_at(&self.spelled.find(&written, counts));
             let decoded = spelling::decoded(name);
             let mut texts = Vec::new();
-            // A plain one was looked up as it is written, and will be as it is decoded.
+            // A plain URI is looked up as written, and its decoded form below.
             if decoded.is_none() || !spelling::is_plainly_plain(name) {
                 texts.extend(careless_forms(spelling::careless(name, true), &deciding));
             }
             if let Some(text) = decoded {
                 let whole = spelling::careless(&text, true);
-                // Others decode, and do no more.
+                // Some servers only decode.
                 if !spelling::is_plain(&text, &whole) {
                     others.push(other(&self.spelled, text));
                 }

@@ -1,4 +1,4 @@
-//! Names and patterns of rules in the spellings that are looked up, with the places of their rules.
+//! Names and patterns of rules in all spellings that are looked up, with the places of their rules.
 
 use std::borrow::Cow;
 
@@ -7,22 +7,22 @@ use crate::index::{Index, sorted};
 use crate::pattern::Pattern;
 use crate::text::{near, readings};
 
-/// Which rules count, by their places.
+/// Whether the rule at a place counts.
 pub type Counts<'a> = &'a dyn Fn(usize) -> bool;
 
-/// One way to spell a name or pattern.
+/// A function that spells a name or pattern.
 pub type Way = fn(&str) -> Cow<'_, str>;
 
-/// The rules of a set by their spellings.
+/// The rules of a set, by spelling.
 #[derive(Clone, Debug)]
 pub struct Spelled {
-    /// The place of each exact spelling's rule.
+    /// For each exact spelling, the place of its rule.
     exact: Vec<usize>,
-    /// The places of exact spellings in `exact`; one spelling may be that of several rules.
+    /// Exact spellings, with places in `exact`. Several rules may share a spelling.
     names: Index,
-    /// As `names`, by the form that a careless server compares.
+    /// Like `names`, folded to the form that a careless server compares.
     folded: Index,
-    /// Most literal characters first, then by text: the order of the configuration does not count.
+    /// Sorted by number of literal characters, then by text, so that configuration order does not matter.
     patterns: Vec<(Pattern, usize)>,
 }
 
@@ -63,24 +63,24 @@ impl Spelled {
         self.rules_of(self.names.places_of(name)).filter(|place| counts(*place)).collect()
     }
 
-    /// The rule of the exact spelling `name`, if it is that of one rule.
+    /// The rule of the exact spelling `name`, if exactly one rule has it.
     pub fn only(&self, name: &str) -> Option<usize> {
         let mut rules = self.rules_of(self.names.places_of(name));
         let first = rules.next();
         if rules.next().is_none() { first } else { None }
     }
 
-    /// The rules for `name`: of exact spellings, else the closest pattern, or all of the closest where they tie.
+    /// The rules for `name`: those of its exact spelling, else the closest pattern, or several if they tie.
     pub fn find(&self, name: &str, counts: Counts<'_>) -> Vec<usize> {
         let exact = self.exact(name, counts);
         if exact.is_empty() { self.closest(name, counts).map(|(_, place)| *place).collect() } else { exact }
     }
 
-    /// The rules that decide on some name that matches `template`, and whether a pattern covers all of those names.
+    /// The rules that decide some name matching `template`, and whether a pattern covers all such names.
     pub fn reach(&self, template: &str, counts: Counts<'_>) -> (Vec<usize>, bool) {
         let covering = self.closest(template, counts).next().map(|(pattern, _)| pattern.literals());
         let template = Pattern::new(template);
-        // Patterns behind the one that covers everything decide on nothing of it.
+        // Patterns after the covering one decide nothing.
         let closer = self.patterns.iter().take_while(|(pattern, _)| Some(pattern.literals()) >= covering);
         let reached = closer.filter(|(pattern, place)| counts(*place) && pattern.overlaps(&template));
         let exact = self.names.iter().filter(|(name, _)| template.matches(name)).map(|(_, place)| place);
@@ -88,7 +88,8 @@ impl Spelled {
         (reached.map(|(_, place)| *place).chain(exact).collect(), covering.is_some())
     }
 
-    /// The rules of exact spellings that a careless server would take `name` for; none for an exact spelling itself.
+    /// The rules of the exact spellings that a careless server would take `name` for. Empty if `name` is an exact
+    /// spelling.
     pub fn near(&self, name: &str) -> Vec<usize> {
         if self.folded.is_empty() || self.lists_exactly(name) {
             return Vec::new();
@@ -96,7 +97,7 @@ impl Spelled {
         readings(name).iter().flat_map(|reading| self.rules_of(self.folded.places_of(reading))).collect()
     }
 
-    /// The patterns that match `name`, the closest first.
+    /// The patterns that match `name`, closest first.
     pub fn matching(&self, name: &str) -> Vec<usize> {
         self.patterns.iter().filter(|(pattern, _)| pattern.matches(name)).map(|(_, place)| *place).collect()
     }
