@@ -1,11 +1,11 @@
-//! Drift: what a server's live list of tools tells, against the policy and the approved manifest.
+//! Drift: differences between a server's live tool list and the policy or the approved manifest.
 //!
-//! Lists are read as they pass, before they are trimmed. An entry is compared with what was approved; once one caller
-//! has read all pages of a list, what is missing from it tells as well. A server may show each caller another list, so
-//! nothing follows from what a part of one lacks.
+//! Lists are observed before they are filtered. Each entry is compared with its approved definition. A tool counts as
+//! missing only after one caller has read all pages of a list. A server may show each caller a different list, so a
+//! partial list proves nothing about what it lacks.
 //!
-//! What follows is a set of findings, each reported once for all workers ([`shared`]), and, where the configuration
-//! says so, the denial of the one tool that differs.
+//! The result is a set of findings, each reported once for all workers ([`shared`]). If configured, a tool that differs
+//! is also denied.
 
 pub mod asked;
 mod chain;
@@ -42,26 +42,26 @@ use server::Server;
 use shared::SharedDrift;
 use tools::Tools;
 
-/// What is known of the tools of every resource's server.
+/// The drift state of every resource's server.
 #[derive(Debug)]
 pub struct Drift {
     servers: Vec<Server>,
-    /// So that no server can make two entries of one hash.
+    /// Seed of the entry hashes, so that no server can construct two entries with the same hash.
     secret: u64,
 }
 
-/// A page of a list of tools: the answer, from the server itself and whole, to the request that asked for it.
+/// A page of a tool list: the complete response of the server to the request for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Page<'a> {
-    /// Who asked: chains of different callers are not joined.
+    /// The caller who asked. Pages of different callers are never joined.
     pub caller: &'a str,
-    /// When.
+    /// When the list was requested.
     pub asked: Asked,
-    /// The cursor that was asked with.
+    /// The cursor in the request.
     pub cursor: Option<&'a str>,
-    /// The cursor that the next page is asked with.
+    /// The cursor of the next page.
     pub next: Option<&'a str>,
-    /// The tools on it.
+    /// The tools on the page.
     pub lists: &'a [Rc<Entries>],
 }
 
@@ -72,7 +72,7 @@ impl<'a> Page<'a> {
 }
 
 impl Drift {
-    /// Nothing is known yet. `secret` is nobody's but this worker's.
+    /// Starts with no observations. `secret` must be private to this worker.
     pub fn new(config: &Config, secret: u64) -> Self {
         let server = |resource: &Resource| Server {
             tools: resource.manifest.as_ref().map(Tools::new).unwrap_or_default(),
@@ -82,12 +82,12 @@ impl Drift {
         Self { servers: config.resources.iter().map(server).collect(), secret }
     }
 
-    /// As if every server had shown a list as approved: for those who only ask what would be decided.
+    /// Acts as if every server had shown a list that matches its manifest. For hypothetical decisions only.
     pub fn assume_listed(&mut self) {
         self.servers.iter_mut().for_each(|server| server.was_listed = true);
     }
 
-    /// A verified token came to a resource: takes note of scopes that the policy needs and that were not granted before.
+    /// Records a verified token for a resource: which needed scopes it has that no earlier token had.
     pub fn saw(&mut self, resource: usize, config: &Config, token: &AccessToken, now: UnixTime) {
         let server = self.servers.get_mut(resource).filter(|server| !server.unseen.is_empty());
         let Some((server, settings)) = server.zip(config.resources.get(resource)) else { return };
@@ -95,13 +95,13 @@ impl Drift {
         server.found.extend(server.unseen.overdue(now));
     }
 
-    /// Whether what other workers saw matters here: of tools, or of scopes.
+    /// Whether observations of other workers matter for this resource: on tools or on scopes.
     pub fn listens(&self, resource: usize, config: &Config) -> bool {
         let has_manifest = config.resources.get(resource).is_some_and(|settings| settings.manifest.is_some());
         has_manifest || self.servers.get(resource).is_some_and(|server| !server.unseen.is_empty())
     }
 
-    /// How the tool of a list's entry stands. That it differs is taken note of, whatever list it stands in.
+    /// Records a list entry and returns the standing of its tool. A difference counts in any list.
     pub fn observe(&mut self, resource: usize, config: &Config, name: &str, entry: &[u8], now: UnixTime) -> Standing {
         let Some(settings) = config.resources.get(resource) else { return Standing::Approved };
         let Some(manifest) = &settings.manifest else { return Standing::Approved };
@@ -113,7 +113,7 @@ impl Drift {
         denied_if(settings, is_off)
     }
 
-    /// The approved tools that one of these lists names more than once. That is taken note of.
+    /// The approved tools that one of these lists names more than once. Each is recorded as drift.
     pub fn repeated(&mut self, resource: usize, config: &Config, lists: &[Rc<Entries>], now: UnixTime) -> Index {
         let manifest = config.resources.get(resource).and_then(|settings| settings.manifest.as_ref());
         let Some((manifest, server)) = manifest.zip(self.servers.get_mut(resource)) else { return Index::default() };
@@ -123,7 +123,7 @@ impl Drift {
         Index::new(approved.into_iter())
     }
 
-    /// A page of the list of tools is asked for. Gives the request with its moment.
+    /// Records a request for a page of the tool list. Returns it with the time of the request.
     pub fn asked(&mut self, resource: usize, request: AskedList, now: UnixTime) -> AskedList {
         let Some(server) = self.servers.get_mut(resource) else { return request };
         let request = AskedList { asked: Asked { moment: Some(server.tools.moment()), at: now }, ..request };
@@ -131,19 +131,19 @@ impl Drift {
         request
     }
 
-    /// Nothing will be answered to the request on a stream.
+    /// Forgets a request that will not be answered on a stream.
     pub fn withdraw(&mut self, resource: usize, request: &AskedList, now: UnixTime) {
         let Some(server) = self.servers.get_mut(resource) else { return };
         server.asked.take(&request.caller, &request.id, now);
     }
 
-    /// The server accepted the request, and answers it on a stream, of this worker or another.
+    /// Records that the server accepted a request whose response arrives on a stream, of this worker or another.
     pub fn accepted(&mut self, resource: usize, request: &AskedList) {
         let Some(server) = self.servers.get_mut(resource) else { return };
         server.tells_asked.extend(server.asked.accepted(request));
     }
 
-    /// The request with this id, of this caller, to which a stream brings the answer; each is answered once.
+    /// Takes the request of this caller with this id that a message on a stream answers. Each is answered once.
     pub fn answered(&mut self, resource: usize, caller: &str, id: &str, now: UnixTime) -> Option<AskedList> {
         let server = self.servers.get_mut(resource)?;
         let request = server.asked.take(caller, id, now)?;
@@ -151,14 +151,14 @@ impl Drift {
         Some(request)
     }
 
-    /// A stream brings a list without a request that this worker knows: another one may.
+    /// Keeps a list that arrived on a stream without a known request, because another worker may know the request.
     pub fn unclaimed(&mut self, resource: usize, config: &Config, list: Unclaimed, now: UnixTime) {
         let Some(server) = self.servers.get_mut(resource) else { return };
         server.asked.keep(list);
         self.claim(resource, config, now);
     }
 
-    /// Takes the lists that answer a request which another worker told of.
+    /// Processes kept lists whose request another worker has announced.
     fn claim(&mut self, resource: usize, config: &Config, now: UnixTime) {
         let Some(server) = self.servers.get_mut(resource) else { return };
         let (asked, unclaimed) = (std::mem::take(&mut server.told_asked), std::mem::take(&mut server.asked.unclaimed));
@@ -182,8 +182,8 @@ impl Drift {
         }
     }
 
-    /// How a tool stood when it was last seen. One that was not seen yet stands as approved, unless a list must be seen
-    /// first.
+    /// The standing of a tool as of its last observation. A tool not observed yet is approved, unless the configuration
+    /// requires a list first.
     pub fn standing(&self, resource: usize, config: &Config, name: &str) -> Standing {
         let Some(settings) = config.resources.get(resource) else { return Standing::Approved };
         let Some(manifest) = &settings.manifest else { return Standing::Approved };
@@ -194,8 +194,8 @@ impl Drift {
         denied_if(settings, is_off || waits)
     }
 
-    /// Takes note of a page. Once one caller's pages are complete, what they show as approved is so again, and the whole
-    /// list waits to be compared.
+    /// Records a page. Once one caller's pages are complete, tools that the list shows as approved are settled, and the
+    /// list is queued for comparison.
     pub fn page(&mut self, resource: usize, config: &Config, page: Page<'_>, now: UnixTime) {
         let secret = self.secret;
         let Some((server, settings)) = self.servers.get_mut(resource).zip(config.resources.get(resource)) else {
@@ -205,8 +205,8 @@ impl Drift {
             (None, None, [only]) => Some(only),
             _ => None,
         };
-        // The very list that was last complete, whoever it was for: if it settles nothing, not even its names are
-        // looked at.
+        // Fast path: this is the list that was last complete, for whichever caller. If no tool is pending, it changes
+        // nothing.
         if server.tools.live().next().is_none() && only.is_some_and(|only| server.page.ptr_eq(&Rc::downgrade(only))) {
             server.chains.begin_anew(page.caller);
             return;
@@ -220,7 +220,7 @@ impl Drift {
             hash.write_u8(0xff);
         });
         let hash = hash.finish();
-        // A list that is as it was tells nothing new, and comparing it costs as much as there are rules.
+        // An unchanged list has no new findings, and a comparison costs as much as there are rules.
         if server.list == Some(hash) {
             return;
         }
@@ -228,7 +228,7 @@ impl Drift {
         server.complete = Some(list);
     }
 
-    /// Time goes by: complete lists that came are compared, which no answer has to wait for.
+    /// Compares the queued lists. Called on a tick, so that no response waits for it.
     pub fn look(&mut self, config: &Config) {
         for (server, settings) in self.servers.iter_mut().zip(&config.resources) {
             server.is_postponed = false;
@@ -239,26 +239,26 @@ impl Drift {
         }
     }
 
-    /// Takes the entries of a page, for what is published.
+    /// Collects the entries of a page for publishing.
     pub fn collect(&mut self, resource: usize, page: Page<'_>, entries: Vec<Vec<u8>>, now: UnixTime) {
         let secret = self.secret;
-        // Callers are told apart by all workers alike, lists only by this one.
+        // All workers hash callers alike, but each hashes lists with its own secret.
         let caller = Sha256::digest(page.caller).first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
         let Some(server) = self.servers.get_mut(resource) else { return };
         server.lists.extend(caller, page, entries, now, &|bytes| hash(secret, bytes));
     }
 
-    /// The complete lists since the last time; `current` is the digest of what workers share of them.
+    /// The complete lists since the last call. `current` is the digest of the shared inventory.
     pub fn take_lists(&mut self, resource: usize, current: Vec<u8>) -> Vec<Listed> {
         self.servers.get_mut(resource).map(|server| server.lists.take(current)).unwrap_or_default()
     }
 
-    /// Some of those lists came too late to be merged: what the same callers are shown next is.
+    /// Some of these lists arrived too late to be merged. The next lists of the same callers are merged again.
     pub fn forget_lists(&mut self, resource: usize) {
         self.servers.get_mut(resource).into_iter().for_each(|server| server.lists.forget());
     }
 
-    /// The policy of a resource is another now: the next complete list is compared with it, and its scopes are waited for.
+    /// The policy of a resource was replaced. The next complete list is compared with it, and its scopes are awaited.
     pub fn policy_changed(&mut self, resource: usize, policy: &Policy) {
         if let Some(server) = self.servers.get_mut(resource) {
             (server.list, server.page) = (None, Weak::new());
@@ -266,7 +266,7 @@ impl Drift {
         }
     }
 
-    /// Takes over what other workers saw.
+    /// Adopts what other workers observed.
     pub fn adopt(&mut self, resource: usize, config: &Config, told: &SharedDrift, now: UnixTime) {
         let Some(server) = self.servers.get_mut(resource) else { return };
         server.unseen.others_saw(&told.granted);
@@ -281,11 +281,11 @@ impl Drift {
         self.claim(resource, config, now);
     }
 
-    /// What was found since it was last asked, and which tools are as approved again.
+    /// Takes the findings and the settled tools since the last call.
     pub fn take(&mut self, resource: usize) -> News {
         let Some(server) = self.servers.get_mut(resource) else { return News::default() };
         let (mut found, mut settled) = (std::mem::take(&mut server.found), std::mem::take(&mut server.settled));
-        // A tool that went back and forth meanwhile is as it is now.
+        // Only the current state of a tool that changed back and forth counts.
         if !settled.is_empty() {
             let off = Index::new(server.tools.live().map(|live| live.name.clone()));
             settled.retain(|settled| !off.contains(&settled.tool));
@@ -304,14 +304,14 @@ impl Drift {
         }
     }
 
-    /// The other workers were told of these news.
+    /// These news were shared with the other workers.
     pub fn is_told(&mut self, resource: usize, news: &News) {
-        // Whatever differs is among them if anything that was found is.
+        // If there are findings, the news contain every tool that differs.
         let server = self.servers.get_mut(resource).filter(|_| !news.found.is_empty());
         server.into_iter().for_each(|server| server.tools.told());
     }
 
-    /// The other workers could not be told of these news. Nothing of them is lost, and they wait for the next tick.
+    /// These news could not be shared. They are kept until the next tick.
     pub fn give_back(&mut self, resource: usize, news: News) {
         let Some(server) = self.servers.get_mut(resource) else { return };
         let News { found, settled, live: _, granted, listed, asked, answered } = news;
@@ -320,7 +320,7 @@ impl Drift {
         server.is_postponed = true;
     }
 
-    /// A resource of which there is anything to take now.
+    /// A resource with news to take.
     pub fn has_news(&self) -> Option<usize> {
         let has = |server: &Server| {
             let of_tools = !server.found.is_empty() || !server.settled.is_empty() || server.tells_listed;
@@ -331,22 +331,22 @@ impl Drift {
     }
 }
 
-/// What was found since the last time.
+/// The news since the last call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct News {
     /// New findings.
     pub found: Vec<Finding>,
-    /// Tools that are as approved again.
+    /// Tools that match their approved definition again.
     pub settled: Vec<Settled>,
     /// The live tools that differ, for other workers.
     pub live: Vec<Tool>,
     /// Scopes that were granted for the first time.
     pub granted: Vec<String>,
-    /// Whether this worker saw a complete list before any other told of one.
+    /// Whether this worker was the first to see a complete list.
     pub listed: bool,
-    /// Requests that are answered on a stream.
+    /// Requests whose responses arrive on a stream.
     pub asked: Vec<String>,
-    /// The names of those that were answered.
+    /// The keys of the requests that were answered.
     pub answered: Vec<String>,
 }
 

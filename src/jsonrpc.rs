@@ -121,6 +121,7 @@ pub enum MessageKind {
 /// The parts of a message that affect a decision.
 #[derive(Clone, Debug)]
 pub struct Message<'a> {
+    /// The kind of the message.
     pub kind: MessageKind,
     /// The bytes of the id.
     pub id: Option<&'a str>,
@@ -135,6 +136,7 @@ const ENVELOPE: [&str; 6] = ["error", "id", "jsonrpc", "method", "params", "resu
 /// The fault of a message, and its id if it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
+    /// The fault.
     pub fault: MessageFault,
     /// The bytes of the id.
     pub id: Option<String>,

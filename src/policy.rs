@@ -25,8 +25,9 @@ use crate::time::UnixTime;
 /// The inputs of a decision besides the caller and the access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Occasion<'a> {
+    /// The current time.
     pub now: UnixTime,
-    /// What is known of the call's arguments.
+    /// The known arguments of the call.
     pub arguments: Arguments<'a>,
     /// The approval state of the requested tool.
     pub standing: Standing,

@@ -1,5 +1,5 @@
-//! Access tokens: untrusted text in, verified claims out. The two are different types, and only a verification makes
-//! the second.
+//! Access tokens: untrusted text in, verified claims out. Both have their own type, and only verification produces the
+//! second.
 
 #[cfg(feature = "cli")]
 mod assumed;
@@ -38,7 +38,7 @@ use crate::node::{Node, allocated};
 use crate::reason::Reason;
 use crate::time::UnixTime;
 
-/// A verified access token, as its issuer vouches for it. Copies share what they hold.
+/// A verified access token. Clones share their content.
 #[derive(Clone, PartialEq)]
 pub struct AccessToken(Rc<Vouched>);
 
@@ -49,14 +49,14 @@ struct Vouched {
     subject: Option<String>,
     client: Option<String>,
     scopes: Vec<String>,
-    /// `scopes` by their text, where there are more than [`FEW_SCOPES`].
+    /// Index of `scopes`, if there are more than [`FEW_SCOPES`].
     many_scopes: Index,
-    /// One for each voice that vouches: the token's own, the endpoint's.
+    /// One per source: the token itself, the introspection response.
     bounds: Vec<Bounds>,
     claims: Claims,
 }
 
-/// So many are looked through as fast as they are searched.
+/// Up to this number, a linear search is as fast as an index.
 const FEW_SCOPES: usize = 8;
 
 fn index_many(scopes: &[String]) -> Index {
@@ -85,7 +85,7 @@ impl AccessToken {
         }))
     }
 
-    /// A caller for tests of what is done with one.
+    /// A caller for tests.
     #[cfg(test)]
     pub(crate) fn of(issuer: &str, subject: &str, scopes: &[&str]) -> Self {
         Self(Rc::new(Vouched {
@@ -100,26 +100,26 @@ impl AccessToken {
         }))
     }
 
-    /// What must hold anew at every use, whatever was verified before: that the token is for one of `audiences`, and
-    /// for `now`.
+    /// The checks that every use repeats, even for a cached token: its audience is one of `audiences`, and it is valid
+    /// at `now`.
     pub fn check(&self, audiences: &[String], rules: &TokenRules, now: UnixTime) -> Result<(), TokenError> {
         self.0.bounds.iter().try_for_each(|bounds| bounds.check(audiences, rules, now))
     }
 
-    /// The token as an introspection endpoint vouches for it besides.
+    /// The token, confirmed by an introspection response.
     pub fn confirmed_by(self, active: &mut Active, expected: Expectations<'_>) -> Result<Self, TokenError> {
         active.token(Some(self), expected)
     }
 
-    /// What has to be proven at every use, as each voice that vouches says. All of it must be.
+    /// What the client must prove at every use, one per source. All must be proven.
     pub fn confirmations(&self) -> impl Iterator<Item = Confirmation> {
         self.0.bounds.iter().map(Bounds::confirmation)
     }
 
-    /// The bytes that it takes in memory, as nearly as a bound on many of them needs.
+    /// The approximate size in memory, for the bounds of caches.
     pub fn weight(&self) -> usize {
         let Vouched { issuer, issuer_name, subject, client, scopes, bounds, claims, .. } = &*self.0;
-        // An index holds them once more.
+        // The index holds each scope again.
         let indexed = scopes.iter().filter(|_| !self.0.many_scopes.is_empty());
         let texts = [Some(issuer), Some(issuer_name), subject.as_ref(), client.as_ref()];
         let texts =
@@ -137,22 +137,22 @@ impl AccessToken {
         &self.0.issuer
     }
 
-    /// What the configuration calls the issuer.
+    /// The issuer's name in the configuration.
     pub fn issuer_name(&self) -> &str {
         &self.0.issuer_name
     }
 
-    /// Whom the token is about.
+    /// The subject.
     pub fn subject(&self) -> Option<&str> {
         self.0.subject.as_deref()
     }
 
-    /// The client it was issued to.
+    /// The client to which the token was issued.
     pub fn client(&self) -> Option<&str> {
         self.0.client.as_deref()
     }
 
-    /// The granted scopes as issued.
+    /// The granted scopes, as issued.
     pub fn scopes(&self) -> &[String] {
         &self.0.scopes
     }
@@ -166,23 +166,24 @@ impl AccessToken {
         }
     }
 
-    /// `exp`, in seconds since 1970, the earliest that is said. An endpoint need not say it: then it is infinite.
+    /// The earliest `exp` of all sources, in seconds since 1970. Infinite without one, as introspection responses may
+    /// omit it.
     pub fn expires_at(&self) -> f64 {
         self.0.bounds.iter().filter_map(Bounds::expires_at).fold(f64::INFINITY, f64::min)
     }
 
-    /// All claims: the endpoint's, where there is one, before the token's own.
+    /// All claims. Claims of an introspection response take precedence over the token's own.
     pub fn claims(&self) -> &Claims {
         &self.0.claims
     }
 
-    /// `jti`, where it is a string.
+    /// `jti`, if it is a string.
     pub fn id(&self) -> Option<&str> {
         self.0.claims.get("jti").and_then(Node::as_text)
     }
 }
 
-/// Without the claims: they are personal data.
+/// Omits the claims, which are personal data.
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessToken")
@@ -192,58 +193,58 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// Why a token is not accepted.
+/// Why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenError {
-    /// Its algorithm is not one that the issuer's configuration allows.
+    /// The issuer's configuration does not allow the algorithm.
     AlgorithmNotAllowed,
-    /// `aud` names other resource servers only.
+    /// `aud` names only other resource servers.
     AudienceMismatch,
-    /// No `aud`.
+    /// `aud` is missing.
     AudienceMissing,
-    /// No key of the issuer made this signature.
+    /// The signature matches no key of the issuer.
     BadSignature,
-    /// `cnf`: bound to something whose proof cannot be checked.
+    /// `cnf` binds the token to something that cannot be verified.
     Bound,
-    /// `cnf`: bound to a key, and sent as if whoever has it might use it (RFC 9449 section 7.2).
+    /// `cnf` binds the token to a key, but it was sent as a bearer token (RFC 9449 section 7.2).
     BoundAsBearer,
-    /// `cnf`: bound to another certificate than the connection's.
+    /// `cnf` binds the token to another certificate than the connection's.
     CertificateMismatch,
-    /// `cnf`: bound to a certificate, and the host ended no mutual TLS with the client.
+    /// `cnf` binds the token to a certificate, but the connection to the client has no mutual TLS.
     CertificateMissing,
-    /// A claim is not of the type that its definition says.
+    /// A claim has the wrong type.
     ClaimMalformed,
-    /// `crit` or `b64` asks for what is not supported (RFC 7515 section 4.1.11, RFC 7797).
+    /// `crit` or `b64` requires an unsupported extension (RFC 7515 section 4.1.11, RFC 7797).
     CriticalHeader,
     /// `exp` has passed.
     Expired,
-    /// No `exp`.
+    /// `exp` is missing.
     ExpiryMissing,
-    /// The introspection endpoint says that it is not active.
+    /// The introspection endpoint reports the token as inactive.
     Inactive,
-    /// `iat` lies in the future.
+    /// `iat` is in the future.
     IssuedInFuture,
     /// `iss` is not an issuer of this resource.
     IssuerMismatch,
-    /// No `iss`.
+    /// `iss` is missing.
     IssuerMissing,
     /// The issuer has no such key.
     KeyUnknown,
-    /// Not three parts of base64url with two strict JSON objects.
+    /// The token is not three parts of base64url with two strict JSON objects.
     Malformed,
-    /// A token of another kind: an ID token, a refresh token, a logout token.
+    /// The token is an ID token, a refresh token or a logout token.
     NotAnAccessToken,
-    /// `nbf` has not come.
+    /// `nbf` is in the future.
     NotYetValid,
-    /// A claim that the profile or the configuration requires is missing or another.
+    /// A claim that the profile or the configuration requires is missing or has another value.
     RequiredClaim,
-    /// The introspection endpoint speaks of somebody else.
+    /// The introspection response is about another subject.
     SubjectMismatch,
-    /// Longer than `limits.token`.
+    /// The token is longer than `limits.token`.
     TooLong,
-    /// The header's `typ` is not one of an access token.
+    /// The header's `typ` is not that of an access token.
     TypeNotAllowed,
-    /// Bound to no key, where one is needed: sent with a proof, or of an issuer whose tokens must be bound.
+    /// The token is not bound to a key, but was sent with a proof or its issuer requires bound tokens.
     Unbound,
 }
 
@@ -279,7 +280,7 @@ impl TokenError {
         }
     }
 
-    /// What the client is told: one of few sentences that say nothing of the token's contents.
+    /// The description for the client: one of a few sentences that reveal nothing about the token.
     pub fn description(self) -> &'static str {
         match self {
             Self::Expired => "The access token has expired",

@@ -1,8 +1,8 @@
-//! Requests for lists of tools: only an answer to one of them is good news.
+//! Requests for tool lists. Only a response to one of them can settle a difference.
 //!
-//! In Streamable HTTP the answer comes on the request's own response. In the transport of 2024-11-05 it comes on the
-//! caller's GET stream, so that requests are kept here until the stream brings a message with their id. If another
-//! worker has the stream, it keeps the list until it is told of the request.
+//! In Streamable HTTP the list arrives in the response to its request. In the 2024-11-05 transport it arrives on the
+//! caller's GET stream, so requests are kept until the stream brings a message with their id. If another worker has the
+//! stream, that worker keeps the list until it learns of the request.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -17,50 +17,51 @@ use crate::node::Node;
 use crate::time::UnixTime;
 use crate::token::AccessToken;
 
-/// As many requests of one server may wait for a stream; the oldest gives way, and its answer is no news.
+/// The maximum number of requests per server that wait for a stream. Beyond it the oldest is dropped, and its response
+/// settles nothing.
 const MAX_ASKED: usize = 64;
-/// As many lists of one server wait for word of a request; the oldest gives way.
+/// The maximum number of lists per server that wait for their request. Beyond it the oldest is dropped.
 const MAX_UNCLAIMED: usize = 8;
-/// A longer cursor is not told to other workers.
+/// Requests with a longer cursor are not shared with other workers.
 const MAX_CURSOR: usize = 1024;
-/// A request waits so long, as clients do by default.
+/// How long a request waits, the default timeout of clients.
 const WAIT: Duration = Duration::from_secs(60);
 
-/// A request for a page of the list of tools.
+/// A request for a page of the tool list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AskedList {
-    /// Who asks.
+    /// The caller.
     pub caller: String,
     /// The request's id, in canonical form.
     pub id: String,
     /// The cursor of the page.
     pub cursor: Option<String>,
-    /// When it was asked for.
+    /// The time of the request.
     pub asked: Asked,
 }
 
-/// A list that came on a stream of this worker, without a request that this worker knows.
+/// A list that arrived on a stream of this worker without a known request.
 #[derive(Clone, Debug)]
 pub struct Unclaimed {
-    /// Whose stream it is.
+    /// The caller of the stream.
     pub caller: String,
-    /// The id that it bears, in canonical form.
+    /// The id of the response, in canonical form.
     pub id: String,
     /// The cursor of the next page.
     pub next: Option<String>,
     /// The tools.
     pub lists: Vec<Rc<Entries>>,
-    /// When it came.
+    /// When it arrived.
     pub at: UnixTime,
 }
 
 impl AskedList {
-    /// A caller's request with this id.
+    /// A request of `caller` with this id.
     pub fn new(caller: &AccessToken, id: &str, cursor: Option<String>) -> Option<Self> {
         Some(Self { caller: name_of(caller), id: canonical_id(id)?, cursor, asked: Asked::default() })
     }
 
-    /// The text that tells other workers of it: who asks with which id, when, and for which page. A first page has no cursor.
+    /// The text that announces the request to other workers: key, time and cursor. The first page has no cursor.
     fn told(&self, since: UnixTime) -> Option<String> {
         let told = format!("{} {}", key(&self.caller, &self.id), since.as_millis());
         match &self.cursor {
@@ -71,7 +72,7 @@ impl AskedList {
 }
 
 impl Unclaimed {
-    /// The request that it answers, as another worker told of it, if it does: when it was made, and for which page.
+    /// If `told`, the announcement of another worker, is the request that this list answers: its time and cursor.
     pub fn claim<'t>(&self, told: &'t str) -> Option<(UnixTime, Option<&'t str>)> {
         let told = told.strip_prefix(&key(&self.caller, &self.id))?.strip_prefix(' ')?;
         let (since, cursor) = told.split_once(' ').map_or((told, None), |(since, cursor)| (since, Some(cursor)));
@@ -80,32 +81,32 @@ impl Unclaimed {
     }
 }
 
-/// One name for a caller's request with this id, which gives neither away.
+/// A key for a caller's request with this id that reveals neither.
 pub fn key(caller: &str, id: &str) -> String {
     let digest = Sha256::digest(format!("{caller}\n{id}"));
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// One name for all requests of a caller.
+/// A key for all requests of a caller.
 pub fn name_of(caller: &AccessToken) -> String {
     [caller.issuer(), caller.subject().unwrap_or_default(), caller.client().unwrap_or_default()].join("\n")
 }
 
-/// One text for all spellings of a JSON-RPC id.
+/// The canonical form of a JSON-RPC id.
 pub fn canonical_id(id: &str) -> Option<String> {
     canonical(&serde_json::from_str::<Node>(id).ok()?).ok()
 }
 
-/// The requests whose answer may come on a stream.
+/// Requests whose responses may arrive on a stream.
 #[derive(Debug, Default)]
 pub struct AskedLists {
     waiting: VecDeque<(UnixTime, AskedList)>,
-    /// Lists for which no request is known.
+    /// Lists without a known request.
     pub unclaimed: VecDeque<Unclaimed>,
 }
 
 impl AskedLists {
-    /// A request is forwarded.
+    /// Records a request that is forwarded.
     pub fn push(&mut self, request: AskedList, now: UnixTime) {
         self.take(&request.caller, &request.id, now);
         if self.waiting.len() >= MAX_ASKED {
@@ -114,14 +115,14 @@ impl AskedLists {
         self.waiting.push_back((now, request));
     }
 
-    /// The server accepted the request and answers on a stream. Gives the text that tells other workers of it, unless
-    /// the answer has come.
+    /// Records that the server accepted the request and responds on a stream. Returns the announcement for other
+    /// workers, or `None` if the response has arrived.
     pub fn accepted(&self, request: &AskedList) -> Option<String> {
         let is_it = |own: &&(UnixTime, AskedList)| own.1.caller == request.caller && own.1.id == request.id;
         self.waiting.iter().find(is_it).and_then(|(since, own)| own.told(*since))
     }
 
-    /// Keeps a list until a worker tells of the request. Of several with one id the first is the answer.
+    /// Keeps a list until a worker announces its request. Of several lists with one id, the first is the response.
     pub fn keep(&mut self, list: Unclaimed) {
         let age = |own: &Unclaimed| list.at.since(own.at);
         self.unclaimed.retain(|own| age(own).is_some_and(|age| age < WAIT));
@@ -134,9 +135,9 @@ impl AskedLists {
         self.unclaimed.push_back(list);
     }
 
-    /// The request of this caller with this id, which is answered once.
+    /// Takes the request of this caller with this id. Each is answered once.
     pub fn take(&mut self, caller: &str, id: &str, now: UnixTime) -> Option<AskedList> {
-        // One from the future is of a clock that was set back.
+        // A time in the future means that the clock was set back.
         self.waiting.retain(|(since, _)| now.since(*since).is_some_and(|age| age < WAIT));
         let place = self.waiting.iter().position(|(_, own)| own.caller == caller && own.id == id)?;
         self.waiting.remove(place).map(|(_, request)| request)

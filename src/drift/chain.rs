@@ -1,13 +1,13 @@
-//! Pages of one caller's list, joined by their cursors.
+//! Joins the pages of one caller's list by their cursors.
 
 use super::Page;
 use crate::index::Index;
 use crate::time::UnixTime;
 
-/// As many callers may be reading pages at once; the one that began longest ago gives way.
+/// The maximum number of callers whose pages are followed at once. Beyond it, the oldest chain is dropped.
 const MAX_CHAINS: usize = 16;
-/// As many bytes the names of one chain may take, empty names too: a server that never ends its pages is not followed.
-/// It is room for 10,000 tools, the largest manifest, with names of 80 bytes.
+/// The maximum size in bytes of the names in one chain, including empty names, so that endless pages are not followed.
+/// It has room for 10,000 tools, the largest manifest, with names of 80 bytes.
 const MAX_BYTES: usize = 1 << 20;
 
 /// A position in the order in which differences were seen. It is not a time, because clocks may be set back.
@@ -22,14 +22,14 @@ pub struct Asked {
     pub at: UnixTime,
 }
 
-/// A list of which one caller was shown every page.
+/// A list that one caller was shown completely.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Whole {
-    /// When its first page was asked for.
+    /// When its first page was requested.
     pub asked: Asked,
-    /// The names, sorted, each once.
+    /// The names, sorted, without duplicates.
     pub names: Vec<String>,
-    /// The names that it has more than once.
+    /// The names that occur more than once.
     pub repeated: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ impl Whole {
         Self { asked, names: index.into_names(), repeated }
     }
 
-    /// Whether it has this name.
+    /// Whether the list contains this name.
     pub fn has(&self, name: &str) -> bool {
         self.names.binary_search_by(|own| own.as_str().cmp(name)).is_ok()
     }
@@ -49,34 +49,34 @@ impl Whole {
 /// The lists that are being read.
 #[derive(Clone, Debug, Default)]
 pub struct Chains {
-    /// The one that began longest ago first.
+    /// Oldest first.
     open: Vec<Chain>,
 }
 
 #[derive(Clone, Debug)]
 struct Chain {
     caller: String,
-    /// When its first page was asked for.
+    /// When its first page was requested.
     asked: Asked,
-    /// The cursor of the page that continues it.
+    /// The cursor of the next page.
     next: String,
     names: Vec<String>,
 }
 
 impl Chains {
-    /// The caller reads the list from its beginning again.
+    /// The caller starts to read the list again.
     pub fn begin_anew(&mut self, caller: &str) {
         self.open.retain(|chain| chain.caller != caller);
     }
 
-    /// Takes a page. Gives the list once the last of one caller's unbroken chain has come.
+    /// Adds a page. Returns the list if this completes one caller's unbroken chain.
     pub fn extend(&mut self, page: Page<'_>) -> Option<Whole> {
         let own = self.open.iter().position(|chain| chain.caller == page.caller);
         let before = own.map(|place| self.open.remove(place));
         let (asked, mut names) = match (page.cursor, before) {
             (None, _) => (page.asked, Vec::new()),
             (Some(cursor), Some(chain)) if chain.next == cursor => (chain.asked, chain.names),
-            // It continues what nobody began.
+            // Continues a chain that was never started.
             (Some(_), _) => return None,
         };
         names.extend(page.names().map(str::to_owned));

@@ -7,25 +7,26 @@ use crate::manifest::{Change, Tool};
 use crate::pattern::Pattern;
 use crate::time::UnixTime;
 
-/// As many findings are reported of one list. One that differs in more is another server's, and the first ones say so.
+/// The maximum number of findings per list. A list with more differences belongs to another server, and the first
+/// findings show that.
 pub const MAX_FINDINGS: usize = 64;
 
-/// With as many names a pattern is compared: it is one look of many, and a list may be long.
+/// The maximum number of names that a pattern is compared with. A list may be long, and there are many patterns.
 const MAX_COMPARED: usize = 1_000;
 
-/// One thing found, to be reported once.
+/// A finding, to be reported once.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
-    /// The tool or the rule.
+    /// The name of the tool or rule.
     pub about: String,
-    /// A stable code.
+    /// The stable code.
     pub code: &'static str,
-    /// Tells one state from another: of a change, the digest of what is live now.
+    /// Distinguishes states of one finding. For a change, the digest of the live value.
     pub state: String,
 }
 
 impl Finding {
-    /// A finding that has one state only.
+    /// A finding with a single state.
     pub fn new(about: &str, code: &'static str) -> Self {
         Self { about: about.to_owned(), code, state: String::new() }
     }
@@ -44,41 +45,41 @@ impl Finding {
     }
 }
 
-/// A tool that is as approved again.
+/// A tool that matches its approved definition again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
-    /// Its name.
+    /// The name of the tool.
     pub tool: String,
-    /// When the list that shows it so was asked for. Whoever saw the tool differ later than that does not know which
-    /// came first.
+    /// When the list that settles the tool was requested. A worker that saw the tool differ after this time cannot know
+    /// which observation is newer.
     pub at: UnixTime,
 }
 
-/// The findings about one resource that are to be logged.
+/// The findings about one resource to log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Findings that no worker reported before.
+    /// Findings that no worker has reported.
     pub found: Vec<Finding>,
-    /// The tools that are as approved again.
+    /// Tools that match their approved definition again.
     pub settled: Vec<String>,
 }
 
-/// The findings about a complete list: names given twice, tools without a rule, rules without a tool, tools that are gone.
+/// Compares a complete list: repeated names, tools without a rule, rules without a tool, added and removed tools.
 pub fn of_list(settings: &Resource, list: &Whole) -> Vec<Finding> {
     let rules = &settings.policy.tools;
     let names = &list.names;
     let without_rule =
         names.iter().filter(|name| !rules.lists(name)).map(|name| Finding::new(name, "tool_without_rule"));
-    // No more than can be told: a list may be long, and each look at the rules costs.
+    // A list may be long, and each lookup of a rule costs time, so stop at the number that is reported.
     let without_rule = without_rule.take(MAX_FINDINGS);
     let has_tool = |rule: &Pattern| match rule.is_exact() {
         true => list.has(rule.as_str()),
-        // The names are sorted: those that begin as the pattern does stand together.
+        // The names are sorted, so names with the pattern's prefix are adjacent.
         false => {
             let first = names.partition_point(|name| name.as_str() < rule.prefix());
             let mut alike = names.iter().skip(first).take_while(|name| name.starts_with(rule.prefix()));
             let found = alike.by_ref().take(MAX_COMPARED).any(|name| rule.matches(name));
-            // A name that was not compared may match.
+            // A name that was not compared might match.
             found || alike.next().is_some()
         }
     };
@@ -89,7 +90,7 @@ pub fn of_list(settings: &Resource, list: &Whole) -> Vec<Finding> {
     let is_new = |name: &&String| settings.manifest.as_ref().is_some_and(|manifest| manifest.tool(name).is_none());
     let added = names.iter().filter(is_new).map(|name| of(name, Change::Added)).take(MAX_FINDINGS);
     let gone = approved.filter(|tool| !list.has(&tool.name)).map(|tool| of(&tool.name, Change::Removed));
-    // Of an approved tool that is told at once.
+    // For approved tools, repetition is reported at once.
     let unknown = |name: &&String| settings.manifest.as_ref().is_none_or(|manifest| manifest.tool(name).is_none());
     let repeated = list.repeated.iter().filter(unknown).map(|name| of(name, Change::Repeated)).take(MAX_FINDINGS);
     let found = without_rule.chain(without_tool).chain(added).chain(gone).chain(repeated).collect();

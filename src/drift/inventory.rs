@@ -1,11 +1,12 @@
-//! The live tools of one server, gathered from complete lists of all callers, to be published.
+//! The live tools of one server, collected from complete lists of all callers, to be published.
 //!
-//! A server may show each caller another list: what one lacks is gone only if it was shown to that very caller before.
+//! A server may show each caller a different list. A missing tool counts as removed only if the same caller saw it
+//! before.
 //!
 //! ```text
-//! inventory = latest SP digest LF *( callers LF name LF tool LF )      what workers share, sorted by name
-//! latest    = *DIGIT                               when the latest list came that changed it, in milliseconds
-//! callers   = hash *( "," hash )                   of those it was shown to, the latest first
+//! inventory = latest SP digest LF *( callers LF name LF tool LF )      shared by the workers, sorted by name
+//! latest    = *DIGIT                               when the latest list that changed it arrived, in milliseconds
+//! callers   = hash *( "," hash )                   the callers who saw the tool, latest first
 //! ```
 //!
 //! `name` is a JSON string, and `tool` an object, in the canonical form of RFC 8785, which has no line feed.
@@ -20,23 +21,23 @@ use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::time::UnixTime;
 
-/// More is not published: control planes refuse it, and workers share it.
+/// The maximum size of a published inventory. Workers share it, and control planes refuse larger ones.
 pub const MAX_BYTES: usize = 4 << 20;
-/// As many tools are published.
+/// The maximum number of published tools.
 const MAX_TOOLS: usize = 10_000;
-/// As many callers are remembered of a tool.
+/// The maximum number of callers remembered per tool.
 const MAX_CALLERS: usize = 8;
-/// Whether a list came too late.
+/// Whether a list arrived too late to be merged.
 pub type Late = bool;
 
 /// One caller's complete list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Whose it is, as a hash.
+    /// The hash of the caller.
     pub caller: u64,
-    /// When it was complete.
+    /// When the list was complete.
     pub seen: UnixTime,
-    /// Its entries, as they came.
+    /// The raw entries.
     pub entries: Vec<Vec<u8>>,
 }
 
@@ -44,7 +45,7 @@ pub struct Listed {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inventory {
     latest: UnixTime,
-    /// By name.
+    /// Sorted by name.
     tools: Vec<Live>,
 }
 
@@ -56,7 +57,7 @@ struct Live {
 }
 
 impl Inventory {
-    /// Reads what another worker wrote. What cannot be read is as nothing.
+    /// Reads what another worker wrote. Invalid data yields an empty inventory.
     pub fn decode(bytes: &[u8]) -> Self {
         let mut lines = std::str::from_utf8(bytes).unwrap_or_default().lines();
         let head = lines.next().and_then(|head| head.split_once(' ')).and_then(|(latest, _)| latest.parse().ok());
@@ -69,13 +70,13 @@ impl Inventory {
         Self { latest, tools }
     }
 
-    /// The digest that is written at the head of an inventory; empty if there are no tools.
+    /// The digest in the first line of an encoded inventory. Empty if there are no tools.
     pub fn digest_of(bytes: &[u8]) -> &[u8] {
         let head = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
         head.splitn(2, |byte| *byte == b' ').nth(1).unwrap_or_default()
     }
 
-    /// What other workers read.
+    /// Encodes the inventory for other workers.
     pub fn encode(&self) -> String {
         let mut out = format!("{} {}\n", self.latest.as_millis(), self.digest().unwrap_or_default());
         for live in &self.tools {
@@ -88,17 +89,17 @@ impl Inventory {
         out
     }
 
-    /// Takes over one caller's complete list, unless there would be too much of it. Says whether it did not, because a
-    /// later list of anybody came before it: what it tells is older, and the caller's next one tells more.
+    /// Merges one caller's complete list, unless the inventory would become too large. Returns true if a later list of
+    /// any caller was merged before. Then this list is outdated, and the caller's next list replaces it.
     pub fn merge(&mut self, list: &Listed, now: UnixTime) -> Late {
-        // One from the future is none: the clock was set back.
+        // A time in the future is ignored: the clock was set back.
         if list.seen < self.latest && self.latest <= now {
             return true;
         }
         let mut read: Vec<Live> = list.entries.iter().filter_map(|entry| read(entry)).collect();
         let names = Index::new(read.iter().map(|live| live.name.clone()));
         let repeated = Index::new(names.repeated(read.iter().map(|live| live.name.as_str())).map(str::to_owned));
-        // Of two entries with one name nobody can tell which one a call would reach: only the name is known.
+        // With two entries of one name, a call could reach either, so only the name is kept.
         read.iter_mut().filter(|live| repeated.contains(&live.name)).for_each(|live| live.tool = of_name(&live.name));
         let mut merged = sorted(read, |live| live.name.clone());
         for live in &mut merged {
@@ -119,7 +120,7 @@ impl Inventory {
         false
     }
 
-    /// The digest of the tools, whoever they were shown to; nothing if there are none.
+    /// The digest of the tools, independent of callers. `None` without tools.
     pub fn digest(&self) -> Option<String> {
         let mut digest = Sha256::new();
         self.tools.iter().for_each(|live| digest.update(&live.tool));
@@ -130,7 +131,7 @@ impl Inventory {
         self.tools.iter().filter_map(|live| serde_json::from_str(&live.tool).ok()).collect()
     }
 
-    /// As the command line summarises a list.
+    /// The inventory as a manifest, as the command line summarises a list.
     pub fn manifest(&self) -> Manifest {
         let summary = |node: &Node| {
             let name = node.member("name").and_then(Node::as_text)?;
@@ -140,14 +141,15 @@ impl Inventory {
         Manifest::of(self.nodes().iter().filter_map(summary).collect())
     }
 
-    /// As AuthSec's `sdk-manifest` takes them. What `policy` asks for is what it is suggested to ask for.
+    /// The inventory in the format of AuthSec's `sdk-manifest`. The scopes that `policy` requires become the suggested
+    /// scopes.
     pub fn authsec(&self, policy: &Policy) -> String {
         let tools: Vec<_> = self.nodes().iter().filter_map(|node| authsec_tool(node, policy)).collect();
         format!("{{\"tools\":[{}]}}", tools.join(","))
     }
 }
 
-/// What is kept of an entry. Of one that cannot be read, its name, if it has one.
+/// The parts of an entry to keep. For an unreadable entry only its name, if it has one.
 fn read(entry: &[u8]) -> Option<Live> {
     let node = serde_json::from_slice::<Node>(entry).ok()?;
     let name = node.member("name").filter(|name| matches!(name, Node::Text(text) if !text.is_empty()))?;
@@ -156,7 +158,7 @@ fn read(entry: &[u8]) -> Option<Live> {
     Some(Live { callers: Vec::new(), name, tool })
 }
 
-/// An entry of which nothing but the name, in canonical form, is known.
+/// An entry with only a name, given in canonical form.
 fn of_name(name: &str) -> String {
     format!("{{\"name\":{name}}}")
 }

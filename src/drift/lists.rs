@@ -1,4 +1,4 @@
-//! Complete lists as they come, until they are merged into the inventory.
+//! Complete lists that wait to be merged into the inventory.
 
 use std::collections::VecDeque;
 
@@ -6,25 +6,26 @@ use super::Page;
 use super::inventory::{Listed, MAX_BYTES};
 use crate::time::UnixTime;
 
-/// As many callers may be reading pages at once, and as many lists wait to be merged; the oldest gives way.
+/// The maximum number of callers whose pages are collected at once, and of lists that wait. Beyond it the oldest is
+/// dropped.
 const MAX_LISTS: usize = 16;
-/// As many lists that were merged are known again by their hash. One forgotten is merged once more.
+/// The maximum number of merged lists that are recognised by hash. A forgotten list is merged again.
 const MAX_KNOWN: usize = 64;
 
 /// The lists of one server.
 #[derive(Debug, Default)]
 pub struct Lists {
-    /// With the cursor of the page that continues each.
+    /// Incomplete lists, each with the cursor of its next page.
     open: VecDeque<(String, Listed)>,
     complete: VecDeque<Listed>,
-    /// Caller and hash of those that were merged.
+    /// Caller and hash of each merged list.
     known: VecDeque<(u64, u64)>,
-    /// The digest of the inventory that they were merged into.
+    /// The digest of the inventory after the merge.
     current: Vec<u8>,
 }
 
 impl Lists {
-    /// Takes a page with its entries, of a caller with this hash. `hash` gives that of bytes.
+    /// Adds a page with its entries. `caller` is the hash of the caller; `hash` hashes bytes.
     pub fn extend(
         &mut self,
         caller: u64,
@@ -38,7 +39,7 @@ impl Lists {
         let mut list = match (page.cursor, before) {
             (None, _) => Listed { caller, seen: now, entries: Vec::new() },
             (Some(cursor), Some((next, list))) if next == cursor => list,
-            // It continues what nobody began.
+            // Continues a list that was never started.
             (Some(_), _) => return,
         };
         list.seen = now;
@@ -59,8 +60,8 @@ impl Lists {
         }
     }
 
-    /// The complete lists that came since the last time. `current` is the digest of what workers share: if it is another
-    /// than the last time, lists that were merged before may tell something new.
+    /// The complete lists since the last call. `current` is the digest of the shared inventory. If it changed, lists
+    /// that were merged before may matter again.
     pub fn take(&mut self, current: Vec<u8>) -> Vec<Listed> {
         if self.current != current {
             self.known.clear();
@@ -69,7 +70,7 @@ impl Lists {
         std::mem::take(&mut self.complete).into()
     }
 
-    /// Some that were taken came too late: none is known any more.
+    /// Some of the taken lists arrived too late, so no list counts as merged.
     pub fn forget(&mut self) {
         self.known.clear();
     }

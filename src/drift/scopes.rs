@@ -1,4 +1,4 @@
-//! Scopes that the policy needs and no token ever brings: they are misspelled here, or at the issuer.
+//! Scopes that the policy needs but no token has. They are probably misspelled in the policy or at the issuer.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use crate::scope::Scope;
 use crate::time::UnixTime;
 use crate::token::AccessToken;
 
-/// So long is waited for a scope to be granted, and for so many requests.
+/// How long, and for how many requests, to wait for a scope to be granted.
 const WINDOW: Duration = Duration::from_secs(3600);
 const REQUESTS: u32 = 1_000;
 
-/// The scopes of one resource that were not seen yet.
+/// The scopes of one resource that no token has had yet.
 #[derive(Clone, Debug, Default)]
 pub struct Unseen {
     scopes: Vec<Scope>,
@@ -21,19 +21,19 @@ pub struct Unseen {
 }
 
 impl Unseen {
-    /// All that `policy` needs.
+    /// All scopes that `policy` needs.
     pub fn new(policy: &Policy) -> Self {
         Self { scopes: policy.needed_scopes.iter().cloned().collect(), requests: 0, since: None }
     }
 
-    /// Whether any is left.
+    /// Whether all scopes were seen.
     pub fn is_empty(&self) -> bool {
         self.scopes.is_empty()
     }
 
-    /// A verified token came. Gives the scopes that are seen for the first time.
+    /// Records a verified token. Returns the scopes seen for the first time.
     pub fn saw(&mut self, policy: &Policy, token: &AccessToken, now: UnixTime) -> Vec<String> {
-        // A start in the future is of a clock that was set back.
+        // A time in the future means that the clock was set back.
         if self.since.is_none_or(|since| now.since(since).is_none()) {
             self.since = Some(now);
         }
@@ -44,12 +44,12 @@ impl Unseen {
         seen.iter().map(ToString::to_string).collect()
     }
 
-    /// Another worker saw these.
+    /// Records scopes that another worker saw.
     pub fn others_saw(&mut self, scopes: &[String]) {
         self.scopes.retain(|scope| !scopes.iter().any(|seen| seen == scope.as_str()));
     }
 
-    /// What was never granted, once it was waited for long enough. It is told once.
+    /// The scopes that were never granted, once the waiting time is over. Each is reported once.
     pub fn overdue(&mut self, now: UnixTime) -> Vec<Finding> {
         let waited = self.since.is_some_and(|since| now.since(since).is_some_and(|time| time >= WINDOW));
         if !waited || self.requests < REQUESTS {

@@ -1,4 +1,4 @@
-//! The state of drift for one server.
+//! The drift state of one server.
 
 use std::rc::Weak;
 
@@ -13,41 +13,40 @@ use crate::listing::Entries;
 use crate::manifest::{Change, Manifest};
 use crate::time::UnixTime;
 
-/// The state of one server.
 #[derive(Debug, Default)]
 pub struct Server {
     pub tools: Tools,
     pub chains: Chains,
     pub asked: AskedLists,
-    /// Requests that other workers told of, those that this worker tells of, and those that were answered here.
+    /// Announced requests of other workers, requests to announce, and requests that were answered here.
     pub told_asked: Vec<String>,
     pub tells_asked: Vec<String>,
     pub tells_answered: Vec<String>,
     pub unseen: Unseen,
-    /// Scopes that were first seen since it was last asked.
+    /// Scopes first seen since the last call of `take`.
     pub granted: Vec<String>,
-    /// Lists to be published.
+    /// Lists to publish.
     pub lists: Lists,
-    /// Findings about tools, and those about the whole list, since it was last asked.
+    /// Findings since the last call of `take`.
     pub found: Vec<Finding>,
-    /// Tools that are now as approved, since it was last asked.
+    /// Tools settled since the last call of `take`.
     pub settled: Vec<Settled>,
-    /// A complete list that waits to be compared with policy and manifest.
+    /// A complete list to compare with policy and manifest.
     pub complete: Option<Whole>,
-    /// The hash of the last complete list, and what was found of it.
+    /// The hash of the last complete list.
     pub list: Option<u64>,
-    /// Its entries, if they came on one page, for as long as they are known: what is kept of lists is bounded there.
+    /// The entries of that list if it had one page. Weak, because the list cache bounds what is kept.
     pub page: Weak<Entries>,
     pub of_list: Vec<Finding>,
-    /// Whether any worker saw a complete list, and whether others are to be told that this one did.
+    /// Whether any worker has seen a complete list, and whether to tell the others that this one has.
     pub was_listed: bool,
     pub tells_listed: bool,
-    /// Whether what was found waits for the next tick, since other workers were faster.
+    /// Whether the news wait for the next tick because other workers won every race.
     pub is_postponed: bool,
 }
 
 impl Server {
-    /// Adds findings, each once, until they are taken.
+    /// Adds findings that are not pending yet.
     pub fn report(&mut self, found: Vec<Finding>) {
         for finding in found {
             if self.found.len() < MAX_FINDINGS && !self.found.contains(&finding) {
@@ -56,7 +55,7 @@ impl Server {
         }
     }
 
-    /// A complete list came, in answer to the requests for its pages.
+    /// Applies a complete list that answers the requests for its pages.
     pub fn learn(&mut self, settings: &Resource, list: &Whole, now: UnixTime) {
         if settings.until_seen == UntilSeen::Deny && !self.was_listed {
             (self.was_listed, self.tells_listed) = (true, true);
@@ -66,7 +65,7 @@ impl Server {
         self.settled.extend(self.tools.settle(manifest, list));
     }
 
-    /// A list gives this name more than once.
+    /// Records that a list has this name more than once.
     pub fn repeated(&mut self, manifest: &Manifest, name: &str, now: UnixTime) {
         if let Some((place, _)) = manifest.place(name) {
             self.tools.repeated(place, name, now);

@@ -1,4 +1,4 @@
-//! What the workers of one host tell each other of drift, so that each finding is reported once.
+//! Drift state that the workers of a host share, so that each finding is reported once.
 //!
 //! ```text
 //! {"tools": {<the live tools that differ, as a manifest>}, "told": ["<finding>", ...], "granted": ["<scope>", ...],
@@ -7,8 +7,8 @@
 //!  "listed": <whether any worker saw a complete list>}
 //! ```
 //!
-//! Anybody who shares the host's data could have written it: it is read as strictly as a manifest, a worker compares
-//! the tools with its own, and what is told too much or too little is only told too much or too little.
+//! Anyone with access to the host's shared data could have written it. It is parsed as strictly as a manifest, and each
+//! worker compares the tools itself. A forged record can only add or suppress reports.
 
 use sha2::{Digest, Sha256};
 
@@ -20,34 +20,34 @@ use crate::manifest::Manifest;
 use crate::node::Node;
 use crate::time::UnixTime;
 
-/// As many tools are shared: all of the largest manifest.
+/// The maximum number of shared tools: all of the largest manifest.
 const MAX_TOOLS: usize = crate::manifest::MAX_TOOLS;
-/// As many scopes, and findings that were told of; of more, the oldest may be told of again.
+/// The maximum number of scopes and of reported findings. Beyond it, the oldest may be reported again.
 const MAX_TOLD: usize = 1024;
-/// As many tools that are as approved again; of more, the oldest may be told of as different again.
+/// The maximum number of settled tools. Beyond it, the oldest may be reported again.
 const MAX_SETTLED: usize = 1024;
-/// As many requests for lists; of more, the oldest is not told of.
+/// The maximum number of announced requests. Beyond it, the oldest is not announced.
 const MAX_ASKED: usize = 64;
 
-/// What is shared about one resource.
+/// Shared state of one resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SharedDrift {
     /// Live tools that differ from the manifest.
     pub live: Manifest,
-    /// Scopes that were seen granted.
+    /// Scopes that a token had.
     pub granted: Vec<String>,
-    /// What was reported: a hash of what it is about, then one of the finding.
+    /// Reported findings: a hash of the subject, then a hash of the finding.
     pub told: Vec<String>,
-    /// The tools that were last seen as approved: a hash of the name, then the time in milliseconds.
+    /// Settled tools: a hash of the name, then the time in milliseconds.
     pub settled: Vec<String>,
-    /// Requests for lists, whose answers come on a stream that may be another worker's.
+    /// Announced requests for lists, whose responses may arrive on another worker's stream.
     pub asked: Vec<String>,
-    /// Whether any worker saw a complete list.
+    /// Whether any worker has seen a complete list.
     pub listed: bool,
 }
 
 impl SharedDrift {
-    /// Reads what another worker wrote. What cannot be read, or was taken back, says nothing: not that all is well.
+    /// Reads what another worker wrote. Invalid or missing data says nothing; in particular not that no tool differs.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let node = serde_json::from_slice::<Node>(bytes).ok()?;
         let texts = |name: &str| {
@@ -61,7 +61,7 @@ impl SharedDrift {
         Some(Self { live, granted: texts("granted"), told, settled, asked: texts("asked"), listed })
     }
 
-    /// What other workers read.
+    /// Encodes the state for other workers.
     pub fn encode(&self) -> String {
         let tools = self.live.tools_json();
         let mut out = Object::new();
@@ -74,7 +74,7 @@ impl SharedDrift {
         out.finish()
     }
 
-    /// Adds what a worker found; gives what nobody reported before, and the tools that are as approved again.
+    /// Merges a worker's news. Returns the findings that no worker has reported, and the settled tools.
     pub fn merge(&mut self, news: &News) -> Report {
         self.listed |= news.listed;
         self.asked.extend(news.asked.iter().cloned());
@@ -97,18 +97,18 @@ impl SharedDrift {
                 new.push(finding.clone());
             }
         }
-        // Of two with one name the first stays: the newer one.
+        // If two tools have one name, the first, newer one wins.
         let all = news.live.iter().take(MAX_TOOLS).chain(self.live.tools()).cloned().collect();
         self.live = Manifest::of(all).first(MAX_TOOLS);
         Report { found: new, settled }
     }
 
-    /// Tools are as approved again: should one change once more, that is news. Gives those that were told of.
+    /// Records settled tools, so that another change of one is reported. Returns those that had been reported.
     fn settle(&mut self, tools: &[Settled]) -> Vec<String> {
         if tools.is_empty() {
             return Vec::new();
         }
-        // All at once: a large manifest may settle as a whole.
+        // In one pass, because a large manifest may settle at once.
         let about = Index::new(tools.iter().map(|settled| hash(&settled.tool)));
         let of = |id: &String| id.get(..HASH).and_then(|about_one| about.place(about_one));
         let mut told = vec![false; tools.len()];
@@ -127,7 +127,7 @@ impl SharedDrift {
         tools.iter().zip(told).filter(|(_, told)| *told).map(|(settled, _)| settled.tool.clone()).collect()
     }
 
-    /// When the list was asked for that last showed each tool as approved.
+    /// For each settled tool, when the list that settled it was requested.
     pub fn settled(&self) -> SettledAt {
         let read = |id: &String| Some((id.get(..HASH)?.to_owned(), id.get(HASH + 1..)?.parse::<u64>().ok()?));
         let (names, times) = self.settled.iter().filter_map(read).unzip::<_, _, Vec<_>, _>();
@@ -135,7 +135,7 @@ impl SharedDrift {
     }
 }
 
-/// Tools that are as approved again, with times.
+/// Settled tools with times.
 #[derive(Debug)]
 pub struct SettledAt {
     places: Index,
@@ -143,14 +143,14 @@ pub struct SettledAt {
 }
 
 impl SettledAt {
-    /// The time for the tool of this name.
+    /// The time for the tool with this name.
     pub fn at(&self, tool: &str) -> Option<UnixTime> {
         let place = self.places.place(&hash(tool))?;
         self.times.get(place).copied().map(UnixTime::from_millis)
     }
 }
 
-/// Hexadecimal digits of one hash.
+/// Hexadecimal digits per hash.
 const HASH: usize = 16;
 
 fn id(finding: &Finding) -> String {

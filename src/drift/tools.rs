@@ -1,8 +1,8 @@
 //! The approved tools of one server, as its lists show them.
 //!
-//! Bad news counts at once, whichever list brings it. Good news counts only from one caller's complete list, and only
-//! about tools of which nothing bad was seen since that list was asked for: a second list in the same answer, or on
-//! another stream, cannot take back what the first one told.
+//! A difference counts at once, in any list. A match counts only in one caller's complete list, and only if no
+//! difference was seen after that list was requested. So a second list, in the same response or on another stream,
+//! cannot undo a difference.
 
 use super::chain::{Moment, Whole};
 use super::findings::{Finding, Settled};
@@ -11,46 +11,46 @@ use crate::manifest::{Manifest, Tool, changes};
 use crate::node::Node;
 use crate::time::UnixTime;
 
-/// The approved tools, as lists showed them. Others are not kept: a server can invent any number of them.
+/// The approved tools, as lists showed them. Others are not stored, because a server can invent any number of them.
 #[derive(Debug, Default)]
 pub struct Tools {
-    /// In the order of the manifest.
+    /// In manifest order.
     seen: Vec<Seen>,
-    /// The moment of the latest bad news.
+    /// The moment of the latest difference.
     latest: Moment,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    /// The hash of the last entry that was as approved: equal bytes are read once.
+    /// The hash of the last entry that matched. Equal bytes are parsed once.
     approved: Option<u64>,
     off: Option<Off>,
 }
 
-/// A tool that differs from what was approved.
+/// A tool that differs from its approved definition.
 #[derive(Clone, Debug)]
 struct Off {
-    /// The hash of the entry; none if this worker did not see one, or saw several.
+    /// The hash of the entry. `None` if this worker saw no entry or several.
     hash: Option<u64>,
     live: Tool,
     since: Moment,
     at: UnixTime,
-    /// Whether the other workers were told, so that one of them may settle it.
+    /// Whether the other workers know, so that one of them may settle it.
     is_told: bool,
 }
 
 impl Tools {
-    /// Nothing was seen of the tools in `manifest`.
+    /// No tool of `manifest` has been observed.
     pub fn new(manifest: &Manifest) -> Self {
         Self { seen: vec![Seen::default(); manifest.tools().len()], ..Self::default() }
     }
 
-    /// The present moment. Bad news that comes later is later than this.
+    /// The current moment. Differences recorded later have a greater one.
     pub fn moment(&self) -> Moment {
         self.latest
     }
 
-    /// Whether the tool at this place of the manifest differs from it. One that nobody knows does.
+    /// Whether the tool at this place of the manifest differs from it. An unknown place counts as different.
     pub fn is_off(&self, place: usize) -> bool {
         self.seen.get(place).is_none_or(|seen| seen.off.is_some())
     }
@@ -60,8 +60,8 @@ impl Tools {
         self.seen.iter().filter_map(|seen| seen.off.as_ref()).map(|off| &off.live)
     }
 
-    /// An entry of a list, with its hash, about the tool at `place`, which was approved so. Says whether it differs, and
-    /// what that is, unless it was seen before.
+    /// Records a list entry for the tool at `place`. Returns whether it differs from `approved`, and the findings if
+    /// this entry was not seen before.
     pub fn observe(
         &mut self,
         place: usize,
@@ -79,7 +79,7 @@ impl Tools {
             (off.since, off.at, self.latest) = (since, now, since);
             return (true, Vec::new());
         }
-        // An entry that cannot be read differs.
+        // An unreadable entry counts as different.
         let live = read(entry).unwrap_or_else(|| Tool::unreadable(&approved.name));
         let found: Vec<_> =
             changes(approved, &live).into_iter().map(|drift| Finding::of(drift.change, &live)).collect();
@@ -92,15 +92,15 @@ impl Tools {
         (true, found)
     }
 
-    /// A list gives the name of the tool at `place` more than once: nobody can tell which entry a call would reach.
+    /// Records that a list has the name of the tool at `place` more than once: a call could reach either entry.
     pub fn repeated(&mut self, place: usize, name: &str, now: UnixTime) {
         self.latest += 1;
         let off = Off { hash: None, live: Tool::unreadable(name), since: self.latest, at: now, is_told: false };
         self.seen.get_mut(place).into_iter().for_each(|seen| seen.off = Some(off.clone()));
     }
 
-    /// A complete list came. Gives the tools that are as approved again: those of which nothing bad was seen since the
-    /// list was asked for, so not in the list either.
+    /// Applies a complete list. Returns the settled tools: those without a difference since the list was requested. So
+    /// the list itself shows no difference either.
     pub fn settle(&mut self, manifest: &Manifest, list: &Whole) -> Vec<Settled> {
         let is_before = |off: &Off| match list.asked.moment {
             Some(moment) => off.since <= moment,
@@ -117,14 +117,14 @@ impl Tools {
             .collect()
     }
 
-    /// The other workers were told which tools differ.
+    /// The other workers know which tools differ.
     pub fn told(&mut self) {
         self.seen.iter_mut().filter_map(|seen| seen.off.as_mut()).for_each(|off| off.is_told = true);
     }
 
-    /// Takes over which tools differ for other workers. Each is compared again. A tool that differs for them no more is as
-    /// approved here too if their list was asked for after this worker saw it differ last. Otherwise nobody knows which
-    /// came first: it stays so, and the others are to be told again. Gives those findings.
+    /// Adopts the differences of other workers; each is compared again. A tool that no longer differs for them is
+    /// settled here too if their list was requested after this worker last saw a difference. Otherwise the order is
+    /// unknown: the tool still differs, and the returned findings are reported to the others again.
     pub fn adopt(&mut self, manifest: &Manifest, told: &SharedDrift, now: UnixTime) -> Vec<Finding> {
         let mut again = Vec::new();
         let settled = told.settled();

@@ -1,4 +1,4 @@
-//! One worker's part in what the workers of a host tell each other of drift.
+//! How one worker shares drift state with the other workers of a host.
 
 use super::Drift;
 use super::findings::Report;
@@ -8,10 +8,10 @@ use crate::manifest::Manifest;
 use crate::time::UnixTime;
 use crate::workers::{SharedData, SharedNames};
 
-/// How often a record is read again because another worker was faster, before that waits for the next tick.
+/// How often a record is read again because another worker was faster. After that, the news wait for the next tick.
 const MAX_RACES: usize = 8;
 
-/// The shared record of each resource as it was last seen.
+/// The shared record of each resource, as last read.
 #[derive(Debug)]
 pub struct Told {
     names: Vec<String>,
@@ -19,9 +19,9 @@ pub struct Told {
 }
 
 impl Told {
-    /// For the resources of a configuration.
+    /// Prepares the records for the resources of a configuration.
     pub fn new(config: &Config, names: &SharedNames) -> Self {
-        // What differs depends on what was approved.
+        // Drift depends on the approved manifest, so its content is part of the name.
         let name = |resource: &Resource| {
             let approved = resource.manifest.as_ref().map(Manifest::tools_json).unwrap_or_default();
             names.of("drift", &[resource.identifier.as_str(), &approved])
@@ -30,14 +30,14 @@ impl Told {
         Self { seen: vec![Vec::new(); names.len()], names }
     }
 
-    /// The names of what is shared.
+    /// The names of the shared records.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Tells the other workers what was found, at once: later, it could take the place of what another worker saw since.
-    /// If others are faster each time, it is tried again at the next tick, and only then reported. Where nothing is
-    /// shared, each worker reports for itself.
+    /// Shares the news with the other workers immediately, because later they could overwrite newer observations. If
+    /// other workers win every race, the news wait for the next tick and are reported then. Without shared data, each
+    /// worker reports its own findings.
     pub fn report(&self, place: usize, drift: &mut Drift, shared: &dyn SharedData) -> Report {
         let news = drift.take(place);
         let Some(name) = self.names.get(place) else { return Report::default() };
@@ -63,7 +63,7 @@ impl Told {
         Report::default()
     }
 
-    /// Takes over what other workers found, of every resource where that matters.
+    /// Adopts the observations of other workers for every resource where they matter.
     pub fn adopt(&mut self, drift: &mut Drift, config: &Config, shared: &dyn SharedData, now: UnixTime) {
         for (place, (name, seen)) in self.names.iter().zip(&mut self.seen).enumerate() {
             if !drift.listens(place, config) {

@@ -5,6 +5,7 @@ use crate::text::{look_alike, near};
 /// A method with its own handling in the policy, the response or the headers.
 #[derive(Debug)]
 pub struct Method {
+    /// The name of the method.
     pub name: &'static str,
     /// The target that decides a request.
     pub target: TargetKind,

@@ -83,6 +83,7 @@ impl<'a> Matches<'a> {
         self.rows.iter().all(|row| test(row))
     }
 
+    /// Whether no row matches the caller.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

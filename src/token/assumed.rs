@@ -1,17 +1,17 @@
-//! Callers that no token vouches for, to ask a policy about. They exist in the command line only: the module is built
-//! without this feature, so that there a verification remains the only way to an [`AccessToken`].
+//! Assumed callers, for asking a policy what it would decide. They exist only in the command line. The module is built
+//! without this feature, so there an [`AccessToken`] can only come from verification.
 
 use std::rc::Rc;
 
 use super::{AccessToken, Claims, Vouched, index_many};
 use crate::node::Node;
 
-/// Who is assumed to call.
+/// An assumed caller.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Assumed {
     /// `iss`
     pub issuer: String,
-    /// What the configuration calls the issuer.
+    /// The issuer's name in the configuration.
     pub issuer_name: String,
     /// The subject.
     pub subject: Option<String>,
@@ -19,12 +19,12 @@ pub struct Assumed {
     pub client: Option<String>,
     /// The granted scopes.
     pub scopes: Vec<String>,
-    /// Claims, for scenarios that ask for some and for headers that forward some.
+    /// Claims, for matrix rows that test them and headers that forward them.
     pub claims: Vec<(String, Node)>,
 }
 
 impl AccessToken {
-    /// The token that such a caller would bring. Nothing was verified: it is for questions, never for requests.
+    /// The token of an assumed caller. Nothing was verified, so it must never be used for a request.
     pub fn assumed(caller: Assumed) -> Self {
         Self(Rc::new(Vouched {
             issuer: caller.issuer,

@@ -1,15 +1,15 @@
-//! What must hold anew at every use of a token: for whom it is, when, and what its user must prove.
+//! The bounds of a token that are checked at every use: audience, time, and proof of possession.
 
 use super::{Claims, Confirmation, TokenError, TokenRules, claims};
 use crate::time::UnixTime;
 
-/// For whom a token is, and when, read from its claims once.
+/// The audience and times of a token, read from its claims once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bounds {
     audiences: Vec<String>,
-    /// Whether it names any, be it none.
+    /// Whether `aud` is present, even if it is empty.
     names_audiences: bool,
-    /// Whether what it lacks is left to the introspection answer.
+    /// Whether the introspection response supplies claims that the token lacks.
     answer_completes: bool,
     client: Option<String>,
     expires_at: Option<f64>,
@@ -19,7 +19,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Reads the claims of a token that was issued to `client`.
+    /// Reads the claims of a token issued to `client`.
     pub fn read(set: &Claims, client: Option<&str>) -> Result<Self, TokenError> {
         Ok(Self {
             audiences: claims::audiences(set)?,
@@ -33,33 +33,33 @@ impl Bounds {
         })
     }
 
-    /// The texts that it keeps.
+    /// All strings, to compute the size.
     pub fn texts(&self) -> impl Iterator<Item = &String> {
         self.audiences.iter().chain(&self.client)
     }
 
-    /// Reads the claims of a JWT that was issued to `client`.
+    /// Reads the claims of a JWT issued to `client`.
     pub fn of_jwt(set: &Claims, client: Option<&str>, rules: &TokenRules) -> Result<Self, TokenError> {
         Ok(Self { answer_completes: rules.answer_completes, ..Self::read(set, client)? })
     }
 
-    /// `exp`, if it is said.
+    /// `exp`, if it is present.
     pub fn expires_at(&self) -> Option<f64> {
         self.expires_at
     }
 
-    /// What its user must prove.
+    /// What the client must prove.
     pub fn confirmation(&self) -> Confirmation {
         self.confirmation
     }
 
-    /// Whether the token is for one of `audiences`, and for `now`.
+    /// Checks that the audience is one of `audiences` and that the token is valid at `now`.
     pub fn check(&self, audiences: &[String], rules: &TokenRules, now: UnixTime) -> Result<(), TokenError> {
         self.check_audience(audiences, rules)?;
         self.check_times(rules, now)
     }
 
-    /// Whether the token is for one of `expected`.
+    /// Checks that the audience is one of `expected`.
     pub fn check_audience(&self, expected: &[String], rules: &TokenRules) -> Result<(), TokenError> {
         if !self.names_audiences && self.answer_completes {
             return Ok(());
@@ -75,12 +75,12 @@ impl Bounds {
         }
     }
 
-    /// Whether it has an end, or the answer is to tell it.
+    /// Checks that `exp` is present, or that the introspection response supplies it.
     pub fn check_end(&self) -> Result<(), TokenError> {
         if self.expires_at.is_some() || self.answer_completes { Ok(()) } else { Err(TokenError::ExpiryMissing) }
     }
 
-    /// Whether it is for `now`.
+    /// Checks that the token is valid at `now`.
     pub fn check_times(&self, rules: &TokenRules, now: UnixTime) -> Result<(), TokenError> {
         let (now, leeway) = (now.as_numeric_date(), rules.leeway.as_secs_f64());
         if self.expires_at.is_some_and(|end| now >= end + leeway) {
@@ -96,7 +96,7 @@ impl Bounds {
     }
 }
 
-/// Equal but for one trailing slash, which some clients add to the resource they ask for.
+/// Equal except for one trailing slash, which some clients add to the resource.
 fn same_audience(own: &str, audience: &str) -> bool {
     let bare = |text: &str| text.strip_suffix('/').map(str::len).unwrap_or(text.len());
     own.get(..bare(own)) == audience.get(..bare(audience)) && !audience.is_empty()

@@ -1,16 +1,16 @@
-//! Reading claims: of the right type, or a fault.
+//! Reading claims. A claim of the wrong type is an error.
 
 use super::TokenError;
 use crate::index::Index;
 use crate::json;
 use crate::node::Node;
 
-/// A token's claims set, or its header: a JSON object in which no name stands twice.
+/// A token's claims set or header: a JSON object without duplicate names.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Claims(Vec<(String, Node)>);
 
 impl Claims {
-    /// Reads strict JSON. What is no object is nothing.
+    /// Parses strict JSON. `None` if it is not an object.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         json::check(bytes, MAX_DEPTH).ok()?;
         match serde_json::from_slice(bytes).ok()? {
@@ -19,18 +19,18 @@ impl Claims {
         }
     }
 
-    /// Claims that nobody vouches for.
+    /// Unverified claims.
     #[cfg(feature = "cli")]
     pub(super) fn assumed(claims: Vec<(String, Node)>) -> Self {
         Self(claims)
     }
 
-    /// The claim `name`. One that is `null` is absent: many providers serialise what they do not know so.
+    /// The claim `name`. `null` counts as absent, because many providers serialise unknown values so.
     pub fn get(&self, name: &str) -> Option<&Node> {
         self.0.iter().find(|(own, value)| own == name && *value != Node::Null).map(|(_, value)| value)
     }
 
-    /// The claim at `path`: first the whole path as one name, since namespaced names contain dots, then step by step.
+    /// The claim at `path`. The whole path is tried as one name first, because namespaced names contain dots.
     pub fn at(&self, path: &str) -> Option<&Node> {
         self.get(path).or_else(|| {
             let (first, rest) = path.split_once('.')?;
@@ -38,14 +38,14 @@ impl Claims {
         })
     }
 
-    /// Adds those of `others` whose names are not there. Both may be long, so the names are indexed.
+    /// Adds the members of `others` whose names are missing. The names are indexed, because both sets may be long.
     pub fn add_missing(&mut self, others: &Self) {
         let present = self.0.iter().filter(|(_, value)| *value != Node::Null);
         let present = Index::new(present.map(|(name, _)| name.clone()));
         self.0.extend(others.0.iter().filter(|(name, _)| !present.contains(name)).cloned());
     }
 
-    /// The bytes that they take in memory.
+    /// The size in memory, in bytes.
     pub fn weight(&self) -> usize {
         Node::members_heap(&self.0)
     }
@@ -55,17 +55,17 @@ impl Claims {
         self.get(name).is_some()
     }
 
-    /// Whether the header asks for an extension: `crit` (RFC 7515 section 4.1.11) or `b64` (RFC 7797). These two count
-    /// as present even if they are `null`, since it is not known how another reader takes that.
+    /// Whether the header requires an extension: `crit` (RFC 7515 section 4.1.11) or `b64` (RFC 7797). Both count as
+    /// present even if `null`, because other parsers may differ on that.
     pub fn asks_for_extension(&self) -> bool {
         self.0.iter().any(|(name, _)| matches!(name.as_str(), "crit" | "b64"))
     }
 }
 
-/// Containers in one another in a header or a claims set. Real tokens have four or five.
+/// The maximum nesting depth of a header or claims set. Real tokens have four or five levels.
 const MAX_DEPTH: usize = 32;
 
-/// The list of a claim that is a string with spaces (RFC 8693 section 4.2) or an array of strings.
+/// A claim that is a space-separated string (RFC 8693 section 4.2) or an array of strings.
 pub fn scope_list(claims: &Claims, names: &[String]) -> Result<Vec<String>, TokenError> {
     let Some(value) = names.iter().find_map(|name| claims.get(name)) else {
         return Ok(Vec::new());
@@ -76,7 +76,7 @@ pub fn scope_list(claims: &Claims, names: &[String]) -> Result<Vec<String>, Toke
     }
 }
 
-/// `aud`: a string, or an array of strings (RFC 7519 section 4.1.3). Nothing for an absent one.
+/// `aud`: a string or an array of strings (RFC 7519 section 4.1.3). Empty if absent.
 pub fn audiences(claims: &Claims) -> Result<Vec<String>, TokenError> {
     match claims.get("aud") {
         None => Ok(Vec::new()),
@@ -85,12 +85,12 @@ pub fn audiences(claims: &Claims) -> Result<Vec<String>, TokenError> {
     }
 }
 
-/// A claim that is a string where it is present.
+/// A claim that must be a string if present.
 pub fn text<'a>(claims: &'a Claims, name: &str) -> Result<Option<&'a str>, TokenError> {
     claims.get(name).map(|value| value.as_text().ok_or(TokenError::ClaimMalformed)).transpose()
 }
 
-/// The first of several claims that is present, which must be a string.
+/// The first of several claims that is present. It must be a string.
 pub fn first_text<'a>(claims: &'a Claims, names: &[String]) -> Result<Option<&'a str>, TokenError> {
     names.iter().find(|name| claims.has(name)).map_or(Ok(None), |name| text(claims, name))
 }
@@ -109,17 +109,17 @@ fn strings(value: &Node) -> Result<Vec<String>, TokenError> {
     items.iter().map(|item| item.as_text().map(str::to_owned).ok_or(TokenError::ClaimMalformed)).collect()
 }
 
-/// A claim and the value it must have, or hold if it is an array.
+/// A test on a claim: its value equals the expected one, or is an array that contains it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClaimTest {
-    /// The claim's name.
+    /// The name of the claim.
     pub name: String,
-    /// The value.
+    /// The expected value.
     pub expected: Node,
 }
 
 impl ClaimTest {
-    /// Whether the claims pass.
+    /// Whether the claims pass the test.
     pub fn holds(&self, claims: &Claims) -> bool {
         claims.get(&self.name).is_some_and(|actual| {
             *actual == self.expected || actual.as_list().is_some_and(|items| items.contains(&self.expected))
@@ -169,7 +169,7 @@ mod tests {
     fn many_claims_are_added_in_less_than_quadratic_time() {
         let many = |first: usize| Claims((first..first + 100_000).map(|n| (n.to_string(), Node::Bool(true))).collect());
         let (mut own, others) = (many(0), many(50_000));
-        // Comparing each with each takes minutes.
+        // A comparison of each with each would take minutes.
         own.add_missing(&others);
         assert_eq!(own.0.len(), 150_000);
     }

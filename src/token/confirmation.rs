@@ -1,4 +1,4 @@
-//! What a token is bound to (RFC 7800): a certificate (RFC 8705 section 3.1) or a key (RFC 9449 section 6.1).
+//! The binding of a token (RFC 7800): to a certificate (RFC 8705 section 3.1) or a key (RFC 9449 section 6.1).
 
 use std::fmt;
 
@@ -8,22 +8,22 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::{Claims, TokenError};
 use crate::node::Node;
 
-/// A SHA-256 of a certificate, or of a key by RFC 7638.
+/// The SHA-256 thumbprint of a certificate, or of a key (RFC 7638).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Thumbprint([u8; 32]);
 
 impl Thumbprint {
-    /// These octets.
+    /// A thumbprint with these octets.
     pub fn new(octets: [u8; 32]) -> Self {
         Self(octets)
     }
 
-    /// Reads base64url without padding, as tokens have it.
+    /// Parses base64url without padding, as used in tokens.
     pub fn from_base64url(text: &str) -> Option<Self> {
         URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
     }
 
-    /// Reads hexadecimal digits, as hosts give it.
+    /// Parses hexadecimal digits, as used by hosts.
     pub fn from_hex(text: &[u8]) -> Option<Self> {
         let text: &[u8; 64] = text.try_into().ok()?;
         let mut octets = [0; 32];
@@ -34,13 +34,13 @@ impl Thumbprint {
         Some(Self(octets))
     }
 
-    /// Its octets.
+    /// The octets.
     pub fn octets(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
-/// The beginning tells two apart.
+/// Shows only the first octets, which are enough to tell thumbprints apart.
 impl fmt::Debug for Thumbprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, ..] = self.0;
@@ -48,7 +48,7 @@ impl fmt::Debug for Thumbprint {
     }
 }
 
-/// What has to be proven at every use of a token. Without any, whoever has it may use it.
+/// What the client must prove at every use of a token. Without any binding, it is a bearer token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Confirmation {
     /// The client certificate of the connection.
@@ -58,7 +58,7 @@ pub struct Confirmation {
 }
 
 impl Confirmation {
-    /// Reads `cnf`. One that asks for what is not understood binds to what cannot be checked.
+    /// Reads `cnf`. An unknown member is a binding that cannot be verified.
     pub fn read(claims: &Claims) -> Result<Self, TokenError> {
         let members = match claims.get("cnf") {
             None => return Ok(Self::default()),
@@ -71,7 +71,7 @@ impl Confirmation {
             let place = match (name.as_str(), value.as_text()) {
                 ("x5t#S256", _) => &mut confirmation.certificate,
                 ("jkt", _) => &mut confirmation.key,
-                // Keycloak says how `jkt` is to be proven, which asks for nothing more.
+                // Keycloak names the proof for `jkt`. It adds no further requirement.
                 ("kc-jkt-type", Some("DPoP")) => {
                     needs_key = true;
                     continue;

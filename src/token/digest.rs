@@ -1,23 +1,23 @@
-//! Digests of tokens: what caches know a token by.
+//! Digests of tokens, the keys of caches.
 
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use sha2::{Digest, Sha256};
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-/// A token's digest. The token itself is not kept, and nobody can make two tokens that a cache takes for one.
+/// A token's digest. The token itself is not kept, and two tokens with the same digest cannot be constructed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TokenDigest([u8; 32]);
 
-/// Makes digests: SipHash-2-4 of 128 bits under a secret of this worker's, which takes a tenth of SHA-256's time.
-/// Who does not know the secret can do no better than guess, and a guess is a request.
+/// Computes digests: 128-bit SipHash-2-4 under a secret of this worker, in a tenth of SHA-256's time. Without the
+/// secret, an attacker can only guess collisions, at one request per guess.
 #[derive(Clone, Debug, Default)]
 pub struct Digester {
     secret: Option<SipHasher24>,
 }
 
 impl Digester {
-    /// With a secret that nobody can guess. Without one, digests are SHA-256, which needs none.
+    /// With a secret that cannot be guessed. Without one, digests are SHA-256, which needs none.
     pub fn new(secret: Option<[u8; 16]>) -> Self {
         Self { secret: secret.as_ref().map(SipHasher24::new_with_key) }
     }
@@ -33,13 +33,13 @@ impl Digester {
 }
 
 impl TokenDigest {
-    /// The SHA-256 of `token` as it was sent.
+    /// The SHA-256 of `token`, as it was sent.
     pub fn of(token: &str) -> Self {
         Self(Sha256::digest(token).into())
     }
 }
 
-/// A part of it tells two apart in a log, and leads back to no token.
+/// Shows only the first octets: enough to tell digests apart in a log.
 impl std::fmt::Debug for TokenDigest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [a, b, c, d, ..] = self.0;
@@ -53,7 +53,7 @@ impl Hash for TokenDigest {
     }
 }
 
-/// Takes the first bytes of what is a digest already.
+/// A hasher that returns the first bytes of a digest.
 #[derive(Clone, Copy, Default)]
 pub struct FirstBytes(u64);
 
@@ -67,7 +67,7 @@ impl Hasher for FirstBytes {
     }
 }
 
-/// For maps by digest.
+/// For maps keyed by digest.
 pub type ByFirstBytes = BuildHasherDefault<FirstBytes>;
 
 #[cfg(test)]

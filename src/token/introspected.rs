@@ -1,33 +1,33 @@
-//! What an introspection endpoint says of a token (RFC 7662 section 2.2).
+//! Introspection responses (RFC 7662 section 2.2).
 
 use super::bounds::Bounds;
 use super::{AccessToken, Claims, Expectations, TokenError, claims};
 use crate::node::Node;
 
-/// An endpoint's word on one token.
+/// An endpoint's response about one token.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// It is active, and this is what it is.
+    /// The token is active, with these properties.
     Active(Box<Active>),
-    /// It is expired, revoked, unknown, or none of our business.
+    /// The token is expired, revoked, unknown, or not meant for this resource server.
     Inactive,
 }
 
-/// What an endpoint says of an active token.
+/// The response about an active token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Active {
     claims: Claims,
-    /// The token that follows from it, once it was asked for.
+    /// The token derived from the response, once it was requested.
     token: Option<Result<AccessToken, TokenError>>,
 }
 
-/// A body is no answer.
+/// The body is not a valid response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoAnswer;
 
 impl Answer {
-    /// Reads a body: one strict JSON object with a boolean `active`. Anything else says nothing, least of all that the
-    /// token is not active.
+    /// Parses a body: one strict JSON object with a boolean `active`. Anything else is no response; in particular it
+    /// does not mean that the token is inactive.
     pub fn parse(body: &[u8]) -> Result<Self, NoAnswer> {
         let claims = Claims::parse(body).ok_or(NoAnswer)?;
         match claims.get("active") {
@@ -39,29 +39,30 @@ impl Answer {
 }
 
 impl Active {
-    /// `exp`, if it is said and a date.
+    /// `exp`, if it is present and a number.
     pub fn expires_at(&self) -> Option<f64> {
         claims::date(&self.claims, "exp").ok().flatten()
     }
 
-    /// Whether the token that follows from it is there.
+    /// Whether the token has been derived.
     pub fn is_read(&self) -> bool {
         self.token.is_some()
     }
 
-    /// The bytes that it takes in memory, with the token that follows from it.
+    /// The size in memory, in bytes, including the derived token.
     pub fn weight(&self) -> usize {
         let token = self.token.as_ref().and_then(|token| token.as_ref().ok());
         self.claims.weight() + token.map_or(0, AccessToken::weight)
     }
 
-    /// The opaque token that it speaks of, but for [`AccessToken::check`]. Of a JWT, see [`AccessToken::confirmed_by`].
+    /// The opaque token that the response describes, before [`AccessToken::check`]. For a JWT, see
+    /// [`AccessToken::confirmed_by`].
     pub fn vouch(&mut self, expected: Expectations<'_>) -> Result<AccessToken, TokenError> {
         self.token(None, expected)
     }
 
-    /// The token that it speaks of. `local` is what the token itself says, if it is a JWT. An answer is about one token,
-    /// so what follows from both is worked out once.
+    /// The token that the response describes. `local` is the token's own content if it is a JWT. A response is about
+    /// one token, so the result is derived once.
     pub(super) fn token(
         &mut self,
         local: Option<AccessToken>,
@@ -75,13 +76,13 @@ impl Active {
     fn read(&self, local: Option<AccessToken>, expected: Expectations<'_>) -> Result<AccessToken, TokenError> {
         let (said, rules) = (&self.claims, expected.rules);
         let is_dpop = claims::text(said, "token_type")?.is_some_and(|typ| typ.eq_ignore_ascii_case("dpop"));
-        // A `nonce` tells nothing here: some endpoints repeat the one of the authorization request.
+        // A `nonce` does not indicate an ID token here: some endpoints repeat the nonce of the authorization request.
         rules.check_kind(said, false)?;
         if claims::text(said, "iss")?.is_some_and(|issuer| issuer != expected.issuer) {
             return Err(TokenError::IssuerMismatch);
         }
         match &local {
-            // What it has was checked in itself.
+            // The token's own claims were checked before.
             Some(local) if rules.answer_completes => rules.check_required(said, |name| local.claims().has(name))?,
             None if !rules.required_claims.iter().all(|test| test.holds(said)) => {
                 return Err(TokenError::RequiredClaim);
@@ -93,7 +94,7 @@ impl Active {
         if subject.zip(known).is_some_and(|(said, known)| said != known) {
             return Err(TokenError::SubjectMismatch);
         }
-        // `sub` tells whom a token is about even where the configuration takes another claim for the subject.
+        // `sub` identifies the subject even if the configuration reads it from another claim.
         let own = local.as_ref().and_then(|local| local.claims().get("sub"));
         if said.get("sub").zip(own).is_some_and(|(said, own)| said != own) {
             return Err(TokenError::SubjectMismatch);
@@ -105,7 +106,7 @@ impl Active {
             bounds.extend_from_slice(local.bounds());
             all.add_missing(local.claims());
         }
-        // RFC 9449 section 6.2: an answer may tell of a bound token by its type alone, but not to which key.
+        // RFC 9449 section 6.2: a response may mark a bound token by its type alone, without naming the key.
         if is_dpop && bounds.iter().all(|bounds| bounds.confirmation().key.is_none()) {
             return Err(TokenError::Bound);
         }
@@ -114,7 +115,7 @@ impl Active {
             expected,
             subject.or(known),
             client.or(known_client),
-            // What the answer grants holds, were it nothing.
+            // The scopes of the response apply, even if there are none.
             claims::scope_list(said, &rules.answer_scope_claims)?,
             bounds,
             all,

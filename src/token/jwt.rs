@@ -1,5 +1,5 @@
-//! JWT access tokens (RFC 7519, RFC 9068): split, checked against the issuer's rules, and verified last, because a
-//! signature is what costs.
+//! JWT access tokens (RFC 7519, RFC 9068). They are parsed, checked against the issuer's rules, and verified last,
+//! because the signature is the expensive part.
 
 #[cfg(feature = "cli")]
 mod explain;
@@ -16,7 +16,7 @@ use crate::jwks::KeyQuery;
 use crate::signature::{Algorithm, PublicKey, SignatureVerifier};
 use crate::time::UnixTime;
 
-/// A token of which nothing is known but that it has the form of a JWT.
+/// A parsed JWT. Nothing in it is verified.
 #[derive(Clone)]
 pub struct UntrustedJwt {
     signed: String,
@@ -25,7 +25,7 @@ pub struct UntrustedJwt {
     claims: Claims,
 }
 
-/// A token that passed every check but that of its signature.
+/// A token that passed every check except its signature.
 pub struct Candidate<'t> {
     token: &'t UntrustedJwt,
     query: KeyQuery,
@@ -50,24 +50,24 @@ impl UntrustedJwt {
         })
     }
 
-    /// Whether `token` has the form of a JWT; anything else is opaque. The looser this is, the fewer tokens are sent
-    /// to an introspection endpoint: three parts, of which the first begins as a JSON object does.
+    /// Whether `token` looks like a JWT: three parts, of which the first decodes to the start of a JSON object.
+    /// Anything else is opaque. The looser this test, the fewer tokens are sent to an introspection endpoint.
     pub fn is_shaped_like(token: &str) -> bool {
         let first = token.split('.').next().and_then(|header| URL_SAFE_NO_PAD.decode(header).ok());
         token.split('.').count() == 3 && first.is_some_and(|header| header.trim_ascii_start().starts_with(b"{"))
     }
 
-    /// The header as the token claims it.
+    /// The unverified header.
     pub fn claimed_header(&self) -> &Claims {
         &self.header
     }
 
-    /// The claims that nobody vouches for.
+    /// The unverified claims.
     pub fn claimed(&self) -> &Claims {
         &self.claims
     }
 
-    /// What is signed.
+    /// The signed bytes.
     pub fn signed(&self) -> &[u8] {
         self.signed.as_bytes()
     }
@@ -77,12 +77,12 @@ impl UntrustedJwt {
         &self.signature
     }
 
-    /// `iss` as the token claims it.
+    /// The unverified `iss`.
     pub fn issuer(&self) -> Result<&str, TokenError> {
         claims::text(&self.claims, "iss")?.ok_or(TokenError::IssuerMissing)
     }
 
-    /// Every check but that of the signature. What it finds wrong is final, whoever signed.
+    /// Makes every check except the signature's. A failure is final, whoever signed the token.
     pub fn check(&self, expected: Expectations<'_>, now: UnixTime) -> Result<Candidate<'_>, TokenError> {
         let query = self.check_header(expected)?;
         let nonce_tells = self.typ()?.as_deref() != Some("at+jwt");
@@ -139,18 +139,18 @@ impl UntrustedJwt {
 }
 
 impl Candidate<'_> {
-    /// The key it asks for.
+    /// The key that the token needs.
     pub fn query(&self) -> &KeyQuery {
         &self.query
     }
 
-    /// The token as an introspection endpoint vouches for it, in the place of a signature.
+    /// The token, confirmed by an introspection response instead of a signature.
     pub fn confirmed_by(self, active: &mut Active, expected: Expectations<'_>) -> Result<AccessToken, TokenError> {
         active.token(Some(self.access), expected)
     }
 
-    /// The verified token, if one of `keys` made its signature. The algorithm was allowed by the configuration and must
-    /// fit the key; the token alone chooses nothing.
+    /// Returns the verified token if one of `keys` made its signature. The configuration must allow the algorithm, and
+    /// it must fit the key. The token alone chooses nothing.
     pub fn verify(self, keys: &[&PublicKey], verifier: &dyn SignatureVerifier) -> Result<AccessToken, TokenError> {
         let algorithm = self.query.algorithm;
         let signed = self.token.signed.as_bytes();
@@ -164,7 +164,7 @@ impl Candidate<'_> {
     }
 }
 
-/// A strict JSON object in base64url without padding.
+/// Decodes a strict JSON object from base64url without padding.
 fn object(part: &str) -> Result<Claims, TokenError> {
     let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)?;
     Claims::parse(&bytes).ok_or(TokenError::Malformed)

@@ -1,11 +1,11 @@
-//! Provider profiles: the form of the access tokens of each kind of authorization server, as data.
+//! Provider profiles: rules for the access tokens of each kind of authorization server.
 
 use std::time::Duration;
 
 use super::{ClaimTest, TokenRules};
 use crate::node::Node;
 
-/// A kind of authorization server: the rules for its access tokens, as data. Its fields are those of [`TokenRules`].
+/// The rules for the access tokens of one kind of authorization server. The fields are those of [`TokenRules`].
 #[derive(Debug)]
 pub struct Profile {
     /// The name in the configuration.
@@ -22,7 +22,7 @@ pub struct Profile {
     payload_types: Option<&'static [&'static str]>,
 }
 
-/// The profile of an issuer whose configuration names none.
+/// The default profile.
 pub const GENERIC: Profile = Profile {
     name: "generic",
     types: &["at+jwt", "jwt"],
@@ -36,17 +36,17 @@ pub const GENERIC: Profile = Profile {
     payload_types: None,
 };
 
-/// The rules that most of the other profiles share. It is no profile itself.
+/// Common rules of most other profiles. Not a profile itself.
 const SHARED: Profile =
     Profile { type_may_be_absent: false, scope_claims: &["scope"], client_claims: &["client_id"], ..GENERIC };
 
-/// All profiles. Configuration, schema and documentation take their names from here.
+/// All profiles. The configuration, the schema and the documentation take the names from here.
 pub static PROFILES: [Profile; 9] = [
     GENERIC,
     Profile {
         name: "rfc9068",
         types: &["at+jwt"],
-        // RFC 9068 section 2.2; `iss`, `exp` and `aud` are required of every token.
+        // RFC 9068 section 2.2. Every token requires `iss`, `exp` and `aud`.
         present_claims: &["sub", "client_id", "iat", "jti"],
         ..SHARED
     },
@@ -86,7 +86,7 @@ impl Profile {
     /// The rules of the profile, before the configuration overrides any.
     pub fn rules(&self) -> TokenRules {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        // Whatever a provider calls them in its tokens, RFC 7662 section 2.2 has names for them.
+        // RFC 7662 section 2.2 defines these names, even if the provider's tokens use others.
         let or = |names: &[&str], standard: &str| owned(&[names, &[standard]].concat());
         let required = |(name, value): &(&str, &str)| ClaimTest {
             name: (*name).to_owned(),

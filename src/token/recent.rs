@@ -1,16 +1,17 @@
-//! A map by token, bounded in values and in bytes, that forgets what was not used lately.
+//! A map keyed by token, bounded in values and bytes, that evicts the least recently used.
 //!
-//! Two generations stand for an order of use: what is used moves into the young one, and when that is full it becomes
-//! the old one, whose rest is forgotten. Every step is constant time, and nothing is allocated for a hit.
+//! Two generations approximate the order of use. A used value moves to the young generation. When that is full, it
+//! replaces the old generation, whose remaining values are dropped. Every step takes constant time, and a hit allocates
+//! nothing.
 
 use std::collections::HashMap;
 
 use super::digest::{ByFirstBytes, TokenDigest};
 
-/// At most a given number of values and of bytes, each value by the digest of a token.
+/// A bounded map keyed by token digest.
 #[derive(Clone, Debug)]
 pub struct Recent<V> {
-    /// What one generation holds.
+    /// The capacity of one generation.
     half: usize,
     half_bytes: usize,
     young: Generation<V>,
@@ -20,7 +21,7 @@ pub struct Recent<V> {
 #[derive(Clone, Debug)]
 struct Generation<V> {
     values: HashMap<TokenDigest, (V, usize), ByFirstBytes>,
-    /// The sum of what they weigh.
+    /// The sum of the weights.
     bytes: usize,
 }
 
@@ -39,16 +40,17 @@ impl<V> Generation<V> {
 }
 
 impl<V> Recent<V> {
-    /// What each value takes beside what it keeps elsewhere: itself and its place in a map that is at least half full.
+    /// The size of an entry besides what its value owns elsewhere: itself and its slot in a map that is at least half
+    /// full.
     const OVERHEAD: usize = 2 * size_of::<(TokenDigest, (V, usize))>();
 
-    /// Room for `most` values, or for as many as together weigh `bytes`; with none, nothing is kept.
+    /// A map for `most` values with a total weight of at most `bytes`. With 0, nothing is stored.
     pub fn new(most: usize, bytes: usize) -> Self {
         let (young, old) = (Generation::default(), Generation::default());
         Self { half: most.div_ceil(2), half_bytes: bytes / 2, young, old }
     }
 
-    /// The value of `token`, which is in use again.
+    /// The value of `token`. Marks it as used.
     pub fn get(&mut self, token: &TokenDigest) -> Option<&mut V> {
         if !self.young.values.contains_key(token) {
             let (value, weight) = self.old.remove(token)?;
@@ -57,8 +59,8 @@ impl<V> Recent<V> {
         self.young.values.get_mut(token).map(|(value, _)| value)
     }
 
-    /// Keeps a value that holds `weight` bytes elsewhere, instead of the one there was. What is too heavy to be kept
-    /// beside others is not kept.
+    /// Stores a value that owns `weight` bytes elsewhere, and replaces a previous one. A value heavier than one
+    /// generation is not stored.
     pub fn insert(&mut self, token: TokenDigest, value: V, weight: usize) {
         self.remove(&token);
         let weight = weight.saturating_add(Self::OVERHEAD);
@@ -67,7 +69,7 @@ impl<V> Recent<V> {
         }
     }
 
-    /// The value of `token` holds `weight` bytes by now.
+    /// Updates the weight of the value of `token`.
     pub fn weigh(&mut self, token: &TokenDigest, weight: usize) {
         if let Some((value, _)) = self.young.remove(token).or_else(|| self.old.remove(token)) {
             self.insert(*token, value, weight);
@@ -82,23 +84,23 @@ impl<V> Recent<V> {
         self.young.values.insert(token, (value, weight));
     }
 
-    /// Forgets a value.
+    /// Removes a value.
     pub fn remove(&mut self, token: &TokenDigest) {
         self.young.remove(token);
         self.old.remove(token);
     }
 
-    /// How many values there are.
+    /// The number of values.
     pub fn len(&self) -> usize {
         self.young.values.len() + self.old.values.len()
     }
 
-    /// What they weigh together.
+    /// The total weight.
     pub fn bytes(&self) -> usize {
         self.young.bytes + self.old.bytes
     }
 
-    /// Whether there is none.
+    /// Whether the map is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -165,7 +167,7 @@ mod tests {
     fn whatever_is_put_in_the_weights_stay_below_the_bound_and_what_was_removed_stays_away() {
         const BYTES: usize = 10_000;
         let mut recent = Recent::new(1000, BYTES);
-        // A generator of no quality, for an order of no meaning.
+        // A low-quality generator is sufficient here.
         let mut state = 1_u64;
         let mut next = |below: u64| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

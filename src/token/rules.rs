@@ -1,4 +1,4 @@
-//! The rules that the tokens of one issuer must follow, and their checks.
+//! The rules for the tokens of one issuer, and their checks.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use super::{ClaimTest, Claims, TokenError};
 use crate::node::Node;
 use crate::signature::Algorithm;
 
-/// The properties of the issuer and of the resource that a token is checked against.
+/// The properties of the issuer and the resource that a token is checked against.
 #[derive(Clone, Copy, Debug)]
 pub struct Expectations<'c> {
     /// The issuer's identifier.
     pub issuer: &'c str,
     /// Its name in the configuration.
     pub issuer_name: &'c str,
-    /// Its algorithms, if they are configured.
+    /// Its algorithms, if configured.
     pub algorithms: Option<&'c [Algorithm]>,
     /// Its rules.
     pub rules: &'c TokenRules,
@@ -21,41 +21,42 @@ pub struct Expectations<'c> {
     pub audiences: &'c [String],
 }
 
-/// The rules for the tokens of one issuer, besides those that hold for all.
+/// The rules for the tokens of one issuer, in addition to those for all tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenRules {
-    /// Header `typ` values, in lower case, without `application/`.
+    /// Accepted values of the header's `typ`, in lower case, without `application/`.
     pub types: Vec<String>,
-    /// Whether a header without `typ` will do.
+    /// Whether the header may lack `typ`.
     pub type_may_be_absent: bool,
-    /// The first of these that is present holds the scopes.
+    /// Claims that may hold the scopes. The first one present counts.
     pub scope_claims: Vec<String>,
-    /// The first of these that is present names the client.
+    /// Claims that may name the client. The first one present counts.
     pub client_claims: Vec<String>,
-    /// As `scope_claims`, for what an introspection endpoint says.
+    /// Like `scope_claims`, for introspection responses.
     pub answer_scope_claims: Vec<String>,
-    /// As `client_claims`, for what an introspection endpoint says.
+    /// Like `client_claims`, for introspection responses.
     pub answer_client_claims: Vec<String>,
-    /// Names the subject.
+    /// The claim that names the subject.
     pub subject_claim: String,
     /// Claims that must have a value.
     pub required_claims: Vec<ClaimTest>,
-    /// Claims that must be there.
+    /// Claims that must be present.
     pub present_claims: &'static [&'static str],
-    /// Without `aud`, the client must be one of the audiences (Cognito binds no audience by default).
+    /// Without `aud`, the client must be one of the audiences. Cognito sets no audience by default.
     pub client_may_be_audience: bool,
-    /// `nonce` does not make it an ID token (authentik and older Keycloak put it into access tokens).
+    /// Whether a `nonce` is accepted. Otherwise it marks an ID token. authentik and older Keycloak versions put it into
+    /// access tokens.
     pub nonce_is_tolerated: bool,
     /// The accepted values of a `typ` in the payload, if it is present.
     pub payload_types: Option<&'static [&'static str]>,
-    /// Whether claims that a JWT lacks are left to the introspection answer, which it always needs.
+    /// Whether an introspection response supplies claims that a JWT lacks. It is then always required.
     pub answer_completes: bool,
-    /// How far clocks may differ.
+    /// The tolerated clock difference.
     pub leeway: Duration,
 }
 
 impl TokenRules {
-    /// Checks that `claims` have what is required, except for claims that `are_elsewhere`.
+    /// Checks that `claims` contain what is required, except for claims that `are_elsewhere`.
     pub(super) fn check_required(
         &self,
         claims: &Claims,

@@ -1,41 +1,41 @@
-//! The checks of a token one by one, for people who want to know which of them fails.
+//! The individual checks of a token, to find out which one fails.
 
 use super::{Bounds, Expectations, UntrustedJwt};
 use crate::time::UnixTime;
 use crate::token::{TokenError, claims};
 
-/// One check of a token and its outcome.
+/// One check of a token, with its outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenCheck {
-    /// What is checked.
+    /// The subject of the check.
     pub about: Checked,
-    /// What came out.
+    /// The outcome.
     pub outcome: Result<(), TokenError>,
 }
 
-/// What a check is about.
+/// The subject of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Checked {
     /// `crit`, `typ`, `alg`
     Header,
-    /// Whether it is an access token at all.
+    /// Whether it is an access token.
     Kind,
     Client,
-    /// Whether `aud`, `exp`, `nbf` and `iat` are what their definitions say. Only then are they compared.
+    /// Whether `aud`, `exp`, `nbf` and `iat` have the right types. Only then are they compared.
     Types,
     Audience,
     /// `exp`, `nbf`, `iat`
     Times,
-    /// What the profile or the configuration requires.
+    /// Claims that the profile or the configuration requires.
     Required,
     Subject,
     Scopes,
 }
 
 impl UntrustedJwt {
-    /// Every check that [`UntrustedJwt::check`] makes, in its order; those after a failed one too. The first that
-    /// fails is the one that it refuses the token for.
+    /// All checks of [`UntrustedJwt::check`], in the same order. Checks after a failed one are included. The first
+    /// failure is the one for which `check` refuses the token.
     pub fn checks(&self, expected: Expectations<'_>, now: UnixTime) -> Vec<TokenCheck> {
         let rules = expected.rules;
         let kind = self.typ().and_then(|typ| rules.check_kind(&self.claims, typ.as_deref() != Some("at+jwt")));
