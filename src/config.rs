@@ -1,4 +1,4 @@
-//! The plugin configuration, checked. Only the module `loader` makes a [`Config`].
+//! The validated plugin configuration. Only the module `loader` creates a [`Config`].
 
 mod endpoint;
 mod fault;
@@ -19,112 +19,112 @@ use crate::headers::Headers;
 use crate::jwks::KeySource;
 use crate::routes::Routes;
 
-/// The whole configuration, checked.
+/// The validated configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// At least one.
+    /// The trusted issuers; at least one.
     pub issuers: Vec<Issuer>,
-    /// At least one.
+    /// The protected resources; at least one.
     pub resources: Vec<Resource>,
-    /// Where each request belongs.
+    /// Maps requests to resources.
     pub routes: Routes,
-    /// Whether the host lets bodies be seen while headers are held.
+    /// Whether the host passes on the body while it holds the request headers.
     pub hold_request_headers: bool,
     /// The treatment of a JSON-RPC array.
     pub batches: Batches,
-    /// Sizes.
+    /// Size and time limits.
     pub limits: Limits,
-    /// Verified tokens kept per worker.
+    /// Capacity of the token cache of each worker.
     pub token_cache_entries: usize,
-    /// The records.
+    /// The settings for audit records.
     pub audit: Audit,
-    /// Headers that no server may take from a client, as [`Self::must_scrub`] compares them, each once.
+    /// Headers that are removed from requests, folded as in [`Self::must_scrub`], without duplicates.
     pub(crate) scrubbed: Vec<String>,
-    /// Warnings, which do not refuse the configuration.
+    /// Warnings about the configuration.
     pub warnings: Vec<Fault>,
 }
 
 /// The treatment of a JSON-RPC array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Batches {
-    /// Decided element by element.
+    /// Each element is decided.
     AuthorizeEach,
-    /// Refused.
+    /// The request is refused.
     Reject,
 }
 
-/// Sizes beyond which a message is refused, and a time after which a stream ends.
+/// Limits on the size of messages and the lifetime of streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a request's body.
+    /// Bytes of a request body.
     pub body: usize,
-    /// Bytes of a list in an answer, or of one event that may hold one.
+    /// Bytes of a list in a response, or of an event that may contain one.
     pub list: usize,
     /// Bytes of a token.
     pub token: usize,
-    /// Containers in one another in a JSON body.
+    /// Nesting depth of a JSON body.
     pub depth: usize,
     /// Elements of a batch.
     pub batch: usize,
-    /// How long a stream may go on whose token has no `exp`.
+    /// The lifetime of a stream whose token has no `exp`.
     pub stream: Duration,
 }
 
-/// The records of decisions.
+/// The settings for audit records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audit {
-    /// Which decisions.
+    /// Which decisions are recorded.
     pub decisions: Decisions,
-    /// How the subject appears.
+    /// The form of the subject.
     pub subject: SubjectForm,
-    /// Where lines are posted besides the log.
+    /// The endpoint that receives audit lines in addition to the log.
     pub sink: Option<Endpoint>,
 }
 
-/// Which decisions get an audit line.
+/// Which decisions are recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decisions {
-    /// All.
+    /// All decisions.
     All,
-    /// Denials, those in shadow mode included.
+    /// Denials, including those in shadow mode.
     Denied,
-    /// None.
+    /// No decisions.
     None,
 }
 
-/// How a subject appears in records.
+/// The form of a subject in records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubjectForm {
-    /// As a digest, equal for equal subjects.
+    /// A digest, equal for equal subjects.
     Hash,
-    /// As it is.
+    /// The subject itself.
     Plain,
 }
 
 impl Config {
-    /// The source of each issuer's keys.
+    /// The key source of each issuer.
     pub fn key_sources(&self) -> impl Iterator<Item = Option<&KeySource>> {
         self.issuers.iter().map(|issuer| issuer.keys.as_ref())
     }
 
-    /// Those of `headers` that [`Self::must_scrub`] names.
+    /// The names in `headers` that must be scrubbed.
     pub fn scrubbed<'h>(&self, headers: &'h Headers) -> impl Iterator<Item = &'h str> {
-        // Without an underscore in any of them, each of these can stand there in one spelling only.
+        // Fast path: if no name has an underscore, each scrubbed header can only occur under its own name.
         let there = headers.has_underscore() || self.scrubbed.iter().any(|name| headers.has(name));
         let looked_at = there.then(|| headers.names());
         looked_at.into_iter().flatten().filter(|name| self.must_scrub(name))
     }
 
-    /// Whether `name`, in any case and with `_` for `-`, is a header that toolgate alone may set or that would change
-    /// the method or the path behind its back. Such headers never reach a server as the client sent them.
+    /// Whether `name`, ignoring case and with `_` as `-`, is a header that only toolgate may set, or that overrides the
+    /// method or path. Such headers are removed from every request.
     pub fn must_scrub(&self, name: &str) -> bool {
-        // With `_` it is none of MCP's, but a server may read it as one that nobody compared with the body.
+        // A header such as `mcp_name` is not compared with the body, but a server may read it as an MCP header.
         let folds_to = |folded: &str| resource::folds_to(name, folded);
         (name.contains('_') && name.get(..4).is_some_and(|start| resource::folds_to(start, "mcp-")))
             || self.scrubbed.iter().any(|name| folds_to(name))
     }
 }
 
-/// Headers by which some servers take another method, or another path, than the request's.
+/// Headers that override the method or path of a request on some servers.
 pub(crate) const OVERRIDES: [&str; 5] =
     ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];

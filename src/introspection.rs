@@ -1,10 +1,10 @@
-//! Introspection (RFC 7662): the calls to endpoints, and the answers that are kept.
+//! Introspection (RFC 7662): calls to endpoints, and cached responses.
 //!
-//! Events come in ([`Introspections::ask`] wants a call, [`Introspections::finished`] ends it), answers go out; the
-//! calls themselves and the time are the caller's. No call outlives its timeout, and no answer is used beyond `exp`.
+//! A sans-IO state machine: [`Introspections::ask`] requests a call, and [`Introspections::finished`] ends it. The
+//! caller sends the calls and supplies the time. No call outlives its timeout, and no response is used after `exp`.
 //!
-//! Calls are numbered in the order in which they are sent, so that a request can tell an answer to a call of its own
-//! time from one that was on its way before ([`Fresh`]).
+//! Calls are numbered in the order in which they are sent, so that a request can distinguish a call sent for it from
+//! one that was under way before ([`Fresh`]).
 
 mod endpoint;
 mod request;
@@ -20,78 +20,78 @@ use crate::places::Standing;
 use crate::time::UnixTime;
 use crate::token::{Active, Answer, TokenDigest};
 
-/// The largest answer.
+/// The maximum size of a response in bytes.
 pub const MAX_ANSWER: usize = 65_536;
 
-/// The answer that there is for a token.
+/// The result of a lookup.
 #[derive(Debug, PartialEq)]
 pub enum Lookup<'a> {
-    /// The endpoint says that it is active.
+    /// The endpoint reports the token as active.
     Active(&'a mut Active),
-    /// The endpoint says that it is not.
+    /// The endpoint reports the token as inactive.
     Inactive,
-    /// The endpoint cannot be asked now, or did not answer.
+    /// The endpoint cannot be called now, or did not answer.
     Unavailable,
-    /// There is no answer that is recent enough: the endpoint is to be asked.
+    /// No recent response is known: call the endpoint.
     Unknown {
-        /// Whether its latest answer, which is too old now, was that the token is active.
+        /// Whether the latest response, now outdated, reported the token as active.
         was_active: bool,
     },
 }
 
-/// The required age of an answer. It counts from the moment at which the call was wanted, because the answer tells of
-/// every revocation before that.
+/// The maximum age of a response. It counts from the time the call was requested, because the response reflects every
+/// revocation before that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fresh {
-    /// Not older than this ...
+    /// At most this old, ...
     pub within: Duration,
-    /// ... or to a call of this number or a later one.
+    /// ... or from a call with at least this number.
     pub call: u64,
 }
 
-/// A call that is to be sent.
+/// A call to send.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Call {
-    /// The place of the issuer.
+    /// The index of the issuer.
     pub issuer: usize,
-    /// The token's digest, by which the call is ended.
+    /// The token's digest, which identifies the call.
     pub digest: TokenDigest,
     /// The token.
     pub token: String,
 }
 
-/// The endpoints of all issuers, in the configuration's order.
+/// The endpoints of all issuers, in configuration order.
 #[derive(Debug)]
 pub struct Introspections {
     endpoints: Vec<Option<Endpoint>>,
-    /// Whether the streams that waited for answers are given them now.
+    /// Whether responses are being delivered to the streams that waited for them.
     hands_out: bool,
     /// The number of the next call.
     next_call: u64,
 }
 
-/// A change of an endpoint.
+/// A change in an endpoint's availability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It had been answering.
+    /// It answered before and now fails.
     Fails,
-    /// It had not been answering.
+    /// It failed before and now answers.
     Recovers,
 }
 
 impl Introspections {
-    /// For `issuers`, of which nothing is known yet.
+    /// Starts without any responses.
     pub fn new(issuers: &[Issuer]) -> Self {
         let endpoints = issuers.iter().map(|issuer| issuer.introspection.as_ref().map(Endpoint::new)).collect();
         Self { endpoints, hands_out: false, next_call: 1 }
     }
 
-    /// The number of the next call that is sent: an answer to it, or to a later one, was asked for after this moment.
+    /// The number of the next call. Responses to it and later calls were requested after this moment.
     pub fn next_call(&self) -> u64 {
         self.next_call
     }
 
-    /// The answer of the endpoint of the issuer at `place` about a token, if it is recent enough.
+    /// The response of the issuer's endpoint about a token, if it is recent enough.
     pub fn find(&mut self, place: usize, digest: &TokenDigest, fresh: Option<Fresh>, now: UnixTime) -> Lookup<'_> {
         let waited = self.hands_out;
         match self.endpoint(place) {
@@ -100,7 +100,8 @@ impl Introspections {
         }
     }
 
-    /// Has the endpoint asked about a token. Says whether an answer will come: no more calls run at once than allowed.
+    /// Requests a call about a token. Returns whether a response will arrive: the number of concurrent calls is
+    /// limited.
     pub fn ask(
         &mut self,
         place: usize,
@@ -111,25 +112,25 @@ impl Introspections {
         self.endpoint(place).is_some_and(|endpoint| endpoint.ask((digest, token), standing, now))
     }
 
-    /// When the answer was asked for that is kept about this token.
+    /// When the cached response about this token was requested.
     pub fn asked_at(&mut self, place: usize, digest: &TokenDigest) -> Option<UnixTime> {
         self.endpoint(place)?.asked_at(digest)
     }
 
-    /// Whether half of the calls that may run at once are wanted for verified tokens, so that what can wait should.
-    /// Calls of strangers do not count: else they could end streams of others.
+    /// Whether half of the concurrent calls are taken by verified tokens. Then optional calls should wait. Calls for
+    /// unverified tokens do not count, because they could otherwise end other callers' streams.
     pub fn is_busy(&mut self, place: usize) -> bool {
         self.endpoint(place).is_none_or(|endpoint| endpoint.is_busy())
     }
 
-    /// The answer about this token was read: what follows from it is kept with it from now on, and counts.
+    /// The response about this token was parsed. The derived token is cached with it, and its size counts.
     pub fn was_read(&mut self, place: usize, digest: &TokenDigest) {
         if let Some(endpoint) = self.endpoint(place) {
             endpoint.was_read(digest);
         }
     }
 
-    /// The bytes that the answers take that are kept.
+    /// The size of the cached responses in bytes.
     pub fn bytes(&self) -> usize {
         self.endpoints.iter().flatten().map(Endpoint::bytes).sum()
     }
@@ -139,7 +140,7 @@ impl Introspections {
         self.endpoints.iter().flatten().any(Endpoint::is_due)
     }
 
-    /// The calls that are to be sent, which now count as sent: a verified token's before a stranger's.
+    /// Takes the calls to send. Calls for verified tokens come first.
     pub fn due(&mut self) -> Vec<Call> {
         let mut calls = Vec::new();
         for (issuer, endpoint) in self.endpoints.iter_mut().enumerate() {
@@ -149,8 +150,8 @@ impl Introspections {
         calls
     }
 
-    /// A call has ended, with an answer or without. Until [`Introspections::handed_out`], those who waited for it find
-    /// it; tells what has become of the endpoint.
+    /// Ends a call, with or without a response. Streams that waited for it find the response until
+    /// [`Introspections::handed_out`]. Returns a change in the endpoint's availability.
     pub fn finished(
         &mut self,
         place: usize,
@@ -162,12 +163,13 @@ impl Introspections {
         self.endpoint(place)?.finished(digest, answer, now)
     }
 
-    /// Those who waited for answers are given them now.
+    /// Starts to deliver responses to the streams that waited for them.
     pub fn hand_out(&mut self) {
         self.hands_out = true;
     }
 
-    /// All whose turn it was have the answers that they waited for. `for_others`: they are kept for those who wait on.
+    /// All streams of this turn have their responses. With `for_others`, responses are kept for streams that still
+    /// wait.
     pub fn handed_out(&mut self, for_others: bool) {
         self.hands_out = false;
         if !for_others {
@@ -175,7 +177,7 @@ impl Introspections {
         }
     }
 
-    /// Calls whose answers never came; the caller ends them.
+    /// Calls whose responses are overdue. The caller ends them.
     pub fn overdue(&self, now: UnixTime) -> Vec<(usize, TokenDigest)> {
         let endpoints = self.endpoints.iter().enumerate().filter_map(|(n, endpoint)| Some((n, endpoint.as_ref()?)));
         endpoints.flat_map(|(n, endpoint)| endpoint.overdue(now).map(move |digest| (n, digest))).collect()

@@ -1,4 +1,4 @@
-//! Key sets (RFC 7517): read leniently, key by key, and selected from strictly.
+//! Key sets (RFC 7517). Parsing is lenient, key by key. Selection is strict.
 
 mod cache;
 mod discovery;
@@ -18,15 +18,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::node::Node;
 use crate::signature::{Algorithm, Curve, MAX_RSA_BITS, MAX_TRIED, MIN_RSA_BITS, Material, PublicKey, bits};
 
-/// A provider's set beyond this size is taken for something else: the largest real ones have a few dozen keys.
+/// The maximum size of a key set. The largest real ones have a few dozen keys.
 pub const MAX_BYTES: usize = 256_000;
-/// As many keys as a set may have.
+/// The maximum number of keys in a set.
 pub const MAX_KEYS: usize = 100;
 
-/// Members of the private half of a key only (RFC 7518 sections 6.2.2 and 6.3.2, RFC 8037 section 2).
+/// Members that only private keys have (RFC 7518 sections 6.2.2 and 6.3.2, RFC 8037 section 2).
 const PRIVATE_MEMBERS: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
 
-/// One usable key of a set.
+/// A usable key of a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Jwk {
     kid: Option<String>,
@@ -37,22 +37,22 @@ pub struct Jwk {
 /// Why a key of a set is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JwkFault {
-    /// Its `alg` is another than its kind allows, or none that is known.
+    /// `alg` is unknown or does not fit the key type.
     Algorithm,
-    /// A member is missing, given twice, or not what it should be.
+    /// A member is missing, duplicate or invalid.
     Malformed,
-    /// It holds its private half: whoever reads the set can sign with it.
+    /// The key contains private members, so anyone who can read the set can sign with it.
     Private,
-    /// An RSA modulus of too few or too many bits.
+    /// The RSA modulus has too few or too many bits.
     Size,
-    /// A symmetric key, or a kind or curve that is not supported.
+    /// A symmetric key, or an unsupported key type or curve.
     Type,
-    /// `use` or `key_ops` says that it is not for signatures.
+    /// `use` or `key_ops` excludes signature verification.
     Use,
 }
 
 impl JwkFault {
-    /// The stable code of log lines.
+    /// The stable code in log lines.
     pub fn code(self) -> &'static str {
         match self {
             Self::Algorithm => "unsupported_algorithm",
@@ -65,50 +65,50 @@ impl JwkFault {
     }
 }
 
-/// Why bytes are no key set.
+/// Why a document is not a key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeySetFault {
-    /// Not a JSON object with an array `keys`.
+    /// The document is not a JSON object with an array `keys`.
     NotAKeySet,
-    /// More than [`MAX_KEYS`].
+    /// The set has more than [`MAX_KEYS`] keys.
     TooManyKeys,
-    /// More than [`MAX_BYTES`].
+    /// The document has more than [`MAX_BYTES`] bytes.
     TooLarge,
 }
 
-/// The usable keys of one issuer, and why others were left out.
+/// The usable keys of one issuer, and why others were skipped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeySet {
     keys: Vec<Jwk>,
-    /// The place in the set of each key left out, and why.
+    /// The index of each skipped key, with the reason.
     pub skipped: Vec<(usize, JwkFault)>,
 }
 
 /// The key that a token needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyQuery {
-    /// Its `kid`.
+    /// The token's `kid`.
     pub kid: Option<String>,
-    /// Its algorithm, which the configuration allows.
+    /// The token's algorithm, which the configuration allows.
     pub algorithm: Algorithm,
-    /// Whether the configuration names the algorithm. Otherwise an RSA key that does not name its own is for RS* only:
-    /// the sender of a token would else choose PS*, which costs the module many times as much.
+    /// Whether the configuration names the algorithm. Otherwise an RSA key without `alg` is used for RS* only. The
+    /// sender of a token could else choose PS*, whose verification costs the module many times as much.
     pub written: bool,
 }
 
 /// The keys of a set that fit a token.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Selection<'a> {
-    /// The key that matches; without a `kid`, those of the algorithm.
+    /// The key with the token's `kid`. Without a `kid`, the keys that fit the algorithm.
     Keys(Vec<&'a PublicKey>),
-    /// The `kid` is known, but not once and for this algorithm: asking again would not help.
+    /// The set has the `kid`, but not exactly once for this algorithm. A refetch would not help.
     Mismatch,
-    /// Nothing that a newer set might not have.
+    /// No key fits, but a newer set may have one.
     Unknown,
 }
 
 impl KeySet {
-    /// Reads a set as it was fetched.
+    /// Parses a fetched document.
     pub fn parse(bytes: &[u8]) -> Result<Self, KeySetFault> {
         if bytes.len() > MAX_BYTES {
             return Err(KeySetFault::TooLarge);
@@ -120,7 +120,7 @@ impl KeySet {
         }
     }
 
-    /// Takes the usable ones of `keys`.
+    /// Keeps the usable keys of `keys`.
     pub fn from_nodes(keys: &[Node]) -> Result<Self, KeySetFault> {
         if keys.len() > MAX_KEYS {
             return Err(KeySetFault::TooManyKeys);
@@ -135,12 +135,12 @@ impl KeySet {
         Ok(set)
     }
 
-    /// How many keys are usable.
+    /// The number of usable keys.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether none is.
+    /// Whether no key is usable.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -150,7 +150,7 @@ impl KeySet {
         self.keys.iter().filter_map(|jwk| jwk.kid.as_deref())
     }
 
-    /// The keys for a token: exactly one must match its `kid` and algorithm. Equal keys are one.
+    /// The keys for a token. Exactly one must match its `kid` and algorithm. Duplicates of a key count once.
     pub fn select(&self, query: &KeyQuery) -> Selection<'_> {
         let implied = query.written || !query.algorithm.is_pss();
         let fits =
@@ -169,7 +169,7 @@ impl KeySet {
     }
 }
 
-/// The first [`MAX_TRIED`] different keys. Some providers list a key twice, once for each algorithm or use.
+/// The first [`MAX_TRIED`] distinct keys. Some providers list a key twice, once for each algorithm or use.
 fn distinct<'a>(jwks: impl Iterator<Item = &'a Jwk>) -> Vec<&'a PublicKey> {
     let mut keys = Vec::new();
     for jwk in jwks {
@@ -203,7 +203,7 @@ impl Jwk {
 }
 
 impl PublicKey {
-    /// Reads one JWK, whatever it says of its use.
+    /// Parses a JWK regardless of its `use`.
     pub(crate) fn from_node(node: &Node) -> Result<Self, JwkFault> {
         let kind = optional_text(node, "kty")?.ok_or(JwkFault::Malformed)?;
         let curve = optional_text(node, "crv")?.unwrap_or_default();
@@ -213,7 +213,7 @@ impl PublicKey {
             ("OKP", _, "Ed25519") => Material::Ed25519 { point: exactly(node, "x", 32)? },
             _ => return Err(JwkFault::Type),
         };
-        // A library that knows of no further primes may write `"oth": []`.
+        // A library that does not support additional primes may write `"oth": []`.
         let is_set = |name: &&str| node.optional(name).is_some_and(|value| *value != Node::List(Vec::new()));
         if PRIVATE_MEMBERS.iter().any(is_set) {
             return Err(JwkFault::Private);
@@ -237,8 +237,7 @@ fn number(node: &Node, name: &str) -> Result<Vec<u8>, JwkFault> {
     Ok(bytes.iter().copied().skip_while(|byte| *byte == 0).collect())
 }
 
-/// A point in the uncompressed form (SEC 1 section 2.3.3) from its coordinates, whose size is fixed (RFC 7518 section
-/// 6.2.1.2).
+/// An uncompressed point (SEC 1 section 2.3.3) from coordinates of fixed size (RFC 7518 section 6.2.1.2).
 fn point(node: &Node, size: usize) -> Result<Vec<u8>, JwkFault> {
     Ok([vec![4], exactly(node, "x", size)?, exactly(node, "y", size)?].concat())
 }

@@ -1,7 +1,8 @@
-//! Manifests: what was approved of each of a server's tools, and what a live list differs in.
+//! Manifests: the approved definitions of a server's tools, and how a live list differs from them.
 //!
-//! A description, an input schema, and everything that has no member of its own are kept as digests: enough to tell a
-//! change, and small enough for a configuration. A model or a client may read any of it, so that any change counts.
+//! Descriptions, input schemas and all members without a field of their own are stored as digests. That is enough to
+//! detect a change and small enough for a configuration. Any change counts, because a model or a client may read any
+//! member.
 
 mod canonical;
 mod drift;
@@ -18,58 +19,58 @@ use crate::json::Object;
 use crate::node::Node;
 use crate::text::look_alike;
 
-/// As many tools a manifest may approve.
+/// The maximum number of tools in a manifest.
 pub const MAX_TOOLS: usize = 10_000;
 
-/// The members of a list's entry that are compared one by one; the others are compared together.
+/// The members of a list entry that are compared one by one. All others are compared together.
 const READ: [&str; 5] = ["annotations", "description", "inputSchema", "name", "title"];
 
-/// What is known of a server's tools, sorted by name.
+/// The tools of a server, sorted by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest {
     tools: Vec<Tool>,
 }
 
-/// What is compared of one tool.
+/// The compared parts of a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tool {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// `title`, as it is.
+    /// `title`, unchanged.
     pub title: Option<String>,
-    /// `sha256:` and the digest of the description's UTF-8 bytes.
+    /// `sha256:` and the digest of the description in UTF-8.
     pub description: Option<String>,
     /// `sha256:` and the digest of the input schema's canonical form (RFC 8785).
     pub input_schema: Option<String>,
     /// The annotations in canonical form.
     pub annotations: Option<String>,
-    /// `sha256:` and the digest of the canonical form of an object with all other members. Manifests of earlier versions
-    /// have none.
+    /// `sha256:` and the digest of the canonical form of an object with all other members. Missing in manifests of
+    /// earlier versions.
     pub definition: Option<String>,
 }
 
-/// Why something is no manifest, or a list none of tools.
+/// Why a document is not a manifest, or a list not a tool list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ManifestFault {
-    /// A member looks like this one; the tool and the member.
+    /// A member resembles this one: the tool and the member.
     LookAlike(String, &'static str),
-    /// A member is not of its type; the tool and the member.
+    /// A member has the wrong type: the tool and the member.
     Member(String, &'static str),
-    /// An entry without a usable name, by its place.
+    /// An entry without a usable name: its index.
     Name(usize),
     /// A schema or annotations have no canonical form.
     NotCanonical(String, NotCanonical),
-    /// Two tools of this name: nobody can tell which one a call would reach.
+    /// Two tools have this name, and a call could reach either.
     Repeated(String),
-    /// No object `tools`.
+    /// The object `tools` is missing.
     Tools,
 }
 
 impl std::fmt::Display for ManifestFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::LookAlike(tool, member) => write!(f, "a member of tool `{tool}` looks like its `{member}`"),
-            Self::Member(tool, member) => write!(f, "`{member}` of tool `{tool}` is not of its type"),
+            Self::LookAlike(tool, member) => write!(f, "a member of tool `{tool}` resembles its `{member}`"),
+            Self::Member(tool, member) => write!(f, "`{member}` of tool `{tool}` has the wrong type"),
             Self::Name(place) => write!(f, "tool {place} has no name"),
             Self::NotCanonical(tool, fault) => write!(f, "tool `{tool}`: {fault}"),
             Self::Repeated(tool) => write!(f, "two tools are named `{tool}`"),
@@ -79,24 +80,24 @@ impl std::fmt::Display for ManifestFault {
 }
 
 impl Manifest {
-    /// Summarises the entries of `result.tools` of one or several pages.
+    /// Summarises the entries of `result.tools` of one or more pages.
     pub fn of_tools<'n>(tools: impl IntoIterator<Item = &'n Node>) -> Result<Self, ManifestFault> {
         let read: Result<Vec<_>, _> = tools.into_iter().enumerate().map(|(n, tool)| Tool::of(n, tool)).collect();
         Self::sorted(read?)
     }
 
-    /// These tools; of two with one name, one.
+    /// A manifest of these tools. If two have one name, one is kept.
     pub fn of(tools: Vec<Tool>) -> Self {
         Self { tools: sorted(tools, |tool| tool.name.clone()) }
     }
 
-    /// The first `most` of them.
+    /// Keeps the first `most` tools.
     pub fn first(mut self, most: usize) -> Self {
         self.tools.truncate(most);
         self
     }
 
-    /// Reads a manifest as [`Manifest::json`] writes it.
+    /// Parses a manifest written by [`Manifest::json`].
     pub fn read(document: &Node) -> Result<Self, ManifestFault> {
         let Some(Node::Object(tools)) = document.member("tools") else { return Err(ManifestFault::Tools) };
         let read: Result<Vec<_>, _> = tools.iter().map(|(name, tool)| Tool::approved(name, tool)).collect();
@@ -116,23 +117,23 @@ impl Manifest {
         &self.tools
     }
 
-    /// The tool of this name.
+    /// The tool with this name.
     pub fn tool(&self, name: &str) -> Option<&Tool> {
         self.place(name).map(|(_, tool)| tool)
     }
 
-    /// The tool of this name, and its place among all.
+    /// The tool with this name, and its index.
     pub fn place(&self, name: &str) -> Option<(usize, &Tool)> {
         let place = self.tools.binary_search_by(|tool| tool.name.as_str().cmp(name)).ok()?;
         Some((place, self.tools.get(place)?))
     }
 
-    /// Whether some tool was approved without its `definition`, so that a change of it cannot be told.
+    /// Whether a tool was approved without `definition`, so that a change of its other members is not detected.
     pub fn is_without_definition(&self) -> bool {
         self.tools.iter().any(|tool| tool.definition.is_none())
     }
 
-    /// The document: `{"tools": {name: {...}}}`, one line for each tool.
+    /// The document `{"tools": {name: {...}}}`, with one line per tool.
     pub fn json(&self) -> String {
         format!("{{\n  \"tools\": {}\n}}\n", self.tools_json())
     }
@@ -151,7 +152,7 @@ impl Manifest {
             let mut named = Object::new();
             named.raw(&tool.name, &member.finish());
             let named = named.finish();
-            // Without the braces of the object around the one member.
+            // Strip the braces around the single member.
             named.get(1..named.len().saturating_sub(1)).map(|member| format!("    {member}")).unwrap_or_default()
         };
         let entries: Vec<_> = self.tools.iter().map(entry).collect();
@@ -160,7 +161,7 @@ impl Manifest {
 }
 
 impl Tool {
-    /// The tool with digests of what is long, to be kept: as much of it as tells it from what was approved.
+    /// Replaces long values with digests, for storage. They still differ from the approved values.
     pub fn shortened(mut self) -> Self {
         const MOST: usize = 256;
         for text in [&mut self.title, &mut self.annotations] {
@@ -169,18 +170,18 @@ impl Tool {
         self
     }
 
-    /// A tool of which nothing but the name can be read. It differs from every other.
+    /// A tool of which only the name is readable. It differs from every other tool.
     pub fn unreadable(name: &str) -> Self {
         let description = Some("unreadable".to_owned());
         let name = name.to_owned();
         Self { name, title: None, description, input_schema: None, annotations: None, definition: None }
     }
 
-    /// What is compared of the entry at `place` of a list.
+    /// Summarises the list entry at `place`.
     fn of(place: usize, tool: &Node) -> Result<Self, ManifestFault> {
         let name = tool.member("name").and_then(Node::as_text).filter(|name| !name.is_empty());
         let name = name.ok_or(ManifestFault::Name(place))?.to_owned();
-        // A careless client would show a model the other one.
+        // A careless client would show the look-alike member to a model.
         if let Some(member) = tool.member_names().find_map(|member| look_alike(member, &READ)) {
             return Err(ManifestFault::LookAlike(name, member));
         }
@@ -201,7 +202,7 @@ impl Tool {
         })
     }
 
-    /// An entry of a manifest.
+    /// Reads an entry of a manifest.
     fn approved(name: &str, tool: &Node) -> Result<Self, ManifestFault> {
         let annotations = tool.member("annotations").map(canonical).transpose();
         let annotations = annotations.map_err(|fault| ManifestFault::NotCanonical(name.to_owned(), fault))?;
@@ -224,7 +225,7 @@ fn text(tool: &str, node: &Node, member: &'static str) -> Result<Option<String>,
     }
 }
 
-/// `sha256:` and the digest in hexadecimal digits.
+/// `sha256:` and the digest in hexadecimal.
 pub fn digest(text: &str) -> String {
     Sha256::digest(text).iter().fold("sha256:".to_owned(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
@@ -246,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_digest_is_that_of_the_bytes() {
-        // FIPS 180-4's example.
+        // The example of FIPS 180-4.
         assert_eq!(digest("abc"), "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 

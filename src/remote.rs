@@ -1,15 +1,15 @@
-//! What a control plane says and is told: the policy of a resource, fetched once for all workers and taken over by each,
-//! and the manifest of the live tools, published by one of them.
+//! Communication with a control plane. The policy of a resource is fetched once for all workers and adopted by each.
+//! One worker publishes the manifest of the live tools.
 //!
 //! ```text
 //! configured policy, or none ─ first good document ─► live ─ attempts fail ─► failing ─ max_stale ─► stale
 //!                                                      ▲                         │                     │
-//!                                                      └── a good document, or word that it still holds ┘
-//! a document that says that it is not complete ─► withheld: what was there before is not used any more
+//!                                                      └── a good document, or confirmation that it holds ┘
+//! a document that says it is incomplete ─► withheld: the previous policy is no longer used
 //! ```
 //!
-//! Stale and withheld deny everything: what may have been revoked is not known any more. A bad document changes
-//! nothing; it is a failed attempt.
+//! In the states stale and withheld everything is denied, because revocations may be missing. An invalid document
+//! counts as a failed attempt and changes nothing else.
 
 mod policy;
 mod publish;

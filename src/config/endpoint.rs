@@ -1,4 +1,4 @@
-//! The endpoints that toolgate calls, and how it authenticates there.
+//! The endpoints that toolgate calls, and its client authentication.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,18 +13,18 @@ use crate::workers::Timing;
 /// An endpoint that toolgate calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Its URL.
+    /// The URL.
     pub uri: Url,
-    /// The host's cluster that reaches it.
+    /// The host's cluster for the endpoint.
     pub cluster: String,
-    /// How long one call may take.
+    /// The timeout of a call.
     pub timeout: Duration,
-    /// How this resource server authenticates there.
+    /// The client authentication of this resource server.
     pub client: Option<ClientAuthentication>,
 }
 
 impl Endpoint {
-    /// A request without a body. It carries this resource server's credentials, unless they belong in the body.
+    /// A request without a body. Includes the credentials, unless they belong in the body.
     pub fn request(&self, method: &'static str) -> Request {
         let mut request = Request::new(method, &self.uri, &self.cluster, self.timeout);
         let authorization = self.client.as_ref().and_then(ClientAuthentication::authorization);
@@ -33,30 +33,30 @@ impl Endpoint {
     }
 }
 
-/// Client authentication. Its `Debug` shows no secret.
+/// Client authentication. `Debug` omits the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientAuthentication {
-    /// The client.
+    /// The client identifier.
     pub id: String,
-    /// Its secret.
+    /// The client secret.
     pub secret: String,
-    /// The way in which both are sent.
+    /// The authentication method.
     pub method: AuthenticationMethod,
 }
 
-/// The ways in which a client sends its credentials.
+/// Client authentication methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthenticationMethod {
     /// HTTP Basic (RFC 7617 section 2).
     Basic,
     /// HTTP Basic with form-encoded parts (RFC 6749 section 2.3.1).
     ClientSecretBasic,
-    /// As fields of the form in the body (RFC 6749 section 2.3.1).
+    /// Form fields in the body (RFC 6749 section 2.3.1).
     ClientSecretPost,
 }
 
 impl ClientAuthentication {
-    /// The `Authorization` header, if the credentials go there.
+    /// The `Authorization` header, if the method uses it.
     fn authorization(&self) -> Option<String> {
         let pair = match self.method {
             AuthenticationMethod::ClientSecretPost => return None,
@@ -72,7 +72,7 @@ impl ClientAuthentication {
         Some(format!("Basic {}", STANDARD.encode(pair)))
     }
 
-    /// Adds the credentials to a form, if they go there.
+    /// Adds the credentials to a form, if the method uses one.
     pub(crate) fn add_to_form(&self, form: &mut String) {
         if self.method == AuthenticationMethod::ClientSecretPost {
             form.push_str("&client_id=");
@@ -94,9 +94,9 @@ impl fmt::Debug for ClientAuthentication {
 pub struct Introspection {
     /// The endpoint.
     pub endpoint: Endpoint,
-    /// How long an active answer is kept, never beyond `exp`.
+    /// How long an active response is cached, at most until `exp`.
     pub cache_ttl: Duration,
-    /// Calls under way at once, per worker.
+    /// The maximum number of concurrent calls per worker.
     pub max_in_flight: usize,
 }
 
@@ -109,18 +109,18 @@ pub struct ControlPlane {
     pub format: Format,
     /// The pause between two calls, and the longest pause after failures.
     pub interval: Duration,
-    /// How long the last document stays in force while calls fail.
+    /// How long the last document remains in force while calls fail.
     pub max_stale: Duration,
 }
 
 impl ControlPlane {
-    /// The times of its calls.
+    /// The timing of the calls.
     pub fn timing(&self) -> Timing {
         let (timeout, interval) = (self.endpoint.timeout, self.interval);
         Timing { timeout, max_age: interval, cooldown: interval, max_stale: self.max_stale }
     }
 
-    /// Everything that its answers about `resource` depend on. Another client may be told of another policy.
+    /// All properties that the document for `resource` depends on. Another client may receive another policy.
     pub fn identity<'e>(&'e self, resource: &'e str) -> [&'e str; 5] {
         let format = match self.format {
             Format::Authsec => "authsec",
@@ -137,6 +137,6 @@ impl ControlPlane {
 pub enum Format {
     /// AuthSec's `sdk-policy` and `sdk-manifest`.
     Authsec,
-    /// The policy of this configuration, and the manifest of the command line.
+    /// The policy format of this configuration, and the manifest format of the command line.
     Toolgate,
 }

@@ -1,13 +1,13 @@
-//! Faults of a configuration.
+//! Errors and warnings about a configuration.
 
 use std::fmt;
 
-/// A fault of a configuration, or a reason for a warning.
+/// An error or a warning about a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The path of the field, such as `resources[0].policy.tools.delete_*.scopes[1]`.
     pub path: String,
-    /// The fault, in one line.
+    /// The message, on one line.
     pub message: String,
 }
 

@@ -1,4 +1,4 @@
-//! An issuer: who is trusted to issue tokens, and how its tokens are validated.
+//! An issuer and how its tokens are validated.
 
 use super::Introspection;
 use crate::jwks::KeySource;
@@ -6,75 +6,75 @@ use crate::signature::Algorithm;
 use crate::token::TokenRules;
 use crate::url::Url;
 
-/// One trusted authorization server.
+/// A trusted authorization server.
 #[derive(Clone, Debug)]
 pub struct Issuer {
-    /// Equals `iss` byte for byte.
+    /// The value of `iss`, compared byte for byte.
     pub identifier: String,
-    /// Its name in the rest of the configuration.
+    /// The issuer's name in the configuration.
     pub name: String,
     /// How its tokens are validated.
     pub validation: Validation,
-    /// Its keys, where it has any configured.
+    /// The source of its keys, if configured.
     pub keys: Option<KeySource>,
-    /// Its introspection endpoint, where one is configured.
+    /// Its introspection endpoint, if configured.
     pub introspection: Option<Introspection>,
-    /// The algorithms it may sign with, where that is configured; else all, as its keys imply them.
+    /// The algorithms it may sign with, if configured. Otherwise its keys determine them.
     pub algorithms: Option<Vec<Algorithm>>,
     /// The rules for its tokens.
     pub rules: TokenRules,
-    /// Whether they are bound to keys of which clients prove that they have them.
+    /// Whether its tokens must be bound to a key.
     pub dpop: Dpop,
 }
 
-/// The treatment of tokens that are bound to a key (RFC 9449).
+/// The treatment of tokens bound to a key (RFC 9449).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dpop {
-    /// They are refused.
+    /// Bound tokens are refused.
     Off,
-    /// They are accepted with a proof, other tokens without one.
+    /// Bound tokens require a proof. Other tokens are accepted without one.
     Optional,
-    /// Only they are accepted, with a proof.
+    /// Only bound tokens with a proof are accepted.
     Required,
 }
 
 /// How tokens are validated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validation {
-    /// Always asked.
+    /// Always by introspection.
     Introspection,
     /// By signature.
     Jwt,
-    /// By signature, then asked.
+    /// By signature and introspection.
     JwtAndIntrospection,
-    /// By signature; asked where that cannot be.
+    /// By signature, or by introspection if that is not possible.
     JwtOrIntrospection,
 }
 
 impl Validation {
-    /// Whether a token that is no JWT can be accepted.
+    /// Whether opaque tokens can be accepted.
     pub fn takes_opaque_tokens(self) -> bool {
         matches!(self, Self::Introspection | Self::JwtOrIntrospection)
     }
 
-    /// Whether it needs keys.
+    /// Whether keys are required.
     pub(crate) fn uses_keys(self) -> bool {
         self != Self::Introspection
     }
 
-    /// Whether it needs an introspection endpoint.
+    /// Whether an introspection endpoint is required.
     pub(crate) fn uses_introspection(self) -> bool {
         self != Self::Jwt
     }
 }
 
 impl Issuer {
-    /// Whether clients can be sent to it: its identifier is a URL.
+    /// Whether clients can discover the issuer, because its identifier is a URL.
     pub fn can_be_found(&self) -> bool {
         Url::parse(&self.identifier).is_ok()
     }
 
-    /// Whether a token that is no JWT can be one of this issuer.
+    /// Whether an opaque token can be from this issuer.
     pub fn takes_opaque_tokens(&self) -> bool {
         self.validation.takes_opaque_tokens()
     }

@@ -12,59 +12,60 @@ use crate::url::Url;
 pub struct Resource {
     /// The resource identifier, published byte for byte.
     pub identifier: Url,
-    /// The hosts it is reached by.
+    /// The hosts of the resource.
     pub hosts: Vec<HostPattern>,
-    /// The paths it is reached by.
+    /// The paths of the resource.
     pub paths: Vec<PathPattern>,
-    /// The issuers it trusts, as places in the configuration's list.
+    /// The trusted issuers, as indices into the configuration's list.
     pub issuers: Vec<usize>,
-    /// Whether it takes tokens that are bound to a key, with proofs.
+    /// Whether tokens bound to a key are accepted, with a proof.
     pub takes_proofs: bool,
-    /// Whether it takes no others.
+    /// Whether only such tokens are accepted.
     pub needs_proofs: bool,
-    /// The accepted audiences: `aud` must hold one of them.
+    /// The accepted audiences. `aud` must contain one of them.
     pub audiences: Vec<String>,
-    /// Published for clients to find an authorization server.
+    /// The authorization servers in the metadata document.
     pub authorization_servers: Vec<String>,
-    /// Published for people; likewise the next three.
+    /// The display name in the metadata document.
     pub name: Option<String>,
-    /// A page for developers.
+    /// The documentation URL in the metadata document.
     pub documentation: Option<String>,
-    /// How data may be used.
+    /// The data usage policy in the metadata document.
     pub policy_uri: Option<String>,
-    /// Terms of service.
+    /// The terms of service in the metadata document.
     pub tos_uri: Option<String>,
-    /// Published, as clients are told them; by default every scope of the policy, without `offline_access`.
+    /// `scopes_supported` in the metadata document, with prefix. By default all scopes of the policy except
+    /// `offline_access`.
     pub scopes_supported: Vec<String>,
-    /// `scope` of a 401, as clients are told them, in this order.
+    /// The `scope` of a 401 challenge, with prefix, in this order.
     pub challenge_scopes: Vec<String>,
-    /// The prefix of scopes without `://` wherever clients are told scopes. Tokens and rules have the short name.
+    /// A prefix for scopes without `://` in challenges and metadata. Tokens and rules use the short name.
     pub scope_prefix: Option<Scope>,
-    /// Origins of browsers, if any may call.
+    /// The browser origins that may call, if restricted.
     pub origins: Option<Vec<String>>,
-    /// The policy in force.
+    /// The current policy.
     pub policy: Policy,
-    /// The number of its changes.
+    /// The number of policy changes.
     pub policy_version: u64,
-    /// The source of a policy that replaces it.
+    /// The source of a remote policy.
     pub policy_source: Option<ControlPlane>,
-    /// The endpoint that receives the manifest of the live tools.
+    /// The endpoint to which the manifest of the live tools is published.
     pub publish: Option<ControlPlane>,
     /// Which published scopes follow the policy.
     pub(crate) follows: Follows,
     /// The approved tools of the server.
     pub manifest: Option<Manifest>,
-    /// The treatment of a tool that differs from it.
+    /// The treatment of a tool that differs from the manifest.
     pub on_drift: OnDrift,
-    /// Whether a tool may be called before a list was seen.
+    /// Whether a tool may be called before a complete list was seen.
     pub until_seen: UntilSeen,
-    /// Whether the client's token goes on to the server.
+    /// Whether the client's token is forwarded to the server.
     pub keep_authorization: bool,
-    /// The identity that goes on to the server.
+    /// The parts of the identity that are forwarded to the server.
     pub forwarded: Vec<ForwardedHeader>,
 }
 
-/// Which published scopes follow the policy, because nothing else is configured.
+/// Which published scopes follow the policy because they are not configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Follows {
     pub supported: bool,
@@ -88,14 +89,14 @@ impl Resource {
         self.policy_version += 1;
     }
 
-    /// Denies everything, or no longer.
+    /// Sets whether the policy denies everything.
     pub fn close(&mut self, closed: bool) {
         if std::mem::replace(&mut self.policy.closed, closed) != closed {
             self.policy_version += 1;
         }
     }
 
-    /// `scopes` as a challenge asks for them, sorted.
+    /// `scopes` as a challenge names them, sorted.
     pub fn asked_for(&self, scopes: &ScopeSet) -> Vec<String> {
         sorted(scopes.iter(), self.scope_prefix.as_ref())
     }
@@ -113,7 +114,7 @@ fn sorted<'s>(scopes: impl Iterator<Item = &'s Scope>, prefix: Option<&Scope>) -
     scopes
 }
 
-/// A scope as clients are told it. One that is a URL is complete.
+/// A scope as clients see it. A scope that is a URL gets no prefix.
 pub(crate) fn told(prefix: Option<&Scope>, scope: &str) -> String {
     match prefix {
         Some(prefix) if !scope.contains("://") => format!("{}{scope}", prefix.as_str()),
@@ -121,12 +122,12 @@ pub(crate) fn told(prefix: Option<&Scope>, scope: &str) -> String {
     }
 }
 
-/// The treatment of a tool that differs from the approved one.
+/// The treatment of a tool that differs from its approved definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnDrift {
-    /// It is denied, and in no list.
+    /// The tool is denied and removed from lists.
     Deny,
-    /// It is reported.
+    /// The difference is reported.
     Report,
 }
 
@@ -138,14 +139,14 @@ pub enum UntilSeen {
     Deny,
 }
 
-/// A header that carries a part of the verified identity.
+/// A header that forwards a part of the verified identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForwardedHeader {
-    /// The header's name in lower case.
+    /// The header's name, in lower case.
     pub name: String,
-    /// The name as servers may confuse it: `_` as `-`.
+    /// The name with `_` as `-`, as some servers read it.
     pub folded: String,
-    /// Its value.
+    /// The value.
     pub value: IdentityValue,
 }
 
@@ -164,12 +165,12 @@ pub enum IdentityValue {
     Subject,
 }
 
-/// A header's name as servers with CGI heritage read it: no case, `_` as `-`.
+/// A header name as CGI-style servers read it: in lower case, with `_` as `-`.
 pub(crate) fn folded_header(name: &str) -> String {
     name.to_ascii_lowercase().replace('_', "-")
 }
 
-/// Whether `name` is `folded` to such a server.
+/// Whether such a server reads `name` as `folded`.
 pub(crate) fn folds_to(name: &str, folded: &str) -> bool {
     let fold = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
     name.len() == folded.len() && name.bytes().map(fold).eq(folded.bytes())

@@ -1,4 +1,4 @@
-//! The answers of one endpoint, and the calls to it.
+//! The responses of one endpoint, and the calls to it.
 
 use std::time::Duration;
 
@@ -8,37 +8,38 @@ use crate::places::Standing;
 use crate::time::UnixTime;
 use crate::token::{Active, Answer, Recent, TokenDigest};
 
-/// The most active answers that are kept for one issuer.
+/// The maximum number of active responses cached per issuer.
 const MAX_ACTIVE: usize = 4096;
-/// The most bytes that they take: four thousand for each, as many as for a token that was verified here.
+/// Their maximum size in bytes: four thousand for each, as in the token cache.
 const MAX_ACTIVE_BYTES: usize = 16 << 20;
-/// The most inactive answers. They are kept apart, so that a flood of bad tokens evicts no good one.
+/// The maximum number of inactive responses. They are cached separately, so that a flood of bad tokens evicts no good
+/// one.
 const MAX_INACTIVE: usize = 1024;
-/// The longest time that an inactive answer is kept: a token may become active, and asking again costs its holder little.
+/// How long an inactive response is cached. A token may become active, and another call is cheap for its holder.
 const INACTIVE_FOR: Duration = Duration::from_secs(5);
-/// A stream that waits for an answer without being woken, such as one that goes on, finds the answer for this long, even if
-/// it is kept for others for a shorter time: four ticks.
+/// A stream that waits for a response but is not woken, such as an established stream, finds it for this long, even if
+/// `cache_ttl` is shorter: four ticks.
 const OWN_FOR: Duration = Duration::from_secs(2);
-/// The most answers that wait for the turn of their streams. Beyond that, the oldest is asked for again, unless it is kept
-/// for others.
+/// The maximum number of responses that wait for their streams' turn. Beyond it, the oldest is requested again, unless
+/// it is cached.
 const MAX_HANDED_OUT: usize = 256;
-/// A call is lost if its answer has not come this long after its timeout.
+/// A call is lost if its response has not arrived this long after its timeout.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// The answers of one endpoint, and the calls to it.
+/// The responses of one endpoint, and the calls to it.
 #[derive(Debug)]
 pub struct Endpoint {
     timeout: Duration,
     cache_ttl: Duration,
     max_in_flight: usize,
     active: Recent<Kept>,
-    /// The time at which each was found inactive, and the number of the call.
+    /// For each inactive token, the time of the response and the number of the call.
     inactive: Recent<(UnixTime, u64)>,
-    /// Calls that run or are wanted.
+    /// Calls that are under way or requested.
     open: Vec<Open>,
-    /// The answers for the streams that waited for them, even if they are kept for a shorter time.
+    /// The responses for the streams that waited for them, even if they are cached for a shorter time.
     handed_out: Vec<HandedOut>,
-    /// Whether the latest call had no answer.
+    /// Whether the latest call failed.
     fails: bool,
 }
 
@@ -63,7 +64,7 @@ struct HandedOut {
     asked: Asked,
 }
 
-/// A call by its number, which is 0 until it is sent, and the time at which it was wanted.
+/// A call: its number, which is 0 until it is sent, and the time it was requested.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     call: u64,
@@ -71,7 +72,7 @@ struct Asked {
 }
 
 impl Asked {
-    /// Whether an answer to it is recent enough at `now`.
+    /// Whether a response to it is recent enough at `now`.
     fn is(self, fresh: Option<Fresh>, now: UnixTime) -> bool {
         fresh.is_none_or(|fresh| self.call >= fresh.call || now.within(fresh.within, self.at))
     }
@@ -91,7 +92,7 @@ impl Open {
     }
 }
 
-/// Without the token.
+/// Omits the token.
 impl std::fmt::Debug for Open {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Open").field("digest", &self.digest).field("asked", &self.asked).finish_non_exhaustive()
@@ -106,7 +107,7 @@ impl Endpoint {
             cache_ttl: config.cache_ttl,
             max_in_flight: config.max_in_flight,
             active: Recent::new(MAX_ACTIVE, MAX_ACTIVE_BYTES),
-            // A time each: their number is their bound.
+            // Entries have equal size, so their number is the bound.
             inactive: Recent::new(MAX_INACTIVE, usize::MAX),
             open: Vec::new(),
             handed_out: Vec::new(),
@@ -114,9 +115,10 @@ impl Endpoint {
         }
     }
 
-    /// The answer about a token, if it is recent enough. `waited`: the request may have waited for an answer that is handed out.
+    /// The response about a token, if it is recent enough. `waited`: the request may have waited for a response that is
+    /// delivered now.
     pub fn find(&mut self, digest: &TokenDigest, fresh: Option<Fresh>, waited: bool, now: UnixTime) -> Lookup<'_> {
-        // No answer, and that it is not active, is told however old: neither lets anyone through.
+        // Failures and inactive responses count regardless of their age, because neither allows a request.
         let tells = |out: &HandedOut| {
             let is_active = matches!(out.answer, Some(Answer::Active(_)));
             let is_recent = now.within(self.timeout + GRACE + OWN_FOR, out.asked.at);
@@ -129,8 +131,8 @@ impl Endpoint {
                 Some(None) | None => Lookup::Unavailable,
             };
         }
-        // One that is too old for this request may serve others, and tells of a token that is not just made up.
-        // An answer to a later call is for the stream that waited for it, even if it is kept for others for a shorter time.
+        // A response that is too old for this request may serve others. It also shows that the token is not made up.
+        // A response to a later call is for the stream that waited for it, even if it is cached for a shorter time.
         let is_own = |call: u64, since| now.within(OWN_FOR, since) && fresh.is_some_and(|fresh| call >= fresh.call);
         let is_usable =
             |kept: &Kept| is_own(kept.asked.call, kept.since) || (kept.is_current(now) && kept.asked.is(fresh, now));
@@ -146,11 +148,11 @@ impl Endpoint {
         Lookup::Unknown { was_active }
     }
 
-    /// Wants a call about a token. Returns whether an answer will come.
+    /// Requests a call about a token. Returns whether a response will arrive.
     ///
-    /// Identical tokens share one call. A request that needs a more recent answer than that of the current call asks
-    /// again after it has ended. Strangers may occupy all calls under way, but not the next ones. A verified token is
-    /// refused only if verified tokens occupy all calls.
+    /// Identical tokens share one call. A request that needs a more recent response than the call under way repeats it
+    /// afterwards. Unverified tokens may occupy all calls under way, but not the next ones. A verified token is refused
+    /// only if verified tokens occupy all calls.
     pub fn ask(&mut self, (digest, token): (TokenDigest, &str), standing: Standing, now: UnixTime) -> bool {
         if self.open.iter().any(|open| open.digest == digest) {
             return true;
@@ -164,24 +166,24 @@ impl Endpoint {
         has_room
     }
 
-    /// The time at which the current answer about a token was asked for.
+    /// When the cached response about a token was requested.
     pub fn asked_at(&mut self, digest: &TokenDigest) -> Option<UnixTime> {
         self.active.get(digest).map(|kept| kept.asked.at)
     }
 
-    /// Whether half of the calls that may run at once are wanted for verified tokens.
+    /// Whether half of the concurrent calls are taken by verified tokens.
     pub fn is_busy(&self) -> bool {
         self.verified() * 2 >= self.max_in_flight
     }
 
-    /// The answer about a token was read. The token that follows from it is kept with it, and its size counts.
+    /// The response about a token was parsed. The derived token is cached with it, and its size counts.
     pub fn was_read(&mut self, digest: &TokenDigest) {
         if let Some(weight) = self.active.get(digest).map(|kept| kept.active.weight()) {
             self.active.weigh(digest, weight);
         }
     }
 
-    /// The bytes that the kept answers take.
+    /// The size of the cached responses in bytes.
     pub fn bytes(&self) -> usize {
         self.active.bytes()
     }
@@ -191,8 +193,8 @@ impl Endpoint {
         self.room() > 0 && self.open.iter().any(Open::is_unsent)
     }
 
-    /// The digests and tokens of the calls that are to be sent, which now count as sent: a verified token's before a
-    /// stranger's. They are numbered from `next_call` on.
+    /// Takes the digests and tokens of the calls to send, numbered from `next_call`. Calls for verified tokens come
+    /// first.
     pub fn due(&mut self, next_call: &mut u64) -> Vec<(TokenDigest, String)> {
         let (mut room, mut calls) = (self.room(), Vec::new());
         for standing in [Standing::Verified, Standing::Stranger] {
@@ -207,12 +209,12 @@ impl Endpoint {
         calls
     }
 
-    /// The streams that waited for answers have them.
+    /// The streams that waited for responses have them.
     pub fn forget_handed_out(&mut self) {
         self.handed_out.clear();
     }
 
-    /// The number of calls about verified tokens.
+    /// The number of calls for verified tokens.
     fn verified(&self) -> usize {
         self.open.iter().filter(|open| open.standing == Standing::Verified).count()
     }
@@ -223,9 +225,9 @@ impl Endpoint {
         self.max_in_flight.saturating_sub(self.open.len() - unsent)
     }
 
-    /// Ends the call about a token, with an answer or without. Returns the change of the endpoint, if it is one.
+    /// Ends the call about a token, with or without a response. Returns a change in the endpoint's availability.
     pub fn finished(&mut self, digest: TokenDigest, answer: Option<Answer>, now: UnixTime) -> Option<Change> {
-        // A call that nobody wanted was never recent.
+        // A call that was not requested is never recent.
         let open = self.open.iter().find(|open| open.digest == digest);
         let asked = open.map_or(Asked { call: 0, at: UnixTime::default() }, |open| open.asked);
         self.open.retain(|open| open.digest != digest);
@@ -233,19 +235,19 @@ impl Endpoint {
         match &answer {
             Some(Answer::Active(active)) => {
                 let lifetime = self.cache_ttl.min(time_until(active.expires_at(), now));
-                // One that may not be used again still tells that the token is not just made up.
+                // A response that must not be reused still shows that the token is not made up.
                 let kept = Kept { active: (**active).clone(), since: now, lifetime, asked };
                 self.active.insert(digest, kept, active.weight());
             }
             Some(Answer::Inactive) => {
-                // The kept answer is no longer valid either.
+                // The cached active response is no longer valid.
                 self.active.remove(&digest);
                 self.inactive.insert(digest, (now, asked.call), 0);
             }
             None => {}
         }
         self.handed_out.retain(|out| out.digest != digest);
-        // While the worker has ever more to do, it never gets to the last of them.
+        // If the worker never catches up, the last of them would never be delivered.
         self.handed_out.drain(..(self.handed_out.len() + 1).saturating_sub(MAX_HANDED_OUT));
         self.handed_out.push(HandedOut { digest, answer, asked });
         match (std::mem::replace(&mut self.fails, failed), failed) {
@@ -255,14 +257,14 @@ impl Endpoint {
         }
     }
 
-    /// The tokens whose calls were never answered.
+    /// The tokens whose responses are overdue.
     pub fn overdue(&self, now: UnixTime) -> impl Iterator<Item = TokenDigest> {
         let late = move |open: &&Open| !now.within(self.timeout + GRACE, open.asked.at);
         self.open.iter().filter(late).map(|open| open.digest)
     }
 }
 
-/// The time until a date, which may have passed; the longest time if there is no date.
+/// The time until a date, zero if it has passed, and the maximum if there is none.
 fn time_until(date: Option<f64>, now: UnixTime) -> Duration {
     let Some(date) = date else { return Duration::MAX };
     Duration::try_from_secs_f64((date - now.as_numeric_date()).max(0.0)).unwrap_or(Duration::MAX)

@@ -1,8 +1,9 @@
-//! The life of an issuer's key set: when to fetch, what to serve meanwhile, what an unknown `kid` may cost.
+//! The lifecycle of an issuer's key set: when to fetch it, when to use it, and how often an unknown `kid` may cause a
+//! refetch.
 //!
-//! Events come in ([`KeySetCache::started`], [`KeySetCache::finished`], [`KeySetCache::tick`]), answers go out; the
-//! fetch itself and the time are the caller's. Where workers share what they do, [`KeySetCache::observe`] and
-//! [`KeySetCache::adopt`] bring what others did.
+//! A sans-IO state machine: [`KeySetCache::started`], [`KeySetCache::finished`] and [`KeySetCache::tick`] are its
+//! events. The caller fetches and supplies the time. If workers share data, [`KeySetCache::observe`] and
+//! [`KeySetCache::adopt`] bring the results of other workers.
 
 use std::time::Duration;
 
@@ -10,61 +11,62 @@ use super::{KeyQuery, KeySet, PublicKey, Selection};
 use crate::time::UnixTime;
 use crate::workers::{Attempts, Timing};
 
-/// That others failed is news for this long. Every request that is to be refused for it would else lead to a look.
+/// How long the shared record counts as current. Without it, every request to be refused would cause another read.
 const FRESH: Duration = Duration::from_millis(5);
-/// How many unknown `kid`s are remembered. One forgotten costs at most a refetch, of which there are two.
+/// The maximum number of remembered unknown `kid`s. A forgotten one costs at most a refetch, and refetches are limited
+/// to two.
 const MAX_REMEMBERED: usize = 256;
-/// A longer `kid` is not remembered: anybody may send it. Those of providers have less than a hundred bytes.
+/// A longer `kid` is not remembered, because anyone may send one. Providers use less than a hundred bytes.
 const MAX_KID: usize = 512;
 
-/// The result of a search for the keys of a token.
+/// The result of a key lookup.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Lookup<'a> {
     /// Keys to try.
     Keys(Vec<&'a PublicKey>),
-    /// The key is not the issuer's: the token is not valid.
+    /// The issuer does not have the key: the token is invalid.
     NoKey,
-    /// No key can be had now: nobody's fault but ours.
+    /// No keys are available. The token may be valid.
     Unavailable,
-    /// A fetch runs or is wanted: ask again when it has ended.
+    /// A fetch is under way or due. Repeat the lookup when it has ended.
     Wait,
 }
 
 /// The keys of one issuer.
 #[derive(Debug)]
 pub struct KeySetCache {
-    /// Nothing for a fixed set.
+    /// `None` for a fixed set.
     timing: Option<Timing>,
     set: KeySet,
-    /// Counts the changes of the set: what was verified with an earlier one is verified again.
+    /// Counts the changes of the set. Tokens verified with an earlier set are verified again.
     generation: u64,
     fetched_at: Option<UnixTime>,
-    /// Where between 80 and 90 per cent of `max_age` this worker refreshes, so that workers do not all at once.
+    /// When this worker refreshes, between 80 and 90 per cent of `max_age`, to spread the load of the workers.
     refresh_after: Duration,
-    /// A number that no other worker has.
+    /// A number unique to this worker.
     owner: u64,
-    /// The record of attempts of all workers, as far as this one knows it.
+    /// The record of attempts by all workers, as last read.
     attempts: Attempts,
-    /// When the record that workers share was read; nothing where they share none.
+    /// When the shared record was read. `None` if workers share no data.
     observed_at: Option<UnixTime>,
-    /// A token is to be refused for what others did, and another may have done better since.
+    /// A token is about to be refused because of the shared record, so read it again first.
     wants_look: bool,
-    /// An unknown `kid` wants a fetch.
+    /// An unknown `kid` requires a fetch.
     wanted: bool,
-    /// `kid`s that streams wait for, and since when.
+    /// `kid`s that streams wait for, each with the start of the wait.
     awaited: Vec<(Option<String>, UnixTime)>,
-    /// `kid`s that a successful fetch did not bring, and when it started.
+    /// `kid`s missing from a fetched set, each with the start of the fetch.
     absent: Vec<(Option<String>, UnixTime)>,
 }
 
 impl KeySetCache {
-    /// Keys that never change.
+    /// A fixed set of keys.
     pub fn fixed(set: KeySet) -> Self {
         Self { set, ..Self::empty(None, Duration::ZERO, 0) }
     }
 
-    /// Keys to be fetched. `worker` is a number that no other worker has: it marks this one's leases, and its lowest
-    /// eight bits spread the refreshes.
+    /// Keys to be fetched. `worker` is unique to this worker: it marks its leases, and its lowest eight bits spread the
+    /// refreshes.
     pub fn fetched(timing: Timing, worker: u64) -> Self {
         let [jitter, ..] = worker.to_le_bytes();
         Self::empty(Some(timing), timing.max_age * (8 * 255 + u32::from(jitter)) / (10 * 255), worker)
@@ -110,7 +112,7 @@ impl KeySetCache {
         }
     }
 
-    /// An unknown `kid` is worth a wait where a fetch runs, and a fetch where the cooldown allows.
+    /// Handles an unknown `kid`: waits if a fetch is under way, fetches if the cooldown allows.
     fn unknown(&mut self, timing: Timing, query: &KeyQuery, now: UnixTime) -> Lookup<'_> {
         self.absent.retain(|(_, at)| now.within(timing.cooldown, *at));
         if self.is_in_flight(timing, now) || self.wanted {
@@ -129,7 +131,7 @@ impl KeySetCache {
         if self.attempts.failures > 0 { self.unavailable(query, now) } else { Lookup::NoKey }
     }
 
-    /// Nobody got the keys, as far as this worker knows: it looks once more before it says so.
+    /// No worker has keys, according to the last read record. Reads it again before giving up.
     fn unavailable(&mut self, query: &KeyQuery, now: UnixTime) -> Lookup<'_> {
         if self.observed_at.is_none_or(|at| now.within(FRESH, at)) {
             return Lookup::Unavailable;
@@ -146,8 +148,8 @@ impl KeySetCache {
         Lookup::Wait
     }
 
-    /// Whether the last good set still serves. One from the future does not: the clock was set back, and its age is
-    /// unknown.
+    /// Whether the last good set is still usable. A time in the future means that the clock was set back, so the age is
+    /// unknown and the set is not usable.
     fn is_usable(&self, timing: Timing, now: UnixTime) -> bool {
         self.fetched_at.is_some_and(|at| now.within(timing.max_age + timing.max_stale, at))
     }
@@ -167,7 +169,7 @@ impl KeySetCache {
         self.wanted || (stale && !self.attempts.is_backing_off(timing, now))
     }
 
-    /// Time goes by: a stream that waits for an unknown `kid` through the fetch of a worker that died wants another.
+    /// Requests another fetch for streams that wait for an unknown `kid` if the fetching worker died. Called on a tick.
     pub fn want_what_is_awaited(&mut self, now: UnixTime) {
         let Some(timing) = self.timing else { return };
         let orphaned = !self.awaited.is_empty() && !self.wants_look && !self.is_in_flight(timing, now);
@@ -177,29 +179,29 @@ impl KeySetCache {
             && self.attempts.allows_refetch(timing, now);
     }
 
-    /// Whether the fetch that is due is for an unknown `kid` only.
+    /// Whether the fetch that is due is only for an unknown `kid`.
     pub fn is_refetch(&self) -> bool {
         self.wanted
     }
 
-    /// Whether streams wait for a look at what other workers did: at what they fetch, or at what came of it.
+    /// Whether streams wait for the shared record: for another worker's fetch or its result.
     pub fn needs_look(&self, now: UnixTime) -> bool {
         self.wants_look || self.is_fetched_elsewhere(now)
     }
 
-    /// Whether another worker fetches.
+    /// Whether another worker is fetching.
     fn is_fetched_elsewhere(&self, now: UnixTime) -> bool {
         let fetcher = self.timing.and_then(|timing| self.attempts.fetcher(timing, now));
         fetcher.is_some_and(|fetcher| fetcher != self.owner)
     }
 
-    /// The record of attempts, if a fetch starts at `now`.
+    /// The record of attempts as it is after a fetch starts at `now`.
     pub fn starting(&self, now: UnixTime) -> Attempts {
         let start = |timing| self.attempts.started(self.owner, self.wanted, timing, now);
         self.timing.map_or(self.attempts, start)
     }
 
-    /// A fetch has been sent.
+    /// Records that a fetch was sent.
     pub fn started(&mut self, now: UnixTime) {
         self.attempts = self.starting(now);
         self.wanted = false;
@@ -215,7 +217,7 @@ impl KeySetCache {
         record.released(self.owner)
     }
 
-    /// The fetch has ended, with a set or without.
+    /// Records the end of the fetch, with or without a set.
     pub fn finished(&mut self, result: Option<KeySet>, now: UnixTime) {
         let ended = self.ended(self.attempts, result.is_some(), now);
         match result {
@@ -225,14 +227,14 @@ impl KeySetCache {
         self.attempts = ended;
     }
 
-    /// The shared `record` after the fetch of this worker ends.
+    /// The shared `record` after this worker's fetch ends.
     pub fn ended(&self, record: Attempts, with_set: bool, now: UnixTime) -> Attempts {
         record.ended(self.owner, with_set, now)
     }
 
-    /// A set takes the place of the last one. What streams waited for when it came, and is not in it, is absent.
+    /// Replaces the set. `kid`s that streams waited for and that it lacks are recorded as absent.
     fn replace(&mut self, set: KeySet, fetched_at: UnixTime, started_at: Option<UnixTime>) {
-        // Since the start of the fetch, not since its end: the provider may have published in between.
+        // Counted from the start of the fetch, because the provider may have published the key before its end.
         let since = started_at.map_or(fetched_at, |started_at| started_at.min(fetched_at));
         let asked = self.awaited.iter().filter(|(_, waiting_since)| *waiting_since <= fetched_at);
         self.absent.extend(asked.map(|(kid, _)| (kid.clone(), since)));
@@ -251,63 +253,64 @@ impl KeySetCache {
         self.awaited.clear();
     }
 
-    /// Whether a set that came at `fetched_at` is newer than the own one.
+    /// Whether a set fetched at `fetched_at` is newer than the current one.
     fn is_newer(&self, fetched_at: UnixTime, now: UnixTime) -> bool {
         let age = |at| now.since(at);
         match (age(fetched_at), self.fetched_at.and_then(age)) {
             (Some(age), Some(own)) => age < own,
-            // Those from the future have no age, and are none at all.
+            // A time in the future has no age and is never newer.
             (age, _) => age.is_some(),
         }
     }
 
-    /// Whether `record` tells of a newer set, which this worker has not looked at.
+    /// Whether `record` announces a newer set that this worker has not read.
     pub fn is_news(&self, record: &Attempts, now: UnixTime) -> bool {
         record.fetched_at != self.attempts.fetched_at && record.fetched_at.is_some_and(|at| self.is_newer(at, now))
     }
 
-    /// Takes over a set that another worker fetched, of which `record` told, if it is newer than the own one. To be
-    /// called before [`KeySetCache::observe`].
+    /// Adopts a set that another worker fetched, announced in `record`, if it is newer. Call this before
+    /// [`KeySetCache::observe`].
     pub fn adopt(&mut self, set: KeySet, fetched_at: UnixTime, record: &Attempts, now: UnixTime) {
         if self.is_newer(fetched_at, now) {
             self.replace(set, fetched_at, record.started_at);
         }
     }
 
-    /// The record that the workers share is `record`. Says whether streams that wait should look again.
+    /// Adopts the shared record. Returns whether waiting streams should repeat their lookup.
     pub fn observe(&mut self, record: Attempts, now: UnixTime) -> bool {
         let Some(timing) = self.timing else { return false };
         let changed = self.attempts != record || self.wants_look;
         self.attempts = record;
         self.observed_at = Some(now);
         self.wants_look = false;
-        // Others may have spent what the cooldown allows, or have failed.
+        // Other workers may have used up the cooldown's refetches, or may have failed.
         let allowed = record.allows_refetch(timing, now) && !record.is_backing_off(timing, now);
         let fetcher = record.fetcher(timing, now);
         let futile = self.wanted && !allowed && fetcher.is_none();
         if futile {
             self.stop_waiting();
         }
-        // Its own fetch brings the key that it wants.
+        // This worker's own fetch will bring the wanted key.
         self.wanted &= fetcher != Some(self.owner);
         changed || futile
     }
 
-    /// Workers share nothing, or nothing more: this one goes by what it did itself. Says as [`KeySetCache::observe`].
+    /// Shared data is not available, so this worker goes by its own record. Returns the same as
+    /// [`KeySetCache::observe`].
     pub fn unshared(&mut self) -> bool {
         self.observed_at = None;
         std::mem::take(&mut self.wants_look)
     }
 
-    /// Whether this worker's fetch will have no answer any more.
+    /// Whether the response to this worker's fetch is overdue.
     pub fn is_lost(&self, now: UnixTime) -> bool {
         let Some(timing) = self.timing else { return false };
         let own = self.attempts.lease.is_some_and(|lease| lease.owner == self.owner);
         own && !self.is_in_flight(timing, now)
     }
 
-    /// Time goes by: a fetch whose answer never came has failed. Says whether that was so of this worker's; another's
-    /// is simply over.
+    /// Ends an overdue fetch of this worker as failed and returns whether there was one. Called on a tick. Another
+    /// worker's overdue fetch just ends.
     pub fn tick(&mut self, now: UnixTime) -> bool {
         let lost = self.is_lost(now);
         if lost {
@@ -316,7 +319,7 @@ impl KeySetCache {
         lost
     }
 
-    /// Which set this is, if it may be used at `now`: another number for every other set.
+    /// The generation of the set, if it is usable at `now`. Every change of the set gets another number.
     pub fn generation(&self, now: UnixTime) -> Option<u64> {
         self.timing.is_none_or(|timing| self.is_usable(timing, now)).then_some(self.generation)
     }
@@ -326,7 +329,7 @@ impl KeySetCache {
         self.attempts.failures > 0
     }
 
-    /// The age of the set, for records; nothing before the first fetch.
+    /// The age of the set for records. `None` before the first fetch.
     pub fn age(&self, now: UnixTime) -> Option<Duration> {
         self.fetched_at.map(|at| now.since(at).unwrap_or_default())
     }

@@ -1,40 +1,41 @@
-//! Where an issuer's keys are, by its own metadata: RFC 8414 (OAuth) and OpenID Connect Discovery 1.0.
+//! Discovery of an issuer's keys from its metadata: RFC 8414 (OAuth) and OpenID Connect Discovery 1.0.
 
 use super::MAX_BYTES;
 use crate::node::Node;
 use crate::url::{Scheme, Url, UrlFault};
 
-/// Why a metadata document does not say where the keys are.
+/// Why a metadata document is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetadataFault {
-    /// `issuer` is missing or another, byte for byte: nothing of the document may be used (RFC 8414 section 3.3).
+    /// `issuer` is missing or differs from the configured one. The document must not be used (RFC 8414 section 3.3).
     Issuer,
-    /// `jwks_uri` is missing or no text.
+    /// `jwks_uri` is missing or not a string.
     NoJwksUri,
-    /// Not one JSON object whose members differ.
+    /// The document is not a JSON object with distinct members.
     NotMetadata,
-    /// `jwks_uri` is no URL that may be fetched from.
+    /// `jwks_uri` is not a usable URL.
     Url(UrlFault),
-    /// `jwks_uri` is `http`, while the issuer is `https`.
+    /// `jwks_uri` is `http` although the issuer is `https`.
     Insecure,
 }
 
 impl MetadataFault {
-    /// The fault in words.
+    /// The error message.
     pub fn message(self) -> &'static str {
         match self {
-            Self::Issuer => "its `issuer` is not the configured one, byte for byte",
+            Self::Issuer => "its `issuer` differs from the configured one",
             Self::NoJwksUri => "it has no `jwks_uri`",
-            Self::NotMetadata => "it is no JSON object whose members differ",
+            Self::NotMetadata => "it is not a JSON object with distinct members",
             Self::Url(fault) => fault.message(),
-            Self::Insecure => "its `jwks_uri` is `http`, the issuer is `https`",
+            Self::Insecure => "its `jwks_uri` is `http` although the issuer is `https`",
         }
     }
 }
 
-/// The documents that may describe `issuer`, in the order in which they are asked for: the OAuth one, then the OpenID
-/// one, its name inserted before the issuer's path (RFC 8414 sections 3.1 and 5) and appended to it (OpenID Connect
-/// Discovery 1.0 section 4). Nothing if the issuer has a query, which no metadata can be found for.
+/// The URLs of documents that may describe `issuer`, in the order of requests: first the OAuth document, then the
+/// OpenID document with its name inserted before the issuer's path (RFC 8414 sections 3.1 and 5) and appended to it
+/// (OpenID Connect Discovery 1.0 section 4). `None` if the issuer has a query, because no metadata URL is defined for
+/// it.
 pub fn documents(issuer: &Url) -> Option<Vec<Url>> {
     const OAUTH: &str = "/.well-known/oauth-authorization-server";
     const OPENID: &str = "/.well-known/openid-configuration";
@@ -51,7 +52,7 @@ pub fn documents(issuer: &Url) -> Option<Vec<Url>> {
     targets.iter().map(|target| Url::parse(&format!("{base}{target}")).ok()).collect()
 }
 
-/// The `jwks_uri` of a metadata document of `issuer`.
+/// The `jwks_uri` in a metadata document of `issuer`.
 pub fn jwks_uri(document: &[u8], issuer: &Url) -> Result<Url, MetadataFault> {
     if document.len() > MAX_BYTES {
         return Err(MetadataFault::NotMetadata);

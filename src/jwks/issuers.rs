@@ -1,38 +1,37 @@
-//! The key sets of every configured issuer.
+//! The key sets of all configured issuers.
 
 use super::{KeyQuery, KeySet, KeySetCache, Lookup};
 use crate::time::UnixTime;
 use crate::url::Url;
 use crate::workers::Timing;
 
-/// Where an issuer's keys come from.
+/// The source of an issuer's keys.
 #[derive(Clone, Debug)]
 pub enum KeySource {
-    /// Fetched by HTTP callout from the `jwks_uri` of the issuer's metadata.
+    /// Fetched from the `jwks_uri` in the issuer's metadata.
     Discovered {
-        /// The issuer's identifier, which leads to its metadata.
+        /// The issuer's identifier, from which the metadata URL is derived.
         issuer: Url,
-        /// The host's cluster that reaches both the issuer and its keys.
+        /// The host's cluster for the issuer and its keys.
         cluster: String,
-        /// When to fetch.
+        /// The timing of fetches.
         timing: Timing,
     },
-    /// Fetched by HTTP callout.
+    /// Fetched from a URL.
     Fetched {
-        /// The set's URL.
+        /// The URL of the set.
         uri: Url,
-        /// The host's cluster that reaches it.
+        /// The host's cluster for the URL.
         cluster: String,
-        /// When to fetch.
+        /// The timing of fetches.
         timing: Timing,
     },
-    /// Part of the configuration.
+    /// Given in the configuration.
     Fixed(KeySet),
 }
 
 impl KeySource {
-    /// The location of a set that is fetched, and the cluster that reaches it. Two sources with equal identities share
-    /// one set.
+    /// The location of a fetched set and its cluster. Sources with equal identities share one set.
     pub fn identity(&self) -> Option<(&str, &str)> {
         match self {
             Self::Discovered { cluster, .. } => Some(("discover", cluster)),
@@ -42,14 +41,14 @@ impl KeySource {
     }
 }
 
-/// One cache per issuer, in the configuration's order: keys belong to their issuer only.
+/// One cache per issuer, in configuration order. Keys are only used for their own issuer.
 #[derive(Debug)]
 pub struct IssuerKeys {
     caches: Vec<Option<KeySetCache>>,
 }
 
 impl IssuerKeys {
-    /// Caches for these sources, one per issuer; `worker` is a number that no other worker has.
+    /// Caches for these sources, one per issuer. `worker` is a number unique to this worker.
     pub fn new<'s>(sources: impl Iterator<Item = Option<&'s KeySource>>, worker: u64) -> Self {
         let cache = |source: Option<&KeySource>| match source? {
             KeySource::Fixed(set) => Some(KeySetCache::fixed(set.clone())),
@@ -68,7 +67,7 @@ impl IssuerKeys {
         }
     }
 
-    /// Which set the issuer at `place` has, if it has one that may be used at `now`.
+    /// The generation of the key set of the issuer at `place`, if it is usable at `now`.
     pub fn generation(&self, place: usize, now: UnixTime) -> Option<u64> {
         self.caches.get(place)?.as_ref()?.generation(now)
     }
@@ -78,13 +77,13 @@ impl IssuerKeys {
         self.caches.get_mut(place).and_then(Option::as_mut)
     }
 
-    /// The places of issuers whose keys should be fetched at `now`.
+    /// The indices of issuers whose keys should be fetched at `now`.
     pub fn due(&self, now: UnixTime) -> Vec<usize> {
         let due = |cache: &Option<KeySetCache>| cache.as_ref().is_some_and(|cache| cache.is_due(now));
         self.caches.iter().enumerate().filter(|(_, cache)| due(cache)).map(|(place, _)| place).collect()
     }
 
-    /// Whether streams wait for a look at what other workers did.
+    /// Whether streams wait for the record that workers share.
     pub fn need_look(&self, now: UnixTime) -> bool {
         self.caches.iter().flatten().any(|cache| cache.needs_look(now))
     }

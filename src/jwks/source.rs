@@ -1,13 +1,13 @@
-//! One attempt to get a key set: from its URL, or by way of the issuer's metadata. Answers come in, requests go out.
+//! One attempt to fetch a key set, from its URL or by discovery. A sans-IO state machine: responses in, requests out.
 
 use super::discovery::{MetadataFault, documents, jwks_uri};
 use super::{KeySet, KeySetFault};
 use crate::url::Url;
 
-/// Where an issuer's keys come from, and how far an attempt to get them is.
+/// The source of an issuer's keys, and the state of the current attempt.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// Where the set is, as far as that is known.
+    /// The URL of the set, if it is known.
     keys: Option<Url>,
     discovery: Option<Discovery>,
     asked: Asked,
@@ -16,73 +16,72 @@ pub struct Source {
 #[derive(Clone, Debug)]
 struct Discovery {
     issuer: Url,
-    /// Where it may be described; the one that was right the last time comes first.
+    /// Candidate URLs of the metadata. The one that worked last comes first.
     documents: Vec<Url>,
-    /// The first thing in this attempt that was wrong with an answer, where there was one.
+    /// The first fault of a response in this attempt.
     fault: Option<FetchFault>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Asked {
     Keys,
-    /// The document at this place.
+    /// The metadata document at this index.
     Metadata(usize),
 }
 
-/// How an attempt goes on.
+/// The next step of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// With a request to this URL.
+    /// Send a request to this URL.
     Ask(Url),
-    /// It has ended, with a set.
+    /// The attempt succeeded.
     Done(KeySet),
-    /// It has ended, without.
+    /// The attempt failed.
     Failed(FetchFault),
 }
 
 /// Why an attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FetchFault {
-    /// The issuer's metadata is not to be used.
+    /// The issuer's metadata was refused.
     Metadata(MetadataFault),
-    /// The issuer has no metadata where it may be.
+    /// No metadata was found.
     NoMetadata,
-    /// The document is no key set.
+    /// The document is not a key set.
     NotKeys(KeySetFault),
-    /// Another status than 200, or none at all.
+    /// The status is not 200, or there was no response.
     Status(Option<u16>),
-    /// More bytes than a set or a document may have, or none.
+    /// The body is missing or too large.
     Size,
 }
 
 impl FetchFault {
-    /// The fault in words.
+    /// The error message.
     pub fn message(self) -> String {
         match self {
-            Self::Metadata(fault) => format!("the issuer's metadata is refused: {}", fault.message()),
-            Self::NoMetadata => "the issuer has no metadata that names its keys".to_owned(),
-            Self::NotKeys(fault) => format!("what came is no key set: {fault:?}"),
+            Self::Metadata(fault) => format!("the issuer's metadata was refused: {}", fault.message()),
+            Self::NoMetadata => "no metadata was found that names the issuer's keys".to_owned(),
+            Self::NotKeys(fault) => format!("the response is not a key set: {fault:?}"),
             Self::Status(Some(status)) => format!("status {status}"),
             Self::Status(None) => "no answer".to_owned(),
-            Self::Size => "the answer is too large, or has no body".to_owned(),
+            Self::Size => "the response is too large or has no body".to_owned(),
         }
     }
 }
 
 impl Source {
-    /// The set is at `uri`.
+    /// A set at `uri`.
     pub fn at(uri: Url) -> Self {
         Self { keys: Some(uri), discovery: None, asked: Asked::Keys }
     }
 
-    /// The set is where the metadata of `issuer` says.
+    /// A set at the URL in the metadata of `issuer`.
     pub fn discovered(issuer: Url) -> Self {
         let documents = documents(&issuer).unwrap_or_default();
         Self { keys: None, discovery: Some(Discovery { issuer, documents, fault: None }), asked: Asked::Keys }
     }
 
-    /// An attempt begins. One that refreshes reads the metadata anew; a `refetch` for an unknown `kid` takes the place
-    /// that is known.
+    /// Starts an attempt. A refresh reads the metadata again. A `refetch` for an unknown `kid` uses the known URL.
     pub fn begin(&mut self, refetch: bool) -> Progress {
         match (&self.keys, &self.discovery) {
             (Some(uri), None) => self.ask_keys(uri.clone()),
@@ -113,8 +112,8 @@ impl Source {
         }
     }
 
-    /// The document at `place` is of no use. Another place may describe the issuer all the same: many providers answer
-    /// every path, or have an error for those that they do not know.
+    /// Tries the next document after an unusable one. Many providers answer every path, or respond with an error to
+    /// unknown ones, so another URL may still have the metadata.
     fn ask_elsewhere(&mut self, place: usize, fault: Option<FetchFault>) -> Progress {
         if let Some(discovery) = &mut self.discovery {
             discovery.fault = discovery.fault.or(fault);
@@ -122,7 +121,7 @@ impl Source {
         self.ask_metadata(place + 1)
     }
 
-    /// An attempt that failed may have looked in the wrong place.
+    /// Ends the attempt. The URL from the metadata may be outdated, so the next attempt discovers it again.
     fn failed(&mut self, fault: FetchFault) -> Progress {
         if self.discovery.is_some() {
             self.keys = None;
@@ -130,7 +129,7 @@ impl Source {
         Progress::Failed(fault)
     }
 
-    /// The answer to what was asked: its status, and its body unless that is too large. A redirect is no answer.
+    /// Processes a response: its status, and its body unless that is too large. Redirects are not followed.
     pub fn answered(&mut self, status: Option<u16>, body: Option<&[u8]>) -> Progress {
         match (status, body, self.asked) {
             (Some(200), Some(body), Asked::Keys) => match KeySet::parse(body) {
@@ -140,7 +139,7 @@ impl Source {
             (Some(200), Some(body), Asked::Metadata(place)) => self.described(body, place),
             (Some(200), None, Asked::Keys) => self.failed(FetchFault::Size),
             (Some(200), None, Asked::Metadata(place)) => self.ask_elsewhere(place, Some(FetchFault::Size)),
-            // It is not described here.
+            // No metadata at this URL.
             (Some(300..=499), _, Asked::Metadata(place)) => self.ask_elsewhere(place, None),
             (status, _, Asked::Metadata(place)) => self.ask_elsewhere(place, Some(FetchFault::Status(status))),
             (status, _, Asked::Keys) => self.failed(FetchFault::Status(status)),
@@ -151,15 +150,15 @@ impl Source {
         let Some(discovery) = &mut self.discovery else { return self.failed(FetchFault::NoMetadata) };
         match jwks_uri(body, &discovery.issuer) {
             Ok(uri) => {
-                // The next attempt begins with the document that was right.
+                // Start the next attempt with the document that worked.
                 if let Some(right) = discovery.documents.get_mut(..=place) {
                     right.rotate_right(1);
                 }
                 self.keys = Some(uri.clone());
                 self.ask_keys(uri)
             }
-            // A page for everything that does not exist, a document without keys or of another issuer: nothing of it is
-            // used, and another place may have the right one.
+            // This may be a catch-all page, a document without keys, or one of another issuer. It is not used, and
+            // another URL may have the right document.
             Err(fault) => self.ask_elsewhere(place, Some(FetchFault::Metadata(fault))),
         }
     }

@@ -1,4 +1,4 @@
-//! How the workers of a host agree who fetches, and take over what another fetched.
+//! How the workers of a host agree which of them fetches, and share the result.
 //!
 //! ```text
 //! look at the shared record ─┬ others got a set ► adopt it
@@ -21,19 +21,19 @@ pub struct KeyNames {
 }
 
 impl KeyNames {
-    /// For an issuer whose set is fetched from there, through this cluster.
+    /// The names for an issuer whose set is fetched from this location through this cluster.
     pub fn new(names: &SharedNames, issuer: &str, (from, cluster): (&str, &str)) -> Self {
         let [attempts, set] = ["attempts", "set"].map(|kind| names.of(kind, &[issuer, from, cluster]));
         Self { attempts, set }
     }
 }
 
-/// The result of a look at the shared record.
+/// The result of reading the shared record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
-    /// Streams that wait for keys should try again.
+    /// Whether waiting streams should repeat their lookup.
     pub changed: bool,
-    /// This worker is to fetch now, and whether for an unknown `kid`.
+    /// Whether this worker must fetch now, and if so, whether for an unknown `kid`.
     pub fetch: Option<Refetch>,
 }
 
@@ -51,14 +51,14 @@ pub struct Worker<'a, S> {
 }
 
 impl<S: SharedData> Worker<'_, S> {
-    /// Takes over what others did, and nothing more.
+    /// Adopts the results of other workers.
     pub fn look(&mut self, now: UnixTime) {
-        // Where nothing is shared, there is nothing to see.
+        // Without shared data there is nothing to adopt.
         let _ = self.update(now, &mut |_, _| None);
     }
 
-    /// Takes over what others did, and the lease if a fetch is due. Where nothing is shared, each worker fetches for
-    /// itself.
+    /// Adopts the results of other workers, and takes the lease if a fetch is due. Without shared data, each worker
+    /// fetches for itself.
     pub fn advance(&mut self, now: UnixTime) -> Look {
         let mut refetch = false;
         let mut start = |cache: &KeySetCache, _| {
@@ -78,30 +78,30 @@ impl<S: SharedData> Worker<'_, S> {
         }
     }
 
-    /// The fetch goes on with another request. The lease lasts for one; without it others would fetch too.
+    /// Renews the lease for a further request of the fetch. Otherwise other workers would fetch too.
     pub fn renew(&mut self, now: UnixTime) {
         let _ = self.update(now, &mut |cache, record| Some(cache.renewed(record, now)));
     }
 
-    /// This worker's fetch has ended, with a set and the `document` that it was read from, or without.
+    /// Ends this worker's fetch, with a set and the `document` it was parsed from, or without.
     pub fn finish(&mut self, fetched: Option<(KeySet, &[u8])>, now: UnixTime) {
         let document = fetched.as_ref().map(|(_, document)| *document);
         self.cache.finished(fetched.map(|(set, _)| set), now);
         if let Some(document) = document {
-            // The set comes first: whoever reads of it in the record finds it. If the host does not take it, the others
-            // fetch for themselves.
+            // Write the set before the record, so that readers of the record find it. If the host does not store it,
+            // the other workers fetch for themselves.
             let set = SharedDocument { fetched_at: now, document };
             let _ = self.data.overwrite(&self.names.set, &set.encode());
         }
         let _ = self.update(now, &mut |cache, record| Some(cache.ended(record, document.is_some(), now)));
     }
 
-    /// This worker ends, and a fetch of its with it: another may start one at once.
+    /// Ends this worker and its fetch, so that another worker may fetch at once.
     pub fn release(&mut self, now: UnixTime) {
         let _ = self.update(now, &mut |cache, record| Some(cache.released(record)));
     }
 
-    /// Time goes by: a fetch of this worker whose answer never came has failed. Says whether that was so.
+    /// Ends an overdue fetch of this worker as failed and returns whether there was one. Called on a tick.
     pub fn tick(&mut self, now: UnixTime) -> bool {
         self.cache.want_what_is_awaited(now);
         let lost = self.cache.is_lost(now);
@@ -111,8 +111,8 @@ impl<S: SharedData> Worker<'_, S> {
         lost
     }
 
-    /// Reads the record, takes over what it tells of, and writes what `change` makes of it; a race that is lost is run
-    /// again. Says whether streams should try again, and whether something was written.
+    /// Reads the record, adopts its news, and writes the result of `change`. Retries after a lost race. Returns whether
+    /// streams should repeat their lookup, and whether something was written.
     fn update(
         &mut self,
         now: UnixTime,
@@ -131,7 +131,7 @@ impl<S: SharedData> Worker<'_, S> {
         Ok((changed, written.is_some()))
     }
 
-    /// Takes over the set that `record` tells of. One that cannot be read is none: this worker will fetch its own.
+    /// Adopts the set that `record` announces. If it is unreadable, this worker fetches its own.
     fn adopt(&mut self, record: &Attempts, now: UnixTime) {
         if !self.cache.is_news(record, now) {
             return;

@@ -1,4 +1,4 @@
-//! The canonical form of JSON (RFC 8785): one text for one value.
+//! The canonical form of JSON (RFC 8785): equal values have equal texts.
 
 use std::fmt::{self, Write};
 
@@ -8,16 +8,16 @@ use crate::node::Node;
 /// Why a value has no canonical form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotCanonical {
-    /// A number beyond a double's range.
+    /// A number is outside the range of a double.
     Number,
-    /// An object gives a member twice (RFC 7493 section 2.3).
+    /// An object has a duplicate member (RFC 7493 section 2.3).
     Repeated(String),
 }
 
 impl fmt::Display for NotCanonical {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Number => f.write_str("a number is beyond a double's range"),
+            Self::Number => f.write_str("a number is outside the range of a double"),
             Self::Repeated(name) => write!(f, "`{name}` is given twice"),
         }
     }
@@ -39,7 +39,7 @@ fn write_value(value: &Node, out: &mut String) -> Result<(), NotCanonical> {
             if !number.is_finite() {
                 return Err(NotCanonical::Number);
             }
-            // Section 3.2.2.3: as ECMAScript writes it, and so -0 as 0.
+            // Section 3.2.2.3: numbers are written as in ECMAScript, so -0 is written as 0.
             out.push_str(ryu_js::Buffer::new().format_finite(number));
         }
         Node::Text(text) => write_string(text, out),
@@ -59,8 +59,8 @@ fn write_object(value: &Node, members: &[(String, Node)], out: &mut String) -> R
     if let Some(name) = value.repeated_members().first() {
         return Err(NotCanonical::Repeated((*name).to_owned()));
     }
-    // Section 3.2.3: by UTF-16 code units, which is another order than that of UTF-8 bytes. Each unit as a character of
-    // its own that is no surrogate keeps that order.
+    // Section 3.2.3: sort by UTF-16 code units, which differs from the order of UTF-8 bytes. Mapping each unit to its
+    // own character outside the surrogates keeps the order.
     let units =
         |name: &str| name.encode_utf16().filter_map(|unit| char::from_u32(0x1_0000 + u32::from(unit))).collect();
     let members = sorted(members.iter().collect(), |(name, _)| units(name));
@@ -77,7 +77,7 @@ fn write_object(value: &Node, members: &[(String, Node)], out: &mut String) -> R
     Ok(())
 }
 
-/// Section 3.2.2.2: only what must be escaped is.
+/// Section 3.2.2.2: escapes only the characters that require it.
 fn write_string(text: &str, out: &mut String) {
     out.push('"');
     for c in text.chars() {

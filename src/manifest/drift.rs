@@ -1,39 +1,39 @@
-//! What a live list of tools differs in from the approved manifest.
+//! Differences between a live tool list and the approved manifest.
 
 use super::{Manifest, Tool};
 
-/// One difference.
+/// A difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drift {
-    /// The tool's name.
+    /// The name of the tool.
     pub tool: String,
-    /// What is another.
+    /// The kind of change.
     pub change: Change,
 }
 
-/// What may differ.
+/// Kinds of changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It is new: nobody has approved it.
+    /// The tool is new and not approved.
     Added,
-    /// Its annotations are others.
+    /// The annotations differ.
     Annotations,
-    /// Another member of it differs: its output schema, its icons, `_meta`, ...
+    /// Another member differs, such as the output schema, the icons or `_meta`.
     Definition,
-    /// Its description is another.
+    /// The description differs.
     Description,
-    /// Its input schema is another.
+    /// The input schema differs.
     InputSchema,
-    /// It is gone.
+    /// The tool was removed.
     Removed,
-    /// Two entries have its name.
+    /// Two entries have the tool's name.
     Repeated,
-    /// Its title is another.
+    /// The title differs.
     Title,
 }
 
 impl Change {
-    /// The stable code of records.
+    /// The stable code in records.
     pub fn code(self) -> &'static str {
         match self {
             Self::Added => "tool_added",
@@ -48,17 +48,17 @@ impl Change {
     }
 }
 
-/// Whether a live list is all there is.
+/// Whether a live list is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inventory {
-    /// All pages were read: what is not in them is gone.
+    /// All pages were read, so a missing tool was removed.
     Complete,
-    /// A part: what is not in it may stand elsewhere.
+    /// Only some pages were read, so a missing tool may be on another.
     Partial,
 }
 
 impl Manifest {
-    /// What `live` differs in from this approved manifest, sorted by the tools' names.
+    /// The differences of `live` from this approved manifest, sorted by tool name.
     pub fn drift(&self, live: &Self, inventory: Inventory) -> Vec<Drift> {
         let mut found: Vec<Drift> = live
             .tools
@@ -77,14 +77,14 @@ impl Manifest {
     }
 }
 
-/// What `live` differs in from what was approved of the same tool.
+/// The differences of `live` from the approved definition of the same tool.
 pub fn changes(approved: &Tool, live: &Tool) -> Vec<Drift> {
     let differs = [
         (Change::Title, approved.title != live.title),
         (Change::Description, approved.description != live.description),
         (Change::InputSchema, approved.input_schema != live.input_schema),
         (Change::Annotations, approved.annotations != live.annotations),
-        // A manifest that was written before there was this member does not tell.
+        // Manifests of earlier versions have no `definition`.
         (Change::Definition, approved.definition.is_some() && approved.definition != live.definition),
     ];
     let changed = differs.into_iter().filter(|(_, differs)| *differs);

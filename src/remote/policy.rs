@@ -1,4 +1,4 @@
-//! The life of one resource's remote policy: when to fetch, and what holds meanwhile.
+//! The lifecycle of one resource's remote policy: when to fetch it, and which policy applies meanwhile.
 
 use std::time::Duration;
 
@@ -8,26 +8,26 @@ use crate::config::Live;
 use crate::time::UnixTime;
 use crate::workers::{Attempts, Timing};
 
-/// However short a document says that it may be taken for the newest one: the control plane is not asked more often.
+/// The minimum time between requests to the control plane, even if a document has a shorter `ttl`.
 const MIN_TTL: Duration = Duration::from_secs(1);
 
-/// What holds.
+/// Which policy applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Nothing has come yet: what is configured.
+    /// The configured policy, because no document has arrived yet.
     Waiting,
-    /// The document that came.
+    /// The policy of the latest document.
     Live,
-    /// The document that came, or what is configured: the control plane does not answer as it should.
+    /// The policy of the latest document, or the configured one, because the latest attempt failed.
     Failing,
-    /// Nothing: it has not answered for too long.
+    /// None: attempts have failed for too long.
     Stale,
-    /// Nothing: it says that its policy is not complete.
+    /// None: the control plane reports that its policy is incomplete.
     Withheld,
 }
 
 impl State {
-    /// The word in records, and among workers.
+    /// The name in records and in the data that workers share.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
@@ -44,21 +44,21 @@ impl State {
     }
 }
 
-/// What one worker knows of one resource's remote policy.
+/// One worker's state of one resource's remote policy.
 #[derive(Debug)]
 pub struct RemotePolicy {
     timing: Timing,
-    /// Where between 80 and 90 per cent of the interval this worker asks, so that workers do not all at once.
+    /// When this worker refreshes, between 80 and 90 per cent of the interval, to spread the load of the workers.
     jitter: u8,
     pub(super) owner: u64,
     pub(super) attempts: Attempts,
     pub(super) document: Option<Document>,
     pub(super) fetched_at: Option<UnixTime>,
-    /// The digest of the bad document whose faults were told.
+    /// The digest of the invalid document whose faults were logged.
     refused: Option<[u8; 32]>,
 }
 
-/// A good document that came.
+/// A valid document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Document {
     pub digest: [u8; 32],
@@ -82,8 +82,8 @@ pub(super) fn digest(document: &[u8]) -> [u8; 32] {
 }
 
 impl RemotePolicy {
-    /// Nothing has come yet. `worker` is a number that no other worker has: it marks this one's leases, and its lowest
-    /// eight bits spread the requests.
+    /// No document has arrived yet. `worker` is unique to this worker: it marks its leases, and its lowest eight bits
+    /// spread the requests.
     pub fn new(timing: Timing, worker: u64) -> Self {
         let [jitter, ..] = worker.to_le_bytes();
         Self {
@@ -97,14 +97,15 @@ impl RemotePolicy {
         }
     }
 
-    /// The times that hold: a document may ask to be fetched more often, never less.
+    /// The effective timing. A document may shorten the interval but not extend it.
     pub(super) fn timing(&self) -> Timing {
         let ttl = self.document.as_ref().and_then(|document| document.ttl);
         let max_age = ttl.map_or(self.timing.max_age, |ttl| ttl.max(MIN_TTL).min(self.timing.max_age));
         Timing { max_age, ..self.timing }
     }
 
-    /// What holds at `now`. A document from the future is stale: the clock was set back, and its age is unknown.
+    /// The state at `now`. A fetch time in the future means that the clock was set back. The age is unknown, so the
+    /// document is stale.
     pub fn state(&self, now: UnixTime) -> State {
         let timing = self.timing();
         let is_usable = || self.fetched_at.is_some_and(|at| now.within(timing.max_age + timing.max_stale, at));
@@ -117,17 +118,17 @@ impl RemotePolicy {
         }
     }
 
-    /// Whether a good document ever came.
+    /// Whether a valid document has ever arrived.
     pub fn has_document(&self) -> bool {
         self.document.is_some()
     }
 
-    /// What tells the document that holds from others, for a request that wants none if it still holds.
+    /// The entity tag of the current document, for a conditional request.
     pub fn etag(&self) -> Option<&str> {
         self.document.as_ref().and_then(|document| document.etag.as_deref())
     }
 
-    /// Whether the control plane should be asked at `now`.
+    /// Whether to call the control plane at `now`.
     pub fn is_due(&self, now: UnixTime) -> bool {
         let timing = self.timing();
         let refresh_after = timing.max_age * (8 * 255 + u32::from(self.jitter)) / (10 * 255);
@@ -136,13 +137,13 @@ impl RemotePolicy {
         wanted && self.attempts.fetcher(timing, now).is_none() && !self.attempts.is_backing_off(timing, now)
     }
 
-    /// Whether this worker's request will have no answer any more.
+    /// Whether the response to this worker's request is overdue.
     pub(super) fn is_lost(&self, now: UnixTime) -> bool {
         let own = self.attempts.lease.is_some_and(|lease| lease.owner == self.owner);
         own && self.attempts.fetcher(self.timing(), now).is_none()
     }
 
-    /// Whether `record` tells of something newer than this worker has. What comes from the future is not.
+    /// Whether `record` announces something newer than this worker has. A time in the future is never newer.
     pub(super) fn is_news(&self, record: &Attempts, now: UnixTime) -> bool {
         let age = |at: Option<UnixTime>| at.and_then(|at| now.since(at));
         match (age(record.fetched_at), age(self.fetched_at)) {
@@ -151,7 +152,7 @@ impl RemotePolicy {
         }
     }
 
-    /// Whether the faults of a bad document are told: not twice those of the same.
+    /// Whether to log the faults of an invalid document. Those of one document are logged once.
     pub(super) fn tells(&mut self, refused: [u8; 32]) -> bool {
         self.refused.replace(refused) != Some(refused)
     }

@@ -1,9 +1,9 @@
-//! Publishing the manifest of a server's live tools: once per change for all workers, until it has arrived.
+//! Publishes the manifest of a server's live tools: once per change for all workers, with retries until it succeeds.
 //!
 //! ```text
-//! complete list ► merged into the inventory that workers share ─ another digest ► told
+//! complete list ► merged into the shared inventory ─ digest changed ► logged
 //! digest differs from the published one ► one worker takes the lease ► PUT ─┬ 2xx ► published
-//!                                                                          └ else ► again in 1 s, 2 s, 4 s … 5 min
+//!                                                                          └ else ► retry in 1 s, 2 s, 4 s … 5 min
 //! ```
 
 use crate::config::ControlPlane;
@@ -14,17 +14,17 @@ use crate::workers::{Attempts, NotShared, SharedData, SharedNames, Timing, agree
 /// How often the inventory is read again because another worker was faster.
 const MAX_RACES: usize = 8;
 
-/// Under which names the workers find each other, for one resource.
+/// The names under which workers share the state of publishing, for one resource.
 #[derive(Clone, Debug)]
 pub struct PublishNames {
     attempts: String,
     inventory: String,
-    /// The digest of what was published last.
+    /// The digest of the last published inventory.
     published: String,
 }
 
 impl PublishNames {
-    /// For the manifest of this resource, which goes there.
+    /// The names for the manifest of this resource at this target.
     pub fn new(names: &SharedNames, resource: &str, target: &ControlPlane) -> Self {
         let of = |kind| names.of(kind, &target.identity(resource));
         Self {
@@ -34,33 +34,33 @@ impl PublishNames {
         }
     }
 
-    /// All of them.
+    /// All names.
     pub fn all(&self) -> [String; 3] {
         [&self.attempts, &self.inventory, &self.published].map(String::clone)
     }
 }
 
-/// The publishing of one resource's manifest, in one of several workers. It needs a host that shares data.
+/// Publishing of one resource's manifest, in one of several workers. It requires a host with shared data.
 pub struct Publisher<'a, S> {
-    /// What they share.
+    /// The data that the workers share.
     pub data: &'a S,
-    /// Under which names.
+    /// The names of the shared values.
     pub names: &'a PublishNames,
-    /// When to try.
+    /// The timing of attempts.
     pub timing: Timing,
-    /// A number that no other worker has.
+    /// A number unique to this worker.
     pub owner: u64,
 }
 
 impl<S: SharedData> Publisher<'_, S> {
-    /// The digest of the inventory that workers share; empty if there is none.
+    /// The digest of the shared inventory. Empty if there is none.
     pub fn current(&self) -> Vec<u8> {
         let shared = self.data.read(&self.names.inventory).unwrap_or_default();
         Inventory::digest_of(&shared.bytes).to_vec()
     }
 
-    /// Merges complete lists into the inventory. Gives it if its tools are others now, to the worker that was first, and
-    /// whether a list came too late.
+    /// Merges complete lists into the inventory. Returns the inventory if this worker was the first to change its
+    /// tools, and whether a list arrived too late.
     pub fn merge(&self, lists: &[Listed], now: UnixTime) -> (Option<Inventory>, Late) {
         for _ in 0..MAX_RACES {
             let Ok(old) = self.data.read(&self.names.inventory) else { return (None, false) };
@@ -82,7 +82,7 @@ impl<S: SharedData> Publisher<'_, S> {
         (None, true)
     }
 
-    /// The inventory, with its digest, if this worker is to publish it now. One without tools is never published.
+    /// The inventory and its digest, if this worker must publish it now. An inventory without tools is never published.
     pub fn due(&self, now: UnixTime) -> Option<(String, Inventory)> {
         let current = self.current();
         if current.is_empty() || current == self.data.read(&self.names.published).ok()?.bytes {
@@ -94,17 +94,17 @@ impl<S: SharedData> Publisher<'_, S> {
         };
         agree(self.data, &self.names.attempts, &mut { start }).ok()??;
         let inventory = Inventory::decode(&self.data.read(&self.names.inventory).ok()?.bytes);
-        // Should nothing be in it now, the lease ends by time.
+        // If it has become empty, the lease expires.
         inventory.digest().map(|digest| (digest, inventory))
     }
 
-    /// The request of this worker has ended: whether what has this digest arrived.
+    /// Ends this worker's request. `arrived`: the inventory with this digest was accepted.
     pub fn ended(&self, digest: &str, arrived: bool, now: UnixTime) {
         if arrived {
             let _ = self.data.overwrite(&self.names.published, digest.as_bytes());
         }
         let mut end = |record: Attempts| Some(record.ended(self.owner, arrived, now));
-        // Where it cannot be written, the lease ends by time.
+        // If the record cannot be written, the lease expires.
         let _: Result<_, NotShared> = agree(self.data, &self.names.attempts, &mut end);
     }
 }

@@ -1,71 +1,71 @@
-//! How the workers of a host agree who asks the control plane, and take over what it said.
+//! How the workers of a host agree which of them calls the control plane, and share the result.
 
 use super::policy::{Document, RemotePolicy, digest};
 use crate::config::{ControlPlane, Fault, Live, MAX_POLICY};
 use crate::time::UnixTime;
 use crate::workers::{Attempts, NotShared, SharedData, SharedDocument, SharedNames, agree};
 
-/// A longer one is not kept: it would go out with every request.
+/// A longer entity tag is not stored, because it would be sent with every request.
 const MAX_ETAG: usize = 1024;
 
-/// Under which names the workers find each other, for one resource.
+/// The names under which workers share the policy of one resource.
 #[derive(Clone, Debug)]
 pub struct Names {
     attempts: String,
     document: String,
-    /// What was told of the state.
+    /// The last reported state.
     pub state: String,
 }
 
 impl Names {
-    /// For the policy of this resource from there.
+    /// The names for the policy of this resource from this source.
     pub fn new(names: &SharedNames, resource: &str, source: &ControlPlane) -> Self {
         let of = |kind| names.of(kind, &source.identity(resource));
         Self { attempts: of("policy/attempts"), document: of("policy/document"), state: of("policy/state") }
     }
 
-    /// All of them.
+    /// All names.
     pub fn all(&self) -> [String; 3] {
         [&self.attempts, &self.document, &self.state].map(String::clone)
     }
 }
 
-/// What an answer of the control plane led to.
+/// The result of a control plane's response.
 #[derive(Debug)]
 pub enum Answered {
-    /// This is to hold from now on.
+    /// A new document is in force.
     New(Live),
-    /// What holds still does.
+    /// The current document is still in force.
     Same,
-    /// It is no policy; nothing if that was told before.
+    /// The document is invalid. Empty if its faults were logged before.
     Refused(Vec<Fault>),
-    /// There is no document, and why.
+    /// There is no document, for this reason.
     Failed(String),
 }
 
 /// One resource's policy, in one of several workers.
 pub struct PolicyWorker<'a, S> {
-    /// What they share.
+    /// The data that the workers share.
     pub data: &'a S,
-    /// Under which names.
+    /// The names of the shared values.
     pub names: &'a Names,
-    /// What this worker has.
+    /// The state of this worker.
     pub policy: &'a mut RemotePolicy,
-    /// Reads a document.
+    /// Parses a document.
     pub read: &'a dyn Fn(&[u8]) -> Result<Live, Vec<Fault>>,
 }
 
 impl<S: SharedData> PolicyWorker<'_, S> {
-    /// Takes over what others did, and nothing more. Gives what is to hold from now on, if that is new.
+    /// Adopts the results of other workers. Returns a new policy, if there is one.
     pub fn look(&mut self, now: UnixTime) -> Option<Live> {
-        // Where nothing is shared, there is nothing to see.
+        // Without shared data there is nothing to adopt.
         let mut live = None;
         let _ = self.update(now, Some(&mut live), &|_, _| None);
         live
     }
 
-    /// Takes over what others did, and the lease if the control plane is to be asked: then it says so. Where nothing is
-    /// shared, each worker asks for itself.
+    /// Adopts the results of other workers, and takes the lease if the control plane must be called, which it reports.
+    /// Without shared data, each worker calls for itself.
     pub fn advance(&mut self, now: UnixTime) -> (Option<Live>, bool) {
         let mut live = None;
         let start = |policy: &RemotePolicy, record: Attempts| {
@@ -84,8 +84,8 @@ impl<S: SharedData> PolicyWorker<'_, S> {
         (live, asks)
     }
 
-    /// The answer of the control plane came: its status, its entity tag, and its body unless that is too large. A
-    /// redirect is no answer.
+    /// Processes a response: its status, its entity tag, and its body unless that is too large. Redirects are not
+    /// followed.
     pub fn answered(
         &mut self,
         status: Option<u16>,
@@ -95,9 +95,9 @@ impl<S: SharedData> PolicyWorker<'_, S> {
     ) -> Answered {
         let answered = match (status, body) {
             (Some(200), Some(body)) => self.received(etag, body, now),
-            (Some(200), None) => Answered::Failed(format!("the answer is over {MAX_POLICY} bytes")),
+            (Some(200), None) => Answered::Failed(format!("the response is over {MAX_POLICY} bytes")),
             (Some(304), _) if self.policy.etag().is_some() => Answered::Same,
-            (Some(401), _) => Answered::Failed("status 401: this resource server's own credentials are refused".into()),
+            (Some(401), _) => Answered::Failed("status 401: this resource server's credentials were refused".into()),
             (Some(status), _) => Answered::Failed(format!("status {status}")),
             (None, _) => Answered::Failed("no answer".into()),
         };
@@ -124,25 +124,25 @@ impl<S: SharedData> PolicyWorker<'_, S> {
             },
         };
         let document = [etag.unwrap_or_default().as_bytes(), b"\n", body].concat();
-        // The document comes before the record: whoever reads of it there finds it.
+        // Write the document before the record, so that readers of the record find it.
         let value = SharedDocument { fetched_at: now, document: &document }.encode();
         let _ = self.data.overwrite(&self.names.document, &value);
         answered
     }
 
-    /// This worker's request has ended, with word of what holds or without.
+    /// Ends this worker's request. `with_word`: the response contained or confirmed a document.
     pub fn finish(&mut self, with_word: bool, now: UnixTime) {
         if with_word {
             self.policy.fetched_at = Some(now);
         }
         let end = |policy: &RemotePolicy, record: Attempts| Some(record.ended(policy.owner, with_word, now));
-        // What others did meanwhile is taken over at the next look.
+        // The results of other workers are adopted at the next look.
         if self.update(now, None, &end).is_err() {
             self.policy.attempts = self.policy.attempts.ended(self.policy.owner, with_word, now);
         }
     }
 
-    /// Time goes by: a request of this worker whose answer never came has failed. Says whether that was so.
+    /// Ends an overdue request of this worker as failed and returns whether there was one. Called on a tick.
     pub fn tick(&mut self, now: UnixTime) -> bool {
         let lost = self.policy.is_lost(now);
         if lost {
@@ -151,7 +151,7 @@ impl<S: SharedData> PolicyWorker<'_, S> {
         lost
     }
 
-    /// Reads the record, takes over what it tells of, and writes what `change` makes of it. Says whether it did.
+    /// Reads the record, adopts its news, and writes the result of `change`. Returns whether something was written.
     fn update(
         &mut self,
         now: UnixTime,
@@ -172,7 +172,7 @@ impl<S: SharedData> PolicyWorker<'_, S> {
         Ok(written.is_some())
     }
 
-    /// Takes over the document that `record` tells of. One that cannot be read is none: this worker will ask itself.
+    /// Adopts the document that `record` announces. If it is unreadable, this worker calls the control plane itself.
     fn adopt(&mut self, record: &Attempts, live: &mut Option<Live>) {
         let value = self.data.read(&self.names.document).unwrap_or_default();
         let Some(shared) = SharedDocument::decode(&value.bytes) else { return };
