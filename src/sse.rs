@@ -12,10 +12,8 @@
 //! differently is written anew on one line.
 
 mod event;
-mod other;
 
 pub use event::{Event, Start};
-pub use other::NoStream;
 
 use crate::bytes::count_ordinary;
 

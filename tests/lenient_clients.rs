@@ -124,8 +124,15 @@ fn stream(numbers: &mut Numbers) -> String {
     [fragments(numbers, 2), before.to_owned(), fragments(numbers, 3), after.to_owned()].concat()
 }
 
-/// What a client gets where the server answers with `stream` in chunks of this size.
-fn answered(worker: &mut Worker, token: &str, method: &str, stream: &[u8], chunk: usize) -> Vec<u8> {
+/// What a client gets where the server answers with `stream`, by this status and content type, in chunks of this size.
+fn answered(
+    worker: &mut Worker,
+    token: &str,
+    method: &str,
+    (status, kind): (u16, &str),
+    stream: &[u8],
+    chunk: usize,
+) -> Vec<u8> {
     let fields = [
         (":method", method),
         (":path", "/mcp"),
@@ -142,31 +149,50 @@ fn answered(worker: &mut Worker, token: &str, method: &str, stream: &[u8], chunk
     assert!(exchange.wants_answer(false), "{method} goes on");
     let mut parts: Vec<_> = stream.chunks(chunk).map(|chunk| Part::Data(chunk.to_vec(), End::More)).collect();
     parts.push(Part::Data(Vec::new(), End::Last));
-    let kind = ("content-type".to_owned(), b"text/event-stream".to_vec());
-    exchange.answer(worker, 200, vec![kind], parts, End::More);
+    let kind = ("content-type".to_owned(), kind.as_bytes().to_vec());
+    exchange.answer(worker, status, vec![kind], parts, End::More);
     exchange.client().expect("an answer").body.clone()
 }
 
-#[test]
-fn no_client_finds_a_denied_entry_on_a_stream() {
+fn worker() -> (Worker, String) {
     let configuration = json!({
         "issuers": [{"issuer": ISSUER, "jwks": {"keys": key_set(&[Key::ed25519()])["keys"]}}],
         "resources": [{"resource": AUDIENCE, "policy": {"tools": {"echo": {"scopes": []}}}}],
         "hold_request_headers": true,
     });
-    let mut worker = Worker::new(&configuration, true, NOW);
-    let token = format!("Bearer {}", Token::at(NOW).sign(&Key::ed25519()));
+    (Worker::new(&configuration, true, NOW), format!("Bearer {}", Token::at(NOW).sign(&Key::ed25519())))
+}
+
+#[test]
+fn no_body_passes_where_the_status_has_none() {
+    let (mut worker, token) = worker();
+    for status in [204, 205, 304] {
+        for (method, kind) in [("GET", "text/event-stream"), ("GET", "text/plain"), ("POST", "application/json")] {
+            let body = answered(&mut worker, &token, method, (status, kind), ATTEMPTS[0].as_bytes(), 7);
+            assert!(body.is_empty(), "{method}, {status}, {kind}: {:?}", String::from_utf8_lossy(&body));
+        }
+    }
+}
+
+#[test]
+fn no_client_finds_a_denied_entry_on_a_stream() {
+    let (mut worker, token) = worker();
     let mut numbers = Numbers(0x2545_f491_4f6c_dd1d);
     let mut hostile = 0;
     let made = (0..STREAMS).map(|_| stream(&mut numbers)).collect::<Vec<_>>();
     for stream in ATTEMPTS.iter().map(|attempt| (*attempt).to_owned()).chain(made) {
         hostile += usize::from(lenient::listed(stream.as_bytes()).iter().any(|name| name == "denied"));
         let chunk = 1 + numbers.below(60);
-        for method in ["GET", "POST"] {
-            let body = answered(&mut worker, &token, method, stream.as_bytes(), chunk);
+        for (method, kind) in [
+            ("GET", "text/event-stream"),
+            ("GET", "text/event-streams"),
+            ("GET", "text/plain"),
+            ("POST", "text/event-stream"),
+        ] {
+            let body = answered(&mut worker, &token, method, (200, kind), stream.as_bytes(), chunk);
             let found = lenient::listed(&body);
             let text = String::from_utf8_lossy(&body);
-            assert!(!found.iter().any(|name| name == "denied"), "{method}: {stream:?} became {text:?}");
+            assert!(!found.iter().any(|name| name == "denied"), "{method}, {kind}: {stream:?} became {text:?}");
         }
     }
     assert!(hostile > STREAMS / 4, "{hostile} streams would have shown a denied entry");

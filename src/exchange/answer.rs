@@ -5,7 +5,7 @@ mod lists;
 
 use std::borrow::Cow;
 
-use super::request::is_json_type;
+use super::request::{is_json_type, is_utf8_type};
 use super::step::{Effect, Env, HeaderEdit, Step};
 use super::watch::Watch;
 use super::{ReadBody, Verified};
@@ -18,7 +18,6 @@ use crate::mcp::AnswerKind;
 use crate::policy::Permit;
 use crate::reason::Reason;
 use crate::reply::{Refusal, bad_gateway_message, cors_headers};
-use crate::sse::NoStream;
 use events::Events;
 
 /// What is to be done with an answer, known from its request.
@@ -104,11 +103,9 @@ enum Phase {
     Document,
     /// Events, one by one.
     Events(Box<Events>),
-    /// Passed on as it comes, but for what a client may take for events.
-    NoStream(NoStream),
     /// Passed on as it comes, private to the caller.
     Private(PrivateResults),
-    /// Replaced already; what still comes is dropped.
+    /// Replaced already, or without content; what still comes is dropped.
     Replaced,
 }
 
@@ -199,8 +196,18 @@ impl Answer {
         if status == 101 {
             return Err(Reason::AnswerUpgrades);
         }
-        if !self.expects.is_any() || !(200..300).contains(&status) || end || status == 204 {
+        if !self.expects.is_any() || end {
             return Ok(Phase::Untouched);
+        }
+        if matches!(status, 204 | 205 | 304) {
+            // They have no content (RFC 9110 section 15). What a server sends all the same, nobody has looked at.
+            return Ok(Phase::Replaced);
+        }
+        if !(200..300).contains(&status) {
+            return Ok(Phase::Untouched);
+        }
+        if headers.has_encoding() {
+            return Err(Reason::ListEncoded);
         }
         let content_type = match headers.single("content-type") {
             Single::One(value) => std::str::from_utf8(value).unwrap_or_default(),
@@ -208,25 +215,23 @@ impl Answer {
         };
         let media = content_type.split(';').next().unwrap_or_default().trim();
         let is_json = is_json_type(content_type);
-        // Clients may take the answer to a GET for a stream without looking at its type. Only a clear other one counts,
-        // and then nothing in it may be an event. What is JSON by another name is told from a stream by its first byte.
-        let clear = !media.is_empty() && !content_type.contains(',') && (is_json || !media.contains("json"));
-        let is_stream = media.eq_ignore_ascii_case("text/event-stream") || (self.expects.stream && !clear);
-        let length = headers.text("content-length").and_then(|text| text.parse::<usize>().ok());
-        let is_other = !is_stream && !is_json;
-        if headers.has_encoding() {
-            return Err(Reason::ListEncoded);
+        let Expects { list, stream, .. } = self.expects;
+        // Without a clear type, clients may take the answer to a GET for a stream, or for JSON.
+        let is_unclear = || media.is_empty() || ["event-stream", "json"].iter().any(|part| media.contains(part));
+        let is_stream =
+            media.eq_ignore_ascii_case("text/event-stream") || (stream && !list && !is_json && is_unclear());
+        // Clients decode by the charset: to them the bytes that are read here would be another text.
+        if (is_stream || !list) && !headers.all("content-type").all(is_utf8_type) {
+            return Err(Reason::ListContentType);
         }
-        if !self.expects.list && !self.expects.stream {
+        if !list && !stream {
             return Ok(Phase::Private(PrivateResults::new(self.time_left(env.now), is_json)));
         }
+        let length = headers.text("content-length").and_then(|text| text.parse::<usize>().ok());
         match length {
-            _ if is_other && self.expects == (Expects { stream: true, ..Expects::default() }) => {
-                Ok(Phase::NoStream(NoStream::default()))
-            }
             _ if status == 206 => Err(Reason::ListPartial),
             _ if is_stream => Ok(Phase::Events(Box::new(Events::new(limit)))),
-            Some(0) => Ok(Phase::Untouched),
+            Some(0) => Ok(Phase::Replaced),
             Some(length) if length > limit => Err(Reason::ListTooLarge),
             _ if is_json => Ok(Phase::Document),
             // The transport of 2024-11-05 only accepts a message here and answers on another stream. What else the
@@ -271,11 +276,6 @@ impl Answer {
             Phase::Private(results) => {
                 Step::go_on(vec![Effect::ReplaceBody(results.feed(&read(size).unwrap_or_default()))])
             }
-            Phase::NoStream(other) => {
-                let (bytes, held_data) = other.feed(&read(size).unwrap_or_default());
-                let event = held_data.then(|| self.event("event_dropped", Reason::ListContentType));
-                Step::go_on(event.into_iter().chain([Effect::ReplaceBody(bytes)]).collect())
-            }
             Phase::Events(_) => self.events(&read(size).unwrap_or_default(), held, end, env),
         }
     }
@@ -304,9 +304,7 @@ impl Answer {
         match &self.phase {
             Phase::Document => self.body(self.held, true, read, env),
             Phase::Events(events) if events.is_held => self.body(self.held, true, read, env),
-            Phase::Events(_) | Phase::NoStream(_) | Phase::Private(_) | Phase::Replaced | Phase::Untouched => {
-                Step::go_on(Vec::new())
-            }
+            Phase::Events(_) | Phase::Private(_) | Phase::Replaced | Phase::Untouched => Step::go_on(Vec::new()),
         }
     }
 

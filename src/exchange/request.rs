@@ -235,14 +235,22 @@ impl Request {
 /// `application/json`, with no charset but UTF-8 (RFC 8259 section 8.1).
 pub fn is_json_type(value: &str) -> bool {
     let mut parts = value.split(';').map(str::trim);
-    let is_json = parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
-    is_json
-        && parts.all(|parameter| match parameter.split_once('=') {
-            Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
-                let charset = value.trim().trim_matches('"');
-                charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
-            }
-            Some(_) => true,
-            None => parameter.is_empty(),
-        })
+    is_utf8_type(value.as_bytes())
+        && parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"))
+        && parts.all(|parameter| parameter.is_empty() || parameter.contains('='))
+}
+
+/// Whether nobody can find another charset than UTF-8 in a content type. Some clients look for one anywhere in it, and
+/// some know the names `charset*` and `charset*0` (RFC 2231).
+pub fn is_utf8_type(value: &[u8]) -> bool {
+    let is_utf8 = |parameter: &str| match parameter.split_once('=') {
+        Some((name, value)) => {
+            let charset = value.trim().trim_matches('"');
+            name.trim() == "charset" && matches!(charset, "utf-8" | "utf8")
+        }
+        None => false,
+    };
+    let value = value.to_ascii_lowercase();
+    let names_charset = |parameter: &&str| parameter.contains("charset");
+    std::str::from_utf8(&value).is_ok_and(|value| value.split(';').filter(names_charset).all(is_utf8))
 }

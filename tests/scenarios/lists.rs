@@ -23,6 +23,7 @@ pub fn rows() -> Vec<Scenario> {
     let unreadable =
         |name, body: &str| row(name, tools(), bad_gateway()).ahead(bad_gateway_in_body()).answered(answer_json(body));
     let refused = |name, answer| row(name, tools(), bad_gateway()).answered(answer);
+    let typed = |kind: &str| answer_json(TOOLS).without("content-type").header("content-type", kind);
     let long = |size: usize| {
         result(&format!(r#""tools":[],"x":"{}""#, "x".repeat(size - result(r#""tools":[],"x":"""#).len())))
     };
@@ -59,6 +60,12 @@ pub fn rows() -> Vec<Scenario> {
         refused("a compressed list is a bad answer", answer_json("x").header("content-encoding", "gzip")),
         refused("a partial list is a bad answer", answer_json(TOOLS).status(206)),
         refused("a list of another type is a bad answer", answer_json(TOOLS).without("content-type").header("content-type", "text/plain")),
+        refused("a list in another charset is a bad answer", typed("application/json; charset=utf-7")),
+        refused("a list of the type of several documents is a bad answer", typed("application/x-ndjson")),
+        refused("a list of the type of a sequence is a bad answer", typed("application/json-seq")),
+        refused("a list of the type of any bytes is a bad answer", typed("application/octet-stream")),
+        refused("a list in one of several parts is a bad answer", typed("multipart/mixed; boundary=x")),
+        refused("a list in a part that replaces others is a bad answer", typed("multipart/x-mixed-replace; boundary=x")),
         refused("a list of no type is a bad answer", answer_json(TOOLS).without("content-type")),
         refused("a list that is declared as too long is a bad answer", answer_json(long(LIST_LIMIT + 1))),
         row("a list of just the limit is read", tools(), forwarded()).answered(answer_json(long(LIST_LIMIT))),
@@ -118,6 +125,8 @@ pub fn rows() -> Vec<Scenario> {
             .answered(answer_events(&[&result(r#""cacheScope":"public""#)])),
         row("a page in the place of a resource passes", read_uri("weather://a").bearer(token("weather:read")), forwarded())
             .answered(answer_json("<p class=\"x\">:{}]]").without("content-type").header("content-type", "text/html")),
+        row("a resource in another charset that is to be private is a bad answer", read_uri("weather://a").bearer(token("weather:read")), bad_gateway())
+            .answered(answer_json("x").without("content-type").header("content-type", "application/json; charset=utf-7")),
         row("a compressed resource that is to be private is a bad answer", read_uri("weather://a").bearer(token("weather:read")), bad_gateway())
             .answered(answer_json("x").header("content-encoding", "gzip")),
         row("a request for something else keeps it where its body was read first", read(rpc("ping", json!({}))).header("accept-encoding", "gzip").header("mcp-method", "ping"), forwarded().server_gets("accept-encoding", &["gzip"])),

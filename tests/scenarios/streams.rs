@@ -22,6 +22,11 @@ pub fn rows() -> Vec<Scenario> {
     };
     let event = |data: &str| format!("event: message\ndata: {data}\n\n");
     let data = |data: &str| format!("data: {data}\n\n");
+    let typed = |kind: &str, from: &[&str]| answer_events(from).without("content-type").header("content-type", kind);
+    let foreign = |name, request: Request, kind: &str| {
+        let escaped = format!(": x\\n\\ndata: {MIXED}\\n\\n\n\n");
+        row(name, request, bad_gateway()).answered(typed(kind, &[&escaped]))
+    };
     // The blank line stays.
     let stray = |name, line: &str| {
         events(name, asked(), &[": beat\n\n", line, "\n\n"], &format!(": beat\n\n{}\n", data(FAILED)))
@@ -192,14 +197,41 @@ pub fn rows() -> Vec<Scenario> {
             .answered(answer_json(MIXED).without("content-type").header("content-type", "application/x-ndjson")),
         row("JSON without a list in the place of the standing stream passes", stream(), forwarded())
             .answered(answer_json(r#"{"name":"weather", "tools":[{"name":"admin_x"}]}"#)),
-        row("a page in the place of the standing stream passes", stream(), forwarded())
-            .answered(answer_json("<p>").without("content-type").header("content-type", "text/html")),
+        row("a page in the place of the standing stream is a bad answer", stream(), bad_gateway())
+            .answered(typed("text/html; charset=iso-8859-1", &["<p>\n{\n"])),
+        row("a standing stream of another declared type is a bad answer", stream(), bad_gateway())
+            .answered(typed("text/plain", &[&event(MIXED)])),
+        row("a standing stream in one of several parts is a bad answer", stream(), bad_gateway())
+            .answered(typed("multipart/mixed; boundary=x", &[&event(MIXED)])),
+        row("nothing of a page passes that says that a GET was accepted", stream(), forwarded().status(202).text(""))
+            .answered(typed("text/html", &["<p>"]).status(202)),
+        row("a page that tells that there is no standing stream passes", stream(), forwarded().status(405))
+            .answered(typed("text/html", &["<p>"]).status(405)),
         row(
-            "a page in the place of the standing stream holds no events",
+            "a standing stream is trimmed whose type only holds the name of one",
             stream(),
-            forwarded().text(&event(MIXED).replace("data:", "data :")),
+            forwarded().text(&format!("{}\n", data(FAILED).repeat(2))),
         )
-        .answered(answer_events(&[&event(MIXED)]).without("content-type").header("content-type", "text/plain")),
+        .answered(typed("xtext/event-stream", &[&format!("x\u{b}data: {MIXED}\u{b}\u{b}\n data: {MIXED}\n\n")])),
+        row("a stream in UTF-8 is trimmed", asked(), forwarded().text(&event(ECHO)))
+            .answered(typed("Text/Event-Stream; Charset=\"UTF-8\"", &[&event(MIXED)])),
+        foreign("a stream in another charset is a bad answer", asked(), "text/event-stream; charset=unicode_escape"),
+        foreign("a stream in two charsets is a bad answer", asked(), "text/event-stream; charset=utf-8; charset=utf-7"),
+        foreign(
+            "a stream in an extended charset is a bad answer",
+            asked(),
+            "text/event-stream; charset*=utf-16''utf-8",
+        ),
+        foreign(
+            "a standing stream in another charset is a bad answer",
+            stream(),
+            "text/event-stream;charset=\"utf-16\"",
+        ),
+        foreign("a page in another charset is a bad answer", stream(), "text/event-streams; charset=utf-7"),
+        foreign("JSON in another charset is no standing stream", stream(), "application/json; charset=utf-7"),
+        row("a standing stream of two types in two charsets is a bad answer", stream(), bad_gateway()).answered(
+            typed("text/event-stream; charset=utf-8", &["x"]).header("content-type", "text/html; charset=utf-7"),
+        ),
         row("a compressed page in the place of the standing stream is a bad answer", stream(), bad_gateway()).answered(
             answer_json("x")
                 .without("content-type")
