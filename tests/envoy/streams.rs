@@ -192,6 +192,71 @@ fn trailers_get_the_verdict_too() {
 }
 
 #[test]
+fn a_list_before_trailers_is_trimmed_over_http2_and_one_that_is_lost_is_an_error() {
+    let list = |id: u64, member: &str| {
+        json!({"jsonrpc": "2.0", "id": id, "result": {member: [{"name": "get_forecast"}, {"name": "no_rule"}]}})
+            .to_string()
+    };
+    let kept = json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": "get_forecast"}]}});
+    for mode in Mode::ALL {
+        let gate = gate(mode);
+        for (case, pieces, is_error) in [
+            ("a list", vec![format!("data: {}\n\n", list(1, "tools"))], false),
+            ("a list that lacks its end", vec![format!("data: {}\n", list(1, "tools"))], false),
+            ("a document", vec![list(1, "tools")], false),
+            ("a list that cannot be read", vec![format!("data: {}\n\n", list(1, "Tools"))], true),
+            ("noise", vec!["data: <p>\n\n".to_owned(), "<p>\n\n".to_owned()], true),
+            (
+                "a heartbeat before a list",
+                vec!["data: ping\n\n".to_owned(), format!("data: {}\n\n", list(1, "tools"))],
+                false,
+            ),
+        ] {
+            let scenario = gate.upstream.scenario(move |_| {
+                let pause = Duration::from_millis(30);
+                let answer = Answer::events([""; 0]).trailer("x-sum", "1");
+                pieces.iter().fold(answer, |answer, piece| answer.delay(pause).body(piece.as_bytes())).delay(pause)
+            });
+            let request = Http2::new("POST", MCP)
+                .header("content-type", "application/json")
+                .header("x-scenario", scenario.id())
+                .bearer(&token("weather:read"))
+                .piece(json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).to_string());
+            let response = request.send(gate.envoy.address()).expect("an answer");
+            let text = response.text();
+            let data =
+                text.lines().map(|line| line.strip_prefix("data: ").unwrap_or(line)).rfind(|line| line.len() > 1);
+            let message: Value = serde_json::from_str(data.expect("a message")).expect("JSON");
+            assert_eq!(message["error"]["code"] == 502, is_error, "{mode:?} {case}: {text}");
+            assert!(is_error || message == kept, "{mode:?} {case}: {text}");
+            assert_eq!(response.trailers.all("x-sum"), ["1"], "{mode:?} {case}");
+        }
+    }
+}
+
+#[test]
+fn heartbeats_that_are_no_json_keep_a_connection_alive() {
+    let gate = gate(Mode::Held);
+    let latch = Latch::new();
+    let script = {
+        let latch = latch.clone();
+        move |_: &_| {
+            let beat = |answer: Answer, wait: u64| answer.body("data: ping\n\n").delay(Duration::from_secs(wait));
+            beat(beat(Answer::events([""; 0]), 6), 0).wait(&latch).body(": end\n\n")
+        }
+    };
+    let scenario = gate.upstream.scenario(script);
+    let list = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
+    let mut stream = gate.envoy.client().open(&Request::post("/mcp", &list).bearer(&token("")).scenario(&scenario));
+    let mut got = Vec::new();
+    while got.len() < 6 {
+        got.extend(stream.piece().expect("a heartbeat before the end"));
+    }
+    assert_eq!(String::from_utf8_lossy(&got), ":\n\n:\n\n");
+    latch.open();
+}
+
+#[test]
 fn a_body_that_is_empty_but_for_trailers_is_refused() {
     for mode in Mode::ALL {
         let gate = gate(mode);

@@ -279,6 +279,24 @@ pub fn rows() -> Vec<Scenario> {
                 .trailer("x-sum", "1"),
         ),
         row(
+            "a stream of nothing that can be read ends in an error before trailers",
+            asked(),
+            forwarded().text(&format!(":\n\n\n{}", data(FAILED))),
+        )
+        .answered(answer_events(&["data: <p>\n\n", "<p>\n\n"]).trailer("x-sum", "1")),
+        row(
+            "a stray line before trailers becomes an error",
+            asked(),
+            forwarded().text(&format!("{}\n{}", event(NOTE), data(FAILED))),
+        )
+        .answered(answer_events(&[&event(NOTE), "<p>\n\n"]).trailer("x-sum", "1")),
+        row(
+            "noise before a list in trailers is none of its errors",
+            asked(),
+            forwarded().text(&format!(":\n\n{}", event(ECHO))),
+        )
+        .answered(answer_events(&["data: ping\n\n", &event(MIXED)]).trailer("x-sum", "1")),
+        row(
             "a list after an answer that cannot be read passes before trailers",
             asked(),
             forwarded().text(&[event(NOTE), event(ECHO)].concat()),

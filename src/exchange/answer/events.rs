@@ -1,6 +1,7 @@
 //! Lists in event streams: events go on one by one, and nothing that a client could take for a list goes on unread.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::{Answer, Effect, Env, Phase, Step, listed, reason_of};
 use crate::exchange::Flow;
@@ -8,10 +9,15 @@ use crate::listing::Glance;
 use crate::reason::Reason;
 use crate::reply::bad_gateway_message;
 use crate::sse::{Event, EventReader, Piece};
+use crate::time::UnixTime;
 
 /// As many dropped events of one stream have a line in the log: a stream of nothing else would fill it, and keep the
 /// worker busy with it.
 const MOST_TOLD: usize = 100;
+
+/// How long noise is held, because trailers may follow it. It may also be a heartbeat, which keeps a connection alive:
+/// of those, proxies want one within half a minute or more.
+const NOISE_WAIT: Duration = Duration::from_secs(5);
 
 /// The state of a stream.
 pub(super) struct Events {
@@ -30,6 +36,8 @@ struct Dropped {
     answer: bool,
     /// Something that was none.
     noise: bool,
+    /// Since when noise is held.
+    noise_held: Option<UnixTime>,
     /// Whether an event had an id, so that a client may ask for the rest on another stream.
     is_resumable: bool,
     /// Whether what went on ends in a CR.
@@ -43,6 +51,8 @@ struct Dropped {
 struct Out {
     bytes: Vec<u8>,
     effects: Vec<Effect>,
+    /// Whether the last of it is an event of which nothing was dropped.
+    ends_in_event: bool,
     /// Whether it ends in an event without the line that ends that.
     is_within_event: bool,
 }
@@ -59,7 +69,8 @@ impl Answer {
     ///
     /// Trailers end a stream without a last chunk, and bytes can only be put before them if the host holds some, or an
     /// empty chunk. So what is left of a chunk within an event is held, and, once an answer was dropped that nobody knows
-    /// the request of, what follows it as well, up to the limit of a list: its error may still be due.
+    /// the request of, what follows it as well, up to the limit of a list: its error may still be due. Where nothing but
+    /// noise came, it is held for a while.
     pub(super) fn events(&mut self, bytes: &[u8], held: usize, end: bool, env: &mut Env<'_>) -> Step {
         let (before, chunk) = bytes.split_at_checked(held).unwrap_or((bytes, &[]));
         let mut out = Out { bytes: Vec::with_capacity(bytes.len()), ..Out::default() };
@@ -77,7 +88,11 @@ impl Answer {
         let lost = dropped.answer || (dropped.noise && !dropped.is_resumable);
         let is_full = out.bytes.len() > env.config.limits.list;
         // A stream that is to go on for long is not held up.
-        let mut owes = dropped.answer && !self.expects.stream && !self.ids.ids.is_empty();
+        let may_owe = !self.expects.stream && !self.ids.ids.is_empty();
+        let holds_noise = may_owe && lost && !out.ends_in_event && !is_full;
+        let within = |since: &UnixTime| holds_noise && env.now.within(NOISE_WAIT, *since);
+        dropped.noise_held = dropped.noise_held.or(Some(env.now)).filter(within);
+        let mut owes = may_owe && (dropped.answer || dropped.noise_held.is_some());
         if (end && lost && !self.ids.ids.is_empty()) || (owes && is_full) {
             out.bytes.extend_from_slice(if out.is_within_event { b"\n\n" } else { b"" });
             std::mem::take(&mut self.ids.ids).iter().for_each(|id| out.error(id));
@@ -138,6 +153,7 @@ impl Answer {
         let data = event.data.as_ref().filter(|data| !is_blank(data) && !is_endpoint(event.event_type, data));
         let Some(data) = data else {
             dropped.is_resumable |= event.has_id;
+            out.ends_in_event |= !event.has_stray;
             return out.pass(event, None);
         };
         match self.trim(data, env) {
@@ -158,6 +174,7 @@ impl Answer {
                     Cow::Owned(data) => Some(data.as_slice()),
                     Cow::Borrowed(_) => None,
                 };
+                out.ends_in_event = true;
                 out.pass(event, changed);
             }
             Err(fault) => {
@@ -184,6 +201,7 @@ impl Answer {
     /// its answer, or on one where anything may be replayed.
     fn drop(&mut self, reason: Reason, glance: Glance, dropped: &mut Dropped, out: &mut Out) {
         self.tell(reason, dropped, out);
+        out.ends_in_event = false;
         *(if glance.has_container { &mut dropped.answer } else { &mut dropped.noise }) = true;
         for id in glance.finish() {
             let asked = self.ids.ids.iter().position(|own| *own == id).map(|place| self.ids.ids.remove(place));
