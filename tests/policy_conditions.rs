@@ -198,6 +198,56 @@ fn refused_arguments_of_a_trial_hide_no_row() {
 }
 
 #[test]
+fn what_a_row_denies_anyway_offers_no_step_up_for_a_rule_that_enforces() {
+    let policy = policy(json!({
+        "tools": {
+            "delete": {"scopes": ["a"], "mode": "shadow"},
+            "*": {"scopes": ["b"]},
+        },
+        "matrix": [{"name": "guests", "subjects": ["guest"], "scopes": ["b"]}],
+    }));
+    for (subject, scopes, tool, expected) in [
+        // The row takes away what the rule on trial needs, with `b` or without.
+        ("guest", "b", "delete", "deny matrix_narrows_scopes"),
+        ("guest", "", "delete", "deny matrix_narrows_scopes"),
+        ("guest", "", "other", "deny insufficient_scope"),
+        ("alice", "", "delete", "deny insufficient_scope"),
+        ("alice", "b", "delete", "shadow insufficient_scope"),
+    ] {
+        let token = alice(scopes).subject(subject);
+        assert_eq!(call(&policy, &token, tool, "{}"), expected, "{subject} with `{scopes}`: {tool}");
+    }
+}
+
+#[test]
+fn nothing_that_is_denied_on_trial_hides_what_a_row_takes_away() {
+    let unlisted = policy(json!({
+        "mode": "shadow", "resources": {"secret://*": {"scopes": ["b"]}, "open://x": {"scopes": []}},
+        "matrix": [{"subjects": ["alice"], "scopes": ["a"], "mode": "enforce"}],
+    }));
+    for (uris, expected) in [
+        (vec!["secret://y"], "deny matrix_narrows_scopes"),
+        (vec!["unlisted://x", "secret://y"], "deny matrix_narrows_scopes"),
+        (vec!["secret://y", "unlisted://x"], "deny matrix_narrows_scopes"),
+        (vec!["unlisted://x", "open://x"], "shadow unlisted"),
+    ] {
+        for access in [Access::Resources(uris.clone()), Access::ResourcesAndTasks(uris)] {
+            let verdict = unlisted.decide(&caller(&alice("a b")), &access, &Occasion::at(at(NOW)));
+            assert_eq!(show(&verdict), expected, "{access:?}");
+        }
+    }
+    // Nobody can be asked about alice's token.
+    let endpoint = json!({"uri": "https://other.example.com/introspect", "cluster": "other"});
+    let other = json!({"issuer": "https://other.example.com", "introspection": endpoint});
+    let rule = json!({"scopes": ["b"], "fresh": "1s", "mode": "shadow"});
+    let rows = json!([{"subjects": ["alice"], "scopes": ["a"]}]);
+    let fresh = set(minimal(), "/resources/0/policy", json!({"tools": {"t": rule}, "matrix": rows}));
+    let fresh = accepted(&set(fresh, "/issuers/-", other)).resources.remove(0).policy;
+    assert_eq!(call(&fresh, &alice("a b"), "t", "{}"), "deny matrix_narrows_scopes");
+    assert_eq!(call(&fresh, &alice("a b").subject("bob"), "t", "{}"), "shadow freshness_unverifiable");
+}
+
+#[test]
 fn a_rule_may_enforce_in_a_policy_in_shadow_mode() {
     let policy = policy(json!({
         "mode": "shadow", "base_scopes": ["base"],

@@ -867,7 +867,7 @@ fn shadow_records_what_it_lets_through_and_an_enforcing_row_wins() {
 }
 
 const SCOPES: [&str; 5] = ["a", "b", "c", "d", "e"];
-const TOOLS: [&str; 6] = ["get_x", "get_y", "set_x", "Get_X", "other", "x"];
+const TOOLS: [&str; 8] = ["get_x", "get_y", "set_x", "Get_X", "other", "x", " SET_X", "get_x\0z"];
 const PATTERNS: [&str; 7] = ["get_x", "get_*", "*_x", "*", "g*x", "set_x", "other"];
 const SUBJECTS: [&str; 2] = ["alice", "bob"];
 
@@ -902,10 +902,14 @@ fn some_scopes() -> impl Strategy<Value = Value> {
 
 fn any_rule() -> impl Strategy<Value = Value> {
     let alternatives = prop::collection::vec((1u8..32).prop_map(scopes_of), 1..3);
-    prop_oneof![
+    let needs = prop_oneof![
         some_scopes().prop_map(|scopes| json!({"scopes": scopes})),
         alternatives.prop_map(|any| json!({"any_of": any})),
-    ]
+    ];
+    (needs, prop::option::of(prop::sample::select(vec!["enforce", "shadow"]))).prop_map(|(mut rule, mode)| {
+        rule.as_object_mut().unwrap().extend(mode.map(|mode| ("mode".to_owned(), json!(mode))));
+        rule
+    })
 }
 
 fn any_rules() -> impl Strategy<Value = Vec<(&'static str, Value)>> {

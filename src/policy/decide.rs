@@ -27,8 +27,8 @@ struct Asked<'a> {
 enum Counting {
     All,
     Enforced,
-    /// All rules, without the near-name check. Used when only shadow mode denies the near name.
-    Unguarded,
+    /// The scopes of all rules, and no other check. Finds the rows that deny, whatever else shadow mode lets pass.
+    Scopes,
 }
 
 /// Why an operation is denied, before the missing scopes are computed.
@@ -172,33 +172,27 @@ impl Policy {
         mode.unwrap_or(self.mode) == Mode::Enforce
     }
 
-    /// The denial by enforcing rules and rows. An enforcing row also denies scopes that it narrows even if the caller
-    /// was never granted them. Otherwise a caller with fewer scopes could do more.
+    /// The denial by enforcing rules and rows. A denial by a row comes before one that a step-up would cure: the row
+    /// would still deny after the step-up.
     fn enforced(&self, asked: Asked<'_>, counted: &Counted<'_>) -> Option<Denial> {
-        if let Err(denial) = self.judge(asked, counted, Counting::Enforced) {
-            return Some(denial);
+        let denial = self.judge(asked, counted, Counting::Enforced).err();
+        if counted.rows().is_empty() || denial.as_ref().is_some_and(|denial| !denial.is_step_up()) {
+            return denial;
         }
-        // From here on only rows can deny.
-        if counted.rows().is_empty() {
-            return None;
-        }
-        // A shadow rule that denies the arguments must not mask a row's denial.
-        let asked = Asked { occasion: &Occasion::at(asked.occasion.now), ..asked };
-        let Err(denial) = self.judge(asked, counted, Counting::All) else { return None };
+        self.denial_by_row(asked, counted).or(denial)
+    }
+
+    /// The denial by an enforcing row, whatever the rules enforce. A row also denies scopes that it narrows even if the
+    /// caller was never granted them. Otherwise a caller with fewer scopes could do more.
+    fn denial_by_row(&self, asked: Asked<'_>, counted: &Counted<'_>) -> Option<Denial> {
         // A careless server would treat the method as a tool call, possibly of a tool that a row denies.
-        let is_near_method = denial == Denial::NearName && matches!(asked.access, Access::Method(_));
-        if denial.is_by_row() || (is_near_method && counted.rows().denies_tools()) {
-            return Some(denial);
-        }
-        if denial == Denial::NearName
-            && let Err(narrowed) = self.judge(asked, counted, Counting::Unguarded)
-            && narrowed.is_by_row()
+        if matches!(asked.access, Access::Method(_))
+            && counted.rows().denies_tools()
+            && matches!(self.rules_for(asked.access), Err(Denial::NearName))
         {
-            return Some(narrowed);
+            return Some(Denial::NearName);
         }
-        // An access without a rule still needs the base scopes, and a row may exclude these.
-        let open = Asked { access: &Access::Open, ..asked };
-        self.judge(open, counted, Counting::All).err().filter(Denial::is_by_row)
+        self.judge(asked, counted, Counting::Scopes).err().filter(Denial::is_by_row)
     }
 
     /// Decides with the given rows and rules as if all of them were enforced.
@@ -222,19 +216,13 @@ impl Policy {
         let rules = match counting {
             Counting::All => self.rules_for(access)?,
             Counting::Enforced => self.enforced_rules(access)?,
-            Counting::Unguarded => self.unguarded_rules(access),
+            Counting::Scopes => self.unguarded_rules(access),
         };
-        if occasion.standing == Standing::Drifted && is_whole {
-            return Err(Denial::Drifted.into());
-        }
-        if self.has_fresh_rules && rules.iter().any(|rule| rule.fresh.is_some()) && self.is_unasked(caller) {
-            return Err(Denial::Unverifiable.into());
-        }
-        if let Arguments::Given(arguments) = occasion.arguments {
-            let holds = |rule: &&Requirement| rule.arguments.iter().all(|test| test.holds(arguments, caller.claims()));
-            if !rules.iter().all(holds) {
-                return Err(Denial::Arguments.into());
+        if counting != Counting::Scopes {
+            if occasion.standing == Standing::Drifted && is_whole {
+                return Err(Denial::Drifted.into());
             }
+            self.check_call(occasion, caller, &rules)?;
         }
         let base: &[Scope] = if is_whole { &self.base_scopes } else { &[] };
         let has = |scope: &Scope| counted.has(scope);
@@ -248,6 +236,20 @@ impl Policy {
             Some(wanted) => Err(Denial::Authentication(wanted).into()),
             None => Ok(()),
         }
+    }
+
+    /// Checks freshness and the arguments of a call against the rules.
+    fn check_call(&self, occasion: &Occasion<'_>, caller: &AccessToken, rules: &[&Requirement]) -> Result<(), Denial> {
+        if self.has_fresh_rules && rules.iter().any(|rule| rule.fresh.is_some()) && self.is_unasked(caller) {
+            return Err(Denial::Unverifiable);
+        }
+        if let Arguments::Given(arguments) = occasion.arguments {
+            let holds = |rule: &&Requirement| rule.arguments.iter().all(|test| test.holds(arguments, caller.claims()));
+            if !rules.iter().all(holds) {
+                return Err(Denial::Arguments);
+            }
+        }
+        Ok(())
     }
 
     /// The rules for `access`, without duplicates. All of them must be satisfied.
