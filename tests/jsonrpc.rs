@@ -21,7 +21,7 @@ use support::tokens::Token;
 use toolgate::config::Config;
 use toolgate::exchange::{Effect, Env, Exchange, Flow, Instance, RequestHead, Step};
 use toolgate::headers::Headers;
-use toolgate::jsonrpc::{self, MessageKind};
+use toolgate::jsonrpc::{self, MessageFault, MessageKind};
 use toolgate::listing::{self, KnownLists};
 use toolgate::mcp::{ListKind, Operation};
 use toolgate::signature::PureVerifier;
@@ -33,6 +33,24 @@ fn read(body: &[u8]) -> Result<(MessageKind, String), (&'static str, i32)> {
         jsonrpc::read(body, 64).map_err(|refused| (refused.fault.reason().as_str(), refused.fault.error_code()))?;
     Operation::of(&message).map_err(|fault| (fault.reason().as_str(), fault.error_code()))?;
     Ok((message.kind, message.method.to_string()))
+}
+
+#[test]
+fn a_batch_repeats_no_id_however_it_is_written() {
+    for (one, other, differ) in [
+        ("1", "2", true),
+        ("1", r#""1""#, true),
+        ("1", "1.0", false),
+        ("1", "10e-1", false),
+        ("0", "-0", false),
+        ("-0.0", "0", false),
+        (r#""a""#, r#""\u0061""#, false),
+    ] {
+        let ping = |id: &str| format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
+        let body = format!("[{},{}]", ping(one), ping(other));
+        let read = jsonrpc::read_body(body.as_bytes(), 64, Some(2)).map(|_| ()).map_err(|refused| refused.fault);
+        assert_eq!(read, if differ { Ok(()) } else { Err(MessageFault::BatchElements) }, "{body}");
+    }
 }
 
 #[test]

@@ -18,12 +18,14 @@ pub(super) fn check_batch(messages: &[Message<'_>]) -> Result<(), MessageFault> 
     Ok(())
 }
 
-/// An id as parsers compare it: `1` and `1.0` are the same number, `"a"` and `"\u0061"` the same string.
+/// An id as parsers compare it: `1` and `1.0` are the same number, `0` and `-0` too, and `"a"` and `"\u0061"` are the same
+/// string.
 fn plain_id(id: &str) -> String {
     let text = json::read::<_, JsonFault>(id.as_bytes(), 0, |reader| Ok(reader.string()?.decode()));
     match (text, id.parse::<f64>()) {
         (Ok(Some(text)), _) => ["\"", &text].concat(),
-        (_, Ok(number)) => number.to_bits().to_string(),
+        // `-0.0 + 0.0` is `0.0`.
+        (_, Ok(number)) => (number + 0.0).to_bits().to_string(),
         _ => id.to_owned(),
     }
 }
