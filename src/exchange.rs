@@ -17,6 +17,7 @@
 
 mod admission;
 mod answer;
+mod event;
 mod instance;
 mod possession;
 mod request;
@@ -26,6 +27,7 @@ mod verdict;
 mod waiting;
 mod watch;
 
+pub use event::Event;
 pub use instance::Instance;
 pub use request::RequestHead;
 pub use step::{Effect, Env, Flow, HeaderEdit, Step};
@@ -124,7 +126,7 @@ impl Exchange {
                 self.state = State::Passing;
                 let edits = head.scrubs(env.config);
                 let record = Asked::nowhere(&head).record(Decision::Allow, Reason::Pass, env);
-                Step::go_on(vec![Effect::EditHeaders(edits), Effect::Record(Box::new(record))])
+                Step::go_on(vec![Effect::EditHeaders(edits), Effect::record(record)])
             }
             Route::Resource(place) => {
                 let request = Request::new(head, place, end, env.config);
@@ -323,7 +325,7 @@ impl Exchange {
             }
         };
         let record = asked.record(Decision::Deny, reason, env);
-        Step::go_on(vec![Effect::Record(Box::new(record))])
+        Step::go_on(vec![Effect::record(record)])
     }
 
     /// A part of the answer's body came: what goes on in its place.

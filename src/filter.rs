@@ -1,20 +1,14 @@
-//! The host's side: callbacks become events of the core, effects become host calls. Nothing here knows OAuth.
+//! The host's side: callbacks become events of the gate, effects become host calls. Nothing here knows OAuth.
 
 mod callout;
-mod drift;
 mod host;
 mod http;
-mod introspection;
-mod keys;
 mod log;
 mod metrics;
 mod possession;
-mod publish;
-mod remote;
 mod root;
-mod shared;
 mod signature;
-mod sink;
+mod worker;
 
 use proxy_wasm::traits::RootContext;
 use root::Root;

@@ -4,21 +4,23 @@
 //! # The way of a request
 //!
 //! ```text
-//! filter ─ callback ► exchange ─┬► routes      which resource, which document, nowhere
-//!                               ├► bearer      one credential, in its header
-//!                               ├► token       untrusted claims, checked ─► jwks, signature ─► AccessToken
-//!                               │              ... or introspection, where the issuer is asked
-//!                               ├► jsonrpc     the body, read strictly ─► mcp: what it would use
-//!                               ├► policy      AccessToken + Access ─► Verdict: a Permit, or a Denial with its reason
-//!                               ├► listing     entries of lists, by the same verdict; sse: events as they come
-//!                               └► reply, audit   the only renderers of answers and records
-//! filter ◄─ effects ── exchange
+//! filter ─ callback ► gate ─ event ► exchange
+//! exchange ─┬► routes      which resource, which document, nowhere
+//!           ├► bearer      one credential, in its header
+//!           ├► token       untrusted claims, checked ─► jwks, signature ─► AccessToken
+//!           │              ... or introspection, where the issuer is asked
+//!           ├► jsonrpc     the body, read strictly ─► mcp: what it would use
+//!           ├► policy      AccessToken + Access ─► Verdict: a Permit, or a Denial with its reason
+//!           ├► listing     entries of lists, by the same verdict; sse: events as they come
+//!           └► reply, audit   the only renderers of answers and records
+//! filter ◄─ effects ── gate ◄─ step ── exchange
 //! ```
 //!
-//! Everything but `filter` is pure: it makes no host call and reads no clock. Time, keys, randomness and signature
-//! verification are arguments, so that the same code runs in Envoy and in tests. `filter` is
-//! compiled for wasm only and knows nothing of OAuth; natively the crate does not even link the host's calls. The
-//! command line (`src/bin/toolgate/`, feature `cli`) is another such host, for people.
+//! Everything but `filter` is pure: it makes no host call and reads no clock. Time, shared data, randomness and signature
+//! verification are arguments, so that the same code runs in Envoy and in tests. [`gate`] is the machine of one worker,
+//! [`exchange`] the machine of one stream. `filter` is their host: it is compiled for wasm only and knows nothing of
+//! OAuth; natively the crate does not even link the host's calls. The command line (`src/bin/toolgate/`, feature `cli`)
+//! is another such host, for people.
 //!
 //! # Where a change belongs
 //!
@@ -32,6 +34,7 @@
 //! | [`drift`], [`manifest`] | what a server's live tools differ in from policy and approval | RFC 8785 |
 //! | `explain` | why a request is answered so, for the command line | |
 //! | [`exchange`] | the state machine of one request and its answer | MCP, Streamable HTTP |
+//! | [`gate`] | the machine of one worker: calls under way, streams that wait, records | |
 //! | [`headers`], `bytes`, [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`], [`protobuf`] | leaf types, which use no other module's rules | RFC 9110, RFC 3986 |
 //! | [`identity`] | what the server learns of the caller | |
 //! | [`introspection`] | asking an endpoint about tokens, and what is kept of its answers | RFC 7662 |
@@ -68,6 +71,7 @@ pub mod exchange;
 pub mod explain;
 #[cfg(target_family = "wasm")]
 mod filter;
+pub mod gate;
 pub mod headers;
 pub mod identity;
 pub mod index;

@@ -43,7 +43,7 @@ pub struct NotShared;
 /// Reads the record `name` and replaces it with the result of `change`; after a lost race it starts again. Returns the
 /// record that was written, or `None` if `change` wants no write.
 pub fn agree(
-    data: &impl SharedData,
+    data: &dyn SharedData,
     name: &str,
     change: &mut dyn FnMut(Attempts) -> Option<Attempts>,
 ) -> Result<Option<Attempts>, NotShared> {
@@ -60,7 +60,7 @@ pub fn agree(
 
 /// Claims the announcement of `word`, the new value of `name`. Returns the previous value if this worker is the first to
 /// announce it, so that each change is announced once. Where nothing is shared, each worker announces it.
-pub fn first_to_say(data: &impl SharedData, name: &str, word: &str) -> Option<String> {
+pub fn first_to_say(data: &dyn SharedData, name: &str, word: &str) -> Option<String> {
     let Ok(old) = data.read(name) else { return Some(String::new()) };
     if old.bytes == word.as_bytes() {
         return None;

@@ -90,7 +90,7 @@ impl Host {
         }
     }
 
-    fn worker(&mut self, n: usize) -> Worker<'_, Data> {
+    fn worker(&mut self, n: usize) -> Worker<'_> {
         Worker { data: &self.data, names: &self.names, cache: &mut self.caches[n] }
     }
 

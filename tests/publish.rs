@@ -48,7 +48,7 @@ impl Host {
         }
     }
 
-    fn publisher(&self, n: usize) -> Publisher<'_, Data> {
+    fn publisher(&self, n: usize) -> Publisher<'_> {
         Publisher { data: &self.data, names: &self.names, timing: self.timing, owner: n as u64 + 1 }
     }
 

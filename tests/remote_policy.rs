@@ -268,7 +268,7 @@ impl Host {
         }
     }
 
-    fn act<T>(&mut self, n: usize, act: impl FnOnce(&mut PolicyWorker<'_, Data>) -> T) -> T {
+    fn act<T>(&mut self, n: usize, act: impl FnOnce(&mut PolicyWorker<'_>) -> T) -> T {
         let read = |document: &[u8]| self.config.read_policy(0, document);
         let policy = &mut self.policies[n];
         act(&mut PolicyWorker { data: &self.data, names: &self.names, policy, read: &read })

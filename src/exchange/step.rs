@@ -93,14 +93,21 @@ pub enum Effect {
     Event(&'static str, String),
     /// A list has passed: `whole`, or `trimmed`.
     Listed(&'static str),
-    /// Log the decision and put it into the filter state.
-    Record(Box<Record>),
+    /// Put the decision into the filter state, and log its line, which the gate adds if the host prints it.
+    Record(Box<Record>, Option<String>),
     /// Log what the operator must mend.
     Warn(String),
     /// Put other bytes in the place of the buffered body.
     ReplaceBody(Vec<u8>),
     /// Answer the client.
     Reply(Reply),
+}
+
+impl Effect {
+    /// The effect of a decision.
+    pub fn record(record: Record) -> Self {
+        Self::Record(Box::new(record), None)
+    }
 }
 
 /// The outcome of an event.

@@ -100,7 +100,7 @@ impl Exchange {
         self.state = State::Answered(reply.status);
         let decision = if reply.status < 400 { Decision::Allow } else { Decision::Deny };
         let record = asked.record(decision, reply.reason, env);
-        Step::end(vec![Effect::Record(Box::new(record)), Effect::Reply(reply)])
+        Step::end(vec![Effect::record(record), Effect::Reply(reply)])
     }
 
     /// Refuses the request.
@@ -130,7 +130,7 @@ impl Exchange {
             Refusal::TooLarge => State::Overtaken(Box::new(reply.clone())),
             _ => State::Answered(reply.status),
         };
-        let with_status = |record| Effect::Record(Box::new(Record { status: Some(reply.status), ..record }));
+        let with_status = |record| Effect::record(Record { status: Some(reply.status), ..record });
         let mut effects: Vec<_> = records.into_iter().map(with_status).collect();
         effects.push(Effect::Reply(reply));
         Step::end(effects)
@@ -258,7 +258,7 @@ impl Exchange {
             ids.extend(one.id.take().filter(|_| expects.is_any()));
             let record = one.into_record(&asked, env);
             decision_id.get_or_insert_with(|| record.decision_id.clone());
-            effects.push(Effect::Record(Box::new(record)));
+            effects.push(Effect::record(record));
         }
         let ids = Ids { ids, is_batch };
         let answer = Answer::new(permit, &verified, expects, asked_list, ids, decision_id.unwrap_or_default());

@@ -38,7 +38,7 @@ impl Answered {
             match effect {
                 Effect::EditHeaders(edits) => self.edits.extend(edits),
                 Effect::EditTrailers(edits) => self.trailer_edits.extend(edits),
-                Effect::Record(record) => self.records.push(*record),
+                Effect::Record(record, _) => self.records.push(*record),
                 Effect::Reply(reply) => self.reply = Some(reply),
                 Effect::Event(..) | Effect::Listed(_) | Effect::ReplaceBody(_) | Effect::Warn(_) => {}
             }

@@ -147,12 +147,10 @@ pub fn now() -> UnixTime {
     UnixTime::from_millis(if status == OK { nanoseconds / 1_000_000 } else { 0 })
 }
 
-/// Bytes that nobody can guess, as far as the host can provide them.
-pub fn random<const N: usize>() -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    // SAFETY: the pointer is to a local of that size.
-    let status = unsafe { abi::random_get(bytes.as_mut_ptr(), bytes.len()) };
-    (status == OK).then_some(bytes)
+/// Fills `bytes` with bytes that nobody can guess, as far as the host can provide them. Says whether it did.
+pub fn fill_random(bytes: &mut [u8]) -> bool {
+    // SAFETY: the pointer comes with the length of the slice it is to.
+    unsafe { abi::random_get(bytes.as_mut_ptr(), bytes.len()) == OK }
 }
 
 /// How much a line of the log matters.

@@ -1,25 +1,25 @@
 //! One HTTP stream: each callback is one event of its exchange.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use super::host::{self, Buffer, Map};
-use super::shared::{Shared, Side};
-use crate::exchange::{Env, Exchange, Flow, RequestHead, Step};
+use super::worker::{Side, Worker};
+use crate::exchange::{Event, Flow, RequestHead};
+use crate::gate::{self, StreamId};
 use crate::headers::Headers;
 use crate::reason::Reason;
 use crate::reply::Refusal;
 use crate::time::UnixTime;
 
-/// A stream and its exchange. The root holds the exchange weakly while it waits.
+/// A stream of the host.
 pub struct Stream {
-    id: u32,
     /// Nothing if the plugin was not configured: then nothing passes.
-    shared: Option<Rc<Shared>>,
-    exchange: Rc<RefCell<Exchange>>,
+    worker: Option<Rc<Worker>>,
+    stream: gate::Stream,
     /// The time of the last event that depends on it.
     now: Cell<UnixTime>,
 }
@@ -34,34 +34,17 @@ enum Time {
 }
 
 impl Stream {
-    pub fn new(id: u32, shared: Option<Rc<Shared>>) -> Self {
-        Self { id, shared, exchange: Rc::default(), now: Cell::new(UnixTime::from_millis(0)) }
+    pub fn new(id: u32, worker: Option<Rc<Worker>>) -> Self {
+        Self { worker, stream: gate::Stream::new(StreamId(id)), now: Cell::new(UnixTime::from_millis(0)) }
     }
 
-    /// Runs one event and carries out what follows from it.
-    fn event(&self, side: Side, event: impl FnOnce(&mut Exchange, &mut Env<'_>) -> Step) -> Action {
-        self.event_at(Time::Now, side, event)
-    }
-
-    fn event_at(&self, time: Time, side: Side, event: impl FnOnce(&mut Exchange, &mut Env<'_>) -> Step) -> Action {
-        let Some(shared) = &self.shared else { return refuse() };
+    /// Runs one event and carries out its effects.
+    fn event(&self, time: Time, side: Side, event: Event<'_>) -> Action {
+        let Some(worker) = &self.worker else { return refuse() };
         if time == Time::Now {
             self.now.set(host::now());
         }
-        let (was_waiting, had_asked, was_watched) = {
-            let exchange = self.exchange.borrow();
-            (exchange.is_waiting(), exchange.awaits().is_some(), exchange.is_long_lived())
-        };
-        let step = shared.run_at(self.now.get(), |env| event(&mut self.exchange.borrow_mut(), env));
-        let flow = shared.apply(step, side);
-        let (waits, asks) = (self.exchange.borrow().is_waiting(), self.exchange.borrow().awaits().is_some());
-        if (waits && !was_waiting) || (asks && !had_asked) {
-            shared.wait(self.id, &self.exchange, was_waiting);
-        }
-        if !was_watched && self.exchange.borrow().is_long_lived() {
-            shared.watch(self.id, &self.exchange);
-        }
-        match flow {
+        match worker.stream(&self.stream, event, side, self.now.get()) {
             Flow::Continue => Action::Continue,
             Flow::Pause => Action::Pause,
             Flow::Resume => match host::resume_request() {
@@ -93,7 +76,10 @@ impl Context for Stream {}
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end: bool) -> Action {
         match host::headers(Map::RequestHeaders) {
-            Ok(headers) => self.event(Side::Request, |x, env| x.request_headers(RequestHead::new(headers), end, env)),
+            Ok(headers) => {
+                let head = RequestHead::new(headers);
+                self.event(Time::Now, Side::Request, Event::RequestHeaders { head, end })
+            }
             Err(_) => refuse(),
         }
     }
@@ -101,18 +87,21 @@ impl HttpContext for Stream {
     fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
         // Until its end a body is only counted.
         let time = if end { Time::Now } else { Time::Before };
-        self.event_at(time, Side::Request, |x, env| x.request_body(size, end, &request_body, env))
+        self.event(time, Side::Request, Event::RequestBody { size, end, read: &request_body })
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         match host::headers(Map::RequestTrailers) {
-            Ok(trailers) => self.event(Side::Request, |x, env| x.request_trailers(&trailers, &request_body, env)),
+            Ok(trailers) => {
+                let event = Event::RequestTrailers { trailers: &trailers, read: &request_body };
+                self.event(Time::Now, Side::Request, event)
+            }
             Err(_) => refuse(),
         }
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end: bool) -> Action {
-        let status_only = self.exchange.borrow().takes_any_answer();
+        let status_only = self.stream.exchange().takes_any_answer();
         let (headers, status) = if status_only {
             (Headers::default(), host::header(Map::ResponseHeaders, ":status"))
         } else {
@@ -123,28 +112,28 @@ impl HttpContext for Stream {
         // A status that cannot be read is that of no good answer.
         let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok()).unwrap_or(101);
         let side = Side::Response { size: 0 };
-        if self.exchange.borrow().is_undecided() && host::answer_is_hosts_own() {
-            return self.event(side, Exchange::ended_by_host);
+        if self.stream.exchange().is_undecided() && host::answer_is_hosts_own() {
+            return self.event(Time::Now, side, Event::EndedByHost);
         }
         let time = if status_only { Time::Before } else { Time::Now };
-        self.event_at(time, side, |x, env| x.response_headers(status, &headers, end, env))
+        self.event(time, side, Event::ResponseHeaders { status, headers: &headers, end })
     }
 
     fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
-        if self.exchange.borrow().passes_answer() {
+        if self.stream.exchange().passes_answer() {
             return Action::Continue;
         }
-        self.event(Side::Response { size }, |x, env| x.response_body(size, end, &response_body, env))
+        self.event(Time::Now, Side::Response { size }, Event::ResponseBody { size, end, read: &response_body })
     }
 
     fn on_log(&mut self) {
-        if self.exchange.borrow().is_undecided() {
-            self.event(Side::Request, Exchange::ended_by_client);
+        if self.stream.exchange().is_undecided() {
+            self.event(Time::Now, Side::Request, Event::EndedByClient);
         }
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
-        let size = self.exchange.borrow().held_answer();
-        self.event(Side::Response { size }, |x, env| x.response_trailers(&response_body, env))
+        let size = self.stream.exchange().held_answer();
+        self.event(Time::Now, Side::Response { size }, Event::ResponseTrailers { read: &response_body })
     }
 }

@@ -1,9 +1,7 @@
-//! What the host knows of who is at the other end of a connection, and of proofs that were used.
+//! The host's knowledge of the client at the other end of a connection.
 
 use super::host;
-use crate::dpop::Proofs;
 use crate::token::Thumbprint;
-use crate::workers::SharedNames;
 
 /// The digest of the certificate that the client of the current stream proved to have the key of, where this host ended
 /// the TLS connection.
@@ -12,9 +10,4 @@ pub fn peer_certificate() -> Option<Thumbprint> {
     let is_mutual = host::property("connection\0mtls")? == TRUE;
     let digest = host::property("connection\0sha256_peer_certificate_digest").filter(|_| is_mutual)?;
     Thumbprint::from_hex(&digest)
-}
-
-/// What the workers know of proofs, whatever the configuration: one that is replaced forgets none.
-pub fn proofs(names: &SharedNames) -> Proofs {
-    Proofs::new(names.clone(), host::random())
 }

@@ -41,16 +41,16 @@ pub struct Look {
 pub type Refetch = bool;
 
 /// The keys of one issuer, in one of several workers.
-pub struct Worker<'a, S> {
+pub struct Worker<'a> {
     /// The data that the workers share.
-    pub data: &'a S,
+    pub data: &'a dyn SharedData,
     /// The names of the shared values.
     pub names: &'a KeyNames,
     /// The keys of this worker.
     pub cache: &'a mut KeySetCache,
 }
 
-impl<S: SharedData> Worker<'_, S> {
+impl Worker<'_> {
     /// Adopts the results of other workers.
     pub fn look(&mut self, now: UnixTime) {
         // Without shared data there is nothing to adopt.

@@ -41,9 +41,9 @@ impl PublishNames {
 }
 
 /// Publishing of one resource's manifest, in one of several workers. It requires a host with shared data.
-pub struct Publisher<'a, S> {
+pub struct Publisher<'a> {
     /// The data that the workers share.
-    pub data: &'a S,
+    pub data: &'a dyn SharedData,
     /// The names of the shared values.
     pub names: &'a PublishNames,
     /// The timing of attempts.
@@ -52,7 +52,7 @@ pub struct Publisher<'a, S> {
     pub owner: u64,
 }
 
-impl<S: SharedData> Publisher<'_, S> {
+impl Publisher<'_> {
     /// The digest of the shared inventory. Empty if there is none.
     pub fn current(&self) -> Vec<u8> {
         let shared = self.data.read(&self.names.inventory).unwrap_or_default();

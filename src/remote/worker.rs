@@ -44,9 +44,9 @@ pub enum Answered {
 }
 
 /// One resource's policy, in one of several workers.
-pub struct PolicyWorker<'a, S> {
+pub struct PolicyWorker<'a> {
     /// The data that the workers share.
-    pub data: &'a S,
+    pub data: &'a dyn SharedData,
     /// The names of the shared values.
     pub names: &'a Names,
     /// The state of this worker.
@@ -55,7 +55,7 @@ pub struct PolicyWorker<'a, S> {
     pub read: &'a dyn Fn(&[u8]) -> Result<Live, Vec<Fault>>,
 }
 
-impl<S: SharedData> PolicyWorker<'_, S> {
+impl PolicyWorker<'_> {
     /// Adopts the results of other workers. Returns a new policy, if there is one.
     pub fn look(&mut self, now: UnixTime) -> Option<Live> {
         // Without shared data there is nothing to adopt.

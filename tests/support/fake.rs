@@ -573,7 +573,7 @@ impl Stream {
                 }
                 (Effect::Event(_, line) | Effect::Warn(line), _) => self.events.push(line),
                 (Effect::Listed(_), _) => {}
-                (Effect::Record(record), _) => self.records.push(*record),
+                (Effect::Record(record, _), _) => self.records.push(*record),
                 (Effect::ReplaceBody(bytes), Direction::Response) => self.response.body = bytes,
                 (Effect::ReplaceBody(_), Direction::Request) => panic!("the host refuses: no body of a request"),
                 (Effect::Reply(reply), _) => self.reply(worker, &reply),

@@ -1,0 +1,224 @@
+//! One plugin instance in one worker: lends its gate the host, and carries out its effects.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+use super::callout;
+use super::host::{self, Buffer, HostFault, Map};
+use super::metrics::Defined;
+use super::possession::peer_certificate;
+use super::signature::{self, VerifySignature};
+use crate::config::{Config, SubjectForm};
+use crate::exchange::{Effect as StreamEffect, Event, Flow, HeaderEdit, Step};
+use crate::gate::{CallId, Effect, Gate, Host, Stream, StreamId, Streams};
+use crate::reason::Reason;
+use crate::reply::Refusal;
+use crate::signature::HostVerifier;
+use crate::time::UnixTime;
+use crate::workers::{InUse, SharedNames};
+
+/// A gate and its host.
+pub struct Worker {
+    root: u32,
+    gate: RefCell<Gate>,
+    verifier: HostVerifier<VerifySignature>,
+    subject: SubjectForm,
+    /// The gate's names of the calls under way, by the host's.
+    calls: RefCell<Vec<(u32, CallId)>>,
+    metrics: RefCell<Defined>,
+}
+
+/// The message that the effects of a step concern.
+#[derive(Clone, Copy)]
+pub enum Side {
+    Request,
+    Response {
+        /// The number of buffered bytes, which a replacement takes the place of.
+        size: usize,
+    },
+}
+
+/// The context that host calls are about.
+struct Current {
+    root: u32,
+    id: Cell<u32>,
+}
+
+impl Current {
+    fn is_entered(&self, id: u32) -> bool {
+        let is_entered = self.id.get() == id || host::set_effective_context(id).is_ok();
+        if is_entered {
+            self.id.set(id);
+        }
+        is_entered
+    }
+
+    fn return_to_root(&self) {
+        if !self.is_entered(self.root) {
+            log::error!("the host refused to return to the root context");
+        }
+    }
+}
+
+impl Streams for Current {
+    fn enter(&self, stream: StreamId) -> bool {
+        self.is_entered(stream.0)
+    }
+
+    fn request_body(&self, max: usize) -> Option<Vec<u8>> {
+        host::buffer(Buffer::RequestBody, max)
+    }
+}
+
+fn lend(verifier: &HostVerifier<VerifySignature>, now: UnixTime) -> Host<'_> {
+    Host { now, shared: &host::Shared, verifier, peer_certificate: &peer_certificate }
+}
+
+impl Worker {
+    /// For a configuration, in the root context `root`.
+    pub fn new(root: u32, config: Config, names: &SharedNames, in_use: &mut InUse) -> Self {
+        let (verifier, subject) = (signature::verifier(), config.audit.subject);
+        let (mut gate, effects) = Gate::new(config, names, in_use, &host::fill_random, &lend(&verifier, host::now()));
+        gate.set_prints_info(host::prints_info());
+        let (gate, calls, metrics) = (RefCell::new(gate), RefCell::default(), RefCell::default());
+        let worker = Self { root, gate, verifier, subject, calls, metrics };
+        worker.carry_out(effects, &worker.current());
+        worker
+    }
+
+    fn current(&self) -> Current {
+        Current { root: self.root, id: Cell::new(self.root) }
+    }
+
+    /// Time goes by.
+    pub fn tick(&self) {
+        let (host, current) = (lend(&self.verifier, host::now()), self.current());
+        let effects = {
+            let mut gate = self.gate.borrow_mut();
+            gate.set_prints_info(host::prints_info());
+            gate.tick(&host, &current)
+        };
+        self.carry_out(effects, &current);
+    }
+
+    /// The answer came to the call that has this name for the host.
+    pub fn answered(&self, call: u32, body_size: usize) {
+        let Some(at) = self.calls.borrow().iter().position(|(own, _)| *own == call) else { return };
+        let (_, id) = self.calls.borrow_mut().swap_remove(at);
+        let (host, current) = (lend(&self.verifier, host::now()), self.current());
+        let headers = host::headers(Map::CallResponseHeaders).unwrap_or_default();
+        let answer = callout::answer(&headers, body_size);
+        let effects = self.gate.borrow_mut().answered(id, &answer, &host, &current);
+        self.carry_out(effects, &current);
+    }
+
+    /// The instance ends.
+    pub fn release(&self, in_use: &mut InUse) {
+        self.gate.borrow_mut().release(in_use, &lend(&self.verifier, host::now()));
+    }
+
+    /// An event of the current stream.
+    pub fn stream(&self, stream: &Stream, event: Event<'_>, side: Side, now: UnixTime) -> Flow {
+        let (effects, step) = self.gate.borrow_mut().stream(stream, event, &lend(&self.verifier, now));
+        effects.into_iter().for_each(|effect| self.carry_out_here(effect));
+        self.apply(step, side)
+    }
+
+    /// Carries out effects from the root context.
+    fn carry_out(&self, effects: Vec<Effect>, current: &Current) {
+        let mut effects = VecDeque::from(effects);
+        while let Some(effect) = effects.pop_front() {
+            match effect {
+                Effect::Call(id, request) => {
+                    // The answer comes to the context that asks.
+                    current.return_to_root();
+                    match callout::send(&request) {
+                        Ok(call) => {
+                            let mut calls = self.calls.borrow_mut();
+                            calls.retain(|(_, id)| self.gate.borrow().awaits(*id));
+                            calls.push((call, id));
+                        }
+                        Err(status) => {
+                            let host = lend(&self.verifier, host::now());
+                            effects.extend(self.gate.borrow_mut().call_refused(id, status, &host, current));
+                        }
+                    }
+                }
+                Effect::Wake(stream, step) => {
+                    let goes_on = current.enter(stream) && self.apply(step, Side::Request) == Flow::Continue;
+                    if goes_on && host::resume_request().is_err() {
+                        log::error!("the host refused to resume a request");
+                    }
+                }
+                Effect::End(stream) => {
+                    if !current.enter(stream) || host::close_stream().is_err() {
+                        log::error!("the host refused to end a stream");
+                    }
+                }
+                other => self.carry_out_here(other),
+            }
+        }
+        current.return_to_root();
+    }
+
+    /// Carries out an effect that does not depend on the context.
+    fn carry_out_here(&self, effect: Effect) {
+        match effect {
+            Effect::TickIn(period) => {
+                if host::set_tick_period(period).is_err() {
+                    log::error!("the host refused a timer");
+                }
+            }
+            Effect::Log(level, line) => log::log!(level, "{line}"),
+            Effect::Count(thing, outcome, more) => self.metrics.borrow_mut().count(thing, outcome, more),
+            Effect::Gauge(name, value) => self.metrics.borrow_mut().set(name, value),
+            // Events of streams have none of these.
+            Effect::Call(..) | Effect::Wake(..) | Effect::End(_) => {}
+        }
+    }
+
+    /// Carries out a step of the current stream. Where the host refuses an effect, nothing may go on.
+    fn apply(&self, step: Step, side: Side) -> Flow {
+        let flow = step.flow;
+        if step.effects.into_iter().all(|effect| self.apply_one(effect, side).is_ok()) {
+            return flow;
+        }
+        log::error!("the host refused a call; the stream is ended");
+        let refusal = Refusal::BadGateway(Reason::HostCallFailed).render(None, None);
+        if host::reply(&refusal).is_err() {
+            log::error!("the host refused a reply");
+        }
+        Flow::Pause
+    }
+
+    fn apply_one(&self, effect: StreamEffect, side: Side) -> Result<(), HostFault> {
+        match (effect, side) {
+            (StreamEffect::EditHeaders(edits), Side::Request) => edit(&edits, Map::RequestHeaders)?,
+            (StreamEffect::EditHeaders(edits), Side::Response { .. }) => edit(&edits, Map::ResponseHeaders)?,
+            (StreamEffect::EditTrailers(edits), _) => edit(&edits, Map::RequestTrailers)?,
+            (StreamEffect::Event(_, line), _) => log::info!("{line}"),
+            (StreamEffect::Listed(_), _) => {}
+            (StreamEffect::Warn(line), _) => log::warn!("{line}"),
+            (StreamEffect::Record(record, line), _) => {
+                if let Some(line) = line {
+                    log::info!("{line}");
+                }
+                for (name, value) in record.filter_state(self.subject) {
+                    if host::set_filter_state(name, &value).is_err() {
+                        log::debug!("the host refused the filter state {name}");
+                    }
+                }
+            }
+            (StreamEffect::ReplaceBody(bytes), Side::Response { size }) => {
+                host::replace_buffer(Buffer::ResponseBody, size, &bytes)?;
+            }
+            (StreamEffect::ReplaceBody(_), Side::Request) => return Err(HostFault),
+            (StreamEffect::Reply(reply), _) => host::reply(&reply)?,
+        }
+        Ok(())
+    }
+}
+
+fn edit(edits: &[HeaderEdit], map: Map) -> Result<(), HostFault> {
+    edits.iter().try_for_each(|edit| host::edit(map, edit))
+}

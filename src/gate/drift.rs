@@ -1,0 +1,34 @@
+//! Drift, at each tick and after each event.
+
+use super::Gate;
+use super::effect::Host;
+use crate::audit::drift_line;
+
+impl Gate {
+    /// Time goes by: compares the lists that came, reports the findings, and takes over those of other workers.
+    pub(super) fn look_at_drift(&mut self, host: &Host<'_>) {
+        self.known.drift.look(&self.config);
+        self.report_drift(host);
+        self.told.adopt(&mut self.known.drift, &self.config, host.shared, host.now);
+    }
+
+    /// Reports the findings.
+    pub(super) fn report_drift(&mut self, host: &Host<'_>) {
+        while let Some(place) = self.known.drift.has_news() {
+            let report = self.told.report(place, &mut self.known.drift, host.shared);
+            let resource = self.resource_name(place);
+            for finding in &report.found {
+                self.log_event("drift", drift_line("drift", &resource, finding.code, &finding.about));
+            }
+            for tool in &report.settled {
+                self.log_event("drift_settled", drift_line("drift_settled", &resource, "as_approved", tool));
+            }
+        }
+    }
+
+    /// The identifier of the resource at `place`, for logs.
+    pub(super) fn resource_name(&self, place: usize) -> String {
+        let resource = self.config.resources.get(place);
+        resource.map(|resource| resource.identifier.as_str().to_owned()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,88 @@
+//! The values that go in and out of the gate: what the host lends it, calls and their answers, and effects.
+
+use log::Level;
+
+use crate::callout::Request;
+use crate::exchange::Step;
+use crate::signature::SignatureVerifier;
+use crate::time::UnixTime;
+use crate::token::Thumbprint;
+use crate::workers::SharedData;
+
+/// The host's name for a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub u32);
+
+/// Everything that an event depends on besides the gate itself. None of it calls back.
+#[derive(Clone, Copy)]
+pub struct Host<'h> {
+    /// The time.
+    pub now: UnixTime,
+    /// The data that the host's workers share.
+    pub shared: &'h dyn SharedData,
+    /// How signatures are verified.
+    pub verifier: &'h dyn SignatureVerifier,
+    /// The client certificate of the current stream's connection, where the host itself ended mutual TLS.
+    pub peer_certificate: &'h dyn Fn() -> Option<Thumbprint>,
+}
+
+/// The host's open streams, for events that concern several of them.
+pub trait Streams {
+    /// Makes this stream the current one, for [`Self::request_body`] and [`Host::peer_certificate`]. Says whether it
+    /// still exists.
+    fn enter(&self, stream: StreamId) -> bool;
+    /// At most `max` bytes of the buffered request body of the current stream.
+    fn request_body(&self, max: usize) -> Option<Vec<u8>>;
+}
+
+/// The gate's name for a call. No two calls of a gate have the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub(super) u32);
+
+/// The answer to a call. A failure of the host looks like one too: a refused connection is a 503 with a body.
+#[derive(Clone, Copy)]
+pub struct Answer<'a> {
+    /// Nothing if there were no headers: the connection was reset, or there were more than the host holds.
+    pub status: Option<u16>,
+    /// The entity tag of the body.
+    pub etag: Option<&'a str>,
+    /// The size of the body.
+    pub size: usize,
+    /// Reads at most as many bytes of it.
+    pub read: &'a dyn Fn(usize) -> Option<Vec<u8>>,
+}
+
+impl Answer<'_> {
+    /// The body, unless it is longer than `max`.
+    pub(super) fn body(&self, max: usize) -> Option<Vec<u8>> {
+        if self.size > max { None } else { (self.read)(self.size) }
+    }
+
+    /// Whether the endpoint accepted what it was sent.
+    pub(super) fn is_success(&self) -> bool {
+        self.status.is_some_and(|status| (200..300).contains(&status))
+    }
+}
+
+/// What the host is to do, in order, once the event is over.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Send this request, and tell the gate of its answer ([`Gate::answered`]) or that it cannot be sent
+    /// ([`Gate::call_refused`]).
+    ///
+    /// [`Gate::answered`]: super::Gate::answered
+    /// [`Gate::call_refused`]: super::Gate::call_refused
+    Call(CallId, Request),
+    /// Carry out a step of a stream that waited. [`Flow::Continue`](crate::exchange::Flow) resumes its request.
+    Wake(StreamId, Step),
+    /// End this stream at once, in both directions.
+    End(StreamId),
+    /// Tick every so many milliseconds from now on.
+    TickIn(u32),
+    /// Log a line.
+    Log(Level, String),
+    /// Add to the counter of this thing and outcome.
+    Count(&'static str, &'static str, u64),
+    /// Set the gauge of this name.
+    Gauge(String, u64),
+}

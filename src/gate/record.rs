@@ -1,0 +1,83 @@
+//! Log lines, counts, and the records of decisions.
+
+use log::Level;
+
+use super::Gate;
+use super::effect::{Effect, Host};
+use crate::audit::sink::Cause;
+use crate::audit::{Decision, LINE_PREFIX, Record, event_line};
+use crate::config::Decisions;
+use crate::exchange::{Effect as StreamEffect, Step};
+use crate::metrics;
+
+impl Gate {
+    /// One more of `thing` had this outcome.
+    pub(super) fn count(&mut self, thing: &'static str, outcome: &'static str) {
+        self.metrics.count(thing, outcome);
+    }
+
+    /// Logs a line.
+    pub(super) fn log(&mut self, level: Level, line: String) {
+        self.effects.push(Effect::Log(level, line));
+    }
+
+    /// Records an event that belongs to no request.
+    pub(super) fn event(&mut self, event: &'static str, detail: &str) {
+        self.log_event(event, event_line(event, None, detail));
+    }
+
+    /// Logs the line of an event.
+    pub(super) fn log_event(&mut self, event: &'static str, line: String) {
+        self.count("events", event);
+        self.log(Level::Info, line);
+    }
+
+    /// Counts and records the effects of a step, and gives the host the lines that it prints.
+    pub(super) fn book(&mut self, step: &mut Step) {
+        for effect in &mut step.effects {
+            match effect {
+                StreamEffect::Event(event, _) => self.count("events", event),
+                StreamEffect::Listed(outcome) => self.count("lists", outcome),
+                StreamEffect::Record(record, line) => *line = self.record(record),
+                _ => {}
+            }
+        }
+    }
+
+    /// Records a decision; gives its audit line if the host prints it. Records are best effort: a decision does not
+    /// change because its record fails.
+    fn record(&mut self, record: &Record) -> Option<String> {
+        let counter = if record.decision == Decision::ShadowDeny { "shadow_denials" } else { "decisions" };
+        self.count(counter, record.reason.as_str());
+        let audit = &self.config.audit;
+        let wanted = match audit.decisions {
+            Decisions::All => true,
+            Decisions::Denied => record.decision != Decision::Allow,
+            Decisions::None => false,
+        };
+        if !wanted || record.resource.is_none() || !(self.prints_info || self.sink.is_some()) {
+            return None;
+        }
+        let line = record.line(audit.subject);
+        if let Some(sink) = &mut self.sink {
+            let cause = if record.caller.is_some() { Cause::Caller } else { Cause::Stranger };
+            let lost = sink.push(line.strip_prefix(LINE_PREFIX).unwrap_or_default(), cause);
+            self.count_lines(lost);
+        }
+        self.prints_info.then_some(line)
+    }
+
+    /// Hands over everything that was counted since the last time, and the ages of key sets.
+    pub(super) fn flush_metrics(&mut self, host: &Host<'_>) {
+        let tokens = &mut self.known.tokens;
+        self.metrics.add("cache", "hit", std::mem::take(&mut tokens.hits));
+        self.metrics.add("cache", "miss", std::mem::take(&mut tokens.misses));
+        let counts = self.metrics.take();
+        self.effects.extend(counts.into_iter().map(|(thing, outcome, count)| Effect::Count(thing, outcome, count)));
+        for (place, issuer) in self.config.issuers.iter().enumerate() {
+            let age = self.known.keys.cache(place).and_then(|cache| cache.age(host.now));
+            let gauge = age.map(|age| Effect::Gauge(metrics::key_set_age(&issuer.name), age.as_secs()));
+            self.effects.extend(gauge);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Audit lines posted to an endpoint, batch by batch.
+
+use super::effect::Host;
+use super::{Gate, Purpose};
+use crate::audit::sink::Outcome;
+
+impl Gate {
+    /// Time goes by: posts the lines that wait, and gives up calls whose answers never came.
+    pub(super) fn advance_sink(&mut self, host: &Host<'_>) {
+        while let Some(post) = self.sink.as_ref().and_then(|sink| sink.overdue(host.now)) {
+            self.calls.give_up(|purpose| *purpose == Purpose::Audit(post));
+            self.post_ended(post, false, host);
+        }
+        while let Some((post, body)) = self.sink.as_mut().and_then(|sink| sink.due(host.now)) {
+            let Some(endpoint) = &self.config.audit.sink else { return };
+            let request = endpoint.request("POST").with("content-type", "application/x-ndjson");
+            self.call(Purpose::Audit(post), request.carrying(body.into_bytes()));
+        }
+    }
+
+    /// A call has ended.
+    pub(super) fn post_ended(&mut self, post: u64, arrived: bool, host: &Host<'_>) {
+        let outcome = self.sink.as_mut().map(|sink| sink.ended(post, arrived, host.now));
+        self.count_lines(outcome.unwrap_or_default());
+        self.metrics.add("audit", "failed_posts", u64::from(!arrived));
+    }
+
+    /// Counts what became of lines.
+    pub(super) fn count_lines(&mut self, became: Outcome) {
+        self.metrics.add("audit", "delivered", became.delivered);
+        self.metrics.add("audit", "dropped", became.dropped);
+        self.metrics.add("audit", "sampled_out", became.sampled_out);
+    }
+}

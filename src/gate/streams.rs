@@ -1,0 +1,246 @@
+//! The streams of a worker: each event of one of them, those that wait, and those that are watched.
+
+use std::cell::{Ref, RefCell};
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use super::effect::{Effect, Host, StreamId, Streams};
+use super::{AT_ONCE, Gate, POLL, TICK};
+use crate::exchange::{Awaited, Effect as StreamEffect, Env, Event, Exchange, Flow, Step};
+use crate::meter::{Payer, TURN};
+use crate::time::UnixTime;
+
+/// A turn of those who waited for an answer.
+const ANSWERED: Awaited = Awaited::Turn { answered: true };
+/// The watched streams are looked at this often: less often than the gate ticks while streams wait for a turn, and
+/// thousands of them may be watched.
+const WATCH: Duration = Duration::from_millis(TICK as u64 / 2);
+
+/// The shared value that says that a body was seen while headers were held.
+const SHOWN: &[u8] = b"shown";
+
+/// One stream, which its host keeps for as long as it exists. The gate itself has no more than weak references, so that
+/// a stream that is dropped waits no more, and its place is free.
+pub struct Stream {
+    id: StreamId,
+    exchange: Rc<RefCell<Exchange>>,
+}
+
+impl Stream {
+    /// A stream of which nothing has come yet.
+    pub fn new(id: StreamId) -> Self {
+        Self { id, exchange: Rc::default() }
+    }
+
+    /// Its state, from which a host may see which events it can spare itself.
+    pub fn exchange(&self) -> Ref<'_, Exchange> {
+        self.exchange.borrow()
+    }
+
+    fn weak(&self) -> WeakStream {
+        (self.id, Rc::downgrade(&self.exchange))
+    }
+}
+
+type WeakStream = (StreamId, Weak<RefCell<Exchange>>);
+
+/// The streams that somebody has to look after.
+#[derive(Default)]
+pub(super) struct LookedAfter {
+    /// Those that wait for the root context: for keys, for an answer, for their turn, or for time.
+    waiting: Vec<WeakStream>,
+    /// Those that end when the reason to let them go on holds no more.
+    watched: Vec<WeakStream>,
+    /// Whether the host was asked to tick at once and has not yet done so.
+    poked: bool,
+    /// When the watched streams were last looked at.
+    looked: UnixTime,
+}
+
+impl Gate {
+    /// An event of a stream: first carry out the effects, then the step.
+    pub fn stream(&mut self, stream: &Stream, event: Event<'_>, host: &Host<'_>) -> (Vec<Effect>, Step) {
+        let state =
+            |exchange: &Exchange| (exchange.is_waiting(), exchange.awaits().is_some(), exchange.is_long_lived());
+        let (was_waiting, had_asked, was_watched) = state(&stream.exchange());
+        let step = self.run(&stream.exchange, event, host);
+        let (waits, asks, is_watched) = state(&stream.exchange());
+        if (waits && !was_waiting) || (asks && !had_asked) {
+            self.wait(stream, was_waiting, host);
+        }
+        if is_watched && !was_watched {
+            self.looked_after.watched.push(stream.weak());
+        }
+        (std::mem::take(&mut self.effects), step)
+    }
+
+    fn run(&mut self, exchange: &RefCell<Exchange>, event: Event<'_>, host: &Host<'_>) -> Step {
+        let mut step = exchange.borrow_mut().handle(event, &mut self.env(host));
+        self.share_news(host);
+        self.book(&mut step);
+        step
+    }
+
+    fn env<'e>(&'e mut self, host: &Host<'e>) -> Env<'e> {
+        let known = self.known.env(&self.config, host.verifier, host.now);
+        Env { shared: host.shared, peer_certificate: host.peer_certificate, ..known }
+    }
+
+    /// Tells other workers at once of what an event brought to light.
+    fn share_news(&mut self, host: &Host<'_>) {
+        if self.known.host_shows_bodies && !self.bodies.is_told {
+            self.bodies.is_told = true;
+            // Where nothing is shared, each worker finds out for itself.
+            let _ = host.shared.overwrite(&self.bodies.name, SHOWN);
+        }
+        self.report_drift(host);
+    }
+
+    /// Takes over what other workers saw of the host.
+    pub(super) fn look_at_host(&mut self, host: &Host<'_>) {
+        if !self.known.host_shows_bodies {
+            let is_told = host.shared.read(&self.bodies.name).is_ok_and(|value| value.bytes == SHOWN);
+            (self.known.host_shows_bodies, self.bodies.is_told) = (is_told, is_told);
+        }
+    }
+
+    /// Whether a waiting stream needs the root context: for what verifies its token, or for the time when its waiting
+    /// ends. Waiting for a body needs none once it is known that the host shows bodies.
+    fn needs_root(&self, exchange: &Exchange) -> bool {
+        exchange.awaits().is_some() || (exchange.is_waiting() && !self.known.host_shows_bodies)
+    }
+
+    /// Notes that a stream waits, and has the host tick at once if somebody is to be asked. `again`: it waited before,
+    /// for time.
+    fn wait(&mut self, stream: &Stream, again: bool, host: &Host<'_>) {
+        let exchange = stream.exchange();
+        if !self.needs_root(&exchange) {
+            return;
+        }
+        // One that waited for time may now wait for its issuer.
+        if again {
+            self.looked_after.waiting.retain(|(own, _)| *own != stream.id);
+        }
+        self.looked_after.waiting.push(stream.weak());
+        let is_of_use = match exchange.awaits() {
+            Some(Awaited::Keys) => self.known.keys.need_look(host.now) || !self.known.keys.due(host.now).is_empty(),
+            Some(Awaited::Answer(_)) => self.known.introspection.is_due(),
+            Some(Awaited::Turn { .. }) => true,
+            None => false,
+        };
+        if is_of_use {
+            self.poke();
+        }
+    }
+
+    /// Has the host tick at once. Once is enough: every further call would start the period anew.
+    fn poke(&mut self) {
+        if !std::mem::replace(&mut self.looked_after.poked, true) {
+            self.effects.push(Effect::TickIn(AT_ONCE));
+        }
+    }
+
+    /// Whether any stream waits for this.
+    fn is_awaited(&self, what: Awaited) -> bool {
+        let awaits = |exchange: Rc<RefCell<Exchange>>| exchange.borrow().awaits() == Some(what);
+        self.looked_after.waiting.iter().any(|(_, stream)| stream.upgrade().is_some_and(awaits))
+    }
+
+    /// Whether anything waits for its turn.
+    fn turns_are_awaited(&self) -> bool {
+        [Payer::Strangers, Payer::Callers, Payer::Streams].into_iter().any(|payer| self.known.meter.is_awaited(payer))
+    }
+
+    /// Tries the token of every stream again that waits for this: it is there. Answers of introspection endpoints are
+    /// kept for those whose turn comes later.
+    pub(super) fn try_again(&mut self, what: Awaited, host: &Host<'_>, streams: &dyn Streams) {
+        self.wake(Some(what), host, streams);
+        let for_others = self.is_awaited(ANSWERED);
+        self.known.introspection.handed_out(for_others);
+    }
+
+    /// Wakes the streams whose turn it is. An answer is only for those that waited for it.
+    pub(super) fn take_turns(&mut self, host: &Host<'_>, streams: &dyn Streams) {
+        for awaited in [ANSWERED, Awaited::Turn { answered: false }] {
+            if self.is_awaited(awaited) {
+                if awaited == ANSWERED {
+                    self.known.introspection.hand_out();
+                }
+                self.try_again(awaited, host, streams);
+            }
+        }
+    }
+
+    /// Runs an event of every waiting stream that waits for `what`, or for time only, as far as the work for one wake-up
+    /// goes. The others wait for their turn.
+    pub(super) fn wake(&mut self, what: Option<Awaited>, host: &Host<'_>, streams: &dyn Streams) {
+        let read = |max| streams.request_body(max);
+        for (id, stream) in std::mem::take(&mut self.looked_after.waiting) {
+            let Some(exchange) = stream.upgrade() else { continue };
+            if exchange.borrow().awaits() != what {
+                self.looked_after.waiting.push((id, stream));
+                continue;
+            }
+            if exchange.borrow_mut().waits_for_turn(&self.known.meter, host.now) {
+                self.looked_after.waiting.push((id, stream));
+                continue;
+            }
+            if !streams.enter(id) {
+                // It is gone for the host.
+                continue;
+            }
+            let event = if what.is_some() { Event::TryAgain { read: &read } } else { Event::Tick };
+            let step = self.run(&exchange, event, host);
+            if step.flow != Flow::Pause || !step.effects.is_empty() {
+                self.effects.push(Effect::Wake(id, step));
+            }
+            if self.needs_root(&exchange.borrow()) {
+                self.looked_after.waiting.push((id, stream.clone()));
+            }
+            // A stream that waited was not let go on before.
+            if exchange.borrow().is_long_lived() {
+                self.looked_after.watched.push((id, stream));
+            }
+        }
+        if self.turns_are_awaited() {
+            self.poke();
+        }
+    }
+
+    /// Ends the streams for which the reason to let them go on holds no more.
+    pub(super) fn end_outlived(&mut self, host: &Host<'_>) {
+        if host.now.within(WATCH, self.looked_after.looked) && !self.known.meter.is_awaited(Payer::Streams) {
+            return;
+        }
+        self.looked_after.looked = host.now;
+        let watched = std::mem::take(&mut self.looked_after.watched);
+        let mut kept = Vec::with_capacity(watched.len());
+        for (id, stream) in watched {
+            let Some(exchange) = stream.upgrade() else { continue };
+            let ends = exchange.borrow_mut().ends(&mut self.env(host));
+            self.share_news(host);
+            let Some(ends) = ends else {
+                kept.push((id, stream));
+                continue;
+            };
+            if let StreamEffect::Event(event, line) = ends {
+                self.log_event(event, line);
+            }
+            self.effects.push(Effect::End(id));
+        }
+        self.looked_after.watched = kept;
+    }
+
+    /// Everything was looked after. Nobody tells a worker when another worker's fetch ends, so it polls meanwhile.
+    pub(super) fn set_timer(&mut self, host: &Host<'_>) {
+        let period = if self.turns_are_awaited() {
+            u32::try_from(TURN.as_millis()).unwrap_or(POLL)
+        } else if self.known.keys.need_look(host.now) && self.is_awaited(Awaited::Keys) {
+            POLL
+        } else {
+            TICK
+        };
+        self.looked_after.poked = period != TICK;
+        self.effects.push(Effect::TickIn(period));
+    }
+}
