@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use log::Level;
+
 use crate::audit::{DecisionIds, LookAlikes, Record};
 use crate::config::Config;
 use crate::dpop::Proofs;
@@ -107,6 +109,15 @@ impl Effect {
     /// The effect of a decision.
     pub fn record(record: Record) -> Self {
         Self::Record(Box::new(record), None)
+    }
+
+    /// The line to log, if there is one.
+    pub fn line(&self) -> Option<(Level, &str)> {
+        match self {
+            Self::Event(_, line) | Self::Record(_, Some(line)) => Some((Level::Info, line)),
+            Self::Warn(line) => Some((Level::Warn, line)),
+            _ => None,
+        }
     }
 }
 

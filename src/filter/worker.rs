@@ -17,6 +17,9 @@ use crate::signature::HostVerifier;
 use crate::time::UnixTime;
 use crate::workers::{InUse, SharedNames};
 
+/// As many calls that the gate gave up are kept. The host ends each call sooner or later; this is for one that does not.
+const MAX_GIVEN_UP: usize = 64;
+
 /// A gate and its host.
 pub struct Worker {
     root: u32,
@@ -96,6 +99,10 @@ impl Worker {
         let effects = {
             let mut gate = self.gate.borrow_mut();
             gate.set_prints_info(host::prints_info());
+            let mut calls = self.calls.borrow_mut();
+            if calls.len() > gate.calls_under_way() + MAX_GIVEN_UP {
+                calls.retain(|(_, id)| gate.awaits(*id));
+            }
             gate.tick(&host, &current)
         };
         self.carry_out(effects, &current);
@@ -133,11 +140,7 @@ impl Worker {
                     // The answer comes to the context that asks.
                     current.return_to_root();
                     match callout::send(&request) {
-                        Ok(call) => {
-                            let mut calls = self.calls.borrow_mut();
-                            calls.retain(|(_, id)| self.gate.borrow().awaits(*id));
-                            calls.push((call, id));
-                        }
+                        Ok(call) => self.calls.borrow_mut().push((call, id)),
                         Err(status) => {
                             let host = lend(&self.verifier, host::now());
                             effects.extend(self.gate.borrow_mut().call_refused(id, status, &host, current));
@@ -145,8 +148,10 @@ impl Worker {
                     }
                 }
                 Effect::Wake(stream, step) => {
-                    let goes_on = current.enter(stream) && self.apply(step, Side::Request) == Flow::Continue;
-                    if goes_on && host::resume_request().is_err() {
+                    if !current.enter(stream) {
+                        // An effect before this one ended it. Its decision is recorded all the same.
+                        step.effects.iter().for_each(log_line);
+                    } else if self.apply(step, Side::Request) == Flow::Continue && host::resume_request().is_err() {
                         log::error!("the host refused to resume a request");
                     }
                 }
@@ -192,17 +197,13 @@ impl Worker {
     }
 
     fn apply_one(&self, effect: StreamEffect, side: Side) -> Result<(), HostFault> {
+        log_line(&effect);
         match (effect, side) {
             (StreamEffect::EditHeaders(edits), Side::Request) => edit(&edits, Map::RequestHeaders)?,
             (StreamEffect::EditHeaders(edits), Side::Response { .. }) => edit(&edits, Map::ResponseHeaders)?,
             (StreamEffect::EditTrailers(edits), _) => edit(&edits, Map::RequestTrailers)?,
-            (StreamEffect::Event(_, line), _) => log::info!("{line}"),
-            (StreamEffect::Listed(_), _) => {}
-            (StreamEffect::Warn(line), _) => log::warn!("{line}"),
-            (StreamEffect::Record(record, line), _) => {
-                if let Some(line) = line {
-                    log::info!("{line}");
-                }
+            (StreamEffect::Event(..) | StreamEffect::Listed(_) | StreamEffect::Warn(_), _) => {}
+            (StreamEffect::Record(record, _), _) => {
                 for (name, value) in record.filter_state(self.subject) {
                     if host::set_filter_state(name, &value).is_err() {
                         log::debug!("the host refused the filter state {name}");
@@ -216,6 +217,12 @@ impl Worker {
             (StreamEffect::Reply(reply), _) => host::reply(&reply)?,
         }
         Ok(())
+    }
+}
+
+fn log_line(effect: &StreamEffect) {
+    if let Some((level, line)) = effect.line() {
+        log::log!(level, "{line}");
     }
 }
 

@@ -25,6 +25,11 @@ impl Purpose {
     pub fn of_keys(&self) -> Option<usize> {
         if let Self::Keys(place) = self { Some(*place) } else { None }
     }
+
+    /// The digest of the manifest that it carries to the target `at`.
+    pub fn of_manifest(&self, at: usize) -> Option<&str> {
+        if let Self::Manifest(own, digest) = self { Some(digest.as_str()).filter(|_| *own == at) } else { None }
+    }
 }
 
 /// The calls under way.
@@ -59,6 +64,11 @@ impl Gate {
         let id = CallId(self.calls.last);
         self.calls.under_way.push((id, purpose));
         self.effects.push(Effect::Call(id, request));
+    }
+
+    /// The number of calls under way.
+    pub fn calls_under_way(&self) -> usize {
+        self.calls.under_way.len()
     }
 
     /// Whether an answer to this call would still change anything.

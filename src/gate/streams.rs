@@ -241,6 +241,7 @@ impl Gate {
             TICK
         };
         self.looked_after.poked = period != TICK;
-        self.effects.push(Effect::TickIn(period));
+        // First: what comes of the other effects may ask for a tick sooner.
+        self.effects.insert(0, Effect::TickIn(period));
     }
 }
