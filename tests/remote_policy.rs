@@ -361,7 +361,8 @@ fn a_policy_lives_through_these_states() {
             vec![
                 (0, Some(Document("a")), State::Live, Some("a")),
                 (30, Some(Silent), State::Live, Some("a")),
-                (38, Some(Status(503)), State::Failing, Some("a")),
+                (38, None, State::Failing, Some("a")),
+                (39, Some(Status(503)), State::Failing, Some("a")),
                 (100, Some(Status(301)), State::Failing, Some("a")),
                 (629, Some(Status(401)), State::Failing, Some("a")),
                 (630, None, State::Stale, Some("a")),

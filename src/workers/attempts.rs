@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::LAYOUT;
 use crate::time::UnixTime;
 
-/// The first pause after a failed fetch; it doubles up to the cooldown.
+/// The first pause after the end of a failed fetch; it doubles up to the cooldown.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 /// A fetch is lost if its answer has not come this long after its timeout.
 const GRACE: Duration = Duration::from_secs(2);
@@ -37,7 +37,7 @@ pub struct Timing {
 pub struct Attempts {
     /// The arrival of the last good document.
     pub fetched_at: Option<UnixTime>,
-    /// The start of the latest attempt.
+    /// The start of the latest attempt, or its end if it failed.
     pub started_at: Option<UnixTime>,
     /// The number of failures since the last success.
     pub failures: u32,
@@ -66,6 +66,9 @@ impl Attempts {
     }
 
     /// Whether the latest fetch failed and its pause, from one second doubling up to the cooldown, is not over.
+    ///
+    /// The pause follows the end of the fetch, not its start: else a fetch that times out would be followed by the next
+    /// one at once, and requests would wait for one after the other.
     pub fn is_backing_off(&self, timing: Timing, now: UnixTime) -> bool {
         let doubled = FIRST_BACK_OFF.saturating_mul(1 << self.failures.saturating_sub(1).min(16));
         let pause = doubled.min(timing.cooldown.max(FIRST_BACK_OFF));
@@ -113,7 +116,7 @@ impl Attempts {
         let lease = self.lease.filter(|_| !own);
         match (with_set, own) {
             (true, _) => Self { fetched_at: Some(now), failures: 0, lease, ..self },
-            (false, true) => Self { failures: self.failures.saturating_add(1), lease, ..self },
+            (false, true) => Self { started_at: Some(now), failures: self.failures.saturating_add(1), lease, ..self },
             (false, false) => self,
         }
     }
