@@ -102,7 +102,7 @@ fn a_key_rotation_costs_one_refetch_and_no_request() {
     for (n, id) in waiting {
         assert_eq!(world.workers[n].outcome(id), Outcome::Forwarded, "worker {n}");
     }
-    assert_eq!(fetches(&world), 2, "the first one, and one for the new key");
+    assert_eq!(total(&world, "jwks.success"), 2, "the first one, and one for the new key");
     // A key that nobody has costs no more than the cooldown allows, however often it is tried.
     let unknown = token("c");
     for _ in 0..10 {
@@ -110,12 +110,12 @@ fn a_key_rotation_costs_one_refetch_and_no_request() {
         world.run(1_000, &provider(&["a", "b"]));
         assert_eq!(world.workers[0].outcome(id), Outcome::Replied(401, "key_unknown"));
     }
-    assert_eq!(fetches(&world), 3);
+    assert_eq!(total(&world, "jwks.success"), 3);
 }
 
-/// The key sets that all workers fetched.
-fn fetches(world: &World) -> u64 {
-    world.workers.iter().filter_map(|worker| worker.counts.get("jwks.success")).sum()
+/// The count of all workers.
+fn total(world: &World, counter: &str) -> u64 {
+    world.workers.iter().filter_map(|worker| worker.counts.get(counter)).sum()
 }
 
 #[test]
@@ -139,9 +139,33 @@ fn a_provider_that_is_down_is_an_outage_until_it_is_back() {
         world.run(120_000, &provider(&["a"]));
         let id = world.request(1, &token);
         assert_eq!(world.workers[1].outcome(id), Outcome::Forwarded, "{way}");
-        if way != "never answers" {
-            assert!(world.logged("cannot be had") > 0, "{way}");
-            assert!(world.logged("are there again") > 0, "{way}");
+        assert!(total(&world, "jwks.failure") > 0, "{way}");
+        assert!(world.logged("cannot be had") > 0, "{way}");
+        assert!(world.logged("are there again") > 0, "{way}");
+    }
+}
+
+#[test]
+fn a_request_waits_for_one_fetch_of_keys_however_long_that_takes() {
+    for (way, answers) in [("times out", true), ("never answers", false)] {
+        for cooldown in ["1ms", "1s", "30s"] {
+            let mut configuration = configuration();
+            configuration["issuers"][0]["jwks"]["cooldown"] = json!(cooldown);
+            let mut world = World::new(&configuration, 2, NOW);
+            let waiting: Vec<_> = (0..2).map(|n| (n, world.request(n, &token("a")))).collect();
+            world.run(5_000, &without(&["auth"]));
+            let fetch = world.network.iter().position(|sent| sent.request.cluster == "auth").expect("a fetch");
+            if answers {
+                world.answer(fetch, None);
+            }
+            world.run(3_000, &without(&["auth"]));
+            for (n, id) in waiting {
+                let outcome = world.workers[n].outcome(id);
+                assert_eq!(outcome, Outcome::Replied(503, "keys_unavailable"), "{way}, {cooldown}, worker {n}");
+            }
+            assert_eq!(total(&world, "jwks.failure"), 1, "{way}, {cooldown}");
+            assert_eq!(world.logged("were not delivered: no answer"), 1, "{way}, {cooldown}");
+            assert_eq!(world.logged("cannot be had"), 1, "{way}, {cooldown}");
         }
     }
 }
@@ -216,6 +240,65 @@ fn a_remote_policy_reaches_all_workers_and_closes_when_it_goes_stale() {
     world.network.clear();
     world.run(61_000, &provider(&["a"]));
     assert_eq!((open(&mut world, 0), open(&mut world, 1)), (Outcome::Forwarded, Outcome::Forwarded));
+}
+
+#[test]
+fn a_policy_that_cannot_be_had_is_counted_and_told_whatever_the_failure() {
+    for (way, told) in [
+        ("refused", "the host refused a call"),
+        ("fails", "status 500"),
+        ("times out", "no answer"),
+        ("never answers", "no answer in time"),
+    ] {
+        let mut world = World::new(&configuration(), 2, NOW);
+        fails(&mut world, way);
+        assert_eq!(total(&world, "policy.failure"), 1, "{way}");
+        assert_eq!(world.logged(&format!("from its control plane: {told}")), 1, "{way}");
+        assert_eq!(world.logged("does not deliver it"), 1, "{way}");
+        world.refused.clear();
+        world.network.clear();
+        world.run(61_000, &provider(&["a"]));
+        assert!(total(&world, "policy.success") > 0, "{way}");
+    }
+}
+
+/// The next call to the control plane fails in this way.
+fn fails(world: &mut World, way: &str) {
+    let others = without(&["plane"]);
+    if way == "refused" {
+        world.refused = vec!["plane"];
+    }
+    world.run(600, &others);
+    if let Some(at) = world.network.iter().position(|sent| sent.request.cluster == "plane") {
+        match way {
+            "fails" => world.answer(at, Some(&(500, None, String::new()))),
+            "times out" => world.answer(at, None),
+            _ => world.run(6_600, &others),
+        }
+        world.run(600, &others);
+    }
+}
+
+#[test]
+fn a_manifest_that_cannot_be_published_is_counted_told_and_sent_again() {
+    for (way, told) in [
+        ("refused", "the host refused a call"),
+        ("fails", "status 500"),
+        ("times out", "no answer"),
+        ("never answers", "no answer in time"),
+    ] {
+        let mut world = World::new(&configuration(), 2, NOW);
+        world.run(1_000, &provider(&["a"]));
+        world.list(0, &token("a"), &["add", "mul"]);
+        fails(&mut world, way);
+        assert_eq!(total(&world, "publish.failure"), 1, "{way}");
+        assert_eq!(world.logged(&format!("was not published: {told}")), 1, "{way}");
+        assert_eq!(world.logged("arrived"), 0, "{way}");
+        world.refused.clear();
+        world.network.clear();
+        world.run(61_000, &provider(&["a"]));
+        assert_eq!((total(&world, "publish.success"), world.logged("arrived")), (1, 1), "{way}: once for both");
+    }
 }
 
 #[test]

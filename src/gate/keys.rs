@@ -72,8 +72,11 @@ impl Gate {
     pub(super) fn advance_keys(&mut self, host: &Host<'_>, streams: &dyn Streams) {
         let (places, mut changed) = (self.key_sources.places(), false);
         for place in &places {
+            let was_failing = self.keys_fail(*place);
             if self.key_worker(*place, host.shared).is_some_and(|mut worker| worker.tick(host.now)) {
                 self.calls.give_up(|purpose| *purpose == Purpose::Keys(*place));
+                self.keys_not_delivered(*place, "no answer in time");
+                self.tell_outage(*place, was_failing);
                 changed = true;
             }
         }
@@ -152,9 +155,7 @@ impl Gate {
                 self.attempt_ended(place, Some((set, body)), host);
             }
             Progress::Failed(fault) => {
-                let name = self.issuer_name(place);
-                self.count("jwks", "failure");
-                self.log(Level::Warn, format!("the keys of issuer {name} were not delivered: {}", fault.message()));
+                self.keys_not_delivered(place, &fault.message());
                 self.attempt_ended(place, None, host);
             }
         }
@@ -175,12 +176,27 @@ impl Gate {
     }
 
     fn attempt_ended(&mut self, place: usize, fetched: Option<(KeySet, &[u8])>, host: &Host<'_>) {
-        let Some(mut worker) = self.key_worker(place, host.shared) else { return };
-        let failed = worker.cache.is_failing();
-        worker.finish(fetched, host.now);
-        let fails = worker.cache.is_failing();
+        let was_failing = self.keys_fail(place);
+        if let Some(mut worker) = self.key_worker(place, host.shared) {
+            worker.finish(fetched, host.now);
+        }
+        self.tell_outage(place, was_failing);
+    }
+
+    fn keys_not_delivered(&mut self, place: usize, fault: &str) {
         let name = self.issuer_name(place);
-        match (failed, fails) {
+        self.count("jwks", "failure");
+        self.log(Level::Warn, format!("the keys of issuer {name} were not delivered: {fault}"));
+    }
+
+    fn keys_fail(&mut self, place: usize) -> bool {
+        self.known.keys.cache(place).is_some_and(|cache| cache.is_failing())
+    }
+
+    /// An attempt has ended: tells of an outage that began or ended with it.
+    fn tell_outage(&mut self, place: usize, was_failing: bool) {
+        let name = self.issuer_name(place);
+        match (was_failing, self.keys_fail(place)) {
             (false, true) => self.event("outage", &format!("the keys of issuer {name} cannot be had")),
             (true, false) => self.event("recovered", &format!("the keys of issuer {name} are there again")),
             _ => {}

@@ -64,7 +64,7 @@ impl Gate {
         for at in 0..self.policies.len() {
             if self.with_policy(at, host, |worker| worker.tick(host.now)) == Some(true) {
                 self.calls.give_up(|purpose| *purpose == Purpose::Policy(at));
-                self.policy_warning(at, "no answer in time");
+                self.policy_failed(at, "no answer in time");
             }
             let Some((live, asks)) = self.with_policy(at, host, |worker| worker.advance(host.now)) else { continue };
             if asks && let Some(request) = self.policy_request(at) {
@@ -88,7 +88,7 @@ impl Gate {
         let resource = place.and_then(|place| self.config.resources.get(place));
         let fault = refused(resource.and_then(|resource| resource.policy_source.as_ref()), status);
         self.with_policy(at, host, |worker| worker.finish(false, host.now));
-        self.policy_warning(at, &fault);
+        self.policy_failed(at, &fault);
         self.apply_policy(at, None, host);
     }
 
@@ -109,10 +109,7 @@ impl Gate {
                 self.count("policy", "failure");
                 faults.iter().for_each(|fault| self.policy_warning(at, &format!("refused: {fault}")));
             }
-            Some(Answered::Failed(fault)) => {
-                self.count("policy", "failure");
-                self.policy_warning(at, &fault);
-            }
+            Some(Answered::Failed(fault)) => self.policy_failed(at, &fault),
             None => {}
         }
         self.apply_policy(at, live, host);
@@ -171,6 +168,11 @@ impl Gate {
             }
             Live::Withheld { state } => self.policy_warning(at, &format!("withheld in state {state}")),
         }
+    }
+
+    fn policy_failed(&mut self, at: usize, fault: &str) {
+        self.count("policy", "failure");
+        self.policy_warning(at, fault);
     }
 
     fn policy_warning(&mut self, at: usize, message: &str) {

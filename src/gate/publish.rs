@@ -59,17 +59,25 @@ impl Gate {
     /// Time goes by: merges what was seen, and publishes what has changed.
     pub(super) fn advance_publishing(&mut self, host: &Host<'_>) {
         for at in 0..self.publishing.targets.len() {
+            self.give_up_manifest(at, host);
             self.merge_lists(at, host);
             let due = self.publisher(at, host).and_then(|publisher| publisher.due(host.now));
             let Some((digest, inventory)) = due else { continue };
             match self.manifest_request(at, &inventory) {
-                Ok(request) => {
-                    // The call before it, if its answer never came.
-                    self.calls.give_up(|purpose| matches!(purpose, Purpose::Manifest(own, _) if *own == at));
-                    self.call(Purpose::Manifest(at, digest), request);
-                }
+                Ok(request) => self.call(Purpose::Manifest(at, digest), request),
                 Err(fault) => self.publishing_failed(at, &digest, &fault, host),
             }
+        }
+    }
+
+    /// Ends a call whose answer never came.
+    fn give_up_manifest(&mut self, at: usize, host: &Host<'_>) {
+        let Some(digest) = self.calls.purposes().find_map(|purpose| purpose.of_manifest(at)).map(str::to_owned) else {
+            return;
+        };
+        if self.publisher(at, host).is_some_and(|publisher| publisher.is_lost(host.now)) {
+            self.calls.give_up(|purpose| purpose.of_manifest(at).is_some());
+            self.publishing_failed(at, &digest, "no answer in time", host);
         }
     }
 

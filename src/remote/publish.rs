@@ -98,6 +98,13 @@ impl Publisher<'_> {
         inventory.digest().map(|digest| (digest, inventory))
     }
 
+    /// Whether this worker's request can no longer be answered.
+    pub fn is_lost(&self, now: UnixTime) -> bool {
+        let Ok(record) = self.data.read(&self.names.attempts) else { return false };
+        let record = Attempts::decode(&record.bytes).unwrap_or_default();
+        record.fetcher(self.timing, now) != Some(self.owner)
+    }
+
     /// Ends this worker's request. `arrived`: the inventory with this digest was accepted.
     pub fn ended(&self, digest: &str, arrived: bool, now: UnixTime) {
         if arrived {

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use toolgate::audit::Record;
 use toolgate::callout::Request;
 use toolgate::config::Config;
@@ -147,20 +147,41 @@ impl World {
 
     /// A GET with this token comes to worker `n`.
     pub fn request(&mut self, n: usize, token: &str) -> StreamId {
+        self.open(n, "GET", token, true)
+    }
+
+    fn open(&mut self, n: usize, method: &str, token: &str, end: bool) -> StreamId {
         let fields = [
-            (":method", "GET"),
+            (":method", method),
             (":authority", "mcp.example.com"),
             (":path", "/mcp"),
             ("authorization", &format!("Bearer {token}")),
+            ("content-type", "application/json"),
+            ("accept", "application/json, text/event-stream"),
         ];
         let fields = fields.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).to_vec();
         let id = StreamId(self.next_stream);
         self.next_stream += 1;
         let open = Open { stream: Stream::new(id), outcome: Outcome::Waits, records: Vec::new(), is_ended: false };
         self.workers[n].streams.insert(id, open);
-        let event = Event::RequestHeaders { head: RequestHead::new(Headers::new(fields)), end: true };
+        let event = Event::RequestHeaders { head: RequestHead::new(Headers::new(fields)), end };
         self.event(n, id, event);
         id
+    }
+
+    /// A client of worker `n` reads the list of the server's tools.
+    pub fn list(&mut self, n: usize, token: &str, tools: &[&str]) {
+        const BODY: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+        let tools: Vec<_> = tools.iter().map(|name| json!({"name": name, "inputSchema": {"type": "object"}})).collect();
+        let list = json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}}).to_string();
+        let id = self.open(n, "POST", token, false);
+        self.event(n, id, Event::RequestBody { size: BODY.len(), end: true, read: &|_| Some(BODY.to_vec()) });
+        assert_eq!(self.workers[n].outcome(id), Outcome::Forwarded);
+        let headers = Headers::new(vec![("content-type".to_owned(), b"application/json".to_vec())]);
+        self.event(n, id, Event::ResponseHeaders { status: 200, headers: &headers, end: false });
+        let read = |_| Some(list.clone().into_bytes());
+        self.event(n, id, Event::ResponseBody { size: list.len(), end: true, read: &read });
+        self.leave(n, id);
     }
 
     /// The server answers a forwarded GET with a stream that does not end.
