@@ -40,22 +40,47 @@ pub struct Versioned {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotShared;
 
-/// Reads the record `name` and replaces it with the result of `change`; after a lost race it starts again. Returns the
-/// record that was written, or `None` if `change` wants no write.
+/// The result of an [`update`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Updated {
+    /// The value is the result of the change now.
+    Written,
+    /// The value stays, as the change wants it.
+    Kept,
+    /// Other workers were faster each time.
+    Lost,
+}
+
+/// Reads the value `name` and replaces it with the result of `change`, or keeps it if there is none. After a lost race it
+/// starts again.
+pub fn update(
+    data: &dyn SharedData,
+    name: &str,
+    change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>,
+) -> Result<Updated, NotShared> {
+    for _ in 0..MAX_RACES {
+        let old = data.read(name)?;
+        let Some(new) = change(&old.bytes) else { return Ok(Updated::Kept) };
+        if data.replace(name, &old, &new)? {
+            return Ok(Updated::Written);
+        }
+    }
+    Ok(Updated::Lost)
+}
+
+/// An [`update`] of the record `name`. Returns the record that was written, or `None` if `change` wants no write.
 pub fn agree(
     data: &dyn SharedData,
     name: &str,
     change: &mut dyn FnMut(Attempts) -> Option<Attempts>,
 ) -> Result<Option<Attempts>, NotShared> {
-    for _ in 0..MAX_RACES {
-        let old = data.read(name)?;
+    let mut record = None;
+    let updated = update(data, name, &mut |old| {
         // An unreadable record counts as absent and is replaced.
-        let Some(new) = change(Attempts::decode(&old.bytes).unwrap_or_default()) else { return Ok(None) };
-        if data.replace(name, &old, &new.encode())? {
-            return Ok(Some(new));
-        }
-    }
-    Err(NotShared)
+        record = change(Attempts::decode(old).unwrap_or_default());
+        record.map(|record| record.encode())
+    })?;
+    if updated == Updated::Lost { Err(NotShared) } else { Ok(record) }
 }
 
 /// Claims the announcement of `word`, the new value of `name`. Returns the previous value if this worker is the first to

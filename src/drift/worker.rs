@@ -6,10 +6,7 @@ use super::shared::SharedDrift;
 use crate::config::{Config, Resource};
 use crate::manifest::Manifest;
 use crate::time::UnixTime;
-use crate::workers::{SharedData, SharedNames};
-
-/// How often a record is read again because another worker was faster. After that, the news wait for the next tick.
-const MAX_RACES: usize = 8;
+use crate::workers::{SharedData, SharedNames, Updated, update};
 
 /// The shared record of each resource, as last read.
 #[derive(Debug)]
@@ -41,26 +38,21 @@ impl Told {
     pub fn report(&self, place: usize, drift: &mut Drift, shared: &dyn SharedData) -> Report {
         let news = drift.take(place);
         let Some(name) = self.names.get(place) else { return Report::default() };
-        for _ in 0..MAX_RACES {
-            let Ok(old) = shared.read(name) else { return SharedDrift::default().merge(&news) };
-            let mut record = SharedDrift::decode(&old.bytes).unwrap_or_default();
-            let report = record.merge(&news);
-            let new = record.encode().into_bytes();
-            if new == old.bytes {
-                drift.is_told(place, &news);
-                return report;
+        let mut report = None;
+        let updated = update(shared, name, &mut |old| {
+            let mut record = SharedDrift::decode(old).unwrap_or_default();
+            report = Some(record.merge(&news));
+            Some(record.encode().into_bytes()).filter(|new| new != old)
+        });
+        match updated {
+            Ok(Updated::Written | Updated::Kept) => drift.is_told(place, &news),
+            Ok(Updated::Lost) => {
+                drift.give_back(place, news);
+                return Report::default();
             }
-            match shared.replace(name, &old, &new) {
-                Ok(true) => {
-                    drift.is_told(place, &news);
-                    return report;
-                }
-                Ok(false) => {}
-                Err(_) => return report,
-            }
+            Err(_) => {}
         }
-        drift.give_back(place, news);
-        Report::default()
+        report.unwrap_or_else(|| SharedDrift::default().merge(&news))
     }
 
     /// Adopts the observations of other workers for every resource where they matter.

@@ -9,10 +9,7 @@
 use crate::config::ControlPlane;
 use crate::drift::inventory::{Inventory, Late, Listed};
 use crate::time::UnixTime;
-use crate::workers::{Attempts, NotShared, SharedData, SharedNames, Timing, agree};
-
-/// How often the inventory is read again because another worker was faster.
-const MAX_RACES: usize = 8;
+use crate::workers::{Attempts, NotShared, SharedData, SharedNames, Timing, Updated, agree, update};
 
 /// The names under which workers share the state of publishing, for one resource.
 #[derive(Clone, Debug)]
@@ -62,24 +59,20 @@ impl Publisher<'_> {
     /// Merges complete lists into the inventory. Returns the inventory if this worker was the first to change its
     /// tools, and whether a list arrived too late.
     pub fn merge(&self, lists: &[Listed], now: UnixTime) -> (Option<Inventory>, Late) {
-        for _ in 0..MAX_RACES {
-            let Ok(old) = self.data.read(&self.names.inventory) else { return (None, false) };
-            let mut inventory = Inventory::decode(&old.bytes);
-            let late = lists.iter().filter(|list| inventory.merge(list, now)).count() > 0;
+        let (mut changed, mut late) = (None, false);
+        let updated = update(self.data, &self.names.inventory, &mut |old| {
+            let mut inventory = Inventory::decode(old);
+            late = lists.iter().filter(|list| inventory.merge(list, now)).count() > 0;
             let new = inventory.encode().into_bytes();
-            if new == old.bytes {
-                return (None, late);
-            }
-            match self.data.replace(&self.names.inventory, &old, &new) {
-                Ok(true) => {
-                    let changed = Inventory::digest_of(&new) != Inventory::digest_of(&old.bytes);
-                    return (changed.then_some(inventory), late);
-                }
-                Ok(false) => {}
-                Err(NotShared) => return (None, false),
-            }
+            let is_new = new != old;
+            changed = (Inventory::digest_of(&new) != Inventory::digest_of(old)).then_some(inventory);
+            is_new.then_some(new)
+        });
+        match updated {
+            Ok(Updated::Written | Updated::Kept) => (changed, late),
+            Ok(Updated::Lost) => (None, true),
+            Err(NotShared) => (None, false),
         }
-        (None, true)
     }
 
     /// The inventory and its digest, if this worker must publish it now. An inventory without tools is never published.
