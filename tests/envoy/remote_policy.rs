@@ -282,7 +282,9 @@ fn a_stream_ends_within_a_second_of_the_policy_that_denies_it_and_of_the_last_on
         document
     };
     let plane = Provider::start(tagged("\"1\"", based(&[])));
-    let envoy = start(&upstream, &keys(), &plane, 1, &remote(&json!({"max_stale": "2s"})));
+    // It answers for as long as it is in scope.
+    let keys = keys();
+    let envoy = start(&upstream, &keys, &plane, 1, &remote(&json!({"max_stale": "2s"})));
     let answer = late.clone();
     let scenario = upstream.scenario(move |_| Answer::events([": hello\n\n"]).wait(&answer).body(": late\n\n"));
     let request = Request::get("/mcp").header("accept", "text/event-stream").bearer(&token("weather:read"));
