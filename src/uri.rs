@@ -7,6 +7,7 @@
 mod authority;
 pub mod spelling;
 
+use crate::bytes::count_ordinary;
 use crate::text::fold;
 
 /// Why a `uri` may not be asked for, nor stand in a rule.
@@ -65,6 +66,10 @@ pub fn check_template(template: &str) -> Result<(), UriFault> {
 }
 
 fn check_characters(uri: &str) -> Result<(), UriFault> {
+    // Almost every URI.
+    if count_ordinary(uri.as_bytes(), |b| (b > b' ') & (b < 0x7f) & (b != b'\\')) == uri.len() {
+        return Ok(());
+    }
     if uri.chars().any(|c| c.is_control() || c == ' ') {
         return Err(UriFault::Blank);
     }
@@ -82,7 +87,8 @@ fn check(uri: &str, is_pattern: bool) -> Result<(), UriFault> {
         return Err(UriFault::DotSegment);
     }
     fault.map_or(Ok(()), Err)?;
-    if !uri.split('%').skip(1).all(begins_with_octet) {
+    let mut escapes = uri.bytes().enumerate().filter(|(_, byte)| *byte == b'%');
+    if !escapes.all(|(place, _)| uri.as_bytes().get(place + 1..).is_some_and(begins_with_octet)) {
         return Err(UriFault::Escape);
     }
     authority::check(scheme, rest, is_pattern)
@@ -93,9 +99,9 @@ fn has_dot_segment(decoded: &[u8]) -> bool {
     decoded.split(|b| matches!(b, b'/' | b'\\' | b'?' | b'#' | b':')).any(|segment| matches!(segment, b"." | b".."))
 }
 
-fn begins_with_octet(text: &str) -> bool {
+fn begins_with_octet(text: &[u8]) -> bool {
     let is_digit = |b: &u8| b.is_ascii_digit() || matches!(b, b'A'..=b'F');
-    matches!(text.as_bytes(), [high, low, ..] if is_digit(high) && is_digit(low))
+    matches!(text, [high, low, ..] if is_digit(high) && is_digit(low))
 }
 
 /// `bytes` percent-decoded until nothing is left to decode (`%252e` is `.`).
@@ -106,9 +112,13 @@ pub fn percent_decode(bytes: &[u8]) -> Vec<u8> {
 /// As [`percent_decode`], in one pass: what a decoding completes to another escape is decoded too. Beside it, the fault
 /// of the first octet that no URI escapes.
 fn decode(bytes: &[u8]) -> (Vec<u8>, Option<UriFault>) {
+    // Up to the first percent sign nothing is decoded.
+    let plain = count_ordinary(bytes, |byte| byte != b'%');
+    let (plain, rest) = bytes.split_at_checked(plain).unwrap_or((bytes, &[]));
     let mut out: Vec<u8> = Vec::with_capacity(bytes.len());
+    out.extend_from_slice(plain);
     let mut fault = None;
-    for byte in bytes {
+    for byte in rest {
         out.push(*byte);
         while let [.., b'%', high, low] = out.as_slice()
             && let (Some(high), Some(low)) = (char::from(*high).to_digit(16), char::from(*low).to_digit(16))

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use super::authority::is_special;
 use super::percent_decode;
+use crate::bytes::count_ordinary;
 use crate::text::push_escape;
 
 /// `uri` with the `/` that URL parsers add to a bare authority.
@@ -20,8 +21,8 @@ pub fn slashed(uri: &str) -> Cow<'_, str> {
 
 /// `uri` with all characters percent-encoded that some URL parser encodes in a path or a query.
 pub fn encoded(uri: &str) -> Cow<'_, str> {
-    let is_plain = |b: u8| b.is_ascii() && !b"\"'<>^`{|}".contains(&b);
-    if uri.bytes().all(is_plain) {
+    let is_plain = |b: u8| b.is_ascii() & !matches!(b, b'"' | b'\'' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}');
+    if count_ordinary(uri.as_bytes(), is_plain) == uri.len() {
         return Cow::Borrowed(uri);
     }
     let mut out = String::with_capacity(uri.len() * 3);
@@ -34,9 +35,6 @@ pub fn encoded(uri: &str) -> Cow<'_, str> {
     }
     Cow::Owned(out)
 }
-
-/// What ends a part of a URI for a careless server.
-const MARKS: [char; 4] = ['/', ':', '?', '#'];
 
 /// What ends nothing where nothing follows it.
 const IDLE_MARKS: [char; 4] = ['?', '#', ';', ' '];
@@ -52,15 +50,19 @@ pub fn decoded(uri: &str) -> Option<String> {
 pub fn careless(uri: &str, slash: bool) -> String {
     let mut out = String::with_capacity(uri.len() + 1);
     let (mut slashes, mut in_scheme) = (0, true);
-    for part in uri.split_inclusive(MARKS) {
-        let text = part.strip_suffix(MARKS).unwrap_or(part);
+    let mut rest = uri;
+    while !rest.is_empty() {
+        // What ends a part of a URI for a careless server. Byte by byte: URIs have many parts.
+        let end = rest.bytes().position(|b| matches!(b, b'/' | b':' | b'?' | b'#')).unwrap_or(rest.len());
+        let (text, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        let (mark, after) = after.split_at_checked(1).unwrap_or_default();
+        rest = after;
         let from = out.len();
         out.push_str(text);
         // After the first slashes comes a host, or what some servers take for one.
         if slashes == 1 || in_scheme {
             out.get_mut(from..).unwrap_or_default().make_ascii_lowercase();
         }
-        let mark = part.get(text.len()..).unwrap_or_default();
         match mark {
             "/" if out.ends_with('/') => continue,
             "/" => slashes += 1,
@@ -79,8 +81,9 @@ pub fn is_plainly_plain(uri: &str) -> bool {
     let host_and_path = uri.split_once("://").and_then(|(_, after)| after.split_once('/'));
     host_and_path.is_some_and(|(host, path)| {
         let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
-        let changes = path.starts_with('/') || path.contains("//") || path.ends_with([';', ' ']);
-        !host.is_empty() && host.bytes().all(is_plain) && !changes && !path.contains(['?', '#'])
+        let changes = path.starts_with('/') || path.as_bytes().windows(2).any(|two| two == b"//");
+        let is_idle = path.ends_with([';', ' ']) || path.bytes().any(|b| matches!(b, b'?' | b'#'));
+        !host.is_empty() && host.bytes().all(is_plain) && !changes && !is_idle
     })
 }
 

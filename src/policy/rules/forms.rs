@@ -18,7 +18,7 @@ pub(super) struct Form<'a> {
 /// query and fragment are kept if a deciding rule names them.
 fn careless_forms<'p>(whole: String, deciding: &dyn Fn() -> Vec<&'p str>) -> Vec<String> {
     let (user, port) = spelling::has_user_and_port(&whole);
-    let has_marks = whole.contains(['?', '#']);
+    let has_marks = whole.bytes().any(|b| matches!(b, b'?' | b'#'));
     let mut forms = vec![whole];
     // Most URIs have none of these.
     if !(user || port || has_marks) {
