@@ -64,7 +64,12 @@ fn is_kept_port(port: &str, left_out: Option<u16>) -> bool {
 fn is_kept_host(host: &str, is_special: bool, is_open: bool) -> bool {
     if let Some(address) = host.strip_prefix('[') {
         let address = address.strip_suffix(']').unwrap_or_default();
-        return is_open || address.parse::<Ipv6Addr>().is_ok_and(|parsed| parsed.to_string() == address);
+        // The standard writes no IPv4 address in an IPv6 address.
+        let written = |parsed: Ipv6Addr| match parsed.segments() {
+            [0, 0, 0, 0, 0, 0xffff, high, low] => format!("::ffff:{high:x}:{low:x}"),
+            _ => parsed.to_string(),
+        };
+        return is_open || address.parse().is_ok_and(|parsed| written(parsed) == address);
     }
     if !is_special {
         return true;
@@ -95,6 +100,9 @@ mod tests {
             "http://1.2.3.4.a/",
             "http://[::1]:8080/",
             "http://[2001:db8::1]/",
+            "http://[::ffff:7f00:1]/",
+            "http://[::ffff:0:1]/",
+            "http://[::1:7f00:1]/",
             "ws://a.example/",
             "file:///srv/a",
             "file://host/a",
@@ -143,6 +151,10 @@ mod tests {
             "http://[::0]/",
             "http://[0:0:0:0:0:0:0:1]/",
             "http://[::FFFF:1.2.3.4]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://[::127.0.0.1]/",
+            "http://[::ffff:7f00:01]/",
+            "docs://[::ffff:1.2.3.4]/",
             "http://[::1",
             "http://[::1]x/",
             "file:/srv/a",
