@@ -133,8 +133,13 @@ fn keeps(decider: &Decider<'_>, kind: ListKind, name: &str, entry: &[u8], occasi
         ListKind::Prompts | ListKind::Tools => true,
     };
     // What a call could not even name goes, but where a denial would not be carried out.
-    let nameable = || name.len() <= MAX_TARGET && is_sound();
+    let is_short = name.len() <= MAX_TARGET;
+    let nameable = || is_short && is_sound();
     let policy = decider.policy();
+    // The policy would look at all of it, form by form.
+    if !is_short && policy.mode == Mode::Enforce {
+        return false;
+    }
     match decider.outcome(&access, occasion) {
         Outcome::Allow => nameable() || policy.mode == Mode::Shadow,
         Outcome::ShadowDeny => true,

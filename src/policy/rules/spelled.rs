@@ -4,8 +4,11 @@ use std::borrow::Cow;
 
 use super::Requirement;
 use crate::index::{Index, sorted};
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, pairs};
 use crate::text::{near, readings};
+
+/// For up to this many patterns, the byte pairs of a name are not computed: to try each pattern costs less.
+const FEW: usize = 8;
 
 /// Whether the rule at a place counts.
 pub type Counts<'a> = &'a dyn Fn(usize) -> bool;
@@ -99,16 +102,21 @@ impl Spelled {
 
     /// The patterns that match `name`, closest first.
     pub fn matching(&self, name: &str) -> Vec<usize> {
-        self.patterns.iter().filter(|(pattern, _)| pattern.matches(name)).map(|(_, place)| *place).collect()
+        self.matches(name).map(|(_, place)| *place).collect()
     }
 
     fn rules_of(&self, places: impl Iterator<Item = usize>) -> impl Iterator<Item = usize> {
         places.filter_map(|place| self.exact.get(place).copied())
     }
 
+    fn matches(&self, name: &str) -> impl Iterator<Item = &(Pattern, usize)> {
+        // Of many patterns this leaves few to try.
+        let pairs = if self.patterns.len() > FEW { pairs(name) } else { u64::MAX };
+        self.patterns.iter().filter(move |(pattern, _)| pattern.matches_with(name, pairs))
+    }
+
     fn closest(&self, name: &str, counts: Counts<'_>) -> impl Iterator<Item = &(Pattern, usize)> {
-        let mut matching =
-            self.patterns.iter().filter(move |(pattern, place)| pattern.matches(name) && counts(*place)).peekable();
+        let mut matching = self.matches(name).filter(move |(_, place)| counts(*place)).peekable();
         let literals = matching.peek().map(|(pattern, _)| pattern.literals());
         matching.take_while(move |(pattern, _)| Some(pattern.literals()) == literals)
     }
