@@ -95,8 +95,10 @@ fn check(uri: &str, is_pattern: bool) -> Result<(), UriFault> {
 }
 
 fn has_dot_segment(decoded: &[u8]) -> bool {
-    // What stands before a colon is a scheme to some servers and a path to others.
-    decoded.split(|b| matches!(b, b'/' | b'\\' | b'?' | b'#' | b':')).any(|segment| matches!(segment, b"." | b".."))
+    // What stands before a colon is a scheme to some servers and a path to others. Parameters are dropped first.
+    decoded
+        .split(|b| matches!(b, b'/' | b'\\' | b'?' | b'#' | b':' | b';'))
+        .any(|segment| matches!(segment, b"." | b".."))
 }
 
 fn begins_with_octet(text: &[u8]) -> bool {
@@ -204,6 +206,8 @@ mod tests {
             ("file:///a%2f..%2fb", Err(UriFault::DotSegment)),
             ("file:///a%5c..%5cb", Err(UriFault::DotSegment)),
             ("file:///a/..?x", Err(UriFault::DotSegment)),
+            ("file:///a/..;x/b", Err(UriFault::DotSegment)),
+            ("file:///a/.%3Bx", Err(UriFault::DotSegment)),
             ("file:///a/.", Err(UriFault::DotSegment)),
             ("file:..", Err(UriFault::DotSegment)),
             ("../x", Err(UriFault::DotSegment)),

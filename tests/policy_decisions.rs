@@ -525,6 +525,73 @@ fn all_spellings_of_a_uri_get_one_decision_the_stricter() {
 }
 
 #[test]
+fn what_a_server_may_leave_out_of_a_uri_makes_no_other_resource() {
+    let (any, admin) = (json!({"scopes": []}), json!({"scopes": ["a"]}));
+    let denied = "deny a | a | a";
+    let policy = json!({"resources": {
+        "https:*": any, "https://h/keys": admin, "https://h/*.key": admin, "https://h/v;v=1": any, "https://h/v": admin,
+        "file*": any, "file:///srv/secret/*": admin, "file://open/srv/secret/*": any,
+        "docs*": any, "docs://secret/*": admin, "docs://h/a/b": admin,
+    }});
+    let cases = [
+        ("https://h/keys;", denied),
+        ("https://h/keys;x", denied),
+        ("https://h/keys;x=1;y", denied),
+        ("https://h/keys%3Bx", denied),
+        ("https://h/keys;x?y", denied),
+        ("https://h/keys;x%2Fy#z", denied),
+        ("https://h/a.key;x", denied),
+        ("https://h/v;v=1", "allow"),
+        ("https://h/v;v=2", denied),
+        ("https://h/open;x", "allow"),
+        ("file://x/srv/secret/key", denied),
+        ("file://x.example/srv/secret/key;y?z", denied),
+        ("file://open/srv/secret/key", "allow"),
+        ("file://x/srv/open/key", "allow"),
+        ("file%3A//x/srv/secret/key", denied),
+        ("docs://secret;x/key", denied),
+        ("docs://secret;x/key;y", denied),
+        ("docs://h;x/a;y/b;z", denied),
+        ("docs://h;x%2Fy/a%2Fb", denied),
+        ("docs://h/a%2Fb;x%2Fy", denied),
+        ("docs://u%2Fv@h/a%2Fb", denied),
+        ("docs://h/a;x%2Fb", denied),
+        ("docs:secret/key", denied),
+        ("docs:secret%2Fkey?x", denied),
+        ("docs://secret%5Ckey", denied),
+        ("docs:%5C%5Csecret%255Ckey", denied),
+        ("docs://secret./key", denied),
+        ("docs://u@Secret..:80/key", denied),
+        ("docs://%20secret/key", denied),
+        ("docs://secret%20/key", denied),
+        ("docs://me@%20secret/key", denied),
+        ("docs://secret%0A:1/key", denied),
+        ("docs://secret\u{a0}/key", denied),
+        ("docs://secret\u{200b}/key", denied),
+        ("docs://sec\u{ad}ret/key", denied),
+        ("docs://secret%E2%80%8B/key", denied),
+        ("docs://open%20/key", "allow"),
+        ("docs:open", "allow"),
+        ("docs://open./a;b", "allow"),
+        ("docs:", "allow"),
+    ];
+    for (uri, expected) in cases {
+        assert_eq!(toolgate::uri::check_uri(uri), Ok(()), "{uri:?}");
+        assert_decides(&policy, &[("", &format!("uri {uri}"), expected), ("a", &format!("uri {uri}"), "allow")]);
+    }
+    for (template, expected) in [
+        ("https://h/{x}.key;{y}", denied),
+        ("file://{host}/srv/secret/{x}", denied),
+        ("file://x/srv/secret/{x}", denied),
+        ("docs://secret;{x}/{y}", denied),
+        ("docs://secret./{x}", denied),
+        ("docs://open;{x}/{y}", "allow"),
+    ] {
+        assert_decides(&policy, &[("", &format!("template {template}"), expected)]);
+    }
+}
+
+#[test]
 fn in_shadow_all_spellings_are_decided_by_what_is_carried_out() {
     let policy = json!({"mode": "shadow", "resources": {
         "docs://*": {"scopes": []},

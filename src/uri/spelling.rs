@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use super::authority::is_special;
 use super::percent_decode;
 use crate::bytes::count_ordinary;
-use crate::text::push_escape;
+use crate::text::{fold, push_escape};
 
 /// `uri` with the `/` that URL parsers add to a bare authority.
 pub fn slashed(uri: &str) -> Cow<'_, str> {
@@ -39,14 +39,16 @@ pub fn encoded(uri: &str) -> Cow<'_, str> {
 /// What ends nothing where nothing follows it.
 const IDLE_MARKS: [char; 4] = ['?', '#', ';', ' '];
 
-/// `uri` decoded until nothing is left to decode, if something in it is encoded, and without idle marks at its end.
+/// `uri` decoded until nothing is left to decode, if something in it is encoded, with `/` for `\` and without idle marks
+/// at its end.
 pub fn decoded(uri: &str) -> Option<String> {
     let decoded = uri.contains('%').then(|| percent_decode(uri.as_bytes()))?;
-    Some(String::from_utf8_lossy(&decoded).trim_end_matches(IDLE_MARKS).to_owned())
+    Some(String::from_utf8_lossy(&decoded).trim_end_matches(IDLE_MARKS).replace('\\', "/"))
 }
 
 /// `uri` as a careless server reads it: scheme and host without case, each run of slashes as one, and no `?`, `#`, `;` or
-/// space that nothing follows. With `slash`, a bare authority gets its `/`.
+/// space that nothing follows. A host has no invisible characters, and no blank or dot at its ends. With `slash`, a bare
+/// authority gets its `/`.
 pub fn careless(uri: &str, slash: bool) -> String {
     let mut out = String::with_capacity(uri.len() + 1);
     let (mut slashes, mut in_scheme) = (0, true);
@@ -58,8 +60,12 @@ pub fn careless(uri: &str, slash: bool) -> String {
         let (mark, after) = after.split_at_checked(1).unwrap_or_default();
         rest = after;
         let from = out.len();
-        out.push_str(text);
         // After the first slashes comes a host, or what some servers take for one.
+        if slashes == 1 {
+            push_host(&mut out, text);
+        } else {
+            out.push_str(text);
+        }
         if slashes == 1 || in_scheme {
             out.get_mut(from..).unwrap_or_default().make_ascii_lowercase();
         }
@@ -76,14 +82,28 @@ pub fn careless(uri: &str, slash: bool) -> String {
     out
 }
 
+/// Adds `text`, a host with its user or a part of that.
+fn push_host(out: &mut String, text: &str) {
+    // Almost every host.
+    if text.bytes().all(|b| b.is_ascii_graphic() && b != b'@') && !text.ends_with('.') {
+        return out.push_str(text);
+    }
+    for (place, part) in text.split('@').enumerate() {
+        if place > 0 {
+            out.push('@');
+        }
+        out.push_str(fold(part).trim_matches(|c: char| c == '.' || c.is_whitespace()));
+    }
+}
+
 /// Whether it is clear at a glance that a careless server changes and drops nothing in `uri`, unless it decodes.
 pub fn is_plainly_plain(uri: &str) -> bool {
     let host_and_path = uri.split_once("://").and_then(|(_, after)| after.split_once('/'));
     host_and_path.is_some_and(|(host, path)| {
         let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
         let changes = path.starts_with('/') || path.as_bytes().windows(2).any(|two| two == b"//");
-        let is_idle = path.ends_with([';', ' ']) || path.bytes().any(|b| matches!(b, b'?' | b'#'));
-        !host.is_empty() && host.bytes().all(is_plain) && !changes && !is_idle
+        let is_idle = path.ends_with(' ') || path.bytes().any(|b| matches!(b, b'?' | b'#' | b';'));
+        !(host.is_empty() || host.ends_with('.')) && host.bytes().all(is_plain) && !changes && !is_idle
     })
 }
 
@@ -127,6 +147,39 @@ pub fn without(uri: &str, (user, port): (bool, bool)) -> Option<String> {
     Some(format!("{start}{}{path}", if port { host(place) } else { place }))
 }
 
+/// The URI of a file without its host, of which many servers take no notice.
+pub fn without_host(uri: &str) -> Option<String> {
+    let (scheme, after) = uri.split_once("://")?;
+    let (host, path) = after.split_at_checked(after.find(['/', '?', '#']).unwrap_or(after.len()))?;
+    let has_host = scheme.eq_ignore_ascii_case("file") && !(host.is_empty() || host.contains('*'));
+    has_host.then(|| format!("file://{path}"))
+}
+
+/// A [`careless`] form in which no slash follows the scheme, with one: servers look for a host there all the same.
+pub fn with_slash(uri: &str) -> Option<String> {
+    let (scheme, after) = uri.split_once(':').filter(|(_, after)| !after.starts_with('/'))?;
+    Some(careless(&format!("{scheme}:/{after}"), true))
+}
+
+/// A [`careless`] form without the `;parameters` of its path: of the `last` segment, or of all.
+pub fn without_parameters(uri: &str, last: bool) -> Option<String> {
+    let (path, end) = uri.split_at_checked(uri.find(['?', '#']).unwrap_or(uri.len()))?;
+    let (start, segments) = if last { path.split_at_checked(path.rfind('/')?)? } else { ("", path) };
+    if !segments.contains(';') {
+        return None;
+    }
+    let mut out = start.to_owned();
+    for segment in segments.split_inclusive('/') {
+        let plain = segment.split(';').next().unwrap_or_default();
+        out.push_str(plain);
+        if segment.ends_with('/') && !plain.ends_with('/') {
+            out.push('/');
+        }
+    }
+    // Idle marks may stand before parameters.
+    Some(careless(&(out + end), true))
+}
+
 /// A host without the port behind it.
 fn host(place: &str) -> &str {
     place.rsplit_once(':').filter(|(_, port)| !port.contains([']', '@'])).map_or(place, |(host, _)| host)
@@ -141,7 +194,8 @@ pub fn other_end(uri: String) -> String {
     }
 }
 
-/// What `template` (RFC 6570) can expand to, as a pattern: each expression is a `*`. Nothing where braces do not pair.
+/// What `template` (RFC 6570) can expand to, as a pattern: each run of expressions is a `*`. Nothing where braces do not
+/// pair.
 pub fn of_template(template: &str) -> Option<String> {
     let mut out = String::with_capacity(template.len());
     let mut inside = false;
@@ -150,7 +204,10 @@ pub fn of_template(template: &str) -> Option<String> {
             ('{', false) => inside = true,
             ('}', true) => {
                 inside = false;
-                out.push('*');
+                // Side by side they are no more than one, and each would be looked for.
+                if !out.ends_with('*') {
+                    out.push('*');
+                }
             }
             ('{', true) | ('}', false) => return None,
             (_, true) => {}
@@ -246,7 +303,7 @@ mod tests {
         for (template, pattern) in [
             ("docs://{id}/x", Some("docs://*/x")),
             ("docs://a", Some("docs://a")),
-            ("{+path}{?q*}", Some("**")),
+            ("{+path}{?q*}", Some("*")),
             ("docs://{id", None),
             ("docs://id}", None),
             ("docs://{{id}}", None),

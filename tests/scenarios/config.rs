@@ -273,7 +273,8 @@ fn uris() -> Value {
     json!({"resources": {
         "docs*": any, "docs://secret/*": admin, "docs://public/key": admin,
         "docs://caf%C3%A9/*": admin, "docs://na\u{ef}ve/*": admin,
-        "https:*": any, "https://admin.example/*": admin, "https://exact.example": admin,
+        "https:*": any, "https://admin.example/*": admin, "https://exact.example": admin, "https://exact.example/key": admin,
+        "http:*": any, "file:*": any, "file:///srv/secret/*": admin,
     }})
 }
 

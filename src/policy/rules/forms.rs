@@ -1,46 +1,74 @@
 //! The forms of a name in which its rules are looked up.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use super::RuleSet;
 use super::spelled::{Counts, Spelled};
 use crate::uri::spelling;
 
-/// One form of a name, and the rules to look it up in.
+/// One form of a name, and where it is looked up.
 pub(super) struct Form<'a> {
     pub text: Cow<'a, str>,
     pub rules: &'a Spelled,
-    /// Whether a lookup without a result means that no rule applies. Other forms only add stricter requirements.
+    /// Whether no rule for this form means no rule for the name: others only add what a stricter rule asks for.
     pub is_own: bool,
 }
 
-/// The forms of `whole`, a URI as a careless server reads it, for servers that use only host and path. User, port,
-/// query and fragment are kept if a deciding rule names them.
-fn careless_forms<'p>(whole: String, deciding: &dyn Fn() -> Vec<&'p str>) -> Vec<String> {
+/// Adds `form`, if it is a new one.
+fn add(forms: &mut Vec<String>, form: Option<String>) {
+    forms.extend(form.filter(|form| !forms.contains(form)));
+}
+
+/// The forms of `uri` for servers that look at a host and a path only; the first is what a careless server reads. Where
+/// a rule that decides on it speaks of a user, a port, a file's host, a query, a fragment or parameters, that counts.
+fn careless_forms<'p>(uri: &str, deciding: &dyn Fn() -> &'p [&'p str]) -> Vec<String> {
+    let whole = spelling::careless(uri, true);
     let (user, port) = spelling::has_user_and_port(&whole);
-    let has_marks = whole.bytes().any(|b| matches!(b, b'?' | b'#'));
-    let mut forms = vec![whole];
-    // Most URIs have none of these.
-    if !(user || port || has_marks) {
-        return forms;
+    let (bare_file, slashed) = (spelling::without_host(uri), spelling::with_slash(&whole));
+    let has_marks = whole.bytes().any(|b| matches!(b, b'?' | b'#' | b';'));
+    // Most have none of all this.
+    if !(user || port || has_marks) && bare_file.is_none() && slashed.is_none() {
+        return vec![whole];
     }
     let deciding = deciding();
-    let spoken = deciding.iter().map(|name| spelling::has_user_and_port(&spelling::careless(name, true)));
-    let drops = spoken.fold((user, port), |(user, port), spoken| (user && !spoken.0, port && !spoken.1));
-    let bare = forms.first().and_then(|whole| spelling::without(whole, drops));
-    forms.extend(bare);
     let speaks = |marks: &[char]| deciding.iter().any(|name| name.contains(marks));
+    let other = match bare_file {
+        Some(file) => {
+            let is_spoken = deciding.iter().any(|name| spelling::without_host(name).is_some());
+            (!is_spoken).then(|| spelling::careless(&file, true))
+        }
+        None => slashed.or_else(|| {
+            let spoken = deciding.iter().map(|name| spelling::has_user_and_port(&spelling::careless(name, true)));
+            let drops = spoken.fold((user, port), |(user, port), spoken| (user && !spoken.0, port && !spoken.1));
+            spelling::without(&whole, drops)
+        }),
+    };
+    let mut forms = vec![whole];
+    add(&mut forms, other);
+    let mut ends: &[char] = &[];
     for marks in [&['#'][..], &['?', '#']].into_iter().filter(|marks| !speaks(marks)) {
         for place in 0..forms.len() {
             let cut = forms.get(place).and_then(|form| form.get(..form.find(marks)?)).map(str::to_owned);
-            forms.extend(cut.filter(|cut| !forms.contains(cut)));
+            add(&mut forms, cut);
+        }
+        ends = marks;
+    }
+    if !speaks(&[';']) {
+        // Who leaves out parameters has parted the query from them.
+        for place in 0..forms.len() {
+            for last in [true, false] {
+                let form = forms.get(place).filter(|form| !form.contains(ends));
+                let plain = form.and_then(|form| spelling::without_parameters(form, last));
+                add(&mut forms, plain);
+            }
         }
     }
     forms
 }
 
 impl RuleSet {
-    /// The forms in which `name` is looked up. A URI, or a template as a pattern, has several.
+    /// The forms of `name` that are looked up. A URI, or a template as a pattern, has several.
     pub(super) fn forms<'a>(&'a self, name: &'a str, counts: Counts<'_>) -> Vec<Form<'a>> {
         let own = |text| Form { text, rules: &self.spelled, is_own: true };
         let Some(careless) = &self.careless else { return vec![own(Cow::Borrowed(name))] };
@@ -50,23 +78,29 @@ impl RuleSet {
             Cow::Borrowed(_) => None,
         };
         let mut others = Vec::new();
-        // An exact rule for this spelling decides it alone.
+        // Who lists a spelling exactly has decided on it.
         if self.spelled.exact(&written, counts).is_empty() {
             let other = |rules, text| Form { text: Cow::Owned(text), rules, is_own: false };
-            let deciding = || self.names_at(&self.spelled.find(&written, counts));
+            let found = OnceCell::new();
+            let deciding = || found.get_or_init(|| self.names_at(&self.spelled.find(&written, counts))).as_slice();
             let decoded = spelling::decoded(name);
             let mut texts = Vec::new();
-            // A plain URI is looked up as written, and its decoded form below.
+            // A plain one was looked up as it is written, and will be as it is decoded.
             if decoded.is_none() || !spelling::is_plainly_plain(name) {
-                texts.extend(careless_forms(spelling::careless(name, true), &deciding));
+                texts.extend(careless_forms(name, &deciding));
             }
             if let Some(text) = decoded {
-                let whole = spelling::careless(&text, true);
-                // Some servers only decode.
-                if !spelling::is_plain(&text, &whole) {
+                // Others take it apart first. What they drop may hold an encoded separator.
+                let apart: Vec<_> = texts.iter().filter_map(|form| spelling::decoded(form)).collect();
+                let read = careless_forms(&text, &deciding);
+                // Others decode, and do no more.
+                if read.first().is_some_and(|whole| !spelling::is_plain(&text, whole)) {
                     others.push(other(&self.spelled, text));
                 }
-                texts.extend(careless_forms(whole, &deciding));
+                let apart = apart.iter().map(|form| spelling::careless(form, true));
+                for form in read.into_iter().chain(apart) {
+                    add(&mut texts, Some(form));
+                }
             }
             others.extend(texts.into_iter().map(|text| other(careless, text)));
         }
@@ -80,6 +114,41 @@ mod tests {
     use super::*;
     use crate::pattern::Pattern;
     use crate::policy::Authentication;
+
+    /// Three as it is written, and careless ones of it, of what it is decoded to, and decoded last: for two authorities
+    /// each whole, without fragment, without query, and without parameters in two ways. All rules are asked about each.
+    const MAX_FORMS: usize = 3 + 3 * 2 * 5;
+
+    #[test]
+    fn no_uri_has_many_forms() {
+        let rule = Requirement {
+            alternatives: Vec::new(),
+            arguments: Vec::new(),
+            authentication: Authentication::default(),
+            fresh: None,
+            mode: None,
+        };
+        let rules = |names: &[&str]| names.iter().map(|name| (Pattern::new(name), rule.clone())).collect();
+        let sets = [&["*"][..], &["*", "docs://a*?*"], &["*", "*#*"], &["*;*"]]
+            .map(|names| RuleSet::of_uris(rules(names), Unlisted::Authenticated));
+        let pieces =
+            ["u@", "a", ":1", "/", "b;p", "%2F", "\u{e9}", "%3B", "%3F", "?", "c", "#", "%23", "%40", ";q", "%5C"];
+        let starts = ["docs://", "docs:", "file://h/", "file%3A//h/", "docs%3A//", ""];
+        let (mut chance, mut most) = (1_usize, 0);
+        for turn in 0..3_000 {
+            let mut uri = starts[turn % starts.len()].to_owned();
+            for _ in 0..chance % 16 {
+                chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                uri += pieces[(chance >> 33) % pieces.len()];
+            }
+            chance = chance.rotate_left(7) ^ turn;
+            let counts = sets.each_ref().map(|set| set.forms(&uri, &|_| true).len());
+            assert!(counts.iter().all(|count| *count <= MAX_FORMS), "{uri}: {counts:?}");
+            most = counts.into_iter().fold(most, usize::max);
+        }
+        assert!(most > 15, "{most}");
+        assert_eq!(sets[0].forms("docs://a/b", &|_| true).len(), 2);
+    }
 
     #[test]
     fn a_listed_name_is_found_at_once_as_it_is_form_by_form() {
