@@ -14,15 +14,15 @@ pub struct Pattern {
     /// thousand patterns, this tells most from a name without a look at their text.
     start: u64,
     fixed: u64,
-    /// The [`pairs`] of its literals.
+    /// The [`pairs`] of its literal parts.
     pairs: u64,
 }
 
-/// A middle part up to this is looked for at each place: quicker than a search that is prepared for hostile text, and
-/// still linear in the text.
+/// A middle part of up to this many bytes is compared at each position. That is quicker than a search that prepares for
+/// hostile text, and still linear in the text.
 const SHORT: usize = 32;
 
-/// A bit for each two bytes that stand side by side in `text`. A name without one of a pattern's does not match.
+/// A set of the adjacent byte pairs in `text`, hashed to 64 bits. A name that lacks a pair of a pattern does not match it.
 pub fn pairs(text: &str) -> u64 {
     let bits = text.as_bytes().windows(2).map(|pair| match pair {
         [b'*', _] | [_, b'*'] => 0,
@@ -33,7 +33,7 @@ pub fn pairs(text: &str) -> u64 {
 }
 
 impl Pattern {
-    /// The pattern spelled `text`. A run of wildcards is one.
+    /// Reads a pattern. A run of wildcards is stored as one.
     pub fn new(text: &str) -> Self {
         let mut text = text.to_owned();
         if text.contains("**") {
@@ -47,7 +47,7 @@ impl Pattern {
         Self { text, stars, literals, start, fixed, pairs }
     }
 
-    /// The pattern as written, but for runs of wildcards.
+    /// The pattern as written, with each run of wildcards merged.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -85,7 +85,7 @@ impl Pattern {
             return false;
         };
         let middle = part(first + 1, last);
-        // Of one wildcard there is no middle.
+        // A pattern with one wildcard has no middle.
         middle.is_empty()
             || middle.split('*').all(|part| match after(name, part) {
                 Some(after) => {
@@ -96,7 +96,7 @@ impl Pattern {
             })
     }
 
-    /// As [`Self::matches`], for a `name` that has these [`pairs`].
+    /// Like [`Self::matches`], for a `name` with these [`pairs`].
     pub fn matches_with(&self, name: &str, pairs: u64) -> bool {
         self.pairs & !pairs == 0 && self.matches(name)
     }
@@ -123,7 +123,7 @@ impl Pattern {
     }
 }
 
-/// What stands behind the first `part` in `name`.
+/// The rest of `name` after the first `part`.
 fn after<'n>(name: &'n str, part: &str) -> Option<&'n str> {
     let bytes = part.as_bytes();
     if bytes.is_empty() || bytes.len() > SHORT {

@@ -91,14 +91,23 @@ fn check(uri: &str, is_pattern: bool) -> Result<(), UriFault> {
     if !escapes.all(|(place, _)| uri.as_bytes().get(place + 1..).is_some_and(begins_with_octet)) {
         return Err(UriFault::Escape);
     }
-    authority::check(scheme, rest, is_pattern)
+    authority::check(scheme, rest, is_pattern)?;
+    if !uri.split(':').next().is_some_and(|start| start.contains('%')) {
+        return Ok(());
+    }
+    // A server that decodes first finds another scheme.
+    let text = String::from_utf8_lossy(&decoded);
+    let text = spelling::tidied(&text);
+    let (scheme, rest) = text.split_once(':').unwrap_or_default();
+    authority::check(&scheme.to_ascii_lowercase(), rest, is_pattern)
 }
 
 fn has_dot_segment(decoded: &[u8]) -> bool {
     // What stands before a colon is a scheme to some servers and a path to others. Parameters are dropped first.
-    decoded
-        .split(|b| matches!(b, b'/' | b'\\' | b'?' | b'#' | b':' | b';'))
-        .any(|segment| matches!(segment, b"." | b".."))
+    decoded.split(|b| matches!(b, b'/' | b'\\' | b'?' | b'#' | b':' | b';')).any(|segment| {
+        let kept = || segment.iter().filter(|byte| !spelling::is_left_out(**byte));
+        kept().eq(b".") || kept().eq(b"..")
+    })
 }
 
 fn begins_with_octet(text: &[u8]) -> bool {
@@ -208,6 +217,8 @@ mod tests {
             ("file:///a/..?x", Err(UriFault::DotSegment)),
             ("file:///a/..;x/b", Err(UriFault::DotSegment)),
             ("file:///a/.%3Bx", Err(UriFault::DotSegment)),
+            ("file:///a/.%0A./b", Err(UriFault::DotSegment)),
+            ("file:///a/%2509./b", Err(UriFault::DotSegment)),
             ("file:///a/.", Err(UriFault::DotSegment)),
             ("file:..", Err(UriFault::DotSegment)),
             ("../x", Err(UriFault::DotSegment)),
@@ -235,6 +246,12 @@ mod tests {
             ("docs://a%2541", Err(UriFault::NeedlessEscape)),
             ("docs://a%252541", Err(UriFault::NeedlessEscape)),
             ("docs://%25%34%31", Err(UriFault::NeedlessEscape)),
+            ("http%3A//127.1/x", Err(UriFault::Authority)),
+            ("HTTP%253A%2F%2F127.1/x", Err(UriFault::Authority)),
+            ("%20ht%09tp%3A127.0.0.1/x", Err(UriFault::Authority)),
+            ("https%3A//admin%0A.Example/x", Err(UriFault::Authority)),
+            ("https%3A//admin.example/x", Ok(())),
+            ("docs%3A//A:1/x", Ok(())),
         ];
         for (uri, expected) in CASES {
             assert_eq!(check_uri(uri), *expected, "{uri:?}");

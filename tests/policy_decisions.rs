@@ -508,7 +508,7 @@ fn all_spellings_of_a_uri_get_one_decision_the_stricter() {
     );
     let open = json!({
         "unlisted": {"resources": "authenticated"},
-        "resources": {"docs://secret/*": {"scopes": ["s"]}, "docs://exact": {"scopes": ["e"]}},
+        "resources": {"docs://secret/*": {"scopes": ["s"]}, "docs://exact": {"scopes": ["e"]}, "file:///srv/*": {"scopes": ["s"]}},
     });
     assert_decides(
         &open,
@@ -518,6 +518,10 @@ fn all_spellings_of_a_uri_get_one_decision_the_stricter() {
             ("", "uri docs://secret%2Fx", "deny s | s | s"),
             ("", "uri docs://Exact", "deny near_name"),
             ("", "uri docs://exact%20", "deny e | e | e"),
+            ("", "uri %20docs://exact", "deny near_name"),
+            ("", "uri %1F%20docs://secret/x", "deny s | s | s"),
+            ("", "uri do%0Acs://secret/x", "deny s | s | s"),
+            ("", "uri %09file%3A%0A//x/srv/key", "deny s | s | s"),
             ("", "uri docs://exact%09", "deny near_name"),
             ("", "uri docs:/exact", "deny e | e | e"),
         ],
@@ -532,6 +536,7 @@ fn what_a_server_may_leave_out_of_a_uri_makes_no_other_resource() {
         "https:*": any, "https://h/keys": admin, "https://h/*.key": admin, "https://h/v;v=1": any, "https://h/v": admin,
         "file*": any, "file:///srv/secret/*": admin, "file://open/srv/secret/*": any,
         "docs*": any, "docs://secret/*": admin, "docs://h/a/b": admin,
+        "docs://g/A": admin, "docs://g/A/*": any,
     }});
     let cases = [
         ("https://h/keys;", denied),
@@ -558,6 +563,9 @@ fn what_a_server_may_leave_out_of_a_uri_makes_no_other_resource() {
         ("docs://h/a;x%2Fb", denied),
         ("docs:secret/key", denied),
         ("docs:secret%2Fkey?x", denied),
+        ("docs:h/a/b", denied),
+        ("docs:G/A", denied),
+        ("docs:me@secret:80/key", denied),
         ("docs://secret%5Ckey", denied),
         ("docs:%5C%5Csecret%255Ckey", denied),
         ("docs://secret./key", denied),
@@ -566,6 +574,9 @@ fn what_a_server_may_leave_out_of_a_uri_makes_no_other_resource() {
         ("docs://secret%20/key", denied),
         ("docs://me@%20secret/key", denied),
         ("docs://secret%0A:1/key", denied),
+        ("docs://sec%0Aret/key", denied),
+        ("docs:%09//secret/%0D%0Akey", denied),
+        ("docs://sec%250Aret/key", denied),
         ("docs://secret\u{a0}/key", denied),
         ("docs://secret\u{200b}/key", denied),
         ("docs://sec\u{ad}ret/key", denied),

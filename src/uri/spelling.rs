@@ -46,15 +46,30 @@ pub fn decoded(uri: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&decoded).trim_end_matches(IDLE_MARKS).replace('\\', "/"))
 }
 
-/// `uri` as a careless server reads it: scheme and host without case, each run of slashes as one, and no `?`, `#`, `;` or
-/// space that nothing follows. A host has no invisible characters, and no blank or dot at its ends. With `slash`, a bare
-/// authority gets its `/`.
+/// Whether URL parsers remove `byte` wherever it occurs. A URI that is asked for contains it only encoded.
+pub fn is_left_out(byte: u8) -> bool {
+    matches!(byte, b'\t' | b'\n' | b'\r')
+}
+
+/// `uri` without what URL parsers remove first: tabs, line breaks, and leading spaces and control characters.
+pub fn tidied(uri: &str) -> Cow<'_, str> {
+    if !uri.bytes().any(|byte| byte <= b' ') {
+        return Cow::Borrowed(uri);
+    }
+    let kept: String = uri.chars().filter(|c| !u8::try_from(*c).is_ok_and(is_left_out)).collect();
+    Cow::Owned(kept.trim_start_matches(|c| c <= ' ').to_owned())
+}
+
+/// `uri` as a careless server reads it: [`tidied`], scheme and host without case, each run of slashes as one, and no `?`,
+/// `#`, `;` or space that nothing follows. A host has no invisible characters, and no blank or dot at its ends. With
+/// `slash`, a bare authority gets its `/`.
 pub fn careless(uri: &str, slash: bool) -> String {
-    let mut out = String::with_capacity(uri.len() + 1);
     let (mut slashes, mut in_scheme) = (0, true);
-    let mut rest = uri;
+    let uri = tidied(uri);
+    let mut rest = uri.as_ref();
+    let mut out = String::with_capacity(rest.len() + 1);
     while !rest.is_empty() {
-        // What ends a part of a URI for a careless server. Byte by byte: URIs have many parts.
+        // These end a part of a URI for a careless server. URIs have many parts, so bytes are compared.
         let end = rest.bytes().position(|b| matches!(b, b'/' | b':' | b'?' | b'#')).unwrap_or(rest.len());
         let (text, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
         let (mark, after) = after.split_at_checked(1).unwrap_or_default();
@@ -82,7 +97,7 @@ pub fn careless(uri: &str, slash: bool) -> String {
     out
 }
 
-/// Adds `text`, a host with its user or a part of that.
+/// Adds `text`: a host with its user, or a part of it up to a colon.
 fn push_host(out: &mut String, text: &str) {
     // Almost every host.
     if text.bytes().all(|b| b.is_ascii_graphic() && b != b'@') && !text.ends_with('.') {
@@ -103,7 +118,8 @@ pub fn is_plainly_plain(uri: &str) -> bool {
         let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
         let changes = path.starts_with('/') || path.as_bytes().windows(2).any(|two| two == b"//");
         let is_idle = path.ends_with(' ') || path.bytes().any(|b| matches!(b, b'?' | b'#' | b';'));
-        !(host.is_empty() || host.ends_with('.')) && host.bytes().all(is_plain) && !changes && !is_idle
+        let has_end = host.bytes().last().is_some_and(|b| b != b'.');
+        has_end && host.bytes().all(is_plain) && !changes && !is_idle
     })
 }
 
@@ -147,7 +163,7 @@ pub fn without(uri: &str, (user, port): (bool, bool)) -> Option<String> {
     Some(format!("{start}{}{path}", if port { host(place) } else { place }))
 }
 
-/// The URI of a file without its host, of which many servers take no notice.
+/// The URI of a file without its host, which many servers ignore.
 pub fn without_host(uri: &str) -> Option<String> {
     let (scheme, after) = uri.split_once("://")?;
     let (host, path) = after.split_at_checked(after.find(['/', '?', '#']).unwrap_or(after.len()))?;
@@ -155,7 +171,7 @@ pub fn without_host(uri: &str) -> Option<String> {
     has_host.then(|| format!("file://{path}"))
 }
 
-/// A [`careless`] form in which no slash follows the scheme, with one: servers look for a host there all the same.
+/// If no slash follows the scheme of `uri`, its [`careless`] form with one. Some servers look for a host there anyway.
 pub fn with_slash(uri: &str) -> Option<String> {
     let (scheme, after) = uri.split_once(':').filter(|(_, after)| !after.starts_with('/'))?;
     Some(careless(&format!("{scheme}:/{after}"), true))
@@ -204,7 +220,7 @@ pub fn of_template(template: &str) -> Option<String> {
             ('{', false) => inside = true,
             ('}', true) => {
                 inside = false;
-                // Side by side they are no more than one, and each would be looked for.
+                // Adjacent wildcards match no more than one, and each costs a search.
                 if !out.ends_with('*') {
                     out.push('*');
                 }

@@ -22,26 +22,69 @@ const KEPT: usize = 300;
 const FILE: &str = "tests/oracles/spellings.jsonl";
 
 /// What the caller is denied: all that begins so, and one URI.
-const DENIED: [&str; 8] = [
+const DENIED: [&str; 9] = [
     "docs://secret/",
     "docs://caf%C3%A9/",
     "docs://caf\u{e9}/",
     "file:///srv/secret/",
     "http://127.0.0.1/",
     "http://[::1]/",
+    "http://[::ffff:7f00:1]/",
     "https://admin.example/",
     EXACT,
 ];
 const EXACT: &str = "docs://public/key";
 
-const PIECES: [&str; 34] = [
-    "/", "//", "\\", "./", "../", "x/../", "%2E%2E/", "%2F", "%2f", "%252F", "%5C", "%00", "%", "\t", "\n", " ", "@",
-    "u@", "u:p@", ":", ":80", ":443", ":0443", "?", "?x", "#", "#x", ";", ".", "\u{ad}", "\u{200b}", "\u{3002}", "{",
+const PIECES: [&str; 45] = [
+    "/",
+    "//",
+    "\\",
+    "./",
+    "../",
+    "x/../",
+    "%2E%2E/",
+    "%2F",
+    "%2f",
+    "%252F",
+    "%5C",
+    "%00",
+    "%",
+    "\t",
+    "\n",
+    " ",
+    "@",
+    "u@",
+    "u:p@",
+    ":",
+    ":80",
+    ":443",
+    ":0443",
+    "?",
+    "?x",
+    "#",
+    "#x",
+    ";",
+    ".",
+    "\u{ad}",
+    "\u{200b}",
+    "\u{3002}",
+    "{",
     "'",
+    ";x",
+    "%3Bx",
+    ";x=1;y",
+    "%20",
+    "%09",
+    "%0A",
+    "%0D",
+    "%C2%A0",
+    "%E2%80%8B",
+    "u%2Fv@",
+    ";x%2Fy",
 ];
 
 /// Other ways to write one host.
-const HOSTS: [(&str, &str); 12] = [
+const HOSTS: [(&str, &str); 17] = [
     ("127.0.0.1", "127.1"),
     ("127.0.0.1", "0x7f.0.0.1"),
     ("127.0.0.1", "0177.0.0.1"),
@@ -54,6 +97,11 @@ const HOSTS: [(&str, &str); 12] = [
     ("//", "/"),
     ("//", ""),
     ("file://", "file://localhost"),
+    ("file://", "file://x"),
+    ("[::ffff:7f00:1]", "[::ffff:127.0.0.1]"),
+    ("secret", "secret."),
+    ("secret", "secret%20"),
+    ("/key", ";x/key"),
 ];
 
 fn is_denied(uri: &str) -> bool {
@@ -135,7 +183,12 @@ fn no_spelling_of_a_denied_resource_is_allowed() {
 fn no_spelling_that_a_parser_or_a_server_takes_for_a_denied_resource_is_allowed() {
     let mut chance = Chance(2026);
     let seeds = ["docs://secret/key", EXACT, "docs://caf%C3%A9/x", "file:///srv/secret/key", "http://127.0.0.1/x"];
-    let seeds = seeds.into_iter().chain(["http://[::1]/x", "https://admin.example/keys", "https://admin.example/"]);
+    let seeds = seeds.into_iter().chain([
+        "http://[::1]/x",
+        "http://[::ffff:7f00:1]/x",
+        "https://admin.example/keys",
+        "https://admin.example/",
+    ]);
     let made: BTreeSet<String> =
         seeds.flat_map(|uri| (0..VARIANTS).map(|_| spelled(uri, &mut chance)).collect::<Vec<_>>()).collect();
     let uris: Vec<_> = made.iter().map(|uri| uri.clone().into_bytes()).collect();

@@ -14,6 +14,12 @@ const forms = (uri) => {
   add(() => new URL(uri).href);
   add(() => decodeURIComponent(new URL(uri).href));
   add(() => Object.assign(new URL(uri), { hash: '' }).href);
+  add(() => new URL(decodeURIComponent(uri)).href);
+  add(() => {
+    // A file by its path alone.
+    const url = new URL(uri);
+    return url.protocol === 'file:' ? `file://${url.pathname}` : url.href;
+  });
   return found.map((form) => form.toWellFormed());
 };
 

@@ -12,9 +12,21 @@ def merged(uri):
     return parts._replace(netloc=parts.netloc.lower(), path=path).geturl()
 
 
+def of_path(uri):
+    """What is served where only the path counts, as that of a file does."""
+    parts = urlparse(uri)
+    return parts._replace(netloc="" if parts.scheme == "file" else parts.netloc, params="", query="", fragment="").geturl()
+
+
+def of_host(uri):
+    parts = urlsplit(uri)
+    return parts._replace(netloc=(parts.hostname or "").strip().rstrip(".")).geturl()
+
+
 def once(uri):
     for form in (lambda: urlsplit(uri).geturl(), lambda: urlparse(uri).geturl(), lambda: urldefrag(uri).url,
-                 lambda: urlunsplit(urlsplit(uri)), lambda: unquote(uri), lambda: merged(uri)):
+                 lambda: urlunsplit(urlsplit(uri)), lambda: unquote(uri), lambda: merged(uri), lambda: of_path(uri),
+                 lambda: of_host(uri) if urlsplit(uri).scheme == "docs" else uri):
         try:
             yield form()
         except ValueError:

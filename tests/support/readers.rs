@@ -179,16 +179,26 @@ pub fn fold(text: &str) -> String {
 /// Whether a server that normalises URIs finds a private resource by this one.
 pub fn is_denied_uri(uri: &str) -> bool {
     let mut uri: String = uri.split('\0').next().unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
+    // Some take it apart before they decode.
+    let authority = uri.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+    if let Some((user, _)) = authority.and_then(|authority| authority.rsplit_once('@')) {
+        uri = uri.replacen(&format!("{user}@"), "", 1);
+    }
     for _ in 0..4 {
         uri = String::from_utf8_lossy(&percent_decoded(uri.as_bytes())).into_owned();
     }
+    uri.retain(|c| !c.is_control() && !matches!(c, '\u{ad}' | '\u{200b}'));
     let uri = uri.trim().replace('\\', "/").to_lowercase();
     // Some print an empty authority as none, and drop an empty user name and port.
     let Some((scheme, rest)) = uri.split_once(':') else { return false };
     let rest = rest.trim_start_matches('/').trim_start_matches([':', '@']).replacen(":/", "/", 1);
     let mut segments = Vec::new();
     for segment in rest.split(['?', '#']).next().unwrap_or_default().split('/') {
-        match segment {
+        // And what a careless server leaves out of a host.
+        let host = segment.rsplit('@').next().and_then(|place| place.split(':').next()).unwrap_or_default();
+        let segment = if segments.is_empty() && !segment.contains('{') { host } else { segment };
+        let segment = segment.split(';').next().unwrap_or_default().trim();
+        match if segments.is_empty() { segment.trim_end_matches(|c| c == '.' && segment.len() > 2) } else { segment } {
             "" | "." => {}
             ".." => drop(segments.pop()),
             segment => segments.push(segment),

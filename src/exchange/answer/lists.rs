@@ -136,7 +136,7 @@ fn keeps(decider: &Decider<'_>, kind: ListKind, name: &str, entry: &[u8], occasi
     let is_short = name.len() <= MAX_TARGET;
     let nameable = || is_short && is_sound();
     let policy = decider.policy();
-    // The policy would look at all of it, form by form.
+    // Such a name is not decided on: the policy would read it once for each of its forms.
     if !is_short && policy.mode == Mode::Enforce {
         return false;
     }

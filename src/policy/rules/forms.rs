@@ -7,27 +7,28 @@ use super::RuleSet;
 use super::spelled::{Counts, Spelled};
 use crate::uri::spelling;
 
-/// One form of a name, and where it is looked up.
+/// One form of a name, and the rules to look it up in.
 pub(super) struct Form<'a> {
     pub text: Cow<'a, str>,
     pub rules: &'a Spelled,
-    /// Whether no rule for this form means no rule for the name: others only add what a stricter rule asks for.
+    /// Whether a lookup without a result means that no rule applies. Other forms only add stricter requirements.
     pub is_own: bool,
 }
 
-/// Adds `form`, if it is a new one.
+/// Adds `form` if it is not in `forms` yet.
 fn add(forms: &mut Vec<String>, form: Option<String>) {
     forms.extend(form.filter(|form| !forms.contains(form)));
 }
 
-/// The forms of `uri` for servers that look at a host and a path only; the first is what a careless server reads. Where
-/// a rule that decides on it speaks of a user, a port, a file's host, a query, a fragment or parameters, that counts.
+/// The forms of `uri` for servers that use only host and path; the first is what a careless server reads. User, port,
+/// host of a file, query, fragment and parameters are kept if a deciding rule names them.
 fn careless_forms<'p>(uri: &str, deciding: &dyn Fn() -> &'p [&'p str]) -> Vec<String> {
-    let whole = spelling::careless(uri, true);
-    let (user, port) = spelling::has_user_and_port(&whole);
-    let (bare_file, slashed) = (spelling::without_host(uri), spelling::with_slash(&whole));
+    let uri = spelling::tidied(uri);
+    let whole = spelling::careless(&uri, true);
+    let (bare_file, slashed) = (spelling::without_host(&uri), spelling::with_slash(&uri));
+    let (user, port) = spelling::has_user_and_port(slashed.as_ref().unwrap_or(&whole));
     let has_marks = whole.bytes().any(|b| matches!(b, b'?' | b'#' | b';'));
-    // Most have none of all this.
+    // Most URIs have none of these.
     if !(user || port || has_marks) && bare_file.is_none() && slashed.is_none() {
         return vec![whole];
     }
@@ -38,13 +39,14 @@ fn careless_forms<'p>(uri: &str, deciding: &dyn Fn() -> &'p [&'p str]) -> Vec<St
             let is_spoken = deciding.iter().any(|name| spelling::without_host(name).is_some());
             (!is_spoken).then(|| spelling::careless(&file, true))
         }
-        None => slashed.or_else(|| {
+        None => {
             let spoken = deciding.iter().map(|name| spelling::has_user_and_port(&spelling::careless(name, true)));
             let drops = spoken.fold((user, port), |(user, port), spoken| (user && !spoken.0, port && !spoken.1));
-            spelling::without(&whole, drops)
-        }),
+            spelling::without(slashed.as_ref().unwrap_or(&whole), drops)
+        }
     };
     let mut forms = vec![whole];
+    add(&mut forms, slashed);
     add(&mut forms, other);
     let mut ends: &[char] = &[];
     for marks in [&['#'][..], &['?', '#']].into_iter().filter(|marks| !speaks(marks)) {
@@ -55,7 +57,7 @@ fn careless_forms<'p>(uri: &str, deciding: &dyn Fn() -> &'p [&'p str]) -> Vec<St
         ends = marks;
     }
     if !speaks(&[';']) {
-        // Who leaves out parameters has parted the query from them.
+        // A server that drops parameters has split off the query before.
         for place in 0..forms.len() {
             for last in [true, false] {
                 let form = forms.get(place).filter(|form| !form.contains(ends));
@@ -68,7 +70,7 @@ fn careless_forms<'p>(uri: &str, deciding: &dyn Fn() -> &'p [&'p str]) -> Vec<St
 }
 
 impl RuleSet {
-    /// The forms of `name` that are looked up. A URI, or a template as a pattern, has several.
+    /// The forms in which `name` is looked up. A URI, or a template as a pattern, has several.
     pub(super) fn forms<'a>(&'a self, name: &'a str, counts: Counts<'_>) -> Vec<Form<'a>> {
         let own = |text| Form { text, rules: &self.spelled, is_own: true };
         let Some(careless) = &self.careless else { return vec![own(Cow::Borrowed(name))] };
@@ -78,22 +80,22 @@ impl RuleSet {
             Cow::Borrowed(_) => None,
         };
         let mut others = Vec::new();
-        // Who lists a spelling exactly has decided on it.
+        // An exact rule for this spelling decides it alone.
         if self.spelled.exact(&written, counts).is_empty() {
             let other = |rules, text| Form { text: Cow::Owned(text), rules, is_own: false };
             let found = OnceCell::new();
             let deciding = || found.get_or_init(|| self.names_at(&self.spelled.find(&written, counts))).as_slice();
             let decoded = spelling::decoded(name);
             let mut texts = Vec::new();
-            // A plain one was looked up as it is written, and will be as it is decoded.
+            // A plain URI is looked up as written, and its decoded form below.
             if decoded.is_none() || !spelling::is_plainly_plain(name) {
                 texts.extend(careless_forms(name, &deciding));
             }
             if let Some(text) = decoded {
-                // Others take it apart first. What they drop may hold an encoded separator.
+                // Some servers parse first and then decode. The parts that they drop may contain encoded separators.
                 let apart: Vec<_> = texts.iter().filter_map(|form| spelling::decoded(form)).collect();
                 let read = careless_forms(&text, &deciding);
-                // Others decode, and do no more.
+                // Some servers only decode.
                 if read.first().is_some_and(|whole| !spelling::is_plain(&text, whole)) {
                     others.push(other(&self.spelled, text));
                 }
@@ -115,9 +117,11 @@ mod tests {
     use crate::pattern::Pattern;
     use crate::policy::Authentication;
 
-    /// Three as it is written, and careless ones of it, of what it is decoded to, and decoded last: for two authorities
-    /// each whole, without fragment, without query, and without parameters in two ways. All rules are asked about each.
-    const MAX_FORMS: usize = 3 + 3 * 2 * 5;
+    /// Each form is looked up in all rules, so their number is bounded. Three forms are spelled as written. The careless
+    /// forms are those of the URI, of the decoded URI, and the first ones decoded. Each of these three has up to three
+    /// authorities, and for each authority five forms: whole, without fragment, without query, and without parameters in
+    /// two ways.
+    const MAX_FORMS: usize = 3 + 3 * 3 * 5;
 
     #[test]
     fn no_uri_has_many_forms() {

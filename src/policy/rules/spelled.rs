@@ -110,7 +110,7 @@ impl Spelled {
     }
 
     fn matches(&self, name: &str) -> impl Iterator<Item = &(Pattern, usize)> {
-        // Of many patterns this leaves few to try.
+        // With many patterns, this leaves few to try.
         let pairs = if self.patterns.len() > FEW { pairs(name) } else { u64::MAX };
         self.patterns.iter().filter(move |(pattern, _)| pattern.matches_with(name, pairs))
     }
