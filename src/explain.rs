@@ -1,8 +1,9 @@
-//! Why a request is answered as it is: the machine that answers in Envoy is run, and then asked check by check.
+//! Explains why a request gets its answer: runs the state machine that answers in Envoy, then repeats its checks one by
+//! one.
 //!
-//! Nothing here decides. [`decide`] runs [`Exchange`](crate::exchange::Exchange) as a host does; [`explain`] calls the
-//! functions that the machine calls, one by one, to tell what each of them was given and what it said. It is built
-//! with the command line only.
+//! Nothing here decides. [`decide`] runs [`Exchange`](crate::exchange::Exchange) as a host does. [`explain`] calls the
+//! same functions as the machine, one by one, and reports their input and result. Only the command line includes this
+//! module.
 
 mod check;
 mod checks;
@@ -25,45 +26,46 @@ use crate::signature::{Algorithm, PublicKey, SignatureVerifier};
 use crate::time::UnixTime;
 use crate::token::Answer;
 
-/// Everything that an answer depends on besides the request.
+/// The inputs of an answer, besides the request.
 pub struct Question<'a> {
     /// The configuration.
     pub config: &'a Config,
     /// The key sets.
     pub keys: &'a mut IssuerKeys,
-    /// How signatures are verified.
+    /// Verifies signatures.
     pub verifier: &'a dyn SignatureVerifier,
-    /// Returns the answer of the introspection endpoint of the issuer at a place about a token, or `None` if the endpoint
-    /// fails. Without this function, no endpoint is asked.
+    /// Returns the response of an issuer's introspection endpoint about a token, or `None` if the call fails. Without
+    /// this function, no endpoint is called.
     pub endpoint: Option<Endpoint<'a>>,
-    /// The time.
+    /// The current time.
     pub now: UnixTime,
 }
 
-/// An introspection endpoint, asked by its issuer's place about a token.
+/// Calls the introspection endpoint of the issuer at an index about a token.
 pub type Endpoint<'a> = &'a dyn Fn(usize, &str) -> Option<Answer>;
 
-/// A request as a host would hand it over.
+/// A request as a host passes it on.
 #[derive(Clone, Debug, Default)]
 pub struct HttpRequest {
-    /// The header fields, pseudo-headers included.
+    /// The header fields, including pseudo-headers.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// Nothing if the headers end it.
+    /// The body. `None` if the headers end the request.
     pub body: Option<Vec<u8>>,
     /// The trailers.
     pub trailers: Vec<(String, Vec<u8>)>,
 }
 
-/// An answer, and the way to it.
+/// An answer, with the checks that led to it.
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// The answer of the machine.
+    /// The answer of the state machine.
     pub answered: Answered,
-    /// Every check in its order. None after the first that failed was reached, but those that can be made are.
+    /// Every check, in order. The machine stopped at the first failed check, but later checks are included if they can
+    /// be made.
     pub checks: Vec<Check>,
 }
 
-/// Answers `request`, and explains the answer.
+/// Answers `request` and explains the answer.
 pub fn explain(question: &mut Question<'_>, request: &HttpRequest) -> Explanation {
     let answered = decide(question, request);
     let checks = checks::run(question, request, &answered);
@@ -81,8 +83,7 @@ impl Explanation {
     }
 }
 
-/// Takes every signature for good. It is for explaining a token where no key is at hand, and what it lets pass was not
-/// checked.
+/// Accepts every signature. Use it only to explain a token whose key is not available. Nothing it accepts was verified.
 #[derive(Clone, Copy, Debug)]
 pub struct DangerouslyUnchecked;
 

@@ -1,9 +1,9 @@
-//! Reasons: one stable code for everything that toolgate decides, each with the family it belongs to.
+//! Reasons: one stable code for everything that toolgate decides, each in a family.
 //!
-//! Records, metrics, filter state, response details and the events of streams carry these codes, and operators' queries
-//! and alerts match them: a code never changes, and never changes its meaning.
+//! Records, metrics, filter state, response details and stream events contain these codes, and operators match them in
+//! queries and alerts. A code and its meaning never change.
 
-/// Makes the enum and its functions of one table, so that no reason lacks a code, a family or a meaning.
+/// Generates the enum and its functions from one table, so that every reason has a code, a family and a meaning.
 macro_rules! reasons {
     ($($family:ident { $($reason:ident = $code:literal: $meaning:literal,)+ })+) => {
         /// Why something was decided as it was.
@@ -43,48 +43,48 @@ macro_rules! reasons {
 reasons! {
     Allowed {
         Allowed = "allowed": "the policy allows it",
-        Pass = "pass": "the path is one of `pass`, where no token is asked for",
-        Metadata = "metadata": "the resource's metadata is open to anybody",
-        Preflight = "preflight": "a browser asks for an allowed origin whether it may send the request",
+        Pass = "pass": "the path matches `pass`, which needs no token",
+        Metadata = "metadata": "the resource's metadata is public",
+        Preflight = "preflight": "a browser's preflight request from a listed origin",
     }
     Routing {
-        TunnelRefused = "tunnel_refused": "CONNECT, `Upgrade` and `:protocol` open a tunnel in which nothing can be decided",
-        NotFound = "not_found": "the host and the path belong to no resource",
+        TunnelRefused = "tunnel_refused": "CONNECT, `Upgrade` and `:protocol` would open a tunnel, whose content cannot be checked",
+        NotFound = "not_found": "the host and the path match no resource",
         ForbiddenOrigin = "forbidden_origin": "`Origin` is not one of `origins`",
         MetadataMethodNotAllowed = "metadata_method_not_allowed": "metadata is read with GET, HEAD or OPTIONS",
     }
     Credentials {
         NoToken = "no_token": "there is no `Authorization: Bearer` header",
-        TokenInQuery = "token_in_query": "the token is in the query, where every log on the way keeps it",
-        SeveralCredentials = "several_credentials": "there are several credentials, and it cannot be told which one counts",
+        TokenInQuery = "token_in_query": "the token is in the query, where logs would keep it",
+        SeveralCredentials = "several_credentials": "there are several credentials, and it is ambiguous which one counts",
         MalformedCredentials = "malformed_credentials": "`Authorization` is not `Bearer` and one token of legal characters",
     }
     Token {
-        AlgorithmNotAllowed = "algorithm_not_allowed": "`alg` is not one that the issuer's configuration allows",
-        AudienceMismatch = "audience_mismatch": "`aud` names other resource servers only",
+        AlgorithmNotAllowed = "algorithm_not_allowed": "the issuer's configuration does not allow this `alg`",
+        AudienceMismatch = "audience_mismatch": "`aud` names only other resource servers",
         AudienceMissing = "audience_missing": "the token has no `aud`",
-        BadSignature = "bad_signature": "no key of the issuer made this signature",
-        TokenBound = "token_bound": "`cnf` binds the token to something whose proof cannot be checked",
-        BoundTokenAsBearer = "bound_token_as_bearer": "the token is bound to a key, and came without the scheme of proofs",
-        TokenNotBound = "token_not_bound": "the token is bound to no key, where it must be",
+        BadSignature = "bad_signature": "the signature matches no key of the issuer",
+        TokenBound = "token_bound": "`cnf` binds the token to something that cannot be verified",
+        BoundTokenAsBearer = "bound_token_as_bearer": "the token is bound to a key, but was not sent with the `DPoP` scheme",
+        TokenNotBound = "token_not_bound": "the token must be bound to a key, but is not",
         CertificateMismatch = "certificate_mismatch": "the token is bound to another client certificate",
         CertificateMissing = "certificate_missing": "the token is bound to a client certificate, and the connection has none",
-        ClaimMalformed = "claim_malformed": "a claim is not of the type that its definition says",
-        CriticalHeader = "critical_header": "`crit` or `b64` asks for what is not supported",
+        ClaimMalformed = "claim_malformed": "a claim has the wrong type",
+        CriticalHeader = "critical_header": "`crit` or `b64` requires an unsupported extension",
         TokenExpired = "token_expired": "`exp` has passed",
         ExpiryMissing = "expiry_missing": "the token has no `exp`",
-        IssuedInFuture = "issued_in_future": "`iat` lies in the future",
+        IssuedInFuture = "issued_in_future": "`iat` is in the future",
         IssuerMismatch = "issuer_mismatch": "`iss` is not an issuer of this resource",
         IssuerMissing = "issuer_missing": "the token has no `iss`",
         KeyUnknown = "key_unknown": "the issuer has no such key",
         TokenMalformed = "token_malformed": "the token is not three parts of base64url with two strict JSON objects",
         NotAnAccessToken = "not_an_access_token": "it is another kind of token, such as an ID token",
-        TokenNotYetValid = "token_not_yet_valid": "`nbf` has not come",
+        TokenNotYetValid = "token_not_yet_valid": "`nbf` is in the future",
         RequiredClaim = "required_claim": "a required claim is missing or has another value",
-        SubjectMismatch = "subject_mismatch": "the introspection endpoint speaks of another subject than the token",
-        TokenInactive = "token_inactive": "the introspection endpoint says that the token is not active",
+        SubjectMismatch = "subject_mismatch": "the introspection response is about another subject than the token",
+        TokenInactive = "token_inactive": "the introspection endpoint reports the token as inactive",
         TokenTooLong = "token_too_long": "the token is longer than `limits.token`",
-        TypeNotAllowed = "type_not_allowed": "`typ` is not one of an access token",
+        TypeNotAllowed = "type_not_allowed": "`typ` is not that of an access token",
     }
     Proof {
         DpopMissing = "dpop_missing": "there is no `DPoP` header",
@@ -92,9 +92,9 @@ reasons! {
         DpopMalformed = "dpop_malformed": "the proof is not one JWT with the claims of a proof",
         DpopType = "dpop_type": "the proof's `typ` is not `dpop+jwt`",
         DpopAlgorithm = "dpop_algorithm": "the proof's `alg` is symmetric, `none` or unknown",
-        DpopKey = "dpop_key": "the proof's `jwk` is missing, or is no key that may be used",
-        DpopPrivateKey = "dpop_private_key": "the proof's `jwk` holds the private key",
-        DpopOtherKey = "dpop_other_key": "the proof is by another key than the token is bound to",
+        DpopKey = "dpop_key": "the proof's `jwk` is missing or not a usable key",
+        DpopPrivateKey = "dpop_private_key": "the proof's `jwk` contains the private key",
+        DpopOtherKey = "dpop_other_key": "the token is bound to another key than the proof's",
         DpopSignature = "dpop_signature": "the proof's key did not make its signature",
         DpopMethod = "dpop_method": "the proof is for another method",
         DpopUrl = "dpop_url": "the proof is for another URL",
@@ -104,12 +104,12 @@ reasons! {
         DpopReplayed = "dpop_replayed": "the proof was used before",
     }
     Outage {
-        KeysUnavailable = "keys_unavailable": "the issuer's keys cannot be had",
-        IntrospectionUnavailable = "introspection_unavailable": "the issuer would have to be asked about the token",
-        ProofsUnavailable = "proofs_unavailable": "it cannot be told whether the proof was used before",
-        ProofsFull = "proofs_full": "as many proofs are remembered as can be",
-        ProofsShare = "proofs_share": "as many proofs of this account are remembered as may be",
-        PolicyUnavailable = "policy_unavailable": "there is no policy that may decide",
+        KeysUnavailable = "keys_unavailable": "the issuer's keys are not available",
+        IntrospectionUnavailable = "introspection_unavailable": "introspection of the token is required, but not available",
+        ProofsUnavailable = "proofs_unavailable": "it is unknown whether the proof was used before",
+        ProofsFull = "proofs_full": "the memory for used proofs is full",
+        ProofsShare = "proofs_share": "this account's share of the memory for used proofs is full",
+        PolicyUnavailable = "policy_unavailable": "no policy is available",
     }
     Request {
         MethodNotAllowed = "method_not_allowed": "the method is none of GET, HEAD, POST and DELETE",
@@ -117,73 +117,73 @@ reasons! {
         UnsupportedMediaType = "unsupported_media_type": "`Content-Type` is not `application/json`, in UTF-8",
         UnsupportedContentEncoding = "unsupported_content_encoding": "`Content-Encoding` hides the body",
         PayloadTooLarge = "payload_too_large": "the body is larger than `limits.body`",
-        ExpectationFailed = "expectation_failed": "the client waits for 100 (Continue), and the headers wait for the body",
+        ExpectationFailed = "expectation_failed": "the client waits for 100 (Continue), but the headers wait for the body",
         McpHeaderDoubled = "mcp_header_doubled": "one of MCP's headers is given more than once, with different values",
         McpHeaderUnreadable = "mcp_header_unreadable": "one of MCP's headers cannot be read",
-        McpHeaderMissing = "mcp_header_missing": "this protocol version requires `MCP-Protocol-Version`, its repetition in `_meta`, `Mcp-Method` and `Mcp-Name`",
+        McpHeaderMissing = "mcp_header_missing": "this protocol version requires `MCP-Protocol-Version`, the same version in `_meta`, `Mcp-Method` and `Mcp-Name`",
         McpHeaderMismatch = "mcp_header_mismatch": "`Mcp-Method`, `Mcp-Name` or `MCP-Protocol-Version` disagrees with the body",
         McpVersionNotInBody = "mcp_version_not_in_body": "the body's `_meta` lacks the version of `MCP-Protocol-Version`",
     }
     Message {
-        BatchRefused = "batch_refused": "an array of messages, and `batches` is `reject`",
-        BatchElements = "batch_elements": "an array that repeats an id, or initializes",
-        BatchTooLong = "batch_too_long": "an array longer than `limits.batch`",
-        BatchCompanionDenied = "batch_companion_denied": "another message of the array is denied",
-        JsonByteOrderMark = "json_byte_order_mark": "the body begins with a byte order mark",
-        JsonDuplicateMember = "json_duplicate_member": "a member is given twice, and servers differ in which one they take",
-        JsonLookAlike = "json_look_alike": "the name of a member only looks like one that decides",
+        BatchRefused = "batch_refused": "a batch, and `batches` is `reject`",
+        BatchElements = "batch_elements": "a batch that repeats an id or contains `initialize`",
+        BatchTooLong = "batch_too_long": "a batch longer than `limits.batch`",
+        BatchCompanionDenied = "batch_companion_denied": "another message of the batch is denied",
+        JsonByteOrderMark = "json_byte_order_mark": "the body starts with a byte order mark",
+        JsonDuplicateMember = "json_duplicate_member": "a member occurs twice, and servers differ in which one they use",
+        JsonLookAlike = "json_look_alike": "a member's name resembles one that affects the decision",
         JsonNotUtf8 = "json_not_utf8": "the body is not UTF-8",
         JsonSyntax = "json_syntax": "the body is not JSON",
         JsonTooDeep = "json_too_deep": "the body is nested deeper than `limits.depth`",
-        JsonTrailingBytes = "json_trailing_bytes": "something follows the JSON value",
-        NotJsonRpc = "not_json_rpc": "JSON, but no JSON-RPC 2.0 message",
-        ParamsMalformed = "params_malformed": "`params`, or a member of it that decides, is not of its type",
-        TargetMissing = "target_missing": "the name or uri that it asks for is missing, or no string",
+        JsonTrailingBytes = "json_trailing_bytes": "the JSON value is followed by other bytes",
+        NotJsonRpc = "not_json_rpc": "the body is JSON, but not a JSON-RPC 2.0 message",
+        ParamsMalformed = "params_malformed": "`params`, or a member that affects the decision, has the wrong type",
+        TargetMissing = "target_missing": "the requested name or uri is missing or not a string",
         TargetTooLong = "target_too_long": "the name or uri is longer than 4096 bytes",
-        UriAmbiguous = "uri_ambiguous": "the uri is not in normal form: a server may take it for another",
+        UriAmbiguous = "uri_ambiguous": "the uri is not in normal form, so a server may read it as another",
     }
     Policy {
-        InsufficientScope = "insufficient_scope": "scopes are missing that a step-up can bring",
+        InsufficientScope = "insufficient_scope": "scopes are missing that a step-up can grant",
         Unlisted = "unlisted": "no rule names it",
-        NearName = "near_name": "no rule names it, and it looks like a name that one does",
+        NearName = "near_name": "no rule names it, and it resembles a name that a rule lists",
         MatrixDeniesTool = "matrix_denies_tool": "a scenario denies the tool",
-        MatrixNarrowsScopes = "matrix_narrows_scopes": "the scopes that would open it do not count in a scenario",
-        FreshnessUnverifiable = "freshness_unverifiable": "a rule wants the issuer asked about the token, which has no `introspection`",
+        MatrixNarrowsScopes = "matrix_narrows_scopes": "the scopes that would allow it do not count in a scenario",
+        FreshnessUnverifiable = "freshness_unverifiable": "a rule requires introspection, and the token's issuer has no `introspection`",
     }
     Condition {
-        ToolDrifted = "tool_drifted": "the tool is not what was approved",
-        ArgumentsRefused = "arguments_refused": "the arguments are not what a rule asks for, or cannot be judged",
-        InsufficientUserAuthentication = "insufficient_user_authentication": "the user must sign in again, or at another level",
+        ToolDrifted = "tool_drifted": "the tool differs from its approved definition",
+        ArgumentsRefused = "arguments_refused": "the arguments do not satisfy a rule, or cannot be evaluated",
+        InsufficientUserAuthentication = "insufficient_user_authentication": "the user must authenticate again, or at another level",
         IdentityUnforwardable = "identity_unforwardable": "a header of `forward` cannot carry its value",
     }
     Host {
-        EndedByHost = "ended_by_host": "the host answered before there was a verdict",
-        EndedByClient = "ended_by_client": "the client went away before there was a verdict",
-        Misconfigured = "misconfigured": "the host showed no body while headers were held",
+        EndedByHost = "ended_by_host": "the host answered before the verdict",
+        EndedByClient = "ended_by_client": "the client disconnected before the verdict",
+        Misconfigured = "misconfigured": "the host passed on no body while it held the headers",
         HostCallFailed = "host_call_failed": "the host refused a call",
     }
     Answer {
-        AnswerBeforeVerdict = "answer_before_verdict": "the server answered before there was a verdict",
-        AnswerUpgrades = "answer_upgrades": "the server's answer opens a tunnel",
+        AnswerBeforeVerdict = "answer_before_verdict": "the server answered before the verdict",
+        AnswerUpgrades = "answer_upgrades": "the server's response opens a tunnel",
         ListContentType = "list_content_type": "a list is neither JSON nor an event stream",
         ListEncoded = "list_encoded": "`Content-Encoding` hides a list",
-        ListLookAlike = "list_look_alike": "the name of a member of a list only looks like one that decides",
-        ListPartial = "list_partial": "a list is a part of a document",
-        ListShape = "list_shape": "a list is not of the shape that its definition says",
+        ListLookAlike = "list_look_alike": "a member's name in a list resembles one that affects the decision",
+        ListPartial = "list_partial": "a list is in a partial response",
+        ListShape = "list_shape": "a list does not have its defined shape",
         ListTooLarge = "list_too_large": "a list is larger than `limits.list`",
         ListUnreadable = "list_unreadable": "a list is not strict JSON",
-        ResourceDenied = "resource_denied": "a notification tells of a resource that the caller may not read",
-        StrayLine = "stray_line": "a line of an event stream is no comment and no known field",
-        PolicyDenies = "policy_denies": "the policy of now denies the request that opened the stream",
-        StreamEnded = "stream_ended": "what let the stream go on ended before its answer came",
+        ResourceDenied = "resource_denied": "a notification is about a resource that the caller may not read",
+        StrayLine = "stray_line": "a line of an event stream is neither a comment nor a known field",
+        PolicyDenies = "policy_denies": "the current policy denies the request that opened the stream",
+        StreamEnded = "stream_ended": "the stream was ended before the server's response came",
         StreamLimit = "stream_limit": "a stream whose token has no `exp` is older than `limits.stream`",
     }
 }
 
-/// What decides, of the things that reasons are about.
+/// The part of a request or its handling that a reason is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
-    /// Nothing denies it.
+    /// Nothing denies the request.
     Allowed,
     /// The host, the path and the origin.
     Routing,
@@ -193,19 +193,19 @@ pub enum Family {
     Token,
     /// The proof of possession (RFC 9449).
     Proof,
-    /// Something is missing that the decision needs.
+    /// Something that the decision needs is not available.
     Outage,
     /// The request's other headers.
     Request,
     /// The body.
     Message,
-    /// The policy, by what a record holds of the caller and the target.
+    /// The policy, by values of the caller and target that records contain.
     Policy,
-    /// The policy or the identity, by what no record holds: claims, arguments, the state of a tool.
+    /// The policy or the identity, by values that records do not contain: claims, arguments, the state of a tool.
     Condition,
-    /// What the host or the client did.
+    /// An action of the host or the client.
     Host,
-    /// The server's answer.
+    /// The server's response.
     Answer,
 }
 
@@ -230,7 +230,7 @@ impl Family {
 }
 
 impl Reason {
-    /// The reason of this code.
+    /// The reason with this code.
     pub fn parse(code: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|reason| reason.as_str() == code)
     }

@@ -1,28 +1,28 @@
-//! One check: its subject, and its result.
+//! A check and its result.
 
 use crate::reason::Reason;
 
-/// One check.
+/// A check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// Its subject, in a word or two.
+    /// The subject, in one or two words.
     pub about: &'static str,
-    /// Its result.
+    /// The result.
     pub finding: Finding,
 }
 
 /// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// It passed, and why.
+    /// The check passed, with details.
     Passed(String),
-    /// It did not.
+    /// The check failed.
     Refused(Refused),
-    /// It could not be made.
+    /// The check could not be made, for this reason.
     Unknown(String),
 }
 
-/// A check that did not pass.
+/// A failed check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// The reason in records.
@@ -42,7 +42,7 @@ impl Check {
         Self { about, finding: Finding::Refused(Refused { reason, detail: detail.into(), hint: None }) }
     }
 
-    /// Refused, where the reason says all.
+    /// A refusal that the meaning of `reason` explains completely.
     pub(super) fn refused_for(about: &'static str, reason: Reason) -> Self {
         Self::refused(about, reason, reason.meaning())
     }

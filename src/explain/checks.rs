@@ -1,4 +1,4 @@
-//! Every check in its order, with what it was given and what it said.
+//! All checks in order, with their input and result.
 
 use super::check::Check;
 use super::words::quoted;
@@ -10,14 +10,15 @@ use crate::headers::Headers;
 use crate::reason::{Family, Reason};
 use crate::routes::Route;
 
-/// The checks of `request`, which was answered as `answered` says.
+/// The checks of `request`, which got `answered`.
 pub fn run(question: &mut Question<'_>, request: &HttpRequest, answered: &Answered) -> Vec<Check> {
     let headers = Headers::new(request.headers.clone());
     let head = RequestHead::new(headers.clone());
     let (route, resource) = route(question, &head);
     let mut checks = vec![route];
     if resource.is_some() && answered.reply.as_ref().is_some_and(|reply| reply.status < 400) {
-        checks.push(Check::passed("request", "a browser's preflight from a listed origin, answered without a token"));
+        checks
+            .push(Check::passed("request", "a browser's preflight request from a listed origin, which needs no token"));
     } else if let Some(resource) = resource {
         let caller = credentials(question, &headers, &head, resource, &mut checks);
         message::check(question, resource, &headers, request, caller.as_ref(), &mut checks);
@@ -28,7 +29,7 @@ pub fn run(question: &mut Question<'_>, request: &HttpRequest, answered: &Answer
 
 fn route<'c>(question: &Question<'c>, head: &RequestHead) -> (Check, Option<&'c Resource>) {
     let config = question.config;
-    // Without its query, which may hold a token.
+    // Omit the query, because it may contain a token.
     let path = head.target().split('?').next().unwrap_or_default();
     let asked = format!("{} at host {}", quoted(path), quoted(head.host()));
     let named = |place: usize| config.resources.get(place);
@@ -39,20 +40,20 @@ fn route<'c>(question: &Question<'c>, head: &RequestHead) -> (Check, Option<&'c 
         }
         Route::Metadata(place) => {
             let identifier = named(place).map(|resource| resource.identifier.as_str()).unwrap_or_default();
-            let detail = format!("{asked} is the metadata of {}: open to anybody", quoted(identifier));
+            let detail = format!("{asked} is the metadata of {}, which is public", quoted(identifier));
             (Check::passed("route", detail), None)
         }
-        Route::Pass => (Check::passed("route", format!("{asked} is of `pass`: no token is asked for")), None),
+        Route::Pass => (Check::passed("route", format!("{asked} matches `pass`: no token is required")), None),
         Route::Nothing => {
             let known: Vec<_> = config.resources.iter().map(|resource| quoted(resource.identifier.as_str())).collect();
-            let detail = format!("{asked} belongs to no resource: there are {}", known.join(", "));
-            let hint = "hosts and paths are those of `resource` unless `hosts` and `paths` say otherwise; a path is compared byte for byte, a trailing slash included";
+            let detail = format!("{asked} matches no resource; configured are {}", known.join(", "));
+            let hint = "`hosts` and `paths` default to those of `resource`; paths are compared byte for byte, including a trailing slash";
             (Check::refused("route", Reason::NotFound, detail).hint(Some(hint.into())), None)
         }
     }
 }
 
-/// The token's checks; the caller, if all of them passed.
+/// Makes the checks of the token. Returns the caller if all of them passed.
 fn credentials(
     question: &mut Question<'_>,
     headers: &Headers,
@@ -74,7 +75,7 @@ fn credentials(
         Ok(Some((scheme, token))) => {
             let what = match scheme {
                 Scheme::Bearer => "one bearer token",
-                Scheme::Dpop => "one token, with the scheme of proofs",
+                Scheme::Dpop => "one DPoP token",
             };
             checks.push(Check::passed("credentials", what));
             token::check(question, token.reveal(), resource, checks)
@@ -82,20 +83,20 @@ fn credentials(
     }
 }
 
-/// A refusal for a reason that no check above gives, such as one about a header of HTTP.
+/// Adds a refusal that no check above explains, such as one for an HTTP header.
 fn explain_the_rest(checks: &mut Vec<Check>, answered: &Answered) {
     let Some(reason) = answered.reason() else { return };
     let refused = answered.reply.as_ref().is_some_and(|reply| reply.status >= 400);
     if !refused || checks.iter().any(|check| check.reason() == Some(reason)) {
         return;
     }
-    // The first is the route; these are decided before anybody asks for a token.
+    // The first check is the route. These reasons come right after it, before the token.
     let early = reason.family() == Family::Routing;
     let place = if early { 1 } else { checks.iter().position(is_late).unwrap_or(checks.len()) };
     checks.insert(place.min(checks.len()), Check::refused_for("request", reason));
 }
 
-/// Whether a check comes after those of the request's own headers.
+/// Whether a check comes after the checks on headers.
 fn is_late(check: &Check) -> bool {
     matches!(check.about, "MCP headers" | "message" | "operation" | "base scopes" | "scenarios" | "rule" | "policy")
 }

@@ -1,5 +1,5 @@
-//! The usual cause of a failed check. Each hint is about one mistake that people make, and appears only where the
-//! token or the request shows it.
+//! Usual causes of failed checks. Each hint covers one common mistake and appears only if the token or the request
+//! shows it.
 
 use super::words::{against, date, of, quoted, quoted_all, set, value};
 use crate::config::{Config, Resource};
@@ -17,7 +17,7 @@ pub(super) const UNKNOWN_KEY: &str = "the key was rotated away (get a new token)
 pub(super) const BAD_SIGNATURE: &str =
     "the token was changed on the way, or the keys are of another issuer or tenant whose `kid` is the same";
 
-/// The usual cause of a token that is no JWT.
+/// The usual cause of a token that is not a JWT.
 pub fn malformed(parts: usize) -> Option<String> {
     match parts {
         1 => Some("if the issuer gives opaque tokens, configure `introspection`; if it gives JWTs on request, ask for this resource (`audience` or `resource` parameter)".to_owned()),
@@ -26,7 +26,7 @@ pub fn malformed(parts: usize) -> Option<String> {
     }
 }
 
-/// An issuer that is almost one of ours.
+/// Hints for an issuer that resembles a configured one.
 pub fn issuer(claimed: &str, resource: &Resource, config: &Config) -> Option<String> {
     let trusted = || resource.issuers.iter().filter_map(|place| config.issuers.get(*place));
     let bare = |text: &str| text.trim_end_matches('/').to_owned();
@@ -54,7 +54,7 @@ pub fn issuer(claimed: &str, resource: &Resource, config: &Config) -> Option<Str
     None
 }
 
-/// The actual value, for errors whose check is about several values.
+/// The actual value, for errors of checks that cover several values.
 pub fn detail(jwt: &UntrustedJwt, error: TokenError, expected: &Expectations<'_>, now: UnixTime) -> Option<String> {
     let (header, rules) = (jwt.claimed_header(), expected.rules);
     let claims = jwt.claimed();
@@ -69,9 +69,9 @@ pub fn detail(jwt: &UntrustedJwt, error: TokenError, expected: &Expectations<'_>
             let allowed = quoted_all(rules.types.iter().map(String::as_str));
             format!("typ: expected {allowed}{absent}, got {}", value(header.get("typ")))
         }
-        TokenError::CriticalHeader => "the header has `crit` or `b64`, which asks for what is not supported".to_owned(),
+        TokenError::CriticalHeader => "the header has `crit` or `b64`, which require unsupported extensions".to_owned(),
         TokenError::Bound => {
-            "`cnf` binds it to something whose proof is not taken: a `jkt` needs `dpop` of its issuer".to_owned()
+            "`cnf` binds it to something that cannot be verified: a `jkt` requires `dpop` of its issuer".to_owned()
         }
         TokenError::NotAnAccessToken => format!("it is another kind of token: {}", marks(claims)),
         TokenError::AudienceMissing => format!("aud: expected {}, got nothing", accepted(expected)),
@@ -84,7 +84,7 @@ pub fn detail(jwt: &UntrustedJwt, error: TokenError, expected: &Expectations<'_>
         TokenError::NotYetValid => format!("nbf: {}", against(claims, "nbf", now)),
         TokenError::IssuedInFuture => format!("iat: {}", against(claims, "iat", now)),
         TokenError::RequiredClaim => unmet(jwt, rules),
-        TokenError::ClaimMalformed => "a claim is not of the type that its definition says".to_owned(),
+        TokenError::ClaimMalformed => "a claim has the wrong type".to_owned(),
         _ => return None,
     })
 }
@@ -94,7 +94,7 @@ fn accepted(expected: &Expectations<'_>) -> String {
     if expected.audiences.len() > 1 { format!("one of {accepted}") } else { accepted }
 }
 
-/// The marks of another kind of token.
+/// The claims that mark another kind of token.
 fn marks(claims: &Claims) -> String {
     let named = ["nonce", "at_hash", "c_hash", "events", "token_use", "typ"];
     let there = |name: &&str| claims.has(name);
@@ -128,16 +128,16 @@ pub fn token(jwt: &UntrustedJwt, error: TokenError, expected: &Expectations<'_>,
         TokenError::Expired => {
             let late = now.as_numeric_date() - date(claims, "exp")?;
             Some(if late < 300.0 {
-                "it is just over: get a new token; if new ones fail too, the clocks of the issuer and of this gateway differ, which `leeway` can bridge".to_owned()
+                "it expired just now: get a new token; if new ones fail too, the clocks of the issuer and this gateway differ, which `leeway` can compensate".to_owned()
             } else {
                 "the client should have refreshed it".to_owned()
             })
         }
         TokenError::NotYetValid | TokenError::IssuedInFuture => {
-            Some("the issuer's clock is ahead of this gateway's: mend the clock, or raise `leeway`".to_owned())
+            Some("the issuer's clock is ahead of this gateway's: correct the clock, or raise `leeway`".to_owned())
         }
         TokenError::NotAnAccessToken if is_id_token(claims) => {
-            Some("an ID token, which tells the client who signed in: send the access token instead".to_owned())
+            Some("this is an ID token, meant for the client: send the access token instead".to_owned())
         }
         TokenError::NotAnAccessToken => Some("send the access token".to_owned()),
         TokenError::TypeNotAllowed => Some(
@@ -146,7 +146,7 @@ pub fn token(jwt: &UntrustedJwt, error: TokenError, expected: &Expectations<'_>,
         TokenError::AlgorithmNotAllowed if claims_symmetric(jwt) => {
             Some("only asymmetric algorithms are verified: have the issuer sign with RS256, ES256 or EdDSA".to_owned())
         }
-        TokenError::AlgorithmNotAllowed => Some("`issuers[].algorithms` says which ones are taken".to_owned()),
+        TokenError::AlgorithmNotAllowed => Some("`issuers[].algorithms` lists the accepted ones".to_owned()),
         _ => None,
     }
 }
@@ -193,13 +193,13 @@ fn audience(jwt: &UntrustedJwt, expected: &Expectations<'_>) -> String {
     "the client has to ask for this resource (RFC 8707's `resource` parameter), or the issuer's value has to be in `audiences`".to_owned()
 }
 
-/// `8-4-4-4-12` hexadecimal digits.
+/// Whether `text` is a GUID: `8-4-4-4-12` hexadecimal digits.
 fn is_guid(text: &str) -> bool {
     let lengths: Vec<_> = text.split('-').map(str::len).collect();
     lengths == [8, 4, 4, 4, 12] && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
 }
 
-/// Why the policy says no, where the configuration and the token show it.
+/// The usual cause of a denial, if the configuration and the token show it.
 pub fn denial(
     policy: &Policy,
     caller: &AccessToken,
@@ -226,10 +226,10 @@ pub fn denial(
             Some("the challenge (RFC 9470) asks the client to have the user sign in so".to_owned())
         }
         Denial::Unverifiable => {
-            Some("its rule has `fresh`; give the issuer an `introspection`, or take `fresh` away".to_owned())
+            Some("its rule has `fresh`: configure `introspection` for the issuer, or remove `fresh`".to_owned())
         }
         Denial::Drifted => None,
-        Denial::PolicyUnavailable => Some("a control plane has it, which is not asked here".to_owned()),
+        Denial::PolicyUnavailable => Some("it comes from a control plane, which is not called here".to_owned()),
     }
 }
 
@@ -277,7 +277,7 @@ fn scopes(
     None
 }
 
-/// The exact name, of a rule or of a row, that a server may take a name for.
+/// The exact name, in a rule or row, that a server may take a name for.
 fn near_name(policy: &Policy, access: &Access<'_>) -> Option<String> {
     lookups(policy, access).into_iter().find_map(|(kind, rules, name)| {
         let in_rows = policy.matrix.iter().flat_map(|row| row.deny_tools.patterns()).filter(|_| kind == "tools");
@@ -300,7 +300,7 @@ fn unlisted(policy: &Policy, access: &Access<'_>) -> Option<String> {
     Some(format!("what `{kind}` does not list is denied: add a rule, `scopes: []` for any valid token"))
 }
 
-/// Each name that `access` is decided by, with its kind and the rules that it is looked up in.
+/// The names that decide `access`, each with its kind and the rules it is looked up in.
 pub fn lookups<'p, 'a>(policy: &'p Policy, access: &'a Access<'_>) -> Vec<(&'static str, &'p RuleSet, &'a str)> {
     let lookup = |part| {
         let kind = match part {
@@ -315,21 +315,21 @@ pub fn lookups<'p, 'a>(policy: &'p Policy, access: &'a Access<'_>) -> Vec<(&'sta
     access.parts().map(lookup).collect()
 }
 
-/// Whether `rule` would be satisfied by the scopes that count.
+/// Whether the scopes that count satisfy `rule`.
 pub fn satisfied(policy: &Policy, caller: &AccessToken, rule: &Requirement) -> bool {
     let counted = Counted::new(policy, caller, |_| true);
     rule.alternatives.iter().any(|scopes| scopes.iter().all(|scope| counted.has(scope)))
 }
 
-/// The token's claims that other profiles take scopes from, though this issuer's do not.
+/// The token's claims from which other profiles read scopes, but this issuer's profile does not.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
-    /// Each with its value.
+    /// Each claim with its value.
     pub unread: Vec<(&'static str, String)>,
 }
 
 impl Places {
-    /// Of the token in `headers`.
+    /// The claims of the token in `headers`.
     pub fn of(headers: &crate::headers::Headers) -> Self {
         let token = crate::bearer::extract(headers, "", true).ok().flatten();
         let jwt = token.and_then(|(_, token)| UntrustedJwt::parse(token.reveal()).ok());

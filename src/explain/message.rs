@@ -1,4 +1,4 @@
-//! The checks of the message: what the request would use.
+//! The checks of the message: which operation the request asks for.
 
 use super::check::Check;
 use super::hints::Places;
@@ -11,7 +11,7 @@ use crate::mcp::{Access, HeaderFault, McpHeaders, Operation};
 use crate::policy::{Arguments, Occasion, Standing};
 use crate::token::AccessToken;
 
-/// Reads the request's messages, and asks the policy about each where the caller is known.
+/// Reads the request's messages. If the caller is known, asks the policy about each.
 pub fn check(
     question: &Question<'_>,
     resource: &Resource,
@@ -27,18 +27,19 @@ pub fn check(
         Err(fault) => return checks.push(header_fault(fault)),
     };
     let decide = |access: &Access<'_>, arguments: Arguments<'_>, checks: &mut Vec<Check>| match caller {
-        // How a tool stands towards its approval a server's lists tell, which nobody reads here.
+        // Only a server's lists show whether a tool has drifted, and they are not read here.
         Some(caller) => {
             if resource.manifest.is_some() && matches!(access, Access::Tool(_)) {
-                let detail = "whether the tool is as approved, only the lists that pass the proxy tell";
+                let detail =
+                    "only the lists that pass through the proxy show whether the tool matches its approved definition";
                 checks.push(Check::unknown("approval", detail));
             }
             let occasion = Occasion { now, arguments, standing: Standing::Approved };
             ruling::check(resource, caller, access, &occasion, &places, checks);
         }
-        None => checks.push(Check::unknown("policy", "without a verified caller there is nobody to decide about")),
+        None => checks.push(Check::unknown("policy", "the policy needs a verified caller")),
     };
-    // Without a POST, an empty body is none.
+    // Except for a POST, an empty body counts as none.
     let is_body = |body: &&Vec<u8>| !body.is_empty() || headers.text(":method") == Some("POST");
     let Some(body) = request.body.as_ref().filter(is_body) else {
         if mcp.declare_a_message() {

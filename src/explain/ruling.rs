@@ -1,4 +1,4 @@
-//! The policy's verdict, and how it came about.
+//! The policy's verdict and its reasons.
 
 use super::check::Check;
 use super::hints::{self, Places, lookups};
@@ -11,7 +11,7 @@ use crate::reason::Reason;
 use crate::scope::Scope;
 use crate::token::AccessToken;
 
-/// Asks the policy, and tells what it went by.
+/// Asks the policy, and reports the inputs of its decision.
 pub fn check(
     resource: &Resource,
     caller: &AccessToken,
@@ -39,14 +39,14 @@ pub fn check(
         }
     });
     if identity::headers(resource, caller).is_err() {
-        let detail = "a header of `forward` cannot carry its value: empty, too long, or with characters that would make it another";
+        let detail = "a header of `forward` cannot carry its value: it is empty, too long, or has characters that a header would change";
         checks.push(Check::refused("identity", Reason::IdentityUnforwardable, detail));
     }
 }
 
 /// The caller and its client.
 fn who(caller: &AccessToken) -> String {
-    let subject = caller.subject().map_or("nobody in particular".to_owned(), quoted);
+    let subject = caller.subject().map_or("no subject".to_owned(), quoted);
     let client = caller.client().map(|client| format!(" through client {}", quoted(client)));
     format!("{subject}{} of issuer {}", client.unwrap_or_default(), quoted(caller.issuer_name()))
 }
@@ -74,7 +74,7 @@ fn scenarios(policy: &Policy, rows: &[&Row]) -> String {
     if told.is_empty() { format!("none of {} is about this caller", policy.matrix.len()) } else { told.join("; ") }
 }
 
-/// The rule that decides, in words.
+/// Describes the rule that decides.
 fn rule(policy: &Policy, access: &Access<'_>) -> String {
     let base = match policy.base_scopes.as_slice() {
         [] => String::new(),
@@ -103,7 +103,7 @@ fn rule(policy: &Policy, access: &Access<'_>) -> String {
     format!("{told}{base}")
 }
 
-/// A denial in words.
+/// Describes a denial.
 fn told(denial: &Denial, access: &Access<'_>) -> String {
     let target = match access {
         Access::Tool(name) => format!("tool {}", quoted(name)),
@@ -126,7 +126,7 @@ fn told(denial: &Denial, access: &Access<'_>) -> String {
         Denial::MatrixNarrows { row } => {
             format!("{target} needs scopes that do not count in scenario {}", quoted(row))
         }
-        Denial::Arguments => format!("the arguments for {target} are not what its rule asks for, or cannot be judged"),
+        Denial::Arguments => format!("the arguments for {target} do not satisfy its rule, or cannot be evaluated"),
         Denial::Authentication(wanted) => {
             let rule = Requirement {
                 alternatives: Vec::new(),
@@ -135,14 +135,14 @@ fn told(denial: &Denial, access: &Access<'_>) -> String {
                 fresh: None,
                 mode: None,
             };
-            format!("{target} asks for another sign-in{}", conditions(&rule))
+            format!("{target} requires a new sign-in{}", conditions(&rule))
         }
-        Denial::Drifted => format!("{target} is not what was approved"),
-        Denial::PolicyUnavailable => format!("there is no policy that may decide about {target}"),
+        Denial::Drifted => format!("{target} differs from its approved definition"),
+        Denial::PolicyUnavailable => format!("no policy is available for {target}"),
         Denial::NearName => format!("{target} is not listed, and looks like a listed name"),
         Denial::Unlisted => format!("{target} is listed nowhere"),
         Denial::Unverifiable => {
-            format!("{target} wants the issuer asked about the token, which has no `introspection`")
+            format!("{target} requires introspection of the token, and its issuer has no `introspection`")
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Made-up keys, for explaining a token whose issuer's keys are not at hand.
+//! Made-up keys, to explain a token whose issuer's keys are not available.
 
 use super::HttpRequest;
 use crate::bearer;
@@ -7,7 +7,7 @@ use crate::jwks::KeySet;
 use crate::node::Node;
 use crate::token::UntrustedJwt;
 
-/// A sound public key of each kind, whose private half nobody kept: they verify nothing that anybody signs.
+/// A valid public key of each type. The private keys were discarded, so these keys verify no signature.
 const KEYS: [(&str, &[(&str, &str)]); 5] = [
     (
         "RS PS",
@@ -50,8 +50,8 @@ const KEYS: [(&str, &[(&str, &str)]); 5] = [
     ("EdDSA", &[("kty", "OKP"), ("crv", "Ed25519"), ("x", "TyE10Y2vZUQYdlcvw8xpqoce7rhzBxdem3iIWwcsoOE")]),
 ];
 
-/// The issuer that the token of `request` names, and a key set that has a key under the token's `kid`. Of use only
-/// with [`DangerouslyUnchecked`](super::DangerouslyUnchecked): no signature is made by such a key.
+/// The issuer named by the token in `request`, and a key set with a key under the token's `kid`. Useful only with
+/// [`DangerouslyUnchecked`](super::DangerouslyUnchecked), because these keys verify no signature.
 pub fn stand_in_keys(request: &HttpRequest) -> Option<(String, KeySet)> {
     let headers = Headers::new(request.headers.clone());
     let (_, token) = bearer::extract(&headers, "", true).ok().flatten()?;

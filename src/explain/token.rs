@@ -12,7 +12,7 @@ use crate::token::{
     AccessToken, Active, Answer, Candidate, Checked, Expectations, TokenCheck, TokenError, UntrustedJwt,
 };
 
-/// Makes every check of `token`; the caller, if all passed.
+/// Makes every check of `token`. Returns the caller if all of them passed.
 pub fn check(
     question: &mut Question<'_>,
     token: &str,
@@ -30,7 +30,7 @@ pub fn check(
     if let Some(place) = resource.issuers.iter().copied().find(takes_opaque)
         && !UntrustedJwt::is_shaped_like(token)
     {
-        checks.push(Check::passed("token", "opaque: only its issuer knows what it is"));
+        checks.push(Check::passed("token", "opaque: only its issuer can validate it"));
         let issuer = config.issuers.get(place)?;
         return ask(question, place, token, expectations(issuer, resource), checks, Active::vouch);
     }
@@ -56,7 +56,7 @@ pub fn check(
     let or_ask = issuer.validation == Validation::JwtOrIntrospection;
     let known = question.keys.find(place, candidate.query(), question.now);
     if or_ask && matches!(known, Lookup::NoKey | Lookup::Unavailable) {
-        checks.push(Check::unknown("key", "not at hand, so that the issuer is asked in its place"));
+        checks.push(Check::unknown("key", "not available, so the issuer's endpoint is called instead"));
         return ask(question, place, token, expected, checks, |active, expected| {
             candidate.confirmed_by(active, expected)
         });
@@ -80,7 +80,7 @@ fn expectations<'c>(issuer: &'c Issuer, resource: &'c Resource) -> Expectations<
     }
 }
 
-/// The signature, by the keys that were looked up.
+/// Verifies the signature with the keys found.
 fn signature(
     issuer: &Issuer,
     candidate: Candidate<'_>,
@@ -117,14 +117,14 @@ fn signature(
             Some(caller)
         }
         Err(error) => {
-            let check = Check::refused("signature", error.reason(), "no key of the issuer made this signature");
+            let check = Check::refused("signature", error.reason(), "the signature matches no key of the issuer");
             checks.push(check.hint(Some(hints::BAD_SIGNATURE.to_owned())));
             None
         }
     }
 }
 
-/// Asks the issuer's endpoint about the token.
+/// Calls the issuer's endpoint about the token.
 fn ask(
     question: &Question<'_>,
     place: usize,
@@ -135,7 +135,10 @@ fn ask(
 ) -> Option<AccessToken> {
     let about = "introspection";
     let Some(endpoint) = question.endpoint else {
-        checks.push(Check::unknown(about, "its issuer would be asked about the token, which nobody does here"));
+        checks.push(Check::unknown(
+            about,
+            "the issuer's endpoint would be called about the token, but is not called here",
+        ));
         return None;
     };
     let vouched = match endpoint(place, token) {
@@ -150,14 +153,14 @@ fn ask(
     };
     match vouched {
         Ok(caller) => {
-            checks.push(Check::passed(about, "active; what the endpoint says of aud, exp, sub and scopes holds"));
+            checks.push(Check::passed(about, "active; aud, exp, sub and scopes of the response apply"));
             Some(caller)
         }
         Err(error) => {
             let detail = match error {
-                TokenError::Inactive => "the endpoint says that the token is not active",
-                TokenError::SubjectMismatch => "the endpoint speaks of another subject than the token",
-                _ => "what the endpoint says of the token does not fit this resource",
+                TokenError::Inactive => "the endpoint reports the token as inactive",
+                TokenError::SubjectMismatch => "the response is about another subject than the token",
+                _ => "the response does not fit this resource",
             };
             checks.push(Check::refused(about, error.reason(), detail));
             None
@@ -173,14 +176,14 @@ fn not_a_jwt(error: TokenError, token: &str) -> Check {
     let parts = token.split('.').count();
     let detail = match parts {
         3 => "three parts, but not two strict JSON objects and a signature in base64url".to_owned(),
-        5 => "five parts: an encrypted token (JWE), which only the one it is for can read".to_owned(),
+        5 => "five parts: an encrypted token (JWE), which only its recipient can read".to_owned(),
         1 => "one part: an opaque token, and no issuer of this resource has `introspection`".to_owned(),
         parts => format!("{parts} parts separated by dots, where a JWT has three"),
     };
     Check::refused("token", error.reason(), detail).hint(hints::malformed(parts))
 }
 
-/// The issuer that the token names.
+/// Finds the issuer that the token names.
 fn issuer<'c>(
     question: &Question<'c>,
     jwt: &UntrustedJwt,
@@ -216,7 +219,7 @@ fn issuer<'c>(
     }
 }
 
-/// A check of the token in words.
+/// Describes a check of the token.
 fn describe(jwt: &UntrustedJwt, check: TokenCheck, expected: &Expectations<'_>, question: &Question<'_>) -> Check {
     let (about, told) = (name(check.about), told(jwt, check.about, expected, question));
     match check.outcome {
@@ -252,7 +255,7 @@ fn told(jwt: &UntrustedJwt, about: Checked, expected: &Expectations<'_>, questio
             format!("typ {}, alg {}", value(header.get("typ")), value(header.get("alg")))
         }
         Checked::Kind => "an access token, not bound to a key".to_owned(),
-        Checked::Types => "aud, exp, nbf and iat are of their types".to_owned(),
+        Checked::Types => "aud, exp, nbf and iat have the right types".to_owned(),
         Checked::Client => match first(&rules.client_claims) {
             Some(name) => format!("`{name}` is {}", of(jwt, &name)),
             None => "none is named".to_owned(),
@@ -261,7 +264,7 @@ fn told(jwt: &UntrustedJwt, about: Checked, expected: &Expectations<'_>, questio
             let exact = |own: &String| jwt.claimed().get("aud").and_then(Node::as_text) == Some(own);
             let slash = jwt.claimed().get("aud").and_then(Node::as_text).is_some_and(|aud| aud.ends_with('/'));
             let fine = slash && !expected.audiences.iter().any(exact);
-            let fine = if fine { ": one trailing slash is as good as none" } else { "" };
+            let fine = if fine { ": one trailing slash is ignored" } else { "" };
             format!("{} is accepted here{fine}", of(jwt, "aud"))
         }
         Checked::Times => times(jwt, question.now),

@@ -1,4 +1,4 @@
-//! How values are shown: texts, claims, times, scopes and rules.
+//! Formatting of strings, claims, times, scopes and rules.
 
 use std::fmt::Write;
 
@@ -9,10 +9,10 @@ use crate::text::is_invisible;
 use crate::time::UnixTime;
 use crate::token::{Claims, UntrustedJwt};
 
-/// Text from a token or a request between backticks, so that a terminal shows what it is and no more: invisible and
-/// control characters escaped, and cut where it is long.
+/// A string from a token or a request, in backticks and safe to print: invisible and control characters are escaped,
+/// and long strings are truncated.
 pub fn quoted(text: &str) -> String {
-    /// Enough for any URL, too little for a token.
+    /// Enough for any URL, too short for a token.
     const MOST: usize = 200;
     let escape = |c: char| if is_invisible(c) || c == '`' { c.escape_unicode().collect() } else { c.to_string() };
     let shown: String = text.chars().take(MOST).map(escape).collect();
@@ -20,7 +20,7 @@ pub fn quoted(text: &str) -> String {
     format!("`{shown}{cut}`")
 }
 
-/// Several such texts.
+/// Several strings, quoted.
 pub fn quoted_all<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     let quoted: Vec<_> = texts.into_iter().map(quoted).collect();
     if quoted.is_empty() { "none".to_owned() } else { quoted.join(", ") }
@@ -62,14 +62,14 @@ pub fn against(claims: &Claims, name: &str, now: UnixTime) -> String {
     format!("{} ({length} {side})", shown(at))
 }
 
-/// A time as RFC 3339 writes it.
+/// A time in RFC 3339 format.
 fn shown(at: f64) -> String {
     #[allow(clippy::cast_possible_truncation)] // a time beyond that is shown as a number
     let seconds = at.clamp(-1e12, 1e12) as i64;
     jiff::Timestamp::from_second(seconds).map_or_else(|_| at.to_string(), |time| time.to_string())
 }
 
-/// A length in its two largest units.
+/// A duration in its two largest units.
 fn length(seconds: f64) -> String {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // not negative, and clamped
     let seconds = seconds.clamp(0.0, 1e12) as u64;
@@ -120,10 +120,10 @@ pub fn conditions(rule: &Requirement) -> String {
         let _ = write!(told, ", signed in at most {} s ago", age.as_secs());
     }
     if let Some(fresh) = rule.fresh {
-        let _ = write!(told, ", the issuer asked at most {} s ago", fresh.as_secs_f64());
+        let _ = write!(told, ", introspected at most {} s ago", fresh.as_secs_f64());
     }
     if rule.mode == Some(Mode::Shadow) {
-        told.push_str(", on trial: recorded only");
+        told.push_str(", in shadow mode: recorded only");
     }
     told
 }

@@ -176,7 +176,7 @@ fn what_cannot_be_read_is_told_with_its_line_and_code_2() {
     for (arguments, said) in [
         ("check a.yaml", "error: a.yaml:3: not YAML"),
         ("check b.json", "error: b.json:3: not JSON"),
-        ("check c.yaml", "error: c.yaml:1: no Wasm plugin's configuration is in it"),
+        ("check c.yaml", "error: c.yaml:1: it contains no configuration of a Wasm plugin"),
         ("check nowhere.yaml", "error: nowhere.yaml: No such file"),
         ("check a.yaml b.yaml", "error: unexpected argument"),
     ] {

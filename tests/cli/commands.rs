@@ -170,7 +170,7 @@ cases:
 erase  yes
 pay    yes
 
-scopes are not all:
+further conditions:
 erase  signed in at level urn:x:mfa, signed in at most 300 s ago
 pay    with conditions on /amount
 ";
@@ -194,7 +194,7 @@ fn what_an_endpoint_says_of_a_token_comes_from_a_file() {
     );
     for (said, line) in [
         (json!({"active": true, "aud": AUDIENCE, "scope": "a:read"}), "goes on to the server: allowed"),
-        (json!({"active": false}), "401 token_inactive: the endpoint says that the token is not active"),
+        (json!({"active": false}), "401 token_inactive: the endpoint reports the token as inactive"),
         (json!({"error": "x"}), "503 introspection_unavailable: the endpoint gives no answer that can be read"),
     ] {
         place.file("said.json", said.to_string());

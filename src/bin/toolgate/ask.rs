@@ -1,4 +1,4 @@
-//! Asks a policy what it says to a caller who brought no token: for tests, tables and replays.
+//! Asks a policy for the decision about an assumed caller. Used by tests, tables and replays.
 
 use serde_json::{Value, json};
 use toolgate::audit::Decision;
@@ -13,23 +13,23 @@ use toolgate::token::AccessToken;
 
 use crate::output::Trouble;
 
-/// What is asked for.
+/// The target of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// The argument of a prompt, or the variable of a resource's template, to be completed.
+    /// A completion for an argument of a prompt or a variable of a resource template.
     Completion(String),
     /// The endpoint itself, without a message.
     Endpoint,
     Method(String),
     Prompt(String),
     Resource(String),
-    /// Updates of several resources.
+    /// Subscriptions to updates of several resources.
     Subscriptions(Vec<String>),
     Tool(String),
 }
 
 impl Target {
-    /// The kind, and the name.
+    /// The kind and the name.
     pub fn words(&self) -> (&'static str, &str) {
         match self {
             Self::Completion(name) => ("completion", name),
@@ -42,7 +42,7 @@ impl Target {
         }
     }
 
-    /// The message that asks for it.
+    /// The message that asks for the target.
     fn message(&self) -> String {
         let reference = |name: &str| match name.contains(':') {
             true => json!({"ref": {"type": "ref/resource", "uri": name}}),
@@ -59,7 +59,7 @@ impl Target {
             Self::Resource(uri) => ("resources/read", json!({ "uri": uri })),
             Self::Tool(name) => ("tools/call", json!({ "name": name })),
         };
-        // With an id, a notification would be a request of that name.
+        // With an `id`, a notification would be a request of that name.
         let message = match method.starts_with("notifications/") {
             true => json!({"jsonrpc": "2.0", "method": method, "params": params}),
             false => json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}),
@@ -68,7 +68,7 @@ impl Target {
     }
 }
 
-/// What was decided.
+/// The decision, with its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ruling {
     pub decision: Decision,
@@ -78,7 +78,7 @@ pub struct Ruling {
 }
 
 impl Ruling {
-    /// What to ask the authorization server for, where that helps.
+    /// The scopes to request from the authorization server, if that helps.
     pub fn ask(&self) -> Vec<String> {
         match &self.denial {
             Some(Denial::InsufficientScope { ask, .. }) => names(ask),
@@ -86,7 +86,7 @@ impl Ruling {
         }
     }
 
-    /// The scopes that are missing.
+    /// The missing scopes.
     pub fn missing(&self) -> Vec<String> {
         match &self.denial {
             Some(Denial::InsufficientScope { missing, .. }) => names(missing),
@@ -98,7 +98,7 @@ impl Ruling {
         Self { decision: Decision::Deny, reason, denial: None }
     }
 
-    /// In JSON, with the names of audit lines.
+    /// As JSON, with the member names of audit records.
     pub fn json(&self) -> Value {
         json!({
             "decision": self.decision.as_str(), "reason": self.reason.as_str(), "missing": self.missing(), "ask": self.ask(),
@@ -107,12 +107,13 @@ impl Ruling {
     }
 }
 
-/// Scopes as texts.
+/// The names of `scopes`.
 pub fn names(scopes: &ScopeSet) -> Vec<String> {
     scopes.iter().map(Scope::to_string).collect()
 }
 
-/// What `resource` says to `caller`: its message is read, and its identity forwarded, as that of a request.
+/// The decision of `resource` about `caller`. Like a request, the question must have a valid message and a forwardable
+/// identity.
 pub fn ask(
     config: &Config,
     resource: &Resource,
@@ -141,7 +142,7 @@ pub fn ask(
     Ruling { decision, reason: denial.as_ref().map_or(Reason::Allowed, Denial::reason), denial }
 }
 
-/// The resource of this identifier; without one, the only one.
+/// The resource with this identifier. Without one, the only resource.
 pub fn resource<'c>(config: &'c Config, identifier: Option<&str>) -> Result<&'c Resource, Trouble> {
     let known = || {
         let all: Vec<_> = config.resources.iter().map(|resource| resource.identifier.as_str()).collect();
@@ -149,10 +150,10 @@ pub fn resource<'c>(config: &'c Config, identifier: Option<&str>) -> Result<&'c 
     };
     match (identifier, config.resources.as_slice()) {
         (None, [only]) => Ok(only),
-        (None, _) => Err(Trouble(format!("say which resource: {}", known()))),
+        (None, _) => Err(Trouble(format!("choose one of the resources: {}", known()))),
         (Some(own), all) => all
             .iter()
             .find(|resource| resource.identifier.as_str() == own)
-            .ok_or_else(|| Trouble(format!("no resource is `{own}`: there are {}", known()))),
+            .ok_or_else(|| Trouble(format!("no resource is named `{own}`; configured are {}", known()))),
     }
 }

@@ -1,4 +1,4 @@
-//! `toolgate check`: faults and warnings by line, and the configuration in words.
+//! `toolgate check`: faults and warnings by line, and a summary of the configuration.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use crate::output::{Report, Trouble, bad, counted, doubtful, good, visible};
 use crate::source::{ConfigArgument, Found, Parsed};
 use crate::summary;
 
-/// Checks a configuration: every fault and warning by its line, then what will be verified and what is open
+/// Checks a configuration: faults and warnings by line, then a summary of what is verified and what is open
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -20,13 +20,13 @@ Examples:
 pub struct Check {
     #[command(flatten)]
     config: ConfigArgument,
-    /// Only faults and warnings
+    /// Only print faults and warnings
     #[arg(long, short)]
     quiet: bool,
-    /// Warnings fail too
+    /// Treat warnings as failures
     #[arg(long)]
     strict: bool,
-    /// Faults and warnings as JSON
+    /// Print faults and warnings as JSON
     #[arg(long)]
     json: bool,
 }
@@ -74,7 +74,7 @@ impl Check {
     }
 }
 
-/// In the order of their lines.
+/// Sorted by line.
 fn sorted<'f>(found: &Found, faults: &'f [Fault]) -> Vec<&'f Fault> {
     let mut faults: Vec<_> = faults.iter().collect();
     faults.sort_by_key(|fault| found.root.line_of(&fault.path));

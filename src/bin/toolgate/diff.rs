@@ -1,4 +1,4 @@
-//! `toolgate diff`: what a live server differs in from what was approved.
+//! `toolgate diff`: the differences between a live server and its approved manifest.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -11,17 +11,17 @@ use toolgate::node::Node;
 use crate::output::{Report, Trouble, bad, columns, counted, good, read};
 use crate::tools::read_tools;
 
-/// Compares a server's tools with the approved manifest; exit code 1 tells a difference
+/// Compares a server's tools with the approved manifest; exits with 1 if they differ
 #[derive(Args)]
 #[command(after_help = "\
 Example:
   toolgate diff manifest.json tools.json")]
 pub struct Diff {
-    /// The approved manifest, as `toolgate manifest` wrote it
+    /// The approved manifest, written by `toolgate manifest`
     manifest: PathBuf,
-    /// The server's answer to `tools/list` now; `-` for standard input
+    /// The server's current response to `tools/list`; `-` for standard input
     tools: PathBuf,
-    /// The differences as JSON
+    /// Print the differences as JSON
     #[arg(long)]
     json: bool,
 }
@@ -51,7 +51,7 @@ impl Diff {
     }
 }
 
-/// The first entry of each name, and the names of further ones.
+/// The first entry of each name, and the names that occur again.
 fn once_each(entries: &[Node]) -> (Vec<&Node>, Vec<String>) {
     let mut seen = BTreeSet::new();
     let mut repeated = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! `toolgate explain`: why a request is answered as it is.
+//! `toolgate explain`: why a request gets its answer.
 
 mod request;
 
@@ -21,11 +21,11 @@ use toolgate::token::Answer;
 use crate::output::{Report, Trouble, bad, doubtful, faint, good, heading, moment, read, read_text};
 use crate::source::ConfigArgument;
 
-/// Explains why a request is answered as it is: every check in order, and the answer that would go out
+/// Explains why a request gets its answer: every check in order, and the answer that would be sent
 #[derive(Args)]
 #[command(after_help = "\
 The request is an HTTP message (`POST /mcp HTTP/1.1`, headers, an empty line, the body), or a bare JSON-RPC message.
-Without keys the signature is not checked, and the answer says so.
+Without keys the signature is not verified, and the output says so.
 
 Examples:
   toolgate explain toolgate.yaml --token token.txt --request call.json --keys jwks.json
@@ -33,30 +33,31 @@ Examples:
 pub struct Explain {
     #[command(flatten)]
     config: ConfigArgument,
-    /// The access token, in a file, or `-` for standard input. Never an argument: those are seen by everybody
+    /// A file with the access token, or `-` for standard input. Never an argument, because other users can see
+    /// arguments
     #[arg(long, value_name = "FILE")]
     token: Option<PathBuf>,
-    /// The request, in a file, or `-` for standard input
+    /// A file with the request, or `-` for standard input
     #[arg(long, value_name = "FILE")]
     request: PathBuf,
-    /// The resource that a bare message is for
+    /// The resource for a bare message
     #[arg(long, value_name = "URL")]
     resource: Option<String>,
-    /// The moment to answer at: RFC 3339, or seconds since 1970; by default now
+    /// The time of the request, in RFC 3339 or seconds since 1970; by default now
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// A key set (JWKS) of the issuer; NAME=FILE where there are several
+    /// A key set (JWKS) of the issuer; NAME=FILE if there are several issuers
     #[arg(long, value_name = "[NAME=]FILE")]
     keys: Vec<String>,
-    /// What the issuer's introspection endpoint answers about the token (RFC 7662)
+    /// The response of the issuer's introspection endpoint about the token (RFC 7662)
     #[arg(long, value_name = "FILE")]
     introspection: Option<PathBuf>,
-    /// The explanation as JSON
+    /// Print the explanation as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Whether signatures were checked.
+/// Whether signatures were verified.
 #[derive(Clone, Copy, PartialEq)]
 enum Signatures {
     Checked,
@@ -95,7 +96,7 @@ impl Explain {
         }
         let text = read_text(path)?;
         let token = text.trim();
-        // As it stands in a header that was copied.
+        // Accept a header copied from a request.
         let token = token.strip_prefix("Authorization:").unwrap_or(token).trim();
         let token = token.strip_prefix("Bearer ").unwrap_or(token).trim();
         if token.is_empty() {
@@ -106,7 +107,7 @@ impl Explain {
     }
 }
 
-/// Puts a given key set in the place of one that would be fetched.
+/// Replaces a key set that would be fetched.
 fn give_keys(config: &mut Config, argument: &str) -> Result<(), Trouble> {
     let named = argument.split_once('=').filter(|(name, _)| config.issuers.iter().any(|issuer| issuer.name == *name));
     let (name, path) = match named {
@@ -125,7 +126,7 @@ fn give_keys(config: &mut Config, argument: &str) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Where the keys of the token's issuer are not at hand, its key is made up, and its signature not checked.
+/// If the keys of the token's issuer are not available, substitutes a made-up key and skips the signature check.
 fn assume_keys(config: &mut Config, request: &toolgate::explain::HttpRequest) -> Signatures {
     let Some((issuer, set)) = stand_in_keys(request) else { return Signatures::Checked };
     let unknown = config.issuers.iter_mut().find(|own| own.identifier == issuer);
@@ -138,7 +139,7 @@ fn assume_keys(config: &mut Config, request: &toolgate::explain::HttpRequest) ->
     }
 }
 
-/// The cause, or the way through.
+/// The cause of a refusal, or the reason why the request passes.
 fn headline(explanation: &Explanation, signatures: Signatures) -> String {
     let answered = &explanation.answered;
     let unchecked =
@@ -159,7 +160,7 @@ fn headline(explanation: &Explanation, signatures: Signatures) -> String {
     }
 }
 
-/// Another sentence for the first line.
+/// The hint as another sentence of the headline.
 fn sentence(hint: &str) -> String {
     let mut rest = hint.chars();
     rest.next().map(|first| format!(". {}{}", first.to_uppercase(), rest.as_str())).unwrap_or_default()
@@ -200,7 +201,7 @@ fn shown(check: &Check, signatures: Signatures) -> (String, String, Option<Strin
     }
 }
 
-/// The answer as it goes out. The decision's id is another each time.
+/// The answer that is sent. The decision id differs each time.
 fn answer(reply: &Reply) -> String {
     let mut text = format!("{}\n", heading(&format!("HTTP {}", reply.status)));
     for (name, value) in &reply.headers {

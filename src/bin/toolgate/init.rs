@@ -1,4 +1,4 @@
-//! `toolgate init`: a first policy from a server's tools, for a person to edit.
+//! `toolgate init`: a draft policy from a server's tools.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -13,40 +13,40 @@ use toolgate::url::Url;
 use crate::output::{Report, Trouble, counted};
 use crate::tools::{Tools, read_tools};
 
-/// Writes a first configuration from a server's tools: read-only ones get a read scope, all others a write scope
+/// Writes a draft configuration from a server's tools: read-only tools get a read scope, all others a write scope
 #[derive(Args)]
 #[command(after_help = "\
-What a server says of its tools (`readOnlyHint`) is a hint by the server, and nothing more: read each line.
+A server's annotations (`readOnlyHint`) are only hints: review every line.
 
 Example:
   toolgate init tools.json --resource https://mcp.example.com/mcp --issuer https://auth.example.com > toolgate.yaml")]
 pub struct Init {
-    /// The server's answer to `tools/list`, as JSON or as the event stream that carried it; `-` for standard input
+    /// The server's response to `tools/list`, as JSON or an event stream; `-` for standard input
     tools: PathBuf,
-    /// The URL by which clients reach the server through Envoy
+    /// The URL of the server as clients use it, through Envoy
     #[arg(long, default_value = "https://mcp.example.com/mcp", value_name = "URL")]
     resource: String,
-    /// The authorization server, exactly as `iss` in its tokens
+    /// The authorization server, exactly as in `iss` of its tokens
     #[arg(long, default_value = "https://auth.example.com", value_name = "URL")]
     issuer: String,
-    /// Where the issuer's keys are; by default its metadata says so
+    /// The URL of the issuer's keys; by default from its metadata
     #[arg(long, value_name = "URL")]
     jwks: Option<String>,
-    /// The Envoy cluster that reaches them
+    /// The Envoy cluster for the keys
     #[arg(long, default_value = "auth", value_name = "NAME")]
     cluster: String,
-    /// The scope of read-only tools
+    /// The scope for read-only tools
     #[arg(long, default_value = "mcp:read", value_name = "SCOPE")]
     read: String,
-    /// The scope of all other tools
+    /// The scope for all other tools
     #[arg(long, default_value = "mcp:write", value_name = "SCOPE")]
     write: String,
-    /// Writes a file of cases for `toolgate test` too
+    /// Also write a file of cases for `toolgate test`
     #[arg(long, value_name = "FILE")]
     cases: Option<PathBuf>,
 }
 
-/// What the server says of a tool.
+/// A tool as the server describes it.
 struct Tool<'t> {
     name: &'t str,
     title: Option<&'t str>,
@@ -127,7 +127,7 @@ resources:
         text
     }
 
-    /// One case for each tool that should be let through and one that should not.
+    /// For each tool, one case that is allowed and one that is denied.
     fn cases(&self, tools: &[Tool<'_>]) -> String {
         let (read, write) = (quoted(&self.read), quoted(&self.write));
         let mut text = format!(
@@ -153,7 +153,7 @@ cases:
     }
 }
 
-/// The profiles to choose from.
+/// The names of the profiles.
 fn profiles() -> String {
     let mut names: Vec<_> = PROFILES.iter().map(|profile| profile.name).filter(|name| *name != GENERIC.name).collect();
     names.sort_unstable();
@@ -177,7 +177,7 @@ fn read(tools: &Tools) -> Vec<Tool<'_>> {
     read
 }
 
-/// As YAML writes it: plain where nothing could be taken for something else, else as JSON does.
+/// A string in YAML: plain if that is unambiguous, else quoted as in JSON.
 fn quoted(text: &str) -> String {
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./:".contains(c))

@@ -1,6 +1,6 @@
-//! `toolgate`: the gate's own core on the command line. What decides in Envoy answers here.
+//! `toolgate`: the decision core on the command line, the same code that decides in Envoy.
 //!
-//! Every command reads files, asks the core and gives a [`Report`]; only this file prints.
+//! Every command reads files, asks the core and returns a [`Report`]. Only this file prints.
 
 mod ask;
 mod check;
@@ -28,7 +28,7 @@ use output::Report;
 #[derive(Parser)]
 #[command(name = "toolgate", version, arg_required_else_help = true, after_help = AFTER_HELP)]
 struct Arguments {
-    /// When to colour the output; `NO_COLOR` is heeded
+    /// When to colour the output; `NO_COLOR` is respected
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
     color: Colour,
     #[command(subcommand)]
@@ -36,10 +36,10 @@ struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 all is well; 1 the answer is no (faults, a refused request, a failed case, a change, drift);
-2 it could not be asked (a file that cannot be read, a wrong argument).
+Exit codes: 0 success; 1 negative result (faults, a refused request, a failed case, a changed decision, drift);
+2 error (an unreadable file, a wrong argument).
 
-A newcomer's way, from a server's tools to a tested policy:
+To get from a server's tools to a tested policy:
   toolgate init tools.json --resource URL --issuer URL --cases cases.yaml > toolgate.yaml
   toolgate check toolgate.yaml
   toolgate matrix toolgate.yaml --tools tools.json
@@ -47,7 +47,7 @@ A newcomer's way, from a server's tools to a tested policy:
 
 #[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
 enum Colour {
-    /// On a terminal
+    /// If the output is a terminal
     Auto,
     Always,
     Never,
@@ -66,7 +66,7 @@ enum Command {
     Schema(schema::Schema),
     /// Prints a completion script, such as `toolgate completions bash > /etc/bash_completion.d/toolgate`
     Completions {
-        /// For which shell
+        /// The shell
         shell: clap_complete::Shell,
     },
 }
@@ -90,7 +90,7 @@ fn main() -> ExitCode {
         Command::Schema(command) => Ok(command.run()),
         Command::Completions { shell } => Ok(completions(shell)),
     };
-    // A reader that has seen enough closes the pipe: nothing is wrong then.
+    // A reader may close the pipe early. That is not an error.
     match done {
         Ok(report) => {
             let _ = anstream::stdout().write_all(output::printable(&report.text).as_bytes());

@@ -1,4 +1,4 @@
-//! `toolgate manifest`: what a server's tools are, to be approved.
+//! `toolgate manifest`: the manifest of a server's tools, for approval.
 
 use std::path::PathBuf;
 
@@ -8,16 +8,16 @@ use toolgate::manifest::{Inventory, Manifest as Document};
 use crate::output::{Report, Trouble, counted};
 use crate::tools::read_tools;
 
-/// Writes the manifest of a server's tools: each with digests of its definition
+/// Writes the manifest of a server's tools, with digests of their definitions
 #[derive(Args)]
 #[command(after_help = "\
-A description's digest is that of its UTF-8 bytes, an input schema's that of its canonical form (RFC 8785); titles and
-annotations stand as they are. `definition` is the digest of an object with all other members, in canonical form.
+Descriptions are digested as UTF-8, input schemas in their canonical form (RFC 8785); titles and annotations are kept
+unchanged. `definition` is the digest of an object with all other members, in canonical form.
 
 Example:
   toolgate manifest tools.json > manifest.json")]
 pub struct Manifest {
-    /// The server's answer to `tools/list`, as JSON or as the event stream that carried it; `-` for standard input
+    /// The server's response to `tools/list`, as JSON or an event stream; `-` for standard input
     tools: PathBuf,
 }
 

@@ -1,4 +1,4 @@
-//! `toolgate matrix`: the scope matrix as a table, each cell decided by the gate's own function.
+//! `toolgate matrix`: the scope matrix as a table. The policy's own code decides each cell.
 
 mod html;
 mod scenario;
@@ -25,9 +25,9 @@ use scenario::{Scenario, scenarios};
 /// Shows the scope matrix: tools by scopes, for each scenario
 #[derive(Args)]
 #[command(after_help = "\
-A cell says what the scope above it does for a caller who else has the base scopes only:
-  yes   it opens the tool       part  more scopes are needed with it
-  .     it does nothing         no    denied here, whatever the scopes
+A cell shows the effect of its column's scope for a caller who otherwise has only the base scopes:
+  yes   it allows the tool      part  more scopes are needed with it
+  .     it has no effect        no    denied regardless of scopes
 
 Examples:
   toolgate matrix toolgate.yaml
@@ -35,10 +35,10 @@ Examples:
 pub struct Matrix {
     #[command(flatten)]
     config: ConfigArgument,
-    /// Which resource, where there are several
+    /// The resource, if there are several
     #[arg(long, value_name = "URL")]
     resource: Option<String>,
-    /// The server's answer to `tools/list`: its tools instead of the rules' names and patterns
+    /// The server's response to `tools/list`, to show its tools instead of the rules' names and patterns
     #[arg(long, value_name = "FILE")]
     tools: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t = Format::Terminal)]
@@ -49,60 +49,60 @@ pub struct Matrix {
 enum Format {
     Terminal,
     Markdown,
-    /// One page that needs nothing else
+    /// A self-contained page
     Html,
     Json,
 }
 
-/// The whole matrix.
+/// The matrix.
 pub struct Table {
     pub resource: String,
     pub base_scopes: Vec<String>,
     pub scopes: Vec<String>,
     pub scenarios: Vec<Scenario>,
     pub rows: Vec<Row>,
-    /// Denials are recorded only.
+    /// Whether denials are only recorded.
     pub in_shadow: bool,
 }
 
-/// One tool, prompt, resource or method.
+/// A tool, prompt, resource or method.
 pub struct Row {
     pub kind: &'static str,
     pub name: String,
-    /// What its rules ask for besides scopes, in words.
+    /// A description of its rules' other requirements.
     pub conditions: String,
-    /// By scenario.
+    /// One element per scenario.
     pub cells: Vec<Cells>,
 }
 
-/// What one scenario says of one row.
+/// The decisions about one row in one scenario.
 pub struct Cells {
-    /// What each scope does, in the order of the table's scopes.
+    /// The effect of each scope, in the order of the table's scopes.
     pub by_scope: Vec<Cell>,
-    /// What a caller without more than the base scopes has to ask for.
+    /// The scopes that a caller with only the base scopes needs.
     pub need: Need,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cell {
-    /// Denied whatever the scopes.
+    /// Denied regardless of scopes.
     Closed,
-    /// It opens it.
+    /// The scope is sufficient.
     Opens,
-    /// More scopes are needed with it.
+    /// The scope is needed together with others.
     Part,
-    /// It does nothing.
+    /// The scope has no effect.
     Useless,
 }
 
-/// What a caller needs besides the base scopes.
+/// The scopes that a caller needs in addition to the base scopes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
     /// Nothing.
     Nothing,
     /// All scopes of any one of these sets.
     Scopes(Vec<Vec<String>>),
-    /// Nothing helps; the stable code says why.
+    /// No scope helps, for this reason.
     Closed(Reason),
 }
 
@@ -189,12 +189,12 @@ fn cells(
     Cells { by_scope: scopes.iter().map(cell).collect(), need: need(resource, scenario, &without, target) }
 }
 
-/// Whether scopes are no hindrance: how the user signed in is a condition of its own.
+/// Whether the scopes are sufficient. Authentication is a separate requirement.
 fn opens(ruling: &Ruling) -> bool {
     ruling.reason == Reason::Allowed || matches!(ruling.denial, Some(Denial::Authentication(_)))
 }
 
-/// Whether some alternative of the rules asks for `scope`, or for what it implies, where the scenario counts it.
+/// Whether an alternative of the rules requires `scope` or a scope that it implies, and the scenario counts it.
 fn helps(resource: &Resource, scenario: &Scenario, scope: &str, target: &Target) -> bool {
     let policy = &resource.policy;
     let counts = Matches::new(&policy.matrix, &scenario.caller(Vec::new()), |_| true).discounting(scope).is_none();
@@ -211,7 +211,7 @@ fn need(resource: &Resource, scenario: &Scenario, ruling: &Ruling, target: &Targ
             let caller = scenario.caller(Vec::new());
             let rows = Matches::new(&policy.matrix, &caller, |_| true);
             match rules_for(policy, target).as_slice() {
-                // Of one rule, every alternative that the scenario leaves open.
+                // For a single rule, all alternatives that the scenario leaves open.
                 [rule] => {
                     let open = rule.alternatives.iter().filter(|scopes| rows.would_count(scopes.iter()));
                     Need::Scopes(open.map(names).collect())
@@ -237,7 +237,7 @@ impl Cell {
 }
 
 impl Need {
-    /// In words.
+    /// As text.
     pub fn words(&self) -> String {
         match self {
             Self::Nothing => "any token".to_owned(),

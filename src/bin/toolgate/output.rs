@@ -1,4 +1,4 @@
-//! What commands hand back, and how words and tables look.
+//! The output of commands, and the formatting of text and tables.
 
 use std::fmt;
 use std::path::Path;
@@ -7,25 +7,25 @@ use anstyle::{AnsiColor, Style};
 use toolgate::text::push_visible;
 use toolgate::time::UnixTime;
 
-/// What a command says.
+/// The output of a command.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// For standard output. It may hold ANSI colours, which are left out where nobody would see them.
+    /// For standard output. May contain ANSI colours, which are removed if they cannot be shown.
     pub text: String,
     /// For standard error.
     pub notes: String,
-    /// Whether the answer is yes.
+    /// Whether the result is positive.
     pub is_well: bool,
 }
 
 impl Report {
-    /// All is well.
+    /// A positive result.
     pub fn well(text: String) -> Self {
         Self { text, notes: String::new(), is_well: true }
     }
 }
 
-/// Why a command could not answer.
+/// The error message of a command that failed.
 #[derive(Debug)]
 pub struct Trouble(pub String);
 
@@ -46,12 +46,12 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
     read.map_err(|error| Trouble(format!("{}: {error}", path.display())))
 }
 
-/// As [`read`], of text.
+/// Like [`read`], for text.
 pub fn read_text(path: &Path) -> Result<String, Trouble> {
     String::from_utf8(read(path)?).map_err(|_| Trouble(format!("{}: not UTF-8", path.display())))
 }
 
-/// A moment: RFC 3339, or seconds since 1970; without a text, now.
+/// A time in RFC 3339 or seconds since 1970. `None` is the current time.
 #[allow(clippy::disallowed_methods)] // the command line is where the clock is read
 pub fn moment(at: Option<&str>) -> Result<UnixTime, Trouble> {
     let millis = match at {
@@ -70,17 +70,17 @@ fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// What is as it should be.
+/// For positive results.
 pub fn good(text: &str) -> String {
     styled(AnsiColor::Green.on_default(), text)
 }
 
-/// What is not.
+/// For negative results.
 pub fn bad(text: &str) -> String {
     styled(AnsiColor::Red.on_default().bold(), text)
 }
 
-/// What deserves a look.
+/// For warnings.
 pub fn doubtful(text: &str) -> String {
     styled(AnsiColor::Yellow.on_default(), text)
 }
@@ -90,7 +90,7 @@ pub fn heading(text: &str) -> String {
     styled(Style::new().bold(), text)
 }
 
-/// What matters less.
+/// For less important text.
 pub fn faint(text: &str) -> String {
     styled(Style::new().dimmed(), text)
 }
@@ -100,14 +100,14 @@ pub fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// `text` on one line: a tool's name may hold line breaks, and must not write lines of its own.
+/// Escapes `text` so that it stays on one line. A tool's name may contain line breaks.
 pub fn visible(text: &str) -> String {
     let mut out = String::new();
     text.chars().for_each(|c| push_visible(&mut out, c));
     out
 }
 
-/// `text` as it goes to a terminal: lines and colours stay, and whatever else a terminal obeys is escaped.
+/// Escapes `text` for a terminal. Line breaks and colours stay; other control sequences are escaped.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -127,7 +127,8 @@ pub fn printable(text: &str) -> String {
     out
 }
 
-/// Rows as columns of equal width, two spaces apart; `style` colours a cell by its row, column and padded text.
+/// Formats rows as columns of equal width, two spaces apart. `style` formats a cell, given its row, column and padded
+/// text.
 pub fn columns(rows: &[Vec<String>], style: impl Fn(usize, usize, &str) -> String) -> String {
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| visible(cell)).collect()).collect();
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();

@@ -18,26 +18,26 @@ use crate::ask::{Target, ask};
 use crate::output::{Report, Trouble, bad, columns, counted, good, read};
 use crate::source::ConfigArgument;
 
-/// Decides recorded requests again, and tells which decisions change
+/// Decides recorded requests again, and shows which decisions change
 #[derive(Args)]
 #[command(after_help = "\
-A record holds the caller's subject, client, issuer and scopes, but not its claims and not its message. Where a scenario
-asks for a claim, or for a subject that was recorded as a digest, it cannot be told whether it is about the caller; those
-records are counted, not guessed.
+A record contains the caller's subject, client, issuer and scopes, but neither claims nor the message. If a scenario tests
+a claim, or a subject that was recorded as a digest, it is unknown whether it applies to the caller. Such records are
+only counted.
 
 Example:
   toolgate replay toolgate.yaml envoy.log")]
 pub struct Replay {
     #[command(flatten)]
     config: ConfigArgument,
-    /// A log with `toolgate.audit` lines, whatever stands before them or between; `-` for standard input
+    /// A log with `toolgate.audit` lines; other lines and prefixes are ignored; `-` for standard input
     log: PathBuf,
-    /// The changes as JSON
+    /// Print the changes as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// What a record says, as far as it decides.
+/// The parts of a record that affect a decision.
 #[derive(Deserialize)]
 struct Record {
     decision: String,
@@ -51,22 +51,22 @@ struct Record {
     scopes: Option<Vec<String>>,
 }
 
-/// What becomes of a line.
+/// The result of replaying a record.
 enum Replayed {
-    /// The same decision for the same reason.
+    /// The decision and its reason are the same.
     Same,
     Changed(Change),
-    /// Decided before the policy: the token, the message, the path.
+    /// The request was decided before the policy: by its token, message or path.
     NotThePolicys,
-    /// Of a resource or an issuer that this configuration does not have.
+    /// This configuration lacks the record's resource or issuer.
     Foreign,
-    /// The record does not say enough.
+    /// The record lacks information that the policy needs.
     Unknown,
-    /// No whole record.
+    /// The record is truncated.
     Cut,
 }
 
-/// A change, as it is counted: equal ones are one.
+/// A change. Equal changes are counted together.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Change {
     was: String,
@@ -111,21 +111,21 @@ impl Replay {
 }
 
 fn replay(config: &Config, json: &str) -> Replayed {
-    // Something may follow the object on its line, such as another log's words.
+    // Other text may follow the object on its line.
     let record = serde_json::Deserializer::from_str(json).into_iter::<Record>().next();
     let Some(Ok(record)) = record else { return Replayed::Cut };
-    /// Longer strings are cut when they are recorded; the last character may have been longer than a byte.
+    /// Longer strings are truncated in records, at a character boundary.
     const WHOLE: usize = 508;
     if record.target.as_ref().is_some_and(|target| target.len() > WHOLE) {
         return Replayed::Cut;
     }
     let scopes = match Reason::parse(&record.reason).map(Reason::family) {
         Some(Family::Allowed | Family::Policy) => record.scopes.clone(),
-        // Claims, arguments and how a tool stood are not recorded.
+        // Claims, arguments and the approval state of tools are not recorded.
         Some(Family::Condition) => return Replayed::Unknown,
         Some(Family::Routing | Family::Credentials | Family::Token | Family::Proof | Family::Outage) => None,
         Some(Family::Request | Family::Message | Family::Host | Family::Answer) => None,
-        // Of another version of toolgate.
+        // A reason of another version of toolgate.
         None => None,
     };
     let Some(scopes) = scopes else { return Replayed::NotThePolicys };
@@ -158,13 +158,13 @@ fn replay(config: &Config, json: &str) -> Replayed {
     })
 }
 
-/// Whether a rule asks for what is not recorded: arguments, or how the user signed in.
+/// Whether a rule tests something that is not recorded: arguments, or the user's authentication.
 fn has_conditions(resource: &Resource, target: &Target) -> bool {
     let rules = crate::summary::rules_for(&resource.policy, target);
     rules.iter().any(|rule| !rule.arguments.is_empty() || rule.authentication != Authentication::default())
 }
 
-/// Whether a scenario may be about this caller, but only what is not recorded could tell.
+/// Whether a scenario may apply to this caller, depending on something that is not recorded.
 fn depends_on_more(resource: &Resource, caller: &AccessToken) -> bool {
     let hashed = caller.subject().is_some_and(|subject| subject.starts_with("sha256:"));
     resource.policy.matrix.iter().any(|row| {
@@ -177,7 +177,7 @@ fn depends_on_more(resource: &Resource, caller: &AccessToken) -> bool {
     })
 }
 
-/// What was asked for.
+/// The recorded target.
 fn target(record: &Record) -> Target {
     let target = record.target.clone().unwrap_or_default();
     match (TargetKind::of(&record.method), record.method.as_str()) {
@@ -185,7 +185,7 @@ fn target(record: &Record) -> Target {
         (TargetKind::Prompt, _) => Target::Prompt(target),
         (TargetKind::OptionalResource | TargetKind::Resource, _) => Target::Resource(target),
         (TargetKind::Completion, _) => Target::Completion(target),
-        // A uri holds no space.
+        // A URI contains no space.
         (TargetKind::Subscriptions, _) => Target::Subscriptions(target.split_whitespace().map(str::to_owned).collect()),
         (TargetKind::Method, "GET" | "HEAD" | "DELETE" | "response") => Target::Endpoint,
         (TargetKind::Method | TargetKind::Open | TargetKind::Task, method) => Target::Method(method.to_owned()),
@@ -228,7 +228,7 @@ fn words(counts: &Counts, changes: &BTreeMap<Change, usize>) -> String {
     text
 }
 
-/// For a terminal: a record's text is a client's.
+/// Replaces invisible characters for output to a terminal, because clients choose the text in records.
 fn safe(text: &str) -> String {
     text.chars().map(|c| if toolgate::text::is_invisible(c) { '\u{fffd}' } else { c }).collect()
 }

@@ -1,7 +1,7 @@
 //! `toolgate schema`: the JSON Schema of the configuration, for editors.
 //!
-//! The types here have the shape of the configuration and nothing else: what a value means, and every rule about
-//! several values at once, only the core knows. Tests hold both to the same fields.
+//! These types only describe the shape of the configuration. The core defines the meaning of values and all rules that
+//! involve several values. Tests ensure that both have the same fields.
 
 mod fields;
 mod issuer;
@@ -18,7 +18,7 @@ use crate::output::Report;
 /// Prints the JSON Schema of the configuration
 #[derive(Args)]
 #[command(after_help = "\
-An editor that knows the YAML language server completes and checks a file that begins with
+Editors that use the YAML language server complete and check a file that starts with
   # yaml-language-server: $schema=toolgate.schema.json
 
 Example:
@@ -35,7 +35,7 @@ impl Schema {
     }
 }
 
-/// What may be left out may not be null: the generator takes the two for one.
+/// Optional fields must not be `null`, but the generator treats both alike.
 fn without_null(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(without_null),

@@ -1,4 +1,4 @@
-//! Configurations as people keep them: JSON or YAML, alone or inside a proxy's own, with the line of everything.
+//! Configurations in JSON or YAML, alone or inside a proxy's configuration, with the line of every value.
 
 mod json;
 mod plugin;
@@ -14,20 +14,20 @@ use toolgate::config::{Config, Fault};
 
 use crate::output::{Trouble, read_text};
 
-/// A value and the line it stands on, counted from 1.
+/// A value and its line, counted from 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spot {
     pub line: usize,
     pub value: Value,
 }
 
-/// A value that keeps members in their order, and those given twice.
+/// A value that preserves the order of members, and duplicates.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     Bool(bool),
     List(Vec<Spot>),
     Null,
-    /// As JSON writes it.
+    /// In JSON syntax.
     Number(String),
     Object(Vec<Member>),
     Text(Text),
@@ -37,17 +37,17 @@ pub enum Value {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Member {
     pub name: String,
-    /// Of the name.
+    /// The line of the name.
     pub line: usize,
     pub value: Spot,
 }
 
-/// A string, and where its first line stands.
+/// A string, and the line where its text starts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Text {
     pub text: String,
     pub first_line: usize,
-    /// Whether each line of it is a line of the source.
+    /// Whether each line of the string is a line of the source.
     pub line_by_line: bool,
 }
 
@@ -73,7 +73,7 @@ impl Spot {
         }
     }
 
-    /// As JSON text, which keeps what is given twice, so that the core sees and refuses it.
+    /// The value as JSON, with duplicate members, so that the core sees and refuses them.
     pub fn to_json(&self) -> String {
         let quote = |text: &str| json!(text).to_string();
         match &self.value {
@@ -89,9 +89,9 @@ impl Spot {
         }
     }
 
-    /// The line of what a fault's path names, or of the nearest thing around it that is there.
+    /// The line of the value at a fault's path, or of the innermost value around it that exists.
     ///
-    /// Names may hold dots and brackets, so that the path alone cannot be split: the names that are there tell.
+    /// Names may contain dots and brackets, so the path is matched against the existing names.
     pub fn line_of(&self, path: &str) -> usize {
         let rest = path.strip_prefix('.').unwrap_or(path);
         match &self.value {
@@ -99,7 +99,7 @@ impl Spot {
                 let ends = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
                 let named =
                     members.iter().filter_map(|member| Some((member, rest.strip_prefix(member.name.as_str())?)));
-                // Of several that fit the longest; of equal ones the last, which is the one given twice.
+                // Prefer the longest name that matches. Of duplicates, prefer the last one.
                 match named.filter(|(_, rest)| ends(rest)).max_by_key(|(member, _)| member.name.len()) {
                     Some((member, "")) => member.line,
                     Some((member, rest)) => member.value.line_of(rest),
@@ -120,23 +120,23 @@ impl Spot {
     }
 }
 
-/// Which configuration a command is about.
+/// Selects a configuration.
 #[derive(Args)]
 pub struct ConfigArgument {
     /// The configuration: JSON or YAML, alone or inside an Envoy bootstrap, an Istio WasmPlugin, an EnvoyFilter or an
     /// EnvoyExtensionPolicy
     pub config: PathBuf,
-    /// Which of several plugin configurations in the file, counted from 1
+    /// The number of the plugin configuration if the file has several, counted from 1
     #[arg(long, value_name = "N")]
     pub plugin: Option<usize>,
 }
 
-/// A plugin configuration that was found in a file.
+/// A plugin configuration in a file.
 pub struct Found {
-    /// Where, in words.
+    /// A description of its place.
     pub place: String,
     pub root: Spot,
-    /// What does not fit around it.
+    /// Conflicts with its surroundings.
     pub warnings: Vec<Fault>,
 }
 
@@ -165,7 +165,7 @@ impl ConfigArgument {
         }
     }
 
-    /// The one configuration, read by the core; its faults are trouble.
+    /// Loads the only configuration. Faults are errors.
     pub fn load(&self) -> Result<Config, Trouble> {
         let path = self.config.display();
         let found = self.find()?;
@@ -186,7 +186,7 @@ impl ConfigArgument {
     }
 }
 
-/// What the core makes of a configuration.
+/// The result of parsing a configuration.
 pub struct Parsed {
     pub config: Option<Config>,
     pub faults: Vec<Fault>,
@@ -194,8 +194,8 @@ pub struct Parsed {
 }
 
 impl Found {
-    /// Lets the core read it. Variables that are not set on this machine are worth a warning here: those of the proxy
-    /// count.
+    /// Parses the configuration. Environment variables that are not set on this machine cause only a warning, because
+    /// the proxy has its own.
     pub fn parse(&self) -> Parsed {
         let unset = RefCell::new(BTreeSet::new());
         let environment = |name: &str| {

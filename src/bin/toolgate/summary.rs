@@ -1,4 +1,4 @@
-//! A configuration in words: what is verified, and what is open.
+//! A summary of a configuration: what is verified, and what is open.
 
 use std::fmt::Write;
 
@@ -10,14 +10,14 @@ use toolgate::policy::{Lists, Mode, Policy, Requirement, Row, RuleSet};
 use crate::ask::{Target, names};
 use crate::output::{counted, doubtful, heading, visible};
 
-/// What the policy never closes to a valid token.
+/// The methods that are always open to a valid token.
 fn always_open() -> String {
     let is_open = |method: &&Method| method.target == TargetKind::Open && method.answer.list().is_none();
     let names: Vec<_> = METHODS.iter().filter(is_open).map(|method| method.name).collect();
     format!("{}, all lists, notifications, responses, and GET, HEAD, DELETE", names.join(", "))
 }
 
-/// What is verified for each resource, and what is open.
+/// A summary of each resource: the checks made for it, and the operations that are open.
 pub fn of(config: &Config) -> String {
     let mut text = String::new();
     for resource in &config.resources {
@@ -139,7 +139,7 @@ pub fn listed(rules: &RuleSet) -> Vec<&str> {
     listed
 }
 
-/// What a listed name or pattern asks for.
+/// The requirement of a listed name or pattern.
 pub fn requirement<'r>(rules: &'r RuleSet, listed: &str) -> Option<&'r Requirement> {
     match rules.find(listed) {
         toolgate::policy::Found::Rules(found) if !listed.contains('*') => found.first().copied(),
@@ -157,7 +157,7 @@ pub fn rules_for<'p>(policy: &'p Policy, target: &Target) -> Vec<&'p Requirement
     }
 }
 
-/// What a requirement asks for, in words.
+/// A description of a requirement.
 pub fn needed(requirement: &Requirement) -> String {
     let one = |scopes: &toolgate::scope::ScopeSet| list_or(&names(scopes), "any token").replace(", ", " and ");
     let scopes = requirement.alternatives.iter().map(one).collect::<Vec<_>>().join(", or ");
@@ -185,7 +185,7 @@ fn rules(policy: &Policy) -> Vec<String> {
     lines
 }
 
-/// What needs no more than a valid token with the base scopes.
+/// Names that only need a valid token with the base scopes.
 fn open(policy: &Policy) -> Vec<String> {
     let mut lines = Vec::new();
     for (kind, rules) in kinds(policy) {
@@ -239,7 +239,7 @@ fn lists(policy: &Policy) -> String {
     }
 }
 
-/// What a control plane has and is told.
+/// The use of control planes.
 fn remote(resource: &Resource) -> Vec<String> {
     let source = resource.policy_source.as_ref().map(|source| {
         let until = if resource.policy.closed { "everything is denied" } else { "the policy above holds" };

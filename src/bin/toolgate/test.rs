@@ -17,7 +17,7 @@ use crate::ask::{Ruling, Target, ask, resource};
 use crate::output::{Report, Trouble, bad, columns, counted, faint, good, moment, read_text};
 use crate::source::ConfigArgument;
 
-/// Tests a policy: who may do what, as a list of cases
+/// Tests a policy with a list of cases
 #[derive(Args)]
 #[command(after_help = "\
 A file of cases:
@@ -35,13 +35,13 @@ pub struct Test {
     config: ConfigArgument,
     /// The cases, in YAML or JSON
     cases: PathBuf,
-    /// Only the cases that fail, and the count
+    /// Only print failed cases and the count
     #[arg(long, short)]
     quiet: bool,
-    /// Writes a JUnit report too
+    /// Also write a JUnit report
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// The results as JSON
+    /// Print the results as JSON
     #[arg(long)]
     json: bool,
 }
@@ -50,22 +50,22 @@ pub struct Test {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Suite {
-    /// The resource of every case that names none; needed where there are several.
+    /// The resource of cases that name none. Required if there are several resources.
     at: Option<String>,
-    /// The moment of every case, for rules that ask how lately a user signed in; by default now.
+    /// The time of all cases, for rules with `max_auth_age`. By default now.
     time: Option<String>,
     #[serde(default)]
     callers: BTreeMap<String, Caller>,
     cases: Vec<Case>,
 }
 
-/// Who calls. What is left out the token does not say.
+/// A caller. The token lacks members that are not given.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Caller {
     subject: Option<String>,
     client: Option<String>,
-    /// The issuer's name or identifier; by default the first of the resource.
+    /// The issuer's name or identifier. By default the first issuer of the resource.
     issuer: Option<String>,
     #[serde(default)]
     scopes: Names,
@@ -83,7 +83,7 @@ struct Case {
     prompt: Option<String>,
     resource: Option<String>,
     method: Option<String>,
-    /// Of a call.
+    /// The arguments of a call.
     arguments: Option<serde_json::Value>,
     expect: Expect,
     reason: Option<String>,
@@ -117,7 +117,7 @@ impl Expect {
     }
 }
 
-/// A list, or a string with spaces as tokens have it.
+/// A list, or a space-separated string as in tokens.
 #[derive(Clone, Default, Deserialize)]
 #[serde(from = "NamesForm")]
 struct Names(Vec<String>);
@@ -138,13 +138,13 @@ impl From<NamesForm> for Names {
     }
 }
 
-/// A case and what came of it.
+/// A case with its result.
 struct Outcome {
     name: String,
     who: String,
     target: Target,
     ruling: Ruling,
-    /// What is not as expected; empty: it passed.
+    /// Differences from the expected result. Empty if the case passed.
     differences: Vec<String>,
 }
 

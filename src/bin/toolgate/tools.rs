@@ -1,4 +1,4 @@
-//! A server's `tools/list`, as people save it.
+//! A server's `tools/list` response, as saved in a file.
 
 use std::path::Path;
 
@@ -8,10 +8,10 @@ use toolgate::sse;
 
 use crate::output::{Trouble, read};
 
-/// The entries of one or several pages.
+/// The entries of one or more pages.
 pub struct Tools {
     pub entries: Vec<Node>,
-    /// Partial where the last page names another.
+    /// Partial if the last page has a `nextCursor`.
     pub inventory: Inventory,
 }
 
@@ -22,8 +22,8 @@ impl Tools {
     }
 }
 
-/// Reads an answer to `tools/list`: the JSON-RPC message, its result, a bare array of tools, an array of pages, or the
-/// event stream that carried them.
+/// Reads a response to `tools/list`: the JSON-RPC message, its result, a bare array of tools, an array of pages, or the
+/// event stream that contains them.
 pub fn read_tools(path: &Path) -> Result<Tools, Trouble> {
     let bytes = read(path)?;
     let trouble = |what: &str| Trouble(format!("{}: {what}", path.display()));
@@ -42,7 +42,7 @@ pub fn read_tools(path: &Path) -> Result<Tools, Trouble> {
     if pages.is_empty() {
         let said = documents.iter().find_map(|document| document.member("error")?.member("message")?.as_text());
         let said = said.map(|said| format!(": the server says `{said}`")).unwrap_or_default();
-        return Err(trouble(&format!("no `tools` are in it{said}")));
+        return Err(trouble(&format!("it contains no `tools`{said}")));
     }
     let more = pages.last().is_some_and(|page| page.next);
     Ok(Tools {

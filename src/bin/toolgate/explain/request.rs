@@ -1,4 +1,4 @@
-//! A request from a file: an HTTP message, or a bare JSON-RPC message.
+//! Reads a request from a file: an HTTP message or a bare JSON-RPC message.
 
 use toolgate::config::{Config, Resource};
 use toolgate::explain::HttpRequest;
@@ -7,10 +7,10 @@ use toolgate::routes::HostPattern;
 use crate::ask;
 use crate::output::Trouble;
 
-/// As many header fields as a request may have; Envoy's own limit is 100.
+/// The maximum number of header fields, as in Envoy.
 const MOST_HEADERS: usize = 100;
 
-/// The request in `bytes`, with `token` as its credential where one is given.
+/// The request in `bytes`, with `token` as its credential if given.
 pub fn read(
     bytes: &[u8],
     token: Option<&str>,
@@ -51,7 +51,7 @@ fn message(bytes: &[u8]) -> Result<HttpRequest, Trouble> {
     let mut fields = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut parsed = httparse::Request::new(&mut fields);
     let wrong = |what: &str| Trouble(format!("the request is no HTTP message: {what}"));
-    // A file may end with its last header.
+    // Accept a file that ends with its last header.
     let mut ended = bytes.to_vec();
     if !bytes.windows(2).any(|pair| pair == b"\n\n") && !bytes.windows(4).any(|four| four == b"\r\n\r\n") {
         ended.extend_from_slice(b"\n\n");
@@ -79,13 +79,13 @@ fn message(bytes: &[u8]) -> Result<HttpRequest, Trouble> {
         named("content-length").and_then(|value| std::str::from_utf8(value).ok()?.trim().parse::<usize>().ok());
     let body = match length {
         Some(length) => body.get(..length).unwrap_or(body),
-        // Editors end files with a line's end.
+        // Editors add a line end at the end of a file.
         None => body.trim_ascii(),
     };
     Ok(HttpRequest { headers, body: (!body.is_empty()).then(|| body.to_vec()), trailers: Vec::new() })
 }
 
-/// The path and query; of an absolute form (RFC 9112 section 3.2.2) the authority too.
+/// The path and query. For the absolute form (RFC 9112 section 3.2.2), also the authority.
 fn target(target: &str) -> (String, Option<String>) {
     let Some((_, rest)) = target.split_once("://").filter(|_| !target.starts_with('/')) else {
         return (target.to_owned(), None);

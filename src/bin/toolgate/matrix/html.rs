@@ -1,4 +1,4 @@
-//! The matrix as one page that needs nothing else: no script, no font, no picture.
+//! The matrix as a self-contained page without scripts, fonts or images.
 
 use std::fmt::Write;
 
@@ -38,7 +38,7 @@ pub fn page(table: &Table) -> String {
     page
 }
 
-/// Which section and which label belong to which radio button.
+/// Connects each radio button with its section and label.
 fn switches(count: usize) -> String {
     let rule = |n| {
         format!(
@@ -72,7 +72,7 @@ fn facts(table: &Table) -> String {
     )
 }
 
-/// Names by scenarios: what a caller has to ask for.
+/// Names by scenarios: the scopes that a caller needs.
 fn overview(table: &Table) -> String {
     let mut text = "<section id=\"s0\"><p>What a caller needs, by scenario.</p>\n<div class=\"scroll\"><table class=\"wide\"><thead><tr><th></th>".to_owned();
     for scenario in &table.scenarios {
@@ -89,7 +89,7 @@ fn overview(table: &Table) -> String {
         let _ = write!(text, "<tr>{}", row_head(row));
         let first = row.cells.first().map(|cells| &cells.need);
         for (place, cells) in row.cells.iter().enumerate() {
-            // What a scenario does not change steps back.
+            // Cells that a scenario does not change are dimmed.
             let same = if place > 0 && first == Some(&cells.need) { " same" } else { "" };
             let _ = match &cells.need {
                 Need::Nothing => write!(text, "<td class=\"any\">any token</td>"),
@@ -110,7 +110,7 @@ fn overview(table: &Table) -> String {
     text
 }
 
-/// A line for each kind, where there are several.
+/// A heading for each kind, if there are several.
 fn group(table: &Table, n: usize, columns: usize) -> String {
     let Some(row) = table.rows.get(n) else { return String::new() };
     let before = n.checked_sub(1).and_then(|n| table.rows.get(n));
@@ -179,7 +179,7 @@ fn line(table: &Table, row: &Row, n: usize) -> String {
     text
 }
 
-/// The name, and what it asks for besides scopes.
+/// The name and its other requirements.
 fn row_head(row: &Row) -> String {
     let conditions = match row.conditions.as_str() {
         "" => String::new(),

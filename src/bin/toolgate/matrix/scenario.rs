@@ -1,4 +1,4 @@
-//! Scenarios: for each row of the policy's matrix a caller whom it selects, and one whom none does.
+//! Scenarios: for each row of the policy's matrix, a caller that the row selects, and one that no row selects.
 
 use toolgate::config::{Config, Issuer, Resource};
 use toolgate::node::Node;
@@ -6,12 +6,12 @@ use toolgate::pattern::Pattern;
 use toolgate::policy::{Mode, Row};
 use toolgate::token::{AccessToken, Assumed};
 
-/// Who calls, but for the scopes.
+/// A caller without scopes.
 pub struct Scenario {
     pub name: String,
-    /// What selects it, in words.
+    /// A description of the row's selectors.
     pub about: String,
-    /// The other rows that select the same caller.
+    /// The other rows that select this caller.
     pub also: Vec<String>,
     who: Assumed,
 }
@@ -23,7 +23,7 @@ impl Scenario {
     }
 }
 
-/// The scenarios of `resource`: everybody else first.
+/// The scenarios of `resource`, starting with the caller that no row selects.
 pub fn scenarios(config: &Config, resource: &Resource) -> Vec<Scenario> {
     let matrix = &resource.policy.matrix;
     let issuers: Vec<&Issuer> = resource.issuers.iter().filter_map(|place| config.issuers.get(*place)).collect();
@@ -32,7 +32,7 @@ pub fn scenarios(config: &Config, resource: &Resource) -> Vec<Scenario> {
         issuer_name: issuers.first().map(|issuer| issuer.name.clone()).unwrap_or_default(),
         ..Assumed::default()
     };
-    // Rows may be about every caller of an issuer: then anybody is one whom as few rows as possible select.
+    // Rows may select every caller of an issuer. Then use the issuer whose callers are selected by the fewest rows.
     let of = |issuer: &&Issuer| Assumed {
         issuer: issuer.identifier.clone(),
         issuer_name: issuer.name.clone(),
@@ -54,7 +54,7 @@ pub fn scenarios(config: &Config, resource: &Resource) -> Vec<Scenario> {
     std::iter::once(first).chain(matrix.iter().map(row)).collect()
 }
 
-/// A caller whom `row` selects: of several patterns the first, with nothing for `*`.
+/// A caller that `row` selects: the first of several patterns, with `*` replaced by nothing.
 fn selected_by(row: &Row, issuers: &[&Issuer], anybody: &Assumed) -> Assumed {
     let first = |patterns: &Option<Vec<Pattern>>| {
         let pattern = patterns.as_ref()?.first()?;

@@ -1,18 +1,18 @@
-//! The matrix for terminals and in Markdown.
+//! The matrix as text for terminals and as Markdown.
 
 use std::fmt::Write;
 
 use super::{Cell, Row, Scenario, Table};
 use crate::output::{bad, columns, doubtful, faint, good, heading};
 
-/// Wider than this a terminal breaks lines: then scopes are numbered.
+/// The maximum width for terminals. In a wider table, scopes are numbered.
 const MOST_COLUMNS: usize = 100;
 
 /// For a terminal.
 pub fn terminal(table: &Table) -> String {
     let mut text = format!("{}\n", heading(&table.resource));
     if !table.base_scopes.is_empty() {
-        let _ = writeln!(text, "everywhere besides: {}", table.base_scopes.join(", "));
+        let _ = writeln!(text, "always required: {}", table.base_scopes.join(", "));
     }
     if table.in_shadow {
         let _ = writeln!(text, "{}", doubtful("in shadow mode: denials are recorded only"));
@@ -50,7 +50,7 @@ pub fn terminal(table: &Table) -> String {
     }
     let conditional: Vec<_> = table.rows.iter().filter(|row| !row.conditions.is_empty()).collect();
     if !conditional.is_empty() {
-        text.push_str("\nscopes are not all:\n");
+        text.push_str("\nfurther conditions:\n");
         let rows: Vec<_> = conditional.iter().map(|row| vec![label(table, row), row.conditions.clone()]).collect();
         text.push_str(&columns(&rows, |_, _, cell| cell.to_owned()));
     }
@@ -61,7 +61,7 @@ fn also(scenario: &Scenario) -> String {
     if scenario.also.is_empty() { String::new() } else { format!("also in {}", scenario.also.join(", ")) }
 }
 
-/// The name, with its kind where there are others than tools.
+/// The name, with its kind if the table has more than tools.
 fn label(table: &Table, row: &Row) -> String {
     if table.rows.iter().all(|row| row.kind == "tools") {
         row.name.clone()
@@ -70,11 +70,11 @@ fn label(table: &Table, row: &Row) -> String {
     }
 }
 
-/// In Markdown: a table for each scenario.
+/// As Markdown, with one table per scenario.
 pub fn markdown(table: &Table) -> String {
     let mut text = format!("# {}\n", escaped(&table.resource));
     if !table.base_scopes.is_empty() {
-        let _ = writeln!(text, "\nEverywhere besides: `{}`.", table.base_scopes.join("`, `"));
+        let _ = writeln!(text, "\nAlways required: `{}`.", table.base_scopes.join("`, `"));
     }
     if table.in_shadow {
         text.push_str("\nIn shadow mode: denials are recorded only.\n");

@@ -1,6 +1,6 @@
-//! The fields of the configuration, as the README's table has them: of its root.
+//! The fields at the root of the configuration, as in the README's table.
 
-// Never built: these types only have a shape.
+// Never constructed: only the shape of these types is used.
 #![allow(dead_code)]
 
 use schemars::JsonSchema;
@@ -13,20 +13,20 @@ use super::resource::Resource;
 #[derive(JsonSchema)]
 #[schemars(title = "toolgate", deny_unknown_fields)]
 pub struct Configuration {
-    /// Who is trusted to issue tokens
+    /// The trusted issuers
     #[schemars(length(min = 1))]
     issuers: Vec<Issuer>,
     /// The protected MCP servers
     #[schemars(length(min = 1))]
     resources: Vec<Resource>,
-    /// Paths that need no token where no resource matches: exact, or with a trailing `/*`
+    /// Paths that need no token if no resource matches: exact, or with a trailing `/*`
     pass: Option<Vec<PathPattern>>,
     /// Must equal the plugin's `allow_on_headers_stop_iteration`
     hold_request_headers: Option<bool>,
-    /// JSON-RPC arrays
+    /// The treatment of JSON-RPC batches
     batches: Option<Batches>,
     limits: Option<Limits>,
-    /// Verified tokens kept per worker
+    /// The number of verified tokens kept per worker
     token_cache: Option<TokenCache>,
     audit: Option<Audit>,
 }
@@ -38,33 +38,33 @@ pub enum Batches {
     AuthorizeEach,
 }
 
-/// Sizes beyond which a message is refused
+/// Limits on the size of messages
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Limits {
-    /// Bytes of a request's body
+    /// Bytes of a request body
     #[schemars(range(min = 1))]
     body: Option<u64>,
-    /// Bytes of a list in an answer
+    /// Bytes of a list in a response
     #[schemars(range(min = 1))]
     list: Option<u64>,
     /// Bytes of a token
     #[schemars(range(min = 1))]
     token: Option<u64>,
-    /// Objects and arrays in one another
+    /// Nesting depth of JSON
     #[schemars(range(min = 1, max = 10_000))]
     depth: Option<u64>,
     /// Elements of a batch
     #[schemars(range(min = 1, max = 10_000))]
     batch: Option<u64>,
-    /// How long a stream may go on whose token has no `exp`
+    /// The lifetime of a stream whose token has no `exp`
     stream: Option<Duration>,
 }
 
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct TokenCache {
-    /// 0 turns it off
+    /// 0 disables it
     #[schemars(range(max = 1_000_000))]
     entries: Option<u64>,
 }
@@ -74,21 +74,21 @@ pub struct TokenCache {
 pub struct Audit {
     /// Which decisions are recorded
     decisions: Option<Decisions>,
-    /// How a subject is recorded: as it is, or as a digest
+    /// The form of subjects in records: unchanged, or as a digest
     subject: Option<SubjectForm>,
-    /// Where audit lines are posted besides the log
+    /// The endpoint that receives audit lines in addition to the log
     sink: Option<Sink>,
 }
 
-/// An endpoint that takes audit lines, one JSON object a line
+/// An endpoint that receives audit lines, one JSON object per line
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Sink {
-    /// Its URL
+    /// The URL
     uri: Url,
-    /// The host's cluster that reaches it
+    /// The host's cluster for the endpoint
     cluster: Name,
-    /// How long one call may take
+    /// The timeout of a call
     timeout: Option<Duration>,
 }
 

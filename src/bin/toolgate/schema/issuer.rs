@@ -1,6 +1,6 @@
 //! The fields of `issuers[]`.
 
-// Never built: these types only have a shape.
+// Never constructed: only the shape of these types is used.
 #![allow(dead_code)]
 
 use std::collections::BTreeMap;
@@ -14,57 +14,57 @@ use super::leaf::{Duration, Identifier, Name, Scalar, Url};
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Issuer {
-    /// Equals `iss` byte for byte; a URL, unless `jwks.uri` or `jwks.keys` is there
+    /// The value of `iss`, compared byte for byte; a URL, unless `jwks.uri` or `jwks.keys` is set
     issuer: Identifier,
-    /// What the rest of the configuration calls it; by default the issuer
+    /// The name in the rest of the configuration; by default the value of `issuer`
     name: Option<Name>,
-    /// What its tokens look like
+    /// The kind of authorization server, which determines the form of its tokens
     profile: Option<Profile>,
-    /// By default what is configured; both: `jwt_and_introspection`
+    /// By default what is configured; with `jwks` and `introspection`: `jwt_and_introspection`
     validation: Option<Validation>,
     jwks: Option<Jwks>,
     introspection: Option<Introspection>,
-    /// By default every asymmetric one
+    /// By default all asymmetric algorithms
     #[schemars(length(min = 1))]
     algorithms: Option<Vec<Algorithm>>,
-    /// Header `typ` values of its access tokens
+    /// Accepted values of `typ` in the header of access tokens
     #[schemars(length(min = 1))]
     token_types: Option<Vec<Name>>,
-    /// The first of these claims that is present holds the scopes
+    /// Claims that may contain the scopes; the first one present counts
     #[schemars(length(min = 1))]
     scope_claims: Option<Vec<Name>>,
-    /// The first of these claims that is present names the client
+    /// Claims that may name the client; the first one present counts
     #[schemars(length(min = 1))]
     client_claims: Option<Vec<Name>>,
     /// The claim that names the subject
     subject_claim: Option<Name>,
-    /// Claims and the values they must have, or hold
+    /// Claims and the values they must equal or, if arrays, contain
     required_claims: Option<BTreeMap<String, Scalar>>,
-    /// Tokens that are bound to a key (RFC 9449): by default refused
+    /// Tokens bound to a key (RFC 9449); by default refused
     dpop: Option<Dpop>,
-    /// Access tokens with a `nonce` claim: by default as the profile says
+    /// Access tokens with a `nonce` claim; by default as the profile specifies
     nonce: Option<Nonce>,
-    /// How far clocks may differ
+    /// The tolerated clock difference
     leeway: Option<Duration>,
 }
 
 #[derive(JsonSchema)]
 #[schemars(rename_all = "snake_case")]
 pub enum Nonce {
-    /// They are refused as ID tokens, unless their type is `at+jwt`
+    /// Refused as ID tokens, unless their type is `at+jwt`
     Refuse,
-    /// They are taken
+    /// Accepted
     Allow,
 }
 
 #[derive(JsonSchema)]
 #[schemars(rename_all = "snake_case")]
 pub enum Dpop {
-    /// They are refused
+    /// Bound tokens are refused
     Off,
-    /// They are taken with a proof; others as ever
+    /// Bound tokens require a proof; other tokens are accepted too
     Optional,
-    /// No others are taken
+    /// Only bound tokens with a proof are accepted
     Required,
 }
 
@@ -104,23 +104,23 @@ pub enum Algorithm {
     Ed25519,
 }
 
-/// The issuer's keys: fetched through `cluster` from `uri` or from where its metadata says, or fixed `keys`
+/// The issuer's keys: fetched through `cluster` from `uri` or the URL in its metadata, or fixed `keys`
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Jwks {
-    /// Whether the issuer's metadata (RFC 8414, OpenID Connect Discovery) says where they are
+    /// Whether to discover the URL from the issuer's metadata (RFC 8414, OpenID Connect Discovery)
     discover: Option<bool>,
     uri: Option<Url>,
-    /// The Envoy cluster that reaches it
+    /// The Envoy cluster for the keys
     cluster: Option<Name>,
     timeout: Option<Duration>,
-    /// Refreshed ahead of this age
+    /// Keys are refreshed before this age
     max_age: Option<Duration>,
-    /// At most two refetches for unknown keys in this time
+    /// The window in which at most two refetches for unknown keys are made
     cooldown: Option<Duration>,
-    /// A last good set is used for so much longer than `max_age` while fetches fail
+    /// How long the last good set is used beyond `max_age` while fetches fail
     max_stale: Option<Duration>,
-    /// A fixed set instead
+    /// A fixed set of keys
     #[schemars(length(min = 1, max = 100))]
     keys: Option<Vec<BTreeMap<String, serde_json::Value>>>,
 }
@@ -130,17 +130,17 @@ pub struct Jwks {
 #[schemars(deny_unknown_fields)]
 pub struct Introspection {
     uri: Url,
-    /// The Envoy cluster that reaches it
+    /// The Envoy cluster for the endpoint
     cluster: Name,
     client_id: Option<Name>,
     client_secret: Option<Name>,
-    /// The environment variable of the Wasm VM that holds the secret
+    /// The environment variable of the Wasm VM that contains the secret
     client_secret_env: Option<Name>,
     client_auth: Option<ClientAuthentication>,
     timeout: Option<Duration>,
-    /// How long an active answer is kept, never beyond `exp`
+    /// How long an active response is cached, at most until `exp`
     cache_ttl: Option<Duration>,
-    /// Calls at once, per worker
+    /// The maximum number of concurrent calls per worker
     #[schemars(range(min = 1, max = 100_000))]
     max_in_flight: Option<u64>,
 }

@@ -1,6 +1,6 @@
-//! Values that fields share.
+//! Types that several fields share.
 
-// Never built: these types only have a shape.
+// Never constructed: only the shape of these types is used.
 #![allow(dead_code)]
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -26,7 +26,7 @@ pub struct Identifier(
 #[derive(JsonSchema)]
 pub struct PathPattern(#[schemars(regex(pattern = r"^/[^*?#\s]*(/\*)?$"))] String);
 
-/// Such as `500ms`, `30s`, `10m` or `1h`
+/// A duration such as `500ms`, `30s`, `10m` or `1h`
 #[derive(JsonSchema)]
 pub struct Duration(#[schemars(regex(pattern = r"^[0-9]+(ms|s|m|h)$"))] String);
 
@@ -47,7 +47,7 @@ impl JsonSchema for Scalar {
     }
 }
 
-/// As [`Scalar`], or null.
+/// Like [`Scalar`], or null.
 pub struct ScalarOrNull;
 
 impl JsonSchema for ScalarOrNull {
@@ -56,7 +56,7 @@ impl JsonSchema for ScalarOrNull {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        // What `without_null` takes out of types is meant here.
+        // Written without `null`, because `without_null` would remove it.
         json_schema!({"not": {"type": ["array", "object"]}})
     }
 }

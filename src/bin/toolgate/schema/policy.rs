@@ -1,6 +1,6 @@
 //! The fields of `resources[].policy`.
 
-// Never built: these types only have a shape.
+// Never constructed: only the shape of these types is used.
 #![allow(dead_code)]
 
 use std::collections::BTreeMap;
@@ -9,27 +9,27 @@ use schemars::JsonSchema;
 
 use super::leaf::{Duration, Name, Scalar, ScalarOrNull, Scope};
 
-/// Who may do what
+/// The authorization policy
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Policy {
-    /// Needed by every request
+    /// Scopes that every request needs
     base_scopes: Option<Vec<Scope>>,
-    /// A broader scope implies narrower ones, transitively
+    /// The narrower scopes that a broader scope implies, transitively
     hierarchy: Option<BTreeMap<String, Narrower>>,
-    /// By name; `*` is any run of characters
+    /// By tool name; `*` matches any characters
     tools: Option<BTreeMap<String, Rule>>,
-    /// By name; `*` is any run of characters
+    /// By prompt name; `*` matches any characters
     prompts: Option<BTreeMap<String, Rule>>,
-    /// By URI; `*` is any run of characters
+    /// By URI; `*` matches any characters
     resources: Option<BTreeMap<String, Rule>>,
-    /// Any other method
+    /// By method name, for all other methods
     methods: Option<BTreeMap<String, Rule>>,
-    /// What no rule lists; by default denied
+    /// The decision about names that no rule lists; by default `deny`
     unlisted: Option<Unlisted>,
-    /// What lists keep
+    /// Which entries lists keep
     lists: Option<Lists>,
-    /// Scenarios, each of which only narrows
+    /// Scenarios that narrow what callers may do
     matrix: Option<Vec<Row>>,
     mode: Option<Mode>,
 }
@@ -37,46 +37,46 @@ pub struct Policy {
 #[derive(JsonSchema)]
 pub struct Narrower(#[schemars(length(min = 1))] Vec<Scope>);
 
-/// What a name needs: `scopes`, or one of `any_of`, or both
+/// The requirements of a name: `scopes`, one of `any_of`, or both
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, extend("anyOf" = [{"required": ["scopes"]}, {"required": ["any_of"]}]))]
 pub struct Rule {
-    /// All of them; none: any valid token
+    /// All of these; an empty list accepts any valid token
     scopes: Option<Vec<Scope>>,
-    /// All of one of these sets
+    /// All scopes of one of these sets
     #[schemars(length(min = 1))]
     any_of: Option<Vec<Alternative>>,
-    /// Conditions on a call's arguments, by JSON pointers into `params.arguments`; only of tools
+    /// Conditions on a tool call's arguments, by JSON Pointer into `params.arguments`
     #[schemars(extend("minProperties" = 1))]
     arguments: Option<BTreeMap<String, Condition>>,
-    /// The user must have signed in at one of these levels (RFC 9470)
+    /// The user must have authenticated at one of these levels (RFC 9470)
     acr: Option<Levels>,
-    /// The user must have signed in at most so long ago
+    /// The maximum time since the user authenticated
     max_auth_age: Option<Duration>,
-    /// The issuer must have been asked about the token at most so long ago; `0s`: for this very request
+    /// The maximum age of the introspection response; `0s`: a response for this very request
     fresh: Option<Duration>,
-    /// `shadow` tries the rule out
+    /// `shadow` only records the rule's denials
     mode: Option<Mode>,
 }
 
-/// Exactly one of these
+/// Exactly one condition
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, extend("minProperties" = 1, "maxProperties" = 1))]
 pub struct Condition {
-    /// This value
+    /// Equal to this value
     equals: Option<ScalarOrNull>,
-    /// One of these values
+    /// Equal to one of these values
     #[schemars(length(min = 1))]
     r#in: Option<Vec<ScalarOrNull>>,
-    /// A string; `*` is any run of characters
+    /// A string that matches this pattern; `*` matches any characters
     pattern: Option<Name>,
-    /// A number up to this
+    /// A number not greater than this
     max: Option<f64>,
-    /// The caller's claim at this path
+    /// Equal to the caller's claim at this path
     claim: Option<Name>,
 }
 
-/// One level, or several in the order of preference
+/// One level, or several, most preferred first
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 pub enum Levels {
@@ -109,13 +109,13 @@ pub enum ForUnlisted {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "snake_case")]
 pub enum Lists {
-    /// What the caller may use
+    /// Entries the caller may use
     Hide,
-    /// That, and what more scope would unlock
+    /// Those, and entries that more scopes would unlock
     Offer,
 }
 
-/// A scenario. A selector left out matches all; all given must match
+/// A scenario. Missing selectors match everything; all given selectors must match
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Row {
@@ -126,12 +126,12 @@ pub struct Row {
     /// Patterns
     #[schemars(length(min = 1))]
     clients: Option<Vec<Name>>,
-    /// Patterns, for names or identifiers
+    /// Patterns for names or identifiers
     #[schemars(length(min = 1))]
     issuers: Option<Vec<Name>>,
-    /// Claims and the values they must have, or hold
+    /// Claims and the values they must equal or, if arrays, contain
     claims: Option<BTreeMap<String, Scalar>>,
-    /// Of the granted scopes only these count
+    /// The granted scopes that count
     scopes: Option<Vec<Scope>>,
     /// Patterns
     #[schemars(length(min = 1))]
@@ -139,7 +139,7 @@ pub struct Row {
     mode: Option<Mode>,
 }
 
-/// `shadow` records denials and lets requests go on
+/// `shadow` records denials and lets requests pass
 #[derive(JsonSchema)]
 #[schemars(rename_all = "snake_case")]
 pub enum Mode {

@@ -1,6 +1,6 @@
-//! The fields of `resources[]`, but for the policy.
+//! The fields of `resources[]`, except for the policy.
 
-// Never built: these types only have a shape.
+// Never constructed: only the shape of these types is used.
 #![allow(dead_code)]
 
 use std::collections::BTreeMap;
@@ -22,13 +22,13 @@ pub struct Resource {
     /// By default the path of `resource`; exact, or with a trailing `/*`
     #[schemars(length(min = 1))]
     paths: Option<Vec<PathPattern>>,
-    /// The names of the issuers it trusts; by default all
+    /// The names of the trusted issuers; by default all
     #[schemars(length(min = 1))]
     issuers: Option<Vec<Name>>,
-    /// What `aud` must hold one of; by default `resource`
+    /// The accepted audiences; by default `resource`
     #[schemars(length(min = 1))]
     audiences: Option<Vec<Name>>,
-    /// Published; by default the issuers, which must be URLs for that
+    /// Published; by default the issuers, which must then be URLs
     #[schemars(length(min = 1))]
     authorization_servers: Option<Vec<Url>>,
     /// Published as `resource_name`
@@ -39,63 +39,63 @@ pub struct Resource {
     policy_uri: Option<Url>,
     /// Published as `resource_tos_uri`
     tos_uri: Option<Url>,
-    /// Published; by default every scope of the policy
+    /// Published; by default all scopes of the policy
     scopes_supported: Option<Vec<Scope>>,
-    /// `scope` of a 401; by default `base_scopes`
+    /// The `scope` of a 401 challenge; by default `base_scopes`
     challenge_scopes: Option<Vec<Scope>>,
-    /// Put before a scope without `://` wherever clients are told scopes
+    /// A prefix for scopes without `://` in challenges and metadata
     scope_prefix: Option<Scope>,
-    /// Browsers' origins; others are refused
+    /// The browser origins that may call; others are refused
     #[schemars(length(min = 1))]
     origins: Option<Vec<Name>>,
-    /// Required, unless there is a `policy_source`: then it holds until that has answered
+    /// Required without `policy_source`; otherwise in force until the source has answered
     policy: Option<Policy>,
     policy_source: Option<PolicySource>,
     publish: Option<Publish>,
-    /// What was approved of the server's tools, as `toolgate manifest` writes it
+    /// The approved tools of the server, written by `toolgate manifest`
     manifest: Option<Manifest>,
-    /// What becomes of a tool that is not so
+    /// The treatment of tools that differ from the manifest
     on_drift: Option<OnDrift>,
-    /// Whether tools may be called before a list of them was seen; `deny` only beside `on_drift: deny`
+    /// Whether tools may be called before a list was seen; `deny` requires `on_drift: deny`
     until_seen: Option<UntilSeen>,
     forward: Option<Forward>,
 }
 
-/// A control plane that has the policy
+/// A control plane that provides the policy
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct PolicySource {
     uri: Url,
-    /// The Envoy cluster that reaches it
+    /// The Envoy cluster for the control plane
     cluster: Name,
-    /// How often it is asked
+    /// The interval between requests
     interval: Option<Duration>,
-    /// How long the last good policy serves beyond that
+    /// How long the last good policy is used beyond the interval
     max_stale: Option<Duration>,
     timeout: Option<Duration>,
     client_id: Option<Name>,
     client_secret: Option<Name>,
-    /// The environment variable of the Wasm VM that holds the secret
+    /// The environment variable of the Wasm VM that contains the secret
     client_secret_env: Option<Name>,
     format: Option<Format>,
 }
 
-/// Where the manifest of the live tools goes
+/// The endpoint that receives the manifest of the live tools
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Publish {
     uri: Url,
-    /// The Envoy cluster that reaches it
+    /// The Envoy cluster for the endpoint
     cluster: Name,
     timeout: Option<Duration>,
     client_id: Option<Name>,
     client_secret: Option<Name>,
-    /// The environment variable of the Wasm VM that holds the secret
+    /// The environment variable of the Wasm VM that contains the secret
     client_secret_env: Option<Name>,
     format: Option<Format>,
 }
 
-/// What a control plane speaks
+/// The protocol of a control plane
 #[derive(JsonSchema)]
 #[schemars(rename_all = "snake_case")]
 pub enum Format {
@@ -106,7 +106,7 @@ pub enum Format {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Manifest {
-    /// By name
+    /// By tool name
     tools: BTreeMap<String, Tool>,
 }
 
@@ -115,12 +115,12 @@ pub struct Manifest {
 #[schemars(deny_unknown_fields)]
 pub struct Tool {
     title: Option<String>,
-    /// Of the description's UTF-8 bytes
+    /// The digest of the description's UTF-8 bytes
     description: Option<Digest>,
-    /// Of the input schema's canonical form (RFC 8785)
+    /// The digest of the input schema's canonical form (RFC 8785)
     input_schema: Option<Digest>,
     annotations: Option<BTreeMap<String, serde_json::Value>>,
-    /// Of all other members, as an object in canonical form
+    /// The digest of an object with all other members, in canonical form
     definition: Option<Digest>,
 }
 
@@ -130,28 +130,28 @@ pub struct Digest(#[schemars(regex(pattern = r"^sha256:[0-9a-f]{64}$"))] String)
 #[derive(JsonSchema)]
 #[schemars(rename_all = "snake_case")]
 pub enum OnDrift {
-    /// It is reported
+    /// The difference is reported
     Report,
-    /// It is denied, and in no list
+    /// The tool is denied and removed from lists
     Deny,
 }
 
 #[derive(JsonSchema)]
 #[schemars(rename_all = "snake_case")]
 pub enum UntilSeen {
-    /// An approved tool may be called
+    /// Approved tools may be called
     Allow,
-    /// None may
+    /// No tool may be called
     Deny,
 }
 
-/// What goes on to the server
+/// The parts of the identity that are forwarded to the server
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Forward {
-    /// Whether the client's token goes on
+    /// Whether the client's token is forwarded
     authorization: Option<Authorization>,
-    /// Headers and what they carry
+    /// Headers and their values
     headers: Option<BTreeMap<String, IdentityValue>>,
 }
 

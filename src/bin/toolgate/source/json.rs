@@ -1,4 +1,4 @@
-//! JSON with the line of everything. What is JSON and what is not, serde_json says, as it does in the module.
+//! JSON with the line of every value. serde_json, which the module uses, decides what is valid.
 
 use jsonc_parser::ast;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
@@ -6,7 +6,7 @@ use toolgate::node::Node;
 
 use super::{Member, Spot, Text, Value};
 
-/// Reads `text`, whose first line is `first_line`; else the line of the fault and what it is.
+/// Parses `text`, whose first line has the number `first_line`. A fault has its line and a message.
 pub fn parse(text: &str, first_line: usize) -> Result<Spot, (usize, String)> {
     if let Err(fault) = serde_json::from_str::<Node>(text) {
         let line = first_line + fault.line().saturating_sub(1);
@@ -21,7 +21,7 @@ pub fn parse(text: &str, first_line: usize) -> Result<Spot, (usize, String)> {
 }
 
 struct Lines {
-    /// The byte with which each line begins.
+    /// The offset at which each line starts.
     starts: Vec<usize>,
     first_line: usize,
 }

@@ -1,4 +1,4 @@
-//! Finds the plugin's configuration inside what carries it to a proxy.
+//! Finds the plugin's configuration inside a proxy's configuration.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +8,7 @@ use super::{Found, Spot, Value, json};
 
 type Fault = (usize, String);
 
-/// The plugin configurations in `documents`, never none.
+/// The plugin configurations in `documents`; never empty.
 pub fn find(documents: Vec<Spot>) -> Result<Vec<Found>, Fault> {
     let mut candidates = Vec::new();
     for document in &documents {
@@ -18,17 +18,17 @@ pub fn find(documents: Vec<Spot>) -> Result<Vec<Found>, Fault> {
             search(document, &mut candidates)?;
         }
     }
-    // Other Wasm plugins have configurations too; ours begins with one of these.
+    // Other Wasm plugins have configurations too. Ours has at least one of these members.
     if candidates.iter().any(|found| looks_ours(&found.root)) {
         candidates.retain(|found| looks_ours(&found.root));
     }
     if candidates.is_empty() {
-        // A part of a bare one: the core says what is missing.
+        // An incomplete configuration: the core reports what is missing.
         let carries =
             |document: &&Spot| ["apiVersion", "static_resources"].iter().all(|name| document.member(name).is_none());
         match documents.iter().find(carries) {
             Some(document) => candidates.push(Found::of("the file", document.clone())),
-            None => return Err((1, "no Wasm plugin's configuration is in it".to_owned())),
+            None => return Err((1, "it contains no configuration of a Wasm plugin".to_owned())),
         }
     }
     Ok(candidates)
@@ -39,7 +39,7 @@ impl Found {
         Self { place: place.to_owned(), root, warnings: Vec::new() }
     }
 
-    /// Notes where `hold_request_headers` is not what the plugin's `allow_on_headers_stop_iteration` says.
+    /// Warns if `hold_request_headers` differs from the plugin's `allow_on_headers_stop_iteration`.
     fn flagged(mut self, flag: bool) -> Self {
         let holds = self.root.member("hold_request_headers").is_some_and(|own| own.value == Value::Bool(true));
         let message = match (holds, flag) {
@@ -56,7 +56,7 @@ impl Found {
     }
 }
 
-/// `allow_on_headers_stop_iteration`, as a boolean or as a wrapped one.
+/// `allow_on_headers_stop_iteration`, as a boolean or a wrapped boolean.
 fn flag(plugin: &Spot) -> bool {
     let names = ["allow_on_headers_stop_iteration", "allowOnHeadersStopIteration"];
     let own = names.into_iter().find_map(|name| plugin.member(name));
@@ -68,7 +68,7 @@ fn looks_ours(root: &Spot) -> bool {
     root.member("issuers").is_some() || root.member("resources").is_some()
 }
 
-/// Whether a document is the configuration itself. A bootstrap has `static_resources`, a Kubernetes object a `kind`.
+/// Whether a document is the configuration itself. A bootstrap has `static_resources`, a Kubernetes object `kind`.
 fn is_bare(document: &Spot) -> bool {
     looks_ours(document) && document.member("kind").is_none() && document.member("vm_config").is_none()
 }
@@ -106,11 +106,11 @@ fn search(spot: &Spot, found: &mut Vec<Found>) -> Result<(), Fault> {
     }
 }
 
-/// What is in a `google.protobuf.Any`: a Struct written natively, or a string of JSON.
+/// The content of a `google.protobuf.Any`: a Struct in YAML, or a string of JSON.
 fn unpacked(configuration: &Spot) -> Result<Spot, Fault> {
     let kind = configuration.member("@type").and_then(Spot::text).unwrap_or_default();
     let Some(value) = configuration.member("value") else {
-        // Without a type it is what it is: Istio writes plugins' configurations so.
+        // Without a type it is the value itself, as in Istio's plugin configurations.
         return Ok(configuration.clone());
     };
     let Value::Text(text) = &value.value else { return Ok(value.clone()) };
@@ -128,7 +128,7 @@ fn unpacked(configuration: &Spot) -> Result<Spot, Fault> {
     Ok(root)
 }
 
-/// JSON in a string of one line has that line.
+/// Sets all lines to that of a single-line string that contains JSON.
 fn all_on(spot: &mut Spot, line: usize) {
     spot.line = line;
     match &mut spot.value {

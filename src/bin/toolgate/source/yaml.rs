@@ -1,4 +1,4 @@
-//! YAML with the line of everything, read as proxies read it.
+//! YAML with the line of every value, read as proxies read it.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,13 +7,13 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 use super::{Member, Spot, Text, Value};
 
-/// Aliases may multiply what a file holds; no configuration has as many values as this.
+/// The maximum number of values, because aliases can multiply the size of a file. No configuration has as many.
 const MOST_VALUES: usize = 1_000_000;
 
 type Fault = (usize, String);
 type Events<'t> = Box<dyn Iterator<Item = Result<(Event<'t>, Span), saphyr_parser::ScanError>> + 't>;
 
-/// Reads the documents of `text`; else the line of the fault and what it is.
+/// Parses the documents of `text`. A fault has its line and a message.
 pub fn parse(text: &str) -> Result<Vec<Spot>, Fault> {
     let mut reader = Reader { events: Box::new(Parser::new_from_str(text)), anchors: HashMap::new(), values: 0 };
     let mut documents = Vec::new();
@@ -45,7 +45,7 @@ impl<'t> Reader<'t> {
         self.next()?.ok_or_else(|| (1, "not YAML: it ends too early".to_owned()))
     }
 
-    /// The value that begins with `event`.
+    /// Parses the value that starts with `event`.
     fn value(&mut self, event: Event<'t>, span: Span) -> Result<Spot, Fault> {
         let line = span.start.line();
         self.values += 1;
@@ -88,7 +88,7 @@ impl<'t> Reader<'t> {
             let line = span.start.line();
             let name = match event {
                 Event::MappingEnd => return Ok(members),
-                // However it would be read as a value: members have names only.
+                // Names are always strings, even if the scalar would be another type as a value.
                 Event::Scalar(text, ..) => text.into_owned(),
                 _ => return Err((line, "the name of a member must be plain text".to_owned())),
             };
@@ -106,11 +106,11 @@ fn size(spot: &Spot) -> usize {
     }
 }
 
-/// What a scalar is. `yes`, `on` and their like are booleans to Envoy and to Kubernetes, so they are here.
+/// The value of a scalar. `yes`, `on` and the like are booleans, as in Envoy and Kubernetes.
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&Cow<'_, Tag>>, line: usize) -> Value {
     let is_text = tag.is_some_and(|tag| tag.suffix == "str" || (tag.handle.is_empty() && tag.suffix == "!"));
     if style != ScalarStyle::Plain || is_text {
-        // The place of a block is that of its text, below its mark.
+        // The position of a block scalar is that of its text, below the indicator.
         let line_by_line = style == ScalarStyle::Literal;
         return Value::Text(Text { text: text.to_owned(), first_line: line, line_by_line });
     }

@@ -1,10 +1,10 @@
-//! Results as CI systems read them.
+//! Results in JUnit's XML format, which CI systems read.
 
 use std::fmt::Write;
 
 use super::Outcome;
 
-/// The format that CI systems read test results from.
+/// The report about `outcomes`.
 pub fn report(outcomes: &[Outcome]) -> String {
     let failures = outcomes.iter().filter(|outcome| !outcome.differences.is_empty()).count();
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -25,7 +25,7 @@ pub fn report(outcomes: &[Outcome]) -> String {
     xml
 }
 
-/// Text in an attribute; XML 1.0 has no place for control characters.
+/// Escapes text for an attribute. XML 1.0 does not allow control characters.
 fn escaped(text: &str) -> String {
     let escape = |c: char| match c {
         '&' => "&amp;".to_owned(),
