@@ -1,7 +1,7 @@
-//! The loader: reads a configuration whole, checks it whole, and only then makes a [`Config`]. A plugin never starts half
-//! configured.
+//! The loader reads and checks the entire configuration before it creates a [`Config`]. A plugin never starts with a
+//! partial configuration.
 //!
-//! Each file reads one part. A reader notes every fault with its path and reads on ([`Findings`]).
+//! Each file reads one part. Readers record every fault with its path and continue ([`Findings`]).
 
 mod endpoint;
 mod fields;
@@ -24,18 +24,18 @@ use issuer::Issuers;
 use crate::config::{Audit, Batches, Config, Decisions, Fault, Limits, OVERRIDES, Resource, SubjectForm};
 use crate::routes::{PathPattern, Protected, Routes};
 
-/// Envoy's default for `per_connection_buffer_limit_bytes`: beyond it the host itself refuses a buffered body.
+/// Envoy's default for `per_connection_buffer_limit_bytes`. Beyond it, Envoy itself refuses a buffered body.
 const HOST_BUFFER: usize = 1_048_576;
-/// The largest buffer that fits into a worker's 1 GiB of memory beside others.
+/// The maximum buffer size, so that several fit into a worker's 1 GiB of memory.
 const MAX_BUFFER: usize = 64 * HOST_BUFFER;
 
-/// Looks up an environment variable, which a secret may come from.
+/// Looks up an environment variable that may hold a secret.
 pub(crate) type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 
 impl Config {
     /// Reads the configuration from JSON text or from the wire bytes of a protobuf `Struct`.
     ///
-    /// `environment` looks up the variables that secrets may come from. All faults are given at once.
+    /// `environment` looks up variables that may hold secrets. All faults are returned at once.
     pub fn parse(bytes: &[u8], environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<Fault>> {
         let mut found = Findings::default();
         let config = match form::read(bytes) {
@@ -56,7 +56,7 @@ impl Config {
             at.list(Zero::Refuse, found, |at, found| Some(resource::read(&at, &issuers, environment, found)))
         });
         let resources = resources.unwrap_or_default().into_iter().enumerate();
-        // Faulty resources are left out; the others keep the indexes that messages name.
+        // Faulty resources are skipped. Messages keep the indices of the configuration.
         let (places, resources): (Vec<usize>, Vec<Resource>) =
             resources.filter_map(|(place, resource)| Some((place, resource?))).unzip();
         let pass = fields.take("pass").and_then(|at| at.list(Zero::Allow, found, |at, found| path_pattern(&at, found)));
@@ -90,7 +90,7 @@ impl Config {
     }
 }
 
-/// A resource as its requests find it.
+/// The URL, hosts and paths by which requests find a resource.
 fn protected(resource: &Resource) -> Protected<'_> {
     Protected { identifier: &resource.identifier, hosts: &resource.hosts, paths: &resource.paths }
 }
@@ -131,7 +131,7 @@ fn read_limits(at: Option<At<'_>>, found: &mut Findings) -> Limits {
 }
 
 fn read_token_cache(at: Option<At<'_>>, found: &mut Findings) -> usize {
-    /// Some kilobytes each: more would be a gigabyte.
+    /// An entry takes a few kilobytes, so more would take a gigabyte.
     const MOST: usize = 1_000_000;
     let default = 4096;
     let Some(mut fields) = at.and_then(|at| at.fields(found)) else { return default };

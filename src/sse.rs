@@ -1,4 +1,4 @@
-//! Event streams (HTML Living Standard, section 9.2), split into events as they come, at whatever byte a chunk ends.
+//! Event streams (HTML Living Standard, section 9.2), split into events incrementally, wherever a chunk ends.
 //!
 //! ```text
 //! stream = [ bom ] *event            event = *line end-of-line
@@ -6,10 +6,10 @@
 //! end-of-line = CR LF / CR / LF
 //! ```
 //!
-//! Clients read streams more loosely than that: they trim lines, ignore case, take lines of bare JSON, parse each line
-//! by itself, or split lines at LF only or at every separator that Unicode knows. A line that is neither blank, a
-//! comment nor a well-formed field is therefore *stray* and must not pass, and data that such clients could read
-//! differently is written anew on one line.
+//! Clients parse streams more loosely: they trim lines, ignore case, accept lines of bare JSON, parse each line by
+//! itself, or split lines at LF only or at every Unicode line separator. Therefore a line that is not blank, a comment
+//! or a well-formed field is *stray* and must not be forwarded. Data that such clients could read differently is
+//! rewritten on one line.
 
 mod event;
 
@@ -19,32 +19,32 @@ use crate::bytes::count_ordinary;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What a stream brings.
+/// A piece of a stream.
 #[derive(Debug)]
 pub enum Piece<'e> {
-    /// A whole event with the empty line that ends it; the last one of a stream may lack that.
+    /// An event with the empty line that ends it. The last event of a stream may lack that line.
     Event(Event<'e>),
     /// The LF of a CR LF whose CR ended an event in an earlier chunk.
     LineFeed,
-    /// A part of an event beyond the limit. It must not pass.
+    /// A part of an event that exceeds the limit. It must not be forwarded.
     Oversized(&'e [u8]),
-    /// An event beyond the limit ended.
+    /// The end of an event that exceeds the limit.
     OversizedEnd,
 }
 
-/// Splits a stream. It keeps at most one event.
+/// Splits a stream into events. It buffers at most one event.
 #[derive(Clone, Debug)]
 pub struct EventReader {
     limit: usize,
-    /// The bytes of the event that has begun.
+    /// The bytes of the current event.
     event: Vec<u8>,
-    /// Where it began.
+    /// Where the current event started.
     start: Start,
-    /// Whether a byte came that is no white space: then it is known that these are events.
+    /// Whether a byte other than white space has arrived. Then the stream is known to consist of events.
     begun: bool,
     line_is_empty: bool,
     after_cr: bool,
-    /// Whether the CR before ended an event.
+    /// Whether the previous CR ended an event.
     ended_by_cr: bool,
     oversized: bool,
 }
@@ -64,10 +64,10 @@ impl EventReader {
         }
     }
 
-    /// Takes a chunk and gives what it completes, piece by piece; at the `end` of the stream, also what is left.
+    /// Processes a chunk and passes each completed piece to `piece`. At the `end` of the stream, also the rest.
     ///
-    /// If the stream turns out to be no events but a JSON document, whose first byte is `{` or `[`, returns the
-    /// document's bytes in this chunk. The reader is of no more use then.
+    /// If the stream turns out to be a JSON document, whose first byte is `{` or `[`, returns the document's bytes in
+    /// this chunk. The reader must not be used afterwards.
     pub fn feed<'c>(&mut self, chunk: &'c [u8], end: bool, mut piece: impl FnMut(Piece<'_>)) -> Option<&'c [u8]> {
         let mut rest = chunk;
         while let Some(byte) = rest.first().copied() {
@@ -94,12 +94,12 @@ impl EventReader {
         None
     }
 
-    /// Whether an event has begun that has not ended.
+    /// Whether an event has started but not ended.
     pub fn is_within_event(&self) -> bool {
         !self.event.is_empty() || self.oversized
     }
 
-    /// Where in these next bytes a JSON document begins, if nothing but white space came before.
+    /// Where a JSON document starts in these bytes, if only white space came before.
     fn document(&mut self, bytes: &[u8]) -> Option<usize> {
         if self.begun {
             return None;
@@ -110,7 +110,7 @@ impl EventReader {
             Some(mark) => bytes.strip_prefix(mark).or(self.event.is_empty().then_some(bytes)),
             None => Some(bytes),
         };
-        // A byte order mark that breaks off is no white space.
+        // An incomplete byte order mark is not white space.
         let Some(text) = text.map(<[u8]>::trim_ascii_start) else {
             self.begun = true;
             return None;
@@ -150,7 +150,7 @@ impl EventReader {
         piece(Piece::Oversized(bytes));
     }
 
-    /// Gives the event and keeps its memory for the next one.
+    /// Passes on the event and keeps its buffer.
     fn give(&mut self, piece: &mut impl FnMut(Piece<'_>)) {
         let start = std::mem::take(&mut self.start);
         if std::mem::take(&mut self.oversized) {
@@ -162,9 +162,9 @@ impl EventReader {
     }
 }
 
-/// How many of the first bytes end no line.
+/// The number of bytes before the first line end.
 fn line_length(bytes: &[u8]) -> usize {
-    // Written so that the compiler makes vector instructions of it: two comparisons become a table of bits.
+    // Written for auto-vectorisation: two comparisons become a bit mask.
     count_ordinary(bytes, |byte| (byte ^ b'\r').min(byte ^ b'\n') != 0)
 }
 
@@ -176,7 +176,8 @@ mod tests {
 
     const STREAM: &[u8] = b"\xef\xbb\xbfid: 1\ndata:\n\n: keep-alive\r\n\r\nevent: message\rdata: {\"a\":\rdata:1}\r\r\nid: 2\r\ndata: x\r\n\r\ndata: tail";
 
-    /// What a reader gives for these chunks, the last of which ends the stream; `None` is an oversized event.
+    /// The pieces that a reader produces for these chunks, the last of which ends the stream. `None` is an oversized
+    /// event.
     fn events(limit: usize, chunks: &[&[u8]], ends: bool) -> Vec<Option<Vec<u8>>> {
         let mut reader = EventReader::new(limit);
         let mut out = Vec::new();
@@ -199,7 +200,7 @@ mod tests {
         without_line_feeds(events(1000, &[STREAM], true).into_iter().flatten().collect())
     }
 
-    /// A line feed by itself is the rest of the event before it.
+    /// A lone line feed belongs to the event before it.
     fn without_line_feeds(mut pieces: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
         pieces.retain(|piece| piece != b"\n");
         pieces

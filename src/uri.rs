@@ -1,8 +1,8 @@
-//! Paths and resource URIs that servers read as others than they are spelled.
+//! Paths and resource URIs that servers may read differently from how they are spelled.
 //!
-//! A policy compares names byte for byte. Servers do not: they decode percent signs, merge slashes, resolve dots, drop
-//! parameters and case. A URI that a URL parser would rewrite is refused here. Where two spellings may both be meant,
-//! [`spelling`] has the forms that the policy decides on besides.
+//! A policy compares names byte for byte. Servers decode percent-encoding, merge slashes, resolve dot segments, and
+//! ignore parameters and case. URIs that a URL parser would rewrite are refused here. If two spellings may both be
+//! meant, [`spelling`] computes the additional forms for which the policy decides.
 
 mod authority;
 pub mod spelling;
@@ -10,29 +10,29 @@ pub mod spelling;
 use crate::bytes::count_ordinary;
 use crate::text::fold;
 
-/// Why a `uri` may not be asked for, nor stand in a rule.
+/// Why a URI is refused, in a request or a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UriFault {
-    /// Slashes, host or port that URL parsers write otherwise.
+    /// Slashes, host or port that URL parsers rewrite.
     Authority,
     /// A backslash.
     Backslash,
-    /// A control character, a space or DEL, or an encoded NUL.
+    /// A control character, a space, DEL, or an encoded NUL.
     Blank,
-    /// A `.` or `..` segment, however often percent-encoded.
+    /// A `.` or `..` segment, also if percent-encoded once or more.
     DotSegment,
     /// A percent sign without two upper-case hexadecimal digits.
     Escape,
-    /// An unreserved character (RFC 3986 section 2.3), however often percent-encoded.
+    /// An unreserved character (RFC 3986 section 2.3) that is percent-encoded once or more.
     NeedlessEscape,
-    /// A scheme that is not lower case.
+    /// A scheme with upper-case letters.
     UpperCaseScheme,
     /// User information that URL parsers drop, or that an HTTP client would send as credentials.
     UserInfo,
 }
 
 impl UriFault {
-    /// The fault in words, with what to write instead.
+    /// The error message, with the correct form.
     pub fn message(self) -> &'static str {
         match self {
             Self::Authority => {
@@ -49,17 +49,17 @@ impl UriFault {
     }
 }
 
-/// Checks that `uri` is in normal form: that servers do not take it for one that is spelled otherwise.
+/// Checks that `uri` is in normal form, so that servers do not read it as a different URI.
 pub fn check_uri(uri: &str) -> Result<(), UriFault> {
     check(uri, false)
 }
 
-/// As [`check_uri`], for a rule, whose `*` stands for any characters.
+/// Like [`check_uri`], for a rule, in which `*` matches any characters.
 pub fn check_pattern(pattern: &str) -> Result<(), UriFault> {
     check(pattern, true)
 }
 
-/// As [`check_uri`], for a template (RFC 6570), whose expressions stand for any characters.
+/// Like [`check_uri`], for a template (RFC 6570), whose expressions match any characters.
 pub fn check_template(template: &str) -> Result<(), UriFault> {
     check_characters(template)?;
     spelling::of_template(template).map_or_else(|| check_uri(template), |pattern| check_pattern(&pattern))
@@ -115,13 +115,13 @@ fn begins_with_octet(text: &[u8]) -> bool {
     matches!(text, [high, low, ..] if is_digit(high) && is_digit(low))
 }
 
-/// `bytes` percent-decoded until nothing is left to decode (`%252e` is `.`).
+/// Percent-decodes `bytes` repeatedly until nothing is left to decode (`%252e` becomes `.`).
 pub fn percent_decode(bytes: &[u8]) -> Vec<u8> {
     decode(bytes).0
 }
 
-/// As [`percent_decode`], in one pass: what a decoding completes to another escape is decoded too. Beside it, the fault
-/// of the first octet that no URI escapes.
+/// Like [`percent_decode`], in one pass: an escape that decoding completes is decoded too. Also returns the fault of
+/// the first octet that must not be escaped.
 fn decode(bytes: &[u8]) -> (Vec<u8>, Option<UriFault>) {
     // Up to the first percent sign nothing is decoded.
     let plain = count_ordinary(bytes, |byte| byte != b'%');
@@ -136,7 +136,7 @@ fn decode(bytes: &[u8]) -> (Vec<u8>, Option<UriFault>) {
             && let Ok(decoded) = u8::try_from(high * 16 + low)
         {
             match decoded {
-                // Servers in C end a text there.
+                // C code ends a string here.
                 0 => fault = fault.or(Some(UriFault::Blank)),
                 b'-' | b'.' | b'_' | b'~' => fault = fault.or(Some(UriFault::NeedlessEscape)),
                 _ if decoded.is_ascii_alphanumeric() => fault = fault.or(Some(UriFault::NeedlessEscape)),
@@ -149,10 +149,10 @@ fn decode(bytes: &[u8]) -> (Vec<u8>, Option<UriFault>) {
     (out, fault)
 }
 
-/// As many places are tried at which a server may end a path: more are in no path that is meant for one.
+/// The maximum number of positions at which a server may end a path. Legitimate paths have no more.
 const MAX_CUTS: usize = 8;
 
-/// `path` in every way in which a careless server reads it, as segments: a decoded `?`, `#` or NUL ends it, or does not.
+/// All readings of `path` by a careless server, as segments: a decoded `?`, `#` or NUL may end it or not.
 pub fn plain_readings(path: &str) -> Vec<Vec<String>> {
     let decoded = percent_decode(path.as_bytes());
     let cuts = decoded.iter().enumerate().filter(|(_, byte)| matches!(byte, b'?' | b'#' | 0)).map(|(place, _)| place);
@@ -160,8 +160,8 @@ pub fn plain_readings(path: &str) -> Vec<Vec<String>> {
     ends.map(|end| segments(decoded.get(..end).unwrap_or_default())).collect()
 }
 
-/// `path` as the most careless server reads it, as segments: decoded until nothing is left to decode, `\` for `/`, no
-/// empty segments, no `;parameters`, dots resolved, no case.
+/// `path` as the most careless server reads it, as segments: fully decoded, with `\` as `/`, without empty segments and
+/// `;parameters`, with dot segments resolved, ignoring case.
 pub fn plain_segments(path: &str) -> Vec<String> {
     segments(&percent_decode(path.as_bytes()))
 }
@@ -181,8 +181,8 @@ fn segments(decoded: &[u8]) -> Vec<String> {
     segments
 }
 
-/// Whether a path holds what may end in another place below a pattern: an encoded separator or NUL, a backslash, or a
-/// dot segment that is encoded once or more often, or as no standard allows (`%u002e`, overlong UTF-8).
+/// Whether a path below a pattern may resolve to another place: it has an encoded separator or NUL, a backslash, or a
+/// dot segment that is encoded once or more, or in a nonstandard form (`%u002e`, overlong UTF-8).
 pub fn is_ambiguous_below(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
     let decoded = percent_decode(path.as_bytes());

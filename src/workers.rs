@@ -19,11 +19,11 @@ const MAX_RACES: usize = 16;
 
 /// The data that a host's workers share.
 pub trait SharedData {
-    /// Reads the value of this name; an empty one without a version if there is none.
+    /// Reads the value of this name. Without a value, returns empty bytes and no version.
     fn read(&self, name: &str) -> Result<Versioned, NotShared>;
     /// Replaces `old` with `value`. Returns `false` if another worker was faster.
     fn replace(&self, name: &str, old: &Versioned, value: &[u8]) -> Result<bool, NotShared>;
-    /// Writes a value, whatever the current one is.
+    /// Writes a value unconditionally.
     fn overwrite(&self, name: &str, value: &[u8]) -> Result<(), NotShared>;
 }
 
@@ -36,7 +36,7 @@ pub struct Versioned {
     pub version: Option<u32>,
 }
 
-/// The host shares no data, or not now.
+/// The host shares no data, or not at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotShared;
 

@@ -1,5 +1,5 @@
-//! The endpoints that toolgate calls: `audit.sink`, `resources[].policy_source`, `resources[].publish`, and the parts that
-//! they share with `issuers[].introspection`.
+//! The endpoints that toolgate calls: `audit.sink`, `resources[].policy_source`, `resources[].publish`, and the fields
+//! that they have in common with `issuers[].introspection`.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::fields::{At, Fields, Findings, Zero, join};
 use crate::config::{AuthenticationMethod, ClientAuthentication, ControlPlane, Endpoint, Format};
 use crate::url::Url;
 
-/// The longest timeout. The host counts it in 32 bits of milliseconds.
+/// The maximum timeout. The host stores it as 32 bits of milliseconds.
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// The timeout of a call.
@@ -65,7 +65,7 @@ pub fn read_sink(at: &At<'_>, found: &mut Findings) -> Option<Endpoint> {
     Some(Endpoint { uri, cluster, timeout, client: None })
 }
 
-/// The longest pause after publishing failed.
+/// The maximum pause between attempts to publish.
 const MAX_PAUSE: Duration = Duration::from_secs(300);
 
 /// Reads `policy_source`.

@@ -1,4 +1,5 @@
-//! Walks the tree. Every fault is noted with its path, and reading goes on, so that a user sees all of them at once.
+//! Walks the configuration tree. Records every fault with its path and continues, so that a user sees all faults at
+//! once.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use crate::node::Node;
 use crate::scope::Scope;
 use crate::url::{Scheme, Url};
 
-/// The findings so far: faults refuse the configuration, warnings do not.
+/// The findings so far. Faults refuse the configuration, warnings do not.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// Reasons to refuse the configuration.
@@ -17,13 +18,13 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Notes a fault. It returns `None`, so that a reader can end with it.
+    /// Records a fault. Returns `None`, so that a reader can return it.
     pub fn fault<T>(&mut self, path: &str, message: impl Into<String>) -> Option<T> {
         self.faults.push(Fault { path: path.to_owned(), message: message.into() });
         None
     }
 
-    /// Notes a warning.
+    /// Records a warning.
     pub fn warn(&mut self, path: &str, message: impl Into<String>) {
         self.warnings.push(Fault { path: path.to_owned(), message: message.into() });
     }
@@ -43,7 +44,7 @@ impl<'a> At<'a> {
         found.fault(&self.path, format!("expected {expected}, got {}", self.node.type_name()))
     }
 
-    /// A string that is not empty.
+    /// A non-empty string.
     pub fn text(&self, found: &mut Findings) -> Option<&'a str> {
         match self.node {
             Node::Text(text) if text.is_empty() => found.fault(&self.path, "may not be empty"),
@@ -60,7 +61,7 @@ impl<'a> At<'a> {
         }
     }
 
-    /// A whole number of `least` to `most`.
+    /// An integer from `least` to `most`.
     #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss)]
     pub fn whole(&self, least: usize, most: usize, found: &mut Findings) -> Option<usize> {
         match self.node {
@@ -72,7 +73,7 @@ impl<'a> At<'a> {
         }
     }
 
-    /// A duration such as `500ms`, `30s`, `10m` or `1h`; `0s` only where `zero` allows it.
+    /// A duration such as `500ms`, `30s`, `10m` or `1h`. `0s` is only accepted if `zero` allows it.
     pub fn duration(&self, zero: Zero, found: &mut Findings) -> Option<Duration> {
         let text = self.text(found)?;
         let Some(duration) = parse_duration(text) else {
@@ -85,7 +86,7 @@ impl<'a> At<'a> {
         }
     }
 
-    /// One of the words of `choices`.
+    /// One of the words in `choices`.
     pub fn choice<T: Copy>(&self, choices: &[(&str, T)], found: &mut Findings) -> Option<T> {
         let text = self.text(found)?;
         if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text) {
@@ -95,7 +96,7 @@ impl<'a> At<'a> {
         found.fault(&self.path, format!("must be one of {}", words.join(", ")))
     }
 
-    /// An absolute URL; plain `http` to another machine is worth a warning.
+    /// An absolute URL. Warns about `http` to another machine.
     pub fn url(&self, found: &mut Findings) -> Option<Url> {
         match Url::parse(self.text(found)?) {
             Ok(url) => {
@@ -108,7 +109,7 @@ impl<'a> At<'a> {
         }
     }
 
-    /// A legal scope token.
+    /// A valid scope token.
     pub fn scope(&self, found: &mut Findings) -> Option<Scope> {
         let text = self.text(found)?;
         match Scope::parse(text) {
@@ -119,7 +120,7 @@ impl<'a> At<'a> {
         }
     }
 
-    /// A list whose items `item` reads. Faulty items are left out and noted.
+    /// A list whose items `item` reads. Faulty items are recorded and skipped.
     pub fn list<T>(
         &self,
         empty: Zero,
@@ -136,12 +137,12 @@ impl<'a> At<'a> {
         Some(nodes.iter().enumerate().map(at).filter_map(|at| item(at, found)).collect())
     }
 
-    /// A list of strings that are not empty.
+    /// A list of non-empty strings.
     pub fn texts(&self, empty: Zero, found: &mut Findings) -> Option<Vec<String>> {
         self.list(empty, found, |at, found| at.text(found).map(str::to_owned))
     }
 
-    /// An object whose members are free names: each name with its value. A name may not be empty.
+    /// An object with arbitrary, non-empty member names.
     pub fn entries(&self, found: &mut Findings) -> Option<Vec<(&'a str, At<'a>)>> {
         let Node::Object(members) = self.node else {
             return self.wrong_type("an object", found);
@@ -173,16 +174,16 @@ impl<'a> At<'a> {
     }
 }
 
-/// Whether an empty list or a duration of zero is a legal value.
+/// Whether an empty list or a zero duration is accepted.
 #[derive(Clone, Copy, Debug)]
 pub enum Zero {
-    /// It is legal.
+    /// Accepted.
     Allow,
-    /// It is a fault.
+    /// A fault.
     Refuse,
 }
 
-/// The members of an object. Members that are never taken become faults in the end.
+/// The members of an object. Members that are never taken become faults.
 pub struct Fields<'a> {
     /// The object's path.
     pub path: String,
@@ -191,14 +192,14 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The member `name`, if it is there.
+    /// The member `name`, if it is present.
     pub fn take(&mut self, name: &'static str) -> Option<At<'a>> {
         self.known.push(name);
         let (_, node) = self.members.iter().find(|(key, _)| key == name)?;
         Some(At { path: join(&self.path, name), node })
     }
 
-    /// The member `name`; its absence is a fault.
+    /// The member `name`. Its absence is a fault.
     pub fn require(&mut self, name: &'static str, found: &mut Findings) -> Option<At<'a>> {
         let at = self.take(name);
         if at.is_none() {
@@ -207,13 +208,13 @@ impl<'a> Fields<'a> {
         at
     }
 
-    /// The duration `name`, or this many `seconds` if it is not there.
+    /// The duration `name`, or `seconds` if it is absent.
     pub fn duration(&mut self, name: &'static str, seconds: u64, zero: Zero, found: &mut Findings) -> Duration {
         let given = self.take(name).and_then(|at| at.duration(zero, found));
         given.unwrap_or(Duration::from_secs(seconds))
     }
 
-    /// Notes every member that was not taken as a fault.
+    /// Records every member that was not taken as a fault.
     pub fn finish(self, found: &mut Findings) {
         for (name, _) in self.members {
             if !self.known.contains(&name.as_str()) {
@@ -223,12 +224,12 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The path of member `name` of the object at `path`.
+/// The path of member `name` in the object at `path`.
 pub fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// The longest duration: no option needs more than a year, and sums of times stay far from overflow.
+/// The maximum duration. No option needs more than a year, and sums of durations cannot overflow.
 const MAX_DURATION: Duration = Duration::from_secs(366 * 86_400);
 
 fn parse_duration(text: &str) -> Option<Duration> {

@@ -1,14 +1,14 @@
-//! The two forms in which hosts hand over the configuration: JSON text, or the wire bytes of a protobuf `Struct`.
+//! The two formats in which hosts pass the configuration: JSON, or the wire format of a protobuf `Struct`.
 
 use super::protobuf;
 use crate::node::Node;
 
-/// Reads the plugin configuration in either form.
+/// Reads the plugin configuration in either format.
 ///
 /// A `Struct` begins with byte 0x0a, which is white space in JSON, so the first byte does not distinguish them. JSON is
 /// tried first, because no `Struct` is JSON.
 pub fn read(bytes: &[u8]) -> Result<Node, String> {
-    // A `Struct` without fields has no bytes; nor has a configuration that was left out.
+    // A `Struct` without fields and a missing configuration are both empty.
     if bytes.is_empty() {
         return Ok(Node::Object(Vec::new()));
     }

@@ -1,9 +1,9 @@
-//! `resources[].forward`: the identity that goes on to the server.
+//! `resources[].forward`: the parts of the identity that are forwarded to the server.
 
 use super::fields::{At, Findings, join};
 use crate::config::{ForwardedHeader, IdentityValue, OVERRIDES, folded_header};
 
-/// Reads `forward`: whether the token goes on, and the headers.
+/// Reads `forward`: whether the token is forwarded, and the headers.
 pub fn read(at: Option<At<'_>>, found: &mut Findings) -> (bool, Vec<ForwardedHeader>) {
     let Some(mut fields) = at.and_then(|at| at.fields(found)) else {
         return (false, Vec::new());
@@ -39,7 +39,7 @@ fn read_header(name: &str, at: &At<'_>, found: &mut Findings) -> Option<Forwarde
     Some(ForwardedHeader { name: name.to_ascii_lowercase(), folded: folded_header(name), value })
 }
 
-/// Whether a header may carry identity. It may not if it would change the message, the connection or the protocol.
+/// Whether a header may carry identity. Headers that affect the message, the connection or the protocol may not.
 fn may_be_forwarded(name: &str) -> bool {
     const RESERVED: [&str; 13] = [
         "authorization",

@@ -1,4 +1,4 @@
-//! `issuers[]`: who is trusted to issue tokens, and how their tokens are validated.
+//! `issuers[]`: the trusted issuers, and how their tokens are validated.
 
 mod introspection;
 mod keys;
@@ -50,7 +50,8 @@ pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> 
     })
 }
 
-/// `iss`: a URL, or another text, which leads to no authorization server. A text that looks like a URL must be one.
+/// `iss`: a URL, or any other string, for which no authorization server can be discovered. A string that starts like a
+/// URL must be one.
 fn identifier<'a>(at: &At<'a>, found: &mut Findings) -> Option<&'a str> {
     let text = at.text(found)?;
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);
@@ -58,13 +59,13 @@ fn identifier<'a>(at: &At<'a>, found: &mut Findings) -> Option<&'a str> {
     if is_http { at.url(found).map(|_| text) } else { Some(text) }
 }
 
-/// The issuers of a configuration that may have faults: those that could be read.
+/// The issuers that could be read from a configuration that may have faults.
 pub struct Issuers {
-    /// In the order of the configuration, without the faulty ones.
+    /// In configuration order, without the faulty ones.
     pub read: Vec<Issuer>,
-    /// The place of each in the configuration.
+    /// The index of each issuer in the configuration.
     places: Vec<usize>,
-    /// Whether none is faulty. Otherwise an unknown name may be that of a faulty one, which is reported already.
+    /// Whether no issuer is faulty. Otherwise an unknown name may belong to a faulty one, which is already reported.
     pub complete: bool,
 }
 
@@ -74,12 +75,12 @@ pub struct Known<'a> {
     pub issuers: &'a [Issuer],
     /// See [`Issuers`].
     pub complete: bool,
-    /// The places of those that the resource trusts.
+    /// The indices of the issuers that the resource trusts.
     pub trusted: &'a [usize],
 }
 
 impl Issuers {
-    /// The issuers that the policy of a resource may name, if the resource trusts those at these places.
+    /// The issuers that the policy of a resource may name, given the indices of those it trusts.
     pub fn known<'a>(&'a self, trusted: &'a [usize]) -> Known<'a> {
         Known { issuers: &self.read, complete: self.complete, trusted }
     }

@@ -1,4 +1,5 @@
-//! Warnings about a policy that says what it cannot mean. They refuse nothing, because every reading is safe.
+//! Warnings about policies that are probably not meant as written. They never refuse a policy, because every reading is
+//! safe.
 
 use super::fields::{Findings, join};
 use crate::config::Issuer;
@@ -9,7 +10,7 @@ use crate::routes::PathPattern;
 use crate::scope::Scope;
 use crate::url::Url;
 
-/// The rules of one kind as they were written.
+/// The rules of one kind, as written.
 pub struct Written<'a> {
     /// `tools`, `prompts`, `resources` or `methods`.
     pub kind: &'static str,
@@ -32,7 +33,7 @@ pub fn check(path: &str, policy: &Policy, written: &[Written<'_>], found: &mut F
     hierarchy(path, policy, found);
 }
 
-/// Warns about rows of `matrix` in the policy at `path` that no issuer of the resource can match.
+/// Warns about rows of `matrix` in the policy at `path` that match no issuer of the resource.
 pub fn check_issuers(path: &str, matrix: &[Row], trusted: &[&Issuer], found: &mut Findings) {
     for (n, row) in matrix.iter().enumerate() {
         let matches = |issuer: &&Issuer| {
@@ -46,8 +47,8 @@ pub fn check_issuers(path: &str, matrix: &[Row], trusted: &[&Issuer], found: &mu
     }
 }
 
-/// Warns about paths under which clients refuse the metadata, because its `resource` is neither the URL that they were
-/// given nor a path above it (RFC 9728 section 3.3).
+/// Warns about paths under which clients refuse the metadata, because its `resource` is neither the URL they were given
+/// nor a parent path of it (RFC 9728 section 3.3).
 pub fn check_paths(path: &str, identifier: &Url, paths: &[PathPattern], found: &mut Findings) {
     let own = PathPattern::of_url(identifier).to_string();
     let bare = own.strip_suffix('/').unwrap_or(&own);
@@ -66,13 +67,13 @@ pub fn check_paths(path: &str, identifier: &Url, paths: &[PathPattern], found: &
     }
 }
 
-/// Whether `path` may be the message path of the 2024-11-05 transport, which clients are told by an event and never
-/// compare with the metadata: by the stream's usual name or by its own.
+/// Whether `path` may be the message path of the 2024-11-05 transport, by the usual name of the stream or of the path.
+/// Clients learn it from an event and do not compare it with the metadata.
 fn is_message_path(own: &str, path: &str) -> bool {
     own.ends_with("/sse") || path.rsplit('/').any(|segment| segment.starts_with("message"))
 }
 
-/// Warns about two patterns for the same names: where both match, both must be satisfied, which is hardly intended.
+/// Warns about two patterns for the same names. Both would have to be satisfied, which is rarely intended.
 fn twins(path: &str, rules: &[(Pattern, Requirement)], found: &mut Findings) {
     let index = Index::new(rules.iter().map(|(pattern, _)| plain(pattern)));
     for (n, (pattern, _)) in rules.iter().enumerate() {
@@ -84,7 +85,7 @@ fn twins(path: &str, rules: &[(Pattern, Requirement)], found: &mut Findings) {
     }
 }
 
-/// A pattern in which each run of `*` is one `*`.
+/// The pattern with each run of `*` replaced by one `*`.
 fn plain(pattern: &Pattern) -> String {
     let mut text = pattern.as_str().to_owned();
     while text.contains("**") {
@@ -93,7 +94,7 @@ fn plain(pattern: &Pattern) -> String {
     text
 }
 
-/// Warns about a scope that counts in a scenario but that no rule needs: it is probably misspelled.
+/// Warns about a scope that counts in a row but that no rule needs. It is probably misspelled.
 fn counted_scopes(path: &str, row: &Row, policy: &Policy, found: &mut Findings) {
     let named = policy.named_scopes();
     for scope in row.scopes.iter().flatten().filter(|scope| !named.contains(scope.as_str())) {
@@ -110,7 +111,8 @@ fn denied_to_everybody(path: &str, rules: &[(Pattern, Requirement)], policy: &Po
     };
     for row in policy.matrix.iter().filter(is_for_all) {
         for (name, _) in rules {
-            // A pattern covers another if it matches its text with something for each `*` that only `*` can match.
+            // A pattern covers another if it matches the other's text with each `*` replaced by a character that only
+            // `*` matches.
             let text = name.as_str().replace('*', "\u{10ffff}");
             if row.deny_tools.patterns().iter().any(|denied| denied.matches(&text)) {
                 let message = format!("is denied to everybody by the row `{}`", row.name);
@@ -120,7 +122,7 @@ fn denied_to_everybody(path: &str, rules: &[(Pattern, Requirement)], policy: &Po
     }
 }
 
-/// Warns about a scope of the hierarchy that implies no scope that a rule needs: it grants nothing.
+/// Warns about a scope of the hierarchy that implies no needed scope, because it grants nothing.
 fn hierarchy(path: &str, policy: &Policy, found: &mut Findings) {
     let needed = |scope: &Scope| policy.needed_scopes.contains(scope.as_str());
     let leads_somewhere = |scope: &Scope| needed(scope) || policy.hierarchy.narrower(scope).any(needed);

@@ -1,7 +1,7 @@
-//! Policies from a control plane, checked like a policy of the configuration.
+//! Policies from a control plane, validated like a policy in the configuration.
 //!
-//! AuthSec's document is converted to a policy of the configuration, and then read as one, so that there is one set of
-//! checks.
+//! AuthSec's document is converted to a policy of the configuration and then read as one, so that the same checks
+//! apply.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::config::{Config, Fault, Format, Live, MAX_POLICY};
 use crate::json;
 use crate::node::Node;
 
-/// The deepest nesting; a policy needs eight levels.
+/// The maximum nesting depth. A policy needs eight levels.
 const MAX_DEPTH: usize = 64;
 
-/// A document's parts, before the policy in it is checked.
+/// The parts of a document, before its policy is checked.
 struct Parts {
     policy: Node,
     supported: Option<Vec<String>>,
@@ -23,7 +23,7 @@ struct Parts {
 }
 
 impl Config {
-    /// Reads the `document` that the source of the resource at `place` sent. All faults are given at once.
+    /// Reads the `document` from the policy source of the resource at `place`. All faults are returned at once.
     pub fn read_policy(&self, place: usize, document: &[u8]) -> Result<Live, Vec<Fault>> {
         let mut found = Findings::default();
         let live = self.read_live(place, document, &mut found);
@@ -65,7 +65,7 @@ impl Config {
     }
 }
 
-/// AuthSec's `sdk-policy`: its parts, or the state in which it decides nothing. Unknown members are for others.
+/// AuthSec's `sdk-policy`: its parts, or the state in which it is not ready to decide. Unknown members are ignored.
 fn read_authsec(document: &Node, found: &mut Findings) -> Option<Result<Parts, String>> {
     let at = |name: &str| document.member(name).map(|node| At { path: name.to_owned(), node });
     let required = |name: &'static str, found: &mut Findings| match at(name) {
@@ -92,10 +92,10 @@ fn read_authsec(document: &Node, found: &mut Findings) -> Option<Result<Parts, S
     }))
 }
 
-/// The longest lifetime in seconds, a year; more is a mistake.
+/// The maximum lifetime in seconds, a year. A longer one is a mistake.
 const MAX_TTL: usize = 366 * 86_400;
 
-/// An element of `tool_policy` as a rule. `Some(None)` is a tool that is denied to everyone, which has no rule.
+/// An element of `tool_policy` as a rule. `Some(None)` is a tool that is denied to everyone and so has no rule.
 fn tool(at: &At<'_>, found: &mut Findings) -> Option<Option<(String, Node)>> {
     let member = |name: &str| at.node.optional(name).map(|node| At { path: format!("{}.{name}", at.path), node });
     let Some(name) = member("name") else { return found.fault(&at.path, "needs a `name`") };
@@ -108,7 +108,7 @@ fn tool(at: &At<'_>, found: &mut Findings) -> Option<Option<(String, Node)>> {
     Some(rule(name, &at.path, public, scopes, found))
 }
 
-/// The older form: a tool's name and its scopes. AuthSec took an empty list for public; here it denies everyone.
+/// The older form: a tool's name and its scopes. AuthSec treats an empty list as public; here it denies everyone.
 fn older(tools: Vec<(&str, At<'_>)>, found: &mut Findings) -> Vec<(String, Node)> {
     let mut rules = Vec::new();
     for (name, at) in tools {
@@ -118,11 +118,11 @@ fn older(tools: Vec<(&str, At<'_>)>, found: &mut Findings) -> Vec<(String, Node)
     rules
 }
 
-/// The rule of a tool: any one of its scopes. A public tool without scopes needs any valid token. A public tool with
-/// scopes needs one of them.
+/// The rule of a tool: any one of its scopes. A public tool without scopes requires any valid token. A public tool with
+/// scopes requires one of them.
 fn rule(name: &str, path: &str, public: bool, scopes: Vec<String>, found: &mut Findings) -> Option<(String, Node)> {
     if name.contains('*') {
-        // To AuthSec it is this name, to a rule a pattern: it would open more than was meant.
+        // AuthSec treats it as a literal name, but a rule treats it as a pattern and would allow more than intended.
         found.warn(path, "is denied: a name with `*` cannot be told from a pattern");
         return None;
     }

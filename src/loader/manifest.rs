@@ -4,7 +4,7 @@ use super::fields::{At, Findings};
 use crate::manifest::{MAX_TOOLS, Manifest, Tool, canonical};
 use crate::node::Node;
 
-/// Reads a manifest as the command line writes it.
+/// Reads a manifest written by the command line.
 pub fn read(at: &At<'_>, found: &mut Findings) -> Option<Manifest> {
     let mut fields = at.fields(found)?;
     let tools = fields.require("tools", found).and_then(|at| at.entries(found));
@@ -35,7 +35,7 @@ fn read_tool(name: &str, at: &At<'_>, found: &mut Findings) -> Option<Tool> {
 
 fn text(at: &At<'_>, found: &mut Findings) -> Option<String> {
     match at.node {
-        // A server may have a title that says nothing.
+        // A server may have an empty title.
         Node::Text(text) => Some(text.clone()),
         _ => found.fault(&at.path, format!("expected a string, got {}", at.node.type_name())),
     }

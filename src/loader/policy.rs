@@ -21,7 +21,7 @@ pub fn read(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Polic
     let matrix =
         fields.take("matrix").and_then(|at| at.list(Zero::Allow, found, |at, found| read_row(&at, known, found)));
     let matrix = matrix.unwrap_or_default();
-    // A row on trial closes nothing to those that it does not select.
+    // A shadow row denies nothing to callers that it does not select.
     let guarding = matrix.iter().filter(|row| row.mode != Some(Mode::Shadow));
     let denied = guarding.flat_map(|row| row.deny_tools.patterns());
     let guarded: Vec<&str> = denied.filter(|pattern| pattern.is_exact()).map(Pattern::as_str).collect();
@@ -106,8 +106,8 @@ fn check_methods(fields: &Fields<'_>, rules: &Rules, found: &mut Findings) {
     }
 }
 
-/// The issuers without introspection, whose tokens a rule with `fresh` denies. If no issuer has one, no caller could
-/// satisfy the rule.
+/// The issuers without introspection, whose tokens a rule with `fresh` denies. If all issuers lack it, no caller could
+/// satisfy the rule, which is a fault.
 fn check_freshness(path: &str, written: &[(&str, &Rules)], known: Known<'_>, found: &mut Findings) -> Vec<String> {
     let trusted: Vec<&Issuer> = known.trusted.iter().filter_map(|place| known.issuers.get(*place)).collect();
     let unasked: Vec<_> = trusted.iter().filter(|issuer| issuer.introspection.is_none()).collect();

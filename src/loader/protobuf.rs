@@ -1,4 +1,4 @@
-//! The wire format of `google.protobuf.Struct`, as far as reading one takes.
+//! A reader for the wire format of `google.protobuf.Struct`.
 //!
 //! ```text
 //! Struct    { map<string, Value> fields = 1 }          an entry is { key = 1, value = 2 }
@@ -9,11 +9,11 @@
 use crate::node::{Node, Number};
 use crate::protobuf::{Wire, for_each_field};
 
-/// The deepest nesting of structs and lists. It is that of `serde_json`, so that both forms of a configuration are
-/// accepted or neither is. The stack can take far more.
+/// The maximum nesting depth of structs and lists, equal to that of `serde_json`, so that both formats accept the same
+/// configurations. The stack could hold far more.
 const MAX_DEPTH: usize = 127;
 
-/// Decodes a `Struct`; `None` if the bytes are not one.
+/// Decodes a `Struct`. `None` if the bytes are not one.
 pub fn decode_struct(bytes: &[u8]) -> Option<Node> {
     read_struct(bytes, MAX_DEPTH)
 }

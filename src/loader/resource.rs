@@ -31,7 +31,7 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
     let publish = fields.take("publish").map(|at| endpoint::read_publish(&at, environment, found));
     let known = issuers.known(&trusted);
     let policy = match &policy_source {
-        // Until the first one comes, everything is denied.
+        // Until the first document arrives, everything is denied.
         Some(_) => fields.take("policy").map_or_else(|| Some(Policy::closed()), |at| policy::read(&at, known, found)),
         None => fields.require("policy", found).and_then(|at| policy::read(&at, known, found)),
     };
@@ -147,7 +147,7 @@ fn scopes(
     Some(scopes.iter().map(|scope| told(prefix, scope.as_str())).collect())
 }
 
-/// A serialised origin (RFC 6454 section 6.2): scheme, host and port, nothing after.
+/// A serialised origin (RFC 6454 section 6.2): scheme, host and port only.
 fn origin(at: &At<'_>, found: &mut Findings) -> Option<String> {
     let text = at.text(found)?;
     let valid = text.split_once("://").is_some_and(|(scheme, rest)| {

@@ -1,4 +1,4 @@
-//! One rule of a policy: scopes, and further conditions on the call and the caller.
+//! One rule of a policy: scopes, and conditions on the call and the caller.
 
 use super::fields::{At, Fields, Findings, Zero, join};
 use crate::node::Node;
@@ -9,13 +9,13 @@ use crate::scope::ScopeSet;
 /// The modes of a policy, a rule or a row.
 pub(super) const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
 
-/// The largest number: a double cannot represent every whole number beyond it.
+/// The largest number. Beyond it, a double cannot represent every integer.
 const MAX_NUMBER: f64 = 9_007_199_254_740_991.0;
-/// The deepest argument: each call walks every level.
+/// The maximum depth of an argument. Each call walks every level.
 const MAX_STEPS: usize = 16;
 
-/// Reads a rule. `for_tools`: it is the rule of a tool, whose arguments may have conditions. `scopes` is one alternative,
-/// `any_of` several. If both are given, a caller needs all of the first and one of the second.
+/// Reads a rule. `for_tools` allows conditions on arguments. `scopes` is one alternative, `any_of` several. If both are
+/// given, a caller needs all of `scopes` and one of `any_of`.
 pub fn read(at: &At<'_>, for_tools: bool, found: &mut Findings) -> Option<Requirement> {
     let mut fields = at.fields(found)?;
     let scopes = fields.take("scopes").map(|at| scope_set(&at, Zero::Allow, found));
@@ -63,7 +63,7 @@ fn read_arguments(fields: &mut Fields<'_>, for_tools: bool, found: &mut Findings
     entries.into_iter().filter_map(test).collect()
 }
 
-/// RFC 6901 section 3.
+/// Parses a JSON Pointer (RFC 6901 section 3).
 fn read_pointer(text: &str) -> Option<Vec<String>> {
     let steps: Vec<_> = text.strip_prefix('/')?.split('/').collect();
     let legal = |step: &&str| !step.replace("~0", "").replace("~1", "").contains('~');
@@ -104,7 +104,7 @@ fn number(at: &At<'_>, found: &mut Findings) -> Option<f64> {
     }
 }
 
-/// RFC 9470 section 3: values of `acr_values` are separated by spaces, and stand in a quoted string.
+/// RFC 9470 section 3: the values of `acr_values` are space-separated, in a quoted string.
 fn read_authentication(fields: &mut Fields<'_>, found: &mut Findings) -> Authentication {
     let levels = fields.take("acr").and_then(|at| match at.node {
         Node::Text(_) => level(&at, found).map(|level| vec![level]),

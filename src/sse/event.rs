@@ -1,4 +1,4 @@
-//! One event of a stream, line by line.
+//! One event of a stream, parsed line by line.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -6,46 +6,46 @@ use std::ops::Range;
 use super::{BYTE_ORDER_MARK, line_length};
 use crate::bytes::count_ordinary;
 
-/// Where in a stream an event begins.
+/// Where in a stream an event starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Start {
-    /// At its first byte, where there may be a byte order mark. Elsewhere no client takes it off, so that what follows
-    /// it is no field.
+    /// At the first byte, where a byte order mark may precede the first field. Elsewhere clients do not remove it, so
+    /// the line is not a field.
     pub of_stream: bool,
-    /// After a line that ended in a CR without LF.
+    /// After a line that ended with a CR without LF.
     pub after_cr: bool,
 }
 
-/// One event, as far as it counts.
+/// A parsed event.
 #[derive(Clone, Debug)]
 pub struct Event<'e> {
-    /// All of its bytes.
+    /// All bytes of the event.
     pub bytes: &'e [u8],
     start: Start,
-    /// Where its line of data stands, and what ends it, if there is one only: as long as the whole event, it is not
-    /// looked for twice.
+    /// The range and line end of its data line, if there is exactly one. It may be as long as the event, so it is
+    /// searched only once.
     only: Option<(Range<usize>, &'e [u8])>,
-    /// Its data lines joined by LF, or nothing if it has none.
+    /// The data lines joined by LF. `None` if there are none.
     pub data: Option<Cow<'e, [u8]>>,
-    /// The last `event` field: the type under which it is dispatched.
+    /// The last `event` field: the type of the event.
     pub event_type: Option<&'e [u8]>,
     /// Whether it has an `id`, from which a client may resume the stream.
     pub has_id: bool,
-    /// Whether an empty line ends it.
+    /// Whether an empty line ends the event.
     pub is_whole: bool,
     /// Whether it has stray lines.
     pub has_stray: bool,
-    /// Whether its data must stand on one line, so that every client reads the same.
+    /// Whether the data must be on one line, so that every client reads the same.
     needs_one_line: bool,
 }
 
 impl<'e> Event<'e> {
-    /// Reads the bytes of one event.
+    /// Parses the bytes of one event.
     pub fn read(bytes: &'e [u8], start: Start) -> Self {
         let (only, data, event_type) = (None, None, None);
         let (has_id, is_whole, has_stray, needs_one_line) = (false, false, false, false);
         let mut event = Self { bytes, start, only, data, event_type, has_id, is_whole, has_stray, needs_one_line };
-        // A stream of nothing else would cost several times as much as one of events.
+        // Fast path: a stream of empty lines would cost several times as much as one of events.
         if matches!(bytes, b"\n" | b"\r" | b"\r\n") {
             return Self { is_whole: true, ..event };
         }
@@ -75,25 +75,25 @@ impl<'e> Event<'e> {
             }
         }
         if let Some(Cow::Owned(lines)) = &event.data {
-            // To clients that end lines at LF only, what follows a CR is still data.
+            // For clients that end lines at LF only, the text after a CR is still data.
             event.needs_one_line = has_cr || differs_by_line(lines);
         }
         event
     }
 
-    /// Whether its bytes can go on as they are, if its data can.
+    /// Whether the event can be forwarded unchanged if its data can.
     pub fn is_plain(&self) -> bool {
         !self.has_stray && !self.needs_one_line
     }
 
-    /// Its lines that are neither blank, comments nor well-formed fields.
+    /// The lines that are neither blank, comments nor well-formed fields.
     pub fn stray(&self) -> impl Iterator<Item = &'e [u8]> {
         let stray = |line: &Line<'_>| matches!(line.kind(), Kind::Stray);
         lines(self.bytes, self.start).filter(stray).map(|line| line.text)
     }
 
-    /// The event without stray lines, with other data, or with a comment in the place of its data. The bytes of every
-    /// other line stay.
+    /// The event without stray lines and with other data, or with a comment in place of its data. All other lines are
+    /// unchanged.
     pub fn with_data(&self, data: Option<&[u8]>) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.bytes.len());
         if let Some((place, end)) = self.only.as_ref().filter(|_| !self.has_stray) {
@@ -104,7 +104,7 @@ impl<'e> Event<'e> {
         }
         let mut written = false;
         for line in lines(self.bytes, self.start) {
-            // A CR would become one end of line with the LF of a line after the ones that go.
+            // A CR would merge with the LF of a later line if the lines between are removed.
             let end = if line.end == b"\r" && !line.text.is_empty() { b"\n" } else { line.end };
             match line.kind() {
                 Kind::Stray => {}
@@ -131,7 +131,7 @@ impl<'e> Event<'e> {
             out.extend_from_slice(b"data: ");
             out.extend_from_slice(line);
             rest = after.get(1..);
-            // Between the tokens of JSON a space is as good as the end of a line.
+            // Between JSON tokens, a space is equivalent to a line end.
             while let Some(data) = rest.filter(|_| self.needs_one_line) {
                 let (line, after) = data.split_at(count_ordinary(data, |byte| byte != b'\n'));
                 out.push(b' ');
@@ -143,14 +143,14 @@ impl<'e> Event<'e> {
     }
 }
 
-/// Whether clients that take each line of data by itself, or end lines elsewhere too, may find another document in
-/// these lines than the one that they are together.
+/// Whether clients that parse each data line by itself, or end lines elsewhere, may find another document in these
+/// lines.
 fn differs_by_line(lines: &[u8]) -> bool {
     let begins = |line: &[u8]| matches!(line.trim_ascii_start().first(), Some(b'{' | b'['));
     lines.split(|byte| *byte == b'\n').skip(1).any(begins) || has_separator(lines)
 }
 
-/// Whether there is one of the line separators that JSON allows within a string: NEL, LS or PS.
+/// Whether `text` has a line separator that JSON allows within a string: NEL, LS or PS.
 fn has_separator(text: &[u8]) -> bool {
     text.windows(3).any(|bytes| matches!(bytes, [0xc2, 0x85, _] | [_, 0xc2, 0x85] | [0xe2, 0x80, 0xa8 | 0xa9]))
 }
@@ -183,7 +183,7 @@ impl<'a> Line<'a> {
         match field {
             b"data" => Kind::Data(value),
             _ if !is_one_line(text) => Kind::Stray,
-            // Clients that end lines at LF only may take the colon for that of the field before the CR.
+            // Clients that end lines at LF only may read the colon as that of the field before the CR.
             b"" if self.start.after_cr && !text.is_empty() => Kind::Stray,
             b"" => Kind::Other,
             b"event" => Kind::Type(value),
@@ -194,8 +194,8 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Whether every client takes `text` for one line: it holds no control character but TAB, and no separator in any of
-/// the encodings that a client may assume (NEL is the byte 0x85 in Latin-1).
+/// Whether every client reads `text` as one line: it has no control character except TAB, and no line separator in any
+/// encoding that a client may assume (NEL is the byte 0x85 in Latin-1).
 fn is_one_line(text: &[u8]) -> bool {
     let is_plain = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~' | 0x80..=0x84 | 0x86..);
     text.iter().all(is_plain) && !has_separator(text)
@@ -223,7 +223,7 @@ fn lines(event: &[u8], start: Start) -> impl Iterator<Item = Line<'_>> {
 mod tests {
     use super::*;
 
-    /// What of an event passes where its data does not change.
+    /// The part of an event that is forwarded if its data does not change.
     fn passes(event: &[u8]) -> String {
         let event = Event::read(event, Start { of_stream: true, after_cr: false });
         let kept = if event.is_plain() { event.bytes.to_vec() } else { event.with_data(event.data.as_deref()) };

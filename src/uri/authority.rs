@@ -1,19 +1,19 @@
-//! Slashes, host and port of a URI, as the URL standard (WHATWG) writes them.
+//! The normal form of slashes, host and port in a URI (WHATWG URL standard).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::UriFault;
 
-/// The schemes whose URLs the standard rewrites most, with the port that it leaves out.
+/// The schemes for which the standard has special rules, with their default ports.
 const SPECIAL: [(&str, u16); 5] = [("ftp", 21), ("http", 80), ("https", 443), ("ws", 80), ("wss", 443)];
 
-/// Whether `scheme` is one of them.
+/// Whether `scheme` is a special scheme.
 pub fn is_special(scheme: &str) -> bool {
     scheme == "file" || SPECIAL.iter().any(|(own, _)| *own == scheme)
 }
 
-/// Checks that a URL parser keeps what follows `scheme` and its colon up to the path. In a pattern, what a `*` may stand
-/// for is not judged.
+/// Checks that a URL parser keeps the part between the scheme's colon and the path unchanged. In a pattern, text that a
+/// `*` may match is not checked.
 pub fn check(scheme: &str, rest: &str, is_pattern: bool) -> Result<(), UriFault> {
     let is_file = scheme == "file";
     let port = SPECIAL.iter().find(|(own, _)| *own == scheme).map(|(_, port)| *port);
@@ -24,7 +24,7 @@ pub fn check(scheme: &str, rest: &str, is_pattern: bool) -> Result<(), UriFault>
     let (authority, path) =
         after.split_at_checked(after.find(['/', '?', '#']).unwrap_or(after.len())).unwrap_or_default();
     let (user, place) = authority.rsplit_once('@').map_or((None, authority), |(user, place)| (Some(user), place));
-    // An empty name or password goes, and that leaves another URI.
+    // A parser drops an empty name or password, which yields another URI.
     if user.is_some_and(|user| is_special(scheme) || user.is_empty() || user.ends_with(':')) {
         return Err(UriFault::UserInfo);
     }
@@ -44,13 +44,13 @@ pub fn check(scheme: &str, rest: &str, is_pattern: bool) -> Result<(), UriFault>
     if keeps_host && given.is_none_or(keeps_port) { Ok(()) } else { Err(UriFault::Authority) }
 }
 
-/// Whether `path` begins with a drive letter and `|`, for which a parser writes `:`.
+/// Whether `path` starts with a drive letter and `|`, which a parser rewrites to `:`.
 fn has_old_drive(path: &str) -> bool {
     matches!(path.as_bytes(), [b'/', drive, b'|', ..] if drive.is_ascii_alphabetic())
 }
 
-/// Whether a port stays as it is: digits without a zero before them, and not the one that is left out. Where schemes have
-/// no such port, other text is no port at all.
+/// Whether a parser keeps a port: digits without leading zeros, and not the default port. For other schemes, text that
+/// is not a number is not a port.
 fn is_kept_port(port: &str, left_out: Option<u16>) -> bool {
     let is_padded = port.len() > 1 && port.starts_with('0');
     match left_out {
@@ -75,7 +75,7 @@ fn is_kept_host(host: &str, is_special: bool, is_open: bool) -> bool {
         return true;
     }
     let is_kept = |b: u8| b.is_ascii_graphic() && !b.is_ascii_uppercase() && !b"#%/:<>?@[\\]^|".contains(&b);
-    // A parser takes a host for an IPv4 address by its last label, in which it reads hexadecimal and octal digits too.
+    // A parser treats a host as an IPv4 address if its last label is a number, including hexadecimal and octal.
     let last = host.rsplit('.').next().unwrap_or_default();
     let hex = last.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
     let is_number = hex || last.bytes().all(|b| b.is_ascii_digit());

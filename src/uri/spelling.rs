@@ -1,6 +1,6 @@
-//! The forms of a URI, a pattern or a template that a policy decides on besides the one that was written.
+//! The additional forms of a URI, pattern or template for which a policy decides.
 //!
-//! Each form is computed alike for what is asked for and for what rules say; `*` stays as it is.
+//! Each form is computed in the same way for requests and rules. `*` is unchanged.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use super::percent_decode;
 use crate::bytes::count_ordinary;
 use crate::text::{fold, push_escape};
 
-/// `uri` with the `/` that URL parsers add to a bare authority.
+/// `uri` with the `/` that URL parsers add after a bare authority.
 pub fn slashed(uri: &str) -> Cow<'_, str> {
     let parts = uri.split_once("://").filter(|(scheme, _)| is_special(scheme));
     let parts = parts.and_then(|(scheme, after)| {
@@ -123,12 +123,12 @@ pub fn is_plainly_plain(uri: &str) -> bool {
     })
 }
 
-/// Whether a careless server, which reads `uri` as `careless`, changes nothing in it that counts.
+/// Whether a careless server, which reads `uri` as `careless`, changes nothing significant.
 pub fn is_plain(uri: &str, careless: &str) -> bool {
     uri.split_once("://").zip(careless.split_once(":/")).is_some_and(|(own, read)| own == read)
 }
 
-/// Drops the marks at the end of `out`, and ends a bare authority.
+/// Removes idle marks at the end of `out`, and adds the slash of a bare authority.
 fn end_part(out: &mut String, slashes: &mut usize, slash: bool) {
     out.truncate(out.trim_end_matches(IDLE_MARKS).len());
     if slash && *slashes == 1 && !out.ends_with(['/', '*']) {
@@ -137,7 +137,7 @@ fn end_part(out: &mut String, slashes: &mut usize, slash: bool) {
     }
 }
 
-/// The authority of a [`careless`] form, with what stands before and after it.
+/// The authority of a [`careless`] form, with the parts before and after it.
 fn parts(uri: &str) -> Option<(&str, &str, &str)> {
     let at = uri.find(":/")? + 2;
     let (start, after) = uri.split_at_checked(at)?;
@@ -145,7 +145,7 @@ fn parts(uri: &str) -> Option<(&str, &str, &str)> {
     Some((start, authority, path))
 }
 
-/// Whether a [`careless`] form has user information, and whether it has a port that means nothing to its scheme.
+/// Whether a [`careless`] form has user information, and whether it has a port that is not defined for its scheme.
 pub fn has_user_and_port(uri: &str) -> (bool, bool) {
     parts(uri).map_or((false, false), |(start, authority, _)| {
         let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
@@ -201,7 +201,7 @@ fn host(place: &str) -> &str {
     place.rsplit_once(':').filter(|(_, port)| !port.contains([']', '@'])).map_or(place, |(host, _)| host)
 }
 
-/// An exact `uri` with a slash at its end, or without the one that it has: some servers drop it.
+/// An exact `uri` with a slash added to or removed from its end, because some servers ignore it.
 pub fn other_end(uri: String) -> String {
     match uri.strip_suffix('/') {
         _ if uri.contains('*') => uri,

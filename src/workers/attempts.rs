@@ -1,8 +1,8 @@
-//! The record of attempts to do something once for all workers: to fetch a document, or to deliver one. All workers of a
-//! host share it; where the host shares nothing, each worker keeps its own.
+//! The record of attempts to do something once for all workers, such as to fetch or deliver a document. All workers of
+//! a host share it. Without shared data, each worker keeps its own.
 //!
-//! It counts what must be counted together: who works now, how often it failed, how many fetches unknown `kid`s have
-//! caused. Each change is a function of the previous record, so that a worker that loses a race reads again and decides
+//! It counts what workers must count together: who is working, how often attempts failed, and how many fetches unknown
+//! `kid`s have caused. Each change is a function of the previous record. After a lost race, a worker reads and decides
 //! again.
 //!
 //! ```text
@@ -16,19 +16,19 @@ use crate::time::UnixTime;
 
 /// The first pause after the end of a failed fetch; it doubles up to the cooldown.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
-/// A fetch is lost if its answer has not come this long after its timeout.
+/// A fetch is lost if its response has not arrived this long after its timeout.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// The configured times of one document that is fetched again and again.
+/// The configured timing of a document that is fetched periodically.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// How long one fetch may take.
+    /// The timeout of a fetch.
     pub timeout: Duration,
     /// A document is refreshed before this age.
     pub max_age: Duration,
     /// The window for refetches.
     pub cooldown: Duration,
-    /// A document serves this long beyond `max_age` while fetches fail.
+    /// How long a document may be used beyond `max_age` while fetches fail.
     pub max_stale: Duration,
 }
 
@@ -41,9 +41,9 @@ pub struct Attempts {
     pub started_at: Option<UnixTime>,
     /// The number of failures since the last success.
     pub failures: u32,
-    /// The worker that fetches.
+    /// The worker that is fetching.
     pub lease: Option<Lease>,
-    /// When fetches for unknown `kid`s started: as many as one cooldown allows. Two, because the first may come just
+    /// When fetches for unknown `kid`s started, at most this many per cooldown. Two, because the first may start just
     /// before the provider publishes.
     pub refetches: [Option<UnixTime>; 2],
 }
@@ -58,7 +58,7 @@ pub struct Lease {
 }
 
 impl Attempts {
-    /// The worker that fetches at `now`.
+    /// The worker that is fetching at `now`.
     pub fn fetcher(&self, timing: Timing, now: UnixTime) -> Option<u64> {
         // A lease from the future has expired: the clock was set back.
         let live = |lease: &Lease| now.within(timing.timeout + GRACE, lease.since);
@@ -75,13 +75,13 @@ impl Attempts {
         self.failures > 0 && self.started_at.is_some_and(|at| now.within(pause, at))
     }
 
-    /// Whether an unknown `kid` may still cost a fetch.
+    /// Whether an unknown `kid` may cause another fetch.
     pub fn allows_refetch(&self, timing: Timing, now: UnixTime) -> bool {
         let spent = |at: &Option<UnixTime>| at.is_some_and(|at| now.within(timing.cooldown, at));
         !self.refetches.iter().all(spent)
     }
 
-    /// `owner` starts a fetch; `refetch`: for an unknown `kid`.
+    /// `owner` starts a fetch. `refetch`: the fetch is for an unknown `kid`.
     pub fn started(self, owner: u64, refetch: bool, timing: Timing, now: UnixTime) -> Self {
         let mut refetches = self.refetches;
         let spent = |at: &Option<UnixTime>| at.is_some_and(|at| now.within(timing.cooldown, at));
@@ -91,26 +91,26 @@ impl Attempts {
         Self {
             started_at: Some(now),
             lease: Some(Lease { owner, since: now }),
-            // A lease that nobody ended: its owner is gone, and its fetch with it.
+            // An unended lease means that its owner is gone and its fetch has failed.
             failures: self.failures.saturating_add(u32::from(self.lease.is_some())),
             refetches,
             ..self
         }
     }
 
-    /// The fetch of `owner` needs one request more.
+    /// The fetch of `owner` needs another request.
     pub fn renewed(self, owner: u64, now: UnixTime) -> Self {
         let renew = |lease: Lease| Lease { since: if lease.owner == owner { now } else { lease.since }, ..lease };
         Self { lease: self.lease.map(renew), ..self }
     }
 
-    /// `owner` gives up its fetch. Nobody has to wait for it, and it does not count as failed.
+    /// `owner` gives up its fetch, which does not count as failed.
     pub fn released(self, owner: u64) -> Self {
         Self { lease: self.lease.filter(|lease| lease.owner != owner), ..self }
     }
 
-    /// The fetch of `owner` has ended, with a document or without. A fetch that was given up as lost may still bring one;
-    /// its failure is counted already.
+    /// The fetch of `owner` ends, with a document or without. A fetch counted as lost may still deliver a document; its
+    /// failure is not counted twice.
     pub fn ended(self, owner: u64, with_set: bool, now: UnixTime) -> Self {
         let own = self.lease.is_some_and(|lease| lease.owner == owner);
         let lease = self.lease.filter(|_| !own);
@@ -138,7 +138,7 @@ impl Attempts {
         std::iter::once(LAYOUT).chain(numbers.into_iter().flat_map(u64::to_le_bytes)).collect()
     }
 
-    /// Reads a record; `None` if it has another layout.
+    /// Decodes a record. `None` if it has another layout.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (layout, rest) = bytes.split_first()?;
         let (numbers, rest) = rest.as_chunks::<8>();

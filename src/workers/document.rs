@@ -7,12 +7,12 @@
 use super::LAYOUT;
 use crate::time::UnixTime;
 
-/// A document as one worker leaves it for the others.
+/// A document that one worker leaves for the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SharedDocument<'a> {
-    /// When it came.
+    /// When it arrived.
     pub fetched_at: UnixTime,
-    /// The document as it came.
+    /// The document, unchanged.
     pub document: &'a [u8],
 }
 
@@ -22,7 +22,7 @@ impl<'a> SharedDocument<'a> {
         [&[LAYOUT], self.fetched_at.as_millis().to_le_bytes().as_slice(), self.document].concat()
     }
 
-    /// Reads a document; `None` if it has another layout.
+    /// Decodes a document. `None` if it has another layout.
     pub fn decode(bytes: &'a [u8]) -> Option<Self> {
         let (layout, rest) = bytes.split_first()?;
         let (fetched_at, document) = rest.split_first_chunk()?;

@@ -4,15 +4,15 @@ use sha2::{Digest, Sha256};
 
 use super::LAYOUT;
 
-/// The names under which the instances of one plugin share data, in all workers and across configurations. Each name
-/// depends on what its value depends on, and on nothing else.
+/// The names under which the instances of one plugin share data, in all workers and across configurations. A name
+/// covers everything its value depends on, and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SharedNames {
     prefix: String,
 }
 
 impl SharedNames {
-    /// For the plugin of this name and root id.
+    /// The names for the plugin with this name and root id.
     pub fn new(plugin: &[u8], root_id: &[u8]) -> Self {
         Self { prefix: format!("toolgate/{LAYOUT}/{}", hash(&[plugin, root_id])) }
     }
@@ -23,18 +23,18 @@ impl SharedNames {
         format!("{}/{kind}/{}", self.prefix, hash(&parts))
     }
 
-    /// One part of the memory of proofs of possession.
+    /// The name of one part of the memory of proofs of possession.
     pub fn proofs(&self, part: &str) -> String {
         format!("{}/proofs/{part}", self.prefix)
     }
 
-    /// The record that the host showed a body while headers were held.
+    /// The name of the record that the host passes on bodies while it holds headers.
     pub fn bodies(&self) -> String {
         format!("{}/bodies", self.prefix)
     }
 }
 
-/// A hash in which the length of each part counts, so that no two lists of parts run together.
+/// A hash that includes the length of each part, so that different lists of parts never collide by concatenation.
 fn hash(parts: &[&[u8]]) -> String {
     let mut digest = Sha256::new();
     for part in parts {
@@ -44,8 +44,8 @@ fn hash(parts: &[&[u8]]) -> String {
     format!("{:x}", digest.finalize())
 }
 
-/// The names in use by the plugin instances of one VM. When an instance ends, a name that another one uses as well stays;
-/// the value of any other name is removed. Otherwise a host whose configuration changes for years would fill up.
+/// The names in use by the plugin instances of one VM. When an instance ends, the values of names that no other
+/// instance uses are removed. Otherwise a host whose configuration changes for years would fill up.
 #[derive(Debug, Default)]
 pub struct InUse {
     /// One entry per use.
@@ -53,12 +53,12 @@ pub struct InUse {
 }
 
 impl InUse {
-    /// An instance begins to use these.
+    /// Records that an instance starts to use these names.
     pub fn begin(&mut self, names: &[String]) {
         self.names.extend_from_slice(names);
     }
 
-    /// An instance no longer uses these. Returns those that no instance uses now.
+    /// Records that an instance no longer uses these names. Returns those that no instance uses now.
     pub fn end<'n>(&mut self, names: &'n [String]) -> Vec<&'n String> {
         for name in names {
             if let Some(at) = self.names.iter().position(|own| own == name) {

@@ -1,4 +1,4 @@
-//! `issuers[].introspection`: the endpoint that is asked about tokens (RFC 7662).
+//! `issuers[].introspection`: the introspection endpoint (RFC 7662).
 
 use crate::config::{AuthenticationMethod, Endpoint, Introspection};
 use crate::loader::Environment;

@@ -65,7 +65,7 @@ fn fixed_keys(at: &At<'_>, found: &mut Findings) -> Option<KeySource> {
     for (place, fault) in &set.skipped {
         let path = format!("{}[{place}]", at.path);
         match fault {
-            // Here it is a mistake of the configuration, and nothing in it is ignored.
+            // In a configuration this is a mistake, so it is not ignored.
             JwkFault::Malformed => found.fault(&path, "is not a well-formed key").unwrap_or_default(),
             JwkFault::Algorithm | JwkFault::Private | JwkFault::Size | JwkFault::Type | JwkFault::Use => {
                 found.warn(&path, format!("is left out: {}", fault.code()));

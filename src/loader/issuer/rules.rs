@@ -36,7 +36,7 @@ pub(super) fn read(fields: &mut Fields<'_>, profile: &Profile, found: &mut Findi
     rules
 }
 
-/// An object of claims and the values they must have.
+/// An object of claims with their required values.
 pub fn claim_tests(at: &At<'_>, found: &mut Findings) -> Option<Vec<ClaimTest>> {
     let entries = at.entries(found)?;
     let test = |(name, at): &(&str, At<'_>)| match at.node {
