@@ -1,4 +1,4 @@
-//! Records: one audit line per decision, and the same facts for access logs.
+//! Records: one audit line per decision, and the same values as filter state for access logs.
 
 pub mod sink;
 
@@ -17,19 +17,18 @@ use crate::text::{printable, push_visible, truncate};
 use crate::time::UnixTime;
 use crate::token::AccessToken;
 
-/// What audit lines begin with.
+/// The prefix of an audit line.
 pub const LINE_PREFIX: &str = "toolgate.audit ";
 /// The prefix of an event line.
 const EVENT_PREFIX: &str = "toolgate.event ";
-/// The lines of the log that are no records are cut here: a name in a configuration or a control plane's answer may be
-/// as long as the document.
+/// The maximum length of other log lines. A name in a configuration or a response may be as long as its document.
 const MAX_LINE: usize = 4096;
-/// Strings in records are cut here.
+/// The maximum length of strings in records.
 const MAX_TEXT: usize = 512;
-/// Values for access logs are cut here.
+/// The maximum length of filter state values.
 const MAX_STATE: usize = 256;
 
-/// Makes decision ids: 128 bits, different for every decision of every worker.
+/// Generates decision ids: 128 bits, unique for every decision of every worker.
 #[derive(Clone, Copy, Debug)]
 pub struct DecisionIds {
     seed: u64,
@@ -37,7 +36,7 @@ pub struct DecisionIds {
 }
 
 impl DecisionIds {
-    /// Ids that follow from `seed`, which must differ between workers.
+    /// A generator seeded with `seed`, which must differ between workers.
     pub fn new(seed: u64) -> Self {
         Self { seed, count: 0 }
     }
@@ -45,7 +44,7 @@ impl DecisionIds {
     /// The next id.
     pub fn next_id(&mut self) -> String {
         self.count += 1;
-        // By hand: one is made for every request, and the formatter takes ten times as long.
+        // Formatted by hand: every request needs an id, and the formatter takes ten times as long.
         let mut id = String::with_capacity(32);
         for half in [mix(self.seed), mix(self.seed ^ mix(self.count))] {
             for byte in half.to_be_bytes() {
@@ -61,18 +60,18 @@ fn hex_digit(value: u8) -> char {
     char::from(if value < 10 { b'0' + value } else { b'a' - 10 + value })
 }
 
-/// The finaliser of SplitMix64: spreads every bit over all.
+/// The finaliser of SplitMix64: every input bit affects all output bits.
 fn mix(n: u64) -> u64 {
     let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     n ^ (n >> 31)
 }
 
-/// Audit lines that a worker writes in a minute about paths that resemble a resource's. Anybody may send such requests,
-/// and this many tell who tries.
+/// The maximum number of audit lines per worker and minute about paths that resemble a resource's. Anyone can send such
+/// requests, and this many are enough to identify the sender.
 const LOOK_ALIKES: u32 = 100;
 
-/// Counts the audit lines that may still be written about look-alikes.
+/// Limits the audit lines about look-alike paths.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LookAlikes {
     since: UnixTime,
@@ -80,7 +79,7 @@ pub struct LookAlikes {
 }
 
 impl LookAlikes {
-    /// Whether one more may be written at `now`.
+    /// Whether another line may be written at `now`.
     pub fn take(&mut self, now: UnixTime) -> bool {
         if !now.within(Duration::from_secs(60), self.since) {
             *self = Self { since: now, written: 0 };
@@ -90,19 +89,19 @@ impl LookAlikes {
     }
 }
 
-/// What was decided.
+/// The outcome of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// The request goes on.
+    /// The request is forwarded.
     Allow,
-    /// It does not.
+    /// The request is refused.
     Deny,
-    /// It goes on, but would not outside shadow mode.
+    /// The request is forwarded, but would be refused outside shadow mode.
     ShadowDeny,
 }
 
 impl Decision {
-    /// The word in records.
+    /// The name in records.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Allow => "allow",
@@ -112,21 +111,21 @@ impl Decision {
     }
 }
 
-/// One decision, with all that is known of it. Never a token or a part of one.
+/// A decision and its circumstances. Never contains a token or a part of one.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
 pub struct Record {
     pub decision_id: String,
     pub decision: Decision,
     pub reason: Reason,
-    /// Of toolgate's own answer.
+    /// The status of toolgate's own response.
     pub status: Option<u16>,
-    /// The resource's identifier; without one, there is no audit line.
+    /// The resource's identifier. Without one, no audit line is written.
     pub resource: Option<String>,
     /// The MCP method, or the HTTP method of a request without a message.
     pub method: Option<String>,
     pub target: Option<String>,
-    /// Once verified.
+    /// The caller, once verified.
     pub caller: Option<AccessToken>,
     pub required: Vec<String>,
     pub missing: Vec<String>,
@@ -136,7 +135,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record of nothing but the decision.
+    /// A record with only the decision.
     pub fn new(decision_id: String, decision: Decision, reason: Reason) -> Self {
         Self {
             decision_id,
@@ -155,7 +154,7 @@ impl Record {
         }
     }
 
-    /// The audit line: after [`LINE_PREFIX`] a JSON object. What is not known is left out.
+    /// The audit line: [`LINE_PREFIX`] and a JSON object. Unknown values are omitted.
     pub fn line(&self, subject: SubjectForm) -> String {
         let mut line = Object::line(LINE_PREFIX, MAX_TEXT);
         line.text("decision_id", Some(&self.decision_id));
@@ -184,7 +183,7 @@ impl Record {
         line.finish()
     }
 
-    /// The filter state for access logs: names and values.
+    /// The filter state for access logs, as names and values.
     pub fn filter_state(&self, subject: SubjectForm) -> impl DoubleEndedIterator<Item = (&'static str, Cow<'_, str>)> {
         fn plain(value: &str) -> Cow<'_, str> {
             printable(value, MAX_STATE)
@@ -212,7 +211,7 @@ impl Record {
             SubjectForm::Plain => Cow::Borrowed(subject),
             SubjectForm::Hash => {
                 let issuer = caller.issuer();
-                // The separator can stand in neither, so that two pairs never give one text.
+                // Neither value can contain the separator, so two different pairs never have the same text.
                 let digest = Sha256::digest(format!("{issuer}\u{0}{subject}"));
                 let hex = digest.iter().take(16).fold("sha256:".to_owned(), |mut hex, byte| {
                     let _ = write!(hex, "{byte:02x}");
@@ -224,10 +223,10 @@ impl Record {
     }
 }
 
-/// `text` as a line of the log. Everything that is logged passes here, so that nobody who has a word in it (a caller, a
-/// server, a control plane, an issuer) can end the line, steer a terminal, or have a text taken for a record.
+/// Escapes `text` for one log line. Everything that is logged passes through here, so that text from a caller, a
+/// server, a control plane or an issuer cannot end the line, control a terminal, or imitate a record.
 ///
-/// In a record, what is escaped stands in a JSON string, and the escape is what JSON writes for it.
+/// In a record, escaped characters are inside JSON strings, and the escapes are valid JSON.
 pub fn log_line(text: &str) -> Cow<'_, str> {
     let is_record = [LINE_PREFIX, EVENT_PREFIX].iter().any(|prefix| text.starts_with(prefix));
     let is_plain = count_ordinary(text.as_bytes(), |byte| matches!(byte, b' '..=b'~')) == text.len();
@@ -237,7 +236,7 @@ pub fn log_line(text: &str) -> Cow<'_, str> {
     let mut line = String::with_capacity(text.len());
     for c in if is_record { text } else { truncate(text, MAX_LINE) }.chars() {
         push_visible(&mut line, c);
-        // Readers of logs look for these prefixes anywhere in a line.
+        // Log processors search for these prefixes anywhere in a line.
         if !is_record && c == '.' && line.ends_with("toolgate.") {
             line.pop();
             line.push_str("\\u002e");
@@ -246,7 +245,7 @@ pub fn log_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
-/// A line for what happens after the decision.
+/// An event line, for events after the decision.
 pub fn event_line(event: &str, decision_id: Option<&str>, detail: &str) -> String {
     let mut line = Object::line(EVENT_PREFIX, MAX_TEXT);
     line.text("event", Some(event));
@@ -255,9 +254,9 @@ pub fn event_line(event: &str, decision_id: Option<&str>, detail: &str) -> Strin
     line.finish()
 }
 
-/// A line that holds the whole manifest of a server's live tools, from which it can be rebuilt.
+/// An event line with the complete manifest of a server's live tools.
 pub fn manifest_line(resource: &str, manifest: &Manifest) -> String {
-    // No string of it holds a line feed that is not escaped.
+    // Line feeds inside strings are escaped.
     let tools: String = manifest.tools_json().lines().map(str::trim_start).collect();
     let mut document = Object::new();
     document.raw("tools", &tools);
@@ -268,7 +267,7 @@ pub fn manifest_line(resource: &str, manifest: &Manifest) -> String {
     format!("{EVENT_PREFIX}{}", line.finish())
 }
 
-/// A line for what was found of a server's tools.
+/// An event line for a finding about a server's tools.
 pub fn drift_line(event: &str, resource: &str, code: &str, about: &str) -> String {
     let mut line = Object::line(EVENT_PREFIX, MAX_TEXT);
     line.text("event", Some(event));

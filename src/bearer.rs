@@ -1,10 +1,10 @@
-//! The credentials of a request (RFC 6750 section 2, RFC 9449 section 7.1): from the `Authorization` header alone.
+//! The credentials of a request (RFC 6750 section 2, RFC 9449 section 7.1), from the `Authorization` header only.
 
 use crate::bytes::count_ordinary;
 use crate::headers::Headers;
 use crate::reason::Reason;
 
-/// A bearer token as it was sent. Its `Debug` is silent: tokens are never logged.
+/// A bearer token, as it was sent. `Debug` omits it, so that it is never logged.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BearerToken<'a>(&'a str);
 
@@ -21,21 +21,21 @@ impl std::fmt::Debug for BearerToken<'_> {
     }
 }
 
-/// How a token is sent.
+/// The authentication scheme of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
-    /// As if whoever has it may use it.
+    /// A bearer token.
     Bearer,
-    /// With a proof that it is the sender's own.
+    /// A token with a proof of possession.
     Dpop,
 }
 
 /// Why credentials are malformed (`invalid_request`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BearerFault {
-    /// The token is in the query, where logs and histories keep it.
+    /// The token is in the query, where logs and browser histories keep it.
     InQuery,
-    /// More than one `Authorization`, or several credentials in one.
+    /// There are several `Authorization` headers, or several credentials in one.
     Several,
     /// The scheme is `Bearer` or `DPoP`, but no `b64token` follows.
     Syntax,
@@ -52,7 +52,8 @@ impl BearerFault {
     }
 }
 
-/// The token of a request to `target`, if it has one. Another scheme is as none; so is `DPoP` where nobody `takes_proofs`.
+/// The token of a request to `target`, if it has one. Other schemes are ignored, and so is `DPoP` unless
+/// `takes_proofs`.
 pub fn extract<'h>(
     headers: &'h Headers,
     target: &str,
@@ -69,8 +70,8 @@ pub fn extract<'h>(
     first.map_or(Ok(None), |value| read(value, takes_proofs))
 }
 
-/// Whether a byte may stand in a `b64token` before its padding: `ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/"`. The
-/// signs from `+` to `/` and the digits follow each other, but for the comma.
+/// Whether a `b64token` may contain a byte before its padding: `ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/"`. The
+/// characters from `+` to `9` are contiguous and all allowed except the comma.
 fn is_of_token(byte: u8) -> bool {
     let (letter, sign) = ((byte | 0x20).wrapping_sub(b'a') < 26, byte.wrapping_sub(b'+') < 15);
     letter | (sign & (byte != b',')) | (byte == b'_') | (byte == b'~')
@@ -86,7 +87,7 @@ fn read(value: &[u8], takes_proofs: bool) -> Result<Option<(Scheme, BearerToken<
     let scheme_end = value.iter().take_while(|b| is_token(b)).count();
     let (scheme, rest) = value.split_at(scheme_end);
     let Some(scheme) = scheme_of(scheme) else {
-        // Intermediaries join repeated fields with a comma: a second credential may hide behind the first.
+        // Intermediaries join repeated fields with a comma, so a second credential may follow another scheme.
         let starts =
             |part: &[u8], length| part.trim_ascii().get(..length).is_some_and(|start| scheme_of(start).is_some());
         let hidden = value.split(|b| *b == b',').skip(1).any(|part| starts(part, 6) || starts(part, 4));
@@ -103,7 +104,7 @@ fn read(value: &[u8], takes_proofs: bool) -> Result<Option<(Scheme, BearerToken<
     }
 }
 
-/// RFC 6750 section 2.3, which OAuth 2.1 dropped: the parameter `access_token`, however it is encoded.
+/// RFC 6750 section 2.3, removed in OAuth 2.1: the parameter `access_token`, in any percent-encoding.
 fn has_token_in_query(target: &str) -> bool {
     let Some((_, query)) = target.split_once('?') else { return false };
     let name = |pair: &str| crate::uri::percent_decode(pair.split('=').next().unwrap_or_default().as_bytes());

@@ -1,15 +1,15 @@
-//! Long runs of bytes, looked at 32 at a time.
+//! Scans long runs of bytes, 32 at a time.
 //!
-//! Plain loops over blocks of a fixed size, without a branch inside: the compiler makes vector instructions of them,
-//! `simd128` in the module and the machine's own elsewhere.
+//! Simple loops over fixed-size blocks without branches, which the compiler vectorises: with `simd128` in the module,
+//! and with the native instructions elsewhere.
 
-/// What one turn looks at.
+/// The block size of a scan.
 const BLOCK: usize = 32;
-/// What one turn of comparing looks at, which hardly ever ends early.
+/// The block size of a comparison, which rarely ends early.
 const LONG_BLOCK: usize = 128;
 
-/// How many of the first bytes are `ordinary`, at least as far as the first block that holds another: what is left
-/// begins with it or is shorter than a block.
+/// The number of leading bytes in blocks that are entirely `ordinary`. The rest starts with a block that contains
+/// another byte, or is shorter than a block.
 #[inline]
 fn ordinary_blocks(bytes: &[u8], ordinary: impl Fn(u8) -> bool) -> usize {
     let blocks = bytes.chunks_exact(BLOCK);
@@ -17,7 +17,7 @@ fn ordinary_blocks(bytes: &[u8], ordinary: impl Fn(u8) -> bool) -> usize {
     blocks.take_while(all).count() * BLOCK
 }
 
-/// Whether both are the same bytes: the module's own comparison goes byte by byte, which shows with long ones.
+/// Whether both are equal. The module's own comparison goes byte by byte, which is slow for long inputs.
 pub fn same(one: &[u8], other: &[u8]) -> bool {
     let (blocks, rest) = one.as_chunks::<LONG_BLOCK>();
     let (other_blocks, other_rest) = other.as_chunks();
@@ -27,7 +27,7 @@ pub fn same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && !blocks.iter().zip(other_blocks).any(differ) && rest == other_rest
 }
 
-/// The first eight bytes as a number, of fewer as if zeros followed: what differs in it differs, without a look at the rest.
+/// The first eight bytes as a number, padded with zeros. If two words differ, so do the texts.
 #[inline]
 pub fn first_word(bytes: &[u8]) -> u64 {
     match bytes.first_chunk() {
@@ -36,26 +36,26 @@ pub fn first_word(bytes: &[u8]) -> u64 {
     }
 }
 
-/// The bits of a [`first_word`] that are its first bytes', as many as `length` says.
+/// A mask for the first `length` bytes of a [`first_word`].
 #[inline]
 pub fn first_bits(length: usize) -> u64 {
     if length < 8 { !(u64::MAX << (8 * length)) } else { u64::MAX }
 }
 
-/// How many of the first bytes are `ordinary`. Most runs end within a few bytes, so those are looked at one by one.
+/// The number of leading bytes that are `ordinary`. Most runs are short, so the first bytes are tested one by one.
 #[inline]
 pub fn count_ordinary(bytes: &[u8], ordinary: impl Fn(u8) -> bool) -> usize {
     count(bytes, &ordinary, |bytes| bytes.iter().take_while(|byte| ordinary(**byte)).count())
 }
 
-/// How many of the first bytes of a JSON string stand for themselves: all but `"`, `\` and control characters. Most
-/// strings end within a few bytes, so those are looked at eight at a time, and longer ones by blocks.
+/// The number of leading bytes of a JSON string that need no unescaping: all except `"`, `\` and control characters.
+/// Most strings are short, so the first bytes are tested eight at a time, and the rest in blocks.
 #[inline]
 pub fn count_unescaped(bytes: &[u8]) -> usize {
     count(bytes, is_unescaped, by_words)
 }
 
-/// How many of the first bytes are `ordinary`, which `few` counts of those before the first block and after the last.
+/// The number of leading bytes that are `ordinary`. `few` counts them before the first and after the last block.
 #[inline]
 fn count(bytes: &[u8], ordinary: impl Fn(u8) -> bool, few: impl Fn(&[u8]) -> usize) -> usize {
     let (first, rest) = bytes.split_at(bytes.len().min(BLOCK));
@@ -83,8 +83,8 @@ fn by_words(bytes: &[u8]) -> usize {
     words.len() * 8 + rest.iter().take_while(|byte| is_unescaped(**byte)).count()
 }
 
-/// The top bit of each of the eight bytes that [`is_unescaped`] is not true of, and of no byte below the first such one.
-/// `(x - 1) & !x` has the top bit of a byte `x` only where it was zero, or where one below it borrowed.
+/// Sets the top bit of each byte for which [`is_unescaped`] is false. Bytes above the first such byte may be wrong. `(x
+/// - 1) & !x` has the top bit of a byte `x` only if it was zero, or if a byte below it borrowed.
 #[inline]
 fn special(word: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
@@ -106,7 +106,7 @@ mod tests {
                 for (at, filler) in (0..length).flat_map(|at| [(at, b'a'), (at, 0x20), (at, 0xff), (at, 0x80)]) {
                     let mut bytes = vec![filler; length];
                     bytes[at] = byte;
-                    // What follows does not hide it.
+                    // Later bytes must not hide it.
                     bytes.iter_mut().skip(at + 1).for_each(|later| *later = b'"');
                     let expected = bytes.iter().take_while(|byte| is_unescaped(**byte)).count();
                     assert_eq!(count_unescaped(&bytes), expected, "{byte:#x} at {at} of {length}");

@@ -1,4 +1,4 @@
-//! Calls to an endpoint through a cluster of the host: one request, one answer.
+//! Calls to an endpoint through a cluster of the host: one request, one response.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use crate::url::Url;
 /// An HTTP request to a cluster of the host.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request {
-    /// The host's cluster that reaches the endpoint.
+    /// The host's cluster for the endpoint.
     pub cluster: String,
-    /// Its header fields, pseudo-headers first.
+    /// The header fields, pseudo-headers first.
     pub headers: Vec<(&'static str, String)>,
-    /// Its body, if it has one.
+    /// The body, if there is one.
     pub body: Option<Vec<u8>>,
-    /// How long the call may take.
+    /// The timeout of the call.
     pub timeout: Duration,
 }
 
-/// Without headers and body: they hold credentials and tokens.
+/// Omits headers and body, which contain credentials and tokens.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request").field("url", &self.url()).finish_non_exhaustive()
@@ -50,12 +50,12 @@ impl Request {
         Self { body: Some(body), ..self }
     }
 
-    /// The value of a header field, or nothing.
+    /// The value of a header field, if present.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
     }
 
-    /// The URL that it goes to.
+    /// The URL of the request.
     pub fn url(&self) -> String {
         let part = |name| self.header(name).unwrap_or_default();
         format!("{}://{}{}", part(":scheme"), part(":authority"), part(":path"))

@@ -1,11 +1,11 @@
-//! Demonstrating proof of possession (RFC 9449): a signed proof with every request, good for one request only.
+//! Demonstrating proof of possession (RFC 9449): a signed, single-use proof with every request.
 //!
 //! ```text
 //! DPoP header ─► proof: one JWT of the token's key, for this method, URL and token, of now ─► replay: not seen before
-//!                                                          not of now ─► nonce: the client's clock does not matter then
+//!                                                          not of now ─► nonce: independent of the client's clock
 //! ```
 //!
-//! A nonce is asked for only where a proof's own time is no good, so that clients whose clock is right need none.
+//! A nonce is requested only if the time of a proof is not acceptable, so that clients with a correct clock need none.
 
 mod nonce;
 mod proof;
@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use crate::time::UnixTime;
 use crate::workers::{NotShared, SharedData, SharedNames};
 
-/// The SHA-256 of `parts`, one after the other. One copy of it in the module is enough.
+/// The SHA-256 of the concatenated `parts`. Not inlined, to keep a single copy in the module.
 #[inline(never)]
 fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     let mut digest = Sha256::new();
@@ -30,26 +30,26 @@ fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     digest.finalize().into()
 }
 
-/// What the workers of a host know together of proofs: the key of nonces, and which proofs were used.
+/// The state of proofs that the workers of a host share: the nonce key, and the used proofs.
 ///
-/// It is about the plugin, not about its configuration: a proof that was used before a change of the configuration is
-/// used after it, and what is kept does not grow with the number of configurations.
+/// It belongs to the plugin, not to its configuration. A proof used before a configuration change stays used, and the
+/// state does not grow with the number of configurations.
 #[derive(Debug)]
 pub struct Proofs {
     names: SharedNames,
-    /// Becomes the key if no other worker has made one.
+    /// Becomes the key if no other worker has created one.
     candidate: Option<[u8; 32]>,
     key: Option<NonceKey>,
 }
 
 impl Proofs {
-    /// For the plugin of these names. `candidate` is random; without it, a nonce is given only if another worker has a
-    /// key.
+    /// The state of the plugin with these names. `candidate` is random. Without it, nonces are issued only if another
+    /// worker has created a key.
     pub fn new(names: SharedNames, candidate: Option<[u8; 32]>) -> Self {
         Self { names, candidate, key: None }
     }
 
-    /// The key of nonces, which all workers have.
+    /// The nonce key, which all workers share.
     pub fn nonces(&mut self, data: &dyn SharedData) -> Result<NonceKey, NotShared> {
         if let Some(key) = self.key {
             return Ok(key);
@@ -59,7 +59,7 @@ impl Proofs {
         Ok(key)
     }
 
-    /// Uses a proof of `account` up.
+    /// Marks a proof of `account` as used.
     pub fn spend(
         &self,
         data: &dyn SharedData,

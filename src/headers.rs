@@ -1,43 +1,43 @@
-//! Header fields as the host hands them over: names in lower case, values as bytes, each entry apart.
+//! Header fields as the host passes them: names in lower case, values as bytes, each entry separate.
 
 use std::ops::Range;
 
-/// The header fields of one message, in the bytes they came in.
+/// The header fields of a message, in one buffer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers {
     bytes: Vec<u8>,
     entries: Vec<Entry>,
-    /// Whether a name holds an underscore: hardly any request's does, and those that do are looked at closely.
+    /// Whether a name contains an underscore. This is rare, and such requests are checked more closely.
     has_underscore: bool,
-    /// The lengths that names have, a bit for each: most fields that are looked for are not there.
+    /// A bit for each length that names have. Most lookups are for absent fields.
     lengths: u64,
 }
 
-/// The bit of names of this length; the longest share one.
+/// The bit for names of this length. The longest share one.
 fn bit(length: usize) -> u64 {
     1 << length.min(63)
 }
 
-/// Where one field stands.
+/// The position of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
     name: Range<usize>,
     value: Range<usize>,
 }
 
-/// How often a field is there.
+/// How often a field occurs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Single<'a> {
     /// More than once.
     Many,
-    /// Not at all.
+    /// Never.
     None,
     /// Once.
     One(&'a [u8]),
 }
 
 impl Headers {
-    /// The fields `entries`; names are compared in lower case.
+    /// The fields `entries`, with names in lower case.
     pub fn new(entries: Vec<(String, Vec<u8>)>) -> Self {
         let mut headers = Self::default();
         for (name, value) in entries {
@@ -51,8 +51,8 @@ impl Headers {
         headers
     }
 
-    /// The fields of a map in the layout of the proxy-wasm ABI: their count, the sizes of each name and value, then
-    /// name and value of each with a NUL after either; numbers in four bytes, little endian. Nothing if it is another.
+    /// Parses the proxy-wasm ABI's layout of a map: the count, the sizes of each name and value, then each name and
+    /// value followed by a NUL. Numbers have four bytes in little endian. `None` if the layout is invalid.
     pub fn from_pairs(bytes: Vec<u8>) -> Option<Self> {
         if bytes.is_empty() {
             return Some(Self::default());
@@ -60,7 +60,7 @@ impl Headers {
         let number = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?) as usize);
         let count = number(0)?;
         let mut at = count.checked_mul(8)?.checked_add(4)?;
-        // Not more than there can be, whatever the count says.
+        // Bounded by the input, regardless of the count.
         let mut entries = Vec::with_capacity(count.min(bytes.len() / 8));
         for n in 0..count {
             let between = at.checked_add(number(4 + 8 * n)?)?;
@@ -84,7 +84,7 @@ impl Headers {
         }
     }
 
-    /// The bytes that they take in memory.
+    /// The size in memory, in bytes.
     pub fn weight(&self) -> usize {
         self.bytes.len() + self.entries.len() * size_of::<Entry>()
     }
@@ -93,7 +93,7 @@ impl Headers {
         self.bytes.get(range.clone()).unwrap_or_default()
     }
 
-    /// Every value of `name`.
+    /// All values of `name`.
     pub fn all<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
         let is_it = move |entry: &&Entry| {
             entry.name.end - entry.name.start == name.len() && self.slice(&entry.name) == name.as_bytes()
@@ -102,7 +102,7 @@ impl Headers {
         looked_at.iter().filter(is_it).map(|entry| self.slice(&entry.value))
     }
 
-    /// The one value of `name`, if it is one.
+    /// The value of `name`, if there is exactly one.
     pub fn single<'h>(&'h self, name: &'h str) -> Single<'h> {
         let mut values = self.all(name);
         match (values.next(), values.next()) {
@@ -112,28 +112,29 @@ impl Headers {
         }
     }
 
-    /// The first value of `name`, if it is text.
+    /// The first value of `name`, if it is UTF-8.
     pub fn text<'h>(&'h self, name: &'h str) -> Option<&'h str> {
         self.all(name).next().and_then(|value| std::str::from_utf8(value).ok())
     }
 
-    /// Whether the content is encoded; `identity` is no encoding (RFC 9110 section 8.4.1).
+    /// Whether the content is encoded. `identity` does not count (RFC 9110 section 8.4.1).
     pub fn has_encoding(&self) -> bool {
         let mut codings = self.all("content-encoding").flat_map(|value| value.split(|byte| *byte == b','));
         codings.any(|coding| !coding.trim_ascii().eq_ignore_ascii_case(b"identity"))
     }
 
-    /// Whether `name` is there.
+    /// Whether `name` is present.
     pub fn has(&self, name: &str) -> bool {
         self.all(name).next().is_some()
     }
 
-    /// Whether a name holds an underscore, which many a server reads as `-`.
+    /// Whether a name contains an underscore, which many servers read as `-`.
     pub fn has_underscore(&self) -> bool {
         self.has_underscore
     }
 
-    /// Every name, as often as it is there. One that is not text is none that is ever asked for, and empty here.
+    /// All names, including duplicates. A name that is not UTF-8 is returned as an empty string, because it is never
+    /// looked up.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|entry| std::str::from_utf8(self.slice(&entry.name)).unwrap_or_default())
     }
@@ -143,7 +144,7 @@ impl Headers {
 mod tests {
     use super::*;
 
-    /// The layout as the host writes it.
+    /// The layout as written by the host.
     fn pairs(fields: &[(&[u8], &[u8])]) -> Vec<u8> {
         let number = |n: usize| u32::try_from(n).unwrap().to_le_bytes();
         let mut out = number(fields.len()).to_vec();

@@ -4,15 +4,15 @@ use crate::config::{IdentityValue, Resource};
 use crate::node::Node;
 use crate::token::AccessToken;
 
-/// Longer values are no identity, and servers limit their headers.
+/// The maximum length of a value. Servers limit their headers, and longer values are not identities.
 const MAX_VALUE: usize = 1024;
 
-/// A value that a header cannot carry without becoming another one. The request is denied: an identity left out or
-/// cut could be taken for somebody else's.
+/// A value that a header cannot carry unchanged. The request is denied, because an omitted or truncated identity could
+/// be taken for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unforwardable;
 
-/// The headers that `resource` forwards of `caller`. An absent claim leaves its header out.
+/// The headers that `resource` forwards for `caller`. Headers of absent claims are omitted.
 pub fn headers(resource: &Resource, caller: &AccessToken) -> Result<Vec<(String, String)>, Unforwardable> {
     let mut headers = Vec::new();
     for header in &resource.forwarded {
@@ -49,7 +49,7 @@ fn scalar(value: &Node) -> Result<String, Unforwardable> {
     }
 }
 
-/// Joined by one space: an element with a space or comma would read as two.
+/// Joins the items with spaces. An item with a space or comma could be read as two.
 fn joined(items: &[String]) -> Result<String, Unforwardable> {
     if items.iter().any(|item| item.is_empty() || item.contains([' ', ','])) {
         return Err(Unforwardable);
@@ -57,7 +57,7 @@ fn joined(items: &[String]) -> Result<String, Unforwardable> {
     Ok(items.join(" "))
 }
 
-/// White space at the ends would be dropped on the way.
+/// Leading and trailing white space would be lost in transit.
 fn checked(value: String) -> Result<String, Unforwardable> {
     let sound = (1..=MAX_VALUE).contains(&value.len()) && !value.chars().any(char::is_control) && value.trim() == value;
     if sound { Ok(value) } else { Err(Unforwardable) }

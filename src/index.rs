@@ -1,27 +1,27 @@
-//! Names and their places in a list, by binary search.
+//! Names and their positions in a list, found by binary search.
 //!
-//! One plain type instead of a tree per kind of value: lookups are as fast, and a module that is loaded into every
-//! worker stays small.
+//! A single non-generic type instead of a tree per value type. Lookups are as fast, and the module, which every worker
+//! loads, stays small.
 
 use crate::bytes::first_word;
 
-/// The places of names.
+/// An index of names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {
     entries: Vec<(String, usize)>,
-    /// The first bytes of each name, as a number of the same order: they tell most names apart.
+    /// The first bytes of each name as a number in the same order, which distinguishes most names.
     starts: Vec<u64>,
 }
 
 impl Index {
-    /// Indexes `names` by their order; of equal ones the first counts.
+    /// Indexes `names` by position. Of equal names, the first counts.
     pub fn new(names: impl Iterator<Item = String>) -> Self {
         let mut entries = Self::sorted(names);
         entries.dedup_by(|(later, _), (earlier, _)| later == earlier);
         Self::of_sorted(entries)
     }
 
-    /// Indexes `names` by their order and keeps all of equal ones.
+    /// Indexes `names` by position, including duplicates.
     pub fn of_all(names: impl Iterator<Item = String>) -> Self {
         Self::of_sorted(Self::sorted(names))
     }
@@ -37,17 +37,17 @@ impl Index {
         Self { starts: entries.iter().map(|(name, _)| start(name)).collect(), entries }
     }
 
-    /// The place of `name`.
+    /// The position of `name`.
     pub fn place(&self, name: &str) -> Option<usize> {
         self.found(name).first().map(|(_, place)| *place)
     }
 
-    /// The places of all names that equal `name`.
+    /// The positions of all names equal to `name`.
     pub fn places_of(&self, name: &str) -> impl Iterator<Item = usize> {
         self.found(name).iter().map(|(_, place)| *place)
     }
 
-    /// The entries of `name`. One function, however many callers: a search that is inlined everywhere takes 10 kB.
+    /// The entries of `name`. Not inlined: copies of the search would add 10 kB to the module.
     #[inline(never)]
     fn found(&self, name: &str) -> &[(String, usize)] {
         let start = start(name);
@@ -60,12 +60,12 @@ impl Index {
         found.get(..count).unwrap_or_default()
     }
 
-    /// Whether `name` is there.
+    /// Whether the index contains `name`.
     pub fn contains(&self, name: &str) -> bool {
         self.place(name).is_some()
     }
 
-    /// Whether it holds no name.
+    /// Whether the index is empty.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -75,34 +75,34 @@ impl Index {
         self.entries.iter().map(|(name, _)| name.as_str())
     }
 
-    /// As [`Self::names`], to be kept.
+    /// Like [`Self::names`], by value.
     pub fn into_names(self) -> Vec<String> {
         self.entries.into_iter().map(|(name, _)| name).collect()
     }
 
-    /// Of the `names` that were indexed, those that stand behind an equal one.
+    /// The duplicates among `names`, which must be the indexed names.
     pub fn repeated<'n>(&self, names: impl Iterator<Item = &'n str>) -> impl Iterator<Item = &'n str> {
         names.enumerate().filter(|(place, name)| self.place(name) != Some(*place)).map(|(_, name)| name)
     }
 
-    /// The names in their order, with their places.
+    /// The names in sorted order, with their positions.
     pub fn iter(&self) -> impl Iterator<Item = (&str, usize)> {
         self.entries.iter().map(|(name, place)| (name.as_str(), *place))
     }
 
-    /// The places in the order of their names.
+    /// The positions, in the order of the names.
     pub fn places(&self) -> impl Iterator<Item = usize> {
         self.entries.iter().map(|(_, place)| *place)
     }
 }
 
-/// The first eight bytes of `name`, as a number. Of two names, the one with the lower number comes first.
+/// The first eight bytes of `name`, as a number whose order is that of the names.
 fn start(name: &str) -> u64 {
     first_word(name.as_bytes()).swap_bytes()
 }
 
-/// `items` in the order of their keys; of equal ones the first stays. Where it is not on a request's way, everything is
-/// sorted here: each further kind of value that is sorted by itself is about 5 kB of module.
+/// `items` sorted by key. Of items with equal keys, the first is kept. All sorting that is not time-critical uses this
+/// function, because each further sorted type adds about 5 kB to the module.
 pub fn sorted<T>(items: Vec<T>, key: impl Fn(&T) -> String) -> Vec<T> {
     let order = Index::new(items.iter().map(key));
     let mut items: Vec<_> = items.into_iter().map(Some).collect();

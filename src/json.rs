@@ -1,9 +1,9 @@
 //! A strict JSON reader (RFC 8259) over borrowed bytes: one pass, no tree, no recursion on untrusted depth.
 //!
-//! Two parsers that read one text differently are how a gate is bypassed, so what could be read in two ways is a
-//! fault here: a byte order mark, bytes after the value, a member given twice anywhere, bytes that are not UTF-8,
-//! nesting beyond a limit. The caller walks the levels it cares for with [`Reader::object`] and [`Reader::array`] and
-//! passes over the rest with [`Reader::skip`], which checks all the same.
+//! A gate can be bypassed if two parsers read the same text differently. So anything that could be read in two ways is
+//! a fault here: a byte order mark, bytes after the value, duplicate members at any level, invalid UTF-8, nesting
+//! beyond a limit. The caller walks the levels it needs with [`Reader::object`] and [`Reader::array`], and skips the
+//! rest with [`Reader::skip`], which validates it all the same.
 //!
 //! ```text
 //! value  = object / array / string / number / "true" / "false" / "null"
@@ -23,23 +23,23 @@ pub use write::Object;
 /// Why bytes are not one strict JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonFault {
-    /// It begins with a byte order mark, which some readers drop and others refuse.
+    /// The text starts with a byte order mark, which some parsers drop and others refuse.
     ByteOrderMark,
-    /// An object names a member twice: readers differ in which one they take.
+    /// An object has a duplicate member, and parsers differ in which one they use.
     DuplicateMember,
-    /// Not JSON, or cut short.
+    /// The text is not JSON, or is truncated.
     Syntax,
-    /// More containers in one another than allowed.
+    /// The nesting is too deep.
     TooDeep,
-    /// Something follows the value.
+    /// Bytes follow the value.
     TrailingBytes,
-    /// A value is of another type than the one that was read for.
+    /// A value has another type than the one requested.
     UnexpectedType,
     /// The bytes are not UTF-8.
     Utf8,
 }
 
-/// The type of a value, seen from its first byte.
+/// The type of a value, determined by its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `[`
@@ -52,9 +52,9 @@ pub enum Kind {
     String,
 }
 
-/// Reads `bytes` as exactly one value, which `take` must consume whole.
+/// Reads `bytes` as exactly one value, which `take` must consume entirely.
 ///
-/// `depth` is how many containers may stand in one another.
+/// `depth` limits the nesting of containers.
 pub fn read<'a, T, E: From<JsonFault>>(
     bytes: &'a [u8],
     depth: usize,
@@ -152,7 +152,7 @@ mod tests {
                 if one.contains('\0') || other.contains('\0') {
                     continue;
                 }
-                // The last one stands at the end of the text, or far from it; there are few or many between.
+                // The duplicate is near the end of the text or far from it, with few or many names between.
                 for (between, after) in [("", ""), ("\"x\":1,", ""), ("", ",\"long enough for any name\":1")] {
                     let twice = format!("{{\"{one}\":1,{between}\"{other}\":1{after}}}");
                     assert_eq!(check(twice.as_bytes(), 8), Err(JsonFault::DuplicateMember), "{twice}");

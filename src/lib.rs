@@ -1,18 +1,18 @@
 //! toolgate is a proxy-wasm filter for Envoy that makes an MCP server behind it an OAuth 2.1 resource server: it
-//! challenges, verifies tokens, decides per operation, trims lists, and records what it did.
+//! challenges clients, verifies tokens, decides each operation, filters lists, and records its decisions.
 //!
-//! # The way of a request
+//! # The path of a request
 //!
 //! ```text
 //! filter ─ callback ► gate ─ event ► exchange
-//! exchange ─┬► routes      which resource, which document, nowhere
+//! exchange ─┬► routes      the resource, its metadata document, or neither
 //!           ├► bearer      one credential, in its header
 //!           ├► token       untrusted claims, checked ─► jwks, signature ─► AccessToken
-//!           │              ... or introspection, where the issuer is asked
-//!           ├► jsonrpc     the body, read strictly ─► mcp: what it would use
+//!           │              ... or introspection, if the endpoint is called
+//!           ├► jsonrpc     the body, parsed strictly ─► mcp: the operation and its targets
 //!           ├► policy      AccessToken + Access ─► Verdict: a Permit, or a Denial with its reason
-//!           ├► listing     entries of lists, by the same verdict; sse: events as they come
-//!           └► reply, audit   the only renderers of answers and records
+//!           ├► listing     entries of lists, by the same verdict; sse: events as they arrive
+//!           └► reply, audit   the only renderers of responses and records
 //! filter ◄─ effects ── gate ◄─ step ── exchange
 //! ```
 //!
@@ -30,34 +30,34 @@
 //! | [`bearer`] | the `Authorization` header | RFC 6750 section 2.1, RFC 9449 section 7.1 |
 //! | [`callout`] | requests to endpoints, through a cluster of the host | |
 //! | [`config`], `loader` | the configuration; its readers, which report all faults at once | |
-//! | [`dpop`] | proofs of possession: checked, used once | RFC 9449 |
-//! | [`drift`], [`manifest`] | what a server's live tools differ in from policy and approval | RFC 8785 |
-//! | `explain` | why a request is answered so, for the command line | |
+//! | [`dpop`] | proofs of possession: verified, single-use | RFC 9449 |
+//! | [`drift`], [`manifest`] | differences of live tools from the policy and the approved manifest | RFC 8785 |
+//! | `explain` | why a request gets its answer, for the command line | |
 //! | [`exchange`] | the state machine of one request and its answer | MCP, Streamable HTTP |
 //! | [`gate`] | the machine of one worker: calls under way, streams that wait, records | |
 //! | [`headers`], `bytes`, [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`], [`protobuf`] | leaf types, which use no other module's rules | RFC 9110, RFC 3986 |
-//! | [`identity`] | what the server learns of the caller | |
-//! | [`introspection`] | asking an endpoint about tokens, and what is kept of its answers | RFC 7662 |
+//! | [`identity`] | the caller's identity as headers for the server | |
+//! | [`introspection`] | calls to introspection endpoints, and cached responses | RFC 7662 |
 //! | [`json`] | the strict JSON reader, and a writer | RFC 8259 |
-//! | [`jsonrpc`] | one message, as far as it decides | JSON-RPC 2.0 |
+//! | [`jsonrpc`] | one message, and the members that affect a decision | JSON-RPC 2.0 |
 //! | [`jwks`] | key sets: discovery, parsing, selection, refresh | RFC 7517, RFC 7518 section 6, RFC 8414 |
-//! | [`listing`], [`sse`] | trimming lists in documents and event streams | HTML Living Standard 9.2 |
-//! | [`meter`] | how much work senders may choose at a time | |
-//! | [`metrics`] | counts, until the host takes them | |
+//! | [`listing`], [`sse`] | filtering lists in documents and event streams | HTML Living Standard 9.2 |
+//! | [`meter`] | limits on the work that senders can cause | |
+//! | [`metrics`] | counters, until the host takes them | |
 //! | [`mcp`] | methods, their targets, mirrored headers | MCP 2024-11-05 to 2026-07-28 |
 //! | [`metadata`] | protected resource metadata | RFC 9728 |
-//! | [`places`] | places to wait, and who may take them | |
-//! | [`policy`], [`scope`] | rules, hierarchy, matrix; the one decision | RFC 6749 section 3.3 |
+//! | [`places`] | limits on waiting requests | |
+//! | [`policy`], [`scope`] | rules, hierarchy, matrix; the decision | RFC 6749 section 3.3 |
 //! | [`reason`] | the stable code of every decision | |
-//! | [`remote`] | the policy of a control plane, and what it is told of the tools | RFC 9110 section 13 |
-//! | [`reply`] | every answer and challenge | RFC 6750 section 3, RFC 9728 section 5.1 |
-//! | [`routes`] | hosts and paths, and what only resembles them | |
+//! | [`remote`] | policies from a control plane, and manifests published to it | RFC 9110 section 13 |
+//! | [`reply`] | all responses and challenges | RFC 6750 section 3, RFC 9728 section 5.1 |
+//! | [`routes`] | hosts and paths, and look-alike paths | |
 //! | [`signature`] | algorithms and their verification, by the host or in pure Rust | RFC 7518 section 3, RFC 8037 |
-//! | [`token`] | access tokens, per kind of provider; those verified before | RFC 7519, RFC 8725, RFC 9068 |
+//! | [`token`] | access tokens, with provider profiles; the token cache | RFC 7519, RFC 8725, RFC 9068 |
 //! | [`workers`] | coordination between workers: shared data, leases, names | |
 //!
-//! A new rule gets rows in `tests/scenarios/`, which run on a fake host and on a real Envoy; a new field of the
-//! configuration or a new reason also gets a row in the README, which `tests/readme.rs` holds to the code.
+//! A new rule gets rows in `tests/scenarios/`, which run on a fake host and on a real Envoy. A new field of the
+//! configuration or a new reason also gets a row in the README; `tests/readme.rs` checks that it does.
 
 pub mod audit;
 pub mod bearer;

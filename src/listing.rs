@@ -1,8 +1,8 @@
-//! Lists in answers: an entry stays exactly if using it would be allowed.
+//! Lists in responses: an entry is kept exactly if its use would be allowed.
 //!
-//! Lists are known by their shape, so that one replayed on another stream is trimmed as well. What stays keeps its
-//! bytes: entries are cut out of the text, nothing is printed anew. A list that was read before is known by its bytes,
-//! and only decided on anew.
+//! Lists are recognised by their shape, so that a list replayed on another stream is filtered as well. Kept entries are
+//! unchanged: others are cut out of the text, and nothing is serialised again. A list that was parsed before is
+//! recognised by its bytes, and only its entries are decided again.
 
 mod caching;
 mod edits;
@@ -23,14 +23,14 @@ use crate::text::look_alike;
 use caching::{PRIVATE, shorter_ttl};
 use edits::{Edit, apply};
 
-/// Why an answer cannot be trimmed and must not pass.
+/// Why a response cannot be filtered and must not be forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListFault {
-    /// Not strict JSON.
+    /// The response is not strict JSON.
     Json(JsonFault),
-    /// A member that a careless client would take for a list.
+    /// A careless client would take this member for a list.
     LookAlike,
-    /// A list that is no array.
+    /// A list is not an array.
     Shape,
 }
 
@@ -40,32 +40,33 @@ impl From<JsonFault> for ListFault {
     }
 }
 
-/// An answer after trimming.
+/// A filtered response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trimmed<'a> {
-    /// Its bytes.
+    /// The bytes.
     pub body: Cow<'a, [u8]>,
-    /// How many entries went.
+    /// The number of removed entries.
     pub removed: usize,
-    /// Whether it held a list at all.
+    /// Whether it had a list.
     pub held_list: bool,
-    /// The id, as written, of the request to which it is the one answer: no array, and nothing besides the result.
+    /// The id, as written, of the single request it answers: it is not an array, and has no members besides the result.
     pub answers_one: Option<&'a str>,
-    /// `nextCursor` of the last result, if it is a string; what else it may be leads to no page.
+    /// The `nextCursor` of the last result, if it is a string. Other values lead to no page.
     pub next_cursor: Option<String>,
-    /// Whether it tells of a resource that the caller may not use: then it is not for the caller at all.
+    /// Whether it is a notification about a resource that the caller may not use. Then it is dropped.
     pub tells_of_denied: bool,
-    /// The lists of tools in it, as they came.
+    /// Its lists of tools, unfiltered.
     pub tools: Vec<Rc<Entries>>,
-    /// The ids, as written, of the requests that it answers.
+    /// The ids, as written, of the requests it answers.
     pub answers: Vec<&'a str>,
 }
 
-/// Decides whether an entry stays, by its kind, its name or URI, and its bytes; without bytes, whether news of it pass.
+/// Decides whether to keep an entry, given its kind, its name or URI, and its bytes. Without bytes, it decides on a
+/// notification about the resource.
 pub type Keeps<'k> = &'k dyn Fn(ListKind, &str, &[u8]) -> bool;
 
-/// Trims the message, or array of messages, in `body`. `keeps` decides on each entry; `ttl` is how long the caller's
-/// token has left, in milliseconds. Lists among `known` are not read again, and the others are added to them.
+/// Filters the message, or array of messages, in `body`. `keeps` decides each entry. `ttl` is the remaining lifetime of
+/// the caller's token in milliseconds. Lists among `known` are not parsed again; others are added.
 pub fn trim<'a>(
     body: &'a [u8],
     depth: usize,
@@ -76,7 +77,7 @@ pub fn trim<'a>(
     trim_with(false, body, depth, ttl, known, keeps)
 }
 
-/// As [`trim`]. Results without a list become private to the caller too.
+/// Like [`trim`], but results without a list become private to the caller too.
 pub fn trim_private<'a>(
     body: &'a [u8],
     depth: usize,
@@ -132,14 +133,14 @@ struct Trimmer<'a, 'k> {
     known: &'k mut KnownLists,
     keeps: Keeps<'k>,
     next_cursor: Option<String>,
-    /// In the order of their places, none within another.
+    /// Sorted by position, not nested.
     edits: Vec<(Range<usize>, Edit)>,
     removed: usize,
     held_list: bool,
     tells_of_denied: bool,
     tools: Vec<Rc<Entries>>,
     answers: Vec<&'a str>,
-    /// How many results stand around the one that is read.
+    /// The number of results around the current one.
     depth: usize,
 }
 
@@ -155,7 +156,8 @@ const LISTS: [(&str, &str, ListKind); 4] = [
 const RESULT: [&str; 6] = ["cacheScope", "prompts", "resourceTemplates", "resources", "tools", "ttlMs"];
 
 impl<'a> Trimmer<'a, '_> {
-    /// Reads a message. Gives the id of the request that it answers, if it has a result and nothing besides.
+    /// Reads a message. Returns the id of the request it answers, if it has a result and is neither an error nor a
+    /// request.
     fn message(&mut self, reader: &mut Reader<'a>) -> Result<Option<&'a str>, ListFault> {
         let mut method = None;
         let mut uri = None;
@@ -172,7 +174,7 @@ impl<'a> Trimmer<'a, '_> {
                     return Err(ListFault::LookAlike);
                 }
                 (name, _) => {
-                    // No client takes what is an error or a request as well for a list.
+                    // No client takes a message for a list if it is also an error or a request.
                     is_plain &= !matches!(name, "error" | "method");
                     reader.skip()?;
                 }
@@ -186,7 +188,7 @@ impl<'a> Trimmer<'a, '_> {
         Ok(id.filter(|_| is_plain && method.is_none()))
     }
 
-    /// The `uri` in `params`, if it is clear. Next to it may be the result that a task ended with.
+    /// Returns the `uri` in `params`, if it is unambiguous. `params` may also contain the result of a task.
     fn params(&mut self, reader: &mut Reader<'a>) -> Result<Option<Cow<'a, str>>, ListFault> {
         let (mut uri, mut doubtful) = (None, false);
         reader.object(|reader, name| {
@@ -204,7 +206,7 @@ impl<'a> Trimmer<'a, '_> {
         Ok(uri.filter(|_| !doubtful))
     }
 
-    /// The result that a task ended with. It is no page of the list that was asked for.
+    /// Reads the result of a task. It is not a page of the requested list.
     fn inner_result(&mut self, reader: &mut Reader<'a>) -> Result<(), ListFault> {
         let (cursor, tools) = (self.next_cursor.take(), std::mem::take(&mut self.tools));
         self.depth += 1;
@@ -223,7 +225,7 @@ impl<'a> Trimmer<'a, '_> {
             if let Some((_, key, kind)) = LISTS.iter().find(|(list, ..)| *list == name) {
                 return self.list(reader, *kind, key);
             }
-            // What a task ended with is no task.
+            // A task's result is not itself a task.
             if name == "result" && self.depth == 0 && reader.kind()? == Kind::Object {
                 return self.inner_result(reader);
             }
@@ -238,7 +240,7 @@ impl<'a> Trimmer<'a, '_> {
             let value = reader.skip()?;
             let range = start..start + value.len();
             match name.as_ref() {
-                // No client can ask for that page, so no list is complete with it.
+                // No client can request that page, so the list never becomes complete.
                 "nextCursor" if value != "null" => self.next_cursor = Some(String::from("\0")),
                 "cacheScope" => caching.push((range, Edit::Text(PRIVATE.to_vec()))),
                 "ttlMs" => caching.push((range, Edit::Text(shorter_ttl(value, self.ttl)))),
@@ -246,10 +248,10 @@ impl<'a> Trimmer<'a, '_> {
             }
             Ok::<(), ListFault>(())
         })?;
-        // What is cached for everybody would be served to callers for whom it was not trimmed.
+        // A shared cache would serve the list to callers for whom it was not filtered.
         if self.held_list || self.all_private {
             self.edits.extend(caching);
-            // This result's own only: of a long array, sorting all each time would be quadratic.
+            // Only this result's edits. Sorting all edits for each element of a long array would be quadratic.
             self.edits.get_mut(first..).unwrap_or_default().sort_unstable_by_key(|(range, _)| range.start);
         }
         self.held_list |= held_before;
@@ -258,7 +260,7 @@ impl<'a> Trimmer<'a, '_> {
 
     fn list(&mut self, reader: &mut Reader<'a>, kind: ListKind, key: &str) -> Result<(), ListFault> {
         if reader.kind()? != Kind::Array {
-            // `null` is no list, so nothing has to be cut out of it.
+            // `null` is not a list, so there is nothing to remove.
             return if reader.skip()? == "null" { Ok(()) } else { Err(ListFault::Shape) };
         }
         self.held_list = true;

@@ -5,7 +5,8 @@ use crate::json::Object;
 use crate::routes::metadata_path;
 use crate::signature::Algorithm;
 
-/// The metadata document of a resource. What is not configured is left out, as section 3.2 demands of empty values.
+/// The metadata document of a resource. Values that are not configured are omitted, as section 3.2 requires for empty
+/// values.
 pub fn document(resource: &Resource) -> String {
     let mut document = Object::new();
     document.text("resource", Some(resource.identifier.as_str()));
@@ -30,7 +31,7 @@ pub fn document(resource: &Resource) -> String {
     document.finish()
 }
 
-/// The absolute URL of a resource's metadata: the well-known path stands between host and query (section 3.1).
+/// The absolute URL of a resource's metadata. The well-known path is inserted between host and path (section 3.1).
 pub fn url(resource: &Resource) -> String {
     let identifier = &resource.identifier;
     let query = identifier.query().map(|query| format!("?{query}")).unwrap_or_default();

@@ -1,15 +1,15 @@
-//! How much of what senders choose a worker does at a time: signatures, and what is read before and after them.
+//! Limits the work that senders can cause at a time: signatures, and parsing before and after them.
 //!
 //! ```text
 //! strangers   tokens that are not known yet                     each has BURST at once, and RATE for each
-//! callers     tokens known before, and the proofs of clients    millisecond that goes by; strangers have
+//! callers     tokens known before, and the proofs of clients    millisecond that passes; strangers have
 //! streams     watched streams whose policy changed              LASTING once they have spent RESERVE
 //! ```
 //!
-//! No group spends what another needs: forged tokens delay no proof of a known caller. A request that finds nothing
-//! left of its group's share, or others of it waiting, waits for its turn. Turns are taken in the order of arrival.
+//! No group can spend another's share: forged tokens do not delay proofs of known callers. A request waits for its turn
+//! if its group's share is spent or other requests of the group wait. Turns are in order of arrival.
 //!
-//! Work is counted and not timed, so that a run can be repeated. Its unit is about a microsecond of an Envoy worker
+//! Work is counted, not timed, so that runs are reproducible. A unit is about a microsecond of an Envoy worker
 //! ([`PublicKey::cost`](crate::signature::PublicKey::cost)).
 
 use std::cell::Cell;
@@ -20,24 +20,24 @@ use crate::places::Standing;
 use crate::signature::{Algorithm, PublicKey, SignatureVerifier};
 use crate::time::UnixTime;
 
-/// The work that may be done at once after a quiet time: other clients wait for this long, and for one request more.
-/// About fifty tokens of an ordinary size by RS256 where the host verifies them, and twelve by EdDSA.
+/// The work available at once after an idle period. Other clients wait for this long, plus one request. It is about
+/// fifty tokens of ordinary size with RS256 if the host verifies them, and twelve with EdDSA.
 const BURST: u64 = 2_000;
-/// The work for each millisecond that goes by: half of it. That is 7,000 tokens a second by RS256 where the host
-/// verifies them, 3,000 by EdDSA, and 800 by PS256 with a key of 2048 bits. Tokens in the cache cost none.
+/// The work available per millisecond: half of it. That is 7,000 tokens a second with RS256 if the host verifies them,
+/// 3,000 with EdDSA, and 800 with PS256 and a 2048-bit key. Cached tokens cost nothing.
 const RATE: u64 = 500;
-/// The work that strangers may ask for above [`LASTING`]: a burst of 1,400 tokens by RS256, 600 by EdDSA.
+/// The work available to strangers in excess of [`LASTING`]: a burst of 1,400 tokens with RS256, 600 with EdDSA.
 const RESERVE: u64 = 100_000;
-/// The work for strangers in each millisecond if they never cease: an eighth of it, so that a pool of connections that
-/// sends forged tokens waits itself and keeps nobody else waiting. So a worker goes on verifying 1,700 new tokens a
-/// second by RS256, 700 by EdDSA and 190 by PS256: with tokens of five minutes, those of 50,000 clients and more.
+/// The work available to strangers per millisecond under sustained load: an eighth, so that connections that send
+/// forged tokens wait themselves and delay no one else. A worker still verifies 1,700 new tokens a second with RS256,
+/// 700 with EdDSA and 190 with PS256. With tokens of five minutes, that is enough for over 50,000 clients.
 const LASTING: u64 = 125;
-/// After this time a share is whole again.
+/// The time after which a share is fully restored.
 pub const TURN: Duration = Duration::from_millis(BURST / RATE);
-/// As many bytes of a request are read for one unit of work.
+/// The number of request bytes that are read for one unit of work.
 const BYTES_PER_UNIT: usize = 50;
 
-/// Whose share is spent.
+/// The group whose share is spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Payer {
@@ -55,7 +55,7 @@ impl From<Standing> for Payer {
     }
 }
 
-/// What one worker has spent.
+/// The shares of one worker.
 #[derive(Debug, Default)]
 pub struct Meter {
     shares: [Share; 3],
@@ -64,24 +64,25 @@ pub struct Meter {
 #[derive(Debug, Default)]
 struct Share {
     spent: Cell<u64>,
-    /// What strangers spent, which comes back more slowly.
+    /// The part that strangers have spent of their reserve, which is restored more slowly.
     reserve: Cell<u64>,
     since: Cell<UnixTime>,
-    /// Every turn that is waited for has a copy.
+    /// Cloned for every pending turn, so that the reference count is the queue length plus one.
     queue: Rc<()>,
 }
 
-/// A place in the queue for a turn, until it is dropped.
+/// A place in the queue for a turn, held until it is dropped.
 #[derive(Debug)]
 pub struct Turn {
     _queue: Rc<()>,
 }
 
 impl Meter {
-    /// Whether this group may spend more at `now`. One request may spend more than is left, so that none is too dear.
+    /// Whether this group may spend more at `now`. A single request may exceed the rest of the share, so that none is
+    /// too expensive.
     pub fn has_left(&self, payer: Payer, now: UnixTime) -> bool {
         let share = self.share(payer);
-        // Where the clock was set back, nothing is regained; from then on it goes by that clock.
+        // If the clock was set back, nothing is restored, and the new time is the reference from then on.
         let passed = now.since(share.since.replace(now)).unwrap_or_default().as_millis();
         let passed = u64::try_from(passed).unwrap_or(u64::MAX);
         let lasting = if payer == Payer::Strangers { LASTING } else { RATE };
@@ -93,13 +94,13 @@ impl Meter {
         spent < BURST && reserve < RESERVE
     }
 
-    /// Whether a newcomer of this group may spend more at `now`: nobody of it waits for a turn.
+    /// Whether a new request of this group may start at `now`: the share is not spent, and no one waits for a turn.
     pub fn admits(&self, payer: Payer, now: UnixTime) -> bool {
         Rc::strong_count(&self.share(payer).queue) == 1 && self.has_left(payer, now)
     }
 
-    /// Takes note of work. More than a second burst is forgiven: one body may be as dear as ten, and its sender's
-    /// neighbours do not pay for it.
+    /// Records work. Debt beyond a second burst is forgiven: one body may cost as much as ten, and other senders should
+    /// not pay for it.
     pub fn spend(&self, payer: Payer, units: u64) {
         let share = self.share(payer);
         let add = |spent: &Cell<u64>, most: u64| spent.set(spent.get().saturating_add(units).min(most + BURST));
@@ -107,17 +108,17 @@ impl Meter {
         add(&share.reserve, RESERVE);
     }
 
-    /// As [`Self::spend`], for reading so many bytes.
+    /// Records the work of reading this many bytes, like [`Self::spend`].
     pub fn read(&self, payer: Payer, bytes: usize) {
         self.spend(payer, (bytes / BYTES_PER_UNIT) as u64);
     }
 
-    /// Waits for a turn.
+    /// Enters the queue for a turn.
     pub fn queue(&self, payer: Payer) -> Turn {
         Turn { _queue: self.share(payer).queue.clone() }
     }
 
-    /// Whether anybody of this group waits for a turn.
+    /// Whether a request of this group waits for a turn.
     pub fn is_awaited(&self, payer: Payer) -> bool {
         Rc::strong_count(&self.share(payer).queue) > 1
     }
@@ -134,11 +135,11 @@ impl Meter {
 
 /// Verifies signatures at the expense of a group.
 pub struct Charged<'a> {
-    /// What verifies them.
+    /// The verifier.
     pub verifier: &'a dyn SignatureVerifier,
-    /// What counts the work.
+    /// The meter.
     pub meter: &'a Meter,
-    /// Whose share is spent.
+    /// The group that pays.
     pub payer: Payer,
 }
 

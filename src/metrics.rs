@@ -1,21 +1,21 @@
-//! Counts of what happened, collected until they are handed to the host: nothing on a request's way waits for it.
+//! Counters, collected until the host takes them, so that no request waits for them.
 //!
-//! A counter is named `toolgate.<thing>.<outcome>`. Both are words of the code, never of a request, so that their number
-//! is bounded.
+//! A counter is named `toolgate.<thing>.<outcome>`. Both are constants in the code, never taken from a request, so the
+//! number of counters is bounded.
 
-/// Counts since they were last taken.
+/// Counts since the last call of `take`.
 #[derive(Debug, Default)]
 pub struct Metrics {
     counts: Vec<(&'static str, &'static str, u64)>,
 }
 
 impl Metrics {
-    /// One more of `thing` had this outcome.
+    /// Increments the counter of `thing` with this outcome.
     pub fn count(&mut self, thing: &'static str, outcome: &'static str) {
         self.add(thing, outcome, 1);
     }
 
-    /// So many more of `thing` had this outcome.
+    /// Adds `more` to the counter of `thing` with this outcome.
     pub fn add(&mut self, thing: &'static str, outcome: &'static str, more: u64) {
         match self.counts.iter_mut().find(|(own, its, _)| *own == thing && *its == outcome) {
             Some((.., count)) => *count += more,
@@ -24,7 +24,7 @@ impl Metrics {
         }
     }
 
-    /// What was counted since the last time, by counter.
+    /// Takes the counts since the last call.
     pub fn take(&mut self) -> Vec<(&'static str, &'static str, u64)> {
         std::mem::take(&mut self.counts)
     }
@@ -35,8 +35,8 @@ pub fn counter(thing: &str, outcome: &str) -> String {
     format!("toolgate.{thing}.{outcome}")
 }
 
-/// The name of the gauge of a key set's age, in seconds. What is not plain in the issuer's name becomes `_`: a dot would
-/// divide it for whoever reads names of metrics.
+/// The name of the gauge for the age of a key set, in seconds. Special characters in the issuer's name become `_`,
+/// because a dot would split the name.
 pub fn key_set_age(issuer: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     let scheme = |rest: &str| issuer.strip_prefix(rest).map(str::to_owned);

@@ -1,10 +1,10 @@
-//! JSON values as a tree, for what is small or comes from ourselves: the configuration, key sets, claims.
+//! JSON values as a tree, for small or trusted documents: configuration, key sets, claims.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// A JSON value that keeps members in their order, and those given twice.
+/// A JSON value that preserves the order of members, and duplicates.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
     /// `true` or `false`
@@ -21,7 +21,7 @@ pub enum Node {
     Text(String),
 }
 
-/// A number as far as it can be kept: whole ones exactly. A protobuf `Struct` knows doubles only.
+/// A number. Integers are exact. A protobuf `Struct` has only doubles.
 #[derive(Clone, Copy, Debug)]
 pub enum Number {
     /// A double
@@ -44,7 +44,7 @@ impl Number {
     }
 }
 
-/// Equal if they are the same number, however written.
+/// Equal if the numbers are, regardless of their representation.
 impl PartialEq for Number {
     #[allow(clippy::float_cmp)]
     fn eq(&self, other: &Self) -> bool {
@@ -59,7 +59,8 @@ impl PartialEq for Number {
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // As ECMAScript writes it, which the canonical form needs anyway: the other way is 17 kB of module.
+            // In ECMAScript format, which the canonical form needs anyway. Another formatter would add 17 kB to the
+            // module.
             Self::Double(n) => f.write_str(ryu_js::Buffer::new().format(*n)),
             Self::Negative(n) => n.fmt(f),
             Self::Whole(n) => n.fmt(f),
@@ -68,7 +69,7 @@ impl fmt::Display for Number {
 }
 
 impl Node {
-    /// The type in words, for messages.
+    /// The name of the type, for messages.
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::Bool(_) => "a boolean",
@@ -88,7 +89,7 @@ impl Node {
         }
     }
 
-    /// The bytes that it takes in memory beside itself. Small members take many times the text that they were read from.
+    /// The heap size in bytes. Small members take many times the size of their text.
     pub fn heap(&self) -> usize {
         match self {
             Self::Bool(_) | Self::Null | Self::Number(_) => 0,
@@ -100,13 +101,13 @@ impl Node {
         }
     }
 
-    /// As [`Self::heap`], of an object's members.
+    /// Like [`Self::heap`], for the members of an object.
     pub fn members_heap(members: &Vec<(String, Self)>) -> usize {
         let each = |(name, node): &(String, Self)| allocated(name.capacity()) + node.heap();
         allocated(members.capacity() * size_of::<(String, Self)>()) + members.iter().map(each).sum::<usize>()
     }
 
-    /// The member `name` of an object, where it is optional: one that is `null` is absent.
+    /// The member `name` of an object; `null` counts as absent.
     pub fn optional(&self, name: &str) -> Option<&Self> {
         self.member(name).filter(|value| **value != Self::Null)
     }
@@ -120,7 +121,7 @@ impl Node {
         members.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The text of a string.
+    /// The string, if it is one.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -128,7 +129,7 @@ impl Node {
         }
     }
 
-    /// The items of a list.
+    /// The items, if it is a list.
     pub fn as_list(&self) -> Option<&[Self]> {
         match self {
             Self::List(items) => Some(items),
@@ -136,7 +137,7 @@ impl Node {
         }
     }
 
-    /// The names of members that an object gives more than once, each once.
+    /// The names of duplicate members of an object, without duplicates.
     pub fn repeated_members(&self) -> Vec<&str> {
         let Self::Object(members) = self else { return Vec::new() };
         let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
@@ -148,7 +149,7 @@ impl Node {
     }
 }
 
-/// What an allocation of this many bytes takes, with what the allocator needs for itself.
+/// The size of an allocation, including the allocator's overhead.
 pub fn allocated(bytes: usize) -> usize {
     const OVERHEAD: usize = 16;
     if bytes == 0 { 0 } else { bytes + OVERHEAD }

@@ -1,17 +1,17 @@
-//! Names with `*`, the only wildcard: any run of characters, the empty one too.
+//! Names with the wildcard `*`, which matches any characters, including none.
 
 use crate::bytes::{first_bits, first_word};
 
-/// A name or pattern of the configuration.
+/// A name or pattern in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pattern {
     text: String,
-    /// The places of the first and of the last wildcard.
+    /// The positions of the first and the last wildcard.
     stars: Option<(usize, usize)>,
-    /// How many characters are not wildcards.
+    /// The number of characters that are not wildcards.
     literals: usize,
-    /// The first bytes of a name that matches, as far as a wildcard leaves no choice, and which bits those are. Of a
-    /// thousand patterns, this tells most from a name without a look at their text.
+    /// The first bytes that a matching name must have, and a mask for them. They rule out most of a thousand patterns
+    /// without a comparison of their text.
     start: u64,
     fixed: u64,
     /// The [`pairs`] of its literal parts.
@@ -52,26 +52,26 @@ impl Pattern {
         &self.text
     }
 
-    /// Whether it holds no wildcard.
+    /// Whether it has no wildcard.
     pub fn is_exact(&self) -> bool {
         self.stars.is_none()
     }
 
-    /// What every name that matches begins with.
+    /// The text before the first wildcard, with which every matching name starts.
     pub fn prefix(&self) -> &str {
         let end = self.stars.map_or(self.text.len(), |(first, _)| first);
         self.text.get(..end).unwrap_or_default()
     }
 
-    /// How many characters are not wildcards: of two patterns that match, the one with more is the closer.
+    /// The number of characters that are not wildcards. Of two matching patterns, the one with more is closer.
     pub fn literals(&self) -> usize {
         self.literals
     }
 
-    /// Whether `name` matches, byte for byte but for the wildcards.
+    /// Whether `name` matches, byte for byte except for wildcards.
     ///
-    /// Taking each middle part at its first place is enough, because `*` may stand for any run: linear in `name`. The
-    /// ends come first: they tell most names apart at once, where a middle part is searched for.
+    /// Linear in `name`: it is enough to match each middle part at its first position, because `*` matches anything.
+    /// The ends are compared first, because they rule out most names without a search.
     pub fn matches(&self, name: &str) -> bool {
         if first_word(name.as_bytes()) & self.fixed != self.start {
             return false;
@@ -103,7 +103,8 @@ impl Pattern {
 
     /// Whether some name matches both this pattern and `other`.
     ///
-    /// Between a first and a last wildcard anything may stand, so that of two patterns with one only the ends count.
+    /// Anything may be between the first and the last wildcard, so if both patterns have wildcards, only their ends
+    /// matter.
     pub fn overlaps(&self, other: &Self) -> bool {
         if self.is_exact() {
             return other.matches(&self.text);

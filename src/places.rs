@@ -1,15 +1,15 @@
-//! Places to wait, for requests whose token cannot be verified at once.
+//! Limits on waiting requests whose token cannot be verified at once.
 //!
-//! Anybody can make a request wait, and each that waits keeps its headers. So places are bounded; and what somebody
-//! can take is kept from what others need:
+//! Anyone can make a request wait, and each waiting request keeps its headers in memory. So places are limited, and
+//! groups cannot take each other's places:
 //!
 //! ```text
-//! each issuer ─┬─ strangers: nothing of the token is verified    1,024 places, a share of the bytes
+//! each issuer ─┬─ strangers: nothing in the token is verified    1,024 places, a share of the bytes
 //!              └─ verified: signed, or active a moment ago       1,024 places, a share of the bytes
 //!                  └─ each token                                 256 of those
 //! ```
 //!
-//! A place is given back when it is dropped, with the request that has it, however that ends.
+//! A place is released when it is dropped, with its request.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -17,36 +17,37 @@ use std::rc::Rc;
 
 use crate::token::{ByFirstBytes, TokenDigest};
 
-/// As many requests of one kind and issuer may wait: as many as come in a second or two while its keys are fetched.
+/// The maximum number of waiting requests per kind and issuer: as many as arrive in one or two seconds while keys are
+/// fetched.
 const MOST: usize = 1024;
-/// As many of them may wait with one token: a busy client has hundreds of requests under way; that one token is wrong
-/// takes no more than a quarter of what its own issuer's callers have.
+/// The maximum number of waiting requests per token. A busy client has hundreds of concurrent requests. A single bad
+/// token can take no more than a quarter of its issuer's places.
 const MOST_PER_TOKEN: usize = MOST / 4;
-/// As many bytes of headers all that wait of one kind may keep, shared out evenly among the issuers: a thousand requests of
-/// 16 kB, with the longest token that is accepted by default.
+/// The maximum size of all waiting headers per kind, divided evenly among the issuers: a thousand requests of 16 kB,
+/// with the longest token that is accepted by default.
 const BYTES: usize = 16 << 20;
-/// However many issuers there are, each has at least this many: a hundred requests of an ordinary size.
+/// The minimum size per issuer, regardless of the number of issuers: a hundred requests of ordinary size.
 const LEAST_BYTES: usize = 256 << 10;
-/// What a request that waits takes beside its headers.
+/// The memory of a waiting request besides its headers.
 const OVERHEAD: usize = 1024;
 
-/// What is known of a token that waits.
+/// Whether a token is known to be genuine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Nothing: anybody could have made it up.
+    /// Nothing: anyone could have made it up.
     Stranger,
-    /// Its issuer signed it, or said a moment ago that it is active.
+    /// Its issuer signed it, or recently reported it as active.
     Verified,
 }
 
-/// Who wants to wait.
+/// A request that wants to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiter {
-    /// The place of the token's issuer, or of the one that it says it is of.
+    /// The index of the token's issuer, verified or claimed.
     pub issuer: usize,
     /// The token's digest.
     pub digest: TokenDigest,
-    /// What is known of it.
+    /// Whether the token is known to be genuine.
     pub standing: Standing,
 }
 
@@ -56,11 +57,11 @@ pub struct Places(Rc<RefCell<Taken>>);
 
 #[derive(Debug)]
 struct Taken {
-    /// For each issuer, what strangers and what verified callers have taken.
+    /// For each issuer, the shares taken by strangers and by verified callers.
     shares: Vec<[Share; 2]>,
-    /// How many places each token has taken of each kind.
+    /// For each token, the number of places of each kind.
     tokens: HashMap<TokenDigest, [usize; 2], ByFirstBytes>,
-    /// The bytes that there are for each share.
+    /// The size limit of each share.
     bytes: usize,
 }
 
@@ -71,7 +72,7 @@ struct Share {
 }
 
 impl Places {
-    /// For so many issuers, of which nobody waits.
+    /// The places for this many issuers.
     pub fn new(issuers: usize) -> Self {
         let bytes = (BYTES / issuers.max(1)).max(LEAST_BYTES);
         Self(Rc::new(RefCell::new(Taken {
@@ -81,7 +82,7 @@ impl Places {
         })))
     }
 
-    /// Whether there is a place for a request of this many bytes.
+    /// Whether there is a place for a request of `size` bytes.
     pub fn has_room(&self, waiter: &Waiter, size: usize) -> bool {
         let taken = self.0.borrow();
         let kind = waiter.standing as usize;
@@ -92,7 +93,7 @@ impl Places {
             && share.is_some_and(|share| share.places < MOST && share.bytes.saturating_add(weight) <= taken.bytes)
     }
 
-    /// A place for a request of this many bytes, if there is one.
+    /// Takes a place for a request of `size` bytes, if there is one.
     pub fn take(&self, waiter: &Waiter, size: usize) -> Option<Place> {
         if !self.has_room(waiter, size) {
             return None;
@@ -106,7 +107,7 @@ impl Places {
         Some(Place { taken: self.0.clone(), waiter: *waiter, weight })
     }
 
-    /// How many requests wait.
+    /// The number of waiting requests.
     pub fn taken(&self) -> usize {
         self.0.borrow().shares.iter().flatten().map(|share| share.places).sum()
     }
@@ -127,13 +128,13 @@ impl Taken {
 }
 
 impl Place {
-    /// What was known of the token when the place was taken.
+    /// The standing of the token when the place was taken.
     pub fn standing(&self) -> Standing {
         self.waiter.standing
     }
 }
 
-/// A place that is taken, until it is dropped.
+/// A taken place, released when it is dropped.
 #[derive(Debug)]
 pub struct Place {
     taken: Rc<RefCell<Taken>>,
@@ -143,7 +144,7 @@ pub struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // It is borrowed by nobody: each use of it ends before a request does.
+        // Never borrowed here: each borrow ends before a request does.
         let Ok(mut taken) = self.taken.try_borrow_mut() else { return };
         taken.change(&self.waiter, |share, own| {
             share.places = share.places.saturating_sub(1);
@@ -161,7 +162,7 @@ mod tests {
         Waiter { issuer, digest: TokenDigest::of(&token.to_string()), standing }
     }
 
-    /// As many places as there are for requests of `size` bytes by tokens that `token` names.
+    /// Takes all places for requests of `size` bytes by waiters from `who`.
     fn fill(places: &Places, size: usize, who: impl Fn(usize) -> Waiter) -> Vec<Place> {
         (0..).map_while(|n| places.take(&who(n), size)).collect()
     }

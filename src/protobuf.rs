@@ -1,6 +1,6 @@
-//! The wire format of protocol buffers, as far as it is met here: fields without groups.
+//! The wire format of protocol buffers, as far as it is needed: fields without groups.
 
-/// A field's content.
+/// The content of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire<'a> {
     /// A string, bytes, or a message.
@@ -11,8 +11,8 @@ pub enum Wire<'a> {
     Varint(u64),
 }
 
-/// Calls `field` with each field's number and content, in their order. `None`: `bytes` are no message, or `field` ended
-/// it.
+/// Calls `field` with the number and content of each field, in order. `None` if `bytes` are not a message, or `field`
+/// returned `None`.
 pub fn for_each_field(mut bytes: &[u8], mut field: impl FnMut(u64, Wire<'_>) -> Option<()>) -> Option<()> {
     while !bytes.is_empty() {
         let tag = varint(&mut bytes)?;

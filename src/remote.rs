@@ -4,7 +4,7 @@
 //! ```text
 //! configured policy, or none ─ first good document ─► live ─ attempts fail ─► failing ─ max_stale ─► stale
 //!                                                      ▲                         │                     │
-//!                                                      └── a good document, or confirmation that it holds ┘
+//!                                                      └── a good document, or 304 (Not Modified) ──────┘
 //! a document that says it is incomplete ─► withheld: the previous policy is no longer used
 //! ```
 //!

@@ -1,6 +1,6 @@
-//! Everything toolgate says itself: the one place where answers and challenges are rendered.
+//! All responses of toolgate itself. Responses and challenges are rendered only here.
 //!
-//! Identical requests get identical bytes; only the JSON-RPC body of a 403 holds a decision id.
+//! Identical requests get identical bytes. Only the JSON-RPC body of a 403 contains a decision id.
 
 mod denied;
 
@@ -18,28 +18,28 @@ use crate::reason::Reason;
 use crate::signature::Algorithm;
 use crate::token::TokenError;
 
-/// Seconds after which a client may ask again when keys cannot be had: a fetch and its first pause fit in.
+/// The `Retry-After` in seconds if keys are unavailable: enough for a fetch and its first pause.
 const RETRY_AFTER: &str = "5";
 const PROOF: &str = "A proof of possession of the token's key is needed, for this request and of now";
-/// How long a browser may keep a preflight's answer, in seconds.
+/// How long a browser may cache a preflight response, in seconds.
 const PREFLIGHT_AGE: &str = "600";
-/// How long metadata may be kept, in seconds.
+/// How long metadata may be cached, in seconds.
 const METADATA_AGE: &str = "max-age=300";
 
-/// An answer.
+/// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// The status.
     pub status: u16,
     /// The header fields.
     pub headers: Vec<(&'static str, String)>,
-    /// The body, empty for none.
+    /// The body; may be empty.
     pub body: String,
-    /// Why it is given.
+    /// The reason for the response.
     pub reason: Reason,
 }
 
-/// Why a request is refused: the rows of the answers' table, in its order.
+/// Why a request is refused, in the order in which the checks are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Refusal {
@@ -50,28 +50,28 @@ pub enum Refusal {
     InvalidRequest(BearerFault),
     Unauthorized,
     InvalidToken(TokenError),
-    /// With the nonce that another proof is to have.
+    /// With the nonce for the next proof.
     InvalidProof(ProofError, Option<String>),
     KeysUnavailable,
     IntrospectionUnavailable,
-    /// It cannot be told whether a proof was used before, or it could not be later.
+    /// It is unknown whether a proof was used before, or it could not be remembered.
     ProofsUnavailable(ReplayFault),
     MethodNotAllowed,
     BodyNotAllowed,
     UnsupportedMedia,
     ContentEncoding,
-    /// A header that cannot be read, or that disagrees with the body.
+    /// An unreadable header, or one that disagrees with the body.
     Headers(HeaderFault, Option<String>),
     TooLarge,
-    /// The client waits to be told to send the body, and nobody would tell it.
+    /// The client waits for 100 (Continue), but the headers wait for the body.
     ExpectationFailed,
-    /// With the id as far as it was read.
+    /// With the id, if it was read.
     Message(MessageFault, Option<String>),
     Operation(OperationFault, Option<String>),
     Denied(Box<Denied>),
-    /// An answer of the server that must not pass.
+    /// The server's response must not be forwarded.
     BadGateway(Reason),
-    /// The wait for a body that the host will not show.
+    /// The request waits for a body that the host does not pass on.
     Misconfigured,
 }
 
@@ -131,7 +131,7 @@ impl Refusal {
         }
     }
 
-    /// The answer. `resource` is the one the request belongs to, `origin` a listed origin that asks.
+    /// The response. `resource` is the request's resource, `origin` a configured origin that sent it.
     pub fn render(&self, resource: Option<&Resource>, origin: Option<&str>) -> Reply {
         let mut headers =
             vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
@@ -153,11 +153,11 @@ impl Refusal {
         Reply { status: self.status(), headers, body: self.body(), reason: self.reason() }
     }
 
-    /// The challenge (RFC 6750 section 3, RFC 9728 section 5.1). Real clients need one line, these parameters in this
-    /// order, and no `scope` where there is nothing to ask for.
+    /// The challenge (RFC 6750 section 3, RFC 9728 section 5.1). Existing clients need one line, these parameters in
+    /// this order, and no `scope` if there is nothing to ask for.
     ///
-    /// Where proofs are taken, one of the scheme `DPoP` comes after it (RFC 9449 section 7.1), on a line of its own: real
-    /// clients look for `Bearer` at the beginning. Those that look for a nonce want nothing beside that.
+    /// If proofs are accepted, a `DPoP` challenge follows on its own line (RFC 9449 section 7.1), because existing
+    /// clients expect `Bearer` at the start. If a nonce is requested, only the `DPoP` challenge is sent.
     fn challenges(&self, resource: &Resource) -> Vec<String> {
         let Some(bearer) = self.challenge(resource, Scheme::Bearer) else { return Vec::new() };
         let dpop = self.challenge(resource, Scheme::Dpop).filter(|_| resource.takes_proofs);
@@ -185,7 +185,8 @@ impl Refusal {
                 (Some(error), challenge_scopes(), Some(PROOF))
             }
             Self::Denied(denied) => {
-                // Without scopes to ask for there is no challenge: clients take any for an offer, and sign in for ever.
+                // Without scopes to ask for there is no challenge. Clients would take it for an offer and repeat the
+                // sign-in for ever.
                 let ask = resource.asked_for(&denied.step_up()?);
                 (Some("insufficient_scope"), ask.join(" "), Some(STEP_UP))
             }
@@ -253,14 +254,14 @@ fn described(code: &str, description: &str) -> String {
     Object::new().text("error", Some(code)).text("error_description", Some(description)).finish()
 }
 
-/// A JSON-RPC error. `id` is repeated exactly, so it is spliced in as the bytes it was read as.
+/// A JSON-RPC error. The bytes of `id` are repeated unchanged.
 pub fn rpc_error(id: Option<&str>, code: i32, message: &str, data: Option<&str>) -> String {
     let id = id.unwrap_or("null");
     let data = data.map(|data| format!(",\"data\":{data}")).unwrap_or_default();
     format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{code},\"message\":\"{message}\"{data}}}}}")
 }
 
-/// In place of a list that must not pass where its answer has begun.
+/// The error in place of a list that must not be forwarded in a response that has started.
 pub fn bad_gateway_message(id: Option<&str>) -> String {
     rpc_error(id, 502, "The server's answer could not be read", Some("{\"error\":\"bad_gateway\"}"))
 }
@@ -297,7 +298,7 @@ fn operation_text(fault: OperationFault) -> &'static str {
     }
 }
 
-/// The metadata document's answers (RFC 9728 section 3.2), readable from any origin.
+/// The responses for the metadata document (RFC 9728 section 3.2), readable from any origin.
 pub fn metadata_reply(method: &str, resource: &Resource) -> Reply {
     let any_origin = ("access-control-allow-origin", "*".to_owned());
     let json = ("content-type", "application/json".to_owned());
@@ -328,7 +329,7 @@ pub fn metadata_reply(method: &str, resource: &Resource) -> Reply {
     }
 }
 
-/// The answer to a listed origin's preflight for `requested` headers of `resource`.
+/// The response to a preflight from a configured origin for `requested` headers of `resource`.
 pub fn preflight_reply(resource: Option<&Resource>, origin: &str, requested: &str) -> Reply {
     let parameters = requested.split(',').map(|name| name.trim().to_ascii_lowercase());
     let token = |name: &String| name.starts_with("mcp-param-") && name.bytes().all(|b| b.is_ascii_graphic());
@@ -355,7 +356,7 @@ const PREFLIGHT_HEADERS: [&str; 8] = [
     "mcp-name",
 ];
 
-/// What lets a browser's page at `origin` read an answer.
+/// The headers that let a page at `origin` read a response.
 pub fn cors_headers(origin: &str) -> [(&'static str, String); 3] {
     [
         ("access-control-allow-origin", origin.to_owned()),

@@ -1,7 +1,7 @@
-//! Where a request belongs: to a resource, to its metadata document, past the gate, or nowhere.
+//! Routes a request: to a resource, to its metadata document, past the gate, or nowhere.
 //!
-//! Paths are compared as received, byte for byte; a path that merely resembles a protected one belongs nowhere, since
-//! the server behind may take it for that one.
+//! Paths are compared byte for byte, as received. A path that merely resembles a protected one has no route, because
+//! the server may take it for the protected one.
 
 use std::fmt;
 
@@ -9,44 +9,44 @@ use crate::index::Index;
 use crate::uri::{is_ambiguous_below, plain_readings, plain_segments};
 use crate::url::{Authority, Scheme, Url};
 
-/// The path of metadata documents, to which the resource's own is appended (RFC 9728 section 3.1).
+/// The well-known path of metadata documents, to which the resource's path is appended (RFC 9728 section 3.1).
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
-/// The path of a resource's metadata: the well-known one before its own, of which a lone `/` is dropped.
+/// The path of a resource's metadata: the well-known path and the resource's own, unless that is only `/`.
 pub fn metadata_path(identifier: &Url) -> String {
     let own = identifier.path();
     format!("{WELL_KNOWN}{}", if own == "/" { "" } else { own })
 }
 
-/// Hosts that a resource is reached by.
+/// A host pattern of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HostPattern {
     /// Any host.
     Any,
-    /// This host; with a port, that one only.
+    /// This host. With a port, only on that port.
     Named {
-        /// Host and port, as compared.
+        /// Host and port, normalised.
         authority: Authority,
-        /// The port is the scheme's default and may be left out.
+        /// Whether the port is the scheme's default and may be omitted.
         port_may_be_absent: bool,
     },
 }
 
 impl HostPattern {
-    /// The host of the configuration, for requests of `scheme`.
+    /// A host from the configuration, for requests of `scheme`.
     pub fn named(authority: Authority, scheme: Scheme) -> Self {
         let port_may_be_absent = authority.port == Some(scheme.default_port());
         Self::Named { authority, port_may_be_absent }
     }
 
-    /// The authority of `url` without its scheme's default port.
+    /// The authority of `url`, without the default port.
     pub fn of_url(url: &Url) -> Option<Self> {
         let mut authority = Authority::parse(url.authority())?;
         authority.port = authority.port.filter(|port| *port != url.scheme().default_port());
         Some(Self::named(authority, url.scheme()))
     }
 
-    /// Whether some request matches both equally closely: the same host and port, whatever the schemes.
+    /// Whether some request matches both equally closely: same host and port, regardless of schemes.
     fn ties_with(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Named { authority, .. }, Self::Named { authority: other, .. }) => authority == other,
@@ -54,7 +54,7 @@ impl HostPattern {
         }
     }
 
-    /// How closely it matches `host`: with a port closer than without, a name closer than `*`.
+    /// How closely it matches `host`: a port is closer than none, a name closer than `*`.
     fn rank(&self, host: &Authority) -> Option<u8> {
         match self {
             Self::Any => Some(0),
@@ -67,10 +67,10 @@ impl HostPattern {
     }
 }
 
-/// A path, or all below one.
+/// A path, or all paths below one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PathPattern {
-    /// The path; of a pattern, all but the `*`.
+    /// The path. For a pattern, everything before the `*`.
     text: String,
     below: bool,
     /// The path as the most careless server reads it.
@@ -78,7 +78,7 @@ pub struct PathPattern {
 }
 
 impl PathPattern {
-    /// Reads `/path` or `/path/*`.
+    /// Parses `/path` or `/path/*`.
     pub fn parse(text: &str) -> Option<Self> {
         let stem = text.strip_suffix("/*").map(|stem| format!("{stem}/"));
         let below = stem.is_some();
@@ -93,12 +93,12 @@ impl PathPattern {
         Self { plain: plain_segments(&text), text, below: false }
     }
 
-    /// Whether it is one path, and nothing below.
+    /// Whether it is a single path.
     pub fn is_exact(&self) -> bool {
         !self.below
     }
 
-    /// Whether it tells some paths from others: `/*` does not.
+    /// Whether it distinguishes paths. `/*` does not.
     fn is_telling(&self) -> bool {
         !(self.below && self.plain.is_empty())
     }
@@ -107,20 +107,20 @@ impl PathPattern {
         if self.below { path.starts_with(&self.text) } else { path == self.text }
     }
 
-    /// Whether a careless server may take a path for one of this pattern, by one of the path's readings.
+    /// Whether a careless server may take a path, by one of its `readings`, for one that matches this pattern.
     fn resembles(&self, readings: &[Vec<String>]) -> bool {
         readings.iter().any(|plain| if self.below { plain.starts_with(&self.plain) } else { *plain == self.plain })
     }
 }
 
-/// As the configuration writes it.
+/// The pattern in configuration syntax.
 impl fmt::Display for PathPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.text, if self.below { "*" } else { "" })
     }
 }
 
-/// As the configuration writes it.
+/// The pattern in configuration syntax.
 impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -133,30 +133,30 @@ impl fmt::Display for HostPattern {
     }
 }
 
-/// Where a request belongs.
+/// The route of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// To the metadata document of this resource.
+    /// The metadata document of this resource.
     Metadata(usize),
-    /// Nowhere.
+    /// No route.
     Nothing,
-    /// On to the server without a token.
+    /// Forwarded to the server without a token.
     Pass,
-    /// To this resource.
+    /// This resource.
     Resource(usize),
 }
 
-/// A resource as its requests find it.
+/// The properties of a resource by which requests find it.
 pub struct Protected<'p> {
-    /// Its resource identifier.
+    /// The resource identifier.
     pub identifier: &'p Url,
-    /// The hosts it is reached by.
+    /// The hosts of the resource.
     pub hosts: &'p [HostPattern],
-    /// The paths it is reached by.
+    /// The paths of the resource.
     pub paths: &'p [PathPattern],
 }
 
-/// The hosts under one path, each with its resource.
+/// The hosts for one path, each with its resource.
 type Hosts = Vec<(HostPattern, usize)>;
 
 /// All routes of a configuration.
@@ -164,9 +164,9 @@ type Hosts = Vec<(HostPattern, usize)>;
 pub struct Routes {
     /// Each path or pattern, with its hosts.
     endpoints: Vec<(PathPattern, Hosts)>,
-    /// The places of exact paths in `endpoints`.
+    /// The positions of exact paths in `endpoints`.
     exact: Index,
-    /// Each metadata document's path, with its hosts.
+    /// The path of each metadata document, with its hosts.
     metadata: Vec<(String, Hosts)>,
     pass: Vec<PathPattern>,
     conflicts: Vec<(usize, usize)>,
@@ -185,13 +185,13 @@ impl Routes {
                 }
             }
         }
-        // A pattern's text ends with a slash that is not its path's: only exact paths may be found by it.
+        // Exclude patterns from the index of exact paths.
         let name = |(path, _): &(PathPattern, Hosts)| if path.below { String::new() } else { path.text.clone() };
         routes.exact = Index::new(routes.endpoints.iter().map(name));
         routes
     }
 
-    /// The paths that need no token where no resource matches.
+    /// The paths that need no token if no resource matches.
     pub fn passing(&self) -> &[PathPattern] {
         &self.pass
     }
@@ -225,8 +225,8 @@ impl Routes {
         }
     }
 
-    /// Past the gate goes only what `pass` names and what no server could take for a resource's path, even where the
-    /// host is another: servers seldom look at it. A resource at `/*` is told by its host alone.
+    /// A request passes only if `pass` matches and no server could take its path for a resource's, even on another
+    /// host, because servers often ignore the host. A resource at `/*` is distinguished by its host alone.
     fn pass(&self, path: &str) -> Route {
         let readings = plain_readings(path);
         let protected = self.endpoints.iter().any(|(own, _)| own.is_telling() && own.resembles(&readings));
@@ -234,7 +234,7 @@ impl Routes {
         if passes && !protected { Route::Pass } else { Route::Nothing }
     }
 
-    /// Whether `path`, which a pattern matched, resembles a resource's path without being one, be it another host's.
+    /// Whether `path`, which matches a pattern, resembles another resource path without being equal to it, on any host.
     fn is_look_alike(&self, path: &str) -> bool {
         if self.endpoints.iter().any(|(own, _)| !own.below && own.matches(path)) {
             return false;
@@ -243,8 +243,8 @@ impl Routes {
         self.endpoints.iter().any(|(own, _)| own.resembles(&readings) && !own.matches(path))
     }
 
-    /// The resource for which a careless server may take `target`, which belongs nowhere. The same path at another host
-    /// is no attempt to mislead.
+    /// The resource for which a careless server may take `target`, which has no route. The same path on another host is
+    /// not an attempt to mislead.
     pub fn resembling(&self, host: &str, target: &str) -> Option<usize> {
         let path = target.split('?').next().unwrap_or_default();
         let (readings, host) = (plain_readings(path), Authority::parse(host));
@@ -258,14 +258,14 @@ impl Routes {
         reaches(hosts).or_else(|| hosts.first().map(|(_, place)| *place))
     }
 
-    /// Whether `host` is one that a resource is reached by.
+    /// Whether a resource has this host.
     pub fn knows_host(&self, host: &str) -> bool {
         let Some(host) = Authority::parse(host) else { return false };
         self.endpoints.iter().flat_map(|(_, hosts)| hosts).any(|(pattern, _)| pattern.rank(&host).is_some())
     }
 }
 
-/// Adds a host under `key`, or notes that another resource has it already.
+/// Adds a host under `key`, or records a conflict with another resource.
 fn insert<K: Clone + PartialEq>(
     entries: &mut Vec<(K, Hosts)>,
     key: &K,
@@ -284,7 +284,7 @@ fn insert<K: Clone + PartialEq>(
     }
 }
 
-/// The resource whose host pattern matches closest, with that pattern's rank.
+/// The resource with the closest matching host pattern, and the pattern's rank.
 fn closest(hosts: &Hosts, host: Option<&Authority>) -> Option<(u8, usize)> {
     let host = host?;
     let ranked = hosts.iter().filter_map(|(pattern, place)| Some((pattern.rank(host)?, *place)));

@@ -1,25 +1,26 @@
-//! Scopes (RFC 6749 section 3.3): the grammar of a scope token, and sets of them.
+//! Scopes (RFC 6749 section 3.3): the syntax of a scope token, and sets of scopes.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::index::sorted;
 
-/// One legal scope token: `1*( %x21 / %x23-5B / %x5D-7E )`. Denials name the policy's scopes, so copies share the text.
+/// A valid scope token: `1*( %x21 / %x23-5B / %x5D-7E )`. Clones share the text, because denials name the policy's
+/// scopes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Scope(Arc<str>);
 
-/// Scopes, sorted, each once.
+/// A sorted set of scopes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScopeSet(Vec<Scope>);
 
 impl ScopeSet {
-    /// No scopes.
+    /// An empty set.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds one, and says whether it is new.
+    /// Adds a scope and returns whether it is new.
     pub fn insert(&mut self, scope: Scope) -> bool {
         match self.0.binary_search(&scope) {
             Ok(_) => false,
@@ -30,32 +31,32 @@ impl ScopeSet {
         }
     }
 
-    /// The scope spelled `text`, if it is among them.
+    /// The scope with this text, if it is in the set.
     pub fn get(&self, text: &str) -> Option<&Scope> {
         self.0.binary_search_by(|own| own.as_str().cmp(text)).ok().and_then(|place| self.0.get(place))
     }
 
-    /// Whether the scope spelled `text` is among them.
+    /// Whether the scope with this text is in the set.
     pub fn contains(&self, text: &str) -> bool {
         self.get(text).is_some()
     }
 
-    /// These and `more`.
+    /// The union of both sets.
     pub fn union(&self, more: &Self) -> Self {
         self.iter().chain(more).cloned().collect()
     }
 
-    /// Whether there are none.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many there are.
+    /// The number of scopes.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// All, sorted.
+    /// All scopes, sorted.
     pub fn iter(&self) -> std::slice::Iter<'_, Scope> {
         self.0.iter()
     }
@@ -93,13 +94,13 @@ impl<'a> IntoIterator for &'a ScopeSet {
 }
 
 impl Scope {
-    /// The scope spelled `text`, or nothing if a character is illegal or none is there.
+    /// Parses a scope. `None` if `text` is empty or has an invalid character.
     pub fn parse(text: &str) -> Option<Self> {
         let legal = |b: u8| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
         (!text.is_empty() && text.bytes().all(legal)).then(|| Self(text.into()))
     }
 
-    /// The scope as issued and compared: byte for byte.
+    /// The scope as issued. It is compared byte for byte.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -111,15 +112,16 @@ impl fmt::Display for Scope {
     }
 }
 
-/// Which scope implies which narrower ones, transitively closed.
+/// The narrower scopes that each scope implies, transitively closed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hierarchy {
-    /// Each broader scope once; those that imply most come first.
+    /// Each broader scope once. Those that imply most come first.
     implied: Vec<(Scope, ScopeSet)>,
 }
 
 impl Hierarchy {
-    /// Closes `direct` (broader to the narrower ones) transitively. A scope that would imply itself is the error.
+    /// Computes the transitive closure of `direct`, from broader to narrower scopes. A scope that would imply itself is
+    /// the error.
     pub fn close(direct: &[(Scope, Vec<Scope>)]) -> Result<Self, Scope> {
         let mut implied = Vec::new();
         for (broad, _) in direct {
@@ -139,11 +141,11 @@ impl Hierarchy {
         Ok(Self { implied: sorted(implied, most_first) })
     }
 
-    /// All that the scopes imply which `holds` says are held, besides themselves.
+    /// All scopes implied by the scopes for which `holds` is true.
     pub fn implied_by(&self, holds: impl Fn(&Scope) -> bool) -> ScopeSet {
         let mut all = ScopeSet::new();
         for (broad, narrower) in &self.implied {
-            // What an implied scope implies is there already, since the sets are closed.
+            // The sets are closed, so scopes implied by an implied scope are already included.
             if !all.contains(broad.as_str()) && holds(broad) {
                 all.extend(narrower.iter().cloned());
             }
@@ -151,18 +153,18 @@ impl Hierarchy {
         all
     }
 
-    /// What `broad` implies.
+    /// The scopes that `broad` implies.
     pub fn narrower(&self, broad: &Scope) -> impl Iterator<Item = &Scope> {
         self.implied.iter().filter(move |(own, _)| own == broad).flat_map(|(_, narrower)| narrower)
     }
 
-    /// Every scope that the hierarchy names.
+    /// All scopes that the hierarchy names.
     pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
         self.implied.iter().flat_map(|(broad, narrower)| std::iter::once(broad).chain(narrower))
     }
 }
 
-/// What `broad` implies directly.
+/// The scopes that `broad` implies directly.
 fn below<'d>(direct: &'d [(Scope, Vec<Scope>)], broad: &Scope) -> impl Iterator<Item = &'d Scope> {
     direct.iter().filter(move |(own, _)| own == broad).flat_map(|(_, narrower)| narrower)
 }

@@ -1,8 +1,8 @@
-//! Signature algorithms (RFC 7518 section 3.1, RFC 8037) and the one trait through which signatures are verified.
+//! Signature algorithms (RFC 7518 section 3.1, RFC 8037), and the trait for signature verification.
 //!
 //! ```text
 //! HostVerifier ─┬► the host's crypto library   an algorithm that passed its known_answers; keys and signatures in der
-//!               └► PureVerifier                every other algorithm, and each call that the host fails
+//!               └► PureVerifier                every other algorithm, and each call that fails in the host
 //! ```
 
 mod der;
@@ -17,12 +17,12 @@ pub use pure::PureVerifier;
 
 /// RFC 7518 section 3.3: smaller keys must not be used.
 pub const MIN_RSA_BITS: usize = 2048;
-/// Larger keys would cost a worker milliseconds for each signature.
+/// With larger keys, a signature would take milliseconds of a worker's time.
 pub const MAX_RSA_BITS: usize = 8192;
-/// A token without `kid` is tried on this many keys at most, so that it costs no more than that.
+/// The maximum number of keys that are tried for a token without `kid`, which bounds its cost.
 pub const MAX_TRIED: usize = 4;
 
-/// An asymmetric JWS algorithm. Symmetric ones and `none` have no value here, so that none can be chosen.
+/// An asymmetric JWS algorithm. Symmetric algorithms and `none` have no variant, so they cannot be chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum Algorithm {
@@ -39,7 +39,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Every algorithm, in the order of messages.
+    /// All algorithms, in the order used in messages.
     pub const ALL: [Self; 10] = [
         Self::Rs256,
         Self::Rs384,
@@ -69,7 +69,7 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of that name. `Ed25519` (RFC 9864 section 2.2) is `EdDSA` by the only curve that is supported.
+    /// The algorithm with this name. `Ed25519` (RFC 9864 section 2.2) means `EdDSA` with the only supported curve.
     pub fn from_name(name: &str) -> Option<Self> {
         let name = if name == "Ed25519" { "EdDSA" } else { name };
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
@@ -80,7 +80,7 @@ impl Algorithm {
         matches!(self, Self::Ps256 | Self::Ps384 | Self::Ps512)
     }
 
-    /// Whether keys of this kind are for it.
+    /// Whether the key has the right type for the algorithm.
     pub fn fits(self, key: &PublicKey) -> bool {
         match key.material() {
             Material::Ec { curve, .. } => self == curve.algorithm(),
@@ -92,7 +92,7 @@ impl Algorithm {
     }
 }
 
-/// A curve of RFC 7518 section 6.2.1.1. Each is for one algorithm (section 3.4).
+/// A curve of RFC 7518 section 6.2.1.1. Each has one algorithm (section 3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Curve {
@@ -102,7 +102,7 @@ pub enum Curve {
 }
 
 impl Curve {
-    /// The curve that `crv` names.
+    /// The curve named by `crv`.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "P-256" => Some(Self::P256),
@@ -112,7 +112,7 @@ impl Curve {
         }
     }
 
-    /// The octets of a coordinate, and of each half of a signature.
+    /// The size of a coordinate, and of each half of a signature, in octets.
     pub fn size(self) -> usize {
         match self {
             Self::P256 => 32,
@@ -121,7 +121,7 @@ impl Curve {
         }
     }
 
-    /// The one algorithm that its keys are for.
+    /// The only algorithm for its keys.
     pub fn algorithm(self) -> Algorithm {
         match self {
             Self::P256 => Algorithm::Es256,
@@ -131,12 +131,12 @@ impl Curve {
     }
 }
 
-/// What a key is made of. Each kind fixes the family of algorithms it is for.
+/// The parameters of a key. The type determines the family of algorithms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Material {
     /// RFC 7518 section 6.2.1
     Ec {
-        /// Where the point is.
+        /// The curve.
         curve: Curve,
         /// Uncompressed: 4, x, y (SEC 1 section 2.3.3).
         point: Vec<u8>,
@@ -155,7 +155,7 @@ pub enum Material {
     },
 }
 
-/// A key that is one: a point on its curve, a modulus with a usable exponent.
+/// A validated key: its point is on the curve, or its modulus has a usable exponent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey {
     material: Material,
@@ -163,18 +163,18 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// The key of this material, if it makes one.
+    /// The key with these parameters, if they are valid.
     pub fn new(material: Material) -> Option<Self> {
         let spki = subject_public_key_info(&material);
         pure::is_sound(&material).then_some(Self { material, spki })
     }
 
-    /// What it is made of.
+    /// The parameters.
     pub fn material(&self) -> &Material {
         &self.material
     }
 
-    /// The bits of its modulus and of its exponent, where it is an RSA key.
+    /// The bits of the modulus and the exponent of an RSA key.
     pub fn rsa_bits(&self) -> Option<(usize, usize)> {
         match &self.material {
             Material::Rsa { modulus, exponent } => Some((bits(modulus), bits(exponent))),
@@ -182,8 +182,8 @@ impl PublicKey {
         }
     }
 
-    /// The work of one verification, in units of about a microsecond of an Envoy worker, by the host or by the module
-    /// itself: as the README has it measured. It is counted and not timed, so that a run can be repeated.
+    /// The work of one verification, by the host or by the module itself, in units of about a microsecond of an Envoy
+    /// worker. The values are measurements from the README. Work is counted, not timed, so that runs are reproducible.
     pub fn cost(&self, by_host: bool) -> u64 {
         let (host, module) = match &self.material {
             Material::Ec { curve: Curve::P256, .. } => (80, 700),
@@ -191,7 +191,7 @@ impl PublicKey {
             Material::Ec { curve: Curve::P521, .. } => (1_700, 2_400),
             Material::Ed25519 { .. } => (140, 140),
             Material::Rsa { modulus, .. } => {
-                // It grows with the square of the size; at 2048 bits these are 40 and 600.
+                // Proportional to the square of the size. At 2048 bits the values are 40 and 600.
                 let square = (modulus.len() as u64).pow(2);
                 (square * 40 / (1 << 16), square * 600 / (1 << 16))
             }
@@ -199,19 +199,19 @@ impl PublicKey {
         if by_host { host } else { module }
     }
 
-    /// Itself as a SubjectPublicKeyInfo (RFC 5280 section 4.1) in DER, made once: hosts take keys so.
+    /// The key as a SubjectPublicKeyInfo (RFC 5280 section 4.1) in DER, as hosts expect it. Computed once.
     pub fn spki(&self) -> &[u8] {
         &self.spki
     }
 }
 
-/// Verifies signatures: a pure function of its arguments.
+/// Verifies signatures. A pure function of its arguments.
 pub trait SignatureVerifier {
-    /// Whether `signature` is `key`'s over `signed` under `algorithm`. A key of another kind, or a signature of another
-    /// length, is no signature.
+    /// Whether `signature` is a signature of `signed` by `key` under `algorithm`. False for a key of another type or a
+    /// signature of another length.
     fn verify(&self, algorithm: Algorithm, key: &PublicKey, signed: &[u8], signature: &[u8]) -> bool;
 
-    /// On how many keys a token without `kid` may be tried: on one only, where each try costs as much as a request.
+    /// The number of keys that may be tried for a token without `kid`. One if each try costs as much as a request.
     fn tries(&self, _algorithm: Algorithm) -> usize {
         1
     }
@@ -222,7 +222,7 @@ pub trait SignatureVerifier {
     }
 }
 
-/// The bits of a number in big-endian octets without leading zeros.
+/// The number of bits of a big-endian number without leading zeros.
 pub fn bits(number: &[u8]) -> usize {
     number.len() * 8 - number.first().map_or(0, |byte| byte.leading_zeros() as usize)
 }

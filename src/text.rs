@@ -1,13 +1,13 @@
-//! Characters: which are invisible, and when two names look alike.
+//! Invisible characters, and names that look alike.
 //!
-//! Upstreams match names more loosely than the gate: Go's `encoding/json` ignores case, hand-written servers
-//! trim or strip. A name that only *looks like* one the gate knows is therefore never taken for an unknown one.
+//! Servers match names more loosely than the gate: Go's `encoding/json` ignores case, and handwritten parsers trim or
+//! strip. So a name that resembles a known one is never treated as unknown.
 
 use std::borrow::Cow;
 
 use crate::bytes::count_ordinary;
 
-/// Whether `c` leaves no mark on a screen: a control character or one of Unicode's default ignorables.
+/// Whether `c` is not visible: a control character or one of Unicode's default ignorables.
 pub fn is_invisible(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
@@ -21,8 +21,8 @@ pub fn is_invisible(c: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Appends `c`, or its escape as JSON writes it if it is invisible: a line break, what a terminal obeys, what turns the
-/// order of the text around it.
+/// Appends `c`, or its JSON escape if it is invisible. This covers line breaks, terminal control characters and
+/// bidirectional controls.
 pub fn push_visible(out: &mut String, c: char) {
     if !is_invisible(c) {
         return out.push(c);
@@ -35,15 +35,15 @@ pub fn push_visible(out: &mut String, c: char) {
     }
 }
 
-/// `text` as a careless reader sees it: without invisible characters and without case.
+/// `text` as a careless reader sees it: without invisible characters, ignoring case.
 pub fn fold(text: &str) -> String {
-    // Almost every name: nothing in it is invisible, and each letter has one upper case.
+    // Fast path for almost every name: printable ASCII.
     if count_ordinary(text.as_bytes(), |byte| byte.wrapping_sub(b' ') <= b'~' - b' ') == text.len() {
         return text.to_ascii_uppercase();
     }
     let mut out = String::with_capacity(text.len());
     for c in text.chars().filter(|c| !is_invisible(*c)) {
-        // Almost every character, for a fraction of what the tables cost.
+        // Almost every character, without the cost of a table lookup.
         if c.is_ascii() {
             out.push(c.to_ascii_uppercase());
         } else {
@@ -53,8 +53,9 @@ pub fn fold(text: &str) -> String {
     out
 }
 
-/// Upper-casing unites almost everything that a case-insensitive comparison does, `ſ` (U+017F) with `s` too. What is
-/// left are upper-case letters that have the lower case of another one: they become that one.
+/// Upper-casing unifies nearly all characters that a case-insensitive comparison treats as equal, including `ſ`
+/// (U+017F) and `s`. The exceptions are upper-case letters whose lower case belongs to another letter. They are mapped
+/// to that letter.
 fn upper_cased(c: char) -> char {
     match c {
         '\u{3f4}' => '\u{398}',
@@ -66,34 +67,36 @@ fn upper_cased(c: char) -> char {
     }
 }
 
-/// A name without case, invisible characters and white space at its ends: what a careless server takes for one.
+/// A name without invisible characters and surrounding white space, ignoring case: the form that a careless server
+/// compares.
 pub fn near(name: &str) -> String {
     fold(name).trim().to_owned()
 }
 
-/// What careless servers take `name` for: [`near`] of it, and of the part before its first NUL, where servers in C end it.
+/// All readings of `name` by careless servers: [`near`] of the name, and of the part before its first NUL, where C code
+/// ends it.
 pub fn readings(name: &str) -> Vec<String> {
     let cut = name.split_once('\0').map(|(start, _)| near(start));
     std::iter::once(near(name)).chain(cut).collect()
 }
 
-/// Which of `known` (lower-case ASCII, or compared so) a careless reader takes `name` for, though it is not that name
-/// byte for byte.
+/// The name in `known` (lower-case ASCII, or compared so) for which a careless reader would take `name`, unless both
+/// are equal.
 pub fn look_alike<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let find = |seen: &str, cut: &str| {
         let is_seen = |known: &str| known.eq_ignore_ascii_case(seen) || known.eq_ignore_ascii_case(cut);
         known.iter().copied().find(|known| is_seen(known) && *known != name)
     };
-    // Hand-written servers trim a name.
+    // Handwritten parsers trim names.
     if name.bytes().all(|b| matches!(b, 0x20..=0x7e)) {
         let trimmed = name.trim_ascii();
         return find(trimmed, trimmed);
     }
-    // Servers in C end it at its NUL.
+    // C code ends a string at its NUL.
     find(fold(name).trim(), name.split('\0').next().unwrap_or_default().trim())
 }
 
-/// `text` cut to at most `max` bytes, at a character's boundary.
+/// `text` truncated to at most `max` bytes, at a character boundary.
 pub fn truncate(text: &str, max: usize) -> &str {
     if text.len() <= max {
         return text;
@@ -102,8 +105,8 @@ pub fn truncate(text: &str, max: usize) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// One line of printable ASCII for access logs: other bytes and `%` itself as `%XX`, at most `max` bytes, an escape
-/// never cut in half.
+/// Printable ASCII on one line for access logs, with other bytes and `%` as `%XX`. At most `max` bytes; an escape is
+/// never cut.
 pub fn printable(text: &str, max: usize) -> Cow<'_, str> {
     let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'%';
     if text.len() <= max && text.bytes().all(is_plain) {
@@ -124,7 +127,7 @@ pub fn printable(text: &str, max: usize) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Adds `byte` as `%XX`.
+/// Appends `byte` as `%XX`.
 pub fn push_escape(out: &mut String, byte: u8) {
     out.push('%');
     for digit in [byte >> 4, byte & 15] {

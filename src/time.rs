@@ -1,16 +1,16 @@
-//! Time as the core sees it: an argument, in milliseconds since 1970, from the host's wall clock.
+//! Time as an argument of the core, in milliseconds since 1970, from the host's wall clock.
 //!
-//! There is no monotonic clock in the module, so time may step. [`UnixTime::since`] therefore gives no age for what
-//! lies in the future, and each caller says what that means.
+//! The module has no monotonic clock, so time may jump. [`UnixTime::since`] returns no age for a time in the future,
+//! and each caller defines what that means.
 
 use std::time::Duration;
 
-/// A moment of wall time.
+/// A point in wall-clock time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnixTime(u64);
 
 impl UnixTime {
-    /// The moment `millis` milliseconds after 1970-01-01T00:00:00Z.
+    /// `millis` milliseconds after 1970-01-01T00:00:00Z.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
@@ -20,24 +20,24 @@ impl UnixTime {
         self.0
     }
 
-    /// Seconds since 1970, as a JWT's NumericDate (RFC 7519 section 2) counts them: fractions are legal.
+    /// Seconds since 1970 as a NumericDate (RFC 7519 section 2), which may have fractions.
     #[allow(clippy::cast_precision_loss)]
     pub fn as_numeric_date(self) -> f64 {
         self.0 as f64 / 1000.0
     }
 
-    /// How long ago `earlier` was, or nothing if it lies in the future.
+    /// The time since `earlier`. `None` if that is in the future.
     pub fn since(self, earlier: Self) -> Option<Duration> {
         self.0.checked_sub(earlier.0).map(Duration::from_millis)
     }
 
-    /// The moment `length` later.
+    /// The time `length` later.
     pub fn plus(self, length: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(length.as_millis()).unwrap_or(u64::MAX)))
     }
 
-    /// Whether less than `length` has passed since `start`. A start in the future has no such length left: the clock
-    /// was set back, and waiting for it would be waiting for ever.
+    /// Whether less than `length` has passed since `start`. False if `start` is in the future: the clock was set back,
+    /// and a wait could last for ever.
     pub fn within(self, length: Duration, start: Self) -> bool {
         self.since(start).is_some_and(|age| age < length)
     }

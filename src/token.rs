@@ -111,7 +111,7 @@ impl AccessToken {
         active.token(Some(self), expected)
     }
 
-    /// What the client must prove at every use, one per source. All must be proven.
+    /// The bindings that the client must prove at every use, one per source. All must be proven.
     pub fn confirmations(&self) -> impl Iterator<Item = Confirmation> {
         self.0.bounds.iter().map(Bounds::confirmation)
     }

@@ -1,5 +1,5 @@
-//! Absolute URLs of the configuration (RFC 3986), kept byte for byte: an identifier that a library normalises is no
-//! longer the one that clients and tokens name.
+//! Absolute URLs in the configuration (RFC 3986), kept byte for byte: a normalised identifier would no longer equal the
+//! one in tokens and clients.
 
 use std::fmt::Write;
 use std::net::Ipv4Addr;
@@ -14,7 +14,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// The port that may be left out.
+    /// The default port.
     pub fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
@@ -41,26 +41,26 @@ pub struct Url {
     query: Option<String>,
 }
 
-/// Why a text is not such a URL.
+/// Why a text is not a valid URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UrlFault {
-    /// A character that must be percent-encoded.
+    /// A character must be percent-encoded.
     Character,
     /// It has a fragment.
     Fragment,
-    /// No host, or a port that is no number.
+    /// The host is missing, or the port is not a number.
     Host,
-    /// Not absolute, or of another scheme.
+    /// The URL is not absolute, or has another scheme.
     Scheme,
     /// It has user information.
     UserInfo,
 }
 
 impl UrlFault {
-    /// The fault in words.
+    /// The error message.
     pub fn message(self) -> &'static str {
         match self {
-            Self::Character => "holds a character that a URL may not hold",
+            Self::Character => "contains a character that a URL may not contain",
             Self::Fragment => "may not have a fragment",
             Self::Host => "has no valid host and port",
             Self::Scheme => "must be an absolute `https` or `http` URL",
@@ -70,7 +70,7 @@ impl UrlFault {
 }
 
 impl Url {
-    /// Reads `text`.
+    /// Parses `text`.
     pub fn parse(text: &str) -> Result<Self, UrlFault> {
         let (scheme, rest) = text
             .strip_prefix("https://")
@@ -101,7 +101,7 @@ impl Url {
         })
     }
 
-    /// The URL, byte for byte as it was written.
+    /// The URL, byte for byte as written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -111,12 +111,12 @@ impl Url {
         self.scheme
     }
 
-    /// Host and port as written.
+    /// Host and port, as written.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// The path, empty if there is none.
+    /// The path; may be empty.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -126,7 +126,7 @@ impl Url {
         self.query.as_deref()
     }
 
-    /// Path and query as a request line has them.
+    /// Path and query as in a request line.
     pub fn request_target(&self) -> String {
         let path = if self.path.is_empty() { "/" } else { &self.path };
         self.query.as_ref().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
@@ -134,24 +134,24 @@ impl Url {
 
     /// Whether the host is this machine.
     pub fn is_loopback(&self) -> bool {
-        // A name may begin with `127.` as well, and belong to anyone.
+        // A host name may start with `127.` too, and belong to anyone.
         let is_loopback = |host: &str| host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback());
         Authority::parse(&self.authority)
             .is_some_and(|a| a.host == "localhost" || a.host == "[::1]" || is_loopback(&a.host))
     }
 }
 
-/// Host and port, as compared: lower case, no trailing dot.
+/// Host and port, normalised: in lower case, without a trailing dot.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Authority {
     /// The host in lower case, without a trailing dot; IPv6 in brackets.
     pub host: String,
-    /// The port, if one was written.
+    /// The port, if there is one.
     pub port: Option<u16>,
 }
 
 impl Authority {
-    /// Reads `host`, `host:port` or `[ipv6]:port`.
+    /// Parses `host`, `host:port` or `[ipv6]:port`.
     pub fn parse(text: &str) -> Option<Self> {
         let host_end = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
         let (host, rest) = text.split_at_checked(host_end)?;
@@ -166,7 +166,8 @@ impl Authority {
     }
 }
 
-/// Appends `text` as `application/x-www-form-urlencoded` (RFC 6749 appendix B). Every reader takes `%20` for a space.
+/// Appends `text` as `application/x-www-form-urlencoded` (RFC 6749 appendix B). A space becomes `%20`, which every
+/// parser accepts.
 pub fn form_encode(text: &str, out: &mut String) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._*".contains(&byte) {

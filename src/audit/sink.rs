@@ -1,43 +1,44 @@
-//! The queue of audit lines that are posted to an endpoint besides the log: bounded, so that an endpoint that is down
-//! costs memory up to a limit, lines beyond it, and no request anything.
+//! The queue of audit lines that are posted to an endpoint in addition to the log. It is bounded: if the endpoint is
+//! down, memory stays limited, lines are dropped, and no request is delayed.
 //!
-//! Anybody can cause a line, with no token at all. What strangers cause has a share of the queue of its own, so that no
-//! flood of refusals takes the place of what callers did.
+//! Anyone can cause a line, even without a token. Lines of unauthenticated requests have their own share of the queue,
+//! so that a flood of refusals does not displace lines of verified callers.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::time::UnixTime;
 
-/// As many lines wait.
+/// The maximum number of queued lines.
 const MAX_WAITING: usize = 4096;
-/// As many of them are of strangers.
+/// The maximum number of queued lines of unauthenticated requests.
 const MAX_STRANGERS: usize = 1024;
-/// As many bytes wait: a line is some hundred bytes, but one of a token with thousands of scopes is ten thousand.
+/// The maximum size of the queue in bytes. A line has some hundred bytes, but with thousands of scopes ten thousand.
 const MAX_BYTES: usize = 8 << 20;
-/// As many lines are sent at once.
+/// The maximum number of lines per call.
 const MAX_BATCH: usize = 256;
-/// As many calls are under way, so that a slow endpoint does not bound what is delivered by one batch for each answer.
+/// The maximum number of concurrent calls. With one call, a slow endpoint would limit delivery to one batch per
+/// response.
 const MAX_POSTS: usize = 4;
-/// The first pause after a failure; it doubles up to the longest.
+/// The first pause after a failure. It doubles up to the longest pause.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
-/// A call whose answer is this much later than its timeout will have none.
+/// A call is lost if its response has not arrived this long after its timeout.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Who caused a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Somebody whose token was verified.
+    /// A caller whose token was verified.
     Caller,
-    /// Anybody else.
+    /// Anyone else.
     Stranger,
 }
 
 #[derive(Debug)]
 struct Line {
     cause: Cause,
-    /// Its place among all lines that ever came.
+    /// The number of the line in order of arrival.
     number: u64,
     text: String,
 }
@@ -48,18 +49,18 @@ struct Post {
     id: u64,
     lines: Vec<Line>,
     since: UnixTime,
-    /// How often calls had failed when it was sent: calls that fail together count once.
+    /// The failure count when the call was sent, so that calls that fail together count once.
     failures: u32,
 }
 
-/// Lines on their way to an endpoint.
+/// Lines to be delivered to an endpoint.
 #[derive(Debug)]
 pub struct Sink {
     timeout: Duration,
     callers: VecDeque<Line>,
     strangers: VecDeque<Line>,
     bytes: usize,
-    /// Of the lines of strangers one in so many is kept, since their share was full.
+    /// One in this many lines of unauthenticated requests is kept, since their share was full.
     stride: u64,
     skipped: u64,
     next_number: u64,
@@ -69,14 +70,14 @@ pub struct Sink {
     failures: u32,
 }
 
-/// What became of lines.
+/// The fate of lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Lines that arrived.
+    /// Delivered lines.
     pub delivered: u64,
-    /// Lines of callers that were given up.
+    /// Dropped lines of verified callers.
     pub dropped: u64,
-    /// Lines of strangers that were given up.
+    /// Dropped lines of unauthenticated requests.
     pub sampled_out: u64,
 }
 
@@ -90,7 +91,7 @@ impl Outcome {
 }
 
 impl Sink {
-    /// An empty queue; `timeout` is how long one call may take.
+    /// An empty queue. `timeout` limits one call.
     pub fn new(timeout: Duration) -> Self {
         Self {
             timeout,
@@ -107,8 +108,8 @@ impl Sink {
         }
     }
 
-    /// Takes a line, which must be one JSON object. Of callers, what waits already was there first; what strangers
-    /// caused makes room for it, and is itself thinned out evenly.
+    /// Queues a line, which must be one JSON object. Queued lines of verified callers are never displaced. Lines of
+    /// unauthenticated requests give way to them, and are sampled evenly.
     pub fn push(&mut self, text: &str, cause: Cause) -> Outcome {
         let line = Line { cause, number: self.next_number, text: text.to_owned() };
         self.next_number += 1;
@@ -137,7 +138,7 @@ impl Sink {
         }
     }
 
-    /// Gives up every other line of strangers, and as many of those that come.
+    /// Drops every other line of unauthenticated requests, and halves the rate for new ones.
     fn thin_out(&mut self, lost: &mut Outcome) {
         self.stride = self.stride.saturating_mul(2);
         let (mut keep, bytes) = (false, &mut self.bytes);
@@ -151,7 +152,7 @@ impl Sink {
         });
     }
 
-    /// Gives up the latest lines until all limits hold, those of strangers first.
+    /// Drops the newest lines until all limits hold, first those of unauthenticated requests.
     fn shrink(&mut self, lost: &mut Outcome) {
         loop {
             let is_over = self.callers.len() + self.strangers.len() > MAX_WAITING || self.bytes > MAX_BYTES;
@@ -163,8 +164,8 @@ impl Sink {
         }
     }
 
-    /// A call that is to be sent now: its number, and its body with a line for each record. It counts as sent. While
-    /// the endpoint fails there is one at a time.
+    /// The next call to send: its number, and its body with one line per record. It counts as sent. While the endpoint
+    /// fails, only one call is under way at a time.
     pub fn due(&mut self, now: UnixTime) -> Option<(u64, String)> {
         let pause = FIRST_BACK_OFF.saturating_mul(1 << self.failures.saturating_sub(1).min(16)).min(LONGEST_BACK_OFF);
         let backs_off = self.failed_at.is_some_and(|at| now.within(pause, at));
@@ -183,7 +184,7 @@ impl Sink {
         Some((id, body))
     }
 
-    /// The next lines in the order in which they came; if there are too many, at most a quarter is of strangers.
+    /// The next lines, in order of arrival. If there are too many, at most a quarter are of unauthenticated requests.
     fn take_batch(&mut self) -> Vec<Line> {
         let of_strangers = self.strangers.len().min(MAX_BATCH.saturating_sub(self.callers.len()).max(MAX_BATCH / 4));
         let of_callers = self.callers.len().min(MAX_BATCH - of_strangers);
@@ -208,7 +209,7 @@ impl Sink {
         lines
     }
 
-    /// The call of this number has ended. What did not arrive is sent again, as far as there is room.
+    /// Ends the call with this number. Lines that were not delivered are queued again, within the limits.
     pub fn ended(&mut self, id: u64, arrived: bool, now: UnixTime) -> Outcome {
         let mut outcome = Outcome::default();
         let Some(place) = self.posts.iter().position(|post| post.id == id) else { return outcome };
@@ -229,7 +230,7 @@ impl Sink {
         outcome
     }
 
-    /// A call under way whose answer will not come any more.
+    /// A call whose response is overdue.
     pub fn overdue(&self, now: UnixTime) -> Option<u64> {
         let is_overdue = |post: &&Post| !now.within(self.timeout + GRACE, post.since);
         self.posts.iter().find(is_overdue).map(|post| post.id)
@@ -244,7 +245,7 @@ mod tests {
         UnixTime::from_millis(1_000_000 + seconds * 1000)
     }
 
-    /// A queue of so many lines of callers.
+    /// A queue with this many lines of verified callers.
     fn sink(lines: usize) -> Sink {
         let mut sink = Sink::new(Duration::from_secs(5));
         for n in 0..lines {

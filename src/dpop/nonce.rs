@@ -1,4 +1,4 @@
-//! Nonces (RFC 9449 section 8) that any worker can check without remembering any: each is the HMAC of a span of time.
+//! Nonces (RFC 9449 section 8) that any worker can verify without state: each is the HMAC of a time span.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,20 +7,20 @@ use super::sha256;
 use crate::time::UnixTime;
 use crate::workers::{NotShared, SharedData};
 
-/// A nonce is given for so long, and taken for as long again. In milliseconds.
+/// In milliseconds: a nonce is issued during one span, and accepted during the same and the next.
 const SPAN: u64 = 60_000;
-/// Octets of a nonce: nobody guesses them within its time.
+/// The size of a nonce in octets, too large to guess within its lifetime.
 const SIZE: usize = 16;
 /// The layout of the shared value: this octet, then the key.
 const VERSION: u8 = 1;
 /// How often the value is read again because another worker was faster.
 const MAX_RACES: usize = 4;
 
-/// The secret that makes nonces.
+/// The secret key for nonces.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct NonceKey([u8; 32]);
 
-/// Without the secret.
+/// Omits the secret.
 impl std::fmt::Debug for NonceKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("NonceKey(..)")
@@ -28,12 +28,12 @@ impl std::fmt::Debug for NonceKey {
 }
 
 impl NonceKey {
-    /// This secret.
+    /// A key with this secret.
     pub fn new(secret: [u8; 32]) -> Self {
         Self(secret)
     }
 
-    /// The key that the workers share under `name`: the first one's `candidate`.
+    /// The key that the workers share under `name`: the `candidate` of the first one.
     pub fn shared(data: &dyn SharedData, name: &str, candidate: Option<[u8; 32]>) -> Result<Self, NotShared> {
         for _ in 0..MAX_RACES {
             let old = data.read(name)?;
@@ -50,12 +50,12 @@ impl NonceKey {
         Err(NotShared)
     }
 
-    /// The nonce of now.
+    /// The current nonce.
     pub fn nonce(&self, now: UnixTime) -> String {
         self.of_span(now.as_millis() / SPAN)
     }
 
-    /// Until when `nonce` is taken, if it is one of now.
+    /// When `nonce` expires, if it is accepted now.
     pub fn taken_until(&self, nonce: &str, now: UnixTime) -> Option<UnixTime> {
         let span = now.as_millis() / SPAN;
         let given = [span, span.saturating_sub(1)].into_iter().find(|span| self.of_span(*span) == nonce)?;
@@ -68,7 +68,7 @@ impl NonceKey {
     }
 }
 
-/// HMAC-SHA256 (RFC 2104) with a key of its digest's size.
+/// HMAC-SHA256 (RFC 2104) with a key of the digest's size.
 fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
     const BLOCK: usize = 64;
     let padded = |pad: u8| {

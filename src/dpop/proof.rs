@@ -1,4 +1,4 @@
-//! One proof, checked as RFC 9449 section 4.3 lists it, its signature last.
+//! A proof, checked in the order of RFC 9449 section 4.3, with the signature last.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,76 +13,76 @@ use crate::signature::{Algorithm, PublicKey, SignatureVerifier};
 use crate::time::UnixTime;
 use crate::token::{Claims, Thumbprint, UntrustedJwt};
 
-/// A proof is taken for so long after its `iat`, in seconds ...
+/// In seconds, how long a proof is accepted after its `iat` ...
 const AGE: f64 = 60.0;
-/// ... and so long before, since clocks differ. A client whose clock is worse is given a nonce.
+/// ... and before it, because clocks differ. A client whose clock differs more gets a nonce.
 const SKEW: f64 = 30.0;
-/// The client chooses its key, and the cost of its proofs with it. Every usual RSA key is smaller, and has the exponent
+/// The client chooses its key, and thereby the cost of its proofs. Common RSA keys are not larger and have the exponent
 /// 65537 or 3.
 const MAX_BITS: usize = 4096;
 const MAX_EXPONENT_BITS: usize = 17;
-/// A longer `jti` identifies nothing better.
+/// The maximum length of a `jti`, more than enough for a unique value.
 const MAX_ID: usize = 256;
 
-/// A proof that is good, if it was not used before.
+/// A valid proof, which may have been used before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proof {
-    /// Tells it from every other proof.
+    /// Identifies the proof.
     pub(super) mark: [u8; 9],
-    /// When it stops being taken anyway.
+    /// When the proof expires.
     pub(super) until: UnixTime,
 }
 
-/// What a proof has to be about.
+/// The values that a proof must match.
 pub struct Expected<'a> {
-    /// What the token is bound to.
+    /// The key to which the token is bound.
     pub key: Thumbprint,
     /// The token.
     pub token: &'a str,
-    /// The request's method.
+    /// The method of the request.
     pub method: &'a str,
-    /// The resource that is asked for.
+    /// The requested resource.
     pub resource: &'a Resource,
-    /// The request's path, without the query.
+    /// The path of the request, without query.
     pub path: &'a str,
-    /// What makes nonces, if any are given.
+    /// The nonce key, if nonces are available.
     pub nonces: Option<NonceKey>,
-    /// The time.
+    /// The current time.
     pub now: UnixTime,
 }
 
-/// Why a proof is not accepted.
+/// Why a proof is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProofError {
-    /// `alg` is symmetric, `none`, or unknown.
+    /// `alg` is symmetric, `none` or unknown.
     Algorithm,
-    /// It was used before.
+    /// The proof was used before.
     Again,
-    /// Its `jwk` is missing or no key that may be used.
+    /// `jwk` is missing or not a usable key.
     Key,
-    /// Not one JWT with the claims of a proof.
+    /// The proof is not a JWT with the claims of a proof.
     Malformed,
-    /// For another method.
+    /// The proof is for another method.
     Method,
-    /// No `DPoP` header.
+    /// The `DPoP` header is missing.
     Missing,
-    /// Its `nonce` is none that is taken now.
+    /// The `nonce` is not accepted now.
     Nonce,
-    /// By another key than the token is bound to.
+    /// The token is bound to another key.
     OtherKey,
-    /// `jwk` holds the private key, which is no secret any more.
+    /// `jwk` contains the private key, which is therefore no longer secret.
     PrivateKey,
-    /// More than one `DPoP` header.
+    /// There are several `DPoP` headers.
     Several,
-    /// No signature of the key.
+    /// The key did not make the signature.
     Signature,
-    /// Too old or from the future.
+    /// The proof is too old or from the future.
     Time,
-    /// For another token, or for none.
+    /// The proof is for another token, or for none.
     Token,
     /// `typ` is not that of a proof.
     Type,
-    /// For another URL.
+    /// The proof is for another URL.
     Url,
 }
 
@@ -108,19 +108,20 @@ impl ProofError {
         }
     }
 
-    /// Whether the same proof with a nonce would do.
+    /// Whether the same proof with a nonce could be accepted.
     pub fn wants_nonce(self) -> bool {
         matches!(self, Self::Nonce | Self::Time)
     }
 }
 
 impl Proof {
-    /// One of this mark, which is taken until then.
+    /// A proof with this mark that expires at `until`.
     pub fn marked(mark: [u8; 9], until: UnixTime) -> Self {
         Self { mark, until }
     }
 
-    /// Checks the value of a `DPoP` header. What is cheap comes first: a stranger's key costs no signature.
+    /// Checks the value of a `DPoP` header. Cheap checks come first, so that an unknown key costs no signature
+    /// verification.
     pub fn check(value: &str, expected: &Expected<'_>, verifier: &dyn SignatureVerifier) -> Result<Self, ProofError> {
         let jwt = UntrustedJwt::parse(value).map_err(|_| ProofError::Malformed)?;
         let (header, claims) = (jwt.claimed_header(), jwt.claimed());
@@ -175,7 +176,7 @@ fn text<'c>(claims: &'c Claims, name: &str) -> Result<&'c str, ProofError> {
     value.filter(|text| name != "jti" || text.len() <= MAX_ID).ok_or(ProofError::Malformed)
 }
 
-/// When it was made, by the nonce or else by its own time, must be now (section 4.3, point 11).
+/// The proof must be recent, according to its nonce or else its own time (section 4.3, point 11).
 fn taken_until(claims: &Claims, issued_at: f64, expected: &Expected<'_>) -> Result<UnixTime, ProofError> {
     if let Some(nonce) = claims.get("nonce") {
         let nonces = expected.nonces.as_ref().ok_or(ProofError::Nonce)?;
@@ -190,14 +191,14 @@ fn taken_until(claims: &Claims, issued_at: f64, expected: &Expected<'_>) -> Resu
     Ok(expected.now.plus(left))
 }
 
-/// A `jti` is unique for its key and URL.
+/// A `jti` is unique per key and URL.
 fn mark(key: &Thumbprint, url: &str, id: &str) -> [u8; 9] {
     let size = (url.len() as u64).to_be_bytes();
     let digest = sha256(&[key.octets(), &size, url.as_bytes(), id.as_bytes()]);
     digest.first_chunk().copied().unwrap_or_default()
 }
 
-/// RFC 7638: the digest of the members that make the key, in this order and without space.
+/// RFC 7638: the digest of the required members, in this order and without white space.
 fn thumbprint(jwk: &Node) -> Result<Thumbprint, ProofError> {
     let member = |name: &str| jwk.member(name).and_then(Node::as_text).ok_or(ProofError::Key);
     let names: &[&str] = match member("kty")? {

@@ -1,47 +1,48 @@
-//! Which proofs were used: remembered by all workers for as long as a proof could be taken again, in bounded memory.
+//! Used proofs, remembered by all workers until they expire, in bounded memory.
 //!
 //! ```text
 //! bucket = version *( mark until account )     mark: 8 octets of the proof's digest; until: 4, in seconds since 1970;
-//!                                              account: 2 octets of the digest of whose proof it is
+//!                                              account: 2 octets of the digest of the proof's account
 //! ```
 //!
-//! A digest belongs to one of [`BUCKETS`] shared values, so that a request copies a few kilobytes at most. What is over
-//! goes when a bucket is written. A bucket that is full refuses further proofs: to forget one would let it in again. No
-//! account fills one alone, be it by choosing the ids of its proofs.
+//! A digest belongs to one of [`BUCKETS`] shared values, so that a request copies a few kilobytes at most. Expired
+//! entries are removed when a bucket is written. A full bucket refuses further proofs, because forgetting one would
+//! allow its replay. No account can fill a bucket alone, even by choosing the ids of its proofs.
 
 use super::{Proof, sha256};
 use crate::time::UnixTime;
 use crate::token::AccessToken;
 use crate::workers::{NotShared, SharedData};
 
-/// As many shared values there are.
+/// The number of shared values.
 pub const BUCKETS: usize = 256;
-/// As many proofs are remembered in each: 262,144 in all, in 3.7 MB. Buckets fill unevenly: one proof in a thousand finds
-/// its own full at 2,000 requests a second, if all last for the 120 seconds that a proof with a nonce may, and at 4,000
-/// if they last for the 60 of a clock that is right.
+/// The maximum number of proofs per bucket: 262,144 in total, in 3.7 MB. Buckets fill unevenly. One proof in a thousand
+/// finds its bucket full at 2,000 requests a second if all proofs last 120 seconds, the maximum for a proof with a
+/// nonce, and at 4,000 if they last 60 seconds, as with a correct clock.
 const MOST_PER_BUCKET: usize = 1024;
-/// As many of those are of one account: a quarter, so that it takes several to be in others' way, and one alone still
-/// has 460 requests a second, or 900.
+/// The maximum number of proofs per bucket and account: a quarter, so that it takes several accounts to fill a bucket,
+/// while a single account still has 460 requests a second, or 900.
 pub const MOST_PER_ACCOUNT: usize = MOST_PER_BUCKET / 4;
-/// The layout above. Another layout gets another number, and other names: a proof that a module of another layout took
-/// may be taken once more in the two minutes after the update. What is there under these names in another layout is not
-/// read, and never replaced: nobody knows what was used.
+/// The version of the layout above. Another layout gets another number and other names, so a proof accepted by a module
+/// with another layout may be accepted once more in the two minutes after an update. A value with another layout under
+/// these names is neither read nor replaced, because it is unknown which proofs were used.
 pub(super) const VERSION: u8 = 2;
-/// How often a bucket is read again because another worker was faster. Each time one of them got on.
+/// How often a bucket is read again because another worker was faster. Each lost race means that another worker
+/// succeeded.
 const MAX_RACES: usize = 32;
-/// In seconds: an entry that lasts longer than this was made by a clock that was wrong.
+/// In seconds. An entry that lasts longer was made with a wrong clock.
 const LONGEST: u32 = 3600;
 
 /// Why a proof cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplayFault {
-    /// It was used before.
+    /// The proof was used before.
     Again,
-    /// As many are remembered as can be, and none may be forgotten yet.
+    /// The bucket is full, and none of its proofs has expired.
     Full,
-    /// The host does not share, so that nobody knows what other workers saw.
+    /// The host shares no data, so proofs seen by other workers are unknown.
     NotShared,
-    /// As many of the account's own are remembered as may be, and none may be forgotten yet.
+    /// The account's share of the bucket is full, and none of its proofs has expired.
     Share,
 }
 
@@ -51,13 +52,14 @@ impl From<NotShared> for ReplayFault {
     }
 }
 
-/// Whose proofs are counted together: the subject of an issuer. Tokens and keys cost a client nothing, accounts do.
+/// The account whose proofs are counted together: a subject of an issuer. Tokens and keys cost a client nothing,
+/// accounts do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Account([u8; 32]);
 
 impl Account {
-    /// The one that `caller` is of. A token without a subject counts for its client; those of an issuer without either
-    /// count together, since nothing but keys tells them apart.
+    /// The account of `caller`. A token without a subject counts for its client. Tokens of an issuer without either count
+    /// together, because only their keys differ.
     pub fn of(caller: &AccessToken) -> Self {
         let (kind, name) = match (caller.subject(), caller.client()) {
             (Some(subject), _) => (b"s", subject.as_bytes()),
@@ -69,8 +71,8 @@ impl Account {
         Self(sha256(&[kind, &size, issuer, name]))
     }
 
-    /// What it is known by in a bucket, in each by something else: a name that was chosen to count with another's does so
-    /// in one of them.
+    /// The mark of the account in a bucket. It differs per bucket, so that a name chosen to collide with another
+    /// account's does so in one bucket only.
     fn mark(&self, bucket: u8) -> [u8; 2] {
         sha256(&[&[bucket], &self.0]).first_chunk().copied().unwrap_or_default()
     }
@@ -99,7 +101,8 @@ impl Entry {
     }
 }
 
-/// Uses the `proof` of `account` up: at most one caller ever gets `Ok` for it. `name` names a bucket.
+/// Marks the `proof` of `account` as used. At most one caller ever gets `Ok` for it. `name` returns the name of a
+/// bucket.
 pub(super) fn spend(
     data: &dyn SharedData,
     name: impl Fn(usize) -> String,
@@ -121,7 +124,7 @@ pub(super) fn spend(
     Err(ReplayFault::NotShared)
 }
 
-/// `bucket` with one entry more, and without those that are over.
+/// `bucket` with another entry and without expired ones.
 fn with(bucket: &[u8], more: Entry, now: u32) -> Result<Vec<u8>, ReplayFault> {
     let entries = match bucket.split_first() {
         None => &[],
@@ -166,7 +169,7 @@ mod tests {
 
     const NOW: u32 = 1_800_000_000;
 
-    /// The proof `n`, of one of 65,536 accounts.
+    /// The proof `n` of one of 65,536 accounts.
     fn entry(n: u64, account: u16, until: u32) -> Entry {
         Entry { mark: n.to_le_bytes(), until, account: account.to_le_bytes() }
     }
@@ -224,7 +227,7 @@ mod tests {
 
     #[test]
     fn what_is_none_of_ours_is_not_believed() {
-        // The second is of the layout before this one.
+        // The second has the previous layout.
         for bad in [&[0][..], &[1; 13], &[3], &[VERSION, 1], &[VERSION; 16]] {
             assert_eq!(with(bad, entry(1, 1, NOW), NOW), Err(ReplayFault::NotShared), "{bad:?}");
         }

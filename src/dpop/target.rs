@@ -1,13 +1,13 @@
-//! The URL of a proof (`htu`): as the client knows the resource, whatever a proxy before this one made of the request.
+//! The URL in a proof (`htu`): as the client knows the resource, even if a proxy in front rewrote the request.
 
 use crate::config::Resource;
 use crate::routes::HostPattern;
 use crate::url::{Authority, Scheme, Url};
 
-/// Whether `htu` is the URL of a request to `path` of `resource`, query and fragment ignored (RFC 9449 section 4.3).
+/// Whether `htu` is the URL of a request to `path` of `resource`, ignoring query and fragment (RFC 9449 section 4.3).
 ///
-/// Scheme and host are the configuration's: those of the identifier, or a host that is named for the resource. What the
-/// request calls its host is not asked, since whoever forwards a stolen proof chooses it.
+/// Scheme and host come from the configuration: those of the identifier, or a host configured for the resource. The
+/// request's own host is not used, because someone who forwards a stolen proof can choose it.
 pub fn is_for(htu: &str, resource: &Resource, path: &str) -> bool {
     let bare = htu.split(['?', '#']).next().unwrap_or_default();
     let Ok(url) = Url::parse(bare) else { return false };
@@ -20,13 +20,13 @@ pub fn is_for(htu: &str, resource: &Resource, path: &str) -> bool {
             HostPattern::Any => false,
             HostPattern::Named { authority, .. } => is_meant(authority.clone()),
         });
-    // Where the resource has one path, a proxy before this one may have mapped its public path to that.
+    // If the resource has a single path, a proxy in front may have mapped its public path to it.
     let mapped = matches!(resource.paths.as_slice(), [only] if only.is_exact()).then(|| rooted(own.path()));
     let is_path = rooted(url.path()) == path || Some(rooted(url.path())) == mapped;
     url.scheme() == scheme && is_path && is_host
 }
 
-/// With the scheme's port where none is written.
+/// The authority with the scheme's default port if it has none.
 fn effective(authority: Authority, scheme: Scheme) -> Authority {
     Authority { port: authority.port.or(Some(scheme.default_port())), ..authority }
 }

@@ -1,4 +1,4 @@
-//! The names of members, which may not repeat within an object.
+//! The names of members, which must be unique within an object.
 
 use std::borrow::Cow;
 
@@ -10,34 +10,34 @@ pub const FEW_NAMES: usize = 8;
 
 /// The names of all open objects.
 pub struct Names {
-    /// Each object's own names are a tail of it.
+    /// The names of each object are at the end of the list while it is open.
     all: Vec<Name>,
-    /// The decoded names that have escapes, one after the other: no more bytes than the text.
+    /// The decoded names that have escapes, concatenated. Never larger than the text.
     decoded: Vec<u8>,
 }
 
-/// A member's name. Its first bytes as a number tell most names apart without a look at the others.
+/// The name of a member. Its first bytes as a number distinguish most names.
 #[derive(Clone, Copy)]
 struct Name {
     start: u64,
-    /// Where it stands: in the text, or in what was decoded.
+    /// Its position, in the text or in the decoded names.
     from: usize,
     to: usize,
     escaped: bool,
 }
 
 impl Name {
-    /// The name at `from` of `bytes`, up to `to`.
+    /// The name from `from` to `to` in `bytes`.
     #[inline]
     fn new(bytes: &[u8], from: usize, to: usize, escaped: bool) -> Self {
-        // The bytes after the name do not belong to it.
+        // Mask out the bytes after the name.
         let start = first_word(bytes.get(from..).unwrap_or_default()) & first_bits(to - from);
         Self { start, from, to, escaped }
     }
 }
 
 impl Names {
-    /// No names.
+    /// An empty list.
     pub fn new() -> Self {
         Self { all: Vec::with_capacity(16), decoded: Vec::new() }
     }
@@ -47,7 +47,7 @@ impl Names {
         self.all.len()
     }
 
-    /// Notes a name, which ends at `to` of `text` unless it has escapes.
+    /// Adds a name, which ends at `to` of `text` unless it has escapes.
     pub fn push(&mut self, text: &[u8], to: usize, name: Cow<'_, [u8]>) {
         self.all.push(match name {
             Cow::Borrowed(bytes) => Name::new(text, to - bytes.len(), to, false),
@@ -59,8 +59,8 @@ impl Names {
         });
     }
 
-    /// Checks that no name since `first` stands twice, and forgets them. Sorting keeps the work at n log n for any input,
-    /// where a hash table would need a secret against chosen names.
+    /// Checks that the names since `first` are unique, and removes them. Sorting takes n log n for any input, while a
+    /// hash table would need a secret against chosen names.
     pub fn differ(&mut self, text: &[u8], first: usize) -> Result<(), JsonFault> {
         let decoded = self.decoded.as_slice();
         let bytes = |name: &Name| {
@@ -72,7 +72,7 @@ impl Names {
         let twice = if own.len() <= FEW_NAMES {
             own.iter().enumerate().any(|(n, name)| own.iter().take(n).any(|other| same(name, other)))
         } else {
-            // In the order of their text, which servers may have written them in: that is known at once.
+            // In text order, in which servers often write them already; a sorted list is recognised at once.
             let order = |name: &Name| name.start.swap_bytes();
             own.sort_unstable_by(|one, other| order(one).cmp(&order(other)).then_with(|| bytes(one).cmp(bytes(other))));
             own.iter().zip(own.iter().skip(1)).any(|(one, other)| same(one, other))

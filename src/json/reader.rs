@@ -1,4 +1,4 @@
-//! A position in a JSON text, and the values from there on.
+//! A position in a JSON text, and methods to read the values that follow.
 
 use super::names::Names;
 use super::{JsonFault, Kind, Text, string};
@@ -7,11 +7,11 @@ use crate::bytes::same;
 #[derive(Clone, Copy)]
 enum Open {
     Array,
-    /// With the number of names read before this object's own.
+    /// With the number of names before this object's own.
     Object(usize),
 }
 
-/// A position in a text, and what is open there.
+/// A position in a text, with the containers open there.
 pub struct Reader<'a> {
     text: &'a str,
     at: usize,
@@ -21,12 +21,12 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// At the start of `text`, in which at most `depth` containers may stand in one another.
+    /// A reader at the start of `text`. At most `depth` containers may be nested.
     pub(super) fn new(text: &'a str, depth: usize) -> Self {
         Self { text, at: 0, depth, open: Vec::with_capacity(8), names: Names::new() }
     }
 
-    /// Checks that nothing but white space follows.
+    /// Checks that only white space follows.
     pub(super) fn end(&mut self) -> Result<(), JsonFault> {
         if self.position() < self.text.len() { Err(JsonFault::TrailingBytes) } else { Ok(()) }
     }
@@ -37,7 +37,7 @@ impl<'a> Reader<'a> {
         self.at
     }
 
-    /// The byte offset after what was read last.
+    /// The byte offset after the last value read.
     pub fn offset(&self) -> usize {
         self.at
     }
@@ -54,7 +54,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads an object. `member` is called with each name, before its value, and must consume that value.
+    /// Reads an object. `member` is called with each name and must consume the value.
     pub fn object<E: From<JsonFault>>(
         &mut self,
         mut member: impl FnMut(&mut Self, &Text<'a>) -> Result<(), E>,
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads an array. `item` is called before each element and must consume it.
+    /// Reads an array. `item` is called for each element and must consume it.
     pub fn array<E: From<JsonFault>>(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), E>) -> Result<(), E> {
         self.expect_type(b'[')?;
         let mut more = self.enter(b']')?;
@@ -88,18 +88,18 @@ impl<'a> Reader<'a> {
         Ok(text)
     }
 
-    /// How many more containers may stand in one another here.
+    /// How many more containers may be nested here.
     pub fn room(&self) -> usize {
         self.depth.saturating_sub(self.open.len())
     }
 
-    /// The bytes read since the byte offset `start`.
+    /// The bytes read since `start`.
     pub fn since(&self, start: usize) -> &'a [u8] {
         self.text.as_bytes().get(start..self.at).unwrap_or_default()
     }
 
-    /// Passes over the next value if it is the object or array `known`, and says whether it is. What `known` holds must
-    /// have been read before, with no more room: where an object or array ends follows from its own bytes.
+    /// Skips the next value if it equals `known`, an object or array, and returns whether it does. `known` must have
+    /// been validated with at most the current room. The bytes alone determine where an object or array ends.
     pub fn skip_known(&mut self, known: &[u8]) -> bool {
         let start = self.position();
         let is_it = self.text.as_bytes().get(start..start + known.len()).is_some_and(|next| same(next, known));
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
         is_it
     }
 
-    /// Passes over any value and gives its bytes.
+    /// Skips any value and returns its bytes.
     pub fn skip(&mut self) -> Result<&'a str, JsonFault> {
         let start = self.position();
         let base = self.open.len();
@@ -134,7 +134,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a number, `true`, `false` or `null` and gives its bytes.
+    /// Reads a number, `true`, `false` or `null` and returns its bytes.
     pub fn scalar(&mut self) -> Result<&'a str, JsonFault> {
         self.white_space();
         let rest = self.text.get(self.at..).ok_or(JsonFault::Syntax)?;
@@ -149,7 +149,8 @@ impl<'a> Reader<'a> {
         rest.get(..length).ok_or(JsonFault::Syntax)
     }
 
-    /// Opens a container and says whether anything is in it; an empty one, which ends with `close`, is closed at once.
+    /// Opens a container and returns whether it has content. An empty container, which ends with `close`, is closed at
+    /// once.
     fn enter(&mut self, close: u8) -> Result<bool, JsonFault> {
         if self.open.len() >= self.depth {
             return Err(JsonFault::TooDeep);
@@ -164,7 +165,7 @@ impl<'a> Reader<'a> {
         Ok(true)
     }
 
-    /// After a value inside a container: whether another one follows; if not, the container is closed.
+    /// Reads the separator after a value. Returns whether another value follows; otherwise closes the container.
     fn next_or_close(&mut self) -> Result<bool, JsonFault> {
         self.white_space();
         let byte = self.peek();
@@ -194,7 +195,7 @@ impl<'a> Reader<'a> {
             return Err(JsonFault::Syntax);
         }
         let name = self.string()?;
-        // Before the quote that was just read.
+        // The position of the closing quote.
         self.names.push(self.text.as_bytes(), self.at - 1, name.bytes());
         self.white_space();
         if self.peek() != Some(b':') {

@@ -1,18 +1,18 @@
-//! JSON strings: found, checked, and decoded only where someone asks.
+//! JSON strings, validated when they are scanned and decoded on demand.
 
 use std::borrow::Cow;
 
 use super::JsonFault;
 use crate::bytes::count_unescaped;
 
-/// A string as it stands in the text, between its quotes.
+/// A string as written in the text, without its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Text<'a> {
     raw: &'a str,
     escaped: bool,
 }
 
-/// Finds the string whose opening quote is at `start` of `text`.
+/// Scans the string whose opening quote is at `start` of `text`.
 #[inline]
 pub(super) fn scan(text: &str, start: usize) -> Result<Text<'_>, JsonFault> {
     let from = start + 1;
@@ -20,7 +20,7 @@ pub(super) fn scan(text: &str, start: usize) -> Result<Text<'_>, JsonFault> {
     let mut escaped = false;
     let mut at = 0;
     loop {
-        // Everything but these three kinds of byte is taken as it is; UTF-8 was checked before.
+        // Only quotes, backslashes and control characters are special. UTF-8 was validated before.
         at += count_unescaped(bytes.get(at..).unwrap_or_default());
         match bytes.get(at) {
             Some(b'"') => {
@@ -36,7 +36,7 @@ pub(super) fn scan(text: &str, start: usize) -> Result<Text<'_>, JsonFault> {
     }
 }
 
-/// The length of an escape with its backslash, from the bytes after that.
+/// The length of an escape including its backslash, given the bytes after it.
 fn escape_length(after: &[u8]) -> Option<usize> {
     match after.first()? {
         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
@@ -46,13 +46,13 @@ fn escape_length(after: &[u8]) -> Option<usize> {
 }
 
 impl<'a> Text<'a> {
-    /// The string as written, escapes and all.
+    /// The string as written, with escapes.
     pub fn raw(&self) -> &'a str {
         self.raw
     }
 
-    /// The string that is meant, or nothing if it holds a lone surrogate (`\ud800`): readers replace it, keep it or
-    /// refuse it, so it has no one meaning.
+    /// The decoded string. `None` if it has a lone surrogate (`\ud800`), which some parsers replace, some keep and some
+    /// refuse.
     #[inline]
     pub fn decode(&self) -> Option<Cow<'a, str>> {
         if self.escaped {
@@ -62,7 +62,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The bytes of the string that is meant; a lone surrogate becomes the three bytes UTF-8 would give it.
+    /// The decoded string as bytes. A lone surrogate becomes three bytes, as if UTF-8 allowed it.
     #[inline]
     pub fn bytes(&self) -> Cow<'a, [u8]> {
         if self.escaped { Cow::Owned(self.unescaped()) } else { Cow::Borrowed(self.raw.as_bytes()) }
@@ -80,7 +80,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Appends what the escape whose backslash stood before `after` means, and gives what follows it.
+/// Appends the value of an escape, given the text after its backslash. Returns the rest of the text.
 fn unescape<'a>(after: &'a str, out: &mut Vec<u8>) -> &'a str {
     let single = match after.as_bytes().first() {
         Some(b'b') => 8,
@@ -112,7 +112,7 @@ fn unescape_unicode<'a>(after: &'a str, out: &mut Vec<u8>) -> &'a str {
     rest
 }
 
-/// UTF-8 of `code`, surrogates included: they then fail any later check for UTF-8.
+/// Appends `code` in UTF-8. A surrogate yields bytes that fail any later check for UTF-8.
 fn push_code_point(code: u32, out: &mut Vec<u8>) {
     if let Some(c) = char::from_u32(code) {
         out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());

@@ -1,22 +1,22 @@
-//! Writing JSON: one object on one line, members in the order given.
+//! A writer for JSON objects on one line, with members in the given order.
 
 use crate::text::{push_visible, truncate};
 
-/// An object being written.
+/// An object under construction.
 pub struct Object {
     text: String,
-    /// Where its members begin.
+    /// Where the members start.
     start: usize,
     max_string: usize,
 }
 
 impl Object {
-    /// An object whose strings are written whole.
+    /// An object with strings of any length.
     pub fn new() -> Self {
         Self { text: "{".into(), start: 1, max_string: usize::MAX }
     }
 
-    /// An object that follows `prefix` on a line of a log, whose strings are cut at `max_string` bytes.
+    /// An object after `prefix` on a log line, with strings truncated to `max_string` bytes.
     pub fn line(prefix: &str, max_string: usize) -> Self {
         let mut text = String::with_capacity(LINE);
         text.push_str(prefix);
@@ -24,13 +24,13 @@ impl Object {
         Self { start: text.len(), text, max_string }
     }
 
-    /// Adds a member whose value is JSON already.
+    /// Adds a member whose value is JSON.
     pub fn raw(&mut self, name: &str, json: &str) -> &mut Self {
         self.name(name).push_str(json);
         self
     }
 
-    /// Adds a string; nothing is left out.
+    /// Adds a string member. `None` is omitted.
     pub fn text(&mut self, name: &str, value: Option<&str>) -> &mut Self {
         if let Some(value) = value {
             let max = self.max_string;
@@ -39,7 +39,7 @@ impl Object {
         self
     }
 
-    /// Adds a string, or `null`.
+    /// Adds a string member. `None` becomes `null`.
     pub fn text_or_null(&mut self, name: &str, value: Option<&str>) -> &mut Self {
         if value.is_some() { self.text(name, value) } else { self.raw(name, "null") }
     }
@@ -59,14 +59,14 @@ impl Object {
         self
     }
 
-    /// The object, after its prefix.
+    /// Returns the prefix and the object.
     pub fn finish(&mut self) -> String {
         let mut text = std::mem::take(&mut self.text);
         text.push('}');
         text
     }
 
-    /// Begins a member.
+    /// Starts a member.
     fn name(&mut self, name: &str) -> &mut String {
         if self.text.len() > self.start {
             self.text.push(',');
@@ -77,7 +77,7 @@ impl Object {
     }
 }
 
-/// A capacity that most lines fit into.
+/// Enough capacity for most lines.
 const LINE: usize = 512;
 
 impl Default for Object {
@@ -86,8 +86,8 @@ impl Default for Object {
     }
 }
 
-/// Appends a JSON string that no terminal and no log reader takes for more than it is: control, bidirectional and
-/// line-separator characters are escaped.
+/// Appends a JSON string that is safe for terminals and log processors: control, bidirectional and line-separator
+/// characters are escaped.
 fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
     if text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\') {

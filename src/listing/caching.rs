@@ -1,4 +1,4 @@
-//! Results that must not be served to another caller from a cache. They may be large and are not held: `cacheScope` and
+//! Results that a cache must not serve to another caller. They may be large and are not buffered: `cacheScope` and
 //! `ttlMs` are changed as the bytes pass.
 
 use crate::bytes::count_unescaped;
@@ -6,21 +6,22 @@ use crate::json;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Names and numbers that are longer are none of those that matter.
+/// Names and numbers that matter are not longer than this.
 const MAX_TOKEN: usize = 64;
 
 /// A body, JSON or an event stream, whose results become private to one caller.
 #[derive(Debug)]
 pub struct PrivateResults {
-    /// The longest that a result may be cached, in milliseconds.
+    /// The maximum cache lifetime of a result, in milliseconds.
     ttl: u64,
     is_json: bool,
     is_stream: bool,
-    /// Whether a byte came that is neither white space nor of a byte order mark: it tells a document from a stream.
+    /// Whether a byte other than white space and a byte order mark has arrived. It distinguishes a document from a
+    /// stream.
     begun: bool,
-    /// How many containers are open.
+    /// The number of open containers.
     open: usize,
-    /// How many of them stand around each message: one in a batch.
+    /// The number of containers around each message: one in a batch.
     around: usize,
     in_result: bool,
     in_string: bool,
@@ -28,12 +29,12 @@ pub struct PrivateResults {
     line_is_empty: bool,
     skips_line: bool,
     after_cr: bool,
-    /// The last string of this level, or the value that is not passed on.
+    /// The last string at this level, or the value being replaced.
     token: Vec<u8>,
     value: Value,
 }
 
-/// The value that comes.
+/// The kind of the next value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Value {
     Any,
@@ -42,8 +43,8 @@ enum Value {
 }
 
 impl PrivateResults {
-    /// A body for a caller whose token has `ttl` milliseconds left. `is_json`: it is declared as JSON. What is declared
-    /// as anything else is read as the document or the stream that a client may take it for.
+    /// A body for a caller whose token has `ttl` milliseconds left. `is_json`: its content type is JSON. Any other body
+    /// is treated as the document or stream for which a client may take it.
     pub fn new(ttl: u64, is_json: bool) -> Self {
         Self {
             ttl,
@@ -63,12 +64,12 @@ impl PrivateResults {
         }
     }
 
-    /// Gives what goes on in the place of the next chunk.
+    /// Returns the bytes to forward for the next chunk.
     pub fn feed(&mut self, chunk: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(chunk.len() + 1);
         let mut rest = chunk;
         while let Some((byte, after)) = rest.split_first() {
-            // The contents of a resource are long strings.
+            // Fast path for long strings, such as the contents of a resource.
             let plain = if self.in_string && !self.notes() { count_unescaped(rest) } else { 0 };
             if plain > 0 && !self.escaped {
                 let (text, after) = rest.split_at(plain);
@@ -89,7 +90,7 @@ impl PrivateResults {
             if self.is_stream && ends_line {
                 (self.in_string, self.escaped) = (false, false);
             }
-            // Of a stream only the data counts.
+            // In a stream, only data lines matter.
             self.skips_line =
                 self.is_stream && !ends_line && if self.line_is_empty { *byte != b'd' } else { self.skips_line };
             self.line_is_empty &= ends_line;
@@ -103,7 +104,7 @@ impl PrivateResults {
         out
     }
 
-    /// Whether strings are taken note of here: names of a message's or a result's members, and values to be changed.
+    /// Whether strings matter here: as member names of a message or result, or as values to change.
     fn notes(&self) -> bool {
         self.open == self.around + 1 || (self.open == self.around + 2 && self.in_result)
     }
@@ -154,7 +155,7 @@ impl PrivateResults {
         }
     }
 
-    /// Passes a byte on, if it is not of a value that is to be changed.
+    /// Forwards a byte, unless it belongs to a value being replaced.
     fn take(&mut self, byte: u8, out: &mut Vec<u8>) {
         if self.notes() && self.token.len() <= MAX_TOKEN {
             self.token.push(byte);
@@ -164,7 +165,7 @@ impl PrivateResults {
         }
     }
 
-    /// No value that matters goes over the end of a line of a stream, and no message over that of an event.
+    /// In a stream, no value that matters spans lines, and no message spans events.
     fn end_line(&mut self, byte: u8, out: &mut Vec<u8>) {
         self.end_value(out);
         self.token.clear();
@@ -205,10 +206,10 @@ impl PrivateResults {
     }
 }
 
-/// What `cacheScope` becomes.
+/// The new value of `cacheScope`.
 pub(super) const PRIVATE: &[u8] = b"\"private\"";
 
-/// A `ttlMs` that is as written, or shorter.
+/// The written `ttlMs`, or `ttl` if that is shorter.
 pub(super) fn shorter_ttl(written: &str, ttl: u64) -> Vec<u8> {
     let keep = written.parse::<f64>().is_ok_and(|written| {
         #[allow(clippy::cast_precision_loss)]

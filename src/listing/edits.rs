@@ -1,17 +1,17 @@
-//! Changes of a text, put together at the end.
+//! Edits of a text, applied at the end.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// What stands in the place of a part of the body.
+/// The replacement for a part of the body.
 pub(super) enum Edit {
-    /// An array of the entries at these places.
+    /// An array of the entries at these positions.
     Entries(Vec<Range<usize>>),
     /// Other text.
     Text(Vec<u8>),
 }
 
-/// `body` with `edits`, which are in the order of their places.
+/// `body` with `edits`, which are sorted by position.
 pub(super) fn apply<'a>(body: &'a [u8], edits: &[(Range<usize>, Edit)]) -> Cow<'a, [u8]> {
     if edits.is_empty() {
         return Cow::Borrowed(body);

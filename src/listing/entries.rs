@@ -1,7 +1,7 @@
-//! The entries of a list, and lists that were read before.
+//! The entries of a list, and lists that were parsed before.
 //!
-//! Servers give the same list to everybody, again and again. Which entries an array has follows from its bytes alone,
-//! so an array of the same bytes need not be read again. What each caller may see of it is decided every time.
+//! Servers often send the same list to every caller. The entries of an array follow from its bytes alone, so an array
+//! with the same bytes need not be parsed again. What each caller may see is decided every time.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -14,29 +14,30 @@ use crate::json::{JsonFault, Kind, Reader};
 use crate::mcp::ListKind;
 use crate::text::look_alike;
 
-/// As many lists are known, of all servers behind one gate; the one that was not seen for longest gives way.
+/// The maximum number of known lists, for all servers together. The least recently used one is dropped.
 const MAX_LISTS: usize = 32;
-/// As many bytes they take together, in every worker. It also bounds what looking for a known one costs.
+/// The maximum size of known lists per worker, in bytes. It also bounds the cost of a lookup.
 const MAX_BYTES: usize = 1 << 20;
 
-/// The entries of one list, by their places in its text.
+/// The entries of one list, by position in its text.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Entries {
-    /// How many there are.
+    /// The number of entries.
     count: usize,
-    /// Those with a usable name: the others are nobody's, and a megabyte has room for very many of them.
+    /// The entries with a usable name. The others are denied to everyone, and a megabyte has room for very many of
+    /// them.
     named: Vec<Entry>,
-    /// All names, one after the other.
+    /// All names, concatenated.
     names: String,
-    /// The names that it has more than once, if anybody asked.
+    /// The names that occur more than once, computed on demand.
     repeated: OnceCell<Index>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 struct Entry {
-    /// From the array's first byte.
+    /// Relative to the first byte of the array.
     place: Range<usize>,
-    /// Where its name stands among the names.
+    /// The position of its name in `names`.
     name: Range<usize>,
 }
 
@@ -57,7 +58,7 @@ impl Entries {
         Ok(all)
     }
 
-    /// Of these names, for tests of what is done with them.
+    /// Entries with these names, for tests.
     #[cfg(test)]
     pub(crate) fn of<'n>(names: impl Iterator<Item = &'n str>) -> Rc<Self> {
         let mut all = Self::default();
@@ -72,17 +73,17 @@ impl Entries {
         self.count += 1;
     }
 
-    /// How many there are, with a name or without.
+    /// The number of entries, with or without a name.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Those with a usable name: it, and the place, counted from the array's first byte.
+    /// The entries with a usable name: the name, and the position relative to the first byte of the array.
     pub fn named(&self) -> impl Iterator<Item = (&str, &Range<usize>)> {
         self.named.iter().map(|entry| (self.names.get(entry.name.clone()).unwrap_or_default(), &entry.place))
     }
 
-    /// The names that it has more than once.
+    /// The names that occur more than once.
     pub fn repeated(&self) -> &Index {
         self.repeated.get_or_init(|| {
             let names = || self.named().map(|(name, _)| name);
@@ -92,23 +93,23 @@ impl Entries {
         })
     }
 
-    /// The bytes of memory that they take.
+    /// The size in memory, in bytes.
     fn size(&self) -> usize {
         self.names.len() + self.named.len() * size_of::<Entry>()
     }
 }
 
-/// Lists that were read before.
+/// Lists that were parsed before.
 #[derive(Debug, Default)]
 pub struct KnownLists {
-    /// The one that was not seen for longest first.
+    /// Least recently used first.
     lists: VecDeque<Known>,
 }
 
 #[derive(Debug)]
 struct Known {
     kind: ListKind,
-    /// How many more containers might have stood in one another than those around it: with less room it may not pass.
+    /// The room for nesting when it was parsed. With less room, it might be too deep.
     room: usize,
     bytes: Box<[u8]>,
     entries: Rc<Entries>,
@@ -121,7 +122,7 @@ impl Known {
 }
 
 impl KnownLists {
-    /// The entries of the array that comes next, whose names are under `key`.
+    /// The entries of the next array, whose names are under `key`.
     pub(super) fn read(
         &mut self,
         reader: &mut Reader<'_>,
@@ -145,7 +146,7 @@ impl KnownLists {
         Ok(entries)
     }
 
-    /// Forgets the oldest ones until the others are no more than may be kept.
+    /// Drops the oldest lists until the limits hold.
     fn forget(&mut self) {
         while self.lists.len() > MAX_LISTS || self.lists.iter().map(Known::size).sum::<usize>() > MAX_BYTES {
             self.lists.pop_front();
@@ -153,7 +154,7 @@ impl KnownLists {
     }
 }
 
-/// The name of a list's entry, if it has a usable one.
+/// The name of a list entry, if it has a usable one.
 pub(super) fn entry_name<'a>(reader: &mut Reader<'a>, key: &str) -> Result<Option<Cow<'a, str>>, JsonFault> {
     if reader.kind()? != Kind::Object {
         reader.skip()?;
@@ -212,7 +213,7 @@ mod tests {
         let first = tools(&mut known, LIST).unwrap();
         assert!(!Rc::ptr_eq(&first, &read(&mut known, LIST, 8, ListKind::Prompts).unwrap()));
         assert!(Rc::ptr_eq(&first, &read(&mut known, LIST, 9, ListKind::Tools).unwrap()));
-        // With less room than it was read with, it is read again.
+        // With less room than before, it is parsed again.
         assert_eq!(read(&mut known, LIST, 4, ListKind::Tools).as_deref(), Ok(&*first));
         assert_eq!(read(&mut known, LIST, 3, ListKind::Tools), Err(JsonFault::TooDeep));
     }

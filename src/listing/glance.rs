@@ -1,30 +1,30 @@
-//! Which requests a text answers that cannot be read: it is too long, or no strict JSON.
+//! Finds the requests that an unreadable text answers: one that is too long, or not strict JSON.
 //!
-//! Only its brackets and strings are followed. Nothing of it passes on the strength of that: the ids are those of the
-//! errors that take its place.
+//! It only tracks brackets and strings. Nothing is forwarded because of it: the ids are used in the errors that replace
+//! the text.
 
 use crate::bytes::count_unescaped;
 use crate::json;
 
-/// Longer ids are not repeated: no client has such.
+/// The maximum length of an id. Clients use shorter ones.
 const MAX_ID: usize = 256;
-/// As many ids are taken from one text: more than a batch may hold by default.
+/// The maximum number of ids per text, more than a batch may have by default.
 const MAX_IDS: usize = 64;
 
-/// What the structure of a text tells of the messages in it.
+/// The structure of a text, as far as it identifies messages.
 #[derive(Clone, Debug, Default)]
 pub struct Glance {
-    /// How many containers are open.
+    /// The number of open containers.
     open: usize,
-    /// How many of them stand around each message: one in a batch.
+    /// The number of containers around each message: one in a batch.
     around: usize,
-    /// Whether there was any container: without one the text holds no message.
+    /// Whether there was any container. A text without one has no message.
     pub has_container: bool,
     in_string: bool,
     escaped: bool,
-    /// The string or scalar of a message that is being read.
+    /// The current string or scalar at message level.
     token: Vec<u8>,
-    /// The name of the member whose value comes.
+    /// The name of the member whose value is next.
     name: Vec<u8>,
     id: Vec<u8>,
     is_answer: bool,
@@ -33,7 +33,7 @@ pub struct Glance {
 }
 
 impl Glance {
-    /// Takes the next part of the text.
+    /// Processes the next part of the text.
     pub fn feed(&mut self, text: &[u8]) {
         let mut rest = text;
         while let Some((byte, after)) = rest.split_first() {
@@ -47,7 +47,7 @@ impl Glance {
                 _ if std::mem::take(&mut self.escaped) => {}
                 b'\\' => self.escaped = true,
                 b'"' => self.in_string = false,
-                // Long strings are the contents of a result, of which nothing is noted.
+                // Long strings are in results, where nothing is recorded.
                 _ if !self.is_in_message() => rest = rest.get(count_unescaped(rest)..).unwrap_or_default(),
                 _ => {}
             }
@@ -113,7 +113,7 @@ impl Glance {
         }
     }
 
-    /// The ids of the requests that the text answers; it may have been cut short.
+    /// The ids of the requests that the text answers. The text may be truncated.
     pub fn finish(mut self) -> Vec<String> {
         if self.is_in_message() || self.open > 0 {
             self.open = self.around + 1;

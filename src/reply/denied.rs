@@ -1,4 +1,4 @@
-//! The policy's 403, or 401 where the user must sign in again: what was denied, and what to ask for.
+//! The policy's 403, or 401 if the user must authenticate again: the denied messages, and the scopes to ask for.
 
 use super::rpc_error;
 use crate::json::Object;
@@ -9,19 +9,19 @@ use crate::scope::{Scope, ScopeSet};
 pub(super) const STEP_UP: &str = "More scope is needed for this operation";
 pub(super) const SIGN_IN: &str = "A more recent or a stronger sign-in is needed for this operation";
 
-/// A 403 of the policy: one denied message, or a batch of which one is.
+/// A response about a denied message, or a batch with a denied message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied {
-    /// In the order of the messages; never none.
+    /// In the order of the messages; never empty.
     pub elements: Vec<DeniedElement>,
-    /// Whether they came as an array: then so does the answer.
+    /// Whether the messages came as an array. Then the response is an array too.
     pub is_batch: bool,
 }
 
-/// Why a message does not go on.
+/// Why a message is denied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Another element of its batch is denied.
+    /// Another element of the batch is denied.
     Companion,
     /// The policy denies it.
     Policy(Denial),
@@ -39,7 +39,7 @@ impl Cause {
         }
     }
 
-    /// The policy's denial, if it is one.
+    /// The policy's denial, if that is the cause.
     pub fn denial(&self) -> Option<&Denial> {
         match self {
             Self::Policy(denial) => Some(denial),
@@ -48,14 +48,14 @@ impl Cause {
     }
 }
 
-/// One message of a 403.
+/// A message in a denial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeniedElement {
-    /// Why.
+    /// The cause.
     pub cause: Cause,
-    /// The request's id, as far as it was read.
+    /// The id of the request, if it was read.
     pub id: Option<String>,
-    /// The MCP method, as far as it is known.
+    /// The MCP method, if it is known.
     pub method: Option<String>,
     /// The name or URI.
     pub target: Option<String>,
@@ -64,18 +64,18 @@ pub struct DeniedElement {
 }
 
 impl Denied {
-    /// The first reason of its own.
+    /// The first reason that is not [`Cause::Companion`].
     pub(super) fn reason(&self) -> Reason {
         let own = self.elements.iter().map(|element| &element.cause).find(|cause| **cause != Cause::Companion);
         own.map_or(Reason::BatchCompanionDenied, Cause::reason)
     }
 
-    /// What to ask for, if more scope would open all of it: every element's scopes together.
+    /// The scopes to ask for, the union over all elements, if more scopes would allow all of them.
     pub(super) fn step_up(&self) -> Option<ScopeSet> {
         let mut ask = None;
         for element in &self.elements {
             match &element.cause {
-                // Where scopes are missing too, they come first.
+                // Missing scopes take precedence over authentication.
                 Cause::Companion | Cause::Policy(Denial::Authentication(_)) => {}
                 Cause::Policy(Denial::InsufficientScope { ask: more, .. }) => {
                     ask = Some(ask.unwrap_or_else(ScopeSet::new).union(more));
@@ -86,7 +86,7 @@ impl Denied {
         ask
     }
 
-    /// How the user must sign in, if that alone would open all of it (RFC 9470).
+    /// The required authentication, if that alone would allow all elements (RFC 9470).
     pub(super) fn sign_in(&self) -> Option<Authentication> {
         let mut wanted: Option<Authentication> = None;
         for element in &self.elements {

@@ -1,4 +1,4 @@
-//! Keys and signatures in DER (X.690), as crypto libraries take them.
+//! Keys and signatures in DER (X.690), as crypto libraries expect them.
 
 use super::{Curve, Material};
 
@@ -27,20 +27,20 @@ pub fn subject_public_key_info(material: &Material) -> Vec<u8> {
             (RSA, element(SEQUENCE, &[unsigned(modulus), unsigned(exponent)].concat()))
         }
     };
-    // A bit string begins with the number of bits that its last octet leaves unused.
+    // The first octet of a bit string is the number of unused bits in its last octet.
     let key = element(BIT_STRING, &[&[0], key.as_slice()].concat());
     element(SEQUENCE, &[element(SEQUENCE, algorithm), key].concat())
 }
 
-/// An ECDSA signature as tokens hold it (r and s of fixed size, RFC 7518 section 3.4) as an ECDSA-Sig-Value (RFC 3279
-/// section 2.2.3). `None` for another size, and where r or s is zero: that is no signature.
+/// Converts an ECDSA signature of a token (r and s of fixed size, RFC 7518 section 3.4) to an ECDSA-Sig-Value (RFC 3279
+/// section 2.2.3). `None` if the size is wrong, or r or s is zero, which is not a valid signature.
 pub fn ecdsa_signature(curve: Curve, fixed: &[u8]) -> Option<Vec<u8>> {
     let (r, s) = fixed.split_at_checked(curve.size()).filter(|(_, s)| s.len() == curve.size())?;
     let is_zero = |number: &[u8]| number.iter().all(|octet| *octet == 0);
     (!is_zero(r) && !is_zero(s)).then(|| element(SEQUENCE, &[unsigned(r), unsigned(s)].concat()))
 }
 
-/// An INTEGER of as few octets as its value takes: none before it but a zero that keeps the sign.
+/// A minimal INTEGER: no leading zeros except one that keeps the number positive.
 fn unsigned(number: &[u8]) -> Vec<u8> {
     let number: Vec<u8> = number.iter().copied().skip_while(|octet| *octet == 0).collect();
     let sign: &[u8] = if number.first().is_none_or(|octet| *octet >= 0x80) { &[0] } else { &[] };
@@ -54,7 +54,7 @@ fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     match size.as_slice() {
         [] => out.push(0),
         [short] if *short < 0x80 => out.push(*short),
-        // The long form: how many octets of length follow.
+        // The long form starts with the number of length octets.
         long => {
             out.push(0x80 | long.len() as u8);
             out.extend_from_slice(long);

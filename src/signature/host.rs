@@ -1,13 +1,13 @@
-//! Verification by the host's own crypto library, which is many times faster than Rust inside Wasm. Hosts differ in
-//! what they have, so each algorithm has to show first that it works.
+//! Verification by the host's crypto library, which is many times faster than Rust in Wasm. Hosts support different
+//! algorithms, so each algorithm is tested first.
 
 use super::{Algorithm, KnownAnswer, MAX_TRIED, Material, PublicKey, PureVerifier, SignatureVerifier, ecdsa_signature};
 use crate::protobuf::{Wire, for_each_field, put_bytes};
 
 /// The host's function `verify_signature`.
 pub trait HostCrypto {
-    /// Calls it with a serialised `VerifySignatureArguments`, and gives the serialised `VerifySignatureResult`. `None`:
-    /// the host refused the call.
+    /// Calls the function with a serialised `VerifySignatureArguments` and returns the serialised
+    /// `VerifySignatureResult`. `None` if the host refused the call.
     ///
     /// ```text
     /// VerifySignatureArguments { string hash_function = 1, bytes public_key = 2, bytes signature = 3, bytes text = 4 }
@@ -16,7 +16,7 @@ pub trait HostCrypto {
     fn verify_signature(&self, arguments: &[u8]) -> Option<Vec<u8>>;
 }
 
-/// Verifies by the host what it was seen to verify, and everything else in pure Rust.
+/// Verifies with the host if the algorithm passed its test, else in pure Rust.
 #[derive(Clone, Debug)]
 pub struct HostVerifier<H> {
     host: H,
@@ -24,8 +24,8 @@ pub struct HostVerifier<H> {
 }
 
 impl<H: HostCrypto> HostVerifier<H> {
-    /// Asks `host` what is known. It is trusted with an algorithm if it finds the good signature good, and bad both
-    /// another one and the good one over another text.
+    /// Tests `host` with known answers. An algorithm is trusted if the host accepts the valid signature, and refuses
+    /// both a changed signature and the valid one over a changed text.
     pub fn probe(host: H, known: &[KnownAnswer]) -> Self {
         let answers_right = |known: &&KnownAnswer| {
             let KnownAnswer { algorithm, key, text, signature } = known;
@@ -60,9 +60,9 @@ impl<H: HostCrypto> SignatureVerifier for HostVerifier<H> {
     }
 }
 
-/// What the host says, if it says anything that can be relied on.
+/// The host's answer, if it is reliable.
 fn ask(host: &impl HostCrypto, algorithm: Algorithm, key: &PublicKey, text: &[u8], signature: &[u8]) -> Option<bool> {
-    // To the host a key is a key: it is told the digest only, and would take an RSA token for an EC key.
+    // The host only receives the digest's name and would accept an EC key for an RSA token, so check the key type here.
     let hash = hash(algorithm).filter(|_| algorithm.fits(key))?;
     let reencoded;
     let signature = match key.material() {
@@ -83,7 +83,7 @@ fn ask(host: &impl HostCrypto, algorithm: Algorithm, key: &PublicKey, text: &[u8
     read_result(&host.verify_signature(&arguments)?)
 }
 
-/// The digest by which the host knows an algorithm, if it may know it: of RSA it has the padding of RS* only.
+/// The host's name of the digest, if it supports the algorithm. For RSA, it only has the padding of RS*.
 fn hash(algorithm: Algorithm) -> Option<&'static str> {
     match algorithm {
         Algorithm::Rs256 | Algorithm::Es256 => Some("sha256"),
@@ -93,7 +93,7 @@ fn hash(algorithm: Algorithm) -> Option<&'static str> {
     }
 }
 
-/// Good without an error, or not good. Both at once, or anything else, is no answer.
+/// Valid without an error, or invalid. Both at once, or anything else, is not an answer.
 fn read_result(bytes: &[u8]) -> Option<bool> {
     let (mut good, mut failed) = (false, false);
     for_each_field(bytes, |number, wire| {
@@ -107,7 +107,7 @@ fn read_result(bytes: &[u8]) -> Option<bool> {
     if good && failed { None } else { Some(good) }
 }
 
-/// `bytes` with one bit changed.
+/// `bytes` with one bit flipped.
 fn tampered(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     if let Some(last) = bytes.last_mut() {

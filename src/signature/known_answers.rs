@@ -1,28 +1,28 @@
-//! Signatures that were made elsewhere, to find out whether a host can be trusted to verify such: by keys that were
-//! generated with OpenSSL 3 and thrown away.
+//! Signatures made elsewhere, to test whether a host verifies them correctly. The keys were generated with OpenSSL 3
+//! and discarded.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::{Algorithm, Curve, Material, PublicKey};
 
-/// What all of them sign.
+/// The signed text.
 const TEXT: &[u8] = b"a known answer";
 
-/// One signature that is good.
+/// A valid signature.
 #[derive(Clone, Debug)]
 pub struct KnownAnswer {
-    /// How it was made.
+    /// The algorithm.
     pub algorithm: Algorithm,
-    /// By which key.
+    /// The key.
     pub key: PublicKey,
-    /// Over what.
+    /// The signed text.
     pub text: &'static [u8],
-    /// As a token would hold it.
+    /// The signature, as in a token.
     pub signature: Vec<u8>,
 }
 
-/// One for each algorithm that a host may have.
+/// One known answer for each algorithm that a host may support.
 pub fn known_answers() -> Vec<KnownAnswer> {
     let rsa = |algorithm, signature| {
         let material = Material::Rsa { modulus: decode(MODULUS)?, exponent: vec![1, 0, 1] };

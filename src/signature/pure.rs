@@ -1,4 +1,4 @@
-//! Verification in pure Rust: anywhere, without the host's help.
+//! Verification in pure Rust, without the host.
 
 use ecdsa::elliptic_curve::array::ArraySize;
 use ecdsa::elliptic_curve::array::typenum::Unsigned as _;
@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use super::{Algorithm, Curve, MAX_RSA_BITS, Material, PublicKey, SignatureVerifier};
 
-/// Verifies by the `jwt-compact` crate, and by `p384` and `p521` what that does not know.
+/// Verifies with the `jwt-compact` crate, and with `p384` and `p521` for curves that it does not support.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PureVerifier;
 
@@ -39,7 +39,7 @@ impl SignatureVerifier for PureVerifier {
     }
 }
 
-/// Whether `material` makes a key: a point on its curve, a modulus with a usable exponent.
+/// Whether the parameters are valid: the point is on the curve, or the modulus has a usable exponent.
 pub fn is_sound(material: &Material) -> bool {
     match material {
         Material::Ec { curve: Curve::P256, point } => affine::<NistP256>(point).is_some(),
@@ -77,7 +77,7 @@ where
         .is_some_and(|(point, signature)| verify_prehashed::<C>(&point.into(), digest, &signature).is_ok())
 }
 
-/// By its coordinates: reading compressed points as well would bring square roots into the module.
+/// From coordinates: support for compressed points would add square roots to the module.
 fn affine<C>(point: &[u8]) -> Option<C::AffinePoint>
 where
     C: CurveArithmetic,

@@ -48,7 +48,7 @@ impl Bounds {
         self.expires_at
     }
 
-    /// What the client must prove.
+    /// The proof of possession that a client needs.
     pub fn confirmation(&self) -> Confirmation {
         self.confirmation
     }

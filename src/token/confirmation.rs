@@ -48,7 +48,7 @@ impl fmt::Debug for Thumbprint {
     }
 }
 
-/// What the client must prove at every use of a token. Without any binding, it is a bearer token.
+/// The bindings that a client must prove at every use of a token. A token without any is a bearer token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Confirmation {
     /// The client certificate of the connection.
