@@ -21,7 +21,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 
 build: ## build toolgate.wasm
 	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
-	RUSTFLAGS="$(REMAP) $(SIMD) $(INLINE)" cargo build --release --locked --target wasm32-wasip1
+	RUSTFLAGS="$(REMAP) $(SIMD) $(INLINE)" cargo build --release --locked --target wasm32-wasip1 --package toolgate-wasm
 	@if command -v node >/dev/null; then node optimize/optimize.mjs $(MODULE); \
 	else echo "node is not installed: the module works, but is an eighth larger than it could be"; fi
 
@@ -34,11 +34,11 @@ up: build ## the demo's stack, left running until Ctrl-C
 test: build ## run all tests, on a real Envoy too
 	@node demo/setup.mjs
 	envoy/get-envoy-test.sh
-	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked --all-features
+	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked --workspace
 	@node bench/smoke.mjs
 
 cli: ## build the command line: target/release/toolgate
-	cargo build --release --locked --features cli --bin toolgate
+	cargo build --release --locked --package toolgate-cli
 
 chaos: build ## a minute of a failing, rotating provider under load
 	ENVOY_BIN="$$(envoy/get-envoy.sh)" TOOLGATE_CHAOS_SECONDS=60 cargo test --locked --test envoy chaos -- --nocapture
@@ -47,7 +47,7 @@ chaos: build ## a minute of a failing, rotating provider under load
 providers: build ## JWTs that a real provider revokes, Ory Hydra; needs Go
 	@if command -v go >/dev/null; then \
 	(cd tests/hydra && go build -tags sqlite -trimpath -ldflags "-s -w" -o ../../.cache/hydra/hydra .) && \
-	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked --all-features --test envoy hydra -- --ignored --nocapture --test-threads 1; \
+	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked --test envoy hydra -- --ignored --nocapture --test-threads 1; \
 	else echo "SKIPPED, nothing was tested: Go, which builds Ory Hydra, is not installed"; fi
 
 conformance: build ## the official MCP suite, directly and through toolgate
@@ -55,11 +55,11 @@ conformance: build ## the official MCP suite, directly and through toolgate
 
 check: build size ## formatting, lints, documentation, licences
 	cargo fmt --check
-	cargo clippy --locked --all-targets --all-features -- -D warnings
-	cargo clippy --locked --target wasm32-wasip1 -- -D warnings
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --target wasm32-wasip1 --package toolgate-wasm -- -D warnings
 	cargo fmt --check --manifest-path bench/Cargo.toml
 	cargo clippy --locked --all-targets --manifest-path bench/Cargo.toml -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --all-features --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	@if command -v cargo-deny >/dev/null; then \
 	cargo fetch --quiet --locked && cargo deny --offline check bans licenses sources && \
 	cargo fetch --quiet --locked --manifest-path bench/Cargo.toml && \

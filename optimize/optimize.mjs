@@ -19,7 +19,7 @@ const digest = (file) => [readFileSync(file), ...makers].reduce((hash, bytes) =>
 const features = ['bulk-memory', 'multivalue', 'mutable-globals', 'nontrapping-float-to-int', 'reference-types', 'sign-ext', 'simd'];
 
 /**
- * What the host is to call: a test compares it with the callbacks that src/filter/ has. The SDK exports a function for
+ * What the host is to call: a test compares it with the callbacks that hosts/wasm has. The SDK exports a function for
  * everything that a host could tell: a host calls all that are there, and each brings its code along.
  */
 const exported = [

@@ -4,7 +4,7 @@
 //! # The path of a request
 //!
 //! ```text
-//! filter ─ callback ► gate ─ event ► exchange
+//! host ─ callback ► gate ─ event ► exchange
 //! exchange ─┬► routes      the resource, its metadata document, or neither
 //!           ├► bearer      one credential, in its header
 //!           ├► token       untrusted claims, checked ─► jwks, signature ─► AccessToken
@@ -13,14 +13,15 @@
 //!           ├► policy      AccessToken + Access ─► Verdict: a Permit, or a Denial with its reason
 //!           ├► listing     entries of lists, by the same verdict; sse: events as they arrive
 //!           └► reply, audit   the only renderers of responses and records
-//! filter ◄─ effects ── gate ◄─ step ── exchange
+//! host ◄─ effects ── gate ◄─ step ── exchange
 //! ```
 //!
-//! Everything but `filter` is pure: it makes no host call and reads no clock. Time, shared data, randomness and signature
-//! verification are arguments, so that the same code runs in Envoy and in tests. [`gate`] is the machine of one worker,
-//! [`exchange`] the machine of one stream. `filter` is their host: it is compiled for wasm only and knows nothing of
-//! OAuth; natively the crate does not even link the host's calls. The command line (`src/bin/toolgate/`, feature `cli`)
-//! is another such host, for people.
+//! This crate is the core. It is pure: it makes no host call, reads no clock, and has no unsafe code. Time, shared data,
+//! randomness and signature verification are arguments, so that the same code runs in Envoy and in tests. [`gate`] is the
+//! machine of one worker, [`exchange`] the machine of one stream.
+//!
+//! Its hosts are packages beside it, which know nothing of OAuth: `hosts/wasm` is the proxy-wasm filter, `hosts/cli` the
+//! command line.
 //!
 //! # Where a change belongs
 //!
@@ -59,6 +60,8 @@
 //! A new rule gets rows in `tests/scenarios/`, which run on a fake host and on a real Envoy. A new field of the
 //! configuration or a new reason also gets a row in the README; `tests/readme.rs` checks that it does.
 
+#![forbid(unsafe_code)]
+
 pub mod audit;
 pub mod bearer;
 mod bytes;
@@ -67,10 +70,8 @@ pub mod config;
 pub mod dpop;
 pub mod drift;
 pub mod exchange;
-#[cfg(feature = "cli")]
+#[cfg(not(target_family = "wasm"))]
 pub mod explain;
-#[cfg(target_family = "wasm")]
-mod filter;
 pub mod gate;
 pub mod headers;
 pub mod identity;

@@ -1,7 +1,7 @@
 //! Access tokens: untrusted text in, verified claims out. Both have their own type, and only verification produces the
 //! second.
 
-#[cfg(feature = "cli")]
+#[cfg(not(target_family = "wasm"))]
 mod assumed;
 mod bounds;
 mod cache;
@@ -14,7 +14,7 @@ mod profile;
 mod recent;
 mod rules;
 
-#[cfg(feature = "cli")]
+#[cfg(not(target_family = "wasm"))]
 pub use assumed::Assumed;
 pub use cache::TokenCache;
 pub use claims::{ClaimTest, Claims};
@@ -22,7 +22,7 @@ pub use confirmation::{Confirmation, Thumbprint};
 pub use digest::{ByFirstBytes, TokenDigest};
 pub use introspected::{Active, Answer, NoAnswer};
 pub use jwt::{Candidate, UntrustedJwt};
-#[cfg(feature = "cli")]
+#[cfg(not(target_family = "wasm"))]
 pub use jwt::{Checked, TokenCheck};
 pub use profile::{GENERIC, PROFILES, Profile};
 pub use recent::Recent;

@@ -13,7 +13,7 @@ use wasmi::{Engine, Module};
 #[test]
 fn every_callback_of_the_filter_is_exported() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let sources = fs::read_dir(root.join("src/filter")).unwrap();
+    let sources = fs::read_dir(root.join("hosts/wasm/src")).unwrap();
     let sources = sources.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
     let callbacks: BTreeSet<String> = sources
         .flat_map(|source| {

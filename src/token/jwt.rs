@@ -1,10 +1,10 @@
 //! JWT access tokens (RFC 7519, RFC 9068). They are parsed, checked against the issuer's rules, and verified last,
 //! because the signature is the expensive part.
 
-#[cfg(feature = "cli")]
+#[cfg(not(target_family = "wasm"))]
 mod explain;
 
-#[cfg(feature = "cli")]
+#[cfg(not(target_family = "wasm"))]
 pub use explain::{Checked, TokenCheck};
 
 use base64::Engine;

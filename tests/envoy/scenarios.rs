@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::scenarios::check::{self, Outcome, Received, Seen};
-#[cfg(feature = "cli")]
 use crate::scenarios::explained;
 use crate::scenarios::keys_and_bodies::{self, BODY_WAIT, Cell, Keys};
 use crate::scenarios::request::{Answer, Request};
@@ -71,13 +70,11 @@ fn every_row_holds(mode: Mode) {
     let rows = scenarios::all().into_iter().enumerate();
     let sent: Vec<_> = rows.map(|(number, row)| send_twice(&envoy, &upstream, row, number)).collect();
     let records = Records::of(&envoy, sent.iter().map(|twice| &twice.sent));
-    #[cfg(feature = "cli")]
     let (config, mut explained) = (explained::configuration(mode), 0);
     let failures: Vec<_> = sent
         .iter()
         .filter_map(|SentTwice { row, sent, again }| {
             let mut differences = check::differences(row, mode, &records.outcome(sent));
-            #[cfg(feature = "cli")]
             if let Some(more) = explained::differences(&config, row, tokens::now(), sent.client.as_ref()) {
                 explained += 1;
                 differences.extend(more);
@@ -91,7 +88,6 @@ fn every_row_holds(mode: Mode) {
         .collect();
     assert!(failures.is_empty(), "{} rows fail:{}", failures.len(), check::report(&failures));
     // What the command line explains of toolgate's own answers is what Envoy sent, byte for byte.
-    #[cfg(feature = "cli")]
     assert!(explained >= 250, "{explained} answers were compared");
 }
 

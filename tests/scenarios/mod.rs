@@ -21,7 +21,6 @@ pub mod check;
 pub mod config;
 pub mod endpoint;
 pub mod expect;
-#[cfg(feature = "cli")]
 pub mod explained;
 pub mod keys_and_bodies;
 pub mod request;

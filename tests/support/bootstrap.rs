@@ -226,8 +226,7 @@ pub fn module() -> PathBuf {
 }
 
 fn project_file() -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/envoy.yaml");
-    let text = fs::read_to_string(path).expect("the project's envoy.yaml");
+    let text = fs::read_to_string(super::at_root("envoy/envoy.yaml")).expect("the project's envoy.yaml");
     serde_norway::from_str(&text).expect("YAML")
 }
 

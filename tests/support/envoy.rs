@@ -220,10 +220,10 @@ fn listener(listeners: &Value, name: &str) -> SocketAddr {
 fn binary() -> String {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     let find = || {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/envoy/get-envoy.sh");
-        let found = std::process::Command::new("sh").arg(script).output().expect("a shell");
+        let script = super::at_root("envoy/get-envoy.sh");
+        let found = std::process::Command::new("sh").arg(&script).output().expect("a shell");
         let errors = String::from_utf8_lossy(&found.stderr);
-        assert!(found.status.success(), "{script} found no Envoy:\n{errors}");
+        assert!(found.status.success(), "{} found no Envoy:\n{errors}", script.display());
         PathBuf::from(String::from_utf8_lossy(&found.stdout).trim_end())
     };
     BINARY.get_or_init(find).to_string_lossy().into_owned()

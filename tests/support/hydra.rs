@@ -2,7 +2,6 @@
 //! `tests/hydra/` builds it.
 
 use std::net::SocketAddr;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -26,7 +25,7 @@ pub struct Hydra {
 impl Hydra {
     /// Starts it with one client, whose tokens live for `lifetime` seconds.
     pub fn start(lifetime: u32) -> Self {
-        let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/hydra/hydra");
+        let binary = super::at_root(".cache/hydra/hydra");
         assert!(binary.exists(), "there is no {}: `make providers` builds it", binary.display());
         let binary = binary.to_str().expect("a path");
         let [public, admin] = free_addresses();

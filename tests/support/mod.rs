@@ -41,7 +41,15 @@ pub mod tokens;
 pub mod upstream;
 pub mod wire;
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+/// The file or folder at `path` in the repository, whichever member's test asks.
+pub fn at_root(path: &str) -> PathBuf {
+    let member = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = member.ancestors().find(|folder| folder.join("Cargo.lock").exists());
+    root.expect("the workspace").join(path)
+}
 
 /// How long anything may take that should happen at once. Generous: it is
 /// reached only by a test that fails, and the machine may be busy.

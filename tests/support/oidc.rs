@@ -27,7 +27,7 @@ impl Oidc {
     /// As an issuer that clients reach where it says: on this port, with opaque tokens for one resource and JWTs for
     /// another.
     pub fn start_as(issuer: &str, opaque: &str, jwt: &str, port: u16) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oidc/server.mjs");
+        let script = super::at_root("tests/oidc/server.mjs").display().to_string();
         let port = port.to_string();
         let environment = [
             ("ISSUER", issuer),
@@ -37,7 +37,7 @@ impl Oidc {
             ("PORT", &port),
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let process = Process::start(Scratch::new(), &["node", script], &environment);
+        let process = Process::start(Scratch::new(), &["node", &script], &environment);
         let port = wait_for("the authorization server's port", || process.output().trim().parse::<u16>().ok());
         Self { _process: process, address: ([127, 0, 0, 1], port).into() }
     }

@@ -6,14 +6,14 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use super::host::{self, Buffer, Map};
-use super::worker::{Side, Worker};
-use crate::exchange::{Event, Flow, RequestHead};
-use crate::gate::{self, StreamId};
-use crate::headers::Headers;
-use crate::reason::Reason;
-use crate::reply::Refusal;
-use crate::time::UnixTime;
+use crate::host::{self, Buffer, Map};
+use crate::worker::{Side, Worker};
+use toolgate::exchange::{Event, Flow, RequestHead};
+use toolgate::gate::{self, StreamId};
+use toolgate::headers::Headers;
+use toolgate::reason::Reason;
+use toolgate::reply::Refusal;
+use toolgate::time::UnixTime;
 
 /// A stream of the host.
 pub struct Stream {

@@ -1,7 +1,7 @@
 //! The host's knowledge of the client at the other end of a connection.
 
-use super::host;
-use crate::token::Thumbprint;
+use crate::host;
+use toolgate::token::Thumbprint;
 
 /// The digest of the certificate that the client of the current stream proved to have the key of, where this host ended
 /// the TLS connection.

@@ -1,7 +1,7 @@
 //! The host's crypto.
 
-use super::host;
-use crate::signature::{Algorithm, HostCrypto, HostVerifier, known_answers};
+use crate::host;
+use toolgate::signature::{Algorithm, HostCrypto, HostVerifier, known_answers};
 
 /// Envoy's foreign function `verify_signature`.
 pub struct VerifySignature;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::support::at_root;
+
 /// What came out of one run.
 #[derive(Debug)]
 pub struct Ran {
@@ -76,7 +78,7 @@ impl Place {
 
 /// Compares `found` with the file at `path` in the repository; with `UPDATE_SNAPSHOTS` set, writes it.
 pub fn assert_snapshot(path: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let path = at_root(path);
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
         std::fs::write(&path, found).unwrap();
     }

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use log::{LevelFilter, Log, Metadata, Record};
 
-use super::host::{self, LogLevel};
-use crate::audit::log_line;
+use crate::host::{self, LogLevel};
+use toolgate::audit::log_line;
 
 struct Lines;
 

@@ -5,11 +5,11 @@
 
 use std::ptr::null_mut;
 
-use crate::exchange::HeaderEdit;
-use crate::headers::Headers;
-use crate::reply::Reply;
-use crate::time::UnixTime;
-use crate::workers::{NotShared, SharedData, Versioned};
+use toolgate::exchange::HeaderEdit;
+use toolgate::headers::Headers;
+use toolgate::reply::Reply;
+use toolgate::time::UnixTime;
+use toolgate::workers::{NotShared, SharedData, Versioned};
 
 /// Which header fields a call is about.
 #[derive(Clone, Copy)]
@@ -164,7 +164,7 @@ pub enum LogLevel {
     Critical = 5,
 }
 
-/// Writes to the host's log. Only [`super::log`] does, which knows what a line may hold.
+/// Writes to the host's log. Only [`crate::log`] does, which knows what a line may hold.
 pub fn log(level: LogLevel, line: &str) {
     // SAFETY: the pointer is to a slice with its length. There is nobody to tell of a failure.
     let _ = unsafe { abi::proxy_log(level as u32, line.as_ptr(), line.len()) };

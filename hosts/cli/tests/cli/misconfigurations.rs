@@ -105,5 +105,5 @@ fn the_first_line_names_the_cause() {
         assert_eq!(code, i32::from(case.name != "all is well"), "{}: {out}", case.name);
         let _ = writeln!(table, "{}\n  {}", case.name, out.lines().next().unwrap_or_default());
     }
-    assert_snapshot("tests/cli/misconfigurations.txt", &table);
+    assert_snapshot("hosts/cli/tests/cli/misconfigurations.txt", &table);
 }

@@ -3,19 +3,19 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
-use super::callout;
-use super::host::{self, Buffer, HostFault, Map};
-use super::metrics::Defined;
-use super::possession::peer_certificate;
-use super::signature::{self, VerifySignature};
-use crate::config::{Config, SubjectForm};
-use crate::exchange::{Effect as StreamEffect, Event, Flow, HeaderEdit, Step};
-use crate::gate::{CallId, Effect, Gate, Host, Stream, StreamId, Streams};
-use crate::reason::Reason;
-use crate::reply::Refusal;
-use crate::signature::HostVerifier;
-use crate::time::UnixTime;
-use crate::workers::{InUse, SharedNames};
+use crate::callout;
+use crate::host::{self, Buffer, HostFault, Map};
+use crate::metrics::Defined;
+use crate::possession::peer_certificate;
+use crate::signature::{self, VerifySignature};
+use toolgate::config::{Config, SubjectForm};
+use toolgate::exchange::{Effect as StreamEffect, Event, Flow, HeaderEdit, Step};
+use toolgate::gate::{CallId, Effect, Gate, Host, Stream, StreamId, Streams};
+use toolgate::reason::Reason;
+use toolgate::reply::Refusal;
+use toolgate::signature::HostVerifier;
+use toolgate::time::UnixTime;
+use toolgate::workers::{InUse, SharedNames};
 
 /// As many calls that the gate gave up are kept. The host ends each call sooner or later; this is for one that does not.
 const MAX_GIVEN_UP: usize = 64;

@@ -6,12 +6,12 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
-use super::host::{self, Buffer};
-use super::http::Stream;
-use super::worker::Worker;
-use crate::config::Config;
-use crate::gate::AT_ONCE;
-use crate::workers::{InUse, SharedNames};
+use crate::host::{self, Buffer};
+use crate::http::Stream;
+use crate::worker::Worker;
+use toolgate::config::Config;
+use toolgate::gate::AT_ONCE;
+use toolgate::workers::{InUse, SharedNames};
 
 /// The largest plugin configuration: far beyond any real one, far below a worker's memory.
 const MAX_CONFIGURATION: usize = 64 << 20;

@@ -1,10 +1,9 @@
 //! What the documentation shows is what the program prints.
 
-use std::path::Path;
-
 use serde_json::json;
 
 use crate::run::{Place, assert_snapshot};
+use crate::support::at_root;
 use crate::support::keys::{Key, key_set};
 use crate::support::tokens::Token;
 
@@ -13,7 +12,7 @@ const NOW: i64 = 1_800_000_000;
 /// The files of `docs/cli`, and those that hold keys and tokens.
 fn place(name: &str) -> Place {
     let place = Place::new(name);
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli");
+    let examples = at_root("docs/cli");
     for entry in std::fs::read_dir(examples).unwrap() {
         let path = entry.unwrap().path();
         place.file(path.file_name().unwrap().to_str().unwrap(), std::fs::read(&path).unwrap());
@@ -59,7 +58,7 @@ fn shortened(out: &str) -> String {
 #[test]
 fn every_command_of_the_documentation_prints_what_it_shows() {
     for (file, least) in [("README.md", 4), ("docs/cli.md", 12)] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let path = at_root(file);
         let text = std::fs::read_to_string(path).unwrap();
         let (now, ran) = rewritten(&text, &place(&format!("docs-{}", file.len())));
         assert!(ran >= least, "{file}: {ran} commands");
@@ -69,7 +68,7 @@ fn every_command_of_the_documentation_prints_what_it_shows() {
 
 #[test]
 fn the_case_file_that_is_explained_is_one() {
-    let text = include_str!("../../docs/cli.md");
+    let text = include_str!("../../../../docs/cli.md");
     let cases = text.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
     let place = place("docs-cases");
     place.file("explained.yaml", cases);

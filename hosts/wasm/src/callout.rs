@@ -2,10 +2,10 @@
 
 use proxy_wasm::hostcalls;
 
-use super::host::{self, Buffer};
-use crate::callout::Request;
-use crate::gate::Answer;
-use crate::headers::Headers;
+use crate::host::{self, Buffer};
+use toolgate::callout::Request;
+use toolgate::gate::Answer;
+use toolgate::headers::Headers;
 
 /// Sends a request. Returns the host's name for the call, or its status: no answer will come then.
 pub fn send(request: &Request) -> Result<u32, u32> {

@@ -1,7 +1,7 @@
 //! Metrics of the host, defined when they are first needed. They are best effort: no decision depends on them.
 
-use super::host::{self, HostFault, MetricKind};
-use crate::metrics;
+use crate::host::{self, HostFault, MetricKind};
+use toolgate::metrics;
 
 /// The host's numbers for metrics, by their names.
 #[derive(Default)]

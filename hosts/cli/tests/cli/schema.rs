@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
 use serde_json::{Value, json};
 use toolgate::config::Config;
 
 use crate::run::{Place, assert_snapshot};
 use crate::scenarios::config;
+use crate::support::at_root;
 
 fn schema() -> Value {
     serde_json::from_str(&Place::new("schema").run("schema").well()).unwrap()
@@ -106,7 +106,7 @@ fn what_the_core_accepts_is_valid() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
     let mut samples = vec![("the full one".to_owned(), full()), ("the scenarios'".to_owned(), config::configuration())];
     for file in ["docs/cli/toolgate.yaml", "README.md", "envoy/envoy.yaml"] {
-        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let text = fs::read_to_string(at_root(file)).unwrap();
         let blocks: Vec<&str> = match file {
             // Those that are whole.
             "README.md" => {
@@ -220,7 +220,7 @@ fn values_that_cannot_be_are_refused_by_both() {
 #[test]
 fn every_field_that_the_core_reads_is_in_the_schema() {
     let text = schema().to_string();
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let src = at_root("src");
     let (mut names, mut sources) = (BTreeSet::new(), vec![src.join("loader.rs"), src.join("loader")]);
     while let Some(path) = sources.pop() {
         if path.is_dir() {

@@ -10,22 +10,16 @@
     clippy::unwrap_used
 )]
 
+#[path = "../../../../tests/scenarios/mod.rs"]
 mod scenarios;
+#[path = "../../../../tests/support/mod.rs"]
 mod support;
 
-#[path = "cli/check.rs"]
 mod check;
-#[path = "cli/commands.rs"]
 mod commands;
-#[path = "cli/docs.rs"]
 mod docs;
-#[path = "cli/misconfigurations.rs"]
 mod misconfigurations;
-#[path = "cli/newcomer.rs"]
 mod newcomer;
-#[path = "cli/run.rs"]
 mod run;
-#[path = "cli/schema.rs"]
 mod schema;
-#[path = "cli/table.rs"]
 mod table;
