@@ -947,6 +947,9 @@ fn shadow_records_what_it_lets_through_and_an_enforcing_row_wins() {
 const SCOPES: [&str; 5] = ["a", "b", "c", "d", "e"];
 const TOOLS: [&str; 8] = ["get_x", "get_y", "set_x", "Get_X", "other", "x", " SET_X", "get_x\0z"];
 const PATTERNS: [&str; 7] = ["get_x", "get_*", "*_x", "*", "g*x", "set_x", "other"];
+const RESOURCES: [&str; 5] = ["d://a", "d://a/*", "d://*", "https://h.example/a", "https://h.example/*"];
+const METHODS: [&str; 2] = ["tasks/get", "tasks/*"];
+const URIS: [&str; 5] = ["d://a", "d://a/b", "d://A", "e://x", "https://h.example/a?x=1"];
 const SUBJECTS: [&str; 2] = ["alice", "bob"];
 
 /// A caller of [`SUBJECTS`] with some of [`SCOPES`].
@@ -1132,6 +1135,31 @@ proptest! {
                     "{what:?}: {} became {}", show(&less), show(&more)
                 );
             }
+        }
+    }
+
+    #[test]
+    fn asking_for_more_at_once_opens_nothing(
+        caller in any_caller(), rules in prop::collection::vec(prop::option::of(any_rule()), RESOURCES.len() + METHODS.len()),
+        rows in prop::collection::vec(any_row(), 0..3), rest in any_rest(), unlisted in prop::sample::select(vec!["deny", "authenticated"]),
+    ) {
+        let (mut value, (resources, methods)) = (rest, rules.split_at(RESOURCES.len()));
+        let named = |names: &[&str], rules: &[Option<Value>]| {
+            let given = names.iter().zip(rules).filter_map(|(name, rule)| Some(((*name).to_owned(), rule.clone()?)));
+            Value::Object(given.collect())
+        };
+        (value["resources"], value["methods"]) = (named(&RESOURCES, resources), named(&METHODS, methods));
+        (value["matrix"], value["unlisted"]) = (json!(rows), json!({"resources": unlisted, "methods": unlisted}));
+        let policy = policy(value);
+        let is_denied = |what: Access<'_>| policy.decide(&caller, &what, &occasion()).outcome() == Outcome::Deny;
+        for one in URIS {
+            let alone = is_denied(Access::Resources(vec![one]));
+            for other in URIS {
+                let either = alone || is_denied(Access::Resources(vec![other]));
+                prop_assert!(!either || is_denied(Access::Resources(vec![one, other])), "{one} and {other}");
+            }
+            let either = alone || is_denied(Access::Method("tasks/get"));
+            prop_assert!(!either || is_denied(Access::ResourcesAndTasks(vec![one])), "{one} and tasks");
         }
     }
 

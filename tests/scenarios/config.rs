@@ -332,7 +332,11 @@ fn shadow() -> Value {
     json!({
         "base_scopes": ["mcp:connect"],
         "tools": {"echo": {"scopes": []}, "write": {"scopes": ["weather:write"]}, "delete_all": {"scopes": []}},
-        "matrix": [{"name": "no deletion", "subjects": ["bot"], "deny_tools": ["delete_*"], "mode": "enforce"}],
+        "resources": {"weather://*": {"scopes": ["weather:read"]}},
+        "matrix": [
+            {"name": "no deletion", "subjects": ["bot"], "deny_tools": ["delete_*"], "mode": "enforce"},
+            {"name": "guests do not read", "subjects": ["guest"], "scopes": ["mcp:connect"], "mode": "enforce"},
+        ],
         "mode": "shadow",
     })
 }

@@ -1,8 +1,8 @@
 //! The scope matrix: who calls through which client, each row only narrowing.
 
-use super::config::MATRIX;
+use super::config::{MATRIX, SHADOW};
 use super::expect::*;
-use super::request::{Grant, answer_json, call, list_tools, token};
+use super::request::{Grant, answer_json, call, list_tools, rpc, token};
 use super::{Scenario, row};
 
 pub fn rows() -> Vec<Scenario> {
@@ -11,6 +11,8 @@ pub fn rows() -> Vec<Scenario> {
     let alice = |scope: &str| token(scope).claim("client_id", "desktop-1");
     let bot = || all().claim("sub", "bot");
     let guest = || token("mcp:connect weather:write").claim("sub", "guest");
+    let subscribed =
+        serde_json::json!({"notifications": {"resourceSubscriptions": ["weather://today"], "taskIds": ["1"]}});
     let acme = || all().claim("org", "acme");
     vec![
         row("whom no row selects is not narrowed", by("write", all().claim("sub", "carol")), forwarded()),
@@ -80,6 +82,14 @@ pub fn rows() -> Vec<Scenario> {
             "what the policy denies a shadow row does not open",
             by("format_disk", acme()),
             denied("tools/call", "format_disk", "unlisted"),
+        ),
+        row(
+            "what is unlisted hides nothing in shadow that an enforcing row takes away",
+            rpc("subscriptions/listen", subscribed)
+                .at(SHADOW)
+                .bearer(token("mcp:connect weather:read").claim("sub", "guest")),
+            denied("subscriptions/listen", "weather://today", "matrix_narrows_scopes")
+                .audit("matrix_row", "guests do not read"),
         ),
         row(
             "a list is trimmed under a row",
