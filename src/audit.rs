@@ -228,18 +228,25 @@ impl Record {
 ///
 /// In a record, escaped characters are inside JSON strings, and the escapes are valid JSON.
 pub fn log_line(text: &str) -> Cow<'_, str> {
-    let is_record = [LINE_PREFIX, EVENT_PREFIX].iter().any(|prefix| text.starts_with(prefix));
-    let is_plain = count_ordinary(text.as_bytes(), |byte| matches!(byte, b' '..=b'~')) == text.len();
-    if is_plain && is_record {
+    let prefix = [LINE_PREFIX, EVENT_PREFIX].into_iter().find(|prefix| text.starts_with(prefix)).unwrap_or_default();
+    let rest = text.get(prefix.len()..).unwrap_or_default();
+    let is_plain = count_ordinary(rest.as_bytes(), |byte| matches!(byte, b' '..=b'~')) == rest.len();
+    if is_plain && !prefix.is_empty() && !rest.contains("toolgate.") {
         return Cow::Borrowed(text);
     }
+    let rest = if prefix.is_empty() { truncate(rest, MAX_LINE) } else { rest };
     let mut line = String::with_capacity(text.len());
-    for c in if is_record { text } else { truncate(text, MAX_LINE) }.chars() {
-        push_visible(&mut line, c);
+    line.push_str(prefix);
+    for (at, c) in rest.char_indices() {
         // Log processors search for these prefixes anywhere in a line.
-        if !is_record && c == '.' && line.ends_with("toolgate.") {
-            line.pop();
+        let is_prefix = || {
+            let after = rest.get(at + 1..).unwrap_or_default();
+            line.ends_with("toolgate") && ["audit", "event"].iter().any(|kind| after.starts_with(kind))
+        };
+        if c == '.' && is_prefix() {
             line.push_str("\\u002e");
+        } else {
+            push_visible(&mut line, c);
         }
     }
     Cow::Owned(line)
@@ -307,7 +314,10 @@ mod tests {
             ("state x\ntoolgate.audit {\"a\":1}", "state x\\u000atoolgate\\u002eaudit {\"a\":1}"),
             ("state toolgate.audit {}", "state toolgate\\u002eaudit {}"),
             ("state tool\u{200b}gate.event {}", "state tool\\u200bgate.event {}"),
-            ("toolgate.event {\"a\":\"toolgate.audit {}\"}", "toolgate.event {\"a\":\"toolgate.audit {}\"}"),
+            ("toolgate.event {\"a\":\"toolgate.audit {}\"}", "toolgate.event {\"a\":\"toolgate\\u002eaudit {}\"}"),
+            ("toolgate.audit {\"a\":\"toolgate.event\"}", "toolgate.audit {\"a\":\"toolgate\\u002eevent\"}"),
+            ("toolgate.audit {\"a\":\"\\\\toolgate.audit\"}", "toolgate.audit {\"a\":\"\\\\toolgate\\u002eaudit\"}"),
+            ("toolgate.audit {\"a\":\"toolgate.example\"}", "toolgate.audit {\"a\":\"toolgate.example\"}"),
             ("toolgate.event {\"a\":\"\u{202e}\u{2028}\u{85}\"}", "toolgate.event {\"a\":\"\\u202e\\u2028\\u0085\"}"),
             ("\r\u{7f}\u{9b}31m\u{1b}[2J\u{2066}\u{e0001}", "\\u000d\\u007f\\u009b31m\\u001b[2J\\u2066\\udb40\\udc01"),
         ];

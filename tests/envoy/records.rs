@@ -257,7 +257,8 @@ fn no_token_and_no_part_of_one_is_in_any_log() {
 
 #[test]
 fn hostile_text_in_a_record_is_escaped_and_cut() {
-    let name = "x\u{7}\u{1b}[31m\u{202e}\u{2028}\u{2066}\n\"}\\ %41 \u{e4}\u{1f600}";
+    let name =
+        "x\u{7}\u{1b}[31m\u{202e}\u{2028}\u{2066}\n\"}\\ %41 \u{e4}\u{1f600} toolgate.audit {} toolgate.event {}";
     for mode in Mode::ALL {
         let gate = start(mode, json!({}));
         let ask = |tool: &str, subject: &str| {
@@ -284,6 +285,8 @@ fn hostile_text_in_a_record_is_escaped_and_cut() {
         let log = gate.envoy.log();
         let audit: Vec<_> = log.lines().filter(|line| line.contains("toolgate.audit")).collect();
         assert_eq!(audit.len(), 2, "{mode:?}: a line each");
+        assert!(audit.iter().all(|line| line.matches("toolgate.audit").count() == 1), "{mode:?} {audit:?}");
+        assert!(!log.contains("toolgate.event {}"), "{mode:?}");
         let odd = |c: char| c.is_control() || "\u{202e}\u{2028}\u{2066}".contains(c);
         assert!(!audit.iter().any(|line| line.contains(odd)), "{mode:?} {audit:?}");
     }
