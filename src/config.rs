@@ -115,15 +115,18 @@ impl Config {
         looked_at.into_iter().flatten().filter(|name| self.must_scrub(name))
     }
 
-    /// Whether `name`, ignoring case and with `_` as `-`, is a header that only toolgate may set, or that overrides the
-    /// method or path. Such headers are removed from every request.
+    /// Whether `name`, ignoring case and with `_` as `-`, is a header that only toolgate may set, that overrides the
+    /// method or path, or that has another spelling of a checked header. Such headers are removed from every request.
     pub fn must_scrub(&self, name: &str) -> bool {
-        // A header such as `mcp_name` is not compared with the body, but a server may read it as an MCP header.
-        let folds_to = |folded: &str| resource::folds_to(name, folded);
-        (name.contains('_') && name.get(..4).is_some_and(|start| resource::folds_to(start, "mcp-")))
-            || self.scrubbed.iter().any(|name| folds_to(name))
+        // A header such as `mcp_name` or `content_encoding` is not checked, but a server may read it as the one that is.
+        let starts = |prefix: &&str| name.get(..prefix.len()).is_some_and(|start| resource::folds_to(start, prefix));
+        (name.contains('_') && CHECKED_PREFIXES.iter().any(starts))
+            || self.scrubbed.iter().any(|folded| resource::folds_to(name, folded))
     }
 }
+
+/// How the names of headers begin that are compared with the body, or that tell how it is to be read.
+pub(crate) const CHECKED_PREFIXES: [&str; 3] = ["content-", "mcp-", "transfer-"];
 
 /// Headers that override the method or path of a request on some servers.
 pub(crate) const OVERRIDES: [&str; 5] =

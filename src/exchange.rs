@@ -42,6 +42,7 @@ use validation::Waiting;
 use verdict::Asked;
 
 use crate::audit::{Decision, event_line};
+use crate::config::CHECKED_PREFIXES;
 use crate::headers::Headers;
 use crate::reason::Reason;
 use crate::reply::{Refusal, Reply};
@@ -221,9 +222,11 @@ impl Exchange {
 
     /// The request ended in trailers: they get the verdict as its body's end would.
     pub fn request_trailers(&mut self, trailers: &Headers, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
-        // In trailers nothing compares MCP's headers with the body, and nobody verified credentials.
+        // In trailers nothing compares MCP's headers with the body, and nobody verified credentials or the body's type.
         let scrubbed = |name: &&str| {
-            name.starts_with("mcp-") || matches!(*name, "authorization" | "dpop") || env.config.must_scrub(name)
+            CHECKED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+                || matches!(*name, "authorization" | "dpop")
+                || env.config.must_scrub(name)
         };
         let scrubs: Vec<_> = trailers.names().filter(scrubbed).map(HeaderEdit::remove).collect();
         let ended = Some(env.introspection.next_call());

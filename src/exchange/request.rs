@@ -234,8 +234,10 @@ impl Request {
 
 /// `application/json`, with no charset but UTF-8 (RFC 8259 section 8.1).
 pub fn is_json_type(value: &str) -> bool {
-    let mut parts = value.split(';').map(str::trim);
-    is_utf8_type(value.as_bytes())
+    let mut parts = value.split(';').map(str::trim_ascii);
+    // Several types on one line are joined by commas.
+    !value.contains(',')
+        && is_utf8_type(value.as_bytes())
         && parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"))
         && parts.all(|parameter| parameter.is_empty() || parameter.contains('='))
 }
@@ -245,8 +247,8 @@ pub fn is_json_type(value: &str) -> bool {
 pub fn is_utf8_type(value: &[u8]) -> bool {
     let is_utf8 = |parameter: &str| match parameter.split_once('=') {
         Some((name, value)) => {
-            let charset = value.trim().trim_matches('"');
-            name.trim() == "charset" && matches!(charset, "utf-8" | "utf8")
+            let charset = value.trim_ascii().trim_matches('"');
+            name.trim_ascii() == "charset" && matches!(charset, "utf-8" | "utf8")
         }
         None => false,
     };

@@ -71,6 +71,20 @@ pub fn rows() -> Vec<Scenario> {
             call("echo").path("/open").trailer("x-mcp-subject", "root"),
             passed().server_gets_trailer("x-mcp-subject", &[]),
         ),
+        forged("another spelling of an encoding is removed", "Content_Encoding", MAIN),
+        forged("another spelling of a type is removed", "content_type", MAIN),
+        forged("another spelling of a framing is removed", "transfer_encoding", MAIN),
+        row(
+            "what tells how to read a body is removed from the trailers",
+            echo(MAIN)
+                .trailer("content-encoding", "deflate")
+                .trailer("content_type", "text/plain")
+                .trailer("x-own", "1"),
+            forwarded()
+                .server_gets_trailer("content-encoding", &[])
+                .server_gets_trailer("content_type", &[])
+                .server_gets_trailer("x-own", &["1"]),
+        ),
         forged("a method override is removed", "x-http-method-override", MAIN),
         forged("its kin is removed", "x-method-override", MAIN),
         forged("its kin with underscores is removed", "x_http_method", MAIN),
