@@ -139,9 +139,15 @@ fn what_a_sign_in_must_be_is_what_satisfies_every_rule() {
             "*b": {"scopes": [], "acr": ["y", "z"], "max_auth_age": "5m"},
         },
     }));
-    let verdict = policy.decide(&caller(&alice("")), &Access::Tool("ab"), &Occasion::at(at(NOW)));
-    let Some(Denial::Authentication(wanted)) = verdict.denial() else { panic!("{verdict:?}") };
-    assert_eq!((wanted.levels.as_slice(), wanted.max_age.map(|age| age.as_secs())), (&["y".to_owned()][..], Some(300)));
+    // A sign-in that satisfies one of them must not be asked to satisfy only the other.
+    let signed_in = |level: &str, age: i64| alice("").claim("acr", level).claim("auth_time", NOW - age);
+    for token in [alice(""), signed_in("x", 60), signed_in("z", 60), signed_in("y", 400)] {
+        let verdict = policy.decide(&caller(&token), &Access::Tool("ab"), &Occasion::at(at(NOW)));
+        let Some(Denial::Authentication(wanted)) = verdict.denial() else { panic!("{verdict:?}") };
+        let wanted = (wanted.levels.join(" "), wanted.max_age.map(|age| age.as_secs()));
+        assert_eq!(wanted, ("y".to_owned(), Some(300)));
+    }
+    assert_eq!(list(&policy, &signed_in("y", 60), "ab"), "allow");
 }
 
 #[test]

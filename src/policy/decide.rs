@@ -230,12 +230,14 @@ impl Policy {
         if !(base.iter().all(has) && rules.iter().all(opens)) {
             return Err(Cause::Scopes { base, rules });
         }
-        let lacking =
-            rules.iter().map(|rule| &rule.authentication).filter(|wanted| !wanted.holds(caller, occasion.now));
-        match lacking.cloned().reduce(|all, more| all.and(&more)) {
-            Some(wanted) => Err(Denial::Authentication(wanted).into()),
-            None => Ok(()),
+        let mut wanted = rules.iter().map(|rule| &rule.authentication);
+        if wanted.clone().all(|wanted| wanted.holds(caller, occasion.now)) {
+            return Ok(());
         }
+        // The new sign-in must satisfy every rule, including those that the current one satisfies. Otherwise two rules
+        // could ask for each other's sign-in in turn.
+        let first = wanted.next().cloned().unwrap_or_default();
+        Err(Denial::Authentication(wanted.fold(first, |all, more| all.and(more))).into())
     }
 
     /// Checks freshness and the arguments of a call against the rules.
