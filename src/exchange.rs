@@ -17,13 +17,18 @@
 
 mod admission;
 mod answer;
+mod decisions;
 mod event;
+mod expects;
+mod facts;
 mod instance;
 mod possession;
+mod refusal;
 mod request;
 mod step;
 mod validation;
 mod verdict;
+mod verified;
 mod waiting;
 mod watch;
 
@@ -37,9 +42,10 @@ use std::time::Duration;
 
 use admission::Asking;
 use answer::Answer;
+use facts::Facts;
 use request::Request;
 use validation::Waiting;
-use verdict::Asked;
+use verified::{Body, Verified};
 
 use crate::audit::{Decision, event_line};
 use crate::config::CHECKED_PREFIXES;
@@ -47,8 +53,6 @@ use crate::headers::Headers;
 use crate::reason::Reason;
 use crate::reply::{Refusal, Reply};
 use crate::routes::Route;
-use crate::time::UnixTime;
-use crate::token::AccessToken;
 
 /// How long a request waits for a body that the host may never show. A sender needs time, too.
 const BODY_WAIT: Duration = Duration::from_secs(10);
@@ -86,26 +90,6 @@ enum State {
     Overtaken(Box<Reply>),
 }
 
-/// A request whose token is verified.
-struct Verified {
-    request: Request,
-    caller: AccessToken,
-    since: UnixTime,
-    /// Whether the headers are on their way to the server.
-    released: bool,
-    body: Body,
-}
-
-/// What the host has shown of the body.
-#[derive(Clone, Copy, Default)]
-struct Body {
-    seen: bool,
-    size: usize,
-    /// Once it is whole: the first introspection call that can have been wanted since. It may have taken its time, and
-    /// what was asked before its end, for this very request too, is not of now.
-    ended: Option<u64>,
-}
-
 impl Exchange {
     /// The request's headers came. `end`: nothing follows them.
     pub fn request_headers(&mut self, head: RequestHead, end: bool, env: &mut Env<'_>) -> Step {
@@ -114,26 +98,26 @@ impl Exchange {
         match route {
             Route::Metadata(place) => self.metadata(place, &head, env),
             Route::Nothing if tunnels && head.method() == "CONNECT" && env.config.routes.knows_host(head.host()) => {
-                self.refuse(&Asked::nowhere(&head), Refusal::Tunnel, env)
+                self.refuse(&Facts::nowhere(&head), Refusal::Tunnel, env)
             }
             Route::Nothing => {
                 let near = env.config.routes.resembling(head.host(), head.target());
                 let near = near.filter(|_| env.look_alikes.take(env.now));
-                self.refuse(&Asked::near(&head, near), Refusal::NotFound, env)
+                self.refuse(&Facts::near(&head, near), Refusal::NotFound, env)
             }
             // What flows in a tunnel has no messages to decide, with or without a token.
-            Route::Pass if tunnels => self.refuse(&Asked::nowhere(&head), Refusal::Tunnel, env),
+            Route::Pass if tunnels => self.refuse(&Facts::nowhere(&head), Refusal::Tunnel, env),
             Route::Pass => {
                 self.state = State::Passing;
                 let edits = head.scrubs(env.config);
-                let record = Asked::nowhere(&head).record(Decision::Allow, Reason::Pass, env);
+                let record = Facts::nowhere(&head).record(Decision::Allow, Reason::Pass, env);
                 Step::go_on(vec![Effect::EditHeaders(edits), Effect::record(record)])
             }
             Route::Resource(place) => {
                 let request = Request::new(head, place, end, env.config);
                 match request.before_token(tunnels, env.config) {
-                    Err(refusal) => self.refuse(&Asked::by(&request), refusal, env),
-                    Ok(Some(reply)) => self.reply_to_anyone(&Asked::by(&request), reply, env),
+                    Err(refusal) => self.refuse(&Facts::of(&request), refusal, env),
+                    Ok(Some(reply)) => self.reply_to_anyone(&Facts::of(&request), reply, env),
                     Ok(None) => self.authenticate(request, Body::default(), None, env),
                 }
             }
@@ -144,9 +128,9 @@ impl Exchange {
         match env.config.resources.get(place) {
             Some(resource) => {
                 let reply = crate::reply::metadata_reply(head.method(), resource);
-                self.reply_to_anyone(&Asked::nowhere(head), reply, env)
+                self.reply_to_anyone(&Facts::nowhere(head), reply, env)
             }
-            None => self.refuse(&Asked::nowhere(head), Refusal::NotFound, env),
+            None => self.refuse(&Facts::nowhere(head), Refusal::NotFound, env),
         }
     }
 
@@ -185,7 +169,7 @@ impl Exchange {
                     && !*env.host_shows_bodies
                     && !env.now.within(BODY_WAIT, verified.since) =>
             {
-                let mut step = self.refuse(&verified.asked(), Refusal::Misconfigured, env);
+                let mut step = self.refuse(&verified.facts(), Refusal::Misconfigured, env);
                 let detail = "no body was shown for 10 s while headers were held: either hold_request_headers is true and the plugin's allow_on_headers_stop_iteration is not, or the client sends too slowly";
                 step.effects.insert(0, Effect::Warn(event_line("misconfigured", None, detail)));
                 step
@@ -297,7 +281,7 @@ impl Exchange {
             State::AwaitingBody(verified) | State::AwaitingFreshness(verified, _) if verified.released => {
                 match std::mem::take(&mut self.state) {
                     State::AwaitingBody(verified) | State::AwaitingFreshness(verified, _) => {
-                        self.refuse(&verified.asked(), Refusal::BadGateway(Reason::AnswerBeforeVerdict), env)
+                        self.refuse(&verified.facts(), Refusal::BadGateway(Reason::AnswerBeforeVerdict), env)
                     }
                     _ => Step::hold(),
                 }
@@ -319,15 +303,15 @@ impl Exchange {
 
     fn ended(&mut self, reason: Reason, env: &mut Env<'_>) -> Step {
         let state = std::mem::replace(&mut self.state, State::Replied);
-        let asked = match &state {
-            State::AwaitingToken(asking) => Asked::by(&asking.request),
-            State::AwaitingBody(verified) | State::AwaitingFreshness(verified, _) => verified.asked(),
+        let facts = match &state {
+            State::AwaitingToken(asking) => Facts::of(&asking.request),
+            State::AwaitingBody(verified) | State::AwaitingFreshness(verified, _) => verified.facts(),
             _ => {
                 self.state = state;
                 return Step::go_on(Vec::new());
             }
         };
-        let record = asked.record(Decision::Deny, reason, env);
+        let record = facts.record(Decision::Deny, reason, env);
         Step::go_on(vec![Effect::record(record)])
     }
 

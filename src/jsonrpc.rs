@@ -144,36 +144,53 @@ pub struct Refused {
 
 /// The content of a body.
 #[derive(Clone, Debug)]
-pub enum Body<'a> {
-    /// A batch; never empty.
-    Batch(Vec<Message<'a>>),
+pub struct Body<'a> {
+    /// The messages in their order; never empty.
+    pub messages: Vec<Message<'a>>,
+    /// The form in which they were sent.
+    pub shape: Shape,
+}
+
+/// The form in which messages are sent, and so are their answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// A batch: an array of messages.
+    Batch,
     /// A single message.
-    Single(Box<Message<'a>>),
+    Single,
+}
+
+impl Shape {
+    /// Joins `messages`, each a JSON document, into one document.
+    pub fn document(self, messages: &[String]) -> String {
+        match self {
+            Self::Batch => format!("[{}]", messages.join(",")),
+            Self::Single => messages.concat(),
+        }
+    }
 }
 
 /// Reads `bytes` as one message with a nesting depth of at most `depth`.
 pub fn read(bytes: &[u8], depth: usize) -> Result<Message<'_>, Refused> {
-    match read_body(bytes, depth, None)? {
-        Body::Single(message) => Ok(*message),
-        Body::Batch(_) => Err(Refused { fault: MessageFault::Batch, id: None }),
-    }
+    let message = read_body(bytes, depth, None)?.messages.pop();
+    message.ok_or(Refused { fault: MessageFault::NotJsonRpc, id: None })
 }
 
 /// Reads `bytes` as one message, or as a batch of up to `batch` messages if batches are accepted.
 pub fn read_body(bytes: &[u8], depth: usize, batch: Option<usize>) -> Result<Body<'_>, Refused> {
     let without_id = |fault| Refused { fault, id: None };
     let envelopes = json::read(bytes, depth, |reader| match (reader.kind()?, batch) {
-        (Kind::Object, _) => Envelope::read(reader).map(|envelope| (vec![envelope], false)),
-        (Kind::Array, Some(most)) => Envelope::read_all(reader, most).map(|envelopes| (envelopes, true)),
+        (Kind::Object, _) => Envelope::read(reader).map(|envelope| (vec![envelope], Shape::Single)),
+        (Kind::Array, Some(most)) => Envelope::read_all(reader, most).map(|envelopes| (envelopes, Shape::Batch)),
         (Kind::Array, None) => Err(MessageFault::Batch),
         (Kind::String | Kind::Scalar, _) => reader.skip().map_err(Into::into).and(Err(MessageFault::NotJsonRpc)),
     });
-    let (envelopes, is_batch) = envelopes.map_err(without_id)?;
-    let mut messages: Vec<_> = envelopes.into_iter().map(Envelope::into_message).collect::<Result<_, _>>()?;
-    if is_batch {
-        return check_batch(&messages).map_err(without_id).map(|()| Body::Batch(messages));
+    let (envelopes, shape) = envelopes.map_err(without_id)?;
+    let messages: Vec<_> = envelopes.into_iter().map(Envelope::into_message).collect::<Result<_, _>>()?;
+    if shape == Shape::Batch {
+        check_batch(&messages).map_err(without_id)?;
     }
-    messages.pop().map(|message| Body::Single(Box::new(message))).ok_or(without_id(MessageFault::NotJsonRpc))
+    Ok(Body { messages, shape })
 }
 
 #[derive(Default)]

@@ -30,7 +30,7 @@ use base64::engine::general_purpose::STANDARD;
 use readers::{METHODS, PROMPT, Reader, TOOL};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use toolgate::jsonrpc::{self, Body, Message, MessageKind};
+use toolgate::jsonrpc::{self, Message, MessageKind};
 use toolgate::mcp::Operation;
 
 /// Bodies made from each of the corpus.
@@ -152,10 +152,7 @@ fn is_denied((method, target): &Use) -> bool {
 
 /// What the gate reads; nothing if it refuses the body, or a message of it.
 fn gate(body: &[u8]) -> Option<Vec<Use>> {
-    let messages = match jsonrpc::read_body(body, 64, Some(32)).ok()? {
-        Body::Single(message) => vec![*message],
-        Body::Batch(messages) => messages,
-    };
+    let messages = jsonrpc::read_body(body, 64, Some(32)).ok()?.messages;
     let target = |message: &Message<'_>| {
         let params = &message.params;
         let member = match message.method.as_ref() {

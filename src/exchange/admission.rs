@@ -1,10 +1,11 @@
 //! From credentials to a verified caller, and what the headers alone then decide.
 
+use super::facts::Facts;
 use super::request::Request;
 use super::step::{Effect, Env, Step};
 use super::validation::{Unverified, Waiting, validate};
-use super::verdict::Asked;
-use super::{Body, Exchange, ReadBody, State, Verified};
+use super::verified::{Body, Verified};
+use super::{Exchange, ReadBody, State};
 use crate::reply::Refusal;
 
 /// A request whose token is not verified yet. It keeps the token in its headers only: decoded, it would be many times
@@ -29,7 +30,7 @@ impl Exchange {
                 self.state = State::AwaitingToken(Box::new(Asking { request, body, waiting }));
                 Step::hold()
             }
-            Err(Unverified::Refused(refusal)) => self.refuse(&Asked::by(&request), refusal, env),
+            Err(Unverified::Refused(refusal)) => self.refuse(&Facts::of(&request), refusal, env),
             Ok(caller) => {
                 let verified = Verified { request, caller, since: env.now, released: false, body };
                 self.admit(verified, read, env)
@@ -41,7 +42,7 @@ impl Exchange {
     fn admit(&mut self, mut verified: Verified, read: Option<ReadBody<'_>>, env: &mut Env<'_>) -> Step {
         env.drift.saw(verified.request.resource, env.config, &verified.caller, env.now);
         if let Err(refusal) = verified.request.after_token() {
-            return self.refuse(&verified.asked(), refusal, env);
+            return self.refuse(&verified.facts(), refusal, env);
         }
         if !verified.request.has_body {
             return self.decide_bodiless(verified, env);
@@ -53,13 +54,13 @@ impl Exchange {
         let holds = env.config.hold_request_headers || verified.body.seen;
         let ahead = if holds { Ok(None) } else { verified.edits_ahead(env).map(Some) };
         let edits = match ahead {
-            Err(denied) => return self.deny(&verified.asked(), denied, env),
+            Err(denied) => return self.deny(&verified.facts(), denied, env),
             Ok(_) if verified.request.declares_too_much(env.config) => {
-                return self.refuse(&verified.asked(), Refusal::TooLarge, env);
+                return self.refuse(&verified.facts(), Refusal::TooLarge, env);
             }
             // The interim answer would be the server's, which is not asked before the body is there.
             Ok(_) if holds && !verified.body.seen && verified.request.expects_to_continue() => {
-                return self.refuse(&verified.asked(), Refusal::ExpectationFailed, env);
+                return self.refuse(&verified.facts(), Refusal::ExpectationFailed, env);
             }
             Ok(edits) => edits,
         };

@@ -5,16 +5,18 @@ mod lists;
 
 use std::borrow::Cow;
 
+use super::ReadBody;
+use super::expects::Expects;
 use super::request::{is_json_type, is_utf8_type};
 use super::step::{Effect, Env, HeaderEdit, Step};
+use super::verified::Verified;
 use super::watch::Watch;
-use super::{ReadBody, Verified};
 use crate::audit::event_line;
 use crate::config::Config;
 use crate::drift::asked::AskedList;
 use crate::headers::{Headers, Single};
+use crate::jsonrpc::Shape;
 use crate::listing::{ListFault, PrivateResults, Trimmed};
-use crate::mcp::AnswerKind;
 use crate::policy::Permit;
 use crate::reason::Reason;
 use crate::reply::{Refusal, bad_gateway_message, cors_headers};
@@ -46,53 +48,18 @@ pub(super) struct Answer {
 /// The ids of the requests that are answered.
 pub(super) struct Ids {
     pub ids: Vec<String>,
-    /// Whether they came as an array: then so does the answer.
-    pub is_batch: bool,
+    /// How they were sent, and are answered.
+    pub shape: Shape,
 }
 
 impl Ids {
     /// In place of an answer that must not pass.
     fn errors(&self) -> String {
         let errors: Vec<_> = self.ids.iter().map(|id| bad_gateway_message(Some(id))).collect();
-        match (self.is_batch, errors.as_slice()) {
-            (true, _) => format!("[{}]", errors.join(",")),
-            (false, [error]) => error.clone(),
-            (false, _) => bad_gateway_message(None),
+        match (self.shape, errors.is_empty()) {
+            (Shape::Single, true) => bad_gateway_message(None),
+            _ => self.shape.document(&errors),
         }
-    }
-}
-
-/// What a request asks for. For a batch, the rules of all of its messages apply to the one answer.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Expects {
-    /// A list, or a task that may have ended in one.
-    pub list: bool,
-    /// A resource that not every caller may read, so that no cache may serve it to others.
-    pub private: bool,
-    /// A stream on which anything may be replayed.
-    pub stream: bool,
-}
-
-impl Expects {
-    /// What a message of this method asks for; `is_restricted`: what it uses is not open to any valid token.
-    pub fn of(method: &str, is_restricted: impl FnOnce() -> bool) -> Self {
-        let answer = AnswerKind::of(method);
-        Self {
-            list: matches!(answer, AnswerKind::List(_) | AnswerKind::Task),
-            private: answer == AnswerKind::Contents && is_restricted(),
-            stream: answer == AnswerKind::Stream,
-        }
-    }
-
-    /// What two messages ask for together.
-    pub fn and(self, other: Self) -> Self {
-        let Self { list, private, stream } = other;
-        Self { list: self.list || list, private: self.private || private, stream: self.stream || stream }
-    }
-
-    /// Whether anything of the answer may have to be changed.
-    pub fn is_any(self) -> bool {
-        self != Self::default()
     }
 }
 

@@ -3,7 +3,8 @@
 use super::request::Request;
 use super::step::Env;
 use super::validation::{Awaited, Waiting};
-use super::{Body, Exchange, State};
+use super::verified::Body;
+use super::{Exchange, State};
 use crate::meter::Meter;
 use crate::time::UnixTime;
 

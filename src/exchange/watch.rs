@@ -14,9 +14,9 @@
 
 use std::time::Duration;
 
-use super::Verified;
 use super::step::Env;
 use super::validation::{Unverified, again};
+use super::verified::Verified;
 use crate::introspection::{Fresh, Lookup};
 use crate::mcp::Access;
 use crate::meter::{Payer, Turn};

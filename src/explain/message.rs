@@ -6,7 +6,7 @@ use super::words::{quoted, quoted_all};
 use super::{HttpRequest, Question, ruling};
 use crate::config::{Batches, Resource};
 use crate::headers::Headers;
-use crate::jsonrpc::{self, Body, Message};
+use crate::jsonrpc::{self, Message};
 use crate::mcp::{Access, HeaderFault, McpHeaders, Operation};
 use crate::policy::{Arguments, Occasion, Standing};
 use crate::token::AccessToken;
@@ -50,8 +50,7 @@ pub fn check(
     };
     let batch = (config.batches == Batches::AuthorizeEach).then_some(config.limits.batch);
     let messages = match jsonrpc::read_body(body, config.limits.depth, batch) {
-        Ok(Body::Single(message)) => vec![*message],
-        Ok(Body::Batch(messages)) => messages,
+        Ok(body) => body.messages,
         Err(refused) => return checks.push(Check::refused_for("message", refused.fault.reason())),
     };
     for message in &messages {

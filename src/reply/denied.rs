@@ -2,6 +2,7 @@
 
 use super::rpc_error;
 use crate::json::Object;
+use crate::jsonrpc::Shape;
 use crate::policy::{Authentication, Denial};
 use crate::reason::Reason;
 use crate::scope::{Scope, ScopeSet};
@@ -14,8 +15,8 @@ pub(super) const SIGN_IN: &str = "A more recent or a stronger sign-in is needed 
 pub struct Denied {
     /// In the order of the messages; never empty.
     pub elements: Vec<DeniedElement>,
-    /// Whether the messages came as an array. Then the response is an array too.
-    pub is_batch: bool,
+    /// The form of the messages, and of the response.
+    pub shape: Shape,
 }
 
 /// Why a message is denied.
@@ -103,7 +104,7 @@ impl Denied {
 
     pub(super) fn body(&self) -> String {
         let errors: Vec<_> = self.elements.iter().map(DeniedElement::body).collect();
-        if self.is_batch { format!("[{}]", errors.join(",")) } else { errors.concat() }
+        self.shape.document(&errors)
     }
 }
 

@@ -1,0 +1,83 @@
+//! The facts about a request, and the records made of them.
+
+use super::request::{Request, RequestHead};
+use super::step::Env;
+use crate::audit::{Decision, Record};
+use crate::mcp::Version;
+use crate::policy::Denial;
+use crate::reason::Reason;
+use crate::token::AccessToken;
+
+/// The facts about a request that its records and answers state.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Facts<'a> {
+    /// The place of its resource in the configuration.
+    pub resource: Option<usize>,
+    /// The listed origin that asks.
+    pub origin: Option<&'a str>,
+    pub request_id: Option<&'a str>,
+    pub protocol_version: Option<&'a str>,
+    /// The method of HTTP, until a message is read.
+    pub method: Option<&'a str>,
+    pub caller: Option<&'a AccessToken>,
+}
+
+impl<'a> Facts<'a> {
+    /// The facts about a request that matches no resource.
+    pub fn nowhere(head: &'a RequestHead) -> Self {
+        Self { method: Some(head.method()), request_id: head.request_id(), ..Self::default() }
+    }
+
+    /// The facts about a request that matches no resource, but whose path resembles that of `resource`.
+    pub fn near(head: &'a RequestHead, resource: Option<usize>) -> Self {
+        Self { resource, ..Self::nowhere(head) }
+    }
+
+    /// The facts about a request to a resource.
+    pub fn of(request: &'a Request) -> Self {
+        let declared = request.mcp.as_ref().ok();
+        Self {
+            resource: Some(request.resource),
+            origin: request.origin.as_deref(),
+            protocol_version: declared.and_then(|mcp| mcp.version.as_ref()).map(Version::as_str),
+            ..Self::nowhere(&request.head)
+        }
+    }
+
+    /// The record of a decision about the request as a whole.
+    pub fn record(&self, decision: Decision, reason: Reason, env: &mut Env<'_>) -> Record {
+        let method = self.method.map(str::to_owned);
+        self.record_of(method, None, decision, reason, env)
+    }
+
+    /// The record of a decision about one message.
+    pub fn record_of(
+        &self,
+        method: Option<String>,
+        target: Option<String>,
+        decision: Decision,
+        reason: Reason,
+        env: &mut Env<'_>,
+    ) -> Record {
+        let resource = self.resource.and_then(|place| env.config.resources.get(place));
+        Record {
+            resource: resource.map(|resource| resource.identifier.as_str().to_owned()),
+            method,
+            target,
+            caller: self.caller.cloned(),
+            request_id: self.request_id.map(str::to_owned),
+            protocol_version: self.protocol_version.map(str::to_owned),
+            ..Record::new(env.ids.next_id(), decision, reason)
+        }
+    }
+}
+
+/// Adds the details of a denial to its record.
+pub(super) fn add_denial(record: &mut Record, denial: Option<&Denial>) {
+    let Some(denial) = denial else { return };
+    record.matrix_row = denial.row().map(str::to_owned);
+    if let Denial::InsufficientScope { required, missing, .. } = denial {
+        record.required = required.iter().map(ToString::to_string).collect();
+        record.missing = missing.iter().map(ToString::to_string).collect();
+    }
+}

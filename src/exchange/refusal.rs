@@ -1,0 +1,57 @@
+//! Answers of toolgate's own: the reply, its records, and the state that they leave.
+
+use super::facts::{Facts, add_denial};
+use super::step::{Effect, Env, Step};
+use super::{Exchange, State};
+use crate::audit::{Decision, Record};
+use crate::reply::{Denied, Refusal, Reply};
+
+impl Exchange {
+    /// An answer of toolgate's own for which nobody has to be facts.
+    pub(super) fn reply_to_anyone(&mut self, facts: &Facts<'_>, reply: Reply, env: &mut Env<'_>) -> Step {
+        self.state = State::Answered(reply.status);
+        let decision = if reply.status < 400 { Decision::Allow } else { Decision::Deny };
+        let record = facts.record(decision, reply.reason, env);
+        Step::end(vec![Effect::record(record), Effect::Reply(reply)])
+    }
+
+    /// Refuses the request.
+    pub(super) fn refuse(&mut self, facts: &Facts<'_>, refusal: Refusal, env: &mut Env<'_>) -> Step {
+        let record = facts.record(Decision::Deny, refusal.reason(), env);
+        self.refuse_with(facts, refusal, vec![record], env)
+    }
+
+    /// Refuses a message, or all messages of a batch, each with a record of its own.
+    pub(super) fn deny(&mut self, facts: &Facts<'_>, mut denied: Denied, env: &mut Env<'_>) -> Step {
+        let mut records = Vec::new();
+        for element in &mut denied.elements {
+            let method = element.method.as_deref().or(facts.method).map(str::to_owned);
+            let target = element.target.clone();
+            let mut record = facts.record_of(method, target, Decision::Deny, element.cause.reason(), env);
+            add_denial(&mut record, element.cause.denial());
+            element.decision_id.clone_from(&record.decision_id);
+            records.push(record);
+        }
+        self.refuse_with(facts, Refusal::Denied(Box::new(denied)), records, env)
+    }
+
+    /// Refuses the request with records that were made for it.
+    pub(super) fn refuse_with(
+        &mut self,
+        facts: &Facts<'_>,
+        refusal: Refusal,
+        records: Vec<Record>,
+        env: &mut Env<'_>,
+    ) -> Step {
+        let resource = facts.resource.and_then(|place| env.config.resources.get(place));
+        let reply = refusal.render(resource, facts.origin);
+        self.state = match refusal {
+            Refusal::TooLarge => State::Overtaken(Box::new(reply.clone())),
+            _ => State::Answered(reply.status),
+        };
+        let with_status = |record| Effect::record(Record { status: Some(reply.status), ..record });
+        let mut effects: Vec<_> = records.into_iter().map(with_status).collect();
+        effects.push(Effect::Reply(reply));
+        Step::end(effects)
+    }
+}

@@ -1,0 +1,138 @@
+//! A request whose token is verified, and the decisions on it.
+
+use super::decisions::{Decided, Decisions};
+use super::expects::Expects;
+use super::facts::Facts;
+use super::request::Request;
+use super::step::{Env, HeaderEdit};
+use crate::config::{Batches, Config};
+use crate::drift::asked::AskedList;
+use crate::identity;
+use crate::jsonrpc::{self, Message, Shape};
+use crate::mcp::{Access, ListKind, McpHeaders, Operation};
+use crate::policy::{Arguments, Denial, Occasion, Permit, Standing, Verdict};
+use crate::reply::{Cause, Denied, DeniedElement, Refusal};
+use crate::time::UnixTime;
+use crate::token::AccessToken;
+
+/// A request whose token is verified.
+pub(super) struct Verified {
+    pub request: Request,
+    pub caller: AccessToken,
+    pub since: UnixTime,
+    /// Whether the headers are on their way to the server.
+    pub released: bool,
+    pub body: Body,
+}
+
+/// What the host has shown of the body.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Body {
+    pub seen: bool,
+    pub size: usize,
+    /// Once it is whole: the first introspection call that can have been wanted since. It may have taken its time, and
+    /// what was asked before its end, for this very request too, is not of now.
+    pub ended: Option<u64>,
+}
+
+impl Verified {
+    /// The facts about the request.
+    pub fn facts(&self) -> Facts<'_> {
+        Facts { caller: Some(&self.caller), ..Facts::of(&self.request) }
+    }
+
+    /// The request for a page of the list of tools, if it asks for nothing else: an answer to several requests does not
+    /// tell which list is whose.
+    pub fn asks_for_tools(&self, decisions: &Decisions, env: &mut Env<'_>) -> Option<AskedList> {
+        let one = decisions.single().filter(|one| one.list == Some(ListKind::Tools))?;
+        let id = one.id.as_deref()?;
+        let asked = AskedList::new(&self.caller, id, one.cursor.clone())?;
+        Some(env.drift.asked(self.request.resource, asked, env.now))
+    }
+
+    /// The headers that tell the server who calls.
+    pub fn identity(&self, config: &Config) -> Result<Vec<(String, String)>, identity::Unforwardable> {
+        match self.request.resource(config) {
+            Some(resource) => identity::headers(resource, &self.caller),
+            None => Err(identity::Unforwardable),
+        }
+    }
+
+    /// The policy's verdict. A resource that is not there denies.
+    pub fn decide(&self, access: &Access<'_>, arguments: Arguments<'_>, env: &Env<'_>) -> Verdict {
+        let Some(resource) = self.request.resource(env.config) else {
+            return Verdict::Deny(Denial::Unlisted);
+        };
+        let standing = match access {
+            Access::Tool(name) => env.drift.standing(self.request.resource, env.config, name),
+            _ => Standing::Approved,
+        };
+        resource.policy.decide(&self.caller, access, &Occasion { now: env.now, arguments, standing })
+    }
+
+    /// Reads the body's messages, compares each with the headers, and decides. A refusal comes with the method, as far as
+    /// it was read.
+    pub fn read(&self, bytes: &[u8], env: &Env<'_>) -> Result<Decisions, (Refusal, Option<String>)> {
+        let batch = (env.config.batches == Batches::AuthorizeEach).then_some(env.config.limits.batch);
+        let body = jsonrpc::read_body(bytes, env.config.limits.depth, batch)
+            .map_err(|refused| (Refusal::Message(refused.fault, refused.id), None))?;
+        let mut all = Vec::with_capacity(body.messages.len());
+        for message in &body.messages {
+            all.push(self.decide_message(message, env)?);
+        }
+        Ok(Decisions { all, shape: body.shape })
+    }
+
+    /// The permit that the request with this body would get.
+    pub fn permit(&self, bytes: &[u8], env: &Env<'_>) -> Option<Permit> {
+        self.read(bytes, env).ok()?.permit()
+    }
+
+    fn decide_message(&self, message: &Message<'_>, env: &Env<'_>) -> Result<Decided, (Refusal, Option<String>)> {
+        let id = || message.id.map(str::to_owned);
+        let method = || Some(message.method.to_string()).filter(|method| !method.is_empty());
+        let operation = Operation::of(message).map_err(|fault| (Refusal::Operation(fault, id()), method()))?;
+        let empty = McpHeaders::default();
+        let headers = self.request.mcp.as_ref().unwrap_or(&empty);
+        headers.check(message, &operation).map_err(|fault| (Refusal::Headers(fault, id()), method()))?;
+        let arguments = Arguments::Given(message.params.arguments);
+        let verdict = self.decide(&operation.access, arguments, env);
+        let policy = self.request.resource(env.config).map(|resource| &resource.policy);
+        let fresh = policy.and_then(|policy| policy.freshness(&self.caller, &operation.access));
+        let is_restricted = || policy.is_none_or(|policy| policy.is_restricted(&operation.access));
+        let expects = Expects::of(&message.method, is_restricted);
+        Ok(Decided {
+            expects,
+            method: method().unwrap_or_else(|| "response".to_owned()),
+            target: operation.target,
+            list: operation.list,
+            cursor: message.params.cursor.text().map(str::to_owned),
+            id: id(),
+            version: message.params.version.text().map(str::to_owned),
+            verdict,
+            fresh,
+        })
+    }
+
+    /// Whether the headers may go ahead of the body's verdict, and how they are changed then: not where the token, the
+    /// base scopes or what the headers declare already denies.
+    pub fn edits_ahead(&self, env: &Env<'_>) -> Result<Vec<HeaderEdit>, Denied> {
+        let mcp = self.request.mcp.as_ref().ok();
+        let declared = mcp.and_then(McpHeaders::declared);
+        let denied = |cause, name: bool| {
+            let method = mcp.and_then(|mcp| mcp.method.clone());
+            let target = mcp.and_then(|mcp| mcp.name.clone()).filter(|_| name);
+            let element = DeniedElement { cause, id: None, method, target, decision_id: String::new() };
+            Denied { elements: vec![element], shape: Shape::Single }
+        };
+        for access in declared.iter().chain([&Access::Open]) {
+            if let Verdict::Deny(denial) = self.decide(access, Arguments::Open, env) {
+                return Err(denied(Cause::Policy(denial), *access != Access::Open));
+            }
+        }
+        let identity = self.identity(env.config).map_err(|_| denied(Cause::Unforwardable, false))?;
+        let may_list =
+            mcp.and_then(|mcp| mcp.method.as_deref()).is_none_or(|method| Expects::of(method, || true).is_any());
+        Ok(self.request.forward_edits(identity, may_list, env.config))
+    }
+}
