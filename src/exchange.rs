@@ -25,11 +25,13 @@ mod instance;
 mod possession;
 mod refusal;
 mod request;
+mod response;
 mod step;
 mod validation;
 mod verdict;
 mod verified;
 mod waiting;
+mod wants;
 mod watch;
 
 pub use event::Event;
@@ -37,6 +39,7 @@ pub use instance::Instance;
 pub use request::RequestHead;
 pub use step::{Effect, Env, Flow, HeaderEdit, Step};
 pub use validation::Awaited;
+pub use wants::{FollowUp, Wants};
 
 use std::time::Duration;
 
@@ -241,55 +244,6 @@ impl Exchange {
         if decided { Step::go_on(Vec::new()) } else { Step::hold() }
     }
 
-    /// The answer's headers came. `end`: nothing follows them.
-    pub fn response_headers(&mut self, status: u16, headers: &Headers, end: bool, env: &mut Env<'_>) -> Step {
-        match &mut self.state {
-            State::Forwarded(answer) => {
-                let (refused, step) = answer.headers(status, headers, end, env);
-                if refused {
-                    self.state = State::Replied;
-                }
-                step
-            }
-            // Envoy words its filters' answers to gRPC as gRPC's, with status 200 and the body in a header that ends the
-            // answer. No filter can add a body then, so nothing may declare one.
-            State::Answered(status) if headers.has("grpc-status") => {
-                let mut edits = vec![HeaderEdit::Set(":status".to_owned(), status.to_string())];
-                edits.extend(["content-type", "grpc-status", "grpc-message"].map(HeaderEdit::remove));
-                Step::go_on(vec![Effect::EditHeaders(edits)])
-            }
-            State::Overtaken(reply) => {
-                let own = reply.headers.iter().find(|(name, _)| *name == "content-type");
-                if own.is_some_and(|(name, value)| headers.text(name) == Some(value)) {
-                    self.state = State::Replied;
-                    return Step::go_on(Vec::new());
-                }
-                let set = |(name, value): &(&str, String)| HeaderEdit::Set((*name).to_owned(), value.clone());
-                let mut edits: Vec<_> = reply.headers.iter().map(set).collect();
-                edits.push(HeaderEdit::Set(":status".to_owned(), reply.status.to_string()));
-                edits.push(HeaderEdit::remove("content-length"));
-                Step::go_on(vec![Effect::EditHeaders(edits)])
-            }
-            // What flows after an upgrade has no messages to decide, with or without a token.
-            State::Passing if status == 101 => {
-                self.state = State::Replied;
-                let event = event_line("bad_gateway", None, Reason::AnswerUpgrades.as_str());
-                let reply = Refusal::BadGateway(Reason::AnswerUpgrades).render(None, None);
-                Step::end(vec![Effect::Event("bad_gateway", event), Effect::Reply(reply)])
-            }
-            // The server answered what it was not yet asked: nothing of that may reach the client.
-            State::AwaitingBody(verified) | State::AwaitingFreshness(verified, _) if verified.released => {
-                match std::mem::take(&mut self.state) {
-                    State::AwaitingBody(verified) | State::AwaitingFreshness(verified, _) => {
-                        self.refuse(&verified.facts(), Refusal::BadGateway(Reason::AnswerBeforeVerdict), env)
-                    }
-                    _ => Step::hold(),
-                }
-            }
-            _ => Step::go_on(Vec::new()),
-        }
-    }
-
     /// The host itself answered before there was a verdict: its limits, its time-outs, a server it cannot reach. Nothing
     /// of the server's is in that, so it may pass; here it is recorded.
     pub fn ended_by_host(&mut self, env: &mut Env<'_>) -> Step {
@@ -313,53 +267,5 @@ impl Exchange {
         };
         let record = facts.record(Decision::Deny, reason, env);
         Step::go_on(vec![Effect::record(record)])
-    }
-
-    /// A part of the answer's body came: what goes on in its place.
-    pub fn response_body(&mut self, size: usize, end: bool, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
-        match &mut self.state {
-            State::Forwarded(answer) => answer.body(size, end, read, env),
-            State::Overtaken(reply) => {
-                Step::go_on(vec![Effect::ReplaceBody(std::mem::take(&mut reply.body).into_bytes())])
-            }
-            _ => Step::go_on(Vec::new()),
-        }
-    }
-
-    /// The answer ended in trailers.
-    pub fn response_trailers(&mut self, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
-        match &mut self.state {
-            State::Forwarded(answer) => answer.trailers(read, env),
-            _ => Step::go_on(Vec::new()),
-        }
-    }
-
-    /// Whether all that is left to look at is the answer's status: it is passed on whatever its headers say.
-    pub fn takes_any_answer(&self) -> bool {
-        matches!(&self.state, State::Forwarded(answer) if answer.may_be_anything())
-    }
-
-    /// Whether the rest of the answer passes unseen.
-    pub fn passes_answer(&self) -> bool {
-        matches!(&self.state, State::Forwarded(answer) if answer.is_untouched())
-    }
-
-    /// Bytes of the answer that are held when its trailers come.
-    pub fn held_answer(&self) -> usize {
-        match &self.state {
-            State::Forwarded(answer) => answer.held(),
-            _ => 0,
-        }
-    }
-
-    /// Whether the answer goes on for as long as the server likes: then [`Self::ends`] is asked from time to time.
-    pub fn is_long_lived(&self) -> bool {
-        matches!(&self.state, State::Forwarded(answer) if answer.is_long_lived())
-    }
-
-    /// Whether the host is to end the stream, because what let it go on holds no more; with the event that records it.
-    pub fn ends(&mut self, env: &mut Env<'_>) -> Option<Effect> {
-        let State::Forwarded(answer) = &mut self.state else { return None };
-        answer.ends(env)
     }
 }

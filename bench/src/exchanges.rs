@@ -1,7 +1,7 @@
 //! Exchanges of the core without a host: what the filter does between two of the host's calls.
 
 use toolgate::config::Config;
-use toolgate::exchange::{Env, Exchange, Instance, RequestHead, Step};
+use toolgate::exchange::{Env, Exchange, Instance, RequestHead, Step, Wants};
 use toolgate::headers::Headers;
 use toolgate::meter::Meter;
 use toolgate::signature::PureVerifier;
@@ -31,7 +31,7 @@ impl Gate {
         let mut exchange = Exchange::default();
         let has_body = !body.is_empty();
         let mut step = self.run(now, |env| exchange.request_headers(RequestHead::new(headers), !has_body, env));
-        if has_body && exchange.is_undecided() {
+        if has_body && exchange.wants() == Wants::Verdict {
             let read = |max: usize| body.get(..max.min(body.len())).map(<[u8]>::to_vec);
             step = self.run(now, |env| exchange.request_body(body.len(), true, &read, env));
         }

@@ -10,6 +10,7 @@ use super::expects::Expects;
 use super::request::{is_json_type, is_utf8_type};
 use super::step::{Effect, Env, HeaderEdit, Step};
 use super::verified::Verified;
+use super::wants::Wants;
 use super::watch::Watch;
 use crate::audit::event_line;
 use crate::config::Config;
@@ -101,14 +102,13 @@ impl Answer {
         }
     }
 
-    /// Whether no header of the answer but its status is looked at.
-    pub fn may_be_anything(&self) -> bool {
-        !self.expects.is_any() && self.origin.is_none()
-    }
-
-    /// Whether its body is passed on byte for byte.
-    pub fn is_untouched(&self) -> bool {
-        matches!(self.phase, Phase::Untouched)
+    /// The parts of it that are looked at from now on.
+    pub fn wants(&self) -> Wants {
+        match self.phase {
+            Phase::Untouched if self.expects.is_any() || self.origin.is_some() => Wants::Headers,
+            Phase::Untouched => Wants::Status,
+            _ => Wants::Body { held: self.held },
+        }
     }
 
     /// It goes on for as long as the server likes, and what let it do so.
@@ -128,11 +128,6 @@ impl Answer {
         // Should the host not end it, nothing more of it passes all the same.
         (self.watch, self.phase) = (None, Phase::Replaced);
         Some(self.event("stream_ended", reason))
-    }
-
-    /// Bytes that the host holds: what a replacement takes the place of.
-    pub fn held(&self) -> usize {
-        self.held
     }
 
     /// The answer's headers: whether it was refused, and the step.

@@ -1,29 +1,14 @@
-//! Requests that wait: for what, and whether their turn has come.
+//! The turns of requests that wait.
 
 use super::request::Request;
 use super::step::Env;
-use super::validation::{Awaited, Waiting};
+use super::validation::Waiting;
 use super::verified::Body;
 use super::{Exchange, State};
 use crate::meter::Meter;
 use crate::time::UnixTime;
 
 impl Exchange {
-    /// Whether a verdict is still to come.
-    pub fn is_undecided(&self) -> bool {
-        matches!(self.state, State::AwaitingToken(_) | State::AwaitingBody(_) | State::AwaitingFreshness(..))
-    }
-
-    /// Whether it waits for something that the root context brings: what verifies its token, or the time when waiting
-    /// ends.
-    pub fn is_waiting(&self) -> bool {
-        match &self.state {
-            State::AwaitingToken(_) | State::AwaitingFreshness(..) => true,
-            State::AwaitingBody(verified) => !verified.released,
-            _ => false,
-        }
-    }
-
     /// Whether a request whose token may be tried again has to wait for its turn first. [`Self::try_again`] asks
     /// this; a host with many streams asks it before, to spare itself the event.
     pub fn waits_for_turn(&mut self, meter: &Meter, now: UnixTime) -> bool {
@@ -37,15 +22,6 @@ impl Exchange {
             waiting.postpone(meter);
         }
         waits
-    }
-
-    /// What its token waits for.
-    pub fn awaits(&self) -> Option<Awaited> {
-        match &self.state {
-            State::AwaitingToken(asking) => Some(asking.waiting.awaited),
-            State::AwaitingFreshness(_, waiting) => Some(waiting.awaited),
-            _ => None,
-        }
     }
 }
 

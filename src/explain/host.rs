@@ -87,7 +87,7 @@ impl Host<'_, '_> {
         read: &dyn Fn(usize) -> Option<Vec<u8>>,
         answered: &mut Answered,
     ) -> bool {
-        while let Some(awaited) = exchange.awaits() {
+        while let Some(awaited) = exchange.follow_up().awaited() {
             if !self.bring(awaited) {
                 answered.waits = true;
                 return false;

@@ -1,12 +1,12 @@
 //! The streams of a worker: each event of one of them, those that wait, and those that are watched.
 
-use std::cell::{Ref, RefCell};
+use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use super::effect::{Effect, Host, StreamId, Streams};
 use super::{AT_ONCE, Gate, POLL, TICK};
-use crate::exchange::{Awaited, Effect as StreamEffect, Env, Event, Exchange, Flow, Step};
+use crate::exchange::{Awaited, Effect as StreamEffect, Env, Event, Exchange, Flow, FollowUp, Step, Wants};
 use crate::meter::{Payer, TURN};
 use crate::time::UnixTime;
 
@@ -32,9 +32,13 @@ impl Stream {
         Self { id, exchange: Rc::default() }
     }
 
-    /// Its state, from which a host may see which events it can spare itself.
-    pub fn exchange(&self) -> Ref<'_, Exchange> {
-        self.exchange.borrow()
+    /// The parts of the answer that it has to see from now on.
+    pub fn wants(&self) -> Wants {
+        self.exchange.borrow().wants()
+    }
+
+    fn follow_up(&self) -> FollowUp {
+        self.exchange.borrow().follow_up()
     }
 
     fn weak(&self) -> WeakStream {
@@ -60,18 +64,22 @@ pub(super) struct LookedAfter {
 impl Gate {
     /// An event of a stream: first carry out the effects, then the step.
     pub fn stream(&mut self, stream: &Stream, event: Event<'_>, host: &Host<'_>) -> (Vec<Effect>, Step) {
-        let state =
-            |exchange: &Exchange| (exchange.is_waiting(), exchange.awaits().is_some(), exchange.is_long_lived());
-        let (was_waiting, had_asked, was_watched) = state(&stream.exchange());
+        let before = stream.follow_up();
         let step = self.run(&stream.exchange, event, host);
-        let (waits, asks, is_watched) = state(&stream.exchange());
-        if (waits && !was_waiting) || (asks && !had_asked) {
-            self.wait(stream, was_waiting, host);
-        }
-        if is_watched && !was_watched {
-            self.looked_after.watched.push(stream.weak());
-        }
+        self.look_after(stream, before, host);
         (std::mem::take(&mut self.effects), step)
+    }
+
+    /// Notes what a stream needs after an event; `before` it, it needed this.
+    fn look_after(&mut self, stream: &Stream, before: FollowUp, host: &Host<'_>) {
+        match (before, stream.follow_up()) {
+            (_, FollowUp::Nothing)
+            | (FollowUp::Watch, FollowUp::Watch)
+            | (FollowUp::Tick, FollowUp::Tick)
+            | (FollowUp::TryAgain(_), FollowUp::Tick | FollowUp::TryAgain(_)) => {}
+            (_, FollowUp::Watch) => self.looked_after.watched.push(stream.weak()),
+            (_, after) => self.wait(stream, (before, after), host),
+        }
     }
 
     fn run(&mut self, exchange: &RefCell<Exchange>, event: Event<'_>, host: &Host<'_>) -> Step {
@@ -106,23 +114,25 @@ impl Gate {
 
     /// Whether a waiting stream needs the root context: for what verifies its token, or for the time when its waiting
     /// ends. Waiting for a body needs none once it is known that the host shows bodies.
-    fn needs_root(&self, exchange: &Exchange) -> bool {
-        exchange.awaits().is_some() || (exchange.is_waiting() && !self.known.host_shows_bodies)
+    fn needs_root(&self, follow_up: FollowUp) -> bool {
+        match follow_up {
+            FollowUp::TryAgain(_) => true,
+            FollowUp::Tick => !self.known.host_shows_bodies,
+            FollowUp::Nothing | FollowUp::Watch => false,
+        }
     }
 
-    /// Notes that a stream waits, and has the host tick at once if somebody is to be asked. `again`: it waited before,
-    /// for time.
-    fn wait(&mut self, stream: &Stream, again: bool, host: &Host<'_>) {
-        let exchange = stream.exchange();
-        if !self.needs_root(&exchange) {
+    /// Notes that a stream waits, and has the host tick at once if somebody is to be asked.
+    fn wait(&mut self, stream: &Stream, (before, after): (FollowUp, FollowUp), host: &Host<'_>) {
+        if !self.needs_root(after) {
             return;
         }
         // One that waited for time may now wait for its issuer.
-        if again {
+        if before == FollowUp::Tick {
             self.looked_after.waiting.retain(|(own, _)| *own != stream.id);
         }
         self.looked_after.waiting.push(stream.weak());
-        let is_of_use = match exchange.awaits() {
+        let is_of_use = match after.awaited() {
             Some(Awaited::Keys) => self.known.keys.need_look(host.now) || !self.known.keys.due(host.now).is_empty(),
             Some(Awaited::Answer(_)) => self.known.introspection.is_due(),
             Some(Awaited::Turn { .. }) => true,
@@ -142,7 +152,7 @@ impl Gate {
 
     /// Whether any stream waits for this.
     fn is_awaited(&self, what: Awaited) -> bool {
-        let awaits = |exchange: Rc<RefCell<Exchange>>| exchange.borrow().awaits() == Some(what);
+        let awaits = |exchange: Rc<RefCell<Exchange>>| exchange.borrow().follow_up() == FollowUp::TryAgain(what);
         self.looked_after.waiting.iter().any(|(_, stream)| stream.upgrade().is_some_and(awaits))
     }
 
@@ -177,7 +187,7 @@ impl Gate {
         let read = |max| streams.request_body(max);
         for (id, stream) in std::mem::take(&mut self.looked_after.waiting) {
             let Some(exchange) = stream.upgrade() else { continue };
-            if exchange.borrow().awaits() != what {
+            if exchange.borrow().follow_up().awaited() != what {
                 self.looked_after.waiting.push((id, stream));
                 continue;
             }
@@ -194,12 +204,11 @@ impl Gate {
             if step.flow != Flow::Pause || !step.effects.is_empty() {
                 self.effects.push(Effect::Wake(id, step));
             }
-            if self.needs_root(&exchange.borrow()) {
-                self.looked_after.waiting.push((id, stream.clone()));
-            }
-            // A stream that waited was not let go on before.
-            if exchange.borrow().is_long_lived() {
-                self.looked_after.watched.push((id, stream));
+            match exchange.borrow().follow_up() {
+                // A stream that waited was not let go on before.
+                FollowUp::Watch => self.looked_after.watched.push((id, stream)),
+                after if self.needs_root(after) => self.looked_after.waiting.push((id, stream)),
+                _ => {}
             }
         }
         if self.turns_are_awaited() {

@@ -21,7 +21,9 @@ use serde_json::Value;
 use toolgate::audit::Record;
 use toolgate::config::Config;
 use toolgate::dpop::Proofs;
-use toolgate::exchange::{Awaited, Effect, Env, Exchange, Flow, HeaderEdit, Instance, RequestHead, Step};
+use toolgate::exchange::{
+    Awaited, Effect, Env, Exchange, Flow, FollowUp, HeaderEdit, Instance, RequestHead, Step, Wants,
+};
 use toolgate::headers::Headers;
 use toolgate::introspection::{self, Call};
 use toolgate::jwks::{KeySet, KeySource};
@@ -454,7 +456,7 @@ impl Stream {
         awaited: Option<Awaited>,
         event: impl Fn(&mut Exchange, &dyn Fn(usize) -> Option<Vec<u8>>, &mut Env<'_>) -> Step,
     ) {
-        if !self.exchange.is_waiting() || self.exchange.awaits() != awaited {
+        if !matches!(self.exchange.follow_up(), FollowUp::Tick | FollowUp::TryAgain(_)) || self.awaits() != awaited {
             return;
         }
         let body = self.request.body.clone();
@@ -491,7 +493,7 @@ impl Stream {
 
     /// What its token waits for.
     pub fn awaits(&self) -> Option<Awaited> {
-        self.exchange.awaits()
+        self.exchange.follow_up().awaited()
     }
 
     /// What the server has of the request.
@@ -635,7 +637,7 @@ impl Stream {
 
     /// The client goes away.
     pub fn leave(&mut self, worker: &mut Worker) {
-        if self.exchange.is_undecided() {
+        if self.exchange.wants() == Wants::Verdict {
             let step = worker.run(|env| self.exchange.ended_by_client(env));
             self.carry_out(worker, step, Direction::Request);
         }

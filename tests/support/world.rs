@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use toolgate::audit::Record;
 use toolgate::callout::Request;
 use toolgate::config::Config;
-use toolgate::exchange::{Effect as StreamEffect, Event, Flow, RequestHead, Step};
+use toolgate::exchange::{Effect as StreamEffect, Event, Flow, RequestHead, Step, Wants};
 use toolgate::gate::{AT_ONCE, Answer, CallId, Effect, Gate, Host, Stream, StreamId, Streams};
 use toolgate::headers::Headers;
 use toolgate::signature::PureVerifier;
@@ -193,7 +193,7 @@ impl World {
 
     /// The client of a stream goes away.
     pub fn leave(&mut self, n: usize, id: StreamId) -> Vec<Record> {
-        if self.workers[n].streams[&id].stream.exchange().is_undecided() {
+        if self.workers[n].streams[&id].stream.wants() == Wants::Verdict {
             self.event(n, id, Event::EndedByClient);
         }
         self.workers[n].streams.remove(&id).expect("a stream").records

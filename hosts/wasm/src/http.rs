@@ -8,7 +8,7 @@ use proxy_wasm::types::Action;
 
 use crate::host::{self, Buffer, Map};
 use crate::worker::{Side, Worker};
-use toolgate::exchange::{Event, Flow, RequestHead};
+use toolgate::exchange::{Event, Flow, RequestHead, Wants};
 use toolgate::gate::{self, StreamId};
 use toolgate::headers::Headers;
 use toolgate::reason::Reason;
@@ -101,39 +101,45 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end: bool) -> Action {
-        let status_only = self.stream.exchange().takes_any_answer();
-        let (headers, status) = if status_only {
-            (Headers::default(), host::header(Map::ResponseHeaders, ":status"))
-        } else {
-            let Ok(headers) = host::headers(Map::ResponseHeaders) else { return refuse() };
-            let status = headers.all(":status").next().map(<[u8]>::to_vec);
-            (headers, status)
+        let side = Side::Response { size: 0 };
+        let wants = self.stream.wants();
+        let (headers, status) = match wants {
+            Wants::Nothing => return Action::Continue,
+            Wants::Verdict if host::answer_is_hosts_own() => return self.event(Time::Now, side, Event::EndedByHost),
+            Wants::Status | Wants::Verdict => (Headers::default(), host::header(Map::ResponseHeaders, ":status")),
+            Wants::Headers | Wants::Body { .. } => {
+                let Ok(headers) = host::headers(Map::ResponseHeaders) else { return refuse() };
+                let status = headers.all(":status").next().map(<[u8]>::to_vec);
+                (headers, status)
+            }
         };
         // A status that cannot be read is that of no good answer.
         let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok()).unwrap_or(101);
-        let side = Side::Response { size: 0 };
-        if self.stream.exchange().is_undecided() && host::answer_is_hosts_own() {
-            return self.event(Time::Now, side, Event::EndedByHost);
-        }
-        let time = if status_only { Time::Before } else { Time::Now };
+        let time = if wants == Wants::Status { Time::Before } else { Time::Now };
         self.event(time, side, Event::ResponseHeaders { status, headers: &headers, end })
     }
 
     fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
-        if self.stream.exchange().passes_answer() {
-            return Action::Continue;
+        match self.stream.wants() {
+            Wants::Body { .. } => {
+                self.event(Time::Now, Side::Response { size }, Event::ResponseBody { size, end, read: &response_body })
+            }
+            _ => Action::Continue,
         }
-        self.event(Time::Now, Side::Response { size }, Event::ResponseBody { size, end, read: &response_body })
     }
 
     fn on_log(&mut self) {
-        if self.stream.exchange().is_undecided() {
+        if self.stream.wants() == Wants::Verdict {
             self.event(Time::Now, Side::Request, Event::EndedByClient);
         }
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
-        let size = self.stream.exchange().held_answer();
-        self.event(Time::Now, Side::Response { size }, Event::ResponseTrailers { read: &response_body })
+        match self.stream.wants() {
+            Wants::Body { held: size } => {
+                self.event(Time::Now, Side::Response { size }, Event::ResponseTrailers { read: &response_body })
+            }
+            _ => Action::Continue,
+        }
     }
 }
