@@ -1,19 +1,19 @@
-//! One exchange of a request and its answer: events of the host in, effects on the host out.
+//! The state machine of one HTTP request and its response: events of the host come in, effects on the host go out.
 //!
 //! ```text
 //! request headers ─► route, origin, credentials ── no ► reply
-//!   └► token ── keys or the issuer's word missing ► AwaitingToken ─ they come ─┐
+//!   └► token ── keys or introspection missing ────► AwaitingToken ─ they come ─┐
 //!       └► verified ◄──────────────────────────────────────────────────────────┘── headers at fault ► reply
 //!            ├ no body ─► verdict
 //!            └ body ─► AwaitingBody: headers held, or let go ahead ─ end of body or trailers ─► verdict
-//! verdict ─ a rule wants the issuer's word of now ─► AwaitingFreshness ─ it comes ─► verdict
-//! verdict ─► Forwarded, or reply           the server's answer before it ► 502
-//!                                          the host's own before it ► passes, recorded
+//! verdict ─ a rule needs fresh introspection ─► AwaitingFreshness ─ it comes ─► verdict
+//! verdict ─► Forwarded, or reply           the server answers before it ► 502
+//!                                          the host answers before it ► passes, recorded
 //! a body too large ─► Overtaken: the host's own 413 may come first, and is reworded
 //! ```
 //!
-//! The host decides when a body is visible, so the machine is right whether or not a body shows while headers are
-//! held: nothing but a verdict ever resumes a stream of which a body was seen.
+//! Some hosts show a body while the headers are held, others do not. The machine is correct on both: once a body was
+//! seen, only a verdict resumes the stream.
 
 mod admission;
 mod answer;
@@ -57,10 +57,10 @@ use crate::reason::Reason;
 use crate::reply::{Refusal, Reply};
 use crate::routes::Route;
 
-/// How long a request waits for a body that the host may never show. A sender needs time, too.
+/// A request waits this long for a body that the host may never show. The client needs time to send it, too.
 const BODY_WAIT: Duration = Duration::from_secs(10);
 
-/// Reads the host's buffered request body, up to a number of bytes.
+/// Reads at most this number of bytes of a body that the host has buffered.
 pub type ReadBody<'b> = &'b dyn Fn(usize) -> Option<Vec<u8>>;
 
 /// The state of one exchange.
@@ -71,30 +71,30 @@ pub struct Exchange {
 
 #[derive(Default)]
 enum State {
-    /// Nothing has come yet.
+    /// No event has arrived.
     #[default]
     Start,
-    /// Goes on without a verdict: no resource matched and `pass` did.
+    /// Forwarded without a verdict: the route is `pass`, not a resource.
     Passing,
-    /// The token waits for its issuer's keys, or for its word.
+    /// The token waits for its issuer's keys or for introspection.
     AwaitingToken(Box<Asking>),
-    /// The token is verified; the body decides.
+    /// The token is verified. The verdict needs the body.
     AwaitingBody(Box<Verified>),
-    /// Its body is whole and allowed, if the issuer's word on the token of now agrees.
+    /// The body is complete and allowed. The verdict needs a fresh introspection response.
     AwaitingFreshness(Box<Verified>, Waiting),
-    /// The verdict let it go.
+    /// Forwarded by a verdict.
     Forwarded(Box<Answer>),
     /// Answered by toolgate, with this status.
     Answered(u16),
-    /// Ended, or passed on as it is.
+    /// Finished: all that follows passes unchanged.
     Replied,
-    /// Answered by toolgate, where the host may have prepared an answer of its own before: one read of a body can go
-    /// over both limits at once. Then the host's words get through, and are replaced by these.
+    /// Answered by toolgate, but the host may have prepared its own answer first: one read of a body can exceed both
+    /// limits at once. The host then sends its answer, and this reply replaces the contents.
     Overtaken(Box<Reply>),
 }
 
 impl Exchange {
-    /// The request's headers came. `end`: nothing follows them.
+    /// The request headers arrived. `end`: nothing follows them.
     pub fn request_headers(&mut self, head: RequestHead, end: bool, env: &mut Env<'_>) -> Step {
         let route = env.config.routes.find(head.host(), head.target());
         let tunnels = head.is_tunnel();
@@ -108,7 +108,7 @@ impl Exchange {
                 let near = near.filter(|_| env.look_alikes.take(env.now));
                 self.refuse(&Facts::near(&head, near), Refusal::NotFound, env)
             }
-            // What flows in a tunnel has no messages to decide, with or without a token.
+            // A tunnel carries no messages to decide on, with or without a token.
             Route::Pass if tunnels => self.refuse(&Facts::nowhere(&head), Refusal::Tunnel, env),
             Route::Pass => {
                 self.state = State::Passing;
@@ -137,8 +137,8 @@ impl Exchange {
         }
     }
 
-    /// What the token waits for came, or an attempt to get it ended: it is tried again. `read` gives the body as far as
-    /// it is buffered. [`Flow::Continue`] means that the host is to resume the stream.
+    /// Tries the token again, because the awaited keys or response arrived or the attempt to get them ended. `read` gives
+    /// the buffered body. On [`Flow::Continue`] the host resumes the stream.
     pub fn try_again(&mut self, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         if self.waits_for_turn(env.meter, env.now) {
             return Step::hold();
@@ -147,7 +147,7 @@ impl Exchange {
             State::AwaitingToken(asking) => {
                 let Asking { request, body, waiting } = *asking;
                 request.turn_came(body, &waiting, env);
-                // Should it wait again, it has the place that it leaves.
+                // If the request waits again, it may need the place that this frees.
                 drop(waiting);
                 self.authenticate(request, body, Some(read), env)
             }
@@ -163,7 +163,7 @@ impl Exchange {
         }
     }
 
-    /// Time goes by: a request that was promised a body and shown none gets an answer in the end.
+    /// Time passes. A request whose body never becomes visible is refused after a while.
     pub fn tick(&mut self, env: &mut Env<'_>) -> Step {
         match std::mem::take(&mut self.state) {
             State::AwaitingBody(verified)
@@ -184,7 +184,7 @@ impl Exchange {
         }
     }
 
-    /// A part of the request's body came: `size` bytes are buffered, and `end` says that it is whole.
+    /// A part of the request body arrived: `size` bytes are buffered; `end`: the body is complete.
     pub fn request_body(&mut self, size: usize, end: bool, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         let body = Body { seen: true, size, ended: end.then(|| env.introspection.next_call()) };
         match std::mem::take(&mut self.state) {
@@ -207,9 +207,10 @@ impl Exchange {
         }
     }
 
-    /// The request ended in trailers: they get the verdict as its body's end would.
+    /// The request ended in trailers. They lead to the verdict as the end of the body does.
     pub fn request_trailers(&mut self, trailers: &Headers, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
-        // In trailers nothing compares MCP's headers with the body, and nobody verified credentials or the body's type.
+        // Nothing compares the MCP headers in trailers with the body, and nothing verifies credentials or the type of the
+        // body in them.
         let scrubbed = |name: &&str| {
             CHECKED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
                 || matches!(*name, "authorization" | "dpop")
@@ -226,9 +227,9 @@ impl Exchange {
             State::AwaitingBody(mut verified) => {
                 verified.body.ended = ended;
                 let step = self.decide_body(*verified, Some(read), env);
-                // Where body and trailers came while headers were held, Envoy shows them one after the other in one
-                // go. It takes a body as passed once the trailers do, and drops the one that is held. A call to resume
-                // shows both once more instead.
+                // If body and trailers arrived while headers were held, Envoy shows both in one resumption. If the
+                // filter then continues in the trailers, Envoy takes the body as passed and drops the held one. A call
+                // to resume shows both again instead.
                 Step { flow: if step.flow == Flow::Continue { Flow::Resume } else { step.flow }, ..step }
             }
             other => self.after_the_request(other),
@@ -237,20 +238,20 @@ impl Exchange {
         step
     }
 
-    /// Parts of a request that was decided before they came.
+    /// Handles a part of a request that may be decided already.
     fn after_the_request(&mut self, state: State) -> Step {
         let decided = matches!(state, State::Passing | State::Forwarded(_));
         self.state = state;
         if decided { Step::go_on(Vec::new()) } else { Step::hold() }
     }
 
-    /// The host itself answered before there was a verdict: its limits, its time-outs, a server it cannot reach. Nothing
-    /// of the server's is in that, so it may pass; here it is recorded.
+    /// The host itself answered before the verdict: a limit, a timeout, an unreachable server. The answer holds nothing
+    /// from the server, so it passes. The request is recorded.
     pub fn ended_by_host(&mut self, env: &mut Env<'_>) -> Step {
         self.ended(Reason::EndedByHost, env)
     }
 
-    /// The stream is gone. Without a verdict and an answer, its client did not wait for them.
+    /// The stream is gone. If it has no verdict, the client left before it.
     pub fn ended_by_client(&mut self, env: &mut Env<'_>) -> Step {
         self.ended(Reason::EndedByClient, env)
     }

@@ -1,4 +1,4 @@
-//! From credentials to a verified caller, and what the headers alone then decide.
+//! From credentials to a verified caller, and the decisions that need only the headers.
 
 use super::facts::Facts;
 use super::request::Request;
@@ -8,8 +8,8 @@ use super::verified::{Body, Verified};
 use super::{Exchange, ReadBody, State};
 use crate::reply::Refusal;
 
-/// A request whose token is not verified yet. It keeps the token in its headers only: decoded, it would be many times
-/// as large, and anybody may make requests wait.
+/// A request whose token is not verified yet. It keeps the token in its headers only: a decoded token is many times as
+/// large, and anyone can make requests wait.
 pub(super) struct Asking {
     pub request: Request,
     pub body: Body,
@@ -17,7 +17,7 @@ pub(super) struct Asking {
 }
 
 impl Exchange {
-    /// Tries the token with what there is; where something is missing that can be had, the request waits.
+    /// Tries to verify the token. The request waits if something is missing that can be fetched.
     pub(super) fn authenticate(
         &mut self,
         request: Request,
@@ -38,7 +38,7 @@ impl Exchange {
         }
     }
 
-    /// The token is verified. What the headers alone refuse is refused now; then the body decides, if there is one.
+    /// Goes on after the token is verified: refuses what the headers alone refuse, then waits for the body, if any.
     fn admit(&mut self, mut verified: Verified, read: Option<ReadBody<'_>>, env: &mut Env<'_>) -> Step {
         env.drift.saw(verified.request.resource, env.config, &verified.caller, env.now);
         if let Err(refusal) = verified.request.after_token() {
@@ -50,7 +50,7 @@ impl Exchange {
         if verified.body.ended.is_some() || verified.body.size > verified.request.body_limit(env.config) {
             return self.decide_body(verified, read, env);
         }
-        // Once a body was seen while headers are held, only its verdict lets them go, whatever the setting says.
+        // Once a body was seen while headers are held, only its verdict releases them, whatever the setting.
         let holds = env.config.hold_request_headers || verified.body.seen;
         let ahead = if holds { Ok(None) } else { verified.edits_ahead(env).map(Some) };
         let edits = match ahead {
@@ -58,7 +58,7 @@ impl Exchange {
             Ok(_) if verified.request.declares_too_much(env.config) => {
                 return self.refuse(&verified.facts(), Refusal::TooLarge, env);
             }
-            // The interim answer would be the server's, which is not asked before the body is there.
+            // Only the server would send the interim response, and the server gets nothing before the body is complete.
             Ok(_) if holds && !verified.body.seen && verified.request.expects_to_continue() => {
                 return self.refuse(&verified.facts(), Refusal::ExpectationFailed, env);
             }

@@ -26,7 +26,7 @@ impl Decisions {
         Permit::for_all(self.all.iter().map(|one| &one.verdict))
     }
 
-    /// What the one answer to all messages may hold.
+    /// The contents of the one answer to all messages.
     pub fn expects(&self) -> Expects {
         self.all.iter().fold(Expects::default(), |all, one| all.and(one.expects))
     }

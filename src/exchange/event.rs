@@ -5,7 +5,7 @@ use super::step::{Env, Step};
 use super::{Exchange, ReadBody};
 use crate::headers::Headers;
 
-/// An event of a stream. `end` says that nothing of its message follows; `size` counts the buffered bytes.
+/// An event of a stream. `end`: no part of this message follows. `size`: the number of buffered bytes.
 #[allow(missing_docs)]
 pub enum Event<'e> {
     RequestHeaders {
@@ -34,15 +34,15 @@ pub enum Event<'e> {
     ResponseTrailers {
         read: ReadBody<'e>,
     },
-    /// The host itself answered before there was a verdict.
+    /// The host itself answered before the verdict.
     EndedByHost,
-    /// The stream is gone. Without a verdict, its client did not wait for it.
+    /// The stream is gone. If it has no verdict, the client left before it.
     EndedByClient,
-    /// The thing that the request waits for came, or an attempt to get it ended.
+    /// The awaited keys or response arrived, or the attempt to get them ended.
     TryAgain {
         read: ReadBody<'e>,
     },
-    /// Time goes by.
+    /// Time passes.
     Tick,
 }
 

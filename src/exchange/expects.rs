@@ -1,20 +1,20 @@
-//! What a request asks for, and how its answer has to be read therefore.
+//! The kinds of answer that a request can get, because each is read in another way.
 
 use crate::mcp::AnswerKind;
 
-/// The parts of an answer that need care. The one answer to a batch needs all that each of its messages needs.
+/// What the answer to a request may hold. The one answer to a batch may hold what any of its messages asks for.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Expects {
-    /// A list, or a task that may have ended in one.
+    /// A list, or the result of a task, which may be a list.
     pub list: bool,
-    /// A resource that not every caller may read, so that no cache may serve it to others.
+    /// A resource that not every caller may read: no cache may serve it to others.
     pub private: bool,
-    /// A stream on which anything may be replayed.
+    /// A stream that may replay any earlier message.
     pub stream: bool,
 }
 
 impl Expects {
-    /// The needs of a message of this method. `is_restricted`: not every valid token may do it.
+    /// The answer to a message with this method. `is_restricted`: not every valid token is enough for it.
     pub fn of(method: &str, is_restricted: impl FnOnce() -> bool) -> Self {
         let answer = AnswerKind::of(method);
         Self {
@@ -24,13 +24,13 @@ impl Expects {
         }
     }
 
-    /// The needs of two messages together.
+    /// The answer to two messages together.
     pub fn and(self, other: Self) -> Self {
         let Self { list, private, stream } = other;
         Self { list: self.list || list, private: self.private || private, stream: self.stream || stream }
     }
 
-    /// Whether anything of the answer may have to be changed.
+    /// Whether the answer may have to be changed.
     pub fn is_any(self) -> bool {
         self != Self::default()
     }

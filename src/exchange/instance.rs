@@ -1,4 +1,4 @@
-//! A plugin instance in one piece, for hosts that bring one event after the other: the command line, benchmarks, tests.
+//! The state that streams of one worker share.
 
 use super::step::Env;
 use crate::audit::{DecisionIds, LookAlikes};
@@ -15,7 +15,7 @@ use crate::time::UnixTime;
 use crate::token::TokenCache;
 use crate::workers::{NotShared, SharedData, SharedNames, Versioned};
 
-/// What an instance comes to know: the parts of [`Env`] that last.
+/// The parts of [`Env`] that outlive an event.
 #[allow(missing_docs)]
 pub struct Instance {
     pub keys: IssuerKeys,
@@ -32,7 +32,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// One that has seen nothing. Nothing in it is random: what has to be, such a host puts there itself.
+    /// An instance without history. Nothing in it is random: a host replaces the parts that have to be.
     pub fn new(config: &Config) -> Self {
         Self {
             keys: IssuerKeys::new(config.key_sources(), 1),
@@ -49,7 +49,7 @@ impl Instance {
         }
     }
 
-    /// What an event at `now` depends on, at a host that shares nothing and shows no certificates.
+    /// The environment of an event at `now`, on a host without shared data and client certificates.
     pub fn env<'a>(&'a mut self, config: &'a Config, verifier: &'a dyn SignatureVerifier, now: UnixTime) -> Env<'a> {
         Env {
             config,
@@ -72,7 +72,7 @@ impl Instance {
     }
 }
 
-/// What such a host shares.
+/// The shared data of a host that has none.
 struct Nothing;
 
 impl SharedData for Nothing {

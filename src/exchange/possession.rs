@@ -1,4 +1,5 @@
-//! Whether the client proves that a bound token is its own. This is asked at every use, whatever vouched for the token.
+//! Proof of possession of sender-constrained tokens (RFC 8705, RFC 9449). It is required at every use, however the token
+//! was verified.
 
 use super::request::Request;
 use super::step::Env;
@@ -9,7 +10,7 @@ use crate::meter::{Charged, Payer};
 use crate::reply::Refusal;
 use crate::token::{AccessToken, Thumbprint, TokenError};
 
-/// Checks what `caller`, the verified token that came with `request` in this way, has to be proven with.
+/// Checks the proof of possession that `caller`, the verified token of `request`, requires.
 pub(super) fn prove(
     request: &Request,
     (scheme, token): (Scheme, &str),
@@ -17,7 +18,7 @@ pub(super) fn prove(
     env: &mut Env<'_>,
 ) -> Result<(), Refusal> {
     for certificate in caller.confirmations().filter_map(|confirmation| confirmation.certificate) {
-        // Only the connection tells: a header could be anyone's.
+        // Only the connection counts: anyone can send a header.
         match (env.peer_certificate)() {
             Some(presented) if presented == certificate => {}
             Some(_) => return Err(TokenError::CertificateMismatch.into()),
@@ -29,7 +30,7 @@ pub(super) fn prove(
     let mut keys = caller.confirmations().filter_map(|confirmation| confirmation.key);
     match (keys.next(), scheme) {
         (Some(_), _) if dpop == Dpop::Off => Err(TokenError::Bound.into()),
-        // The token and the endpoint may both name it.
+        // The token and the introspection response may both name the key.
         (Some(key), _) if keys.any(|other| other != key) => Err(TokenError::Bound.into()),
         (Some(_), Scheme::Bearer) => Err(TokenError::BoundAsBearer.into()),
         (Some(key), Scheme::Dpop) => prove_key(request, caller, token, key, env),
@@ -39,7 +40,7 @@ pub(super) fn prove(
     }
 }
 
-/// Checks the proof that came with the request, and uses it up.
+/// Checks the DPoP proof of the request, and marks it as used.
 fn prove_key(
     request: &Request,
     caller: &AccessToken,

@@ -1,4 +1,4 @@
-//! A request as its headers tell it, and every check that needs no more than them.
+//! A request as its headers describe it, and the checks that need only the headers.
 
 use std::cell::{Cell, OnceCell};
 
@@ -18,7 +18,7 @@ pub struct RequestHead {
 }
 
 impl RequestHead {
-    /// The fields as the host has them.
+    /// A head with these fields, in the order of the host.
     pub fn new(headers: Headers) -> Self {
         Self { headers }
     }
@@ -38,30 +38,30 @@ impl RequestHead {
         self.headers.text(":authority").unwrap_or_default()
     }
 
-    /// `x-request-id`, which a client may have chosen.
+    /// `x-request-id`. The client may have chosen it.
     pub fn request_id(&self) -> Option<&str> {
         self.headers.text("x-request-id")
     }
 
-    /// Whether it asks for another protocol than HTTP: what flows then has no messages to decide. `Upgrade: h2c` is
-    /// an offer that is ignored (RFC 9113 section 3.1).
+    /// Whether the request switches to another protocol than HTTP, which carries no messages to decide on. `Upgrade: h2c`
+    /// does not count: it is ignored (RFC 9113 section 3.1).
     pub fn is_tunnel(&self) -> bool {
         let upgrades = self.headers.all("upgrade").any(|value| !value.trim_ascii().eq_ignore_ascii_case(b"h2c"));
         self.method() == "CONNECT" || self.headers.has(":protocol") || upgrades
     }
 
-    /// Whether it says that it is gRPC: Envoy's own answers to it would be, too.
+    /// Whether the request declares gRPC. Envoy's local replies to it are gRPC, too.
     fn is_grpc(&self) -> bool {
         let grpc = |value: &[u8]| value.get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"));
         self.headers.all("content-type").any(grpc)
     }
 
-    /// The headers that no server may take from a client.
+    /// The removal of headers that no client may set.
     pub fn scrubs(&self, config: &Config) -> Vec<HeaderEdit> {
         config.scrubbed(&self.headers).map(HeaderEdit::remove).collect()
     }
 
-    /// The bytes that it takes in memory.
+    /// The memory that the fields take, in bytes.
     pub fn weight(&self) -> usize {
         self.headers.weight()
     }
@@ -70,7 +70,7 @@ impl RequestHead {
         self.headers.single("origin")
     }
 
-    /// The content length that was declared, if it is one number.
+    /// The declared content length, if it is one number.
     fn declared_length(&self) -> Option<u64> {
         self.headers.text("content-length").and_then(|text| text.parse().ok())
     }
@@ -78,19 +78,19 @@ impl RequestHead {
 
 /// A request to a resource.
 pub struct Request {
-    /// The resource's place in the configuration.
+    /// The place of the resource in the configuration.
     pub resource: usize,
     /// The header fields.
     pub head: RequestHead,
     /// Whether anything follows the headers.
     pub has_body: bool,
-    /// The listed origin that asks.
+    /// The origin that asks, if it is listed.
     pub origin: Option<String>,
-    /// Headers that repeat the body.
+    /// The headers that repeat parts of the body.
     pub mcp: Result<McpHeaders, HeaderFault>,
-    /// The key of which the request proved that its sender has it: a proof is good once, but may be asked for again.
+    /// The key that the DPoP proof was verified for. A proof is single-use, but it may be checked again for this request.
     pub proven: OnceCell<Thumbprint>,
-    /// Whether its turn came: what it costs from then on is counted, but it does not wait again.
+    /// Whether the request has had its turn. Its work still counts, but it does not wait again.
     pub admitted: Cell<bool>,
 }
 
@@ -109,12 +109,12 @@ impl Request {
         Self { resource: place, head, has_body: !end, origin, mcp, proven: OnceCell::new(), admitted: Cell::new(false) }
     }
 
-    /// Its resource.
+    /// The resource.
     pub fn resource<'c>(&self, config: &'c Config) -> Option<&'c Resource> {
         config.resources.get(self.resource)
     }
 
-    /// What is decided before anyone asks who is calling: a refusal, or a preflight's answer.
+    /// The decisions that need no token: a refusal, or the answer to a preflight request.
     pub fn before_token(&self, tunnels: bool, config: &Config) -> Result<Option<Reply>, Refusal> {
         if tunnels {
             return Err(Refusal::Tunnel);
@@ -132,7 +132,7 @@ impl Request {
         Ok(None)
     }
 
-    /// The token that was sent, and how.
+    /// The token, and its authentication scheme.
     pub fn credentials(&self, config: &Config) -> Result<(Scheme, &str), Refusal> {
         let takes_proofs = self.resource(config).is_some_and(|resource| resource.takes_proofs);
         let sent = bearer::extract(&self.head.headers, self.head.target(), takes_proofs);
@@ -143,7 +143,7 @@ impl Request {
         Ok((scheme, token.reveal()))
     }
 
-    /// The proof that was sent, if it is one.
+    /// The DPoP proof, if there is exactly one.
     pub fn dpop_proof(&self, config: &Config) -> Result<&str, ProofError> {
         match self.head.headers.single("dpop") {
             Single::None => Err(ProofError::Missing),
@@ -155,7 +155,7 @@ impl Request {
         }
     }
 
-    /// What the headers alone refuse of a request with a good token, in the order of the answers' table.
+    /// The checks of headers that follow a valid token, in the documented order of refusals.
     pub fn after_token(&self) -> Result<(), Refusal> {
         let posts = self.head.method() == "POST";
         if !posts && !matches!(self.head.method(), "GET" | "HEAD" | "DELETE") {
@@ -172,36 +172,36 @@ impl Request {
         }
         match &self.mcp {
             Err(fault) => Err(Refusal::Headers(*fault, None)),
-            // There is no body for them to repeat.
+            // There is no body that they could repeat.
             Ok(mcp) if !posts && mcp.declare_a_message() => Err(Refusal::Headers(HeaderFault::Mismatch, None)),
             Ok(_) => Ok(()),
         }
     }
 
-    /// The most bytes that the body may have. Where none are allowed, an empty one may still be framed as a body:
-    /// chunks without a byte, an empty DATA frame.
+    /// The maximum size of the body. If no body is allowed, an empty one may still be framed: as chunks without data, or an
+    /// empty DATA frame.
     pub fn body_limit(&self, config: &Config) -> usize {
         if self.head.method() == "POST" { config.limits.body } else { 0 }
     }
 
-    /// How a body is refused that is larger than it may be.
+    /// The refusal of a body over the limit.
     pub fn too_large(&self) -> Refusal {
         if self.head.method() == "POST" { Refusal::TooLarge } else { Refusal::BodyNotAllowed }
     }
 
-    /// Whether the body is declared to be larger than allowed.
+    /// Whether the declared size of the body is over the limit.
     pub fn declares_too_much(&self, config: &Config) -> bool {
         let limit = u64::try_from(config.limits.body).unwrap_or(u64::MAX);
         self.head.declared_length().is_some_and(|length| length > limit)
     }
 
-    /// Whether the client waits for an interim answer before it sends the body, and the host left that to others
-    /// (RFC 9110 section 10.1.1).
+    /// Whether the client waits for an interim response before it sends the body, and the host did not send one (RFC 9110
+    /// section 10.1.1).
     pub fn expects_to_continue(&self) -> bool {
         self.head.headers.has("expect")
     }
 
-    /// Whether the body is declared as JSON in UTF-8, once and clearly.
+    /// Whether exactly one content type declares JSON in UTF-8.
     fn is_json(&self) -> bool {
         match self.head.headers.single("content-type") {
             Single::One(value) => std::str::from_utf8(value).is_ok_and(is_json_type),
@@ -209,12 +209,12 @@ impl Request {
         }
     }
 
-    /// The edits of a request that goes on: forged headers out, the token out, identity in; and, where the answer may
-    /// hold a list, nothing that would make it unreadable.
+    /// The edits of a forwarded request: they remove forged headers and the token, add the identity, and, if the answer may
+    /// hold a list, remove the headers that could make it unreadable.
     pub fn forward_edits(&self, identity: Vec<(String, String)>, may_list: bool, config: &Config) -> Vec<HeaderEdit> {
         let mut edits = self.head.scrubs(config);
         if !self.resource(config).is_some_and(|resource| resource.keep_authorization) {
-            // Each edit is a call of the host.
+            // Each edit is a host call.
             let sent = ["authorization", "dpop"].into_iter().filter(|name| self.head.headers.has(name));
             edits.extend(sent.map(|name| HeaderEdit::Remove(name.into())));
         }

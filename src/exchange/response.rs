@@ -1,4 +1,4 @@
-//! The events of the answer.
+//! The events of the server's answer, or of one that the host gives in its place.
 
 use super::step::{Effect, Env, HeaderEdit, Step};
 use super::{Exchange, ReadBody, State};
@@ -8,7 +8,7 @@ use crate::reason::Reason;
 use crate::reply::Refusal;
 
 impl Exchange {
-    /// The answer's headers came. `end`: nothing follows them.
+    /// The response headers arrived. `end`: nothing follows them.
     pub fn response_headers(&mut self, status: u16, headers: &Headers, end: bool, env: &mut Env<'_>) -> Step {
         match &mut self.state {
             State::Forwarded(answer) => {
@@ -18,8 +18,8 @@ impl Exchange {
                 }
                 step
             }
-            // Envoy words its filters' answers to gRPC as gRPC's, with status 200 and the body in a header that ends the
-            // answer. No filter can add a body then, so nothing may declare one.
+            // Envoy turns a local reply to gRPC into a gRPC response: status 200, and the body in a header of a response
+            // that ends there. No filter can add a body to it, so nothing may declare one.
             State::Answered(status) if headers.has("grpc-status") => {
                 let mut edits = vec![HeaderEdit::Set(":status".to_owned(), status.to_string())];
                 edits.extend(["content-type", "grpc-status", "grpc-message"].map(HeaderEdit::remove));
@@ -37,14 +37,14 @@ impl Exchange {
                 edits.push(HeaderEdit::remove("content-length"));
                 Step::go_on(vec![Effect::EditHeaders(edits)])
             }
-            // What flows after an upgrade has no messages to decide, with or without a token.
+            // An upgraded connection carries no messages to decide on, with or without a token.
             State::Passing if status == 101 => {
                 self.state = State::Replied;
                 let event = event_line("bad_gateway", None, Reason::AnswerUpgrades.as_str());
                 let reply = Refusal::BadGateway(Reason::AnswerUpgrades).render(None, None);
                 Step::end(vec![Effect::Event("bad_gateway", event), Effect::Reply(reply)])
             }
-            // The server answered what it was not yet asked: nothing of that may reach the client.
+            // The server answered before the verdict: nothing of that may reach the client.
             State::AwaitingBody(verified) | State::AwaitingFreshness(verified, _) if verified.released => {
                 match std::mem::take(&mut self.state) {
                     State::AwaitingBody(verified) | State::AwaitingFreshness(verified, _) => {
@@ -57,7 +57,7 @@ impl Exchange {
         }
     }
 
-    /// A part of the answer's body came: what goes on in its place.
+    /// A part of the response body arrived. It may be replaced.
     pub fn response_body(&mut self, size: usize, end: bool, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         match &mut self.state {
             State::Forwarded(answer) => answer.body(size, end, read, env),
@@ -68,7 +68,7 @@ impl Exchange {
         }
     }
 
-    /// The answer ended in trailers.
+    /// The response ended in trailers.
     pub fn response_trailers(&mut self, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         match &mut self.state {
             State::Forwarded(answer) => answer.trailers(read, env),
@@ -76,7 +76,7 @@ impl Exchange {
         }
     }
 
-    /// Whether the host is to end the stream, because what let it go on holds no more; with the event that records it.
+    /// Whether the host has to end the stream, because it is no longer allowed. The effect records why.
     pub fn ends(&mut self, env: &mut Env<'_>) -> Option<Effect> {
         let State::Forwarded(answer) = &mut self.state else { return None };
         answer.ends(env)

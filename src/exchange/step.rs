@@ -1,4 +1,4 @@
-//! What goes in and out of the machine.
+//! The environment of an event, and its outcome.
 
 use std::borrow::Cow;
 
@@ -19,57 +19,57 @@ use crate::time::UnixTime;
 use crate::token::{Thumbprint, TokenCache};
 use crate::workers::SharedData;
 
-/// Everything that a step depends on besides the event.
+/// Everything that a step depends on besides the event and the stream.
 pub struct Env<'a> {
     /// The configuration.
     pub config: &'a Config,
     /// The key sets.
     pub keys: &'a mut IssuerKeys,
-    /// Tokens that were verified before.
+    /// The cache of verified tokens.
     pub tokens: &'a mut TokenCache,
-    /// What introspection endpoints say.
+    /// Introspection responses, and the calls that are due.
     pub introspection: &'a mut Introspections,
-    /// What is known of the servers' tools.
+    /// The approved tools of the servers, and those seen.
     pub drift: &'a mut Drift,
-    /// Lists that were read before.
+    /// The cache of lists that were read.
     pub lists: &'a mut KnownLists,
-    /// What is known of proofs that were used.
+    /// The DPoP proofs that were used.
     pub proofs: &'a mut Proofs,
-    /// What the host's workers share.
+    /// The data that the host's workers share.
     pub shared: &'a dyn SharedData,
     /// The client certificate of the connection, where the host itself ended mutual TLS.
     pub peer_certificate: &'a dyn Fn() -> Option<Thumbprint>,
-    /// How signatures are verified.
+    /// The verifier of signatures.
     pub verifier: &'a dyn SignatureVerifier,
     /// The time.
     pub now: UnixTime,
-    /// Where decision ids come from.
+    /// The source of decision ids.
     pub ids: &'a mut DecisionIds,
-    /// How many audit lines look-alike paths may still have.
+    /// The number of audit lines that are left for look-alike paths.
     pub look_alikes: &'a mut LookAlikes,
-    /// Whether this worker has once seen a body while headers were held.
+    /// Whether this worker has ever seen a body while headers were held.
     pub host_shows_bodies: &'a mut bool,
-    /// Places for requests that wait for what verifies their tokens.
+    /// The places for requests that wait for keys or introspection.
     pub places: &'a Places,
-    /// How much work senders may still choose.
+    /// The limit on work that clients can cause.
     pub meter: &'a Meter,
 }
 
-/// What happens with the part of the message that the event brought.
+/// How the host treats the part of the message that the event brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// It goes on, with all that was held before it.
+    /// It is forwarded, with all that was held before it.
     Continue,
     /// It is held.
     Pause,
-    /// It stays where it is while the host resumes the stream, by its call for that, with all that was held before.
+    /// It is held, and the host resumes the stream by its call for that, with all that was held before.
     Resume,
 }
 
 /// A change of a header field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeaderEdit {
-    /// Adds a value to those that are there.
+    /// Adds a value.
     Add(String, String),
     /// Removes every value.
     Remove(Cow<'static, str>),
@@ -84,22 +84,22 @@ impl HeaderEdit {
     }
 }
 
-/// What the host is to do, in order.
+/// An action of the host. It carries them out in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Change the headers of the message that the event belongs to; on a request, before they are released.
+    /// Change the headers of the message that the event belongs to. Request headers change before they are released.
     EditHeaders(Vec<HeaderEdit>),
-    /// Change the trailers that the event brought.
+    /// Change the trailers of the event.
     EditTrailers(Vec<HeaderEdit>),
     /// Log a `toolgate.event` line about this event.
     Event(&'static str, String),
-    /// A list has passed: `whole`, or `trimmed`.
+    /// Count a list that passed: `whole` or `trimmed`.
     Listed(&'static str),
     /// Put the decision into the filter state, and log its line, which the gate adds if the host prints it.
     Record(Box<Record>, Option<String>),
-    /// Log what the operator must mend.
+    /// Log a problem that the operator has to fix.
     Warn(String),
-    /// Put other bytes in the place of the buffered body.
+    /// Replace the buffered body.
     ReplaceBody(Vec<u8>),
     /// Answer the client.
     Reply(Reply),
@@ -124,24 +124,24 @@ impl Effect {
 /// The outcome of an event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// What to do first.
+    /// The actions to carry out first.
     pub effects: Vec<Effect>,
-    /// What to do with the message then.
+    /// The treatment of the message after them.
     pub flow: Flow,
 }
 
 impl Step {
-    /// Nothing to do but wait.
+    /// Holds the message, without effects.
     pub fn hold() -> Self {
         Self { effects: Vec::new(), flow: Flow::Pause }
     }
 
-    /// It goes on after `effects`.
+    /// Forwards the message after `effects`.
     pub fn go_on(effects: Vec<Effect>) -> Self {
         Self { effects, flow: Flow::Continue }
     }
 
-    /// It ends with `effects`, the last of which is a reply.
+    /// Ends the stream with `effects`, the last of which is a reply.
     pub fn end(effects: Vec<Effect>) -> Self {
         Self { effects, flow: Flow::Pause }
     }

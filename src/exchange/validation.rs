@@ -1,4 +1,4 @@
-//! From a token that was sent to a verified caller: what is known already, the keys there are, the endpoint's word.
+//! From the token of a request to a verified caller: by the token cache, the issuer's keys, or introspection.
 
 use super::possession;
 use super::request::Request;
@@ -19,7 +19,7 @@ pub(super) enum Unverified {
     Waits(Waiting),
 }
 
-/// A token that waits, and the place that its request has meanwhile.
+/// A token that waits, and the place that its request occupies meanwhile.
 pub(super) struct Waiting {
     pub awaited: Awaited,
     place: Place,
@@ -31,12 +31,12 @@ impl Waiting {
         Self { awaited, place, turn: None }
     }
 
-    /// Whose work its token is.
+    /// The share of the worker's time that pays for its token.
     pub fn payer(&self) -> Payer {
         self.place.standing().into()
     }
 
-    /// What it waited for is there, and others come first.
+    /// Queues the request for its turn: it no longer waits for keys or a response, but others come first.
     pub fn postpone(&mut self, meter: &Meter) {
         let answered = matches!(self.awaited, Awaited::Answer(_) | Awaited::Turn { answered: true });
         self.awaited = Awaited::Turn { answered };
@@ -44,16 +44,16 @@ impl Waiting {
     }
 }
 
-/// What a token waits for.
+/// The reason why a token waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Awaited {
-    /// The endpoint's answer about the token of this digest.
+    /// The introspection response for the token with this digest.
     Answer(TokenDigest),
     /// Its issuer's keys.
     Keys,
-    /// Its turn: there is all that it needs, but too many others need something at once.
+    /// Its turn: everything is available, but too many requests are ready at once.
     Turn {
-        /// Whether it has waited for an endpoint's answer, which is kept for it until then.
+        /// Whether it waited for an introspection response, which is kept for it until its turn.
         answered: bool,
     },
 }
@@ -64,12 +64,12 @@ impl From<TokenError> for Unverified {
     }
 }
 
-/// One attempt to verify the token of `request`, with what there is. What is cheap comes first, the signature after
-/// it, the endpoint then, and what the client has to prove last. `fresh`: the endpoint is needed whatever the issuer's validation, and has to be this recent.
+/// Tries once to verify the token of `request`. Cheap checks come first, then the signature, introspection, and last the
+/// proof of possession. `fresh`: an introspection response of this age is required, whatever the issuer's `validation`.
 pub(super) fn validate(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
     let (scheme, token) = request.credentials(env.config).map_err(Unverified::Refused)?;
     let caller = vouched(request, token, fresh, env)?;
-    // A proof costs another signature, by a key that the client chose.
+    // A proof costs the verification of another signature, by a key that the client chose.
     if scheme == Scheme::Dpop && request.proven.get().is_none() && request.dpop_proof(env.config).is_ok() {
         let issuer = env.config.issuers.iter().position(|issuer| issuer.identifier == caller.issuer());
         let (issuer, digest) = (issuer.unwrap_or(usize::MAX), env.tokens.digest(token));
@@ -80,16 +80,16 @@ pub(super) fn validate(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_
     Ok(caller)
 }
 
-/// The token of a request that was verified before, as its issuer vouches for it now. What the client had to prove, it has
-/// proved on this very connection.
+/// Verifies the token of a verified request again. The client's proof of possession stays valid: it was checked for this
+/// request.
 pub(super) fn again(request: &Request, fresh: Fresh, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
     let (_, token) = request.credentials(env.config).map_err(Unverified::Refused)?;
-    // How often that may be is bounded for each stream.
+    // The rate is limited for each stream.
     request.admitted.set(true);
     vouched(request, token, Some(fresh), env)
 }
 
-/// The token as its issuer vouches for it, whoever sent it.
+/// Verifies the token, without proof of possession.
 fn vouched(request: &Request, token: &str, fresh: Option<Fresh>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
     let resource = request.resource(env.config).ok_or(TokenError::IssuerMismatch)?;
     let digest = env.tokens.digest(token);
@@ -117,7 +117,7 @@ fn vouched(request: &Request, token: &str, fresh: Option<Fresh>, env: &mut Env<'
     asked.judge(request, candidate, env)
 }
 
-/// Whether what `request` costs may be done now: else it waits for its turn.
+/// Whether the work for `request` may be done now. If not, the request waits for its turn.
 pub(super) fn admit(
     request: &Request,
     waiter: &Waiter,
@@ -140,7 +140,7 @@ pub(super) fn admit(
     Ok(())
 }
 
-/// A token, and whom it is to be asked of.
+/// A token, and the issuer that has to vouch for it.
 struct Asked<'a> {
     place: usize,
     issuer: &'a Issuer,
@@ -148,12 +148,12 @@ struct Asked<'a> {
     digest: TokenDigest,
     token: &'a str,
     fresh: Option<Fresh>,
-    /// The bytes that the request keeps while it waits.
+    /// The memory that the request takes while it waits, in bytes.
     size: usize,
 }
 
 impl<'a> Asked<'a> {
-    /// Nothing if the resource does not trust that issuer.
+    /// `None` if the resource does not trust that issuer.
     fn of(
         place: usize,
         resource: &'a Resource,
@@ -172,7 +172,7 @@ impl<'a> Asked<'a> {
         Some(Self { place, issuer, expected, digest, token, fresh, size })
     }
 
-    /// A JWT that passed every other check is judged by its signature, or by the endpoint in its place.
+    /// Verifies the signature of a JWT that passed every other check, or asks the introspection endpoint instead.
     fn judge(&self, request: &Request, candidate: Candidate<'_>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
         if self.issuer.validation == Validation::Introspection {
             return self.confirm(Standing::Stranger, env, |active, expected| candidate.confirmed_by(active, expected));
@@ -205,7 +205,7 @@ impl<'a> Asked<'a> {
         self.after_signature(verified, env)
     }
 
-    /// What the signature proves is enough, or the endpoint has to agree.
+    /// Asks the introspection endpoint about a JWT with a valid signature, if the issuer's `validation` requires it.
     fn after_signature(&self, verified: AccessToken, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
         match self.issuer.validation {
             Validation::Jwt | Validation::JwtOrIntrospection if self.fresh.is_none() => Ok(verified),
@@ -217,8 +217,8 @@ impl<'a> Asked<'a> {
         Waiter { issuer: self.place, digest: self.digest, standing }
     }
 
-    /// What the endpoint says of the token, if it is known; else it is asked. `standing`: what is known of it without
-    /// the endpoint.
+    /// Verifies the token by the cached introspection response, or asks the endpoint. `standing`: how much is known of the
+    /// token without the endpoint.
     fn confirm(
         &self,
         standing: Standing,
@@ -242,7 +242,7 @@ impl<'a> Asked<'a> {
             Said::Unavailable => Err(unavailable()),
             Said::Unknown { was_active } => {
                 let standing = if was_active { Standing::Verified } else { standing };
-                // Who has no place asks nothing.
+                // A request without a place may not call the endpoint.
                 let taken = env.places.take(&self.waiter(standing), self.size).ok_or_else(unavailable)?;
                 if !env.introspection.ask(place, (digest, self.token), standing, env.now) {
                     return Err(unavailable());

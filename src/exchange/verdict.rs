@@ -16,7 +16,7 @@ use crate::policy::Arguments;
 use crate::reply::Refusal;
 
 impl Exchange {
-    /// The verdict on a request without a body: only the endpoint itself is asked for.
+    /// The verdict on a request without a body, which uses only the endpoint itself.
     pub(super) fn decide_bodiless(&mut self, verified: Verified, env: &mut Env<'_>) -> Step {
         if verified.request.head.method() == "POST" {
             let fault = Refusal::Message(MessageFault::Json(crate::json::JsonFault::Syntax), None);
@@ -38,11 +38,11 @@ impl Exchange {
         self.carry_out(verified, Decisions { all: vec![decided], shape: Shape::Single }, None, env)
     }
 
-    /// The verdict on a request whose body is whole, or too large to ever be.
+    /// The verdict on a request whose body is complete or too large.
     pub(super) fn decide_body(&mut self, verified: Verified, read: Option<ReadBody<'_>>, env: &mut Env<'_>) -> Step {
         let limit = verified.request.body_limit(env.config);
         let bytes = match read.filter(|_| verified.body.size <= limit) {
-            // One byte more than allowed tells a body that grew since the host last counted.
+            // Reading one byte more than allowed detects a body that grew since the host counted it.
             Some(read) => read(limit.saturating_add(1)).unwrap_or_default(),
             None => return self.refuse(&verified.facts(), verified.request.too_large(), env),
         };
@@ -68,7 +68,7 @@ impl Exchange {
         let Some(within) = decisions.fresh().filter(|_| decisions.permit().is_some()) else {
             return self.carry_out(verified, decisions, Some(bytes), env);
         };
-        // One that had not ended would not have been decided on; were it, no answer that is kept would do.
+        // A body is decided only after its end. Were it not, no cached response would be fresh enough.
         let fresh = Fresh { within, call: verified.body.ended.unwrap_or(u64::MAX) };
         let before = verified.identity(env.config);
         match validate(&verified.request, Some(fresh), env) {
@@ -86,20 +86,20 @@ impl Exchange {
                 return self.refuse_with(&facts, refusal, vec![record], env);
             }
         }
-        // Headers that went ahead told the server who calls: it must still be so.
+        // Headers that went ahead told the server who calls. The identity must not have changed.
         let forwardable = !verified.released || verified.identity(env.config) == before;
         match verified.read(bytes, env) {
             Ok(decisions) if forwardable => self.carry_out(verified, decisions, Some(bytes), env),
             Ok(decisions) => self.deny(&verified.facts(), decisions.into_denied(false), env),
-            // It was read a moment ago.
+            // Unlikely: the same bytes were readable before.
             Err((refusal, _)) => self.refuse(&verified.facts(), refusal, env),
         }
     }
 
-    /// Forwards or refuses as decided: all messages of a batch, or none.
+    /// Forwards or refuses all messages of the request.
     fn carry_out(&mut self, verified: Verified, decisions: Decisions, body: Option<&[u8]>, env: &mut Env<'_>) -> Step {
         let facts = verified.facts();
-        // An identity that cannot be forwarded denies whatever the scopes, in shadow mode too.
+        // An identity that cannot be forwarded denies the request whatever its scopes, even in shadow mode.
         let (identity, permit) = match (verified.identity(env.config), decisions.permit()) {
             (Ok(identity), Some(permit)) => (identity, permit),
             (identity, _) => return self.deny(&facts, decisions.into_denied(identity.is_ok()), env),
@@ -113,7 +113,7 @@ impl Exchange {
         }
         let (mut ids, mut decision_id) = (Vec::new(), None);
         for mut one in decisions.all {
-            // Only in the place of a list.
+            // Needed only for errors that replace a list.
             ids.extend(one.id.take().filter(|_| expects.is_any()));
             let record = one.into_record(&facts, env);
             decision_id.get_or_insert_with(|| record.decision_id.clone());

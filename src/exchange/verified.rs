@@ -20,18 +20,18 @@ pub(super) struct Verified {
     pub request: Request,
     pub caller: AccessToken,
     pub since: UnixTime,
-    /// Whether the headers are on their way to the server.
+    /// Whether the headers were forwarded ahead of the body.
     pub released: bool,
     pub body: Body,
 }
 
-/// What the host has shown of the body.
+/// The part of a request body that the host has shown.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Body {
     pub seen: bool,
     pub size: usize,
-    /// Once it is whole: the first introspection call that can have been wanted since. It may have taken its time, and
-    /// what was asked before its end, for this very request too, is not of now.
+    /// Once the body is complete: the number of the first introspection call after that. A body may take long to arrive,
+    /// so the response to an earlier call, even one for this request, is not fresh.
     pub ended: Option<u64>,
 }
 
@@ -41,8 +41,8 @@ impl Verified {
         Facts { caller: Some(&self.caller), ..Facts::of(&self.request) }
     }
 
-    /// The request for a page of the list of tools, if it asks for nothing else: an answer to several requests does not
-    /// tell which list is whose.
+    /// The request for a page of the list of tools, if it is the only message: in an answer to several requests it is
+    /// unclear which list answers which request.
     pub fn asks_for_tools(&self, decisions: &Decisions, env: &mut Env<'_>) -> Option<AskedList> {
         let one = decisions.single().filter(|one| one.list == Some(ListKind::Tools))?;
         let id = one.id.as_deref()?;
@@ -58,7 +58,7 @@ impl Verified {
         }
     }
 
-    /// The policy's verdict. A resource that is not there denies.
+    /// The policy's verdict. An unknown resource denies.
     pub fn decide(&self, access: &Access<'_>, arguments: Arguments<'_>, env: &Env<'_>) -> Verdict {
         let Some(resource) = self.request.resource(env.config) else {
             return Verdict::Deny(Denial::Unlisted);
@@ -70,8 +70,8 @@ impl Verified {
         resource.policy.decide(&self.caller, access, &Occasion { now: env.now, arguments, standing })
     }
 
-    /// Reads the body's messages, compares each with the headers, and decides. A refusal comes with the method, as far as
-    /// it was read.
+    /// Reads the messages of the body, compares each with the headers, and decides. A refusal comes with the method, if it
+    /// was read.
     pub fn read(&self, bytes: &[u8], env: &Env<'_>) -> Result<Decisions, (Refusal, Option<String>)> {
         let batch = (env.config.batches == Batches::AuthorizeEach).then_some(env.config.limits.batch);
         let body = jsonrpc::read_body(bytes, env.config.limits.depth, batch)
@@ -114,8 +114,8 @@ impl Verified {
         })
     }
 
-    /// Whether the headers may go ahead of the body's verdict, and how they are changed then: not where the token, the
-    /// base scopes or what the headers declare already denies.
+    /// The edits of headers that go ahead of the verdict on the body, unless the token, the base scopes or the declared
+    /// headers are already denied.
     pub fn edits_ahead(&self, env: &Env<'_>) -> Result<Vec<HeaderEdit>, Denied> {
         let mcp = self.request.mcp.as_ref().ok();
         let declared = mcp.and_then(McpHeaders::declared);

@@ -9,8 +9,8 @@ use crate::meter::Meter;
 use crate::time::UnixTime;
 
 impl Exchange {
-    /// Whether a request whose token may be tried again has to wait for its turn first. [`Self::try_again`] asks
-    /// this; a host with many streams asks it before, to spare itself the event.
+    /// Whether a request that could be tried again has to wait for its turn first. [`Self::try_again`] checks this too; a
+    /// gate with many streams checks it before, to save the event.
     pub fn waits_for_turn(&mut self, meter: &Meter, now: UnixTime) -> bool {
         let waiting = match &mut self.state {
             State::AwaitingToken(asking) => &mut asking.waiting,
@@ -26,7 +26,7 @@ impl Exchange {
 }
 
 impl Request {
-    /// Its token is tried again: its headers are read, and its body if that is whole.
+    /// Books the work of another try: reading the headers, and the body if it is complete.
     pub(super) fn turn_came(&self, body: Body, waiting: &Waiting, env: &Env<'_>) {
         self.admitted.set(true);
         env.meter.read(waiting.payer(), self.head.weight() + if body.ended.is_some() { body.size } else { 0 });

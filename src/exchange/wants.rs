@@ -1,45 +1,45 @@
-//! What a stream needs next: of its host, parts of the answer; of the gate, events that no message brings.
+//! The needs of a stream: parts of the answer from its host, and events from the gate that no message brings.
 //!
-//! A stream also moves on in events of the root context. So its state says what it needs, and a host that remembered the
-//! last step would be wrong.
+//! The state tells them, not the last step: a stream also advances in events of the root context, whose steps its own
+//! context does not see.
 
 use super::validation::Awaited;
 use super::{Exchange, State};
 
-/// The parts of the answer that the stream has to see. The host passes the others without an event.
+/// The parts of the answer that a stream has to see. The host forwards the others without an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wants {
-    /// The request has no verdict yet. Of an answer, only matters whether it is the host's own; and if the stream ends,
-    /// that has to be recorded.
+    /// The request has no verdict. It only matters whether an answer is the host's own. If the stream ends, the host sends
+    /// [`Event::EndedByClient`](super::Event::EndedByClient).
     Verdict,
     /// Nothing.
     Nothing,
-    /// The status. The headers may be left out.
+    /// The status. The host may leave out the headers.
     Status,
     /// The status and the headers.
     Headers,
-    /// All of it.
+    /// The status, the headers, the body, and the trailers.
     Body {
-        /// The number of bytes of it that the host holds.
+        /// The number of bytes of the body that the host holds.
         held: usize,
     },
 }
 
-/// The events that the gate has to bring to the stream.
+/// The events that the gate has to send to a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FollowUp {
     /// None.
     Nothing,
-    /// Ticks: it holds its headers until a body comes, and the host may never show one.
+    /// Ticks: the stream holds its headers until a body arrives, and the host may never show one.
     Tick,
-    /// Another try, once this is there.
+    /// Another try, once this arrives.
     TryAgain(Awaited),
-    /// The question whether it has to end ([`Exchange::ends`]), from time to time.
+    /// Regular checks whether the stream has to end ([`Exchange::ends`]).
     Watch,
 }
 
 impl FollowUp {
-    /// What the stream waits for.
+    /// The reason why the stream waits for another try.
     pub fn awaited(self) -> Option<Awaited> {
         match self {
             Self::TryAgain(awaited) => Some(awaited),
@@ -49,7 +49,7 @@ impl FollowUp {
 }
 
 impl Exchange {
-    /// The parts of the answer that it has to see from now on.
+    /// The parts of the answer that the stream has to see from now on.
     pub fn wants(&self) -> Wants {
         match &self.state {
             State::Start | State::Overtaken(_) => Wants::Body { held: 0 },
@@ -61,7 +61,7 @@ impl Exchange {
         }
     }
 
-    /// The events that the gate has to bring to it from now on.
+    /// The events that the gate has to send to the stream from now on.
     pub fn follow_up(&self) -> FollowUp {
         match &self.state {
             State::AwaitingToken(asking) => FollowUp::TryAgain(asking.waiting.awaited),

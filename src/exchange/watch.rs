@@ -1,16 +1,16 @@
-//! Answers that go on for as long as the server likes: whether what let them go on still holds.
+//! Answers that last as long as the server likes: whether they are still allowed.
 //!
 //! ```text
 //! token expired ─► ends
 //! token without `exp`: older than `limits.stream` ─► ends
-//!   every `cache_ttl` the issuer is asked again ─┬ active ─► the caller of now
+//!   every `cache_ttl` the issuer is asked again ─┬ active ─► the current caller
 //!                                                ├ not active ─► ends
 //!                                                └ no answer ─► goes on, for twice that time
-//! another policy, or another caller ─► the request is decided anew ─ denied ─► ends
+//! another policy, or another caller ─► the request is decided again ─ denied ─► ends
 //! ```
 //!
-//! Where a policy changes, as many streams are decided anew at each tick as the [meter](crate::meter) lets. Nothing
-//! passes on one that is not yet: what the server sends decides it at once.
+//! After a policy change, each tick decides as many streams again as the [meter](crate::meter) allows. A stream that has
+//! to wait is decided at once when the server sends something: nothing passes before.
 
 use std::time::Duration;
 
@@ -26,55 +26,55 @@ use crate::reply::Refusal;
 use crate::time::UnixTime;
 use crate::token::TokenDigest;
 
-/// A longer body is not kept, and its stream ends when the policy changes: each of thousands keeps its own. It has room for
-/// five hundred URIs.
+/// The longest request body that is kept, since each of thousands of streams may keep one. A stream with a longer body
+/// ends when the policy changes. This is enough for five hundred URIs.
 const MAX_BODY: usize = 32 << 10;
-/// What is read to decide a stream anew beside its body, in bytes.
+/// The work to decide a stream again, beside its body, in bytes read.
 const LEAST: usize = 500;
-/// However short answers are kept, the issuer is not asked more often about a stream.
+/// The issuer is not asked more often about a stream, however short `cache_ttl` is.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// After a call without an answer, it is not asked again about a stream for this long.
+/// The pause after a call without an answer.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Why a stream ends: the stable detail of its event.
+/// Why a stream ends: the reason in its event.
 pub(super) type Ended = Reason;
 
-/// What let a stream go on.
+/// The request that a stream answers, and everything that a new decision on it needs.
 pub(super) struct Watch {
     verified: Verified,
-    /// The body of its request, if that is what was decided.
+    /// The request body, if there was one and it is not too long.
     body: Option<Vec<u8>>,
-    /// Whether the request had a body, kept or not.
+    /// Whether the request had a body.
     has_body: bool,
-    /// The policy by which it was decided.
+    /// The version of the policy that decided.
     version: u64,
-    /// Whether that one denies it.
+    /// Whether that policy denies the request.
     denied: bool,
-    /// Another policy is in force, and too many are to be decided by it at once.
+    /// Its place in the queue for a new decision, if the policy changed and too many streams have to be decided again.
     turn: Option<Turn>,
     began: UnixTime,
     /// In seconds.
     leeway: f64,
-    /// Nothing if the token says when it ends.
+    /// `None` if the token has an expiry time.
     renewal: Option<Renewal>,
 }
 
-/// What is known of a token without `exp`.
+/// The introspection of a token without `exp`.
 struct Renewal {
     issuer: usize,
     digest: TokenDigest,
-    /// How often the issuer is asked.
+    /// The time between two calls.
     every: Duration,
-    /// How old its last good answer may be.
+    /// The maximum age of the last good response.
     longest: Duration,
-    /// When it was asked for its last good answer.
+    /// The time of the call that got the last good response.
     good: UnixTime,
-    /// When it was asked since, with the first call that can have been sent then.
+    /// The time of a later call, and the number of the first call since then.
     asked: Option<(UnixTime, u64)>,
 }
 
 impl Watch {
-    /// Of a request that was just let go on; `body`: what was decided.
+    /// For a request that was just forwarded; `body`: the bytes that were decided on.
     pub fn new(verified: Verified, body: Option<&[u8]>, env: &mut Env<'_>) -> Self {
         let place = env.config.issuers.iter().position(|issuer| issuer.identifier == verified.caller.issuer());
         let issuer = place.and_then(|place| Some((place, env.config.issuers.get(place)?)));
@@ -103,8 +103,7 @@ impl Watch {
         }
     }
 
-    /// Whether it has to end by now, and why. Where something changed it is decided anew, and gets another `permit`.
-    /// Little else is done.
+    /// Why the stream has to end, if it has to. A changed policy or caller leads to a new decision and a new `permit`.
     pub fn ends(&mut self, permit: &mut Permit, env: &mut Env<'_>) -> Option<Ended> {
         let expires_at = self.verified.caller.expires_at();
         if env.now.as_numeric_date() >= expires_at + self.leeway {
@@ -129,7 +128,7 @@ impl Watch {
         self.denied.then_some(Reason::PolicyDenies)
     }
 
-    /// Whether what the server sends may pass: the policy of now lets the stream go on.
+    /// Whether data from the server may pass: the current policy allows the stream.
     pub fn lets_pass(&mut self, permit: &mut Permit, env: &Env<'_>) -> bool {
         if self.is_outdated(env) {
             self.decide(permit, env);
@@ -137,7 +136,7 @@ impl Watch {
         !self.denied
     }
 
-    /// Whether another policy is in force than the one by which it was decided.
+    /// Whether the policy has changed since the last decision.
     fn is_outdated(&self, env: &Env<'_>) -> bool {
         self.version != self.policy_version(env)
     }
@@ -146,7 +145,7 @@ impl Watch {
         self.verified.request.resource(env.config).map_or(0, |resource| resource.policy_version)
     }
 
-    /// Decides its request anew, which brings another permit. Once denied, it stays so.
+    /// Decides the request again, and replaces the permit. A denied stream stays denied.
     fn decide(&mut self, permit: &mut Permit, env: &Env<'_>) {
         env.meter.read(Payer::Streams, self.body.as_ref().map_or(0, Vec::len) + LEAST);
         self.version = self.policy_version(env);
@@ -157,7 +156,7 @@ impl Watch {
         self.turn = None;
     }
 
-    /// Asks the issuer again where it is time to. Says whether it answered with another caller.
+    /// Asks the issuer again if it is time to. Returns whether the caller has changed.
     fn renew(&mut self, env: &mut Env<'_>) -> Result<bool, Ended> {
         let Some(renewal) = &mut self.renewal else { return Ok(false) };
         if env.now.within(renewal.every, renewal.good) {
@@ -175,7 +174,7 @@ impl Watch {
             Lookup::Unknown { .. }
         );
         let was_asked = renewal.asked.is_some_and(|(at, _)| env.now.within(RETRY, at));
-        // Half of the calls are for those who wait for theirs.
+        // Half of the calls are reserved for requests that wait.
         if is_unknown && (was_asked || env.introspection.is_busy(renewal.issuer)) {
             return outage;
         }
@@ -194,7 +193,7 @@ impl Watch {
         }
     }
 
-    /// The permit that its request would get now.
+    /// The permit that the request would get now.
     fn permit(&self, env: &Env<'_>) -> Option<Permit> {
         match &self.body {
             Some(body) => self.verified.permit(body, env),
