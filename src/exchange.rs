@@ -137,8 +137,8 @@ impl Exchange {
         }
     }
 
-    /// Tries the token again, because the awaited keys or response arrived or the attempt to get them ended. `read` gives
-    /// the buffered body. On [`Flow::Continue`] the host resumes the stream.
+    /// Tries the token again, because the awaited keys or response arrived or the attempt to get them ended. `read`
+    /// gives the buffered body. On [`Flow::Continue`] the host resumes the stream.
     pub fn try_again(&mut self, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         if self.waits_for_turn(env.meter, env.now) {
             return Step::hold();

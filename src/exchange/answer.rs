@@ -1,4 +1,4 @@
-//! The server's answer: passed on as it is, but for the lists in it.
+//! The server's answer. It passes unchanged, except for the lists in it.
 
 mod events;
 mod lists;
@@ -23,30 +23,30 @@ use crate::reason::Reason;
 use crate::reply::{Refusal, bad_gateway_message, cors_headers};
 use events::Events;
 
-/// What is to be done with an answer, known from its request.
+/// The treatment of an answer, as its request determines it.
 pub(super) struct Answer {
     resource: usize,
     origin: Option<String>,
-    /// Whose request the policy let go on: what the answer shows is trimmed for that caller.
+    /// The permit of the request. Lists in the answer are trimmed for its caller.
     permit: Permit,
     expects: Expects,
-    /// The requests' ids, for the errors that take a list's place.
+    /// The ids of the requests, for the errors that replace a list.
     ids: Ids,
     decision_id: String,
-    /// Whether the host shows bodies while headers are held: then a fault can still be a 502.
+    /// Whether the host shows bodies while headers are held. Then a fault can still lead to a 502.
     may_hold_headers: bool,
     phase: Phase,
-    /// Bytes of a document or a stream that the host holds.
+    /// The number of bytes of a document or a stream that the host holds.
     held: usize,
-    /// What has to hold as long as it goes on: on a GET stream, and on the one that `subscriptions/listen` opens.
+    /// The conditions for a stream to go on, if a GET or `subscriptions/listen` opened one.
     watch: Option<Box<Watch>>,
-    /// The request for a list of tools that a list in this answer may answer.
+    /// The request for a list of tools, if a list in this answer may answer it.
     asked: Option<AskedList>,
-    /// Whether it may show that a tool is as approved. That one differs, any answer shows.
+    /// Whether the answer may prove that a tool is as approved. Any answer proves that a tool differs.
     tells_good_news: bool,
 }
 
-/// The ids of the requests that are answered.
+/// The ids of the requests that the answer belongs to.
 pub(super) struct Ids {
     pub ids: Vec<String>,
     /// How they were sent, and are answered.
@@ -54,7 +54,7 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    /// In place of an answer that must not pass.
+    /// The errors that replace an answer that must not pass.
     fn errors(&self) -> String {
         let errors: Vec<_> = self.ids.iter().map(|id| bad_gateway_message(Some(id))).collect();
         match (self.shape, errors.is_empty()) {
@@ -65,15 +65,15 @@ impl Ids {
 }
 
 enum Phase {
-    /// Passed on byte for byte.
+    /// Passes byte for byte.
     Untouched,
-    /// One JSON document, held until it is whole.
+    /// One JSON document, held until it is complete.
     Document,
     /// Events, one by one.
     Events(Box<Events>),
-    /// Passed on as it comes, private to the caller.
+    /// Passes as it arrives, private to the caller.
     Private(PrivateResults),
-    /// Replaced already, or without content; what still comes is dropped.
+    /// Already replaced, or without content. All that follows is dropped.
     Replaced,
 }
 
@@ -102,7 +102,7 @@ impl Answer {
         }
     }
 
-    /// The parts of it that are looked at from now on.
+    /// The parts of the answer that it has to see from now on.
     pub fn wants(&self) -> Wants {
         match self.phase {
             Phase::Untouched if self.expects.is_any() || self.origin.is_some() => Wants::Headers,
@@ -111,26 +111,26 @@ impl Answer {
         }
     }
 
-    /// It goes on for as long as the server likes, and what let it do so.
+    /// An answer that lasts as long as the server likes, if `watch` allows it.
     pub fn watched(self, watch: Watch) -> Self {
         Self { watch: Some(Box::new(watch)), ..self }
     }
 
-    /// Whether it goes on for as long as the server likes.
+    /// Whether the answer lasts as long as the server likes.
     pub fn is_long_lived(&self) -> bool {
         self.watch.is_some()
     }
 
-    /// Whether it has to end, with the event that records it.
+    /// The event that records why the answer has to end, if it has to.
     pub fn ends(&mut self, env: &mut Env<'_>) -> Option<Effect> {
         let watch = self.watch.as_mut()?;
         let reason = watch.ends(&mut self.permit, env)?;
-        // Should the host not end it, nothing more of it passes all the same.
+        // Nothing more of it passes, even if the host does not end the stream.
         (self.watch, self.phase) = (None, Phase::Replaced);
         Some(self.event("stream_ended", reason))
     }
 
-    /// The answer's headers: whether it was refused, and the step.
+    /// The headers arrived. Returns whether the answer was refused, and the step.
     pub fn headers(&mut self, status: u16, headers: &Headers, end: bool, env: &mut Env<'_>) -> (bool, Step) {
         self.expect_list(status, env);
         if matches!(self.phase, Phase::Replaced) {
@@ -152,7 +152,7 @@ impl Answer {
         }
     }
 
-    /// How the body is to be treated, or why nothing of the answer may pass.
+    /// The treatment of the body, or the reason why nothing of the answer may pass.
     fn phase_for(&self, status: u16, headers: &Headers, end: bool, env: &Env<'_>) -> Result<Phase, Reason> {
         let limit = env.config.limits.list;
         if status == 101 {
@@ -196,8 +196,8 @@ impl Answer {
             Some(0) => Ok(Phase::Replaced),
             Some(length) if length > limit => Err(Reason::ListTooLarge),
             _ if is_json => Ok(Phase::Document),
-            // The transport of 2024-11-05 only accepts a message here and answers on another stream. What else the
-            // body says is for nobody: it goes.
+            // The transport of 2024-11-05 only accepts a message here and answers on another stream. The body is of no
+            // use, so it is dropped.
             _ if status == 202 => Ok(Phase::Replaced),
             _ => Err(Reason::ListContentType),
         }
@@ -209,7 +209,7 @@ impl Answer {
         Step::end(vec![self.event("bad_gateway", reason), Effect::Reply(reply)])
     }
 
-    /// What lets the page that asked read the answer, unless the server said it already.
+    /// The headers that allow the page of the request to read the answer (CORS), unless the server sent them.
     fn cors_edits(&self, headers: &Headers) -> Vec<HeaderEdit> {
         let missing = |(name, value): (&'static str, String)| match name {
             "vary" => (!varies_by_origin(headers)).then(|| HeaderEdit::Add(name.to_owned(), value)),
@@ -218,7 +218,8 @@ impl Answer {
         self.origin.iter().flat_map(|origin| cors_headers(origin)).filter_map(missing).collect()
     }
 
-    /// A part of the body: a document is held until it is whole, events go on as they end, the rest is left alone.
+    /// A part of the body arrived. A document is held until it is complete, events pass one by one, and the rest passes
+    /// unchanged.
     pub fn body(&mut self, size: usize, end: bool, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         let held = std::mem::replace(&mut self.held, size);
         if self.watch.as_mut().is_some_and(|watch| !watch.lets_pass(&mut self.permit, env)) {
@@ -242,7 +243,7 @@ impl Answer {
         }
     }
 
-    /// A whole document, of which the host holds `held` bytes if it has not been told of others.
+    /// A complete document. `held`: the number of bytes that the host holds, unless an earlier effect replaced them.
     fn document(&mut self, bytes: &[u8], held: Option<usize>, env: &mut Env<'_>) -> Step {
         match self.trim(bytes, env) {
             Ok(trimmed) if trimmed.tells_of_denied && self.expects.stream => {
@@ -261,7 +262,7 @@ impl Answer {
         }
     }
 
-    /// An answer that ends in trailers: where the host holds something of it, they end it as its body's end would.
+    /// Trailers arrived. If the host holds a part of the body, they end it as its own end would.
     pub fn trailers(&mut self, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         match &self.phase {
             Phase::Document => self.body(self.held, true, read, env),
@@ -270,7 +271,7 @@ impl Answer {
         }
     }
 
-    /// In place of a document that must not pass: a 502 while its headers are held, else an error in its body.
+    /// Replaces a document that must not pass: by a 502 if its headers are still held, else by an error in its body.
     fn replace(&mut self, reason: Reason, config: &Config) -> Step {
         self.phase = Phase::Replaced;
         if self.may_hold_headers {
@@ -285,7 +286,7 @@ impl Answer {
     }
 }
 
-/// What became of the lists in an answer, if there were any.
+/// The effect that counts the lists in an answer, if there are any.
 fn listed(trimmed: &Trimmed<'_>) -> Option<Effect> {
     trimmed.held_list.then_some(Effect::Listed(if trimmed.removed > 0 { "trimmed" } else { "whole" }))
 }

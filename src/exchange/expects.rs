@@ -2,7 +2,7 @@
 
 use crate::mcp::AnswerKind;
 
-/// What the answer to a request may hold. The one answer to a batch may hold what any of its messages asks for.
+/// The possible contents of an answer. The one answer to a batch may hold what any of its messages asks for.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Expects {
     /// A list, or the result of a task, which may be a list.

@@ -1,5 +1,5 @@
-//! Proof of possession of sender-constrained tokens (RFC 8705, RFC 9449). It is required at every use, however the token
-//! was verified.
+//! Proof of possession of sender-constrained tokens (RFC 8705, RFC 9449). It is required at every use, however the
+//! token was verified.
 
 use super::request::Request;
 use super::step::Env;

@@ -43,8 +43,8 @@ impl RequestHead {
         self.headers.text("x-request-id")
     }
 
-    /// Whether the request switches to another protocol than HTTP, which carries no messages to decide on. `Upgrade: h2c`
-    /// does not count: it is ignored (RFC 9113 section 3.1).
+    /// Whether the request switches to another protocol than HTTP, which carries no messages to decide on. `Upgrade:
+    /// h2c` does not count: it is ignored (RFC 9113 section 3.1).
     pub fn is_tunnel(&self) -> bool {
         let upgrades = self.headers.all("upgrade").any(|value| !value.trim_ascii().eq_ignore_ascii_case(b"h2c"));
         self.method() == "CONNECT" || self.headers.has(":protocol") || upgrades
@@ -88,7 +88,8 @@ pub struct Request {
     pub origin: Option<String>,
     /// The headers that repeat parts of the body.
     pub mcp: Result<McpHeaders, HeaderFault>,
-    /// The key that the DPoP proof was verified for. A proof is single-use, but it may be checked again for this request.
+    /// The key that the DPoP proof was verified for. A proof is single-use, but it may be checked again for this
+    /// request.
     pub proven: OnceCell<Thumbprint>,
     /// Whether the request has had its turn. Its work still counts, but it does not wait again.
     pub admitted: Cell<bool>,
@@ -178,8 +179,8 @@ impl Request {
         }
     }
 
-    /// The maximum size of the body. If no body is allowed, an empty one may still be framed: as chunks without data, or an
-    /// empty DATA frame.
+    /// The maximum size of the body. If no body is allowed, an empty one may still be framed: as chunks without data,
+    /// or an empty DATA frame.
     pub fn body_limit(&self, config: &Config) -> usize {
         if self.head.method() == "POST" { config.limits.body } else { 0 }
     }
@@ -195,8 +196,8 @@ impl Request {
         self.head.declared_length().is_some_and(|length| length > limit)
     }
 
-    /// Whether the client waits for an interim response before it sends the body, and the host did not send one (RFC 9110
-    /// section 10.1.1).
+    /// Whether the client waits for an interim response before it sends the body, and the host did not send one (RFC
+    /// 9110 section 10.1.1).
     pub fn expects_to_continue(&self) -> bool {
         self.head.headers.has("expect")
     }
@@ -209,8 +210,8 @@ impl Request {
         }
     }
 
-    /// The edits of a forwarded request: they remove forged headers and the token, add the identity, and, if the answer may
-    /// hold a list, remove the headers that could make it unreadable.
+    /// The edits of a forwarded request: they remove forged headers and the token, add the identity, and, if the answer
+    /// may hold a list, remove the headers that could make it unreadable.
     pub fn forward_edits(&self, identity: Vec<(String, String)>, may_list: bool, config: &Config) -> Vec<HeaderEdit> {
         let mut edits = self.head.scrubs(config);
         if !self.resource(config).is_some_and(|resource| resource.keep_authorization) {

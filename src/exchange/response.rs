@@ -18,8 +18,8 @@ impl Exchange {
                 }
                 step
             }
-            // Envoy turns a local reply to gRPC into a gRPC response: status 200, and the body in a header of a response
-            // that ends there. No filter can add a body to it, so nothing may declare one.
+            // Envoy turns a local reply to gRPC into a gRPC response: status 200, and the body in a header of a
+            // response that ends there. No filter can add a body to it, so nothing may declare one.
             State::Answered(status) if headers.has("grpc-status") => {
                 let mut edits = vec![HeaderEdit::Set(":status".to_owned(), status.to_string())];
                 edits.extend(["content-type", "grpc-status", "grpc-message"].map(HeaderEdit::remove));

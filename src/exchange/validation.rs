@@ -64,8 +64,9 @@ impl From<TokenError> for Unverified {
     }
 }
 
-/// Tries once to verify the token of `request`. Cheap checks come first, then the signature, introspection, and last the
-/// proof of possession. `fresh`: an introspection response of this age is required, whatever the issuer's `validation`.
+/// Tries once to verify the token of `request`. Cheap checks come first, then the signature, introspection, and last
+/// the proof of possession. `fresh`: an introspection response of this age is required, whatever the issuer's
+/// `validation`.
 pub(super) fn validate(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
     let (scheme, token) = request.credentials(env.config).map_err(Unverified::Refused)?;
     let caller = vouched(request, token, fresh, env)?;
@@ -80,8 +81,8 @@ pub(super) fn validate(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_
     Ok(caller)
 }
 
-/// Verifies the token of a verified request again. The client's proof of possession stays valid: it was checked for this
-/// request.
+/// Verifies the token of a verified request again. The client's proof of possession stays valid: it was checked for
+/// this request.
 pub(super) fn again(request: &Request, fresh: Fresh, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
     let (_, token) = request.credentials(env.config).map_err(Unverified::Refused)?;
     // The rate is limited for each stream.
@@ -217,8 +218,8 @@ impl<'a> Asked<'a> {
         Waiter { issuer: self.place, digest: self.digest, standing }
     }
 
-    /// Verifies the token by the cached introspection response, or asks the endpoint. `standing`: how much is known of the
-    /// token without the endpoint.
+    /// Verifies the token by the cached introspection response, or asks the endpoint. `standing`: how much is known of
+    /// the token without the endpoint.
     fn confirm(
         &self,
         standing: Standing,

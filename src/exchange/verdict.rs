@@ -62,8 +62,8 @@ impl Exchange {
         }
     }
 
-    /// Gets a recent introspection response, if a rule requires one and the request is allowed without it. Then it decides
-    /// again, because the response may grant fewer scopes.
+    /// Gets a recent introspection response, if a rule requires one and the request is allowed without it. Then it
+    /// decides again, because the response may grant fewer scopes.
     fn refresh(&mut self, mut verified: Verified, decisions: Decisions, bytes: &[u8], env: &mut Env<'_>) -> Step {
         let Some(within) = decisions.fresh().filter(|_| decisions.permit().is_some()) else {
             return self.carry_out(verified, decisions, Some(bytes), env);

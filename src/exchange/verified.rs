@@ -30,8 +30,8 @@ pub(super) struct Verified {
 pub(super) struct Body {
     pub seen: bool,
     pub size: usize,
-    /// Once the body is complete: the number of the first introspection call after that. A body may take long to arrive,
-    /// so the response to an earlier call, even one for this request, is not fresh.
+    /// Once the body is complete: the number of the first introspection call after that. A body may take long to
+    /// arrive, so the response to an earlier call, even one for this request, is not fresh.
     pub ended: Option<u64>,
 }
 
@@ -70,8 +70,8 @@ impl Verified {
         resource.policy.decide(&self.caller, access, &Occasion { now: env.now, arguments, standing })
     }
 
-    /// Reads the messages of the body, compares each with the headers, and decides. A refusal comes with the method, if it
-    /// was read.
+    /// Reads the messages of the body, compares each with the headers, and decides. A refusal comes with the method, if
+    /// it was read.
     pub fn read(&self, bytes: &[u8], env: &Env<'_>) -> Result<Decisions, (Refusal, Option<String>)> {
         let batch = (env.config.batches == Batches::AuthorizeEach).then_some(env.config.limits.batch);
         let body = jsonrpc::read_body(bytes, env.config.limits.depth, batch)

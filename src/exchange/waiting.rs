@@ -9,8 +9,8 @@ use crate::meter::Meter;
 use crate::time::UnixTime;
 
 impl Exchange {
-    /// Whether a request that could be tried again has to wait for its turn first. [`Self::try_again`] checks this too; a
-    /// gate with many streams checks it before, to save the event.
+    /// Whether a request that could be tried again has to wait for its turn first. [`Self::try_again`] checks this too;
+    /// a gate with many streams checks it before, to save the event.
     pub fn waits_for_turn(&mut self, meter: &Meter, now: UnixTime) -> bool {
         let waiting = match &mut self.state {
             State::AwaitingToken(asking) => &mut asking.waiting,

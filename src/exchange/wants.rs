@@ -9,8 +9,8 @@ use super::{Exchange, State};
 /// The parts of the answer that a stream has to see. The host forwards the others without an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wants {
-    /// The request has no verdict. It only matters whether an answer is the host's own. If the stream ends, the host sends
-    /// [`Event::EndedByClient`](super::Event::EndedByClient).
+    /// The request has no verdict. It only matters whether an answer is the host's own. If the stream ends, the host
+    /// sends [`Event::EndedByClient`](super::Event::EndedByClient).
     Verdict,
     /// Nothing.
     Nothing,

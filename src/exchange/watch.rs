@@ -9,8 +9,8 @@
 //! another policy, or another caller ─► the request is decided again ─ denied ─► ends
 //! ```
 //!
-//! After a policy change, each tick decides as many streams again as the [meter](crate::meter) allows. A stream that has
-//! to wait is decided at once when the server sends something: nothing passes before.
+//! After a policy change, each tick decides as many streams again as the [meter](crate::meter) allows. A stream that
+//! has to wait is decided at once when the server sends something: nothing passes before.
 
 use std::time::Duration;
 

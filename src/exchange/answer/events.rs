@@ -1,4 +1,4 @@
-//! Lists in event streams: events go on one by one, and nothing that a client could take for a list goes on unread.
+//! Lists in event streams. Events pass one by one, and nothing that a client could take for a list passes unread.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use crate::reply::bad_gateway_message;
 use crate::sse::{Event, EventReader, Piece};
 use crate::time::UnixTime;
 
-/// As many dropped events of one stream have a line in the log: a stream of nothing else would fill it, and keep the
-/// worker busy with it.
+/// The number of dropped events of one stream that are logged. A stream of nothing else would fill the log, and keep
+/// the worker busy with it.
 const MOST_TOLD: usize = 100;
 
 /// How long noise is held, because trailers may follow it. It may also be a heartbeat, which keeps a connection alive:
@@ -23,37 +23,37 @@ const NOISE_WAIT: Duration = Duration::from_secs(5);
 pub(super) struct Events {
     reader: EventReader,
     dropped: Dropped,
-    /// Whether the host holds what goes on, so that trailers can still be preceded by more.
+    /// Whether the host holds bytes that pass, so that more can still be added before trailers.
     pub is_held: bool,
 }
 
-/// What was dropped so far.
+/// The state of dropped events.
 #[derive(Default)]
 struct Dropped {
-    /// What is to be told of the event beyond the limit that is being dropped.
+    /// The summary of an event over the limit, which is being dropped.
     oversized: Glance,
-    /// Something that may have been an answer.
+    /// Whether something was dropped that may have been an answer.
     answer: bool,
-    /// Something that was none.
+    /// Whether something was dropped that was no answer.
     noise: bool,
     /// Since when noise is held.
     noise_held: Option<UnixTime>,
-    /// Whether an event had an id, so that a client may ask for the rest on another stream.
+    /// Whether an event had an id, so that the client can ask for the rest on another stream.
     is_resumable: bool,
-    /// Whether what went on ends in a CR.
+    /// Whether the bytes that passed end in a CR.
     after_cr: bool,
-    /// How many events have a line in the log.
+    /// The number of events that were logged.
     told: usize,
 }
 
-/// What goes on in the place of a chunk, and what else follows.
+/// The replacement of a chunk, and the effects of its events.
 #[derive(Default)]
 struct Out {
     bytes: Vec<u8>,
     effects: Vec<Effect>,
     /// Whether the last of it is an event of which nothing was dropped.
     ends_in_event: bool,
-    /// Whether it ends in an event without the line that ends that.
+    /// Whether the bytes end within an event, without its last line.
     is_within_event: bool,
 }
 
@@ -65,17 +65,17 @@ impl Events {
 }
 
 impl Answer {
-    /// What goes on in the place of a chunk of an event stream, the first `held` bytes of which are such already.
+    /// Replaces a chunk of an event stream by the bytes that pass. Its first `held` bytes were replaced before.
     ///
-    /// Trailers end a stream without a last chunk, and bytes can only be put before them if the host holds some, or an
-    /// empty chunk. So what is left of a chunk within an event is held, and, once an answer was dropped that nobody knows
-    /// the request of, what follows it as well, up to the limit of a list: its error may still be due. Where nothing but
-    /// noise came, it is held for a while.
+    /// Trailers end a stream without a last chunk, and bytes can only be added before them if the host holds some bytes
+    /// or an empty chunk. So the rest of a chunk that ends within an event is held. If an answer was dropped and its
+    /// request is unknown, an error may still be due, so the bytes after it are held too, up to the limit of a list. A
+    /// stream of nothing but noise is held for a while.
     pub(super) fn events(&mut self, bytes: &[u8], held: usize, end: bool, env: &mut Env<'_>) -> Step {
         let (before, chunk) = bytes.split_at_checked(held).unwrap_or((bytes, &[]));
         let mut out = Out { bytes: Vec::with_capacity(bytes.len()), ..Out::default() };
         out.bytes.extend_from_slice(before);
-        // The reader is lent out for the time of reading; what it gives is trimmed by the rest of the answer.
+        // The reader is moved out while it reads, because the rest of the answer trims the events that it yields.
         let Phase::Events(mut events) = std::mem::replace(&mut self.phase, Phase::Replaced) else {
             return Step::go_on(vec![Effect::ReplaceBody(out.bytes)]);
         };
@@ -87,7 +87,7 @@ impl Answer {
         }
         let lost = dropped.answer || (dropped.noise && !dropped.is_resumable);
         let is_full = out.bytes.len() > env.config.limits.list;
-        // A stream that is to go on for long is not held up.
+        // A long-lived stream is never held.
         let may_owe = !self.expects.stream && !self.ids.ids.is_empty();
         let holds_noise = may_owe && lost && !out.ends_in_event && !is_full;
         let within = |since: &UnixTime| holds_noise && env.now.within(NOISE_WAIT, *since);
@@ -106,7 +106,7 @@ impl Answer {
         Step { effects: out.effects, flow }
     }
 
-    /// What was declared as a stream is a JSON document: from here on it is treated as one.
+    /// Treats the body as a JSON document from now on, although it was declared as a stream.
     fn begin_document(&mut self, mut out: Out, end: bool, env: &mut Env<'_>) -> Step {
         self.phase = Phase::Document;
         self.held = out.bytes.len();
@@ -136,7 +136,7 @@ impl Answer {
         if let Some(last) = out.bytes.last() {
             dropped.after_cr = *last == b'\r';
         }
-        // What follows must not follow a CR that it did not follow before.
+        // A CR that did not precede the next byte before must not precede it now.
         if dropped.after_cr && out.bytes.len() == before {
             out.bytes.push(b'\n');
             dropped.after_cr = false;
@@ -189,7 +189,7 @@ impl Answer {
         }
     }
 
-    /// Records that an event does not go on.
+    /// Logs that an event does not pass.
     fn tell(&self, reason: Reason, dropped: &mut Dropped, out: &mut Out) {
         if dropped.told < MOST_TOLD {
             dropped.told += 1;
@@ -213,7 +213,7 @@ impl Answer {
 }
 
 impl Out {
-    /// The event goes on, with other data where that was changed.
+    /// The event passes, with its data replaced if they were changed.
     fn pass(&mut self, event: &Event<'_>, changed: Option<&[u8]>) {
         if changed.is_none() && event.is_plain() {
             self.bytes.extend_from_slice(event.bytes);

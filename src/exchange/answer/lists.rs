@@ -1,4 +1,4 @@
-//! Lists in an answer: each entry decided as its use would be, and what the server's tools are taken note of.
+//! Lists in an answer. Each entry is decided as a call of it would be, and the server's tools are recorded.
 
 use std::cell::RefCell;
 
@@ -14,7 +14,7 @@ use crate::time::UnixTime;
 use crate::uri::{check_template, check_uri};
 
 impl Answer {
-    /// The answer begins: only where it was accepted without one does a stream bring the list.
+    /// The answer begins. A stream brings the list only if the server accepted the request without one (202).
     pub(super) fn expect_list(&mut self, status: u16, env: &mut Env<'_>) {
         self.tells_good_news = status == 200;
         match &self.asked {
@@ -119,7 +119,7 @@ impl Answer {
     }
 }
 
-/// Whether an entry stays: the decision that using it would get.
+/// Whether an entry stays in its list, by the decision on its use.
 fn keeps(decider: &Decider<'_>, kind: ListKind, name: &str, entry: &[u8], occasion: &Occasion<'_>) -> bool {
     let access = match kind {
         ListKind::Prompts => Access::Prompt(name),
@@ -132,7 +132,7 @@ fn keeps(decider: &Decider<'_>, kind: ListKind, name: &str, entry: &[u8], occasi
         ListKind::Templates => check_template(name).is_ok(),
         ListKind::Prompts | ListKind::Tools => true,
     };
-    // What a call could not even name goes, but where a denial would not be carried out.
+    // An entry that no call could name is removed, except in shadow mode, where no denial is carried out.
     let is_short = name.len() <= MAX_TARGET;
     let nameable = || is_short && is_sound();
     let policy = decider.policy();
@@ -143,7 +143,7 @@ fn keeps(decider: &Decider<'_>, kind: ListKind, name: &str, entry: &[u8], occasi
     match decider.outcome(&access, occasion) {
         Outcome::Allow => nameable() || policy.mode == Mode::Shadow,
         Outcome::ShadowDeny => true,
-        // What a step-up could unlock is offered; news of it are for those who have it.
+        // An entry that a step-up could unlock is offered. Notifications about it (an empty entry) are not.
         Outcome::Deny if policy.lists == Lists::Offer && !entry.is_empty() => {
             decider.is_step_up(&access, occasion) && (nameable() || policy.mode == Mode::Shadow)
         }
