@@ -38,10 +38,10 @@ impl UriFault {
             Self::Authority => {
                 "has slashes, a host or a port that URL parsers rewrite: write them as `new URL(uri).href` does"
             }
-            Self::Backslash => "holds a backslash",
-            Self::Blank => "holds white space or a control character",
-            Self::DotSegment => "holds a dot segment",
-            Self::Escape => "holds a percent sign without two hexadecimal digits in upper case: write `%25`, `%2F`",
+            Self::Backslash => "contains a backslash",
+            Self::Blank => "contains white space or a control character",
+            Self::DotSegment => "contains a dot segment",
+            Self::Escape => "contains a percent sign without two upper-case hexadecimal digits: write `%25`, `%2F`",
             Self::NeedlessEscape => "escapes a letter, a digit, `-`, `.`, `_` or `~`: write the character itself",
             Self::UpperCaseScheme => "has an upper-case scheme",
             Self::UserInfo => "has user information: leave it out",
@@ -103,7 +103,7 @@ fn check(uri: &str, is_pattern: bool) -> Result<(), UriFault> {
 }
 
 fn has_dot_segment(decoded: &[u8]) -> bool {
-    // What stands before a colon is a scheme to some servers and a path to others. Parameters are dropped first.
+    // Some servers read the part before a colon as a scheme, others as a path. Parameters are dropped first.
     decoded.split(|b| matches!(b, b'/' | b'\\' | b'?' | b'#' | b':' | b';')).any(|segment| {
         let kept = || segment.iter().filter(|byte| !spelling::is_left_out(**byte));
         kept().eq(b".") || kept().eq(b"..")

@@ -43,16 +43,16 @@ pub struct NotShared;
 /// The result of an [`update`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Updated {
-    /// The value is the result of the change now.
+    /// The result of the change was written.
     Written,
-    /// The value stays, as the change wants it.
+    /// The change kept the value.
     Kept,
     /// Other workers were faster each time.
     Lost,
 }
 
-/// Reads the value `name` and replaces it with the result of `change`, or keeps it if there is none. After a lost race it
-/// starts again.
+/// Reads the value `name` and replaces it with the result of `change`, or keeps it if there is none. Starts again after a
+/// lost race.
 pub fn update(
     data: &dyn SharedData,
     name: &str,

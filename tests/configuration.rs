@@ -1056,18 +1056,18 @@ fn keys_are_discovered_fetched_or_fixed_and_only_one_of_these() {
         (
             "with a URL",
             json!({"discover": true, "uri": "https://a.example/jwks", "cluster": "c"}),
-            &[("issuers[0].jwks.uri", "has no meaning beside `discover`")],
+            &[("issuers[0].jwks.uri", "cannot be combined with `discover`")],
         ),
         (
             "with keys",
             json!({"discover": true, "keys": [key]}),
-            &[("issuers[0].jwks.keys", "has no meaning beside `discover`")],
+            &[("issuers[0].jwks.keys", "cannot be combined with `discover`")],
         ),
         ("without a cluster", json!({"discover": true}), &[("issuers[0].jwks.cluster", "is required")]),
         (
             "with other faults",
             json!({"discover": true, "cluster": "c", "max_age": "0s", "more": 1}),
-            &[("issuers[0].jwks.max_age", "must be longer than nothing"), ("issuers[0].jwks.more", "unknown field")],
+            &[("issuers[0].jwks.max_age", "must be greater than zero"), ("issuers[0].jwks.more", "unknown field")],
         ),
         (
             "as a text",
@@ -1102,7 +1102,7 @@ fn a_policy_source_needs_an_endpoint_and_takes_the_place_of_a_policy() {
     assert_eq!((source.format, source.endpoint.client.is_none()), (Format::Toolgate, true));
 
     let cases: &[(Value, &[(&str, &str)])] = &[
-        (with("interval", json!("0s")), &[("interval", "must be longer than nothing")]),
+        (with("interval", json!("0s")), &[("interval", "must be greater than zero")]),
         (with("max_stale", json!("0s")), &[]),
         (with("timeout", json!("2h")), &[("timeout", "must be at most an hour")]),
         (with("format", json!("yaml")), &[("format", "must be one of `toolgate`, `authsec`")]),
@@ -1113,7 +1113,7 @@ fn a_policy_source_needs_an_endpoint_and_takes_the_place_of_a_policy() {
         (of(&json!({})), &[("cluster", "is required"), ("uri", "is required")]),
         (
             set(with("client_id", json!("a:b")), "/resources/0/policy_source/client_secret_env", json!("SECRET")),
-            &[("client_id", "may not hold a colon, which ends it in HTTP Basic")],
+            &[("client_id", "must not contain a colon, which would end it in HTTP Basic")],
         ),
         (
             set(with("client_id", json!("a")), "/resources/0/policy_source/client_secret_env", json!("UNSET")),
@@ -1175,7 +1175,7 @@ fn a_manifest_is_published_to_an_endpoint() {
     for (name, value, message) in [
         ("uri", json!("plane"), "must be an absolute `https` or `http` URL"),
         ("cluster", json!(""), "may not be empty"),
-        ("timeout", json!("0s"), "must be longer than nothing"),
+        ("timeout", json!("0s"), "must be greater than zero"),
         ("interval", json!("30s"), "unknown field"),
         ("max_stale", json!("30s"), "unknown field"),
     ] {

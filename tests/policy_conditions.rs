@@ -394,7 +394,7 @@ fn what_a_policy_cannot_mean_is_warned_of() {
         (json!({"tools": {"a*": {"scopes": []}, "*a": {"scopes": []}}}), None),
         (
             json!({"tools": {"t": {"scopes": ["a"]}}, "hierarchy": {"admin": ["b"]}}),
-            Some("hierarchy: `admin` leads to no scope"),
+            Some("hierarchy: `admin` implies no scope"),
         ),
         (json!({"tools": {"t": {"scopes": ["b"]}}, "hierarchy": {"admin": ["b"]}}), None),
         (json!({"base_scopes": ["b"], "hierarchy": {"admin": ["b"]}}), None),
@@ -404,11 +404,11 @@ fn what_a_policy_cannot_mean_is_warned_of() {
         ),
         (
             json!({"tools": {"rm": {"scopes": []}, "ls": {"scopes": []}}, "matrix": [{"name": "r", "deny_tools": ["r*"]}]}),
-            Some("tools.rm: is denied to everybody by the row `r`"),
+            Some("tools.rm: is denied to everyone by the row `r`"),
         ),
         (
             json!({"tools": {"rm_*": {"scopes": []}}, "matrix": [{"name": "r", "subjects": ["*"], "deny_tools": ["r*"]}]}),
-            Some("tools.rm_*: is denied to everybody by the row `r`"),
+            Some("tools.rm_*: is denied to everyone by the row `r`"),
         ),
         (json!({"tools": {"rm": {"scopes": []}}, "matrix": [{"subjects": ["bot"], "deny_tools": ["rm"]}]}), None),
         (json!({"tools": {"rm": {"scopes": []}}, "matrix": [{"deny_tools": ["rm"], "mode": "shadow"}]}), None),

@@ -101,7 +101,7 @@ fn a_document_is_checked_as_a_configuration_is() {
             &[
                 "hierarchy.s: implies itself",
                 "tools.a: needs `scopes` or `any_of`",
-                "tools.b.scopes[0]: a scope may not hold a space, a quote, a backslash or non-ASCII characters",
+                "tools.b.scopes[0]: a scope must not contain spaces, quotes, backslashes or non-ASCII characters",
                 "tool: unknown field",
             ],
         ),
@@ -218,7 +218,7 @@ fn what_authsec_would_not_say_is_refused() {
         (
             "a scope of two words",
             ready(json!({"tool_policy": [{"name": "a", "required_scopes": ["x y"]}]})),
-            vec!["tools.a.any_of[0][0]: a scope may not hold a space, a quote, a backslash or non-ASCII characters"],
+            vec!["tools.a.any_of[0][0]: a scope must not contain spaces, quotes, backslashes or non-ASCII characters"],
         ),
         (
             "a fraction of a second",

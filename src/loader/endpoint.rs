@@ -45,7 +45,7 @@ pub fn read_client(
         (secret, at.path)
     });
     let (secret, path) = match (written, named) {
-        (Some(_), Some((_, path))) => return found.fault(&path, "has no meaning beside `client_secret`"),
+        (Some(_), Some((_, path))) => return found.fault(&path, "cannot be combined with `client_secret`"),
         (Some(secret), None) | (None, Some(secret)) => secret,
         (None, None) => return None,
     };
@@ -96,7 +96,10 @@ fn read_plane(
     let (uri, cluster) = target(fields, found);
     let client = read_client(fields, AuthenticationMethod::Basic, environment, found);
     if client.as_ref().is_some_and(|client| client.id.contains(':')) {
-        found.fault::<()>(&join(&fields.path, "client_id"), "may not hold a colon, which ends it in HTTP Basic");
+        found.fault::<()>(
+            &join(&fields.path, "client_id"),
+            "must not contain a colon, which would end it in HTTP Basic",
+        );
     }
     let format = fields.take("format").and_then(|at| at.choice(&FORMATS, found)).unwrap_or(Format::Toolgate);
     let timeout = timeout(fields, found);

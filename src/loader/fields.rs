@@ -81,7 +81,7 @@ impl<'a> At<'a> {
                 .fault(&self.path, "must be a duration such as `500ms`, `30s` or `10m`, not negative, at most a year");
         };
         match zero {
-            Zero::Refuse if duration.is_zero() => found.fault(&self.path, "must be longer than nothing"),
+            Zero::Refuse if duration.is_zero() => found.fault(&self.path, "must be greater than zero"),
             _ => Some(duration),
         }
     }
@@ -101,7 +101,7 @@ impl<'a> At<'a> {
         match Url::parse(self.text(found)?) {
             Ok(url) => {
                 if url.scheme() == Scheme::Http && !url.is_loopback() {
-                    found.warn(&self.path, "`http` to a host that is not loopback can be read and changed on the way");
+                    found.warn(&self.path, "`http` to a host that is not loopback can be read and changed in transit");
                 }
                 Some(url)
             }
@@ -115,7 +115,7 @@ impl<'a> At<'a> {
         match Scope::parse(text) {
             Some(scope) => Some(scope),
             None => {
-                found.fault(&self.path, "a scope may not hold a space, a quote, a backslash or non-ASCII characters")
+                found.fault(&self.path, "a scope must not contain spaces, quotes, backslashes or non-ASCII characters")
             }
         }
     }

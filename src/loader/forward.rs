@@ -14,7 +14,7 @@ pub fn read(at: Option<At<'_>>, found: &mut Findings) -> (bool, Vec<ForwardedHea
     for (name, at) in entries {
         let Some(header) = read_header(name, &at, found) else { continue };
         if forwarded.iter().any(|other| other.folded == header.folded) {
-            found.fault::<()>(&at.path, "servers may take it for another header of this list");
+            found.fault::<()>(&at.path, "servers may confuse it with another header of this list");
         }
         forwarded.push(header);
     }

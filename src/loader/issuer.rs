@@ -30,7 +30,7 @@ pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> 
     let dpop = fields.take("dpop").and_then(|at| at.choice(&choices, found)).unwrap_or(Dpop::Off);
     let identifier = match identifier {
         Some(text) if keys.is_none() && Url::parse(text).is_err() => {
-            let message = "must be a URL, unless `jwks.uri` or `jwks.keys` says where its keys are";
+            let message = "must be a URL, unless `jwks.uri` or `jwks.keys` is set";
             found.fault(&join(&fields.path, "issuer"), message)
         }
         _ => identifier,

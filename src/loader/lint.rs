@@ -42,7 +42,7 @@ pub fn check_issuers(path: &str, matrix: &[Row], trusted: &[&Issuer], found: &mu
         };
         if row.issuers.is_some() && !trusted.is_empty() && !trusted.iter().any(matches) {
             let path = format!("{}[{n}].issuers", join(path, "matrix"));
-            found.warn(&path, "never matches: this resource takes no token of these issuers");
+            found.warn(&path, "never matches: this resource trusts none of these issuers");
         }
     }
 }
@@ -60,7 +60,7 @@ pub fn check_paths(path: &str, identifier: &Url, paths: &[PathPattern], found: &
         let is_above = !pattern.is_exact() && own.starts_with(stem);
         let matches = text == own || is_below || is_above || is_message_path(bare, &text);
         if differs_by_slash || !matches {
-            let message = "`resource` is another URL: strict clients that are given this one refuse the metadata, and \
+            let message = "`resource` is another URL: strict clients that use this one refuse the metadata, and \
                            need a resource of its own";
             found.warn(&format!("{path}[{n}]"), message);
         }
@@ -98,7 +98,10 @@ fn plain(pattern: &Pattern) -> String {
 fn counted_scopes(path: &str, row: &Row, policy: &Policy, found: &mut Findings) {
     let named = policy.named_scopes();
     for scope in row.scopes.iter().flatten().filter(|scope| !named.contains(scope.as_str())) {
-        found.warn(&join(path, "scopes"), format!("counts `{}`, which nothing in this policy names", scope.as_str()));
+        found.warn(
+            &join(path, "scopes"),
+            format!("counts `{}`, which nothing else in this policy names", scope.as_str()),
+        );
     }
 }
 
@@ -115,7 +118,7 @@ fn denied_to_everybody(path: &str, rules: &[(Pattern, Requirement)], policy: &Po
             // `*` matches.
             let text = name.as_str().replace('*', "\u{10ffff}");
             if row.deny_tools.patterns().iter().any(|denied| denied.matches(&text)) {
-                let message = format!("is denied to everybody by the row `{}`", row.name);
+                let message = format!("is denied to everyone by the row `{}`", row.name);
                 found.warn(&join(path, name.as_str()), message);
             }
         }
@@ -129,7 +132,7 @@ fn hierarchy(path: &str, policy: &Policy, found: &mut Findings) {
     let mut told = crate::scope::ScopeSet::new();
     for scope in policy.hierarchy.scopes().filter(|scope| !leads_somewhere(scope)) {
         if told.insert(scope.clone()) {
-            let message = format!("`{}` leads to no scope that a rule or `base_scopes` needs", scope.as_str());
+            let message = format!("`{}` implies no scope that a rule or `base_scopes` needs", scope.as_str());
             found.warn(&join(path, "hierarchy"), message);
         }
     }

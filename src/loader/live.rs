@@ -123,7 +123,7 @@ fn older(tools: Vec<(&str, At<'_>)>, found: &mut Findings) -> Vec<(String, Node)
 fn rule(name: &str, path: &str, public: bool, scopes: Vec<String>, found: &mut Findings) -> Option<(String, Node)> {
     if name.contains('*') {
         // AuthSec treats it as a literal name, but a rule treats it as a pattern and would allow more than intended.
-        found.warn(path, "is denied: a name with `*` cannot be told from a pattern");
+        found.warn(path, "is denied: a name with `*` would be read as a pattern");
         return None;
     }
     let any_of = scopes.into_iter().map(|scope| Node::List(vec![Node::Text(scope)])).collect::<Vec<_>>();

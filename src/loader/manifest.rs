@@ -16,8 +16,8 @@ pub fn read(at: &At<'_>, found: &mut Findings) -> Option<Manifest> {
     let tools = tools.into_iter().filter_map(|(name, at)| read_tool(name, &at, found)).collect();
     let manifest = Manifest::of(tools);
     if manifest.is_without_definition() {
-        let lacks = "has tools without `definition`, so that changes of `outputSchema`, `icons`, `_meta` and the like go \
-                     unnoticed: write it anew with `toolgate manifest`";
+        let lacks = "has tools without `definition`, so changes of `outputSchema`, `icons`, `_meta` and the like are not \
+                     detected: write it again with `toolgate manifest`";
         found.warn(&at.path, lacks);
     }
     Some(manifest)

@@ -68,7 +68,7 @@ fn read_hierarchy(at: &At<'_>, found: &mut Findings) -> Option<Hierarchy> {
     for (name, at) in at.entries(found)? {
         let broader = match Scope::parse(name) {
             Some(scope) => Some(scope),
-            None => found.fault(&at.path, "is not a legal scope"),
+            None => found.fault(&at.path, "is not a valid scope"),
         };
         let narrower = at.list(Zero::Refuse, found, |at, found| at.scope(found));
         if let Some((broader, narrower)) = broader.zip(narrower) {

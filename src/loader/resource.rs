@@ -44,7 +44,8 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
     forward::warn_of_ambiguous_subject(&path, &trusted, &forwarded, found);
     let issuers_of: Vec<_> = trusted.iter().filter_map(|n| issuers.read.get(*n)).collect();
     if servers.is_none() && !issuers_of.iter().all(|issuer| issuer.can_be_found()) {
-        found.fault::<()>(&join(&path, "authorization_servers"), "is required: an issuer of this resource is no URL");
+        found
+            .fault::<()>(&join(&path, "authorization_servers"), "is required: an issuer of this resource is not a URL");
     }
     let (identifier, policy) = identifier.zip(policy)?;
     lint::check_paths(&join(&path, "paths"), &identifier, paths.as_deref().unwrap_or_default(), found);
@@ -132,7 +133,7 @@ fn read_issuers(fields: &mut Fields<'_>, issuers: &Issuers, found: &mut Findings
     let opaque =
         trusted.iter().filter_map(|n| issuers.read.get(*n)).filter(|issuer| issuer.validation.takes_opaque_tokens());
     if opaque.count() > 1 {
-        found.fault::<()>(&path, "two issuers take opaque tokens: it could not be told whom to ask");
+        found.fault::<()>(&path, "two issuers accept opaque tokens, so the issuer of such a token would be ambiguous");
     }
     trusted
 }

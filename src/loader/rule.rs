@@ -99,7 +99,7 @@ fn scalar(at: &At<'_>, found: &mut Findings) -> Option<Node> {
 fn number(at: &At<'_>, found: &mut Findings) -> Option<f64> {
     match at.node {
         Node::Number(n) if n.as_f64().abs() <= MAX_NUMBER => Some(n.as_f64()),
-        Node::Number(_) => found.fault(&at.path, "is larger than every reader tells exactly"),
+        Node::Number(_) => found.fault(&at.path, "is too large to be represented exactly"),
         _ => found.fault(&at.path, format!("expected a number, got {}", at.node.type_name())),
     }
 }
@@ -120,5 +120,5 @@ fn read_authentication(fields: &mut Fields<'_>, found: &mut Findings) -> Authent
 fn level(at: &At<'_>, found: &mut Findings) -> Option<String> {
     let text = at.text(found)?;
     let legal = text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
-    if legal { Some(text.to_owned()) } else { found.fault(&at.path, "may hold neither spaces nor quotes") }
+    if legal { Some(text.to_owned()) } else { found.fault(&at.path, "must not contain spaces or quotes") }
 }

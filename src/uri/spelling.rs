@@ -36,17 +36,16 @@ pub fn encoded(uri: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// What ends nothing where nothing follows it.
+/// Characters that have no effect at the end of a URI.
 const IDLE_MARKS: [char; 4] = ['?', '#', ';', ' '];
 
-/// `uri` decoded until nothing is left to decode, if something in it is encoded, with `/` for `\` and without idle marks
-/// at its end.
+/// `uri`, fully percent-decoded, with `/` for `\` and without idle marks at its end. `None` if nothing in it is encoded.
 pub fn decoded(uri: &str) -> Option<String> {
     let decoded = uri.contains('%').then(|| percent_decode(uri.as_bytes()))?;
     Some(String::from_utf8_lossy(&decoded).trim_end_matches(IDLE_MARKS).replace('\\', "/"))
 }
 
-/// Whether URL parsers remove `byte` wherever it occurs. A URI that is asked for contains it only encoded.
+/// Whether URL parsers remove `byte` wherever it occurs. A requested URI contains it only encoded.
 pub fn is_left_out(byte: u8) -> bool {
     matches!(byte, b'\t' | b'\n' | b'\r')
 }
@@ -60,9 +59,9 @@ pub fn tidied(uri: &str) -> Cow<'_, str> {
     Cow::Owned(kept.trim_start_matches(|c| c <= ' ').to_owned())
 }
 
-/// `uri` as a careless server reads it: [`tidied`], scheme and host without case, each run of slashes as one, and no `?`,
-/// `#`, `;` or space that nothing follows. A host has no invisible characters, and no blank or dot at its ends. With
-/// `slash`, a bare authority gets its `/`.
+/// `uri` as a careless server reads it: [`tidied`], scheme and host in lower case, runs of slashes merged, and no trailing
+/// `?`, `#`, `;` or space. A host has no invisible characters, and no blank or dot at its ends. With `slash`, a bare
+/// authority gets its `/`.
 pub fn careless(uri: &str, slash: bool) -> String {
     let (mut slashes, mut in_scheme) = (0, true);
     let uri = tidied(uri);
@@ -75,7 +74,7 @@ pub fn careless(uri: &str, slash: bool) -> String {
         let (mark, after) = after.split_at_checked(1).unwrap_or_default();
         rest = after;
         let from = out.len();
-        // After the first slashes comes a host, or what some servers take for one.
+        // The part after the first slashes is a host, or may be read as one.
         if slashes == 1 {
             push_host(&mut out, text);
         } else {
@@ -111,7 +110,7 @@ fn push_host(out: &mut String, text: &str) {
     }
 }
 
-/// Whether it is clear at a glance that a careless server changes and drops nothing in `uri`, unless it decodes.
+/// A quick test that a careless server changes nothing in `uri` except by decoding.
 pub fn is_plainly_plain(uri: &str) -> bool {
     let host_and_path = uri.split_once("://").and_then(|(_, after)| after.split_once('/'));
     host_and_path.is_some_and(|(host, path)| {
@@ -196,7 +195,7 @@ pub fn without_parameters(uri: &str, last: bool) -> Option<String> {
     Some(careless(&(out + end), true))
 }
 
-/// A host without the port behind it.
+/// A host without its port.
 fn host(place: &str) -> &str {
     place.rsplit_once(':').filter(|(_, port)| !port.contains([']', '@'])).map_or(place, |(host, _)| host)
 }
@@ -210,8 +209,8 @@ pub fn other_end(uri: String) -> String {
     }
 }
 
-/// What `template` (RFC 6570) can expand to, as a pattern: each run of expressions is a `*`. Nothing where braces do not
-/// pair.
+/// The pattern for all expansions of `template` (RFC 6570): each run of expressions becomes a `*`. `None` if braces do not
+/// match.
 pub fn of_template(template: &str) -> Option<String> {
     let mut out = String::with_capacity(template.len());
     let mut inside = false;

@@ -11,11 +11,11 @@ pub(super) fn read(at: &At<'_>, issuer: Option<&str>, found: &mut Findings) -> O
     let discovers = fields.take("discover").and_then(|at| at.flag(found)).unwrap_or(false);
     let keys = fields.take("keys");
     let source = match keys {
-        Some(keys) if discovers => found.fault(&keys.path, "has no meaning beside `discover`"),
+        Some(keys) if discovers => found.fault(&keys.path, "cannot be combined with `discover`"),
         Some(keys) => {
             for name in ["uri", "cluster", "timeout", "max_age", "cooldown", "max_stale"] {
                 if let Some(at) = fields.take(name) {
-                    found.fault::<()>(&at.path, "has no meaning beside `keys`");
+                    found.fault::<()>(&at.path, "cannot be combined with `keys`");
                 }
             }
             fixed_keys(&keys, found)
@@ -44,7 +44,7 @@ fn cluster_and_timing(fields: &mut Fields<'_>, found: &mut Findings) -> (Option<
 
 fn discovered_keys(fields: &mut Fields<'_>, issuer: Option<&str>, found: &mut Findings) -> Option<KeySource> {
     if let Some(at) = fields.take("uri") {
-        found.fault::<()>(&at.path, "has no meaning beside `discover`");
+        found.fault::<()>(&at.path, "cannot be combined with `discover`");
     }
     let (cluster, timing) = cluster_and_timing(fields, found);
     let issuer = Url::parse(issuer?).ok().filter(|issuer| jwks::documents(issuer).is_some());
@@ -60,7 +60,7 @@ fn fixed_keys(at: &At<'_>, found: &mut Findings) -> Option<KeySource> {
         return found.fault(&at.path, "has too many keys");
     };
     if set.is_empty() {
-        found.fault::<()>(&at.path, "holds no usable key");
+        found.fault::<()>(&at.path, "contains no usable key");
     }
     for (place, fault) in &set.skipped {
         let path = format!("{}[{place}]", at.path);
