@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use toolgate::config::Config;
 use toolgate::dpop::{Account, Expected, NonceKey, Proof, ProofError, Proofs, ReplayFault};
-use toolgate::workers::{NotShared, SharedData, SharedNames, Versioned};
 use toolgate::signature::{Algorithm, PublicKey, SignatureVerifier};
 use toolgate::time::UnixTime;
 use toolgate::token::{Answer, Expectations, Thumbprint};
+use toolgate::workers::{NotShared, SharedData, SharedNames, Versioned};
 
 const NOW: u64 = 1_800_000_000;
 /// The token of RFC 9449 section 6.1.
