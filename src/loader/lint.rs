@@ -73,25 +73,15 @@ fn is_message_path(own: &str, path: &str) -> bool {
     own.ends_with("/sse") || path.rsplit('/').any(|segment| segment.starts_with("message"))
 }
 
-/// Warns about two patterns for the same names. Both would have to be satisfied, which is rarely intended.
+/// Warns about a pattern that is given more than once. All of its rules have to be satisfied, which is rarely intended.
 fn twins(path: &str, rules: &[(Pattern, Requirement)], found: &mut Findings) {
-    let index = Index::new(rules.iter().map(|(pattern, _)| plain(pattern)));
+    let index = Index::new(rules.iter().map(|(pattern, _)| pattern.as_str().to_owned()));
     for (n, (pattern, _)) in rules.iter().enumerate() {
-        let first = index.place(&plain(pattern)).filter(|first| *first != n);
-        if let Some((other, _)) = first.and_then(|first| rules.get(first)) {
-            let message = format!("matches the same names as `{}`: both must be satisfied", other.as_str());
+        if index.place(pattern.as_str()).is_some_and(|first| first != n) {
+            let message = "is given more than once, because `**` means `*`: all of its rules must be satisfied";
             found.warn(&join(path, pattern.as_str()), message);
         }
     }
-}
-
-/// The pattern with each run of `*` replaced by one `*`.
-fn plain(pattern: &Pattern) -> String {
-    let mut text = pattern.as_str().to_owned();
-    while text.contains("**") {
-        text = text.replace("**", "*");
-    }
-    text
 }
 
 /// Warns about a scope that counts in a row but that no rule needs. It is probably misspelled.
@@ -107,7 +97,7 @@ fn counted_scopes(path: &str, row: &Row, policy: &Policy, found: &mut Findings) 
 
 /// Warns about tools that a row without selectors denies to everyone.
 fn denied_to_everybody(path: &str, rules: &[(Pattern, Requirement)], policy: &Policy, found: &mut Findings) {
-    let all = |patterns: &Option<Vec<Pattern>>| patterns.iter().flatten().all(|p| plain(p) == "*");
+    let all = |patterns: &Option<Vec<Pattern>>| patterns.iter().flatten().all(|p| p.as_str() == "*");
     let is_for_all = |row: &&Row| {
         let selectors = [&row.subjects, &row.clients, &row.issuers];
         selectors.into_iter().all(all) && row.claims.is_empty() && row.mode.unwrap_or(policy.mode) == Mode::Enforce
