@@ -1,9 +1,8 @@
 //! Explains why a request gets its answer: runs the state machine that answers in Envoy, then repeats its checks one by
 //! one.
 //!
-//! Nothing here decides. [`decide`] runs [`Exchange`](crate::exchange::Exchange) as a host does. [`explain`] calls the
-//! same functions as the machine, one by one, and reports their input and result. Only the command line includes this
-//! module.
+//! Nothing here decides. [`decide`] runs a [`Gate`](crate::gate::Gate) as a host does. [`explain`] calls the same
+//! functions as the machine, one by one, and reports their input and result. Only the command line includes this module.
 
 mod check;
 mod checks;
@@ -20,11 +19,11 @@ pub use host::{Answered, decide};
 pub use stand_in::stand_in_keys;
 pub use words::conditions;
 
+use crate::callout::Request;
 use crate::config::Config;
 use crate::jwks::IssuerKeys;
 use crate::signature::{Algorithm, PublicKey, SignatureVerifier};
 use crate::time::UnixTime;
-use crate::token::Answer;
 
 /// The inputs of an answer, besides the request.
 pub struct Question<'a> {
@@ -34,15 +33,15 @@ pub struct Question<'a> {
     pub keys: &'a mut IssuerKeys,
     /// Verifies signatures.
     pub verifier: &'a dyn SignatureVerifier,
-    /// Returns the response of an issuer's introspection endpoint about a token, or `None` if the call fails. Without
-    /// this function, no endpoint is called.
+    /// Returns the response body of an issuer's introspection endpoint, or `None` if the call fails. Without this
+    /// function, no endpoint is called.
     pub endpoint: Option<Endpoint<'a>>,
     /// The current time.
     pub now: UnixTime,
 }
 
-/// Calls the introspection endpoint of the issuer at an index about a token.
-pub type Endpoint<'a> = &'a dyn Fn(usize, &str) -> Option<Answer>;
+/// Calls an introspection endpoint and returns the body of its response.
+pub type Endpoint<'a> = &'a dyn Fn(&Request) -> Option<Vec<u8>>;
 
 /// A request as a host passes it on.
 #[derive(Clone, Debug, Default)]

@@ -259,6 +259,12 @@ impl Gate {
         self.prints_info = prints;
     }
 
+    /// The state that streams depend on. For hosts of a single request: the command line and benchmarks.
+    #[doc(hidden)]
+    pub fn known(&mut self) -> &mut Instance {
+        &mut self.known
+    }
+
     /// The configuration, with the policies that are in force.
     pub fn config(&self) -> &Config {
         &self.config

@@ -1,14 +1,20 @@
-//! The machine, run on one request as a host runs it.
+//! A host of one gate and one request.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
 
 use super::{HttpRequest, Question};
-use crate::audit::Record;
-use crate::exchange::{Awaited, Effect, Env, Exchange, HeaderEdit, Instance, RequestHead, Step};
+use crate::audit::{DecisionIds, Record};
+use crate::config::Config;
+use crate::exchange::{Effect as StreamEffect, Event, HeaderEdit, RequestHead, Step};
+use crate::gate::{self, Answer, Effect, Gate, Stream, StreamId, Streams};
 use crate::headers::Headers;
-use crate::meter::Meter;
 use crate::reason::Reason;
 use crate::reply::Reply;
-use crate::token::TokenCache;
-use crate::workers::{NotShared, SharedData, Versioned};
+use crate::workers::{InUse, NotShared, SharedData, SharedNames, Versioned};
+
+/// The most ticks that a request waits for. A token waits for keys, for an answer and for its turn, each at most twice.
+const MAX_TICKS: usize = 8;
 
 /// What came of a request.
 #[derive(Clone, Debug, Default)]
@@ -36,11 +42,14 @@ impl Answered {
     fn take(&mut self, step: Step) {
         for effect in step.effects {
             match effect {
-                Effect::EditHeaders(edits) => self.edits.extend(edits),
-                Effect::EditTrailers(edits) => self.trailer_edits.extend(edits),
-                Effect::Record(record, _) => self.records.push(*record),
-                Effect::Reply(reply) => self.reply = Some(reply),
-                Effect::Event(..) | Effect::Listed(_) | Effect::ReplaceBody(_) | Effect::Warn(_) => {}
+                StreamEffect::EditHeaders(edits) => self.edits.extend(edits),
+                StreamEffect::EditTrailers(edits) => self.trailer_edits.extend(edits),
+                StreamEffect::Record(record, _) => self.records.push(*record),
+                StreamEffect::Reply(reply) => self.reply = Some(reply),
+                StreamEffect::Event(..)
+                | StreamEffect::Listed(_)
+                | StreamEffect::ReplaceBody(_)
+                | StreamEffect::Warn(_) => {}
             }
         }
     }
@@ -50,81 +59,93 @@ impl Answered {
     }
 }
 
-/// Nobody else is here: no proof was used before.
-struct Alone;
+/// The data that this worker shares with nobody. No proof was used before.
+#[derive(Default)]
+struct Alone(RefCell<HashMap<String, Versioned>>);
 
 impl SharedData for Alone {
-    fn read(&self, _: &str) -> Result<Versioned, NotShared> {
-        Ok(Versioned::default())
+    fn read(&self, name: &str) -> Result<Versioned, NotShared> {
+        Ok(self.0.borrow().get(name).cloned().unwrap_or_default())
     }
 
-    fn replace(&self, _: &str, _: &Versioned, _: &[u8]) -> Result<bool, NotShared> {
-        Ok(true)
+    fn replace(&self, name: &str, _: &Versioned, value: &[u8]) -> Result<bool, NotShared> {
+        self.overwrite(name, value).map(|()| true)
     }
 
-    fn overwrite(&self, _: &str, _: &[u8]) -> Result<(), NotShared> {
+    fn overwrite(&self, name: &str, value: &[u8]) -> Result<(), NotShared> {
+        let value = Versioned { bytes: value.to_vec(), version: Some(1) };
+        self.0.borrow_mut().insert(name.to_owned(), value);
         Ok(())
     }
 }
 
 /// A host with nothing but this one request.
 struct Host<'q, 'a> {
-    question: &'q mut Question<'a>,
-    instance: Instance,
+    question: &'q Question<'a>,
+    shared: &'q Alone,
+    gate: Gate,
+    stream: Stream,
+    answered: Answered,
 }
 
-impl Host<'_, '_> {
-    fn run(&mut self, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
-        let Question { config, verifier, now, .. } = *self.question;
-        let known = self.instance.env(config, verifier, now);
-        event(&mut Env { keys: self.question.keys, shared: &Alone, ..known })
-    }
+/// The one stream of this host, with as much of its body as this function gives.
+struct Body<'b>(&'b dyn Fn(usize) -> Option<Vec<u8>>);
 
-    /// Brings all that the token waits for, with as much of the body as `read` gives; says whether that was possible.
-    fn settle(
-        &mut self,
-        exchange: &mut Exchange,
-        read: &dyn Fn(usize) -> Option<Vec<u8>>,
-        answered: &mut Answered,
-    ) -> bool {
-        while let Some(awaited) = exchange.follow_up().awaited() {
-            if !self.bring(awaited) {
-                answered.waits = true;
-                return false;
-            }
-            answered.take(self.run(|env| exchange.try_again(read, env)));
-            self.instance.introspection.handed_out(false);
-        }
+impl Streams for Body<'_> {
+    fn enter(&self, _: StreamId) -> bool {
         true
     }
 
-    /// Brings what a token waits for, as far as it can be had here; says whether that was so.
-    fn bring(&mut self, awaited: Awaited) -> bool {
-        let now = self.question.now;
-        match awaited {
-            // Nobody fetches keys here: each attempt has failed.
-            Awaited::Keys => {
-                let due = self.question.keys.due(now);
-                for place in &due {
-                    if let Some(cache) = self.question.keys.cache(*place) {
-                        cache.started(now);
-                        cache.finished(None, now);
-                    }
-                }
-                !due.is_empty()
+    fn request_body(&self, max: usize) -> Option<Vec<u8>> {
+        (self.0)(max)
+    }
+}
+
+fn lend<'q>(question: &Question<'q>, shared: &'q Alone) -> gate::Host<'q> {
+    gate::Host { now: question.now, shared, verifier: question.verifier, peer_certificate: &|| None }
+}
+
+impl<'q> Host<'q, '_> {
+    fn lend(&self) -> gate::Host<'q> {
+        lend(self.question, self.shared)
+    }
+
+    fn event(&mut self, event: Event<'_>) {
+        let (_, step) = self.gate.stream(&self.stream, event, &self.lend());
+        self.answered.take(step);
+    }
+
+    /// Brings everything that the token waits for, as far as it can be had here. Says whether that was possible.
+    fn settle(&mut self, read: &dyn Fn(usize) -> Option<Vec<u8>>) -> bool {
+        let body = Body(read);
+        for _ in 0..MAX_TICKS {
+            if self.stream.follow_up().awaited().is_none() {
+                return true;
             }
-            Awaited::Answer(_) => {
-                let Some(endpoint) = self.question.endpoint else { return false };
-                for call in self.instance.introspection.due() {
-                    let answer = endpoint(call.issuer, &call.token);
-                    self.instance.introspection.finished(call.issuer, call.digest, answer, now);
+            let effects = self.gate.tick(&self.lend(), &body);
+            self.carry_out(effects, &body);
+        }
+        self.answered.waits = self.stream.follow_up().awaited().is_some();
+        !self.answered.waits
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>, body: &Body<'_>) {
+        let host = self.lend();
+        let mut effects = VecDeque::from(effects);
+        while let Some(effect) = effects.pop_front() {
+            match effect {
+                Effect::Wake(_, step) => self.answered.take(step),
+                Effect::Call(id, request) if self.gate.is_introspection(id) => {
+                    let Some(endpoint) = self.question.endpoint else { continue };
+                    let said = endpoint(&request);
+                    let (status, size) = (said.as_ref().map(|_| 200), said.as_ref().map_or(0, Vec::len));
+                    let read = |_| said.clone();
+                    let answer = Answer { status, etag: None, size, read: &read };
+                    effects.extend(self.gate.answered(id, &answer, &host, body));
                 }
-                true
-            }
-            // Nobody else is here to take a turn.
-            Awaited::Turn { .. } => {
-                self.instance.meter = Meter::default();
-                true
+                // Nobody fetches keys or policies here.
+                Effect::Call(id, _) => effects.extend(self.gate.call_refused(id, 0, &host, body)),
+                Effect::End(_) | Effect::TickIn(_) | Effect::Log(..) | Effect::Count(..) | Effect::Gauge(..) => {}
             }
         }
     }
@@ -133,28 +154,42 @@ impl Host<'_, '_> {
 /// What toolgate does with `request`.
 pub fn decide(question: &mut Question<'_>, request: &HttpRequest) -> Answered {
     // What was verified before must not stand in for a check.
-    let tokens = TokenCache::new(0);
-    let mut instance = Instance { tokens, host_shows_bodies: true, ..Instance::new(question.config) };
-    instance.drift.assume_listed();
-    let mut host = Host { question, instance };
-    let mut exchange = Exchange::default();
-    let mut answered = Answered::default();
-    let head = RequestHead::new(Headers::new(request.headers.clone()));
-    let bodiless = request.body.is_none() && request.trailers.is_empty();
-    answered.take(host.run(|env| exchange.request_headers(head, bodiless, env)));
-    if !host.settle(&mut exchange, &|_| None, &mut answered) {
-        return answered;
-    }
-    let body = request.body.as_deref().unwrap_or_default();
-    let read = |most: usize| body.get(..most.min(body.len())).map(<[u8]>::to_vec);
-    if !bodiless && answered.goes_on() {
-        let last = request.trailers.is_empty();
-        answered.take(host.run(|env| exchange.request_body(body.len(), last, &read, env)));
-    }
-    if !request.trailers.is_empty() && answered.goes_on() {
-        let trailers = Headers::new(request.trailers.clone());
-        answered.take(host.run(|env| exchange.request_trailers(&trailers, &read, env)));
-    }
-    host.settle(&mut exchange, &read, &mut answered);
+    let config = Config { token_cache_entries: 0, ..question.config.clone() };
+    let shared = Alone::default();
+    let (names, host) = (SharedNames::new(&[], &[]), lend(question, &shared));
+    let (mut gate, _) = Gate::new(config, &names, &mut InUse::default(), &|_| false, &host);
+    gate.set_prints_info(false);
+    let known = gate.known();
+    known.host_shows_bodies = true;
+    known.ids = DecisionIds::new(1);
+    known.drift.assume_listed();
+    std::mem::swap(&mut known.keys, question.keys);
+    let (stream, answered) = (Stream::new(StreamId(1)), Answered::default());
+    let mut host = Host { question, shared: &shared, gate, stream, answered };
+    host.run(request);
+    let Host { mut gate, answered, .. } = host;
+    std::mem::swap(&mut gate.known().keys, question.keys);
     answered
+}
+
+impl Host<'_, '_> {
+    fn run(&mut self, request: &HttpRequest) {
+        let head = RequestHead::new(Headers::new(request.headers.clone()));
+        let bodiless = request.body.is_none() && request.trailers.is_empty();
+        self.event(Event::RequestHeaders { head, end: bodiless });
+        if !self.settle(&|_| None) {
+            return;
+        }
+        let body = request.body.as_deref().unwrap_or_default();
+        let read = |most: usize| body.get(..most.min(body.len())).map(<[u8]>::to_vec);
+        if !bodiless && self.answered.goes_on() {
+            let end = request.trailers.is_empty();
+            self.event(Event::RequestBody { size: body.len(), end, read: &read });
+        }
+        if !request.trailers.is_empty() && self.answered.goes_on() {
+            let trailers = Headers::new(request.trailers.clone());
+            self.event(Event::RequestTrailers { trailers: &trailers, read: &read });
+        }
+        self.settle(&read);
+    }
 }

@@ -4,6 +4,7 @@ use super::check::Check;
 use super::words::{of, quoted, quoted_all, times, value};
 use super::{Question, hints};
 use crate::config::{Issuer, Resource, Validation};
+use crate::introspection;
 use crate::jwks::{KeySource, Lookup};
 use crate::node::Node;
 use crate::reason::Reason;
@@ -141,7 +142,9 @@ fn ask(
         ));
         return None;
     };
-    let vouched = match endpoint(place, token) {
+    let asked = question.config.issuers.get(place).and_then(|issuer| issuer.introspection.as_ref());
+    let said = asked.and_then(|asked| endpoint(&introspection::request(&asked.endpoint, token)));
+    let vouched = match said.and_then(|said| Answer::parse(&said).ok()) {
         None => {
             let detail = "the endpoint gives no answer that can be read";
             checks.push(Check::refused(about, Reason::IntrospectionUnavailable, detail));

@@ -71,6 +71,12 @@ impl Gate {
         self.calls.under_way.len()
     }
 
+    /// Whether this call asks an introspection endpoint about a token.
+    pub fn is_introspection(&self, call: CallId) -> bool {
+        let is_it = |purpose: &Purpose| matches!(purpose, Purpose::Introspection(..));
+        self.calls.under_way.iter().any(|(own, purpose)| *own == call && is_it(purpose))
+    }
+
     /// Whether an answer to this call would still change anything.
     pub fn awaits(&self, call: CallId) -> bool {
         self.calls.under_way.iter().any(|(own, _)| *own == call)

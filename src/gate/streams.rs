@@ -37,7 +37,8 @@ impl Stream {
         self.exchange.borrow().wants()
     }
 
-    fn follow_up(&self) -> FollowUp {
+    /// What it needs of its gate.
+    pub fn follow_up(&self) -> FollowUp {
         self.exchange.borrow().follow_up()
     }
 

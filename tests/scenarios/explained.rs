@@ -1,13 +1,12 @@
 //! The rows, answered by the function behind `toolgate explain`.
 
+use toolgate::callout::Request as Call;
 use toolgate::config::{Config, SubjectForm};
 use toolgate::exchange::HeaderEdit;
 use toolgate::explain::{Explanation, HttpRequest, Question, explain};
-use toolgate::introspection;
 use toolgate::jwks::{IssuerKeys, KeySet, KeySource};
 use toolgate::signature::PureVerifier;
 use toolgate::time::UnixTime;
-use toolgate::token::Answer;
 
 use super::check::{self, Outcome, Received, Seen};
 use super::request::Request;
@@ -107,10 +106,9 @@ pub fn run(config: &Config, row: &Scenario, now: i64) -> (HttpRequest, Explanati
     let request = http(&row.request, now);
     let now = UnixTime::from_millis(u64::try_from(now).unwrap() * 1000);
     let mut keys = IssuerKeys::new(config.key_sources(), 0);
-    let said = |place: usize, token: &str| {
-        let asked = config.issuers[place].introspection.as_ref().unwrap();
-        let (status, body) = endpoint::answer(&introspection::request(&asked.endpoint, token).body.unwrap());
-        (status == 200).then(|| Answer::parse(body.as_bytes()).ok()).flatten()
+    let said = |request: &Call| {
+        let (status, body) = endpoint::answer(request.body.as_ref().unwrap());
+        (status == 200).then(|| body.into_bytes())
     };
     let mut question = Question { config, keys: &mut keys, verifier: &PureVerifier, endpoint: Some(&said), now };
     let explanation = explain(&mut question, &request);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
+use toolgate::callout::Request;
 use toolgate::config::Config;
 use toolgate::exchange::HeaderEdit;
 use toolgate::explain::{
@@ -16,7 +17,6 @@ use toolgate::jwks::{IssuerKeys, KeySet, KeySource};
 use toolgate::reason::{Family, Reason};
 use toolgate::reply::Reply;
 use toolgate::signature::{PureVerifier, SignatureVerifier};
-use toolgate::token::Answer;
 
 use crate::output::{Report, Trouble, bad, doubtful, faint, good, heading, moment, read, read_text};
 use crate::source::ConfigArgument;
@@ -79,8 +79,8 @@ impl Explain {
             Signatures::Unchecked => &DangerouslyUnchecked,
         };
         let mut keys = IssuerKeys::new(config.key_sources(), 0);
-        let answer = self.introspection.as_deref().map(read).transpose()?.map(|body| Answer::parse(&body).ok());
-        let endpoint = |_: usize, _: &str| answer.clone().flatten();
+        let answer = self.introspection.as_deref().map(read).transpose()?;
+        let endpoint = |_: &Request| answer.clone();
         let endpoint = answer.is_some().then_some(&endpoint as Endpoint<'_>);
         let mut question = Question { config: &config, keys: &mut keys, verifier, endpoint, now };
         let explanation = explain(&mut question, &request);
