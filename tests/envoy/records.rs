@@ -198,6 +198,27 @@ fn the_access_log_has_the_decision_on_every_path() {
 }
 
 #[test]
+fn the_access_log_shows_one_element_of_a_batch_and_nothing_of_others() {
+    let mut configuration = configuration(&policy());
+    configuration["batches"] = json!("authorize_each");
+    for mode in Mode::ALL {
+        let gate = Gate::start_changed(mode, &configuration, |setup| {
+            permissive(setup).http_manager(|http| http["preserve_external_request_id"] = json!(true))
+        });
+        let id = request_id();
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "get_forecast"}});
+        let batch = json!([call, {"jsonrpc": "2.0", "id": 2, "method": "ping"}]);
+        let scenario = gate.upstream.scenario(|_| Answer::json(&json!([])));
+        let request = Request::post("/mcp", &batch).bearer(&token("weather:read")).header("x-request-id", id.as_str());
+        assert_eq!(gate.envoy.client().send(&request.scenario(&scenario)).status, 200, "{mode:?}");
+        let line = access(&gate, &id);
+        assert_eq!((&line["method"], &line["target"]), (&json!("ping"), &json!(null)), "{mode:?} {line}");
+        let records: Vec<_> = gate.envoy.audit().into_iter().filter(|record| record["request_id"] == *id).collect();
+        assert_eq!(records.len(), 2, "{mode:?} {records:?}");
+    }
+}
+
+#[test]
 fn only_denials_are_recorded_if_so_configured_and_subjects_as_digests() {
     let gate = start(Mode::Ahead, json!({"decisions": "denied", "subject": "hash"}));
     let ask = |tool: &str, subject: &str| {

@@ -185,7 +185,10 @@ impl Worker {
     /// Carries out a step of the current stream. Where the host refuses an effect, nothing may go on.
     fn apply(&self, step: Step, side: Side) -> Flow {
         let flow = step.flow;
-        if step.effects.into_iter().all(|effect| self.apply_one(effect, side).is_ok()) {
+        // A batch has a record for each element, and the filter state has room for one. Members of several must not mix.
+        let shown = step.effects.iter().rposition(|effect| matches!(effect, StreamEffect::Record(..)));
+        let mut effects = step.effects.into_iter().enumerate();
+        if effects.all(|(place, effect)| self.apply_one(effect, shown == Some(place), side).is_ok()) {
             return flow;
         }
         log::error!("the host refused a call; the stream is ended");
@@ -196,13 +199,15 @@ impl Worker {
         Flow::Pause
     }
 
-    fn apply_one(&self, effect: StreamEffect, side: Side) -> Result<(), HostFault> {
+    /// Carries out one effect; `is_shown`: if it is a record, access logs show it.
+    fn apply_one(&self, effect: StreamEffect, is_shown: bool, side: Side) -> Result<(), HostFault> {
         log_line(&effect);
         match (effect, side) {
             (StreamEffect::EditHeaders(edits), Side::Request) => edit(&edits, Map::RequestHeaders)?,
             (StreamEffect::EditHeaders(edits), Side::Response { .. }) => edit(&edits, Map::ResponseHeaders)?,
             (StreamEffect::EditTrailers(edits), _) => edit(&edits, Map::RequestTrailers)?,
             (StreamEffect::Event(..) | StreamEffect::Listed(_) | StreamEffect::Warn(_), _) => {}
+            (StreamEffect::Record(..), _) if !is_shown => {}
             (StreamEffect::Record(record, _), _) => {
                 for (name, value) in record.filter_state(self.subject) {
                     if host::set_filter_state(name, &value).is_err() {
