@@ -13,26 +13,26 @@ use crate::reason::Reason;
 use crate::reply::Reply;
 use crate::workers::{InUse, NotShared, SharedData, SharedNames, Versioned};
 
-/// The most ticks that a request waits for. A token waits for keys, for an answer and for its turn, each at most twice.
+/// The maximum number of ticks to wait. A token waits for keys, for a response and for its turn, each at most twice.
 const MAX_TICKS: usize = 8;
 
-/// What came of a request.
+/// The result of a request.
 #[derive(Clone, Debug, Default)]
 pub struct Answered {
-    /// toolgate's own answer, if the request does not go on.
+    /// toolgate's own response, if the request is not forwarded.
     pub reply: Option<Reply>,
-    /// The records of its decisions.
+    /// The records of the decisions.
     pub records: Vec<Record>,
-    /// Changes of the headers that go on.
+    /// Changes of the forwarded headers.
     pub edits: Vec<HeaderEdit>,
-    /// Changes of the trailers that go on.
+    /// Changes of the forwarded trailers.
     pub trailer_edits: Vec<HeaderEdit>,
-    /// Its issuer would have to be asked, and nobody is here to ask.
+    /// Whether the request waits for introspection, which is not available here.
     pub waits: bool,
 }
 
 impl Answered {
-    /// Why it was decided so; of a batch, the first reason that is an element's own.
+    /// The reason of the decision. For a batch, the first reason that is an element's own.
     pub fn reason(&self) -> Option<Reason> {
         let reasons = self.records.iter().map(|record| record.reason);
         let own = reasons.clone().find(|reason| *reason != Reason::BatchCompanionDenied);
@@ -151,9 +151,9 @@ impl<'q> Host<'q, '_> {
     }
 }
 
-/// What toolgate does with `request`.
+/// Decides `request` with a gate, as a host does.
 pub fn decide(question: &mut Question<'_>, request: &HttpRequest) -> Answered {
-    // What was verified before must not stand in for a check.
+    // A cached token would hide a check, so nothing is cached.
     let config = Config { token_cache_entries: 0, ..question.config.clone() };
     let shared = Alone::default();
     let (names, host) = (SharedNames::new(&[], &[]), lend(question, &shared));

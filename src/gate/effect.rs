@@ -64,7 +64,7 @@ impl Answer<'_> {
     }
 }
 
-/// What the host is to do, in order, once the event is over.
+/// An action for the host. Actions are carried out in order, after the event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Send this request, and tell the gate of its answer ([`Gate::answered`]) or that it cannot be sent

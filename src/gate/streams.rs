@@ -37,7 +37,7 @@ impl Stream {
         self.exchange.borrow().wants()
     }
 
-    /// What it needs of its gate.
+    /// The service that the stream needs of its gate.
     pub fn follow_up(&self) -> FollowUp {
         self.exchange.borrow().follow_up()
     }

@@ -1,5 +1,5 @@
 //! The structure of `src` is as its map says: no cycle of modules, no circle of files, and no use of `explain` by the rest.
-//! Nor have the hosts circles.
+//! Nor have the hosts circles. No doc line begins with "What".
 //!
 //! The graph is read from the source text: every path that leads to a module of the crate is a use. A path to a name that
 //! a module re-exports is a use of the file that defines the name.
@@ -39,6 +39,17 @@ fn no_module_needs_what_explains_it() {
     let needing: Vec<_> = modules.iter().filter(|(_, used)| used.contains("explain")).map(|(name, _)| name).collect();
     assert!(needing.is_empty(), "{needing:?}");
     assert!(modules["explain"].contains("exchange"), "it is read");
+}
+
+#[test]
+fn no_doc_line_begins_with_a_relative_clause() {
+    let doc = |line: &str| ["/// What ", "//! What "].iter().any(|start| line.trim_start().starts_with(start));
+    for source in SOURCES {
+        for (name, text) in read(source) {
+            let found: Vec<_> = text.lines().filter(|line| doc(line)).collect();
+            assert!(found.is_empty(), "{source}, {}: name the thing instead: {found:?}", name.join("::"));
+        }
+    }
 }
 
 #[test]
@@ -84,6 +95,25 @@ fn in_circles(graph: &Graph) -> Graph {
     }
 }
 
+/// The text of each source file of a package.
+fn read(source: &str) -> BTreeMap<Name, String> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+    let (mut files, mut folders) = (BTreeMap::new(), vec![src.clone()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let inside = path.strip_prefix(&src).unwrap().with_extension("");
+                let name: Name = inside.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+                files.insert(name, fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
 /// The source files of a crate.
 struct Crate {
     /// The code of each module that is a file, without comments and tests.
@@ -95,20 +125,7 @@ struct Crate {
 impl Crate {
     /// Reads the sources of a package.
     fn read(source: &str) -> Self {
-        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
-        let (mut files, mut folders) = (BTreeMap::new(), vec![src.clone()]);
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let inside = path.strip_prefix(&src).unwrap().with_extension("");
-                    let name: Name = inside.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
-                    files.insert(name, fs::read_to_string(&path).unwrap());
-                }
-            }
-        }
+        let mut files = read(source);
         let root = ["lib", "main"].into_iter().find_map(|root| files.remove([root.to_owned()].as_slice()));
         assert!(root.is_some() && files.len() > 5, "{source}: {} files", files.len());
         Self::of(files)

@@ -373,7 +373,7 @@ pub fn set_filter_state(name: &str, value: &str) -> Result<(), HostFault> {
     check(unsafe { abi::proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
 }
 
-/// What a metric is.
+/// The kind of a metric.
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub enum MetricKind {

@@ -1,4 +1,4 @@
-//! What the commands say besides what the documentation shows.
+//! The output of the commands, beyond the examples in the documentation.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What the documentation shows is what the program prints.
+//! The documentation shows the output that the program prints.
 
 use serde_json::json;
 

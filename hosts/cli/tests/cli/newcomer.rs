@@ -8,7 +8,7 @@ use crate::run::Place;
 use crate::support::answer::Answer;
 use crate::support::upstream::Upstream;
 
-/// What the server says, as an event: the form that most MCP servers choose.
+/// The response of the server as an event, the form that most MCP servers use.
 fn list() -> Answer {
     let tool = |name: &str, reads: bool| json!({"name": name, "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": reads}});
     let tools = [tool("read_note", true), tool("write_note", false), tool("no", false)];
