@@ -8,6 +8,7 @@ mod authentication;
 mod counted;
 mod decide;
 mod matrix;
+mod requirement;
 mod rules;
 mod verdict;
 
@@ -16,7 +17,8 @@ pub use authentication::Authentication;
 pub use counted::Counted;
 pub use decide::Decider;
 pub use matrix::{DeniedTools, Matches, Row};
-pub use rules::{Found, Requirement, RuleSet, Unlisted};
+pub use requirement::Requirement;
+pub use rules::{Found, RuleSet, Unlisted};
 pub use verdict::{Denial, Outcome, Permit, Verdict};
 
 use crate::scope::{Hierarchy, Scope, ScopeSet};

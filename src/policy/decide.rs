@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::rules::{Found, Requirement, RuleSet};
-use super::{Arguments, Counted, Denial, Mode, Occasion, Outcome, Permit, Policy, Row, Standing, Verdict};
+use super::rules::{Found, RuleSet};
+use super::{Arguments, Counted, Denial, Mode, Occasion, Outcome, Permit, Policy, Requirement, Row, Standing, Verdict};
 use crate::mcp;
 use crate::mcp::{Access, Part};
 use crate::scope::{Scope, ScopeSet};

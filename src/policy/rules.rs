@@ -1,42 +1,15 @@
 //! Rules of one kind: exact names, patterns, and the default for unlisted names.
 
 mod forms;
+mod inspect;
 mod spelled;
 
-use std::borrow::Cow;
-use std::time::Duration;
-
-use super::{ArgumentTest, Authentication, Mode};
+use super::Requirement;
 use crate::index::Index;
 use crate::pattern::Pattern;
-use crate::scope::ScopeSet;
 use crate::text::{near, readings};
 use crate::uri::spelling;
-use spelled::{Counts, Spelled, Way};
-
-/// The requirements of a rule: all scopes of one alternative, and conditions on the call and the caller.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Requirement {
-    /// Alternatives in configuration order; never empty. An empty alternative accepts any valid token.
-    pub alternatives: Vec<ScopeSet>,
-    /// Conditions on the arguments of a call.
-    pub arguments: Vec<ArgumentTest>,
-    /// Requirements on the user's authentication.
-    pub authentication: Authentication,
-    /// The maximum age of the introspection response.
-    pub fresh: Option<Duration>,
-    /// Whether the rule's denials are enforced. Without a value, the policy's mode applies.
-    pub mode: Option<Mode>,
-}
-
-impl Requirement {
-    /// Whether any valid token is sufficient for every call.
-    pub fn is_any_token(&self) -> bool {
-        let asks_for_scopes = self.alternatives.iter().all(|scopes| !scopes.is_empty());
-        let asks_for_more = self.authentication != Authentication::default() || self.fresh.is_some();
-        !asks_for_scopes && !asks_for_more && self.arguments.is_empty()
-    }
-}
+use spelled::{Counts, Spelled};
 
 /// The decision about a name that no rule lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,31 +50,14 @@ impl RuleSet {
     pub fn new(rules: Vec<(Pattern, Requirement)>, unlisted: Unlisted, guarded: &[&str]) -> Self {
         let folded_guarded = Index::new(guarded.iter().map(|name| near(name)));
         let guarded = Index::new(guarded.iter().map(|name| (*name).to_owned()));
-        let spelled = Spelled::new(&rules, &[|name| Cow::Borrowed(name)]);
+        let spelled = Spelled::plain(&rules);
         Self { written: rules, spelled, careless: None, guarded, folded_guarded, unlisted }
     }
 
     /// Builds the rule set for resources. All spellings of a URI get the same decision.
     pub fn of_uris(rules: Vec<(Pattern, Requirement)>, unlisted: Unlisted) -> Self {
-        let own: [Way; 4] = [
-            |uri| Cow::Borrowed(uri),
-            spelling::slashed,
-            spelling::encoded,
-            |uri| Cow::Owned(spelling::encoded(&spelling::slashed(uri)).into_owned()),
-        ];
-        fn decoded(uri: &str) -> String {
-            spelling::decoded(uri).unwrap_or_else(|| uri.to_owned())
-        }
-        let careless: [Way; 6] = [
-            |uri| Cow::Owned(spelling::careless(uri, false)),
-            |uri| Cow::Owned(spelling::careless(uri, true)),
-            |uri| Cow::Owned(spelling::other_end(spelling::careless(uri, true))),
-            |uri| Cow::Owned(spelling::careless(&decoded(uri), false)),
-            |uri| Cow::Owned(spelling::careless(&decoded(uri), true)),
-            |uri| Cow::Owned(spelling::other_end(spelling::careless(&decoded(uri), true))),
-        ];
-        let careless = Some(Spelled::new(&rules, &careless));
-        Self { spelled: Spelled::new(&rules, &own), careless, ..Self::new(rules, unlisted, &[]) }
+        let (spelled, careless) = Spelled::of_uris(&rules);
+        Self { spelled, careless: Some(careless), ..Self::new(rules, unlisted, &[]) }
     }
 
     /// The rules for `name`: the exact name, else the closest pattern, or several if they tie. A near name of an exact
@@ -180,52 +136,9 @@ impl RuleSet {
         self.unlisted == Unlisted::Authenticated
     }
 
-    /// The listed names and patterns of the rules that [`RuleSet::find`] returns for `name`.
-    pub fn deciding(&self, name: &str) -> Vec<&str> {
-        self.names_at(&self.places(name, &|_| true))
-    }
-
-    /// Like [`RuleSet::deciding`], for [`RuleSet::find_template`].
-    pub fn deciding_template(&self, template: &str) -> Vec<&str> {
-        match spelling::of_template(template) {
-            Some(pattern) if pattern.contains('*') => self.names_at(&self.reach(&pattern, &|_| true).0),
-            _ => self.deciding(template),
-        }
-    }
-
-    /// The patterns that match `name`, including those that a closer rule overrides.
-    pub fn matching_patterns(&self, name: &str) -> Vec<&str> {
-        self.names_at(&self.spelled.matching(name))
-    }
-
-    /// The requirement of a listed pattern, ignoring exact names and closer patterns.
-    pub fn of_pattern(&self, text: &str) -> Option<&Requirement> {
-        let is_it = |(pattern, _): &&(Pattern, Requirement)| !pattern.is_exact() && pattern.as_str() == text;
-        self.written.iter().find(is_it).map(|(_, rule)| rule)
-    }
-
-    /// Whether a rule applies to `name`.
-    pub fn lists(&self, name: &str) -> bool {
-        matches!(self.find(name), Found::Rules(rules) if !rules.is_empty())
-    }
-
     /// Whether a rule lists exactly `name`.
     pub fn lists_exactly(&self, name: &str) -> bool {
         self.spelled.lists_exactly(name)
-    }
-
-    /// All scopes that the rules for `name` require in any alternative.
-    pub fn scopes_for(&self, name: &str) -> ScopeSet {
-        let rules = match self.find(name) {
-            Found::Rules(rules) => rules,
-            Found::NearName | Found::Unlisted => Vec::new(),
-        };
-        rules.iter().flat_map(|rule| rule.alternatives.iter().flatten()).cloned().collect()
-    }
-
-    /// The names and patterns of all rules, as written.
-    pub fn names(&self) -> impl Iterator<Item = &Pattern> {
-        self.written.iter().map(|(name, _)| name)
     }
 
     /// The rule that lists exactly `name`. Not used for URIs: their other forms may match further rules.
@@ -279,9 +192,10 @@ impl RuleSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scope::Scope;
+    use crate::policy::Authentication;
+    use crate::scope::{Scope, ScopeSet};
 
-    fn rule(scope: &str) -> Requirement {
+    pub(super) fn rule(scope: &str) -> Requirement {
         Requirement {
             alternatives: vec![ScopeSet::from([Scope::parse(scope).unwrap()])],
             arguments: vec![],
@@ -291,7 +205,7 @@ mod tests {
         }
     }
 
-    fn set(names: &[&str], unlisted: Unlisted) -> RuleSet {
+    pub(super) fn set(names: &[&str], unlisted: Unlisted) -> RuleSet {
         RuleSet::new(
             names.iter().map(|name| (Pattern::new(name), rule(&format!("for:{name}")))).collect(),
             unlisted,
@@ -299,7 +213,7 @@ mod tests {
         )
     }
 
-    fn scopes(found: &Found<'_>) -> Vec<String> {
+    pub(super) fn scopes(found: &Found<'_>) -> Vec<String> {
         match found {
             Found::Rules(rules) => {
                 rules.iter().flat_map(|r| r.alternatives.iter().flatten()).map(ToString::to_string).collect()
@@ -321,26 +235,6 @@ mod tests {
         ];
         for (name, expected) in cases {
             assert_eq!(scopes(&rules.find(name)), *expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn an_at_sign_that_begins_a_path_is_no_user() {
-        for (names, uri, expected) in [
-            (&["npm:/@scope/x"][..], "npm:/@scope/x", "for:npm:/@scope/x"),
-            (&["npm:/@scope/*"], "npm:/@scope/x", "for:npm:/@scope/*"),
-            (&["npm:*"], "npm:/@scope/x", "for:npm:*"),
-            (&["npm:@scope/*"], "npm:@scope/x", "for:npm:@scope/*"),
-            (&["npm://registry/@scope/*"], "npm://registry/@scope/x", "for:npm://registry/@scope/*"),
-            (&["npm:*", "npm:/@scope/*"], "npm:/@scope/x", "for:npm:/@scope/*"),
-            (&["npm:/*", "npm:/scope/*", "npm:/@scope/*"], "npm:/@scope/x", "for:npm:/@scope/*"),
-        ] {
-            assert_eq!(crate::uri::check_uri(uri), Ok(()), "{uri}");
-            let rules: Vec<_> = names.iter().map(|name| (Pattern::new(name), rule(&format!("for:{name}")))).collect();
-            let rules = RuleSet::of_uris(rules, Unlisted::Deny);
-            let mut found = scopes(&rules.find(uri));
-            found.dedup();
-            assert_eq!(found, [expected], "{uri}");
         }
     }
 
@@ -371,23 +265,6 @@ mod tests {
             assert_eq!(scopes(&rules.find(name)), [expected], "{name:?}");
         }
         assert_eq!(scopes(&rules.find("guarded")), ["for:*"]);
-    }
-
-    #[test]
-    fn the_names_that_decide_are_told_and_those_that_would() {
-        let rules = set(&["delete_all", "delete_*", "*", "a*c", "ab*"], Unlisted::Deny);
-        let cases: &[(&str, &[&str], &[&str])] = &[
-            ("delete_all", &["delete_all"], &["delete_*", "*"]),
-            ("delete_one", &["delete_*"], &["delete_*", "*"]),
-            ("abc", &["a*c", "ab*"], &["a*c", "ab*", "*"]),
-        ];
-        for (name, deciding, matching) in cases {
-            assert_eq!(rules.deciding(name), *deciding, "{name}");
-            assert_eq!(rules.matching_patterns(name), *matching, "{name}");
-        }
-        assert_eq!(rules.of_pattern("delete_*"), Some(&rule("for:delete_*")));
-        assert_eq!(rules.of_pattern("delete_all"), None);
-        assert!(set(&["a"], Unlisted::Deny).deciding("b").is_empty());
     }
 
     #[test]

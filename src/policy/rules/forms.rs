@@ -112,10 +112,11 @@ impl RuleSet {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Found, Requirement, Unlisted};
+    use super::super::tests::{rule, scopes};
+    use super::super::{Found, Unlisted};
     use super::*;
     use crate::pattern::Pattern;
-    use crate::policy::Authentication;
+    use crate::policy::{Authentication, Requirement};
 
     /// Each form is looked up in all rules, so their number is bounded. Three forms are spelled as written. The careless
     /// forms are those of the URI, of the decoded URI, and the first ones decoded. Each of these three has up to three
@@ -192,6 +193,26 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn an_at_sign_that_begins_a_path_is_no_user() {
+        for (names, uri, expected) in [
+            (&["npm:/@scope/x"][..], "npm:/@scope/x", "for:npm:/@scope/x"),
+            (&["npm:/@scope/*"], "npm:/@scope/x", "for:npm:/@scope/*"),
+            (&["npm:*"], "npm:/@scope/x", "for:npm:*"),
+            (&["npm:@scope/*"], "npm:@scope/x", "for:npm:@scope/*"),
+            (&["npm://registry/@scope/*"], "npm://registry/@scope/x", "for:npm://registry/@scope/*"),
+            (&["npm:*", "npm:/@scope/*"], "npm:/@scope/x", "for:npm:/@scope/*"),
+            (&["npm:/*", "npm:/scope/*", "npm:/@scope/*"], "npm:/@scope/x", "for:npm:/@scope/*"),
+        ] {
+            assert_eq!(crate::uri::check_uri(uri), Ok(()), "{uri}");
+            let rules: Vec<_> = names.iter().map(|name| (Pattern::new(name), rule(&format!("for:{name}")))).collect();
+            let rules = RuleSet::of_uris(rules, Unlisted::Deny);
+            let mut found = scopes(&rules.find(uri));
+            found.dedup();
+            assert_eq!(found, [expected], "{uri}");
         }
     }
 }

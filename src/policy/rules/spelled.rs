@@ -6,6 +6,7 @@ use super::Requirement;
 use crate::index::{Index, sorted};
 use crate::pattern::{Pattern, pairs};
 use crate::text::{near, readings};
+use crate::uri::spelling;
 
 /// For up to this many patterns, the byte pairs of a name are not computed: to try each pattern costs less.
 const FEW: usize = 8;
@@ -14,7 +15,7 @@ const FEW: usize = 8;
 pub type Counts<'a> = &'a dyn Fn(usize) -> bool;
 
 /// A function that spells a name or pattern.
-pub type Way = fn(&str) -> Cow<'_, str>;
+type Way = fn(&str) -> Cow<'_, str>;
 
 /// The rules of a set, by spelling.
 #[derive(Clone, Debug)]
@@ -30,8 +31,35 @@ pub struct Spelled {
 }
 
 impl Spelled {
+    /// Spells the names of rules as they are.
+    pub fn plain(rules: &[(Pattern, Requirement)]) -> Self {
+        Self::new(rules, &[|name| Cow::Borrowed(name)])
+    }
+
+    /// Spells the URIs of rules in equivalent ways, and, second, as careless servers read them.
+    pub fn of_uris(rules: &[(Pattern, Requirement)]) -> (Self, Self) {
+        fn decoded(uri: &str) -> String {
+            spelling::decoded(uri).unwrap_or_else(|| uri.to_owned())
+        }
+        let own: [Way; 4] = [
+            |uri| Cow::Borrowed(uri),
+            spelling::slashed,
+            spelling::encoded,
+            |uri| Cow::Owned(spelling::encoded(&spelling::slashed(uri)).into_owned()),
+        ];
+        let careless: [Way; 6] = [
+            |uri| Cow::Owned(spelling::careless(uri, false)),
+            |uri| Cow::Owned(spelling::careless(uri, true)),
+            |uri| Cow::Owned(spelling::other_end(spelling::careless(uri, true))),
+            |uri| Cow::Owned(spelling::careless(&decoded(uri), false)),
+            |uri| Cow::Owned(spelling::careless(&decoded(uri), true)),
+            |uri| Cow::Owned(spelling::other_end(spelling::careless(&decoded(uri), true))),
+        ];
+        (Self::new(rules, &own), Self::new(rules, &careless))
+    }
+
     /// Spells the names of `rules` in each of `ways`.
-    pub fn new(rules: &[(Pattern, Requirement)], ways: &[Way]) -> Self {
+    fn new(rules: &[(Pattern, Requirement)], ways: &[Way]) -> Self {
         let mut spelled = Vec::new();
         for (place, (written, _)) in rules.iter().enumerate() {
             let mut own: Vec<Cow<'_, str>> = Vec::new();
