@@ -115,14 +115,14 @@ impl<'a> Reader<'a> {
         let base = self.open.len();
         loop {
             let nested = match self.peek() {
-                Some(b'{') => self.enter(b'}')?,
-                Some(b'[') => self.enter(b']')?,
+                // In ASCII, the closing bracket is the opening one plus two.
+                Some(open @ (b'{' | b'[')) => self.enter_inline(open + 2)?,
                 Some(b'"') => self.string().map(|_| false)?,
                 _ => self.scalar().map(|_| false)?,
             };
             let mut more = nested;
             while !more && self.open.len() > base {
-                more = self.next_or_close()?;
+                more = self.next_or_close_inline()?;
             }
             if self.open.len() == base {
                 return self.text.get(start..self.at).ok_or(JsonFault::Syntax);
@@ -151,7 +151,14 @@ impl<'a> Reader<'a> {
 
     /// Opens a container and returns whether it has content. An empty container, which ends with `close`, is closed at
     /// once.
+    #[inline(never)]
     fn enter(&mut self, close: u8) -> Result<bool, JsonFault> {
+        self.enter_inline(close)
+    }
+
+    /// [`Self::enter`] without a call, for the loop that reads most containers of a large body.
+    #[inline(always)]
+    fn enter_inline(&mut self, close: u8) -> Result<bool, JsonFault> {
         if self.open.len() >= self.depth {
             return Err(JsonFault::TooDeep);
         }
@@ -166,7 +173,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the separator after a value. Returns whether another value follows; otherwise closes the container.
+    #[inline(never)]
     fn next_or_close(&mut self) -> Result<bool, JsonFault> {
+        self.next_or_close_inline()
+    }
+
+    /// [`Self::next_or_close`] without a call, for the same loop.
+    #[inline(always)]
+    fn next_or_close_inline(&mut self) -> Result<bool, JsonFault> {
         self.white_space();
         let byte = self.peek();
         self.at += 1;
