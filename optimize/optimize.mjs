@@ -57,7 +57,7 @@ if (!existsSync(isOutput)) {
     writeFileSync(roots, JSON.stringify(exported.map((name) => ({ name, export: name, root: true }))));
     // It prints what it leaves out.
     run(`${here}node_modules/.bin/wasm-metadce`, [...enabled, '--graph-file', roots, module, '-o', pruned], { stdio: ['inherit', 'ignore', 'inherit'] });
-    run(`${here}node_modules/.bin/wasm-opt`, ['-Oz', ...enabled, pruned, '-o', temporary]);
+    run(`${here}node_modules/.bin/wasm-opt`, ['-Oz', '--converge', ...enabled, pruned, '-o', temporary]);
     for (const file of [roots, pruned]) rmSync(file);
     renameSync(temporary, output);
   }
