@@ -26,6 +26,13 @@ impl Index {
         Self::of_sorted(Self::sorted(names))
     }
 
+    /// Indexes those of `names` that repeat an earlier one.
+    pub fn of_repeated(names: &[&str]) -> Self {
+        let names = || names.iter().copied();
+        let all = Self::new(names().map(str::to_owned));
+        Self::new(all.repeated(names()).map(str::to_owned))
+    }
+
     fn sorted(names: impl Iterator<Item = String>) -> Vec<(String, usize)> {
         let mut entries: Vec<_> = names.enumerate().map(|(place, name)| (name, place)).collect();
         entries.sort_unstable();

@@ -250,9 +250,13 @@ impl<'a> Trimmer<'a, '_> {
         })?;
         // A shared cache would serve the list to callers for whom it was not filtered.
         if self.held_list || self.all_private {
-            self.edits.extend(caching);
-            // Only this result's edits. Sorting all edits for each element of a long array would be quadratic.
-            self.edits.get_mut(first..).unwrap_or_default().sort_unstable_by_key(|(range, _)| range.start);
+            // At most two, sorted into this result's edits. Sorting all edits for each element of a long array would be
+            // quadratic.
+            for edit in caching {
+                let own = self.edits.get(first..).unwrap_or_default();
+                let place = first + own.partition_point(|(range, _)| range.start < edit.0.start);
+                self.edits.insert(place, edit);
+            }
         }
         self.held_list |= held_before;
         Ok(())

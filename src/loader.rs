@@ -22,6 +22,7 @@ use fields::{At, Fields, Findings, Zero};
 use issuer::Issuers;
 
 use crate::config::{Audit, Batches, Config, Decisions, Fault, Limits, OVERRIDES, Resource, SubjectForm};
+use crate::index::Index;
 use crate::routes::{PathPattern, Protected, Routes};
 
 /// Envoy's default for `per_connection_buffer_limit_bytes`. Beyond it, Envoy itself refuses a buffered body.
@@ -70,12 +71,10 @@ impl Config {
         let batches = [("reject", Batches::Reject), ("authorize_each", Batches::AuthorizeEach)];
         let batches = fields.take("batches").and_then(|at| at.choice(&batches, found));
         let forwarded = resources.iter().flat_map(|resource| &resource.forwarded).map(|header| header.folded.clone());
-        let mut scrubbed: Vec<_> = OVERRIDES.iter().map(|name| (*name).to_owned()).chain(forwarded).collect();
-        scrubbed.sort_unstable();
-        scrubbed.dedup();
+        let scrubbed = OVERRIDES.iter().map(|name| (*name).to_owned()).chain(forwarded);
         let config = Self {
             issuers: issuers.read,
-            scrubbed,
+            scrubbed: Index::new(scrubbed).into_names(),
             resources,
             routes,
             hold_request_headers: hold.unwrap_or(false),

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::index::Index;
+
 /// A JSON value that preserves the order of members, and duplicates.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
@@ -138,14 +140,10 @@ impl Node {
     }
 
     /// The names of duplicate members of an object, without duplicates.
-    pub fn repeated_members(&self) -> Vec<&str> {
+    pub fn repeated_members(&self) -> Vec<String> {
         let Self::Object(members) = self else { return Vec::new() };
-        let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
-        names.sort_unstable();
-        let twice = names.windows(2).filter(|pair| pair.first() == pair.last());
-        let mut repeated: Vec<&str> = twice.filter_map(|pair| pair.first().copied()).collect();
-        repeated.dedup();
-        repeated
+        let names: Vec<_> = members.iter().map(|(name, _)| name.as_str()).collect();
+        Index::of_repeated(&names).into_names()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A resource: one protected MCP server.
 
 use super::ControlPlane;
+use crate::index::Index;
 use crate::manifest::Manifest;
 use crate::policy::Policy;
 use crate::routes::{HostPattern, PathPattern};
@@ -109,9 +110,7 @@ pub(crate) fn published(policy: &Policy, prefix: Option<&Scope>) -> Vec<String> 
 }
 
 fn sorted<'s>(scopes: impl Iterator<Item = &'s Scope>, prefix: Option<&Scope>) -> Vec<String> {
-    let mut scopes: Vec<_> = scopes.map(|scope| told(prefix, scope.as_str())).collect();
-    scopes.sort_unstable();
-    scopes
+    Index::of_all(scopes.map(|scope| told(prefix, scope.as_str()))).into_names()
 }
 
 /// A scope as clients see it. A scope that is a URL gets no prefix.

@@ -128,7 +128,7 @@ impl Inventory {
     }
 
     fn nodes(&self) -> Vec<Node> {
-        self.tools.iter().filter_map(|live| serde_json::from_str(&live.tool).ok()).collect()
+        self.tools.iter().filter_map(|live| serde_json::from_slice(live.tool.as_bytes()).ok()).collect()
     }
 
     /// The inventory as a manifest, as the command line summarises a list.

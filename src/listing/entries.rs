@@ -85,12 +85,7 @@ impl Entries {
 
     /// The names that occur more than once.
     pub fn repeated(&self) -> &Index {
-        self.repeated.get_or_init(|| {
-            let names = || self.named().map(|(name, _)| name);
-            let repeated =
-                Index::new(names().map(str::to_owned)).repeated(names()).map(str::to_owned).collect::<Vec<_>>();
-            Index::new(repeated.into_iter())
-        })
+        self.repeated.get_or_init(|| Index::of_repeated(&self.named().map(|(name, _)| name).collect::<Vec<_>>()))
     }
 
     /// The size in memory, in bytes.

@@ -169,7 +169,7 @@ impl<'a> At<'a> {
 
     fn no_repeats(&self, found: &mut Findings) {
         for name in self.node.repeated_members() {
-            found.fault::<()>(&join(&self.path, name), "is given twice");
+            found.fault::<()>(&join(&self.path, &name), "is given twice");
         }
     }
 }

@@ -112,7 +112,7 @@ fn scalar(reader: &mut Reader<'_>) -> Walk {
             let text = reader.skip()?;
             let digits = text.bytes().filter(u8::is_ascii_digit).count();
             let number = text.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
-            Ok(if number && digits > MAX_DIGITS { None } else { serde_json::from_str(text).ok() })
+            Ok(if number && digits > MAX_DIGITS { None } else { serde_json::from_slice(text.as_bytes()).ok() })
         }
         Kind::Array | Kind::Object => reader.skip().map(|_| None),
     }
