@@ -14,7 +14,7 @@ CARGO_HOME ?= $(HOME)/.cargo
 REMAP := --remap-path-prefix=$(CARGO_HOME)=cargo --remap-path-prefix=$(CURDIR)=toolgate
 # Vector instructions, which V8 has had since Envoy 1.18: long strings in bodies are passed over by them.
 SIMD := -C target-feature=+simd128
-# The usual threshold at this level is 225. At 25 the module is an eleventh smaller, and `tests/steps.rs` counts no more
+# The usual threshold at this level is 225. At 25 the module is an eleventh smaller, and `tests/module/steps.rs` counts no more
 # instructions: most hot loops are inlined all the same, and cold code stays out of line. What calls cost V8 is not
 # counted: where a loop goes through small functions for each byte or two, they say that they are inlined.
 INLINE := -C llvm-args=-inline-threshold=25
@@ -52,7 +52,7 @@ providers: build ## JWTs that a real provider revokes, Ory Hydra; needs Go
 	else echo "SKIPPED, nothing was tested: Go, which builds Ory Hydra, is not installed"; fi
 
 conformance: build ## the official MCP suite, directly and through toolgate
-	@node demo/setup.mjs && node conformance/run.mjs && node conformance/dpop.mjs
+	@node demo/setup.mjs && node tests/conformance/run.mjs && node tests/conformance/dpop.mjs
 
 check: build size ## formatting, lints, documentation, licences
 	cargo fmt --check
@@ -90,7 +90,7 @@ oracles: ## parsers and SDKs of real servers against the gate's reading; needs G
 	python3 -m venv .cache/oracles/$$major && \
 	.cache/oracles/$$major/bin/pip install --quiet --disable-pip-version-check -r tests/oracles/sdk-$$major.txt || exit 1; \
 	done
-	cargo test --locked --test oracles -- --ignored --nocapture
+	cargo test --locked --test core oracles -- --ignored --nocapture
 
 responsive: build ## how long one busy worker keeps another connection waiting
 	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked --test envoy responsive -- --ignored --nocapture

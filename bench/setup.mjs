@@ -28,7 +28,7 @@ export async function setUp(processes, { builds = true } = {}) {
 
 /** A Python with fastmcp, the versions of the conformance runs, in a virtual environment of this project. */
 export async function pythonWithFastmcp(processes) {
-  const requirements = here('../conformance/requirements.txt');
+  const requirements = here('../tests/conformance/requirements.txt');
   const wanted = createHash('sha256').update(readFileSync(requirements)).digest('hex');
   const marker = `${CACHE}/fastmcp.installed`;
   const python = `${CACHE}/venv/bin/python`;

@@ -15,7 +15,6 @@
 //! over HTTP/2 to the latter, with each of the ways in which a request may end.
 
 use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -70,10 +69,6 @@ struct Case {
 
 impl Case {
     fn all() -> Vec<Self> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-        let files = fs::read_dir(folder).expect("the corpus").map(|entry| entry.expect("a file").path());
-        let mut paths: Vec<_> = files.filter(|path| path.extension().is_some_and(|kind| kind == "json")).collect();
-        paths.sort();
         let read = |path: &std::path::PathBuf| {
             let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
             let text = fs::read_to_string(path).expect("a case");
@@ -83,7 +78,7 @@ impl Case {
             }
             Self { name, file }
         };
-        paths.iter().map(read).collect()
+        crate::support::corpus().iter().map(read).collect()
     }
 
     fn text(&self, member: &str) -> Option<&str> {

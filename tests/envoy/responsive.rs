@@ -1,6 +1,6 @@
 //! How long one worker keeps a second connection waiting while it is sent what
 //! costs it most. Printed, not asserted: machines differ. What is asserted is
-//! the number of steps, in `tests/steps.rs`.
+//! the number of steps, in `tests/module/steps.rs`.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@
 // `node dpop-client.mjs URL` connects, lists the tools, calls those that it knows, ends its session, and prints what
 // they said and what went over the wire. With $CLIENT_ID and $CLIENT_SECRET, of $ISSUER, it has a token by client credentials; without, it
 // registers itself and is sent to a user, who agrees to everything at once: so the conformance suite wants it
-// (`conformance/dpop.mjs`). $CLOCK is by how many seconds its clock is wrong.
+// (`tests/conformance/dpop.mjs`). $CLOCK is by how many seconds its clock is wrong.
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 

@@ -12,8 +12,8 @@ use toolgate::jsonrpc;
 use toolgate::mcp::Operation;
 use toolgate::policy::{Outcome, Policy};
 
-use super::support::core::{alice, occasion, with_policy};
 use super::{Chance, ask};
+use crate::support::core::{alice, occasion, with_policy};
 
 /// Spellings made from each URI.
 const VARIANTS: usize = 2_000;

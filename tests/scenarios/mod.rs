@@ -1,5 +1,5 @@
 //! What toolgate promises, as one table of exchanges that two hosts run: the
-//! fake host (`tests/fake_host.rs`) and a real Envoy (`tests/envoy`), each with
+//! fake host (`tests/fake_host`) and a real Envoy (`tests/envoy`), each with
 //! headers held and with headers ahead.
 //!
 //! One configuration serves all rows: its resources differ by host, and each

@@ -14,10 +14,7 @@ use toolgate::token::{AccessToken, Expectations, TokenError, UntrustedJwt};
 use super::keys::Key;
 use super::tokens::{AUDIENCE, ISSUER, Token};
 
-#[path = "protobuf_struct.rs"]
-mod protobuf_struct;
-
-pub use protobuf_struct::to_struct;
+pub use super::protobuf_struct::to_struct;
 
 /// The moment at which everything here happens, in seconds since 1970.
 pub const NOW: i64 = 1_800_000_000;

@@ -21,25 +21,31 @@
 pub mod answer;
 pub mod bootstrap;
 pub mod client;
+pub mod core;
 pub mod envoy;
 pub mod fake;
 pub mod forgeries;
 pub mod gate;
 pub mod http2;
 pub mod hydra;
+pub mod interpreter;
 pub mod keys;
 pub mod lenient;
 pub mod oidc;
 pub mod process;
 pub mod proofs;
+pub mod protobuf_struct;
 pub mod provider;
 pub mod raw;
 pub mod readers;
+pub mod ring_host;
 pub mod server;
+pub mod shared_data;
 pub mod tls;
 pub mod tokens;
 pub mod upstream;
 pub mod wire;
+pub mod world;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -49,6 +55,16 @@ pub fn at_root(path: &str) -> PathBuf {
     let member = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = member.ancestors().find(|folder| folder.join("Cargo.lock").exists());
     root.expect("the workspace").join(path)
+}
+
+/// The files of the corpus, by name: `tests/corpus/<kind>/<name>.json`.
+pub fn corpus() -> Vec<PathBuf> {
+    let entries =
+        |folder: PathBuf| std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("one").path());
+    let mut files: Vec<_> = entries(at_root("tests/corpus")).flat_map(entries).collect();
+    assert!(files.iter().all(|file| file.extension().is_some_and(|kind| kind == "json")), "{files:?}");
+    files.sort_by_key(|file| file.file_name().map(std::ffi::OsStr::to_owned));
+    files
 }
 
 /// How long anything may take that should happen at once. Generous: it is

@@ -1,0 +1,33 @@
+//! The core: its machines and its rules, without a host.
+
+// Tests fail loudly.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod configuration;
+mod discovery;
+mod identity;
+mod introspection;
+mod jsonrpc;
+mod key_sets;
+mod key_sharing;
+mod keycloak;
+mod oracles;
+mod policy_conditions;
+mod policy_decisions;
+mod publish;
+mod remote_policy;
+mod routes;
+mod signatures;
+mod token_rejections;
+mod uri_spellings;
+mod wycheproof;

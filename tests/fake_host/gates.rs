@@ -1,0 +1,457 @@
+//! Workers of one host, simulated: gates that share one map of data and one network, and lose nothing whatever happens
+//! to their calls.
+
+use crate::support::keys::{Key, key_set};
+use crate::support::tokens::{AUDIENCE, ISSUER, Token, tampered};
+use crate::support::world::{Outcome, Response, Sent, World};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use toolgate::callout::Request;
+
+const NOW: i64 = 1_800_000_000;
+const OPAQUE: &str = "https://opaque.example.com";
+const DENIED: Outcome = Outcome::Replied(403, "policy_unavailable");
+
+/// Two issuers, one with keys and one that is asked, and a control plane.
+fn configuration() -> Value {
+    let introspection = json!({"uri": format!("{OPAQUE}/introspect"), "cluster": "opaque", "timeout": "2s"});
+    let source = json!({"uri": "https://plane.example.com/policy", "cluster": "plane", "max_stale": "60s"});
+    let publish = json!({"uri": "https://plane.example.com/manifest", "cluster": "plane"});
+    json!({
+        "issuers": [
+            {"issuer": ISSUER, "jwks": {"uri": format!("{ISSUER}/keys"), "cluster": "auth"}},
+            {"issuer": OPAQUE, "introspection": introspection},
+        ],
+        "resources": [
+            {"resource": AUDIENCE, "policy": {"base_scopes": ["connect"]}, "policy_source": source, "publish": publish},
+        ],
+        "audit": {"sink": {"uri": "https://log.example.com/lines", "cluster": "log"}},
+    })
+}
+
+fn ok(body: &Value) -> Response {
+    (200, None, body.to_string())
+}
+
+fn keys(kids: &[&str]) -> Response {
+    ok(&key_set(&kids.iter().map(|kid| Key::ed25519().named(kid)).collect::<Vec<_>>()))
+}
+
+/// A provider with this key set, whose other endpoints work as well.
+fn provider(kids: &'static [&'static str]) -> impl Fn(&Request) -> Option<Response> {
+    move |request| {
+        Some(match request.cluster.as_str() {
+            "auth" => keys(kids),
+            "opaque" => ok(&json!({"active": true, "iss": OPAQUE, "aud": AUDIENCE, "scope": "connect"})),
+            "plane" => ok(&json!({"base_scopes": ["connect"]})),
+            _ => (204, None, String::new()),
+        })
+    }
+}
+
+/// As `inner`, but nothing answers in these clusters.
+fn without(clusters: &'static [&'static str]) -> impl Fn(&Request) -> Option<Response> {
+    let inner = provider(&["a"]);
+    move |request| if clusters.contains(&request.cluster.as_str()) { None } else { inner(request) }
+}
+
+fn token(kid: &str) -> String {
+    Token::at(NOW).scope("connect").expires_in(100_000).sign(&Key::ed25519().named(kid))
+}
+
+fn sent_to(world: &World, cluster: &str) -> usize {
+    world.network.iter().filter(|sent| sent.request.cluster == cluster).count()
+}
+
+#[test]
+fn requests_that_come_before_the_keys_wait_for_one_fetch_of_all_workers() {
+    let mut world = World::new(&configuration(), 3, NOW);
+    let token = token("a");
+    let waiting: Vec<_> = (0..3).map(|n| (n, world.request(n, &token))).collect();
+    let forged: Vec<_> = (0..3).map(|n| (n, world.request(n, &tampered(&token)))).collect();
+    world.run(100, &without(&["auth"]));
+    assert_eq!(sent_to(&world, "auth"), 1, "one worker fetches for all");
+    world.run(100, &provider(&["a"]));
+    for (n, id) in waiting {
+        assert_eq!(world.workers[n].outcome(id), Outcome::Forwarded, "worker {n}");
+        assert_eq!(world.workers[n].streams[&id].records.len(), 1);
+    }
+    for (n, id) in forged {
+        assert_eq!(world.workers[n].outcome(id), Outcome::Replied(401, "bad_signature"), "worker {n}");
+    }
+}
+
+#[test]
+fn a_key_rotation_costs_one_refetch_and_no_request() {
+    let mut world = World::new(&configuration(), 2, NOW);
+    world.run(1_000, &provider(&["a"]));
+    let new = token("b");
+    let waiting: Vec<_> = (0..2).map(|n| (n, world.request(n, &new))).collect();
+    world.run(1_000, &provider(&["a", "b"]));
+    for (n, id) in waiting {
+        assert_eq!(world.workers[n].outcome(id), Outcome::Forwarded, "worker {n}");
+    }
+    assert_eq!(total(&world, "jwks.success"), 2, "the first one, and one for the new key");
+    // A key that nobody has costs no more than the cooldown allows, however often it is tried.
+    let unknown = token("c");
+    for _ in 0..10 {
+        let id = world.request(0, &unknown);
+        world.run(1_000, &provider(&["a", "b"]));
+        assert_eq!(world.workers[0].outcome(id), Outcome::Replied(401, "key_unknown"));
+    }
+    assert_eq!(total(&world, "jwks.success"), 3);
+}
+
+/// The count of all workers.
+fn total(world: &World, counter: &str) -> u64 {
+    world.workers.iter().filter_map(|worker| worker.counts.get(counter)).sum()
+}
+
+#[test]
+fn a_provider_that_is_down_is_an_outage_until_it_is_back() {
+    for way in ["refused", "fails", "never answers"] {
+        let mut world = World::new(&configuration(), 2, NOW);
+        if way == "refused" {
+            world.refused = vec!["auth"];
+        }
+        let fails = |request: &Request| match request.cluster.as_str() {
+            "auth" => (way == "fails").then(|| (500, None, String::new())),
+            _ => provider(&["a"])(request),
+        };
+        let token = token("a");
+        let id = world.request(0, &token);
+        world.run(60_000, &fails);
+        assert_eq!(world.workers[0].outcome(id), Outcome::Replied(503, "keys_unavailable"), "{way}");
+        assert_eq!(world.workers[0].streams[&id].records.len(), 1, "{way}");
+        world.refused.clear();
+        world.network.clear();
+        world.run(120_000, &provider(&["a"]));
+        let id = world.request(1, &token);
+        assert_eq!(world.workers[1].outcome(id), Outcome::Forwarded, "{way}");
+        assert!(total(&world, "jwks.failure") > 0, "{way}");
+        assert!(world.logged("cannot be had") > 0, "{way}");
+        assert!(world.logged("are there again") > 0, "{way}");
+    }
+}
+
+#[test]
+fn a_request_waits_for_one_fetch_of_keys_however_long_that_takes() {
+    for (way, answers) in [("times out", true), ("never answers", false)] {
+        for cooldown in ["1ms", "1s", "30s"] {
+            let mut configuration = configuration();
+            configuration["issuers"][0]["jwks"]["cooldown"] = json!(cooldown);
+            let mut world = World::new(&configuration, 2, NOW);
+            let waiting: Vec<_> = (0..2).map(|n| (n, world.request(n, &token("a")))).collect();
+            world.run(5_000, &without(&["auth"]));
+            let fetch = world.network.iter().position(|sent| sent.request.cluster == "auth").expect("a fetch");
+            if answers {
+                world.answer(fetch, None);
+            }
+            world.run(3_000, &without(&["auth"]));
+            for (n, id) in waiting {
+                let outcome = world.workers[n].outcome(id);
+                assert_eq!(outcome, Outcome::Replied(503, "keys_unavailable"), "{way}, {cooldown}, worker {n}");
+            }
+            assert_eq!(total(&world, "jwks.failure"), 1, "{way}, {cooldown}");
+            assert_eq!(world.logged("were not delivered: no answer"), 1, "{way}, {cooldown}");
+            assert_eq!(world.logged("cannot be had"), 1, "{way}, {cooldown}");
+        }
+    }
+}
+
+#[test]
+fn an_outage_of_introspection_is_recorded_once_and_ends_with_the_next_answer() {
+    let mut world = World::new(&configuration(), 1, NOW);
+    world.run(1_000, &provider(&["a"]));
+    for (n, outcome) in [(1, Outcome::Replied(503, "introspection_unavailable")), (2, Outcome::Forwarded)] {
+        let down = without(&["opaque"]);
+        let ids: Vec<_> = (0..5).map(|at| world.request(0, &format!("opaque-{n}-{at}"))).collect();
+        if n == 1 {
+            world.run(10_000, &down)
+        } else {
+            world.run(1_000, &provider(&["a"]))
+        }
+        for id in ids {
+            assert_eq!(world.workers[0].outcome(id), outcome, "round {n}");
+            assert_eq!(world.workers[0].streams[&id].records.len(), 1);
+        }
+    }
+    assert_eq!((world.logged("no answer in time"), world.logged("answers again")), (1, 1));
+}
+
+#[test]
+fn an_answer_that_comes_late_or_twice_changes_nothing() {
+    let mut world = World::new(&configuration(), 1, NOW);
+    world.run(1_000, &provider(&["a"]));
+    let id = world.request(0, "opaque");
+    world.run(1_000, &without(&["opaque"]));
+    let late = world.network.iter().find(|sent| sent.request.cluster == "opaque").cloned().expect("a call");
+    world.run(10_000, &without(&["opaque"]));
+    assert_eq!(world.workers[0].outcome(id), Outcome::Replied(503, "introspection_unavailable"));
+    let active = json!({"active": true, "aud": AUDIENCE, "scope": "connect"});
+    for _ in 0..3 {
+        world.answer_again(&late, Some(&ok(&active)));
+    }
+    assert_eq!(world.workers[0].outcome(id), Outcome::Replied(503, "introspection_unavailable"));
+    let id = world.request(0, "opaque");
+    assert_eq!(world.workers[0].outcome(id), Outcome::Waits, "the late answer was not taken");
+    world.network.clear();
+    world.run(1_000, &provider(&["a"]));
+    assert_eq!(world.workers[0].outcome(id), Outcome::Forwarded);
+}
+
+#[test]
+fn a_remote_policy_reaches_all_workers_and_closes_when_it_goes_stale() {
+    let mut world = World::new(&configuration(), 2, NOW);
+    world.run(1_000, &provider(&["a"]));
+    let token = token("a");
+    let open = |world: &mut World, n| {
+        let id = world.request(n, &token);
+        world.workers[n].outcome(id)
+    };
+    assert_eq!((open(&mut world, 0), open(&mut world, 1)), (Outcome::Forwarded, Outcome::Forwarded));
+    let watched = world.request(0, &token);
+    world.answer_with_a_stream(0, watched);
+
+    let narrowed = |request: &Request| {
+        let policy = ok(&json!({"base_scopes": ["connect", "more"]}));
+        if request.cluster == "plane" { Some(policy) } else { provider(&["a"])(request) }
+    };
+    world.run(31_000, &narrowed);
+    let lacking = Outcome::Replied(403, "insufficient_scope");
+    assert_eq!((open(&mut world, 0), open(&mut world, 1)), (lacking, lacking));
+    assert!(world.workers[0].streams[&watched].is_ended, "the stream that the new policy denies");
+    assert_eq!(world.logged("another is in force"), 2, "the first one and the second, each told of once");
+
+    world.run(200_000, &without(&["plane"]));
+    assert_eq!((open(&mut world, 0), open(&mut world, 1)), (DENIED, DENIED));
+    assert_eq!(world.logged("has not delivered it for too long"), 1);
+    world.network.clear();
+    world.run(61_000, &provider(&["a"]));
+    assert_eq!((open(&mut world, 0), open(&mut world, 1)), (Outcome::Forwarded, Outcome::Forwarded));
+}
+
+#[test]
+fn a_policy_that_cannot_be_had_is_counted_and_told_whatever_the_failure() {
+    for (way, told) in [
+        ("refused", "the host refused a call"),
+        ("fails", "status 500"),
+        ("times out", "no answer"),
+        ("never answers", "no answer in time"),
+    ] {
+        let mut world = World::new(&configuration(), 2, NOW);
+        fails(&mut world, way);
+        assert_eq!(total(&world, "policy.failure"), 1, "{way}");
+        assert_eq!(world.logged(&format!("from its control plane: {told}")), 1, "{way}");
+        assert_eq!(world.logged("does not deliver it"), 1, "{way}");
+        world.refused.clear();
+        world.network.clear();
+        world.run(61_000, &provider(&["a"]));
+        assert!(total(&world, "policy.success") > 0, "{way}");
+    }
+}
+
+/// The next call to the control plane fails in this way.
+fn fails(world: &mut World, way: &str) {
+    let others = without(&["plane"]);
+    if way == "refused" {
+        world.refused = vec!["plane"];
+    }
+    world.run(600, &others);
+    if let Some(at) = world.network.iter().position(|sent| sent.request.cluster == "plane") {
+        match way {
+            "fails" => world.answer(at, Some(&(500, None, String::new()))),
+            "times out" => world.answer(at, None),
+            _ => world.run(6_600, &others),
+        }
+        world.run(600, &others);
+    }
+}
+
+#[test]
+fn a_manifest_that_cannot_be_published_is_counted_told_and_sent_again() {
+    for (way, told) in [
+        ("refused", "the host refused a call"),
+        ("fails", "status 500"),
+        ("times out", "no answer"),
+        ("never answers", "no answer in time"),
+    ] {
+        let mut world = World::new(&configuration(), 2, NOW);
+        world.run(1_000, &provider(&["a"]));
+        world.list(0, &token("a"), &["add", "mul"]);
+        fails(&mut world, way);
+        assert_eq!(total(&world, "publish.failure"), 1, "{way}");
+        assert_eq!(world.logged(&format!("was not published: {told}")), 1, "{way}");
+        assert_eq!(world.logged("arrived"), 0, "{way}");
+        world.refused.clear();
+        world.network.clear();
+        world.run(61_000, &provider(&["a"]));
+        assert_eq!((total(&world, "publish.success"), world.logged("arrived")), (1, 1), "{way}: once for both");
+    }
+}
+
+#[test]
+fn a_reload_finishes_the_streams_that_wait_and_gives_its_fetch_back() {
+    let mut world = World::new(&configuration(), 1, NOW);
+    let token = token("a");
+    let id = world.request(0, &token);
+    world.run(100, &without(&["auth"]));
+    assert_eq!(sent_to(&world, "auth"), 1);
+    let records = world.leave(0, id);
+    assert_eq!(records.iter().map(|record| record.reason.as_str()).collect::<Vec<_>>(), ["ended_by_client"]);
+    world.start(0, &configuration());
+    let id = world.request(0, &token);
+    world.run(100, &provider(&["a"]));
+    assert_eq!(world.workers[0].outcome(id), Outcome::Forwarded, "the new instance fetches at once");
+}
+
+#[test]
+fn a_clock_that_jumps_holds_nothing_up() {
+    for jump in [3_600_000_i64, -3_600_000] {
+        let mut world = World::new(&configuration(), 2, NOW);
+        world.run(1_000, &provider(&["a"]));
+        let id = world.request(0, "opaque");
+        world.run(500, &without(&["opaque"]));
+        world.now = world.now.saturating_add_signed(jump);
+        world.run(5_000, &without(&["opaque", "auth"]));
+        assert_ne!(world.workers[0].outcome(id), Outcome::Waits, "by {jump}");
+        world.network.clear();
+        world.run(60_000, &provider(&["a"]));
+        let token = Token::at(NOW + jump / 1000).scope("connect").expires_in(10_000).sign(&Key::ed25519().named("a"));
+        let id = world.request(1, &token);
+        world.run(5_000, &provider(&["a"]));
+        assert_eq!(world.workers[1].outcome(id), Outcome::Forwarded, "by {jump}");
+    }
+}
+
+#[test]
+fn audit_lines_that_cannot_be_posted_arrive_later() {
+    let mut world = World::new(&configuration(), 1, NOW);
+    world.refused = vec!["log"];
+    world.run(1_000, &provider(&["a"]));
+    for _ in 0..10 {
+        world.request(0, "opaque");
+        world.run(1_000, &provider(&["a"]));
+    }
+    assert_eq!(world.workers[0].counts.get("audit.delivered"), None);
+    world.refused.clear();
+    world.run(61_000, &provider(&["a"]));
+    assert_eq!(world.workers[0].counts["audit.delivered"], 10);
+}
+
+/// One thing that happens to a worker.
+#[derive(Clone, Debug)]
+enum Turn {
+    Request(usize, usize),
+    Leave(usize),
+    Answer(usize, usize),
+    AnswerAgain(usize),
+    Lose(usize),
+    Time(u64),
+    Jump(i64),
+    Reload(usize),
+}
+
+fn turn() -> impl Strategy<Value = Turn> {
+    prop_oneof![
+        6 => (0..3_usize, 0..6_usize).prop_map(|(n, token)| Turn::Request(n, token)),
+        1 => any::<usize>().prop_map(Turn::Leave),
+        6 => (any::<usize>(), 0..4_usize).prop_map(|(at, how)| Turn::Answer(at, how)),
+        1 => any::<usize>().prop_map(Turn::AnswerAgain),
+        1 => any::<usize>().prop_map(Turn::Lose),
+        6 => prop_oneof![1..100_u64, 100..30_000_u64].prop_map(Turn::Time),
+        1 => (-100_000..100_000_i64).prop_map(Turn::Jump),
+        1 => (0..3_usize).prop_map(Turn::Reload),
+    ]
+}
+
+/// A good token is first, those that nobody issued come last.
+fn tokens() -> [String; 6] {
+    let forged = tampered(&token("a"));
+    [token("a"), token("b"), "active".to_owned(), "inactive".to_owned(), forged, "made-up".to_owned()]
+}
+
+/// An answer as `how` says: as it should be, a failure, something else, or none.
+fn response(request: &Request, how: usize) -> Option<Response> {
+    let asked = |what: &str| request.body.as_ref().is_some_and(|body| body.starts_with(what.as_bytes()));
+    let good = match request.cluster.as_str() {
+        "opaque" if !asked("token=active&") => ok(&json!({"active": false})),
+        "opaque" => ok(&json!({"active": true, "aud": AUDIENCE, "scope": "connect"})),
+        _ => provider(&["a", "b"])(request)?,
+    };
+    match how {
+        0 => Some(good),
+        1 => Some((503, None, "<html>".to_owned())),
+        2 => Some((200, Some("\"x\"".to_owned()), "{}".to_owned())),
+        _ => None,
+    }
+}
+
+fn simulate(turns: Vec<Turn>) {
+    let (mut world, tokens) = (World::new(&configuration(), 3, NOW), tokens());
+    let (mut open, mut answered) = (Vec::new(), Vec::new());
+    // A clock that jumps may end a lease that still runs.
+    let mut jumps = 0;
+    let none = |_: &Request| None;
+    for turn in turns {
+        let calls = world.network.len().max(1);
+        match turn {
+            Turn::Request(n, token) => open.push((n, token, world.request(n, &tokens[token]))),
+            Turn::Leave(at) if !open.is_empty() => {
+                let (n, _, id) = open.swap_remove(at % open.len());
+                assert_eq!(world.leave(n, id).len(), 1, "every request is recorded once");
+            }
+            Turn::Answer(at, how) if !world.network.is_empty() => {
+                let sent = world.network[at % calls].clone();
+                world.answer(at % calls, response(&sent.request, how).as_ref());
+                answered.push(sent);
+            }
+            Turn::AnswerAgain(at) if !answered.is_empty() => {
+                let sent = answered[at % answered.len()].clone();
+                world.answer_again(&sent, response(&sent.request, 0).as_ref());
+            }
+            Turn::Lose(at) if !world.network.is_empty() => drop(world.network.swap_remove(at % calls)),
+            Turn::Time(millis) => world.run(millis, &none),
+            Turn::Jump(millis) => {
+                world.now = world.now.saturating_add_signed(millis);
+                jumps += 1;
+            }
+            Turn::Reload(n) => {
+                for (_, _, id) in open.extract_if(.., |(own, ..)| *own == n) {
+                    assert_eq!(world.leave(n, id).len(), 1, "every request is recorded once");
+                }
+                answered.retain(|sent| sent.worker != n);
+                world.start(n, &configuration());
+            }
+            _ => {}
+        }
+        for (n, worker) in world.workers.iter().enumerate() {
+            let is_awaited = |sent: &&Sent| sent.worker == n && worker.gate.awaits(sent.call);
+            let of = |cluster: &str| {
+                world.network.iter().filter(is_awaited).filter(|sent| sent.request.cluster == cluster).count()
+            };
+            for (cluster, most) in [("auth", 1 + jumps), ("opaque", 3), ("plane", 2), ("log", 4)] {
+                assert!(of(cluster) <= most, "no more calls than the bounds: {} to {cluster}", of(cluster));
+            }
+        }
+    }
+    world.run(120_000, &none);
+    for (n, token, id) in open {
+        let worker = &world.workers[n];
+        let outcome = worker.outcome(id);
+        assert_ne!(outcome, Outcome::Waits, "nothing waits for ever: {}", tokens[token]);
+        assert!(outcome != Outcome::Forwarded || token < 3, "nothing forged is accepted: {}", tokens[token]);
+        assert_eq!(worker.streams[&id].records.len(), 1, "every request is recorded once");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_nothing_forged_passes_nothing_waits_for_ever_and_all_is_recorded_once(
+        turns in prop::collection::vec(turn(), 1..60)
+    ) {
+        simulate(turns);
+    }
+}

@@ -1,0 +1,191 @@
+//! Signatures that senders choose are verified in turns: forged tokens delay no caller that is known.
+
+use std::time::Duration;
+
+use crate::support::fake::{End, Stream, Worker};
+use crate::support::keys::{Key, base64url, key_set};
+use crate::support::proofs::{Proof, thumbprint};
+use crate::support::tokens::{AUDIENCE, ISSUER, Token, tampered};
+use serde_json::{Value, json};
+use toolgate::exchange::Awaited;
+use toolgate::meter::TURN;
+
+const NOW: i64 = 1_800_000_000;
+const OTHER: &str = "https://other.example.com";
+
+/// Of each kind and issuer, as many requests wait.
+const PLACES: usize = 1024;
+const OWN_TURN: Option<Awaited> = Some(Awaited::Turn { answered: false });
+
+/// One worker of two issuers with keys of their own.
+fn worker() -> Worker {
+    worker_of(&json!({"keys": key_set([&Key::ed25519()])["keys"]}))
+}
+
+fn worker_of(keys: &Value) -> Worker {
+    let other = json!({"keys": key_set([&Key::p256()])["keys"]});
+    let mut worker = Worker::new(
+        &json!({
+            "issuers": [
+                {"issuer": ISSUER, "name": "main", "dpop": "optional", "jwks": keys},
+                {"issuer": OTHER, "name": "other", "jwks": other},
+            ],
+            "resources": [{"resource": AUDIENCE, "policy": {}}],
+            "hold_request_headers": true,
+        }),
+        true,
+        NOW,
+    );
+    worker.metered = true;
+    worker
+}
+
+fn open(worker: &mut Worker, fields: &[(&str, &str)]) -> Stream {
+    let pseudo = [(":method", "GET"), (":path", "/mcp"), (":authority", "mcp.example.com")];
+    let fields = pseudo.iter().chain(fields);
+    let fields = fields.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+    Stream::open(worker, fields, End::Last)
+}
+
+fn get(worker: &mut Worker, token: &str) -> Stream {
+    open(worker, &[("authorization", &format!("Bearer {token}"))])
+}
+
+fn good(subject: &str) -> String {
+    Token::at(NOW).subject(subject).sign(&Key::ed25519())
+}
+
+/// All different, by a key of the issuer's, as they say.
+fn forged(number: usize) -> String {
+    let good = good("mallory");
+    let (signed, _) = good.rsplit_once('.').unwrap();
+    let mut signature = [1; 64];
+    signature[..8].copy_from_slice(&(number as u64).to_be_bytes());
+    format!("{signed}.{}", base64url(signature))
+}
+
+/// Forged tokens come until one waits, with the number of those that were refused at once.
+fn flood(worker: &mut Worker) -> (usize, Stream) {
+    for number in 0..1_000 {
+        let stream = get(worker, &forged(number));
+        if stream.awaits() == OWN_TURN {
+            return (number, stream);
+        }
+        assert_eq!(reasons(&stream), ["bad_signature"]);
+    }
+    panic!("a thousand signatures were verified at once");
+}
+
+fn reasons(stream: &Stream) -> Vec<&'static str> {
+    stream.records.iter().map(|record| record.reason.as_str()).collect()
+}
+
+#[test]
+fn forged_tokens_use_up_the_share_of_strangers_and_a_known_token_passes_at_once() {
+    let mut worker = worker();
+    let known = good("alice");
+    assert_eq!(reasons(&get(&mut worker, &known)), ["allowed"]);
+    worker.wait(Duration::from_secs(1), &mut []);
+    let (verified, mut forged) = flood(&mut worker);
+    assert!((10..=16).contains(&verified), "{verified}");
+    assert_eq!(reasons(&get(&mut worker, &known)), ["allowed"], "it costs no signature");
+
+    let mut new = get(&mut worker, &good("bob"));
+    assert_eq!((new.awaits(), reasons(&new)), (OWN_TURN, vec![]), "it waits behind the other");
+    worker.take_turns(Duration::ZERO, &mut [&mut forged, &mut new]);
+    assert_eq!((forged.awaits(), new.awaits()), (OWN_TURN, OWN_TURN), "no time went by");
+    worker.take_turns(TURN, &mut [&mut forged, &mut new]);
+    assert_eq!((reasons(&forged), reasons(&new)), (vec!["bad_signature"], vec!["allowed"]));
+    assert_eq!(worker.instance.places.taken(), 0);
+    worker.wait(Duration::from_secs(1), &mut []);
+    assert_eq!(reasons(&get(&mut worker, &good("carol"))), ["allowed"], "after a quiet time nobody waits");
+}
+
+#[test]
+fn turns_are_taken_in_the_order_of_arrival_a_share_at_a_time() {
+    let mut worker = worker();
+    let (_, first) = flood(&mut worker);
+    let mut waiting: Vec<_> =
+        std::iter::once(first).chain((1..40).map(|n| get(&mut worker, &good(&n.to_string())))).collect();
+    let mut answered = 0;
+    for tick in 1..=10 {
+        let mut streams: Vec<_> = waiting.iter_mut().collect();
+        worker.take_turns(TURN, &mut streams);
+        let done = waiting.iter().take_while(|stream| stream.awaits().is_none()).count();
+        assert!(waiting[done..].iter().all(|stream| stream.awaits() == OWN_TURN), "in order");
+        assert!((1..=16).contains(&(done - answered)), "{} at tick {tick}", done - answered);
+        answered = done;
+        // Who comes now does not come first.
+        if done < waiting.len() {
+            let late = get(&mut worker, &good("late"));
+            assert_eq!(late.awaits(), OWN_TURN);
+        } else {
+            assert!(tick <= 4, "{tick} ticks");
+            return;
+        }
+    }
+    panic!("{answered} of {}", waiting.len());
+}
+
+#[test]
+fn those_who_wait_have_places_per_issuer_and_beyond_them_a_503() {
+    let mut worker = worker();
+    let (verified, first) = flood(&mut worker);
+    let mut waiting: Vec<_> =
+        std::iter::once(first).chain((1..PLACES).map(|number| get(&mut worker, &forged(verified + number)))).collect();
+    assert!(waiting.iter().all(|stream| stream.awaits() == OWN_TURN));
+    assert_eq!(worker.instance.places.taken(), PLACES);
+    assert_eq!(reasons(&get(&mut worker, &good("bob"))), ["keys_unavailable"]);
+    let other = Token::at(NOW).issuer(OTHER).sign(&Key::p256());
+    assert_eq!(get(&mut worker, &other).awaits(), OWN_TURN, "another issuer's places are its own");
+
+    let mut left = waiting.pop().unwrap();
+    left.leave(&mut worker);
+    assert_eq!(reasons(&left), ["ended_by_client"], "once");
+    worker.take_turns(TURN, &mut [&mut left]);
+    assert_eq!(reasons(&left), ["ended_by_client"], "once");
+    assert_eq!(worker.instance.places.taken(), PLACES - 1, "its place is free, and so is that of who was asked after");
+    drop(waiting);
+    assert_eq!(worker.instance.places.taken(), 0);
+}
+
+#[test]
+fn proofs_of_known_callers_are_not_delayed_by_strangers_nor_strangers_by_proofs() {
+    let mut worker = worker();
+    let token = Token::at(NOW).claim("cnf", json!({"jkt": thumbprint(&Key::p256())})).sign(&Key::ed25519());
+    let send = |worker: &mut Worker, tampers: bool| {
+        let proof = Proof::new(Key::p256(), AUDIENCE, &token, NOW).claim("htm", "GET").sign();
+        let proof = if tampers { tampered(&proof) } else { proof };
+        open(worker, &[("authorization", &format!("DPoP {token}")), ("dpop", &proof)])
+    };
+    assert_eq!(reasons(&send(&mut worker, false)), ["allowed"]);
+    worker.wait(Duration::from_secs(1), &mut []);
+    let (_, _forged) = flood(&mut worker);
+    assert_eq!(reasons(&send(&mut worker, false)), ["allowed"], "its token is known");
+    let mut proofs: Vec<_> = (0..10).map(|_| send(&mut worker, true)).collect();
+    let at_once = proofs.iter().filter(|stream| reasons(stream) == ["dpop_signature"]).count();
+    assert!((1..=4).contains(&at_once), "{at_once}");
+    let mut good = send(&mut worker, false);
+    assert_eq!(good.awaits(), OWN_TURN);
+    for _ in 0..10 {
+        let mut streams: Vec<_> = proofs.iter_mut().chain([&mut good]).collect();
+        worker.take_turns(TURN, &mut streams);
+    }
+    assert!(proofs.iter().all(|stream| reasons(stream) == ["dpop_signature"]));
+    assert_eq!(reasons(&good), ["allowed"], "its proof is used once, and when its turn comes");
+}
+
+#[test]
+fn tokens_that_are_verified_again_with_new_keys_do_not_wait_for_strangers() {
+    let mut worker = worker_of(&json!({"uri": "https://issuer.example.com/keys", "cluster": "auth"}));
+    let known = good("alice");
+    let new = key_set([&Key::ed25519(), &Key::p256()]);
+    let mut first = get(&mut worker, &known);
+    worker.settle(&|_| Some(key_set([&Key::ed25519()])), &mut [&mut first]);
+    assert_eq!(reasons(&first), ["allowed"]);
+    let (_, _forged) = flood(&mut worker);
+    worker.fetched(0, Some(&new), &mut []);
+    let hits = worker.instance.tokens.hits;
+    assert_eq!(reasons(&get(&mut worker, &known)), ["allowed"]);
+    assert_eq!(worker.instance.tokens.hits, hits, "it was verified again");
+}

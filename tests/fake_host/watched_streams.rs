@@ -1,0 +1,391 @@
+//! Streams that go on for as long as the server likes: when they end, and why.
+
+use std::time::Duration;
+
+use crate::support::fake::{End, Part, Stream, Worker};
+use crate::support::tokens::{AUDIENCE, ISSUER};
+use serde_json::{Value, json};
+use toolgate::config::{Config, Live};
+
+const NOW: i64 = 1_800_000_000;
+
+fn active(_: &[u8]) -> (u16, String) {
+    (200, json!({"active": true, "aud": AUDIENCE, "scope": "connect read"}).to_string())
+}
+
+fn narrowed(_: &[u8]) -> (u16, String) {
+    (200, json!({"active": true, "aud": AUDIENCE, "scope": "read"}).to_string())
+}
+
+fn ending(_: &[u8]) -> (u16, String) {
+    (200, json!({"active": true, "aud": AUDIENCE, "scope": "connect read", "exp": NOW + 100}).to_string())
+}
+
+fn inactive(_: &[u8]) -> (u16, String) {
+    (200, json!({"active": false}).to_string())
+}
+
+fn for_others(_: &[u8]) -> (u16, String) {
+    (200, json!({"active": true, "aud": "https://other.example.com", "scope": "connect read"}).to_string())
+}
+
+fn fails(_: &[u8]) -> (u16, String) {
+    (500, String::new())
+}
+
+fn policy() -> Value {
+    json!({"base_scopes": ["connect"], "resources": {"docs://*": {"scopes": ["read"]}}})
+}
+
+/// One worker whose only issuer is asked about opaque tokens.
+fn worker(ttl: &str) -> Worker {
+    let introspection =
+        json!({"uri": format!("{ISSUER}/introspect"), "cluster": "auth", "cache_ttl": ttl, "timeout": "2s"});
+    let source = json!({"uri": "https://plane.example.com/policy", "cluster": "plane"});
+    let mut worker = Worker::new(
+        &json!({
+            "issuers": [{"issuer": ISSUER, "introspection": introspection, "leeway": "0s"}],
+            "resources": [{"resource": AUDIENCE, "policy": policy(), "policy_source": source}],
+            "hold_request_headers": true,
+            "batches": "authorize_each",
+        }),
+        true,
+        NOW,
+    );
+    worker.endpoint = Some(active);
+    worker
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Get,
+    Listen(usize),
+    /// To URIs that together are long.
+    ListenLong,
+}
+
+/// A request comes.
+fn ask(worker: &mut Worker, kind: Kind, token: &str) -> Stream {
+    let body = match kind {
+        Kind::Get => None,
+        Kind::Listen(_) | Kind::ListenLong => {
+            let (count, end) = if let Kind::Listen(count) = kind { (count, "") } else { (200, &*"/x".repeat(100)) };
+            let uris: Vec<_> = (0..count).map(|n| format!("docs://{n}{end}")).collect();
+            let params = json!({"notifications": {"resourceSubscriptions": uris}});
+            Some(json!({"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": params}).to_string())
+        }
+    };
+    send(worker, if body.is_some() { "POST" } else { "GET" }, body, token)
+}
+
+/// A request with this method of HTTP and this body comes.
+fn send(worker: &mut Worker, method: &str, body: Option<String>, token: &str) -> Stream {
+    let url = toolgate::url::Url::parse(AUDIENCE).expect("a URL");
+    let mut fields = vec![
+        (":method", method.to_owned()),
+        (":path", url.request_target()),
+        (":authority", url.authority().to_owned()),
+        ("authorization", format!("Bearer {token}")),
+    ];
+    if body.is_some() {
+        fields.push(("content-type", "application/json".to_owned()));
+    }
+    let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())).collect();
+    let mut stream = Stream::open(worker, fields, if body.is_some() { End::More } else { End::Last });
+    if let Some(body) = body {
+        stream.receive(worker, Part::Data(body.into_bytes(), End::Last));
+    }
+    stream
+}
+
+/// A request comes, and is allowed.
+fn open(worker: &mut Worker, kind: Kind, token: &str) -> Stream {
+    let mut stream = ask(worker, kind, token);
+    worker.answer_calls(&mut [&mut stream]);
+    let reasons: Vec<_> = stream.records.iter().map(|record| record.reason.as_str()).collect();
+    assert_eq!(reasons, ["allowed"], "{kind:?}");
+    stream
+}
+
+/// Seconds go by, and the endpoint answers as quickly as it is asked. Why the stream ended, and after how many seconds.
+fn pass(worker: &mut Worker, stream: &mut Stream, seconds: u64) -> Option<(u64, String)> {
+    for second in 1..=seconds {
+        worker.wait(Duration::from_secs(1), &mut [stream]);
+        worker.answer_calls(&mut []);
+        if stream.reset {
+            let event: Value = serde_json::from_str(stream.events[0].strip_prefix("toolgate.event ").unwrap()).unwrap();
+            assert_eq!((stream.events.len(), &event["event"]), (1, &json!("stream_ended")));
+            return Some((second, event["detail"].as_str().unwrap().to_owned()));
+        }
+    }
+    None
+}
+
+fn adopt(config: &mut Config, policy: &Value) {
+    let live = config.read_policy(0, policy.to_string().as_bytes()).expect("a policy");
+    let Live::InForce { policy, supported, .. } = live else { panic!("a policy") };
+    config.resources[0].adopt(*policy, supported);
+}
+
+const KINDS: [Kind; 2] = [Kind::Get, Kind::Listen(2)];
+
+#[test]
+fn a_stream_whose_token_is_revoked_ends_at_the_cache_ttl() {
+    type Answer = fn(&[u8]) -> (u16, String);
+    let cases: [(&str, Answer, &str, std::ops::RangeInclusive<u64>); 8] = [
+        ("30s", inactive, "token_inactive", 30..=31),
+        ("1s", inactive, "token_inactive", 1..=2),
+        ("0s", inactive, "token_inactive", 1..=2),
+        ("30s", for_others, "audience_mismatch", 30..=31),
+        ("0s", for_others, "audience_mismatch", 1..=3),
+        ("30s", narrowed, "policy_denies", 30..=31),
+        ("0s", narrowed, "policy_denies", 1..=3),
+        ("30s", ending, "token_expired", 100..=100),
+    ];
+    for (ttl, answer, detail, after) in cases {
+        for kind in KINDS {
+            let mut worker = worker(ttl);
+            let mut stream = open(&mut worker, kind, "opaque");
+            worker.endpoint = Some(answer);
+            let (second, why) = pass(&mut worker, &mut stream, 200).expect("an end");
+            assert_eq!(why, detail, "{ttl} {kind:?}");
+            assert!(after.contains(&second), "{ttl} {kind:?} {detail}: after {second} s");
+        }
+    }
+}
+
+#[test]
+fn an_outage_shorter_than_twice_the_cache_ttl_cuts_no_stream_and_a_longer_one_does() {
+    for (ttl, within, after) in [("30s", 50, 62..=63), ("5s", 5, 12..=13), ("0s", 2, 4..=5)] {
+        let mut worker = worker(ttl);
+        let mut stream = open(&mut worker, Kind::Get, "opaque");
+        worker.endpoint = Some(fails);
+        assert_eq!(pass(&mut worker, &mut stream, within), None, "{ttl}");
+        worker.endpoint = Some(active);
+        assert_eq!(pass(&mut worker, &mut stream, 600), None, "{ttl}: it answers again");
+
+        let mut stream = open(&mut worker, Kind::Get, "another");
+        worker.endpoint = Some(fails);
+        worker.asked = 0;
+        let (second, why) = pass(&mut worker, &mut stream, 600).expect("an end");
+        assert_eq!(why, "introspection_unavailable", "{ttl}");
+        assert!(after.contains(&second), "{ttl}: after {second} s");
+        assert!(worker.asked <= 17, "{ttl}: not at every tick, but {} times", worker.asked);
+    }
+}
+
+#[test]
+fn a_stream_without_an_end_is_asked_about_once_in_each_cache_ttl_and_ends_after_its_longest_time() {
+    let mut worker = worker("30s");
+    let (mut first, mut second) = (open(&mut worker, Kind::Get, "opaque"), open(&mut worker, Kind::Get, "opaque"));
+    assert_eq!(worker.asked, 1, "one token, one call");
+    for _ in 0..3_599 {
+        worker.wait(Duration::from_secs(1), &mut [&mut first, &mut second]);
+        worker.answer_calls(&mut []);
+    }
+    assert!((115..=121).contains(&worker.asked), "{}", worker.asked);
+    assert!(!first.reset && !second.reset);
+    assert_eq!(pass(&mut worker, &mut first, 2), Some((1, "stream_limit".to_owned())));
+}
+
+#[test]
+fn a_stream_is_decided_anew_when_the_policy_changes_and_only_then() {
+    let same = policy();
+    let base = json!({"base_scopes": ["connect", "admin"], "resources": {"docs://*": {"scopes": ["read"]}}});
+    let rules = json!({"base_scopes": ["connect"], "resources": {"docs://1": {"scopes": ["admin"]}, "docs://*": {"scopes": ["read"]}}});
+    let shadow = json!({"mode": "shadow", "base_scopes": ["admin"]});
+    for (name, document, get, listen) in [
+        ("the same", &same, false, false),
+        ("another base scope", &base, true, true),
+        ("a rule for what is listened to", &rules, false, true),
+        ("one that only tells", &shadow, false, false),
+    ] {
+        for (kind, ends) in [(Kind::Get, get), (Kind::Listen(2), listen), (Kind::Listen(1), listen && get)] {
+            let mut worker = worker("30s");
+            let mut stream = open(&mut worker, kind, "opaque");
+            assert_eq!(pass(&mut worker, &mut stream, 2), None);
+            adopt(&mut worker.config, document);
+            let expected = ends.then(|| (1, "policy_denies".to_owned()));
+            assert_eq!(pass(&mut worker, &mut stream, 2), expected, "{name} {kind:?}");
+        }
+    }
+}
+
+#[test]
+fn a_policy_that_is_closed_ends_every_stream() {
+    for kind in KINDS {
+        let mut worker = worker("30s");
+        let mut stream = open(&mut worker, kind, "opaque");
+        worker.config.resources[0].close(false);
+        assert_eq!(pass(&mut worker, &mut stream, 1), None, "{kind:?}: it was not closed before");
+        worker.config.resources[0].close(true);
+        assert_eq!(pass(&mut worker, &mut stream, 1), Some((1, "policy_denies".to_owned())), "{kind:?}");
+    }
+}
+
+#[test]
+fn what_was_too_long_to_be_kept_cannot_be_decided_anew() {
+    let mut worker = worker("30s");
+    for (kind, expected) in [(Kind::Listen(1_000), None), (Kind::ListenLong, Some((1, "policy_denies".to_owned())))] {
+        let mut stream = open(&mut worker, kind, "opaque");
+        assert_eq!(pass(&mut worker, &mut stream, 2), None, "{kind:?}");
+        adopt(&mut worker.config, &policy());
+        assert_eq!(pass(&mut worker, &mut stream, 1), expected, "{kind:?}");
+    }
+}
+
+#[test]
+fn tokens_of_strangers_end_no_stream_however_many_are_asked_about() {
+    fn knows_one(form: &[u8]) -> (u16, String) {
+        let is_known = String::from_utf8_lossy(form).contains("token=opaque");
+        if is_known { active(form) } else { inactive(form) }
+    }
+    let mut worker = worker("30s");
+    let mut stream = open(&mut worker, Kind::Get, "opaque");
+    worker.endpoint = Some(knows_one);
+    for second in 0..100 {
+        let strangers: Vec<_> =
+            (0..100).map(|n| ask(&mut worker, Kind::Get, &format!("garbage-{second}-{n}"))).collect();
+        let calls = worker.send_calls();
+        worker.wait(Duration::from_secs(1), &mut [&mut stream]);
+        worker.answer(calls, &mut []);
+        worker.answer_calls(&mut []);
+        assert!(!stream.reset, "after {second} s: {:?}", stream.events);
+        drop(strangers);
+    }
+}
+
+#[test]
+fn nothing_passes_on_a_stream_that_has_ended_even_if_the_host_goes_on() {
+    let mut worker = worker("30s");
+    let mut stream = open(&mut worker, Kind::Get, "opaque");
+    worker.config.resources[0].close(true);
+    assert!(pass(&mut worker, &mut stream, 1).is_some());
+    stream.reset = false;
+    let headers = vec![("content-type".to_owned(), b"text/event-stream".to_vec())];
+    let list = b"data: {\"result\":{\"resources\":[{\"uri\":\"secret://a\"}]},\"id\":1}\n\n".to_vec();
+    stream.answer(&mut worker, 200, headers, vec![Part::Data(list, End::Last)], End::More);
+    let body = stream.client().map(|answer| String::from_utf8_lossy(&answer.body).into_owned());
+    assert!(body.is_some_and(|body| body.contains("bad_gateway")), "{:?}", stream.client());
+}
+
+#[test]
+fn a_stream_of_nothing_that_may_pass_does_not_fill_the_log() {
+    let mut worker = worker("30s");
+    let mut stream = open(&mut worker, Kind::Get, "opaque");
+    let headers = vec![("content-type".to_owned(), b"text/event-stream".to_vec())];
+    let denied = "data: {\"method\":\"notifications/resources/updated\",\"params\":{\"uri\":\"x:\"}}\n\n";
+    let parts = ["data: {\n\n", "x\n\n", denied].map(|event| Part::Data(event.repeat(1_000).into_bytes(), End::More));
+    stream.answer(&mut worker, 200, headers, parts.to_vec(), End::More);
+    assert_eq!(stream.events.len(), 100);
+}
+
+#[test]
+fn the_rules_of_all_messages_of_a_batch_apply_to_its_answer() {
+    let message =
+        |id: u64, method: &str, params: Value| json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+    let listen =
+        || message(1, "subscriptions/listen", json!({"notifications": {"resourceSubscriptions": ["docs://a"]}}));
+    let list = || message(2, "tools/list", json!({}));
+    let read = || message(3, "resources/read", json!({"uri": "docs://a"}));
+    let update =
+        |uri: &str| json!({"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": uri}});
+    let listed = |tools: Value| json!({"jsonrpc": "2.0", "id": 2, "result": {"tools": tools}});
+    let contents = |scope: &str| json!({"jsonrpc": "2.0", "id": 3, "result": {"cacheScope": scope, "contents": []}});
+    let event = |data: &Value| format!("data: {data}\n\n");
+    let tool = || listed(json!([{"name": "x"}]));
+    let none = || listed(json!([]));
+    let failed = |id: u64| {
+        format!(
+            "data: {{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":502,\"message\":\"The server's answer could not be read\",\"data\":{{\"error\":\"bad_gateway\"}}}}}}\n\n"
+        )
+    };
+    let (events, document) = ("text/event-stream", "application/json");
+    for (batch, media, answer, status, expected) in [
+        (json!([list(), listen()]), events, event(&update("other://x")) + &event(&tool()), 200, event(&none())),
+        (json!([listen(), list()]), events, event(&update("docs://a")), 200, event(&update("docs://a"))),
+        (json!([listen(), list()]), events, event(&json!([tool(), update("other://x")])), 200, failed(2) + &failed(1)),
+        (
+            json!([listen(), list()]),
+            document,
+            json!([update("other://x")]).to_string(),
+            502,
+            r#"{"error":"bad_gateway"}"#.to_owned(),
+        ),
+        (json!([list(), listen()]), "text/plain", tool().to_string(), 502, r#"{"error":"bad_gateway"}"#.to_owned()),
+        (
+            json!([list(), read()]),
+            document,
+            json!([tool(), contents("public")]).to_string(),
+            200,
+            json!([none(), contents("private")]).to_string(),
+        ),
+        (json!([list(), read()]), events, event(&contents("public")), 200, event(&contents("private"))),
+        (json!([listen(), read()]), events, event(&contents("public")), 200, event(&contents("private"))),
+    ] {
+        let mut worker = worker("30s");
+        let mut stream = send(&mut worker, "POST", Some(batch.to_string()), "opaque");
+        worker.answer_calls(&mut [&mut stream]);
+        let headers = vec![("content-type".to_owned(), media.as_bytes().to_vec())];
+        stream.answer(&mut worker, 200, headers, vec![Part::Data(answer.into_bytes(), End::Last)], End::More);
+        let client = stream.client().unwrap();
+        let status_of = client.headers.iter().find(|(name, _)| name == ":status").map(|(_, value)| value.clone());
+        let body = String::from_utf8(client.body.clone()).unwrap();
+        assert_eq!((status_of, body), (Some(status.to_string().into_bytes()), expected), "{batch} {media}");
+    }
+}
+
+#[test]
+fn many_streams_are_decided_anew_a_share_at_a_tick_and_nothing_passes_on_the_others_before() {
+    let stricter = json!({"base_scopes": ["connect", "admin"]});
+    let mut worker = worker("30s");
+    worker.endpoint = Some(ending);
+    let mut streams: Vec<_> = (0..40).map(|_| open(&mut worker, Kind::Listen(1_000), "opaque")).collect();
+    worker.metered = true;
+    adopt(&mut worker.config, &stricter);
+    let mut all: Vec<_> = streams.iter_mut().collect();
+    worker.end_outlived(&mut all);
+    let ended = |streams: &[Stream]| streams.iter().filter(|stream| stream.reset).count();
+    let at_once = ended(&streams);
+    assert!((2..=20).contains(&at_once), "{at_once} of {}", streams.len());
+    assert!(streams[..at_once].iter().all(|stream| stream.reset), "in order");
+
+    // The server sends something on one that is not decided yet, and on which it may pass no more.
+    let headers = vec![("content-type".to_owned(), b"text/event-stream".to_vec())];
+    let event = b"data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n".to_vec();
+    let last = streams.len() - 1;
+    streams[last].answer(&mut worker, 200, headers, vec![Part::Data(event, End::More)], End::More);
+    streams[last].reset = false;
+    assert_eq!(streams[last].client().map(|answer| answer.body.as_slice()), Some(&b""[..]));
+
+    for _ in 0..10 {
+        let mut all: Vec<_> = streams.iter_mut().filter(|stream| !stream.reset).collect();
+        worker.wait(Duration::from_millis(500), &mut all);
+    }
+    assert_eq!(ended(&streams), streams.len());
+    assert!(streams.iter().all(|stream| stream.events.len() == 1), "each is told of once");
+}
+
+#[test]
+fn streams_that_outrun_the_endpoint_end_and_those_that_stay_are_vouched_for() {
+    // The endpoint answers a few calls a second, and each of the tokens wants one every five.
+    let mut worker = worker("5s");
+    worker.config.issuers[0].introspection.as_mut().unwrap().max_in_flight = 4;
+    worker.instance.introspection = toolgate::introspection::Introspections::new(&worker.config.issuers);
+    let mut streams: Vec<_> = (0..60).map(|n| open(&mut worker, Kind::Get, &format!("opaque-{n}"))).collect();
+    let pass = |worker: &mut Worker, streams: &mut [Stream], seconds: u64| {
+        for _ in 0..seconds {
+            let mut all: Vec<_> = streams.iter_mut().filter(|stream| !stream.reset).collect();
+            worker.wait(Duration::from_secs(1), &mut all);
+            worker.answer_calls(&mut []);
+        }
+        streams.iter().filter(|stream| !stream.reset).count()
+    };
+    let left = pass(&mut worker, &mut streams, 100);
+    assert!((5..=30).contains(&left), "{left} of {}", streams.len());
+    assert_eq!(pass(&mut worker, &mut streams, 100), left, "those that can be renewed go on");
+    let ended = streams.iter().filter(|stream| stream.reset);
+    assert!(ended.flat_map(|stream| &stream.events).all(|event| event.contains("introspection_unavailable")));
+    worker.endpoint = Some(inactive);
+    assert_eq!(pass(&mut worker, &mut streams, 14), 0, "none outlives twice the time and a timeout");
+}
