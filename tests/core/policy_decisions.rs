@@ -1173,6 +1173,10 @@ proptest! {
                 };
                 let added = with(&[caller.scopes(), &ask].concat());
                 prop_assert!(added.outcome() != Outcome::Deny, "{}: {} then {}", tool, show(&verdict), show(&added));
+                // A denial on trial is only recorded: nobody is asked for anything.
+                if verdict.outcome() != Outcome::Deny {
+                    continue;
+                }
                 // Who gives up the granted scopes for those asked for loses what only the hierarchy names, and what
                 // that implied may count in no row by itself. Nothing else may come of it.
                 let replaced = with(&ask);
