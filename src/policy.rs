@@ -102,6 +102,8 @@ pub struct Policy {
     pub mode: Mode,
     /// Whether a rule is in shadow mode by its own `mode`.
     pub has_shadow_rules: bool,
+    /// Whether the whole policy is in shadow mode: it, each rule and each row.
+    pub is_shadow_only: bool,
     /// Whether a rule requires a fresh introspection response.
     pub has_fresh_rules: bool,
     /// The identifiers of the resource's issuers that have no introspection endpoint.
@@ -127,6 +129,7 @@ impl Policy {
             matrix: Vec::new(),
             mode: Mode::Enforce,
             has_shadow_rules: false,
+            is_shadow_only: false,
             has_fresh_rules: false,
             unasked_issuers: Vec::new(),
             needed_scopes: ScopeSet::new(),

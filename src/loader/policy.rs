@@ -47,6 +47,9 @@ pub fn read(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Polic
         needed_scopes: base_scopes.iter().chain(in_rules).cloned().collect(),
         has_fresh_rules: rules().any(|rule| rule.fresh.is_some()),
         unasked_issuers,
+        is_shadow_only: mode == Mode::Shadow
+            && rules().all(|rule| rule.mode != Some(Mode::Enforce))
+            && matrix.iter().all(|row| row.mode != Some(Mode::Enforce)),
         has_shadow_rules: rules().any(|rule| rule.mode.unwrap_or(mode) == Mode::Shadow),
         tools: RuleSet::new(tools.clone(), for_tools, &guarded),
         prompts: RuleSet::new(prompts.clone(), for_prompts, &[]),

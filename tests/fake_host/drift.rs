@@ -847,3 +847,25 @@ fn a_member_that_looks_like_one_that_a_model_reads_makes_another_tool() {
         assert_eq!(gate.call("echo"), "tool_drifted", "{member}");
     }
 }
+
+#[test]
+fn a_name_that_no_call_may_have_is_listed_only_where_nothing_is_enforced() {
+    let long = "x".repeat(4097);
+    let rule = |mode: Value| json!({"scopes": [], "mode": mode});
+    let row = |mode: &str| json!([{"name": "r", "subjects": ["bob"], "deny_tools": ["y"], "mode": mode}]);
+    let policy = |mode: &str, rule: &Value, row: &Value| json!({"mode": mode, "tools": {"*": rule}, "matrix": row});
+    let (shadow, enforce) = (rule(json!("shadow")), rule(json!("enforce")));
+    for (name, policy, listed) in [
+        ("all of it is in shadow mode", policy("shadow", &shadow, &row("shadow")), true),
+        ("a row is enforced", policy("shadow", &shadow, &row("enforce")), false),
+        ("a rule is enforced", policy("shadow", &enforce, &row("shadow")), false),
+        ("the policy is enforced", policy("enforce", &shadow, &row("shadow")), false),
+    ] {
+        let mut gate = Gate::new(policy, &json!({}));
+        let names = gate.list(&List { tools: &[tool("a", ""), tool(&long, "")], ..List::default() });
+        assert_eq!(names.contains(&long), listed, "{name}");
+        assert!(names.contains(&"a".to_owned()), "{name}");
+        gate.worker.config.resources[0].close(true);
+        assert_eq!(gate.list(&List { tools: &[tool(&long, "")], ..List::default() }), [""; 0], "{name}, closed");
+    }
+}

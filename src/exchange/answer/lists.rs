@@ -134,18 +134,17 @@ fn keeps(decider: &Decider<'_>, kind: ListKind, name: &str, entry: &[u8], occasi
     };
     // An entry that no call could name is removed, except in shadow mode, where no denial is carried out.
     let is_short = name.len() <= MAX_TARGET;
-    let nameable = || is_short && is_sound();
     let policy = decider.policy();
-    // Such a name is not decided on: the policy would read it once for each of its forms.
-    if !is_short && policy.mode == Mode::Enforce {
-        return false;
+    // No call may have such a name, so it is not decided on: the policy would read it once for each of its forms.
+    if !is_short {
+        return policy.is_shadow_only && !policy.closed;
     }
     match decider.outcome(&access, occasion) {
-        Outcome::Allow => nameable() || policy.mode == Mode::Shadow,
+        Outcome::Allow => is_sound() || policy.mode == Mode::Shadow,
         Outcome::ShadowDeny => true,
         // An entry that a step-up could unlock is offered. Notifications about it (an empty entry) are not.
         Outcome::Deny if policy.lists == Lists::Offer && !entry.is_empty() => {
-            decider.is_step_up(&access, occasion) && (nameable() || policy.mode == Mode::Shadow)
+            decider.is_step_up(&access, occasion) && (is_sound() || policy.mode == Mode::Shadow)
         }
         Outcome::Deny => false,
     }
