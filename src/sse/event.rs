@@ -106,7 +106,9 @@ impl<'e> Event<'e> {
         for line in lines(self.bytes, self.start) {
             // A CR would merge with the LF of a later line if the lines between are removed.
             let end = if line.end == b"\r" && !line.text.is_empty() { b"\n" } else { line.end };
-            match line.kind() {
+            // If all lines before it are removed, it follows what precedes the event.
+            let after_cr = if out.is_empty() { self.start.after_cr } else { line.start.after_cr };
+            match (Line { start: Start { after_cr, ..line.start }, ..line }).kind() {
                 Kind::Stray => {}
                 Kind::Data(_) if std::mem::replace(&mut written, true) => {}
                 Kind::Data(_) => self.write_data(&mut out, data, end),
@@ -291,6 +293,21 @@ mod tests {
             ("data: \"\u{2028}\"\n\n", "data: \"\u{2028}\"\n\n"),
         ] {
             assert_eq!(passes(event.as_bytes()), expected, "{event:?}");
+        }
+    }
+
+    #[test]
+    fn a_comment_that_would_follow_the_cr_of_the_event_before_is_removed() {
+        let start = Start { after_cr: true, ..Start::default() };
+        for (event, expected) in [
+            (": c\ndata: x\n\n", "data: x\n\n"),
+            ("stray\r\n: c\rdata: x\n\n", "data: x\n\n"),
+            ("stray\nid: 1\n: c\ndata: x\n\n", "id: 1\n: c\ndata: x\n\n"),
+        ] {
+            let event = Event::read(event.as_bytes(), start);
+            let kept = event.with_data(event.data.as_deref());
+            assert_eq!(String::from_utf8_lossy(&kept), expected);
+            assert!(Event::read(&kept, start).is_plain(), "{expected:?}");
         }
     }
 
