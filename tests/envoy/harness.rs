@@ -279,7 +279,7 @@ fn a_panicking_test_leaves_no_process() {
 #[test]
 fn a_killed_test_run_leaves_no_process() {
     let mut run = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "envoy::harness::victim", "--nocapture"])
+        .args(["--ignored", "--exact", "harness::victim", "--nocapture"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
