@@ -290,10 +290,14 @@ impl Policy {
         Ok(rules)
     }
 
-    /// All rules for `access`, without duplicates. Unlisted names and near names are not denied.
+    /// All rules for `access`, without duplicates, and those of the names that it resembles, because a careless server
+    /// would use these. Unlisted names and near names are not denied.
     fn unguarded_rules(&self, access: &Access<'_>) -> Vec<&Requirement> {
         let mut rules = Vec::new();
-        access.parts().for_each(|part| add_once(&mut rules, self.counted_rules(part, |_| true)));
+        for part in access.parts() {
+            add_once(&mut rules, self.counted_rules(part, |_| true));
+            add_once(&mut rules, self.near_rules(part, |_| true));
+        }
         rules
     }
 

@@ -244,6 +244,29 @@ fn nothing_that_is_denied_on_trial_hides_what_a_row_takes_away() {
 }
 
 #[test]
+fn no_near_name_gets_around_a_row_that_narrows() {
+    let rows = json!([{"subjects": ["bob"], "scopes": ["read"], "mode": "enforce"}]);
+    let policy = policy(json!({"mode": "shadow", "tools": {"admin": {"scopes": ["admin"]}}, "matrix": rows}));
+    let bob = alice("admin read").subject("bob");
+    for (tool, expected) in [
+        ("admin", "deny matrix_narrows_scopes"),
+        ("ADMIN", "deny matrix_narrows_scopes"),
+        ("admin\0", "deny matrix_narrows_scopes"),
+        ("other", "shadow unlisted"),
+    ] {
+        assert_eq!(call(&policy, &bob, tool, "{}"), expected, "{tool:?}");
+    }
+    for (method, expected) in [
+        ("Tools/Call", "deny matrix_narrows_scopes"),
+        ("Tools/List", "deny matrix_narrows_scopes"),
+        ("x/y", "shadow unlisted"),
+    ] {
+        let verdict = policy.decide(&caller(&bob), &Access::Method(method), &Occasion::at(at(NOW)));
+        assert_eq!(show(&verdict), expected, "{method}");
+    }
+}
+
+#[test]
 fn a_rule_may_enforce_in_a_policy_in_shadow_mode() {
     let policy = policy(json!({
         "mode": "shadow", "base_scopes": ["base"],
