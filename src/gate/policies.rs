@@ -68,6 +68,8 @@ impl Gate {
             }
             let Some((live, asks)) = self.with_policy(at, host, |worker| worker.advance(host.now)) else { continue };
             if asks && let Some(request) = self.policy_request(at) {
+                // The answer to an older request must not replace that to this one.
+                self.calls.give_up(|purpose| *purpose == Purpose::Policy(at));
                 self.call(Purpose::Policy(at), request);
             }
             self.apply_policy(at, live, host);
