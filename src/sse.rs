@@ -117,7 +117,9 @@ impl EventReader {
         };
         let first = text.first();
         self.begun = first.is_some();
-        first.filter(|byte| matches!(byte, b'{' | b'[')).map(|_| bytes.len() - text.len())
+        let at = bytes.len() - text.len();
+        // White space that exceeds the limit is an oversized event, wherever the chunks end.
+        first.filter(|byte| matches!(byte, b'{' | b'[') && self.event.len() + at <= self.limit).map(|_| at)
     }
 
     fn end_of_line(&mut self, byte: u8, piece: &mut impl FnMut(Piece<'_>)) {
@@ -244,6 +246,18 @@ mod tests {
                 let found = chunks.by_ref().find_map(|chunk| reader.feed(chunk, false, |_| {}));
                 let found = found.map(|first| [first, &chunks.collect::<Vec<_>>().concat()].concat());
                 assert_eq!(found.as_deref(), document.map(str::as_bytes), "{stream:?} by {chunk}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_document_behind_more_white_space_than_the_limit_is_none() {
+        for (blanks, expected) in [(20, true), (21, false), (100, false)] {
+            let stream = format!("{}[1]", " ".repeat(blanks));
+            for chunk in [1, 7, 20, 200] {
+                let mut reader = EventReader::new(20);
+                let found = stream.as_bytes().chunks(chunk).any(|chunk| reader.feed(chunk, false, |_| {}).is_some());
+                assert_eq!(found, expected, "{blanks} by {chunk}");
             }
         }
     }
