@@ -42,13 +42,13 @@ cli: ## build the command line: target/release/toolgate
 	cargo build --release --locked --package toolgate-cli
 
 chaos: build ## a minute of a failing, rotating provider under load
-	ENVOY_BIN="$$(envoy/get-envoy.sh)" TOOLGATE_CHAOS_SECONDS=60 cargo test --locked --test envoy chaos -- --nocapture
+	ENVOY_BIN="$$(envoy/get-envoy.sh)" TOOLGATE_CHAOS_SECONDS=60 cargo test --locked --workspace --test envoy chaos -- --nocapture
 
 # Hydra holds SQLite, which is C.
 providers: build ## JWTs that a real provider revokes, Ory Hydra; needs Go
 	@if command -v go >/dev/null; then \
 	(cd tests/hydra && go build -tags sqlite -trimpath -ldflags "-s -w" -o ../../.cache/hydra/hydra .) && \
-	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked --test envoy hydra -- --ignored --nocapture --test-threads 1; \
+	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked --workspace --test envoy hydra -- --ignored --nocapture --test-threads 1; \
 	else echo "SKIPPED, nothing was tested: Go, which builds Ory Hydra, is not installed"; fi
 
 conformance: build ## the official MCP suite, directly and through toolgate
@@ -90,10 +90,10 @@ oracles: ## parsers and SDKs of real servers against the gate's reading; needs G
 	python3 -m venv .cache/oracles/$$major && \
 	.cache/oracles/$$major/bin/pip install --quiet --disable-pip-version-check -r tests/oracles/sdk-$$major.txt || exit 1; \
 	done
-	cargo test --locked --test core oracles -- --ignored --nocapture
+	cargo test --locked --workspace --test core oracles -- --ignored --nocapture
 
 responsive: build ## how long one busy worker keeps another connection waiting
-	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked --test envoy responsive -- --ignored --nocapture
+	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked --workspace --test envoy responsive -- --ignored --nocapture
 
 clean: ## remove everything that was built or downloaded
 	rm -rf target .cache demo/node_modules optimize/node_modules
