@@ -51,8 +51,8 @@ struct Dropped {
 struct Out {
     bytes: Vec<u8>,
     effects: Vec<Effect>,
-    /// Whether it has an event of which nothing was dropped.
-    has_event: bool,
+    /// Whether the last of it is an event of which nothing was dropped.
+    ends_in_event: bool,
     /// Whether the bytes end within an event, without its last line.
     is_within_event: bool,
 }
@@ -89,15 +89,15 @@ impl Answer {
         let is_full = out.bytes.len() > env.config.limits.list;
         // A long-lived stream is never held.
         let may_owe = !self.expects.stream && !self.ids.ids.is_empty();
-        let holds_noise = may_owe && lost && !out.has_event && !is_full;
+        let holds_noise = may_owe && lost && !out.ends_in_event && !is_full;
         // Noise that goes on is held once: what keeps a connection alive must not come at twice its interval.
-        let since = match out.has_event {
+        let since = match out.ends_in_event {
             true => None,
             false => dropped.noise_since.or(holds_noise.then_some(env.now)),
         };
         dropped.noise_since = since;
-        let is_noise_since = holds_noise && since.is_some_and(|since| env.now.within(NOISE_WAIT, since));
-        let mut owes = may_owe && (dropped.answer || is_noise_since);
+        let is_noise_held = holds_noise && since.is_some_and(|since| env.now.within(NOISE_WAIT, since));
+        let mut owes = may_owe && (dropped.answer || is_noise_held);
         if (end && lost && !self.ids.ids.is_empty()) || (owes && is_full) {
             out.bytes.extend_from_slice(if out.is_within_event { b"\n\n" } else { b"" });
             std::mem::take(&mut self.ids.ids).iter().for_each(|id| out.error(id));
@@ -158,7 +158,7 @@ impl Answer {
         let data = event.data.as_ref().filter(|data| !is_blank(data) && !is_endpoint(event.event_type, data));
         let Some(data) = data else {
             dropped.is_resumable |= event.has_id;
-            out.has_event |= !event.has_stray;
+            out.ends_in_event |= !event.has_stray;
             return out.pass(event, None);
         };
         match self.trim(data, env) {
@@ -179,7 +179,7 @@ impl Answer {
                     Cow::Owned(data) => Some(data.as_slice()),
                     Cow::Borrowed(_) => None,
                 };
-                out.has_event = true;
+                out.ends_in_event = true;
                 out.pass(event, changed);
             }
             Err(fault) => {
@@ -206,6 +206,7 @@ impl Answer {
     /// its answer, or on one where anything may be replayed.
     fn drop(&mut self, reason: Reason, glance: Glance, dropped: &mut Dropped, out: &mut Out) {
         self.tell(reason, dropped, out);
+        out.ends_in_event = false;
         *(if glance.has_container { &mut dropped.answer } else { &mut dropped.noise }) = true;
         for id in glance.finish() {
             let asked = self.ids.ids.iter().position(|own| *own == id).map(|place| self.ids.ids.remove(place));
