@@ -7,7 +7,7 @@ use crate::audit::{Decision, Record};
 use crate::reply::{Denied, Refusal, Reply};
 
 impl Exchange {
-    /// An answer of toolgate's own for which nobody has to be facts.
+    /// Answers a request that needs no token: for metadata or a CORS preflight.
     pub(super) fn reply_to_anyone(&mut self, facts: &Facts<'_>, reply: Reply, env: &mut Env<'_>) -> Step {
         self.state = State::Answered(reply.status);
         let decision = if reply.status < 400 { Decision::Allow } else { Decision::Deny };

@@ -38,7 +38,7 @@ const RESOURCES: [(&str, &str, &[&str]); 7] = [
     ("docs", "g", &["b", "k"]),
 ];
 
-/// What a server reads past, in one spelling. What stands in a part that is left out may hold a separator.
+/// The parts of one spelling that a server ignores. An ignored part may hold a separator.
 #[derive(Clone, Debug)]
 struct Noise {
     user: &'static str,
@@ -51,7 +51,7 @@ struct Noise {
     fragment: &'static str,
     /// Blanks that URL parsers leave out once they are decoded: before it, and beside its scheme.
     blank: (&'static str, &'static str),
-    /// What is percent-encoded: not, once, or twice.
+    /// How often `encoded` is percent-encoded: not, once, or twice.
     depth: usize,
     encoded: &'static str,
 }

@@ -233,12 +233,7 @@ fn a_remote_policy_reaches_all_workers_and_closes_when_it_goes_stale() {
 
 #[test]
 fn a_policy_that_cannot_be_had_is_counted_and_told_whatever_the_failure() {
-    for (way, told) in [
-        ("refused", "the host refused a call"),
-        ("fails", "status 500"),
-        ("times out", "no answer"),
-        ("never answers", "no answer in time"),
-    ] {
+    for (way, told) in FAILURES {
         let mut world = World::new(&configuration(), 2, NOW);
         fails(&mut world, way);
         assert_eq!(total(&world, "policy.failure"), 1, "{way}");
@@ -250,6 +245,14 @@ fn a_policy_that_cannot_be_had_is_counted_and_told_whatever_the_failure() {
         assert!(total(&world, "policy.success") > 0, "{way}");
     }
 }
+
+/// The ways in which a call can fail, and how log lines name them.
+const FAILURES: [(&str, &str); 4] = [
+    ("refused", "the host refused a call"),
+    ("fails", "status 500"),
+    ("times out", "no answer"),
+    ("never answers", "no answer in time"),
+];
 
 /// The next call to the control plane fails in this way.
 fn fails(world: &mut World, way: &str) {
@@ -270,12 +273,7 @@ fn fails(world: &mut World, way: &str) {
 
 #[test]
 fn a_manifest_that_cannot_be_published_is_counted_told_and_sent_again() {
-    for (way, told) in [
-        ("refused", "the host refused a call"),
-        ("fails", "status 500"),
-        ("times out", "no answer"),
-        ("never answers", "no answer in time"),
-    ] {
+    for (way, told) in FAILURES {
         let mut world = World::new(&configuration(), 2, NOW);
         world.run(1_000, &provider(&["a"]));
         world.list(0, &token("a"), &["add", "mul"]);

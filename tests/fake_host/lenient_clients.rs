@@ -9,7 +9,7 @@ use serde_json::json;
 const NOW: i64 = 1_800_000_000;
 const STREAMS: usize = 4_000;
 
-/// What streams are made of.
+/// The pieces of streams.
 const FRAGMENTS: &[&str] = &[
     "\n",
     "\n",
@@ -112,7 +112,7 @@ fn stream(numbers: &mut Numbers) -> String {
     [fragments(numbers, 2), before.to_owned(), fragments(numbers, 3), after.to_owned()].concat()
 }
 
-/// What a client gets where the server answers with `stream`, by this status and content type, in chunks of this size.
+/// The bytes that a client gets if the server answers with `stream`, this status and content type, in chunks of this size.
 fn answered(
     worker: &mut Worker,
     token: &str,

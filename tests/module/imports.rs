@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
+use crate::support::at_root;
+use crate::support::bootstrap::module_bytes;
 use wasmi::{Engine, Module};
 
 /// A host does not call what is not exported, and says nothing about it.
 #[test]
 fn every_callback_of_the_filter_is_exported() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let sources = fs::read_dir(root.join("hosts/wasm/src")).unwrap();
+    let sources = fs::read_dir(at_root("hosts/wasm/src")).unwrap();
     let sources = sources.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
     let callbacks: BTreeSet<String> = sources
         .flat_map(|source| {
@@ -19,9 +19,7 @@ fn every_callback_of_the_filter_is_exported() {
         })
         .collect();
     assert!(callbacks.len() > 8, "{callbacks:?}");
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../wasm32-wasip1/release/toolgate.wasm");
-    let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `make build`", path.display()));
-    let module = Module::new(&Engine::default(), bytes).expect("a module");
+    let module = Module::new(&Engine::default(), module_bytes()).expect("a module");
     let exports: BTreeSet<_> = module.exports().map(|export| export.name().to_owned()).collect();
     for callback in callbacks {
         // The SDK's names tell which protocol a callback is of, the host's do not; answers to calls are as they are.

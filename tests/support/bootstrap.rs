@@ -225,6 +225,15 @@ pub fn module() -> PathBuf {
     env::var_os("TOOLGATE_WASM").map_or_else(built, PathBuf::from)
 }
 
+/// The bytes of [`module`].
+///
+/// # Panics
+/// If it was not built.
+pub fn module_bytes() -> Vec<u8> {
+    let path = module();
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `make build`", path.display()))
+}
+
 fn project_file() -> Value {
     let text = fs::read_to_string(super::at_root("envoy/envoy.yaml")).expect("the project's envoy.yaml");
     serde_norway::from_str(&text).expect("YAML")

@@ -6,9 +6,7 @@
 //! The host around it (proxy-wasm ABI 0.2.1) has one stream and does what the
 //! gate needs of a host; any other call is refused.
 
-use std::fs;
-use std::path::Path;
-
+use super::bootstrap::module_bytes;
 use serde_json::Value;
 use wasmi::{
     AsContextMut, Caller, CompilationMode, Config, Engine, Extern, FuncType, Instance, Linker, Memory, Module, Store,
@@ -61,9 +59,7 @@ impl Worker {
         let mut config = Config::default();
         config.consume_fuel(true).compilation_mode(CompilationMode::Eager);
         let engine = Engine::new(&config);
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../wasm32-wasip1/release/toolgate.wasm");
-        let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `make build`", path.display()));
-        let module = Module::new(&engine, bytes).expect("a module");
+        let module = Module::new(&engine, module_bytes()).expect("a module");
         let host = Host {
             now: u64::try_from(now).expect("after 1970") * 1_000_000_000,
             configuration: configuration.to_string().into_bytes(),
