@@ -4,10 +4,9 @@ use std::fmt::Write;
 
 use clap::Args;
 use serde_json::json;
-use toolgate::config::Fault;
 
 use crate::output::{Report, Trouble, bad, counted, doubtful, good, visible};
-use crate::source::{ConfigArgument, Found, Parsed};
+use crate::source::{ConfigArgument, Found, Parsed, Remark};
 use crate::summary;
 
 /// Checks a configuration: faults and warnings by line, then a summary of what is verified and what is open
@@ -16,6 +15,7 @@ use crate::summary;
 Examples:
   toolgate check toolgate.yaml
   toolgate check envoy.yaml
+  kubectl kustomize deploy/istio/overlay | toolgate check -
   kubectl get wasmplugin toolgate -o yaml | toolgate check -")]
 pub struct Check {
     #[command(flatten)]
@@ -58,13 +58,8 @@ impl Check {
         };
         let _ = writeln!(text, "{path}{place}: {counts}");
         for (kind, faults) in [(bad("fault"), &parsed.faults), (doubtful("warning"), &parsed.warnings)] {
-            for fault in sorted(found, faults) {
-                let _ = writeln!(
-                    text,
-                    "{path}:{}: {kind}: {}",
-                    found.root.line_of(&fault.path),
-                    visible(&fault.to_string())
-                );
+            for Remark { line, fault } in faults {
+                let _ = writeln!(text, "{path}:{line}: {kind}: {}", visible(&fault.to_string()));
             }
         }
         if let Some(config) = parsed.config.as_ref().filter(|_| !self.quiet) {
@@ -74,23 +69,13 @@ impl Check {
     }
 }
 
-/// Sorted by line.
-fn sorted<'f>(found: &Found, faults: &'f [Fault]) -> Vec<&'f Fault> {
-    let mut faults: Vec<_> = faults.iter().collect();
-    faults.sort_by_key(|fault| found.root.line_of(&fault.path));
-    faults
-}
-
 fn as_json(found: &Found, parsed: &Parsed) -> serde_json::Value {
-    let each = |faults: &[Fault]| -> Vec<_> {
-        let one = |fault: &&Fault| json!({"line": found.root.line_of(&fault.path), "path": fault.path, "message": fault.message});
-        sorted(found, faults).iter().map(one).collect()
-    };
+    let one = |Remark { line, fault }: &Remark| json!({"line": line, "path": fault.path, "message": fault.message});
     json!({
         "place": found.place,
         "line": found.root.line,
         "accepted": parsed.config.is_some(),
-        "faults": each(&parsed.faults),
-        "warnings": each(&parsed.warnings),
+        "faults": parsed.faults.iter().map(one).collect::<Vec<_>>(),
+        "warnings": parsed.warnings.iter().map(one).collect::<Vec<_>>(),
     })
 }

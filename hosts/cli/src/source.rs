@@ -1,7 +1,10 @@
 //! Configurations in JSON or YAML, alone or inside a proxy's configuration, with the line of every value.
 
+mod clusters;
 mod json;
+mod kubernetes;
 mod plugin;
+mod surroundings;
 mod yaml;
 
 use std::cell::RefCell;
@@ -123,8 +126,8 @@ impl Spot {
 /// Selects a configuration.
 #[derive(Args)]
 pub struct ConfigArgument {
-    /// The configuration: JSON or YAML, alone or inside an Envoy bootstrap, an Istio WasmPlugin, an EnvoyFilter or an
-    /// EnvoyExtensionPolicy
+    /// The configuration: JSON or YAML, alone or inside an Envoy bootstrap, an Istio WasmPlugin, a TrafficExtension, an
+    /// EnvoyFilter or an EnvoyExtensionPolicy; `-` for standard input
     pub config: PathBuf,
     /// The number of the plugin configuration if the file has several, counted from 1
     #[arg(long, value_name = "N")]
@@ -137,7 +140,14 @@ pub struct Found {
     pub place: String,
     pub root: Spot,
     /// Conflicts with its surroundings.
-    pub warnings: Vec<Fault>,
+    pub warnings: Vec<Remark>,
+}
+
+/// A fault or a warning, with its line in the file.
+#[derive(Clone)]
+pub struct Remark {
+    pub line: usize,
+    pub fault: Fault,
 }
 
 /// Reads the documents of a file.
@@ -176,11 +186,8 @@ impl ConfigArgument {
         };
         let parsed = one.parse();
         parsed.config.ok_or_else(|| {
-            let lines: Vec<_> = parsed
-                .faults
-                .iter()
-                .map(|fault| format!("\n  {path}:{}: {fault}", one.root.line_of(&fault.path)))
-                .collect();
+            let lines: Vec<_> =
+                parsed.faults.iter().map(|Remark { line, fault }| format!("\n  {path}:{line}: {fault}")).collect();
             Trouble(format!("the configuration is refused:{}", lines.concat()))
         })
     }
@@ -189,8 +196,17 @@ impl ConfigArgument {
 /// The result of parsing a configuration.
 pub struct Parsed {
     pub config: Option<Config>,
-    pub faults: Vec<Fault>,
-    pub warnings: Vec<Fault>,
+    /// Sorted by line.
+    pub faults: Vec<Remark>,
+    /// Sorted by line.
+    pub warnings: Vec<Remark>,
+}
+
+impl Remark {
+    /// A remark on the field of a configuration that the fault names.
+    fn inside(root: &Spot, fault: Fault) -> Self {
+        Self { line: root.line_of(&fault.path), fault }
+    }
 }
 
 impl Found {
@@ -210,7 +226,6 @@ impl Found {
             Err(faults) => (None, faults),
         };
         let mut warnings = config.as_ref().map(|config| config.warnings.clone()).unwrap_or_default();
-        warnings.extend(self.warnings.iter().cloned());
         let issuers = self.root.member("issuers").map(Spot::items).unwrap_or_default();
         for (n, issuer) in issuers.iter().enumerate() {
             let named = issuer.member("introspection").and_then(|own| own.member("client_secret_env")?.text());
@@ -220,6 +235,14 @@ impl Found {
                 warnings.push(Fault { path, message });
             }
         }
+        let sorted = |faults: Vec<Fault>, others: Vec<Remark>| {
+            let mut all: Vec<_> = faults.into_iter().map(|fault| Remark::inside(&self.root, fault)).collect();
+            all.extend(others);
+            all.sort_by_key(|remark| remark.line);
+            all
+        };
+        let warnings = sorted(warnings, self.warnings.clone());
+        let faults = sorted(faults, Vec::new());
         Parsed { config, faults, warnings }
     }
 }

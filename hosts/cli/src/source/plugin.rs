@@ -4,19 +4,32 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use toolgate::config::Fault as Warning;
 
-use super::{Found, Spot, Value, json};
+use super::kubernetes::{Object, unlisted};
+use super::{Found, Remark, Spot, Value, json, surroundings};
 
 type Fault = (usize, String);
 
 /// The plugin configurations in `documents`; never empty.
 pub fn find(documents: Vec<Spot>) -> Result<Vec<Found>, Fault> {
+    let documents = unlisted(documents);
+    let objects: Vec<_> = documents.iter().filter_map(Object::of).collect();
     let mut candidates = Vec::new();
     for document in &documents {
         if is_bare(document) {
             candidates.push(Found::of("the file", document.clone()));
-        } else {
-            search(document, &mut candidates)?;
+            continue;
         }
+        let mut found = Vec::new();
+        search(document, &mut found)?;
+        if let Some(owner) = Object::of(document) {
+            for one in &mut found {
+                if !one.place.starts_with(owner.kind) {
+                    one.place = format!("{owner}, {}", one.place);
+                }
+                one.warnings.extend(surroundings::warnings(&owner, &objects, &one.root));
+            }
+        }
+        candidates.append(&mut found);
     }
     // Other Wasm plugins have configurations too. Ours has at least one of these members.
     if candidates.iter().any(|found| looks_ours(&found.root)) {
@@ -39,20 +52,32 @@ impl Found {
         Self { place: place.to_owned(), root, warnings: Vec::new() }
     }
 
-    /// Warns if `hold_request_headers` differs from the plugin's `allow_on_headers_stop_iteration`.
-    fn flagged(mut self, flag: bool) -> Self {
+    /// Warns if `hold_request_headers` differs from the plugin's `allow_on_headers_stop_iteration`, and if a failure of
+    /// the plugin lets requests through.
+    fn in_plugin(mut self, plugin: &Spot) -> Self {
         let holds = self.root.member("hold_request_headers").is_some_and(|own| own.value == Value::Bool(true));
-        let message = match (holds, flag) {
-            (true, false) => {
-                "is true, but the plugin's `allow_on_headers_stop_iteration` is not: requests will wait, and get 500"
-            }
-            (false, true) => {
-                "is not true, but the plugin's `allow_on_headers_stop_iteration` is: headers go ahead all the same"
-            }
-            _ => return self,
+        let message = match (holds, flag(plugin)) {
+            (true, false) => Some(
+                "is true, but the plugin's `allow_on_headers_stop_iteration` is not: requests will wait, and get 500",
+            ),
+            (false, true) => Some(
+                "is not true, but the plugin's `allow_on_headers_stop_iteration` is: headers go ahead all the same",
+            ),
+            _ => None,
         };
-        self.warnings.push(Warning { path: "hold_request_headers".to_owned(), message: message.to_owned() });
+        let warning = |message: &str| Warning { path: "hold_request_headers".to_owned(), message: message.to_owned() };
+        self.warnings.extend(message.map(|message| Remark::inside(&self.root, warning(message))));
+        let open = [("failure_policy", "FAIL_RELOAD"), ("failurePolicy", "FAIL_RELOAD"), ("fail_open", "false")];
+        open.into_iter().for_each(|(member, remedy)| self.must_not_fail_open(plugin.member(member), member, remedy));
         self
+    }
+
+    /// Warns if a failure of the plugin lets requests through.
+    fn must_not_fail_open(&mut self, setting: Option<&Spot>, path: &str, remedy: &str) {
+        if let Some(own) = setting.filter(|own| own.text() == Some("FAIL_OPEN") || own.value == Value::Bool(true)) {
+            let message = format!("lets every request through where the plugin fails: set it to {remedy}");
+            self.warnings.push(Remark { line: own.line, fault: Warning { path: path.to_owned(), message } });
+        }
     }
 }
 
@@ -74,21 +99,17 @@ fn is_bare(document: &Spot) -> bool {
 }
 
 fn search(spot: &Spot, found: &mut Vec<Found>) -> Result<(), Fault> {
-    let spec = spot.member("spec");
-    match spot.member("kind").and_then(Spot::text) {
-        Some("WasmPlugin") => {
-            let own = spec.and_then(|spec| spec.member("pluginConfig"));
-            found.extend(own.map(|own| Found::of("WasmPlugin, spec.pluginConfig", own.clone()).flagged(false)));
+    if let Some(object) = Object::of(spot) {
+        let own: Option<Vec<_>> = match object.kind {
+            "WasmPlugin" => Some(of_istio(&object, "spec").into_iter().collect()),
+            "TrafficExtension" => Some(of_istio(&object, "spec.wasm").into_iter().collect()),
+            "EnvoyExtensionPolicy" => Some(of_envoy_gateway(&object)),
+            _ => None,
+        };
+        if let Some(own) = own {
+            found.extend(own);
             return Ok(());
         }
-        Some("EnvoyExtensionPolicy") => {
-            let plugins = spec.and_then(|spec| spec.member("wasm")).map(Spot::items).unwrap_or_default();
-            let own = plugins.iter().filter_map(|plugin| plugin.member("config"));
-            let place = "EnvoyExtensionPolicy, spec.wasm[].config";
-            found.extend(own.map(|own| Found::of(place, own.clone()).flagged(false)));
-            return Ok(());
-        }
-        _ => {}
     }
     match &spot.value {
         Value::List(items) => items.iter().try_for_each(|item| search(item, found)),
@@ -97,13 +118,33 @@ fn search(spot: &Spot, found: &mut Vec<Found>) -> Result<(), Fault> {
             if carries_vm && let Some(configuration) = spot.member("configuration") {
                 let name = spot.member("name").and_then(Spot::text).unwrap_or("plugin");
                 let one = Found::of(&format!("`{name}`, configuration"), unpacked(configuration)?);
-                found.push(one.flagged(flag(spot)));
+                found.push(one.in_plugin(spot));
                 return Ok(());
             }
             members.iter().try_for_each(|member| search(&member.value, found))
         }
         _ => Ok(()),
     }
+}
+
+/// The plugin of an object of Istio's, at a path.
+fn of_istio(object: &Object<'_>, path: &str) -> Option<Found> {
+    let plugin = object.at(path)?;
+    let mut found = Found::of(&format!("{object}, {path}.pluginConfig"), plugin.member("pluginConfig")?.clone());
+    let setting = format!("{object}, {path}.failStrategy");
+    found.must_not_fail_open(plugin.member("failStrategy"), &setting, "FAIL_RELOAD");
+    Some(found)
+}
+
+/// The plugins of an EnvoyExtensionPolicy.
+fn of_envoy_gateway(object: &Object<'_>) -> Vec<Found> {
+    let one = |(n, plugin): (usize, &Spot)| {
+        let mut found = Found::of(&format!("{object}, spec.wasm[{n}].config"), plugin.member("config")?.clone());
+        let setting = format!("{object}, spec.wasm[{n}].failOpen");
+        found.must_not_fail_open(plugin.member("failOpen"), &setting, "false");
+        Some(found)
+    };
+    object.items("spec.wasm").iter().enumerate().filter_map(one).collect()
 }
 
 /// The content of a `google.protobuf.Any`: a Struct in YAML, or a string of JSON.

@@ -17,7 +17,9 @@ mod support;
 
 mod check;
 mod commands;
+mod deploy;
 mod docs;
+mod mesh;
 mod misconfigurations;
 mod newcomer;
 mod run;
