@@ -1,5 +1,5 @@
 # Two commands for users: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build demo up test providers chaos cli conformance bench bench-core soak fuzz oracles responsive check size clean
+.PHONY: help build demo up test manifests providers chaos cli conformance bench bench-core soak fuzz oracles responsive check size clean
 .DEFAULT_GOAL := help
 
 MODULE := target/wasm32-wasip1/release/toolgate.wasm
@@ -37,6 +37,10 @@ test: build ## run all tests, on a real Envoy too
 	envoy/get-envoy-test.sh
 	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked --workspace
 	@node bench/smoke.mjs
+
+manifests: ## hold deploy/ to the schemas of Istio and Envoy Gateway; needs Go
+	@if command -v go >/dev/null; then tools/manifests/run.sh; \
+	else echo "SKIPPED, nothing was tested: Go, which builds kubeconform, is not installed"; fi
 
 cli: ## build the command line: target/release/toolgate
 	cargo build --release --locked --package toolgate-cli
