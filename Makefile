@@ -38,9 +38,9 @@ test: build ## run all tests, on a real Envoy too
 	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked --workspace
 	@node bench/smoke.mjs
 
-manifests: ## hold deploy/ to the schemas of Istio and Envoy Gateway; needs Go
+manifests: ## hold deploy/ to the schemas of Istio, Envoy Gateway and compose; needs Go
 	@if command -v go >/dev/null; then tools/manifests/run.sh; \
-	else echo "SKIPPED, nothing was tested: Go, which builds kubeconform, is not installed"; fi
+	else echo "SKIPPED, nothing was tested: Go, which builds the checkers, is not installed"; fi
 
 cli: ## build the command line: target/release/toolgate
 	cargo build --release --locked --package toolgate-cli

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Holds every combination of deploy/ to the schemas of Istio, the Gateway API and Envoy Gateway. Needs Go, which fetches and
-# builds kubeconform (and kustomize, where kubectl is not installed) into .cache/, and fetches the CRDs.
+# Holds every combination of deploy/ to the schemas of Istio, the Gateway API and Envoy Gateway, and reads its compose file as
+# docker compose does. Needs Go, which fetches and builds kubeconform, compose-go (and kustomize, where kubectl is not
+# installed) into .cache/, and fetches the CRDs.
 set -euo pipefail
 cd "$(dirname "$0")"
 root=$(cd ../.. && pwd)
@@ -14,6 +15,7 @@ versions="$istio $gateway_api $envoy_gateway"
 
 mkdir -p "$out"
 go build -trimpath -o "$out/" github.com/yannh/kubeconform/cmd/kubeconform .
+go build -trimpath -o "$out/compose" github.com/compose-spec/compose-go/v2/cmd
 if command -v kubectl >/dev/null; then
   export TOOLGATE_KUSTOMIZE="kubectl kustomize"
 else
@@ -29,6 +31,6 @@ if [ "$(cat "$out/versions" 2>/dev/null)" != "$versions" ]; then
     "$envoy_gateway"/charts/gateway-helm/charts/crds/crds/generated/*.yaml
   echo "$versions" >"$out/versions"
 fi
-export TOOLGATE_KUBECONFORM="$out/kubeconform" TOOLGATE_SCHEMAS="$out/schemas"
+export TOOLGATE_KUBECONFORM="$out/kubeconform" TOOLGATE_SCHEMAS="$out/schemas" TOOLGATE_COMPOSE="$out/compose"
 cd "$root"
-cargo test --locked --package toolgate-cli --test cli deploy -- --nocapture
+cargo test --locked --package toolgate-cli --test cli -- --nocapture compose deploy

@@ -1,5 +1,5 @@
-//! The manifests in `deploy/`: each parses, names what exists, and carries a configuration that `toolgate check` accepts
-//! without a warning, in every combination of their components.
+//! The manifests in `deploy/istio/` and `deploy/envoy-gateway/`: each parses, names what exists, and carries a configuration
+//! that `toolgate check` accepts without a warning, in every combination of their components.
 //!
 //! Combinations are built by `kubectl kustomize`, or the command in `TOOLGATE_KUSTOMIZE`. `make manifests` also holds them to
 //! the schemas of the kinds, by the kubeconform in `TOOLGATE_KUBECONFORM` and the folder in `TOOLGATE_SCHEMAS`.

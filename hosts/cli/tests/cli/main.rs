@@ -17,6 +17,7 @@ mod support;
 
 mod check;
 mod commands;
+mod compose;
 mod deploy;
 mod docs;
 mod mesh;
