@@ -1,5 +1,5 @@
 # Two commands for users: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build demo up test manifests providers chaos cli conformance bench bench-core soak fuzz oracles responsive check size clean
+.PHONY: help build demo up test test-envoys test-func-e manifests providers chaos cli conformance bench bench-core soak fuzz oracles responsive check size clean
 .DEFAULT_GOAL := help
 
 MODULE := target/wasm32-wasip1/release/toolgate.wasm
@@ -18,11 +18,13 @@ SIMD := -C target-feature=+simd128
 # instructions: most hot loops are inlined all the same, and cold code stays out of line. What calls cost V8 is not
 # counted: where a loop goes through small functions for each byte or two, they say that they are inlined.
 INLINE := -C llvm-args=-inline-threshold=25
+# Module and command line tell it. Tests are built without: a commit alone compiles none of them again.
+COMMIT = $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || echo unknown)
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
 build: ## build toolgate.wasm
 	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
-	RUSTFLAGS="$(REMAP) $(SIMD) $(INLINE)" cargo build --release --locked --target wasm32-wasip1 --package toolgate-wasm
+	TOOLGATE_COMMIT=$(COMMIT) RUSTFLAGS="$(REMAP) $(SIMD) $(INLINE)" cargo build --release --locked --target wasm32-wasip1 --package toolgate-wasm
 	@if command -v node >/dev/null; then node optimize/optimize.mjs $(MODULE); \
 	else echo "node is not installed: the module works, but is an eighth larger than it could be"; fi
 
@@ -43,10 +45,18 @@ manifests: ## hold deploy/ to the schemas of Istio, Envoy Gateway and compose; n
 	else echo "SKIPPED, nothing was tested: Go, which builds the checkers, is not installed"; fi
 
 cli: ## build the command line: target/release/toolgate
-	cargo build --release --locked --package toolgate-cli
+	TOOLGATE_COMMIT=$(COMMIT) cargo build --release --locked --package toolgate-cli
 
 chaos: build ## a minute of a failing, rotating provider under load
 	ENVOY_BIN="$$(envoy/get-envoy.sh)" TOOLGATE_CHAOS_SECONDS=60 cargo test --locked --workspace --test envoy chaos -- --nocapture
+
+test-envoys: build ## the tests on each Envoy from 1.36 on, into docs/envoys.md
+	node demo/setup.mjs
+	node tools/envoys.mjs
+
+test-func-e: build ## the table of scenarios on an Envoy that func-e runs; needs Go
+	node demo/setup.mjs
+	tools/func-e/test.sh
 
 # Hydra holds SQLite, which is C.
 providers: build ## JWTs that a real provider revokes, Ory Hydra; needs Go

@@ -55,6 +55,7 @@
 //! | [`routes`] | hosts and paths, and look-alike paths | |
 //! | [`signature`] | algorithms and their verification, by the host or in pure Rust | RFC 7518 section 3, RFC 8037 |
 //! | [`token`] | access tokens, with provider profiles; the token cache | RFC 7519, RFC 8725, RFC 9068 |
+//! | [`version`] | version, commit and interface of the build; the start-up line | |
 //! | [`workers`] | coordination between workers: shared data, leases, names | |
 //!
 //! A new rule gets rows in `tests/scenarios/`, which run on a fake host and on a real Envoy. A new field of the
@@ -104,4 +105,5 @@ pub mod time;
 pub mod token;
 pub mod uri;
 pub mod url;
+pub mod version;
 pub mod workers;

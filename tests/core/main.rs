@@ -30,4 +30,5 @@ mod routes;
 mod signatures;
 mod token_rejections;
 mod uri_spellings;
+mod version;
 mod wycheproof;

@@ -8,7 +8,7 @@ use super::weather::{METADATA, asked_scope, policy, token};
 use crate::support::bootstrap::{Configuration, Setup, module, project_configuration};
 use crate::support::client::Request;
 use crate::support::envoy::Envoy;
-use crate::support::gate::{Mode, configuration, setup};
+use crate::support::gate::{Gate, Mode, configuration, setup};
 use crate::support::keys::{Key, key_set};
 use crate::support::provider::{Behaviour, Provider};
 use crate::support::tls::Authority;
@@ -259,4 +259,28 @@ fn a_provider_is_believed_only_with_its_own_certificate() {
             });
         }
     });
+}
+
+#[test]
+fn the_first_line_of_the_log_tells_what_runs_where_and_what_is_enforced() {
+    let mut configuration = configuration(&policy());
+    configuration["resources"][0]["policy"]["tools"]["trial"] = json!({"scopes": ["x"], "mode": "shadow"});
+    for (mode, held) in [(Mode::Held, "held"), (Mode::Ahead, "not held")] {
+        let gate = Gate::start(mode, &configuration);
+        // `<commit>/<version>/...`
+        let server = gate.envoy.admin().get("/server_info").json();
+        let version = server["version"].as_str().and_then(|version| version.split('/').nth(1)).expect("a version");
+        let line = gate.envoy.wait_for_log("started: toolgate ");
+        let (build, rest) =
+            line.split_once("started: toolgate ").and_then(|(_, rest)| rest.split_once(" on ")).unwrap();
+        let told = format!(
+            "envoy {version}; issuers: 1; resources: 1 enforced, 0 in shadow mode; \
+             rules and matrix rows: 5 enforced, 1 in shadow mode; request headers {held}"
+        );
+        assert_eq!(rest, told);
+        let abi = toolgate::version::ABI;
+        // The commit is that of the module.
+        assert!(build.starts_with(&format!("{} (commit ", toolgate::version::VERSION)), "{build}");
+        assert!(build.ends_with(&format!(", {abi})")), "{build}");
+    }
 }

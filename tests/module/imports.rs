@@ -5,6 +5,8 @@ use std::fs;
 
 use crate::support::at_root;
 use crate::support::bootstrap::module_bytes;
+use serde_json::{Value, json};
+use toolgate::version;
 use wasmi::{Engine, Module};
 
 /// A host does not call what is not exported, and says nothing about it.
@@ -27,4 +29,15 @@ fn every_callback_of_the_filter_is_exported() {
         let export = format!("proxy_on_{}", of_stream.unwrap_or(&callback));
         assert!(exports.contains(&export), "{export} of {exports:?}");
     }
+}
+
+#[test]
+fn the_custom_section_tells_version_commit_and_abi() {
+    let module = Module::new(&Engine::default(), module_bytes()).expect("a module");
+    let own: Vec<_> = module.custom_sections().filter(|section| section.name() == version::SECTION).collect();
+    let [section] = own.as_slice() else { panic!("{} sections", own.len()) };
+    let told: Value = serde_json::from_slice(section.data()).expect("JSON");
+    assert_eq!((&told["version"], &told["abi"]), (&json!(version::VERSION), &json!(version::ABI)));
+    // That of the module: these tests are built without one.
+    assert!(told["commit"].as_str().is_some_and(|commit| commit.len() >= 7), "{told}");
 }

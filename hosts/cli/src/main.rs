@@ -16,6 +16,7 @@ mod source;
 mod summary;
 mod test;
 mod tools;
+mod version;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -26,7 +27,7 @@ use output::Report;
 
 /// Checks, explains and tests toolgate's configuration, with the code that decides in Envoy.
 #[derive(Parser)]
-#[command(name = "toolgate", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+#[command(name = "toolgate", version = toolgate::version::LINE, arg_required_else_help = true, after_help = AFTER_HELP)]
 struct Arguments {
     /// When to colour the output; `NO_COLOR` is respected
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
@@ -64,6 +65,7 @@ enum Command {
     Manifest(manifest::Manifest),
     Diff(diff::Diff),
     Schema(schema::Schema),
+    Version(version::Version),
     /// Prints a completion script, such as `toolgate completions bash > /etc/bash_completion.d/toolgate`
     Completions {
         /// The shell
@@ -88,6 +90,7 @@ fn main() -> ExitCode {
         Command::Manifest(command) => command.run(),
         Command::Diff(command) => command.run(),
         Command::Schema(command) => Ok(command.run()),
+        Command::Version(command) => command.run(),
         Command::Completions { shell } => Ok(completions(shell)),
     };
     // A reader may close the pipe early. That is not an error.

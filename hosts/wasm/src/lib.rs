@@ -16,6 +16,17 @@ mod worker;
 
 use proxy_wasm::traits::RootContext;
 use root::Root;
+use toolgate::version::DESCRIPTION;
+
+/// The custom section [`toolgate::version::SECTION`], which `toolgate version FILE` reads.
+// The attribute can break memory safety in a section that is loaded. This one is not.
+#[allow(unsafe_code)]
+#[used]
+#[unsafe(link_section = "toolgate")]
+static SECTION: [u8; DESCRIPTION.len()] = match DESCRIPTION.as_bytes().first_chunk() {
+    Some(bytes) => *bytes,
+    None => [0; DESCRIPTION.len()],
+};
 
 proxy_wasm::main! {{
     log::start();

@@ -11,6 +11,7 @@ use crate::http::Stream;
 use crate::worker::Worker;
 use toolgate::config::Config;
 use toolgate::gate::AT_ONCE;
+use toolgate::version;
 use toolgate::workers::{InUse, SharedNames};
 
 /// The largest plugin configuration: far beyond any real one, far below a worker's memory.
@@ -60,6 +61,7 @@ impl RootContext for Root {
             }
         };
         config.warnings.iter().for_each(|warning| log::warn!("configuration: {warning}"));
+        log::info!("{}", version::started(&config, &host_name()));
         let property = |name| host::property(name).unwrap_or_default();
         let names = SharedNames::new(&property("plugin_name"), &property("plugin_root_id"));
         let worker = IN_USE.with_borrow_mut(|in_use| Worker::new(self.id, config, &names, in_use));
@@ -83,5 +85,19 @@ impl RootContext for Root {
 
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
+    }
+}
+
+/// The name and version of the host, as far as it tells them.
+fn host_name() -> String {
+    let name = host::property("xds\0node\0user_agent_name").and_then(|name| String::from_utf8(name).ok());
+    let Some(name) = name.filter(|name| !name.is_empty()) else { return "an unknown host".to_owned() };
+    let number = |part| {
+        let bytes = host::property(&format!("xds\0node\0user_agent_build_version\0version\0{part}"))?;
+        Some(u64::from_le_bytes(bytes.try_into().ok()?))
+    };
+    match (number("major_number"), number("minor_number"), number("patch")) {
+        (Some(major), Some(minor), Some(patch)) => format!("{name} {major}.{minor}.{patch}"),
+        _ => name,
     }
 }

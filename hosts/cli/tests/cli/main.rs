@@ -26,3 +26,4 @@ mod newcomer;
 mod run;
 mod schema;
 mod table;
+mod version;
