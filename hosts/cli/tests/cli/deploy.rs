@@ -117,6 +117,21 @@ fn every_file_is_used_and_every_name_of_a_file_is_one() {
 }
 
 #[test]
+fn every_component_is_explained_and_every_one_that_is_exists() {
+    for platform in ["istio", "envoy-gateway"] {
+        let page = read(&at_root(&format!("docs/{platform}.md")));
+        let (_, table) = page.split_once("| component |").unwrap();
+        let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+        let explained: BTreeSet<_> = rows.map(|row| row.split('`').nth(1).unwrap().to_owned()).collect();
+        let folders = std::fs::read_dir(at_root(&format!("deploy/{platform}/components"))).unwrap();
+        let there = folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        assert_eq!(explained, there, "{platform}");
+        let built = combinations().filter(|(own, _)| *own == platform).flat_map(|(_, all)| all.split(' '));
+        assert_eq!(built.map(str::to_owned).collect::<BTreeSet<_>>(), there, "{platform}: each is in a combination");
+    }
+}
+
+#[test]
 fn settings_and_policy_of_each_overlay_are_accepted_without_a_warning() {
     for platform in ["istio", "envoy-gateway"] {
         let document = |name: &str| documents(&read(&at_root(&format!("deploy/{platform}/overlay/{name}")))).remove(0);
