@@ -25,8 +25,8 @@
 //!
 //! - The gate calls nothing back. It reads the time, the shared data, signatures, and bodies through [`Host`] and
 //!   [`Streams`], none of which may lead to another event.
-//! - The host carries out effects in their order, and only after it has released the gate: an answer to a client or the
-//!   end of a stream may lead to the next event at once.
+//! - The host carries out effects in their order ([`carry_out`]), and only after it has released the gate: an answer to
+//!   a client or the end of a stream may lead to the next event at once.
 //! - Every [`Effect::Call`] is sent from the context that receives its answer, which is no stream: a stream may end
 //!   before its call. Its answer goes to [`Gate::answered`], once; if it cannot be sent, [`Gate::call_refused`] says so.
 //! - An answer that comes late, twice, or never is no harm: a call is ended once, and given up in time.
@@ -39,6 +39,7 @@
 //! | `calls` | the one table of calls under way |
 //! | `drift` | drift that workers tell each other |
 //! | `effect` | the values that go in and out |
+//! | `handler` | the loop that carries out effects for a host |
 //! | `introspection` | calls to introspection endpoints |
 //! | `keys` | fetches of key sets |
 //! | `policies` | policies of a control plane |
@@ -50,6 +51,7 @@
 mod calls;
 mod drift;
 mod effect;
+mod handler;
 mod introspection;
 mod keys;
 mod policies;
@@ -59,6 +61,7 @@ mod sink;
 mod streams;
 
 pub use effect::{Answer, CallId, Effect, Host, StreamId, Streams};
+pub use handler::{EffectHandler, carry_out};
 pub use streams::Stream;
 
 use calls::{Calls, Purpose};

@@ -1,13 +1,16 @@
 //! A host of one gate and one request.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
+
+use log::Level;
 
 use super::{HttpRequest, Question};
 use crate::audit::{DecisionIds, Record};
+use crate::callout::Request;
 use crate::config::Config;
 use crate::exchange::{Effect as StreamEffect, Event, HeaderEdit, RequestHead, Step};
-use crate::gate::{self, Answer, Effect, Gate, Stream, StreamId, Streams};
+use crate::gate::{self, Answer, CallId, Effect, EffectHandler, Gate, Stream, StreamId, Streams, carry_out};
 use crate::headers::Headers;
 use crate::reason::Reason;
 use crate::reply::Reply;
@@ -117,38 +120,48 @@ impl<'q> Host<'q, '_> {
 
     /// Brings everything that the token waits for, as far as it can be had here. Says whether that was possible.
     fn settle(&mut self, read: &dyn Fn(usize) -> Option<Vec<u8>>) -> bool {
-        let body = Body(read);
         for _ in 0..MAX_TICKS {
             if self.stream.follow_up().awaited().is_none() {
                 return true;
             }
-            let effects = self.gate.tick(&self.lend(), &body);
-            self.carry_out(effects, &body);
+            let effects = self.gate.tick(&self.lend(), &Body(read));
+            carry_out(effects, &mut Waiting { host: self, body: Body(read) });
         }
         self.answered.waits = self.stream.follow_up().awaited().is_some();
         !self.answered.waits
     }
+}
 
-    fn carry_out(&mut self, effects: Vec<Effect>, body: &Body<'_>) {
-        let host = self.lend();
-        let mut effects = VecDeque::from(effects);
-        while let Some(effect) = effects.pop_front() {
-            match effect {
-                Effect::Wake(_, step) => self.answered.take(step),
-                Effect::Call(id, request) if self.gate.is_introspection(id) => {
-                    let Some(endpoint) = self.question.endpoint else { continue };
-                    let said = endpoint(&request);
-                    let (status, size) = (said.as_ref().map(|_| 200), said.as_ref().map_or(0, Vec::len));
-                    let read = |_| said.clone();
-                    let answer = Answer { status, etag: None, size, read: &read };
-                    effects.extend(self.gate.answered(id, &answer, &host, body));
-                }
-                // Nobody fetches keys or policies here.
-                Effect::Call(id, _) => effects.extend(self.gate.call_refused(id, 0, &host, body)),
-                Effect::End(_) | Effect::TickIn(_) | Effect::Log(..) | Effect::Count(..) | Effect::Gauge(..) => {}
-            }
+/// The request while it waits.
+struct Waiting<'h, 'q, 'a, 'b> {
+    host: &'h mut Host<'q, 'a>,
+    body: Body<'b>,
+}
+
+impl EffectHandler for Waiting<'_, '_, '_, '_> {
+    fn call(&mut self, call: CallId, request: Request) -> Vec<Effect> {
+        let lent = self.host.lend();
+        if !self.host.gate.is_introspection(call) {
+            // Nobody fetches keys or policies here.
+            return self.host.gate.call_refused(call, 0, &lent, &self.body);
         }
+        let Some(endpoint) = self.host.question.endpoint else { return Vec::new() };
+        let said = endpoint(&request);
+        let (status, size) = (said.as_ref().map(|_| 200), said.as_ref().map_or(0, Vec::len));
+        let answer = Answer { status, etag: None, size, read: &|_| said.clone() };
+        self.host.gate.answered(call, &answer, &lent, &self.body)
     }
+
+    fn wake(&mut self, _: StreamId, step: Step) {
+        self.host.answered.take(step);
+    }
+
+    // One decision at one time: nothing ticks, is ended, or is observed.
+    fn end(&mut self, _: StreamId) {}
+    fn tick_in(&mut self, _: u32) {}
+    fn log(&mut self, _: Level, _: String) {}
+    fn count(&mut self, _: &'static str, _: &'static str, _: u64) {}
+    fn gauge(&mut self, _: String, _: u64) {}
 }
 
 /// Decides `request` with a gate, as a host does.

@@ -7,7 +7,8 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use crate::host::{self, Buffer, Map};
-use crate::worker::{Side, Worker};
+use crate::step::Side;
+use crate::worker::Worker;
 use toolgate::exchange::{Event, Flow, RequestHead, Wants};
 use toolgate::gate::{self, StreamId};
 use toolgate::headers::Headers;

@@ -12,6 +12,7 @@ mod metrics;
 mod possession;
 mod root;
 mod signature;
+mod step;
 mod worker;
 
 use proxy_wasm::traits::RootContext;

@@ -1,18 +1,19 @@
 //! One plugin instance in one worker: lends its gate the host, and carries out its effects.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+
+use log::Level;
 
 use crate::callout;
-use crate::host::{self, Buffer, HostFault, Map};
+use crate::host::{self, Buffer, Map};
 use crate::metrics::Defined;
 use crate::possession::peer_certificate;
 use crate::signature::{self, VerifySignature};
+use crate::step::{self, Side};
+use toolgate::callout::Request;
 use toolgate::config::{Config, SubjectForm};
-use toolgate::exchange::{Effect as StreamEffect, Event, Flow, HeaderEdit, Step};
-use toolgate::gate::{CallId, Effect, Gate, Host, Stream, StreamId, Streams};
-use toolgate::reason::Reason;
-use toolgate::reply::Refusal;
+use toolgate::exchange::{Event, Flow, Step};
+use toolgate::gate::{CallId, Effect, EffectHandler, Gate, Host, Stream, StreamId, Streams, carry_out};
 use toolgate::signature::HostVerifier;
 use toolgate::time::UnixTime;
 use toolgate::workers::{InUse, SharedNames};
@@ -31,23 +32,13 @@ pub struct Worker {
     metrics: RefCell<Defined>,
 }
 
-/// The message that the effects of a step concern.
-#[derive(Clone, Copy)]
-pub enum Side {
-    Request,
-    Response {
-        /// The number of buffered bytes, which a replacement takes the place of.
-        size: usize,
-    },
-}
-
-/// The context that host calls are about.
-struct Current {
-    root: u32,
+/// The context that host calls are about, in an event of the root context.
+struct Current<'w> {
+    worker: &'w Worker,
     id: Cell<u32>,
 }
 
-impl Current {
+impl Current<'_> {
     fn is_entered(&self, id: u32) -> bool {
         let is_entered = self.id.get() == id || host::set_effective_context(id).is_ok();
         if is_entered {
@@ -57,13 +48,13 @@ impl Current {
     }
 
     fn return_to_root(&self) {
-        if !self.is_entered(self.root) {
+        if !self.is_entered(self.worker.root) {
             log::error!("the host refused to return to the root context");
         }
     }
 }
 
-impl Streams for Current {
+impl Streams for Current<'_> {
     fn enter(&self, stream: StreamId) -> bool {
         self.is_entered(stream.0)
     }
@@ -85,17 +76,17 @@ impl Worker {
         gate.set_prints_info(host::prints_info());
         let (gate, calls, metrics) = (RefCell::new(gate), RefCell::default(), RefCell::default());
         let worker = Self { root, gate, verifier, subject, calls, metrics };
-        worker.carry_out(effects, &worker.current());
+        worker.current().carry_out(effects);
         worker
     }
 
-    fn current(&self) -> Current {
-        Current { root: self.root, id: Cell::new(self.root) }
+    fn current(&self) -> Current<'_> {
+        Current { worker: self, id: Cell::new(self.root) }
     }
 
     /// Time goes by.
     pub fn tick(&self) {
-        let (host, current) = (lend(&self.verifier, host::now()), self.current());
+        let (host, mut current) = (lend(&self.verifier, host::now()), self.current());
         let effects = {
             let mut gate = self.gate.borrow_mut();
             gate.set_prints_info(host::prints_info());
@@ -105,18 +96,18 @@ impl Worker {
             }
             gate.tick(&host, &current)
         };
-        self.carry_out(effects, &current);
+        current.carry_out(effects);
     }
 
     /// The answer came to the call that has this name for the host.
     pub fn answered(&self, call: u32, body_size: usize) {
         let Some(at) = self.calls.borrow().iter().position(|(own, _)| *own == call) else { return };
         let (_, id) = self.calls.borrow_mut().swap_remove(at);
-        let (host, current) = (lend(&self.verifier, host::now()), self.current());
+        let (host, mut current) = (lend(&self.verifier, host::now()), self.current());
         let headers = host::headers(Map::CallResponseHeaders).unwrap_or_default();
         let answer = callout::answer(&headers, body_size);
         let effects = self.gate.borrow_mut().answered(id, &answer, &host, &current);
-        self.carry_out(effects, &current);
+        current.carry_out(effects);
     }
 
     /// The instance ends.
@@ -127,110 +118,65 @@ impl Worker {
     /// An event of the current stream.
     pub fn stream(&self, stream: &Stream, event: Event<'_>, side: Side, now: UnixTime) -> Flow {
         let (effects, step) = self.gate.borrow_mut().stream(stream, event, &lend(&self.verifier, now));
-        effects.into_iter().for_each(|effect| self.carry_out_here(effect));
-        self.apply(step, side)
-    }
-
-    /// Carries out effects from the root context.
-    fn carry_out(&self, effects: Vec<Effect>, current: &Current) {
-        let mut effects = VecDeque::from(effects);
-        while let Some(effect) = effects.pop_front() {
-            match effect {
-                Effect::Call(id, request) => {
-                    // The answer comes to the context that asks.
-                    current.return_to_root();
-                    match callout::send(&request) {
-                        Ok(call) => self.calls.borrow_mut().push((call, id)),
-                        Err(status) => {
-                            let host = lend(&self.verifier, host::now());
-                            effects.extend(self.gate.borrow_mut().call_refused(id, status, &host, current));
-                        }
-                    }
-                }
-                Effect::Wake(stream, step) => {
-                    if !current.enter(stream) {
-                        // An effect before this one ended it. Its decision is recorded all the same.
-                        step.effects.iter().for_each(log_line);
-                    } else if self.apply(step, Side::Request) == Flow::Continue && host::resume_request().is_err() {
-                        log::error!("the host refused to resume a request");
-                    }
-                }
-                Effect::End(stream) => {
-                    if !current.enter(stream) || host::close_stream().is_err() {
-                        log::error!("the host refused to end a stream");
-                    }
-                }
-                other => self.carry_out_here(other),
-            }
-        }
-        current.return_to_root();
-    }
-
-    /// Carries out an effect that does not depend on the context.
-    fn carry_out_here(&self, effect: Effect) {
-        match effect {
-            Effect::TickIn(period) => {
-                if host::set_tick_period(period).is_err() {
-                    log::error!("the host refused a timer");
-                }
-            }
-            Effect::Log(level, line) => log::log!(level, "{line}"),
-            Effect::Count(thing, outcome, more) => self.metrics.borrow_mut().count(thing, outcome, more),
-            Effect::Gauge(name, value) => self.metrics.borrow_mut().set(name, value),
-            // Events of streams have none of these.
-            Effect::Call(..) | Effect::Wake(..) | Effect::End(_) => {}
-        }
-    }
-
-    /// Carries out a step of the current stream. Where the host refuses an effect, nothing may go on.
-    fn apply(&self, step: Step, side: Side) -> Flow {
-        let flow = step.flow;
-        // A batch has a record for each element, and the filter state has room for one. Members of several must not mix.
-        let shown = step.effects.iter().rposition(|effect| matches!(effect, StreamEffect::Record(..)));
-        let mut effects = step.effects.into_iter().enumerate();
-        if effects.all(|(place, effect)| self.apply_one(effect, shown == Some(place), side).is_ok()) {
-            return flow;
-        }
-        log::error!("the host refused a call; the stream is ended");
-        let refusal = Refusal::BadGateway(Reason::HostCallFailed).render(None, None);
-        if host::reply(&refusal).is_err() {
-            log::error!("the host refused a reply");
-        }
-        Flow::Pause
-    }
-
-    /// Carries out one effect; `is_shown`: if it is a record, access logs show it.
-    fn apply_one(&self, effect: StreamEffect, is_shown: bool, side: Side) -> Result<(), HostFault> {
-        log_line(&effect);
-        match (effect, side) {
-            (StreamEffect::EditHeaders(edits), Side::Request) => edit(&edits, Map::RequestHeaders)?,
-            (StreamEffect::EditHeaders(edits), Side::Response { .. }) => edit(&edits, Map::ResponseHeaders)?,
-            (StreamEffect::EditTrailers(edits), _) => edit(&edits, Map::RequestTrailers)?,
-            (StreamEffect::Event(..) | StreamEffect::Listed(_) | StreamEffect::Warn(_), _) => {}
-            (StreamEffect::Record(..), _) if !is_shown => {}
-            (StreamEffect::Record(record, _), _) => {
-                for (name, value) in record.filter_state(self.subject) {
-                    if host::set_filter_state(name, &value).is_err() {
-                        log::debug!("the host refused the filter state {name}");
-                    }
-                }
-            }
-            (StreamEffect::ReplaceBody(bytes), Side::Response { size }) => {
-                host::replace_buffer(Buffer::ResponseBody, size, &bytes)?;
-            }
-            (StreamEffect::ReplaceBody(_), Side::Request) => return Err(HostFault),
-            (StreamEffect::Reply(reply), _) => host::reply(&reply)?,
-        }
-        Ok(())
+        // None of them depends on the context.
+        carry_out(effects, &mut self.current());
+        step::apply(step, side, self.subject)
     }
 }
 
-fn log_line(effect: &StreamEffect) {
-    if let Some((level, line)) = effect.line() {
+impl Current<'_> {
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        carry_out(effects, self);
+        self.return_to_root();
+    }
+}
+
+impl EffectHandler for Current<'_> {
+    fn call(&mut self, call: CallId, request: Request) -> Vec<Effect> {
+        // The answer comes to the context that asks.
+        self.return_to_root();
+        match callout::send(&request) {
+            Ok(own) => self.worker.calls.borrow_mut().push((own, call)),
+            Err(status) => {
+                let host = lend(&self.worker.verifier, host::now());
+                return self.worker.gate.borrow_mut().call_refused(call, status, &host, self);
+            }
+        }
+        Vec::new()
+    }
+
+    fn wake(&mut self, stream: StreamId, step: Step) {
+        if !self.enter(stream) {
+            // An effect before this one ended it. Its decision is recorded all the same.
+            step.effects.iter().for_each(step::log_line);
+        } else if step::apply(step, Side::Request, self.worker.subject) == Flow::Continue
+            && host::resume_request().is_err()
+        {
+            log::error!("the host refused to resume a request");
+        }
+    }
+
+    fn end(&mut self, stream: StreamId) {
+        if !self.enter(stream) || host::close_stream().is_err() {
+            log::error!("the host refused to end a stream");
+        }
+    }
+
+    fn tick_in(&mut self, period: u32) {
+        if host::set_tick_period(period).is_err() {
+            log::error!("the host refused a timer");
+        }
+    }
+
+    fn log(&mut self, level: Level, line: String) {
         log::log!(level, "{line}");
     }
-}
 
-fn edit(edits: &[HeaderEdit], map: Map) -> Result<(), HostFault> {
-    edits.iter().try_for_each(|edit| host::edit(map, edit))
+    fn count(&mut self, thing: &'static str, outcome: &'static str, more: u64) {
+        self.worker.metrics.borrow_mut().count(thing, outcome, more);
+    }
+
+    fn gauge(&mut self, name: String, value: u64) {
+        self.worker.metrics.borrow_mut().set(name, value);
+    }
 }
