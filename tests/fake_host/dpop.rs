@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::fake::{End, Fields, Part, Stream, Worker};
 use crate::support::keys::{Key, base64url, key_set};
 use crate::support::proofs::{Proof, public, thumbprint};
+use crate::support::shared_data::{Data, Fault};
 use crate::support::tokens::{AUDIENCE, ISSUER, Token, tampered};
 use toolgate::dpop::{Account, BUCKETS, MOST_PER_ACCOUNT};
 use toolgate::time::UnixTime;
@@ -52,7 +53,7 @@ fn get(authorization: &str, proofs: &[String]) -> Fields {
 /// The status, the reason, and the answer's or the server's headers.
 fn send(worker: &mut Worker, fields: Fields) -> (u16, &'static str, Fields) {
     let stream = Stream::open(worker, fields, End::Last);
-    let reason = stream.records[0].reason.as_str();
+    let reason = stream.records()[0].reason.as_str();
     match stream.client() {
         Some(answer) => {
             let status = answer.headers.iter().find(|(name, _)| name == ":status").unwrap();
@@ -251,11 +252,9 @@ fn the_url_of_a_proof_is_the_resources_whatever_the_request_says_of_its_host() {
 fn a_proof_is_used_once_by_any_worker_for_as_long_as_it_would_be_taken() {
     let token = bound();
     let mut first = worker("optional");
-    let mut second = worker("optional");
-    second.shared = first.shared.clone();
+    let mut second = Worker::beside(&first, &configuration("optional", &json!({})));
     // A new configuration of the same plugin.
-    let mut third = worker("required");
-    third.shared = first.shared.clone();
+    let mut third = Worker::beside(&first, &configuration("required", &json!({})));
     for (made, over) in [(NOW, NOW + 61), (NOW + 30, NOW + 91), (NOW - 60, NOW + 1)] {
         let proof = proof(&token).claim("iat", made);
         first.set_clock(NOW);
@@ -279,7 +278,7 @@ fn where_nothing_is_shared_or_the_memory_is_lost_no_proof_is_taken() {
     let token = bound();
     let mut worker = worker("optional");
     assert_eq!(prove(&mut worker, &token, &proof(&token)), (200, "allowed"));
-    worker.shared.fail();
+    worker.shared.fault.set(Fault::Absent);
     let (status, reason, headers) = send(&mut worker, get(&format!("DPoP {token}"), &[proof(&token).sign()]));
     assert_eq!((status, reason), (503, "proofs_unavailable"));
     assert_eq!(all(&headers, "retry-after"), ["5"]);
@@ -292,8 +291,7 @@ fn where_nothing_is_shared_or_the_memory_is_lost_no_proof_is_taken() {
 fn a_client_whose_clock_is_wrong_is_given_a_nonce_that_any_worker_takes() {
     let token = bound();
     let mut first = worker("optional");
-    let mut second = worker("optional");
-    second.shared = first.shared.clone();
+    let mut second = Worker::beside(&first, &configuration("optional", &json!({})));
     let late = || proof(&token).claim("iat", NOW - 86_400);
     let (status, reason, headers) = send(&mut first, get(&format!("DPoP {token}"), &[late().sign()]));
     assert_eq!((status, reason), (401, "dpop_time"));
@@ -372,7 +370,7 @@ fn credentials_in_trailers_reach_no_server() {
     let mut fields = get(&format!("Bearer {}", unbound()), &[]);
     fields[0].1 = "POST".into();
     fields.push(("content-type".into(), "application/json".into()));
-    let mut stream = Stream::open(&mut worker, fields, End::More);
+    let stream = Stream::open(&mut worker, fields, End::More);
     let ping = br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
     stream.receive(&mut worker, Part::Data(ping.to_vec(), End::More));
     let trailers = [("x-sum", "1"), ("authorization", "Bearer other"), ("dpop", "other"), ("mcp-name", "x")];
@@ -398,7 +396,7 @@ fn the_metadata_tells_of_proofs() {
 /// The caller that an unbound token makes.
 fn caller(worker: &mut Worker, token: &Token) -> AccessToken {
     let stream = Stream::open(worker, get(&format!("Bearer {}", token.sign(&Key::rsa_a())), &[]), End::Last);
-    stream.records[0].caller.clone().expect("a good token")
+    stream.records()[0].caller.clone().expect("a good token")
 }
 
 #[test]
@@ -431,12 +429,7 @@ fn at(seconds: i64) -> UnixTime {
 }
 
 /// Uses a proof of this mark up, as any worker would.
-fn spend(
-    shared: &crate::support::fake::Memory,
-    mark: [u8; 9],
-    account: &Account,
-    now: i64,
-) -> Result<(), toolgate::dpop::ReplayFault> {
+fn spend(shared: &Data, mark: [u8; 9], account: &Account, now: i64) -> Result<(), toolgate::dpop::ReplayFault> {
     let proof = toolgate::dpop::Proof::marked(mark, at(now + 60));
     toolgate::dpop::Proofs::new(SharedNames::new(b"", b""), None).spend(shared, &proof, account, at(now))
 }
@@ -473,9 +466,15 @@ fn who_has_used_up_a_share_is_in_nobody_elses_way() {
     }
 }
 
+/// How many values there are, and how many bytes with their names.
+fn size(shared: &Data) -> (usize, usize) {
+    let names = shared.values.borrow().keys().map(String::len).sum::<usize>();
+    (shared.values.borrow().len(), names + shared.size())
+}
+
 #[test]
 fn what_is_remembered_of_100_000_proofs_is_bounded() {
-    let shared = crate::support::fake::Memory::default();
+    let shared = Data::new(Fault::None);
     let mut worker = worker("optional");
     let callers = (0..10).map(|n| caller(&mut worker, &Token::at(NOW).subject(&n.to_string())));
     let accounts: Vec<_> = callers.map(|caller| Account::of(&caller)).collect();
@@ -486,7 +485,7 @@ fn what_is_remembered_of_100_000_proofs_is_bounded() {
     for n in 0..100_000 {
         assert_eq!(spend(n, NOW), Ok(()), "{n}");
     }
-    let (values, bytes) = shared.size();
+    let (values, bytes) = size(&shared);
     println!("100,000 proofs at once: {values} values, {bytes} bytes");
     assert!(values <= BUCKETS && bytes < 1_500_000);
     let again = (0..100_000).step_by(9).filter(|n| spend(*n, NOW + 59).is_ok()).count();
@@ -494,7 +493,7 @@ fn what_is_remembered_of_100_000_proofs_is_bounded() {
     // So many more that all must be full, of a few buckets to be quick.
     let few = |n: &u64| crate::support::keys::sha256(&n.to_le_bytes())[0] < 8;
     let full = (100_000..400_000).filter(few).filter(|n| spend(*n, NOW).is_err()).count();
-    let (values, bytes) = shared.size();
+    let (values, bytes) = size(&shared);
     println!("where they are full: {full} refused, {values} values, {bytes} bytes");
     assert!(full > 1_000 && values == BUCKETS && bytes < 1_600_000);
     for n in (0..100_000).step_by(9) {

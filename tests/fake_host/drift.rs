@@ -1,47 +1,22 @@
 //! Drift: what is learned from a server's lists, what follows from it, and what cannot be made to follow.
 
-use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use crate::support::fake::{End, Part, Stream, Worker};
+use crate::support::fake::{End, Part, Stream, Worker, names, ok};
 use crate::support::keys::Key;
+use crate::support::shared_data::Fault;
 use crate::support::tokens::{AUDIENCE, ISSUER, Token};
 use serde_json::{Value, json};
 use toolgate::drift::shared::SharedDrift;
 use toolgate::drift::worker::Told;
-use toolgate::drift::{Finding, News, Settled};
+use toolgate::drift::{News, Settled};
 use toolgate::manifest::Manifest;
 use toolgate::node::Node;
 use toolgate::time::UnixTime;
-use toolgate::workers::{NotShared, SharedData, SharedNames, Versioned};
+use toolgate::workers::SharedData;
 
 const NOW: i64 = 1_800_000_000;
 const SECOND: Duration = Duration::from_secs(1);
-
-/// One record that workers share, for which others may be faster.
-#[derive(Default)]
-struct Races {
-    value: RefCell<Versioned>,
-    loses: Cell<bool>,
-}
-
-impl SharedData for Races {
-    fn read(&self, _: &str) -> Result<Versioned, NotShared> {
-        Ok(self.value.borrow().clone())
-    }
-
-    fn replace(&self, name: &str, _: &Versioned, value: &[u8]) -> Result<bool, NotShared> {
-        if !self.loses.get() {
-            self.overwrite(name, value)?;
-        }
-        Ok(!self.loses.get())
-    }
-
-    fn overwrite(&self, _: &str, value: &[u8]) -> Result<(), NotShared> {
-        *self.value.borrow_mut() = Versioned { bytes: value.to_vec(), version: Some(1) };
-        Ok(())
-    }
-}
 
 fn tool(name: &str, description: &str) -> Value {
     json!({"name": name, "description": description, "inputSchema": {"type": "object"}})
@@ -53,8 +28,11 @@ fn approved(tools: &[Value]) -> Value {
     serde_json::from_str(&Manifest::of_tools(&nodes).unwrap().json()).unwrap()
 }
 
+/// One worker with one resource.
 struct Gate {
     worker: Worker,
+    /// As many lines of its log were read.
+    read: usize,
 }
 
 /// An answer to `tools/list`.
@@ -74,15 +52,30 @@ impl Default for List<'_> {
     }
 }
 
+fn configuration(policy: Value, more: &Value) -> Value {
+    let mut resource = json!({"resource": AUDIENCE, "policy": policy});
+    resource.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({
+        "issuers": [{"issuer": ISSUER, "jwks": {"keys": [Key::ed25519().jwk()]}}],
+        "resources": [resource],
+    })
+}
+
 impl Gate {
     fn new(policy: Value, more: &Value) -> Self {
-        let mut resource = json!({"resource": AUDIENCE, "policy": policy});
-        resource.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let configuration = json!({
-            "issuers": [{"issuer": ISSUER, "jwks": {"keys": [Key::ed25519().jwk()]}}],
-            "resources": [resource],
-        });
-        Self { worker: Worker::new(&configuration, false, NOW) }
+        Self::configured(&configuration(policy, more))
+    }
+
+    fn configured(configuration: &Value) -> Self {
+        Self { worker: Worker::new(configuration, false, NOW), read: 0 }
+    }
+
+    /// Two workers of one host.
+    fn two(policy: Value, more: &Value) -> [Self; 2] {
+        let configuration = configuration(policy, more);
+        let one = Self::configured(&configuration);
+        let other = Worker::beside(&one.worker, &configuration);
+        [one, Self { worker: other, read: 0 }]
     }
 
     fn send(&mut self, caller: &str, message: &Value) -> Stream {
@@ -98,7 +91,7 @@ impl Gate {
             ("authorization", format!("Bearer {token}")),
         ];
         let fields = fields.map(|(name, value)| (name.to_owned(), value.into_bytes())).into();
-        let mut stream = Stream::open(&mut self.worker, fields, End::More);
+        let stream = Stream::open(&mut self.worker, fields, End::More);
         stream.receive(&mut self.worker, Part::Data(message.to_string().into_bytes(), End::Last));
         stream
     }
@@ -119,12 +112,12 @@ impl Gate {
             params["cursor"] = json!(cursor);
         }
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": params});
-        let mut stream = self.send(list.caller, &request);
+        let stream = self.send(list.caller, &request);
         let (media, body) = match list.events {
             true => ("text/event-stream", format!("event: message\ndata: {body}\n\n")),
             false => ("application/json", body.to_owned()),
         };
-        let body = self.answer(&mut stream, list.status, media, &body);
+        let body = self.answer(&stream, list.status, media, &body);
         let body = body.strip_prefix("event: message\ndata: ").unwrap_or(&body);
         let answer: Value = serde_json::from_str(body).unwrap_or_default();
         let names = answer["result"]["tools"].as_array().cloned().unwrap_or_default();
@@ -132,19 +125,19 @@ impl Gate {
     }
 
     /// What the client gets of this answer.
-    fn answer(&mut self, stream: &mut Stream, status: u16, media: &str, body: &str) -> String {
+    fn answer(&mut self, stream: &Stream, status: u16, media: &str, body: &str) -> String {
         let headers = vec![("content-type".to_owned(), media.as_bytes().to_vec())];
         let parts = vec![Part::Data(body.as_bytes().to_vec(), End::Last)];
         stream.answer(&mut self.worker, status, headers, parts, End::More);
-        String::from_utf8(stream.client().unwrap().body.clone()).unwrap()
+        String::from_utf8(stream.client().unwrap().body).unwrap()
     }
 
     /// Asks for the list with this id, and is answered by these messages on a stream, or by one of them as JSON.
     fn answered(&mut self, id: u64, status: u16, messages: &[Value]) {
-        let mut stream = self.send("alice", &json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"}));
+        let stream = self.send("alice", &json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"}));
         match messages {
-            [message] => self.answer(&mut stream, status, "application/json", &message.to_string()),
-            _ => self.answer(&mut stream, status, "text/event-stream", &events(messages)),
+            [message] => self.answer(&stream, status, "application/json", &message.to_string()),
+            _ => self.answer(&stream, status, "text/event-stream", &events(messages)),
         };
     }
 
@@ -155,35 +148,50 @@ impl Gate {
         let mut fields: Vec<_> =
             fields.into_iter().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).collect();
         fields.push(("authorization".to_owned(), format!("Bearer {token}").into_bytes()));
-        let mut stream = Stream::open(&mut self.worker, fields, End::Last);
-        self.answer(&mut stream, 200, "text/event-stream", &events(messages))
+        let stream = Stream::open(&mut self.worker, fields, End::Last);
+        self.answer(&stream, 200, "text/event-stream", &events(messages))
     }
 
-    /// What another worker tells.
+    /// The name of what workers tell each other.
+    fn record_name(&self) -> String {
+        Told::new(self.worker.gate.config(), &names()).names()[0].clone()
+    }
+
+    /// What workers have told each other.
+    fn record(&self) -> SharedDrift {
+        let record = self.worker.shared.read(&self.record_name()).unwrap();
+        SharedDrift::decode(&record.bytes).unwrap_or_default()
+    }
+
+    /// What other workers tell, in place of all that was told before.
     fn adopt(&mut self, told: &SharedDrift) {
-        let (config, now) = (self.worker.config.clone(), self.worker.now());
-        self.worker.instance.drift.adopt(0, &config, told, now);
-    }
-
-    /// Tells all that it found.
-    fn tell(&mut self) -> News {
-        let news = self.worker.instance.drift.take(0);
-        self.worker.instance.drift.is_told(0, &news);
-        news
+        self.worker.shared.put(&self.record_name(), told.encode().into_bytes());
+        self.worker.tick();
     }
 
     fn call(&mut self, tool: &str) -> &'static str {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool}});
-        self.send("alice", &request).records.last().unwrap().reason.as_str()
+        self.send("alice", &request).records().last().unwrap().reason.as_str()
     }
 
+    /// The findings that were reported since the last time, at the next tick at the latest.
     fn findings(&mut self) -> Vec<String> {
-        let show = |finding: &Finding| format!("{} {}", finding.code, finding.about);
-        let config = self.worker.config.clone();
-        self.worker.instance.drift.look(&config);
-        let news = self.worker.instance.drift.take(0);
-        let settled = news.settled.iter().map(|tool| format!("settled {}", tool.tool));
-        news.found.iter().map(show).chain(settled).collect()
+        self.worker.tick();
+        let lines = self.worker.log.iter().skip(std::mem::replace(&mut self.read, self.worker.log.len()));
+        let events = lines.filter_map(|line| line.strip_prefix("toolgate.event "));
+        let events = events.map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let text = |event: &Value, member: &str| event[member].as_str().unwrap_or_default().to_owned();
+        let found = events.filter_map(|event| match event["event"].as_str() {
+            Some("drift") => Some(format!("{} {}", text(&event, "detail"), text(&event, "target"))),
+            Some("drift_settled") => Some(format!("settled {}", text(&event, "target"))),
+            _ => None,
+        });
+        found.collect()
+    }
+
+    /// What this worker tells cannot be shared, or can be again.
+    fn loses_races(&self, loses: bool) {
+        self.worker.shared.fault.set(if loses { Fault::Raced } else { Fault::None });
     }
 }
 
@@ -229,9 +237,13 @@ fn a_tool_that_changed_is_denied_and_not_listed_until_it_is_as_approved() {
 fn a_tool_that_goes_back_and_forth_is_told_of_as_it_is() {
     let (good, changed) = ([tool("a", "")], [tool("a", "changed")]);
     let mut gate = Gate::new(open_to_all(), &json!({"manifest": approved(&good)}));
+    // Others are faster, so that nothing is told before it is looked at here.
+    gate.loses_races(true);
     let mut see = |tools: &[&[Value]]| {
         tools.iter().for_each(|tools| drop(gate.list(&List { tools, ..List::default() })));
-        gate.findings()
+        let news = gate.worker.gate.known().drift.take(0);
+        let found = news.found.iter().map(|finding| format!("{} {}", finding.code, finding.about));
+        found.chain(news.settled.iter().map(|tool| format!("settled {}", tool.tool))).collect::<Vec<_>>()
     };
     assert_eq!(see(&[&changed, &good]), ["settled a"]);
     assert_eq!(see(&[&changed, &good, &changed]), ["description_changed a"]);
@@ -447,13 +459,14 @@ fn within_one_answer_bad_news_sticks() {
 #[test]
 fn an_answer_to_several_requests_brings_bad_news_only() {
     let (good, evil) = ([tool("a", "")], [tool("a", "evil")]);
-    let mut gate = watched(&good);
-    gate.worker.config.batches = toolgate::config::Batches::AuthorizeEach;
+    let mut configuration = configuration(open_to_all(), &json!({"manifest": approved(&good), "on_drift": "deny"}));
+    configuration["batches"] = json!("authorize_each");
+    let mut gate = Gate::configured(&configuration);
     let mut answered = |tools: &[Value]| {
         let ask = |id| json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"});
-        let mut stream = gate.send("alice", &json!([ask(1), ask(2)]));
+        let stream = gate.send("alice", &json!([ask(1), ask(2)]));
         let body = json!([listed(1, tools), listed(2, tools)]).to_string();
-        gate.answer(&mut stream, 200, "application/json", &body);
+        gate.answer(&stream, 200, "application/json", &body);
         gate.call("a")
     };
     assert_eq!(answered(&good), "allowed", "the same name in two lists is not given twice");
@@ -480,8 +493,8 @@ fn the_older_transport_answers_on_the_standing_stream_of_its_caller() {
     let (good, evil) = ([tool("a", "")], [tool("a", "evil")]);
     let mut gate = watched(&good);
     let ask = |gate: &mut Gate, id: u64| {
-        let mut stream = gate.send("alice", &json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"}));
-        gate.answer(&mut stream, 202, "text/plain", "Accepted");
+        let stream = gate.send("alice", &json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"}));
+        gate.answer(&stream, 202, "text/plain", "Accepted");
     };
     ask(&mut gate, 1);
     gate.stream("alice", &[listed(1, &evil), listed(1, &good), listed(2, &good)]);
@@ -495,9 +508,9 @@ fn the_older_transport_answers_on_the_standing_stream_of_its_caller() {
     assert_eq!(gate.call("a"), "allowed");
     // The stream may be faster than the answer to the request.
     gate.stream("alice", &[listed(9, &evil)]);
-    let mut stream = gate.send("alice", &json!({"jsonrpc": "2.0", "id": 3, "method": "tools/list"}));
+    let stream = gate.send("alice", &json!({"jsonrpc": "2.0", "id": 3, "method": "tools/list"}));
     gate.stream("alice", &[listed(3, &good)]);
-    gate.answer(&mut stream, 202, "text/plain", "Accepted");
+    gate.answer(&stream, 202, "text/plain", "Accepted");
     assert_eq!(gate.call("a"), "allowed");
     // A request that was refused waits for nothing.
     gate.stream("alice", &[listed(9, &evil)]);
@@ -505,7 +518,7 @@ fn the_older_transport_answers_on_the_standing_stream_of_its_caller() {
     gate.stream("alice", &[listed(4, &good)]);
     assert_eq!(gate.call("a"), "tool_drifted");
     ask(&mut gate, 5);
-    gate.worker.wait(Duration::from_secs(60), &mut []);
+    gate.worker.wait(Duration::from_secs(60));
     gate.stream("alice", &[listed(5, &good)]);
     assert_eq!(gate.call("a"), "tool_drifted", "nobody waits for an answer for so long");
 }
@@ -514,24 +527,23 @@ fn the_older_transport_answers_on_the_standing_stream_of_its_caller() {
 fn the_stream_of_the_older_transport_may_be_another_workers() {
     let (good, evil) = ([tool("a", "")], [tool("a", "evil")]);
     let more = json!({"manifest": approved(&good), "on_drift": "deny", "until_seen": "deny"});
-    let [mut asks, mut streams] = [0, 1].map(|_| Gate::new(open_to_all(), &more));
-    let mut shared = SharedDrift::default();
-    let mut tell = |from: &mut Gate, to: &mut Gate| {
-        shared.merge(&from.tell());
-        to.adopt(&shared);
-        shared.asked.len()
+    let [mut asks, mut streams] = Gate::two(open_to_all(), &more);
+    // A worker tells at once, and hears at its next tick.
+    let tell = |from: &Gate, to: &mut Gate| {
+        to.worker.tick();
+        from.record().asked.len()
     };
     let ask = |gate: &mut Gate, id: u64| {
-        let mut stream = gate.send("alice", &json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"}));
-        gate.answer(&mut stream, 202, "text/plain", "Accepted");
+        let stream = gate.send("alice", &json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"}));
+        gate.answer(&stream, 202, "text/plain", "Accepted");
     };
     let second = Duration::from_secs(1);
     // The stream is told of the request before the list comes, or after it.
     ask(&mut asks, 1);
-    assert_eq!(tell(&mut asks, &mut streams), 1);
+    assert_eq!(tell(&asks, &mut streams), 1);
     streams.stream("alice", &[listed(1, &good)]);
     assert_eq!(streams.call("a"), "allowed");
-    assert_eq!(tell(&mut streams, &mut asks), 0, "it is answered once");
+    assert_eq!(tell(&streams, &mut asks), 0, "it is answered once");
     assert_eq!(asks.call("a"), "allowed", "what one saw all know");
     streams.stream("alice", &[listed(1, &evil)]);
     assert_eq!(streams.call("a"), "tool_drifted");
@@ -543,18 +555,17 @@ fn the_stream_of_the_older_transport_may_be_another_workers() {
         ("a decoy first", 5, "alice", vec![listed(9, &evil), listed(5, &good)], false),
         ("its own answer", 6, "alice", vec![listed(6, &good)], true),
     ] {
-        streams.worker.wait(second, &mut []);
-        asks.worker.wait(second, &mut []);
+        streams.worker.wait(second);
+        asks.worker.wait(second);
         if id > 1 {
             ask(&mut asks, id);
         }
         streams.stream(caller, &messages);
         assert_eq!(streams.call("a"), "tool_drifted", "{name}: nobody told of a request yet");
-        // What a worker finds it tells at once.
-        tell(&mut streams, &mut asks);
-        tell(&mut asks, &mut streams);
+        tell(&streams, &mut asks);
+        tell(&asks, &mut streams);
         assert_eq!(streams.call("a") == "allowed", settled, "{name}");
-        tell(&mut streams, &mut asks);
+        tell(&streams, &mut asks);
     }
 }
 
@@ -565,7 +576,7 @@ fn only_what_was_asked_for_is_published() {
     let mut gate = Gate::new(open_to_all(), &publish);
     let mut published = |status, messages: &[Value]| {
         gate.answered(7, status, messages);
-        let lists = gate.worker.instance.drift.take_lists(0, Vec::new());
+        let lists = gate.worker.gate.known().drift.take_lists(0, Vec::new());
         let entries = lists.into_iter().flat_map(|list| list.entries).map(|entry| String::from_utf8(entry).unwrap());
         entries.collect::<Vec<_>>()
     };
@@ -579,11 +590,11 @@ fn only_what_was_asked_for_is_published() {
     }
     assert_eq!(published(200, &[listed(7, &good), listed(7, &evil)]), [good[0].to_string()]);
     gate.stream("alice", &[listed(7, &evil)]);
-    assert!(gate.worker.instance.drift.take_lists(0, Vec::new()).is_empty());
-    let mut stream = gate.send("alice", &json!({"jsonrpc": "2.0", "id": 9, "method": "tools/list"}));
-    gate.answer(&mut stream, 202, "text/plain", "Accepted");
+    assert!(gate.worker.gate.known().drift.take_lists(0, Vec::new()).is_empty());
+    let stream = gate.send("alice", &json!({"jsonrpc": "2.0", "id": 9, "method": "tools/list"}));
+    gate.answer(&stream, 202, "text/plain", "Accepted");
     gate.stream("alice", &[listed(8, &good), listed(9, &evil)]);
-    assert_eq!(gate.worker.instance.drift.take_lists(0, Vec::new())[0].entries, [evil[0].to_string().into_bytes()]);
+    assert_eq!(gate.worker.gate.known().drift.take_lists(0, Vec::new())[0].entries, [evil[0].to_string().into_bytes()]);
 }
 
 #[test]
@@ -599,20 +610,19 @@ fn no_tool_is_called_before_a_list_was_seen_where_that_is_said() {
     gate.stream("alice", &[listed(1, &good)]);
     gate.answered(1, 200, &[listed(2, &good)]);
     assert_eq!(gate.call("a"), "tool_drifted", "nobody asked for these");
-    assert!(!gate.worker.instance.drift.take(0).listed);
+    assert!(!gate.record().listed);
     assert_eq!(gate.list(&List { tools: &[tool("a", ""), tool("b", "evil")], ..List::default() }), ["a"]);
     assert_eq!((gate.call("a"), gate.call("b")), ("allowed", "tool_drifted"), "what it showed is known");
-    assert!(gate.worker.instance.drift.has_news().is_some());
-    assert!(gate.worker.instance.drift.take(0).listed, "other workers are told");
-    assert!(gate.worker.instance.drift.has_news().is_none());
+    assert!(gate.record().listed, "other workers are told");
 
     let mut gate = Gate::new(open_to_all(), &more);
     gate.adopt(&SharedDrift::default());
     assert_eq!(gate.call("a"), "tool_drifted");
     gate.adopt(&SharedDrift { listed: true, ..SharedDrift::default() });
     assert_eq!(gate.call("a"), "allowed", "another worker saw a list");
+    gate.adopt(&SharedDrift::default());
     gate.list(&complete);
-    assert!(!gate.worker.instance.drift.take(0).listed, "it is known already");
+    assert!(!gate.record().listed, "it is known already");
 }
 
 #[test]
@@ -683,6 +693,8 @@ fn a_list_that_cannot_be_read_tells_nothing() {
 fn a_list_that_comes_again_on_one_page_tells_nothing_new_and_ends_what_its_caller_began() {
     let policy = json!({"tools": {"a": {"scopes": []}, "b": {"scopes": []}}});
     let mut gate = Gate::new(policy, &json!({}));
+    // What workers share would hold that it was told of before.
+    gate.worker.shared.fault.set(Fault::Absent);
     let (only, other) = ([tool("a", ""), tool("b", "")], [tool("b", ""), tool("new", "")]);
     let list = |tools| List { tools, ..List::default() };
     gate.list(&list(&only));
@@ -728,22 +740,24 @@ fn what_another_worker_saw_is_compared_again() {
     gate.list(&List { tools: &good, ..List::default() });
     assert_eq!(gate.call("a"), "allowed", "this worker saw better");
     let changed = [tool("a", "changed"), tool("b", "")];
+    gate.loses_races(true);
     gate.list(&List { tools: &changed, ..List::default() });
-    let seen = gate.worker.now();
-    gate.worker.wait(SECOND, &mut []);
+    let seen = gate.worker.time();
+    gate.worker.wait(SECOND);
     gate.adopt(&live(&[]));
     assert_eq!(gate.call("a"), "tool_drifted", "the others do not know of it yet");
-    gate.tell();
+    gate.loses_races(false);
+    gate.findings();
     gate.adopt(&settled(seen));
     assert_eq!(gate.call("a"), "tool_drifted", "nobody knows which of them saw it last");
-    assert_eq!(gate.tell().found.len(), 1, "the others are told again");
+    assert_eq!(gate.findings().len(), 1, "the others are told again");
     // However often it is seen between two ticks.
     (0..3).for_each(|_| drop(gate.list(&List { tools: &changed, ..List::default() })));
-    gate.worker.wait(SECOND, &mut []);
-    gate.adopt(&settled(gate.worker.now()));
+    gate.worker.wait(SECOND);
+    gate.adopt(&settled(gate.worker.time()));
     assert_eq!(gate.call("a"), "allowed", "another worker asked later and saw it as approved");
     gate.list(&List { tools: &changed, ..List::default() });
-    gate.tell();
+    gate.findings();
     gate.adopt(&SharedDrift::default());
     assert_eq!(gate.call("a"), "tool_drifted", "a record that was lost settles nothing");
     assert_eq!(gate.findings(), ["description_changed a"]);
@@ -753,47 +767,33 @@ fn what_another_worker_saw_is_compared_again() {
 fn bad_news_is_not_lost_with_a_race() {
     let (good, evil) = ([tool("a", "")], [tool("a", "evil")]);
     let more = json!({"manifest": approved(&good), "on_drift": "deny"});
-    let [mut one, mut other] = [0, 1].map(|_| Gate::new(open_to_all(), &more));
-    let names = SharedNames::new(b"plugin", b"root");
-    let [mut ones, mut others] = [&one, &other].map(|gate| Told::new(&gate.worker.config, &names));
-    let record = Races::default();
-    let tick = |gate: &mut Gate, told: &mut Told| {
-        gate.worker.wait(SECOND, &mut []);
-        let (config, now) = (gate.worker.config.clone(), gate.worker.now());
-        let drift = &mut gate.worker.instance.drift;
-        drift.look(&config);
-        let mut found = Vec::new();
-        while let Some(place) = drift.has_news() {
-            let report = told.report(place, drift, &record);
-            found.extend(
-                report.found.iter().map(|finding| finding.code).chain(report.settled.iter().map(|_| "settled")),
-            );
-        }
-        told.adopt(drift, &config, &record, now);
-        found
+    let [mut one, mut other] = Gate::two(open_to_all(), &more);
+    let tick = |gate: &mut Gate| {
+        gate.worker.wait(SECOND);
+        gate.findings().into_iter().map(|found| found.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
     };
     other.list(&List { tools: &good, ..List::default() });
-    assert_eq!(tick(&mut other, &mut others), [""; 0]);
+    assert_eq!(tick(&mut other), [""; 0]);
+    one.loses_races(true);
     one.list(&List { tools: &evil, ..List::default() });
-    record.loses.set(true);
     for _ in 0..3 {
-        assert_eq!(tick(&mut one, &mut ones), [""; 0], "it is reported once the others can know");
-        assert_eq!(tick(&mut other, &mut others), [""; 0]);
+        assert_eq!(tick(&mut one), [""; 0], "it is reported once the others can know");
+        assert_eq!(tick(&mut other), [""; 0]);
         assert_eq!((one.call("a"), other.call("a")), ("tool_drifted", "allowed"), "who saw it denies it");
     }
-    record.loses.set(false);
-    assert_eq!(tick(&mut one, &mut ones), ["description_changed"]);
-    assert_eq!(tick(&mut other, &mut others), [""; 0]);
+    one.loses_races(false);
+    assert_eq!(tick(&mut one), ["description_changed"]);
+    assert_eq!(tick(&mut other), [""; 0]);
     assert_eq!((one.call("a"), other.call("a")), ("tool_drifted", "tool_drifted"));
     // Good news comes as late.
+    one.loses_races(true);
     other.list(&List { tools: &good, ..List::default() });
-    record.loses.set(true);
-    assert_eq!(tick(&mut other, &mut others), [""; 0]);
-    record.loses.set(false);
-    assert_eq!(tick(&mut one, &mut ones), [""; 0]);
+    assert_eq!(tick(&mut other), [""; 0]);
+    one.loses_races(false);
+    assert_eq!(tick(&mut one), [""; 0]);
     other.list(&List { tools: &good, ..List::default() });
-    assert_eq!(tick(&mut other, &mut others), ["settled"]);
-    assert_eq!(tick(&mut one, &mut ones), [""; 0]);
+    assert_eq!(tick(&mut other), ["settled"]);
+    assert_eq!(tick(&mut one), [""; 0]);
     assert_eq!((one.call("a"), other.call("a")), ("allowed", "allowed"));
 }
 
@@ -809,11 +809,12 @@ fn a_scope_that_no_token_ever_brings_is_told_of_once() {
     for _ in 0..1_000 {
         gate.send_with(&token, &request);
     }
-    assert_eq!(gate.worker.instance.drift.take(0).granted, ["read", "write"], "a broader scope brings the narrower");
-    let told = SharedDrift { granted: vec!["seen-elsewhere".to_owned()], ..SharedDrift::default() };
+    let mut told = gate.record();
+    assert_eq!(told.granted, ["read", "write"], "a broader scope brings the narrower");
+    told.granted.push("seen-elsewhere".to_owned());
     gate.adopt(&told);
     assert_eq!(gate.findings(), [""; 0], "it is waited for");
-    gate.worker.wait(Duration::from_secs(3_600), &mut []);
+    gate.worker.wait(Duration::from_secs(3_600));
     gate.send_with(&token, &request);
     assert_eq!(gate.findings(), ["scope_never_granted raed"]);
     gate.send_with(&token, &request);
@@ -829,8 +830,8 @@ fn tools_that_a_server_invents_take_no_room_from_those_that_were_approved() {
         let junk = (0..1_000).map(|n| tool(&format!("a{page}-{n}"), ""));
         let many: Vec<_> = junk.chain([tool("echo", "changed")]).collect();
         assert_eq!(gate.list(&List { tools: &many, ..List::default() }), [""; 0]);
-        let news = gate.worker.instance.drift.take(0);
-        assert!(news.found.len() <= 130 && news.live.len() <= 1, "{} {}", news.found.len(), news.live.len());
+        let (found, live) = (gate.findings().len(), gate.record().live.tools().len());
+        assert!(found <= 130 && live <= 1, "{found} {live}");
         assert_eq!((gate.call("echo"), gate.call("a0-0")), ("tool_drifted", "tool_drifted"));
     }
 }
@@ -861,11 +862,15 @@ fn a_name_that_no_call_may_have_is_listed_only_where_nothing_is_enforced() {
         ("a rule is enforced", policy("shadow", &enforce, &row("shadow")), false),
         ("the policy is enforced", policy("enforce", &shadow, &row("shadow")), false),
     ] {
-        let mut gate = Gate::new(policy, &json!({}));
+        // Its control plane delivers the policy once.
+        let document = ok(&policy);
+        let source = json!({"uri": "https://plane.example.com/", "cluster": "p", "interval": "1s", "max_stale": "0s"});
+        let mut gate = Gate::new(policy, &json!({"policy_source": source}));
+        gate.worker.settle(&|_| Some(document.clone()));
         let names = gate.list(&List { tools: &[tool("a", ""), tool(&long, "")], ..List::default() });
         assert_eq!(names.contains(&long), listed, "{name}");
         assert!(names.contains(&"a".to_owned()), "{name}");
-        gate.worker.config.resources[0].close(true);
+        gate.worker.run(Duration::from_secs(3), &|_| None);
         assert_eq!(gate.list(&List { tools: &[tool(&long, "")], ..List::default() }), [""; 0], "{name}, closed");
     }
 }

@@ -1,7 +1,7 @@
 //! Rules that want a word of the issuer's that is recent: recent is counted from the end of the request, whatever the
 //! issuer was asked meanwhile.
 
-use crate::support::fake::{End, Part, Stream, Worker};
+use crate::support::fake::{End, Part, Response, Stream, Worker, ok};
 use crate::support::keys::{Key, key_set};
 use crate::support::tokens::{AUDIENCE, ISSUER, Token};
 use serde_json::{Value, json};
@@ -21,12 +21,12 @@ fn configuration(validation: &str) -> Value {
     })
 }
 
-fn active(_: &[u8]) -> (u16, String) {
-    (200, json!({"active": true, "aud": AUDIENCE}).to_string())
+fn active() -> Response {
+    ok(&json!({"active": true, "aud": AUDIENCE}))
 }
 
-fn revoked(_: &[u8]) -> (u16, String) {
-    (200, json!({"active": false}).to_string())
+fn revoked() -> Response {
+    ok(&json!({"active": false}))
 }
 
 /// When a request ends, and in what.
@@ -41,7 +41,7 @@ enum Ends {
 /// A call whose token is revoked once its issuer was asked about it: the reason, and how often that one was asked.
 fn call(validation: &str, tool: &str, ends: Ends) -> (&'static str, usize) {
     let mut worker = Worker::new(&configuration(validation), true, NOW);
-    worker.endpoint = Some(active);
+    worker.settle(&|_| None);
     let token = Token::at(NOW).sign(&Key::ed25519());
     let fields = [
         (":method", "POST"),
@@ -51,13 +51,15 @@ fn call(validation: &str, tool: &str, ends: Ends) -> (&'static str, usize) {
         ("authorization", &format!("Bearer {token}")),
     ];
     let fields = fields.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-    let mut stream = Stream::open(&mut worker, fields.into(), End::More);
+    let stream = Stream::open(&mut worker, fields.into(), End::More);
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool}}).to_string();
     let (begin, end) = body.split_at(9);
     stream.receive(&mut worker, Part::Data(begin.into(), End::More));
-    let mut calls = if ends == Ends::BeforeTheQuestion { Vec::new() } else { worker.send_calls() };
+    if ends != Ends::BeforeTheQuestion {
+        worker.tick();
+    }
     if ends == Ends::AfterTheAnswer {
-        worker.answer(std::mem::take(&mut calls), &mut [&mut stream]);
+        worker.answer_all(&|_| Some(active()));
     }
     let last = if ends == Ends::BeforeTheAnswerInTrailers { End::More } else { End::Last };
     stream.receive(&mut worker, Part::Data(end.into(), last));
@@ -65,12 +67,13 @@ fn call(validation: &str, tool: &str, ends: Ends) -> (&'static str, usize) {
         stream.receive(&mut worker, Part::Trailers(vec![("x-sum".into(), b"1".into())]));
     }
     if ends == Ends::BeforeTheQuestion {
-        calls = worker.send_calls();
+        worker.tick();
     }
-    worker.answer(calls, &mut [&mut stream]);
-    worker.endpoint = Some(revoked);
-    worker.settle(&|_| None, &mut [&mut stream]);
-    (stream.records[0].reason.as_str(), worker.asked)
+    for sent in worker.take(|_| true) {
+        worker.answer(sent.call, Some(&active()));
+    }
+    worker.settle(&|_| Some(revoked()));
+    (stream.records()[0].reason.as_str(), worker.asked)
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! Workers of one host, simulated: gates that share one map of data and one network, and lose nothing whatever happens
 //! to their calls.
 
+use crate::support::fake::{Outcome, Response, ok};
 use crate::support::keys::{Key, key_set};
 use crate::support::tokens::{AUDIENCE, ISSUER, Token, tampered};
-use crate::support::world::{Outcome, Response, Sent, World};
+use crate::support::world::{Sent, World};
+use log::Level;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use toolgate::callout::Request;
+use toolgate::exchange::Step;
+use toolgate::gate::{CallId, Effect, EffectHandler, StreamId, carry_out};
 
 const NOW: i64 = 1_800_000_000;
 const OPAQUE: &str = "https://opaque.example.com";
@@ -27,10 +31,6 @@ fn configuration() -> Value {
         ],
         "audit": {"sink": {"uri": "https://log.example.com/lines", "cluster": "log"}},
     })
-}
-
-fn ok(body: &Value) -> Response {
-    (200, None, body.to_string())
 }
 
 fn keys(kids: &[&str]) -> Response {
@@ -74,7 +74,7 @@ fn requests_that_come_before_the_keys_wait_for_one_fetch_of_all_workers() {
     world.run(100, &provider(&["a"]));
     for (n, id) in waiting {
         assert_eq!(world.workers[n].outcome(id), Outcome::Forwarded, "worker {n}");
-        assert_eq!(world.workers[n].streams[&id].records.len(), 1);
+        assert_eq!(world.workers[n].streams[&id].records().len(), 1);
     }
     for (n, id) in forged {
         assert_eq!(world.workers[n].outcome(id), Outcome::Replied(401, "bad_signature"), "worker {n}");
@@ -104,7 +104,7 @@ fn a_key_rotation_costs_one_refetch_and_no_request() {
 
 /// The count of all workers.
 fn total(world: &World, counter: &str) -> u64 {
-    world.workers.iter().filter_map(|worker| worker.counts.get(counter)).sum()
+    world.workers.iter().filter_map(|worker| worker.host.counts.get(counter)).sum()
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_provider_that_is_down_is_an_outage_until_it_is_back() {
         let id = world.request(0, &token);
         world.run(60_000, &fails);
         assert_eq!(world.workers[0].outcome(id), Outcome::Replied(503, "keys_unavailable"), "{way}");
-        assert_eq!(world.workers[0].streams[&id].records.len(), 1, "{way}");
+        assert_eq!(world.workers[0].streams[&id].records().len(), 1, "{way}");
         world.refused.clear();
         world.network.clear();
         world.run(120_000, &provider(&["a"]));
@@ -173,7 +173,7 @@ fn an_outage_of_introspection_is_recorded_once_and_ends_with_the_next_answer() {
         }
         for id in ids {
             assert_eq!(world.workers[0].outcome(id), outcome, "round {n}");
-            assert_eq!(world.workers[0].streams[&id].records.len(), 1);
+            assert_eq!(world.workers[0].streams[&id].records().len(), 1);
         }
     }
     assert_eq!((world.logged("no answer in time"), world.logged("answers again")), (1, 1));
@@ -220,7 +220,7 @@ fn a_remote_policy_reaches_all_workers_and_closes_when_it_goes_stale() {
     world.run(31_000, &narrowed);
     let lacking = Outcome::Replied(403, "insufficient_scope");
     assert_eq!((open(&mut world, 0), open(&mut world, 1)), (lacking, lacking));
-    assert!(world.workers[0].streams[&watched].is_ended, "the stream that the new policy denies");
+    assert!(world.workers[0].streams[&watched].is_reset(), "the stream that the new policy denies");
     assert_eq!(world.logged("another is in force"), 2, "the first one and the second, each told of once");
 
     world.run(200_000, &without(&["plane"]));
@@ -331,10 +331,46 @@ fn audit_lines_that_cannot_be_posted_arrive_later() {
         world.request(0, "opaque");
         world.run(1_000, &provider(&["a"]));
     }
-    assert_eq!(world.workers[0].counts.get("audit.delivered"), None);
+    assert_eq!(world.workers[0].host.counts.get("audit.delivered"), None);
     world.refused.clear();
     world.run(61_000, &provider(&["a"]));
-    assert_eq!(world.workers[0].counts["audit.delivered"], 10);
+    assert_eq!(world.workers[0].host.counts["audit.delivered"], 10);
+}
+
+/// A host that refuses every call, of a gate that asks again each time.
+#[derive(Default)]
+struct Refusing {
+    calls: usize,
+    lines: Vec<String>,
+}
+
+impl EffectHandler for Refusing {
+    fn call(&mut self, call: CallId, request: Request) -> Vec<Effect> {
+        self.calls += 1;
+        vec![Effect::Call(call, request), Effect::Log(Level::Info, self.calls.to_string())]
+    }
+
+    fn wake(&mut self, _: StreamId, _: Step) {}
+    fn end(&mut self, _: StreamId) {}
+    fn tick_in(&mut self, _: u32) {}
+    fn log(&mut self, _: Level, line: String) {
+        self.lines.push(line);
+    }
+    fn count(&mut self, _: &'static str, _: &'static str, _: u64) {}
+    fn gauge(&mut self, _: String, _: u64) {}
+}
+
+#[test]
+fn calls_that_lead_to_further_calls_come_to_an_end_and_no_other_effect_is_lost() {
+    let mut world = World::new(&configuration(), 1, NOW);
+    world.run(100, &|_| None);
+    let Sent { call, request, .. } = world.network[0].clone();
+    let mut host = Refusing::default();
+    carry_out(vec![Effect::Call(call, request)], &mut host);
+    assert_eq!(host.calls, 16);
+    let told = (1..=16).map(|n| n.to_string());
+    assert!(told.eq(host.lines.iter().filter(|line| line.len() < 3).cloned()), "{:?}", host.lines);
+    assert_eq!(host.lines.len(), 17, "{:?}", host.lines);
 }
 
 /// One thing that happens to a worker.
@@ -424,7 +460,7 @@ fn simulate(turns: Vec<Turn>) {
             _ => {}
         }
         for (n, worker) in world.workers.iter().enumerate() {
-            let is_awaited = |sent: &&Sent| sent.worker == n && worker.gate.awaits(sent.call);
+            let is_awaited = |sent: &&Sent| sent.worker == n && worker.host.gate.awaits(sent.call);
             let of = |cluster: &str| {
                 world.network.iter().filter(is_awaited).filter(|sent| sent.request.cluster == cluster).count()
             };
@@ -439,7 +475,7 @@ fn simulate(turns: Vec<Turn>) {
         let outcome = worker.outcome(id);
         assert_ne!(outcome, Outcome::Waits, "nothing waits for ever: {}", tokens[token]);
         assert!(outcome != Outcome::Forwarded || token < 3, "nothing forged is accepted: {}", tokens[token]);
-        assert_eq!(worker.streams[&id].records.len(), 1, "every request is recorded once");
+        assert_eq!(worker.streams[&id].records().len(), 1, "every request is recorded once");
     }
 }
 

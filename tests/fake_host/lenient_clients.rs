@@ -129,7 +129,7 @@ fn answered(
         ("authorization", token),
     ];
     let fields = fields.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).to_vec();
-    let mut exchange = Stream::open(worker, fields, if method == "GET" { End::Last } else { End::More });
+    let exchange = Stream::open(worker, fields, if method == "GET" { End::Last } else { End::More });
     if method != "GET" {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).to_string();
         exchange.receive(worker, Part::Data(body.into_bytes(), End::Last));
@@ -139,7 +139,7 @@ fn answered(
     parts.push(Part::Data(Vec::new(), End::Last));
     let kind = ("content-type".to_owned(), kind.as_bytes().to_vec());
     exchange.answer(worker, status, vec![kind], parts, End::More);
-    exchange.client().expect("an answer").body.clone()
+    exchange.client().expect("an answer").body
 }
 
 fn worker() -> (Worker, String) {

@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::scenarios::check::{self, Outcome, Received, Seen};
 use crate::scenarios::keys_and_bodies::{self, BODY_WAIT, Cell, Keys, PER_HOST};
 use crate::scenarios::request::{Answer, Request};
 use crate::scenarios::{Scenario, config, endpoint};
-use crate::support::fake::{End, Fields, Message, Part, Stream, Worker};
+use crate::support::fake::{End, Fields, Message, Part, Response, Stream, Worker, ok};
 use crate::support::gate::Mode;
+use toolgate::callout::Request as Call;
 use toolgate::config::SubjectForm;
 
 /// The time of every test.
@@ -35,7 +34,6 @@ fn every_row_holds_on_the_fake_host() {
         configuration["hold_request_headers"] = mode.holds().into();
         for delivery in [Delivery::Joined, Delivery::Apart, Delivery::Bytewise] {
             let mut worker = Worker::new(&configuration, mode.holds(), NOW);
-            worker.endpoint = Some(endpoint::answer);
             for row in crate::scenarios::all() {
                 let outcome = exchange(&mut worker, &row.request, &row.answer, delivery);
                 let mut differences = check::differences(&row, mode, &outcome);
@@ -76,36 +74,37 @@ fn nothing_undecided_goes_on_whenever_keys_arrive() {
 
 fn run_cell(cell: &Cell, request: &Request) -> Vec<String> {
     let mut worker = Worker::new(&keys_and_bodies::configuration(cell.setting), cell.flag, NOW);
-    let keys = config::published_keys();
-    let asked = worker.fetch_due();
-    let (place, _) = asked.into_iter().find(|(_, url)| url.ends_with(&keys_and_bodies::path(cell.number))).unwrap();
+    let keys = ok(&config::published_keys());
+    worker.tick();
+    let path = keys_and_bodies::path(cell.number);
+    let [fetch] = worker.take(|sent| sent.request.url().ends_with(&path)).try_into().unwrap();
     if cell.keys == Keys::Before {
-        worker.fetched(place, Some(&keys), &mut []);
+        worker.answer(fetch.call, Some(&keys));
     }
-    let mut stream = Stream::open(&mut worker, head(request), End::More);
-    let arrive = |worker: &mut Worker, stream: &mut Stream, now: Keys| {
+    let stream = Stream::open(&mut worker, head(request), End::More);
+    let arrive = |worker: &mut Worker, stream: &Stream, now: Keys| {
         if cell.keys == now && now != Keys::Before {
-            worker.fetched(place, Some(&keys), &mut [&mut *stream]);
+            worker.answer(fetch.call, Some(&keys));
         }
         // Of an unknown key the keys are asked for again, and are the same.
-        worker.settle(&provider, &mut [&mut *stream]);
+        worker.settle(&provider);
         serve_if_asked(worker, stream, &Answer::default(), Delivery::Joined);
     };
     let mut parts = request_parts(request, Delivery::Apart).into_iter();
-    arrive(&mut worker, &mut stream, Keys::Before);
+    arrive(&mut worker, &stream, Keys::Before);
     stream.receive(&mut worker, parts.next().unwrap());
-    arrive(&mut worker, &mut stream, Keys::During);
+    arrive(&mut worker, &stream, Keys::During);
     parts.for_each(|part| stream.receive(&mut worker, part));
-    arrive(&mut worker, &mut stream, Keys::After);
+    arrive(&mut worker, &stream, Keys::After);
     let early = outcome(&stream, request);
     let mut differences = Vec::new();
     if cell.expected.status == 500 {
-        worker.wait(Duration::from_millis(BODY_WAIT * 1000 - 1), &mut [&mut stream]);
+        worker.wait(Duration::from_millis(BODY_WAIT * 1000 - 1));
         if early.client.is_some() || early.server.is_some() || stream.client().is_some() {
             differences.push(format!("an answer before {BODY_WAIT} s: {early:?}"));
         }
     }
-    worker.wait(Duration::from_secs(BODY_WAIT), &mut [&mut stream]);
+    worker.wait(Duration::from_secs(BODY_WAIT));
     differences.extend(cell.differences(&outcome(&stream, request)));
     differences
 }
@@ -123,11 +122,15 @@ fn where_too_many_wait_for_keys_no_more_do_and_their_places_are_free_again_when_
         waiting.push(stream);
     };
     assert_eq!(outcome(&refused, &request).reason, "keys_unavailable");
-    assert_eq!((waiting.len(), worker.instance.places.taken()), (256, 256), "one token has a quarter of the places");
+    assert_eq!(
+        (waiting.len(), worker.gate.known().places.taken()),
+        (256, 256),
+        "one token has a quarter of the places"
+    );
     waiting.pop();
     assert!(Stream::open(&mut worker, head(&request), End::More).client().is_none(), "one that leaves makes room");
     waiting.clear();
-    assert_eq!(worker.instance.places.taken(), 0);
+    assert_eq!(worker.gate.known().places.taken(), 0);
 }
 
 #[test]
@@ -136,23 +139,23 @@ fn a_worker_that_was_never_shown_a_body_waits_ten_seconds_for_one() {
     let cells = keys_and_bodies::groups().concat();
     let request = cells[0].request();
     let mut parts = request_parts(&request, Delivery::Joined).into_iter();
-    worker.settle(&provider, &mut []);
+    worker.settle(&provider);
 
-    let mut silent = Stream::open(&mut worker, head(&request), End::More);
-    worker.wait(Duration::from_millis(9_999), &mut [&mut silent]);
+    let silent = Stream::open(&mut worker, head(&request), End::More);
+    worker.wait(Duration::from_millis(9_999));
     assert!(silent.client().is_none(), "an answer before ten seconds");
-    worker.wait(Duration::from_millis(1), &mut [&mut silent]);
+    worker.wait(Duration::from_millis(1));
     assert_eq!(outcome(&silent, &request).reason, "misconfigured");
     for cause in ["allow_on_headers_stop_iteration", "sends too slowly"] {
-        assert!(silent.events.iter().any(|event| event.contains(cause)), "{:?}", silent.events);
+        assert!(silent.events().iter().any(|event| event.contains(cause)), "{:?}", silent.events());
     }
 
     // The time counts from the token's verification, and a body that was shown ends the doubt for good.
-    let mut slow = Stream::open(&mut worker, head(&request), End::More);
-    worker.wait(Duration::from_millis(9_999), &mut [&mut slow]);
+    let slow = Stream::open(&mut worker, head(&request), End::More);
+    worker.wait(Duration::from_millis(9_999));
     slow.receive(&mut worker, parts.next().unwrap());
-    let mut silent = Stream::open(&mut worker, head(&request), End::More);
-    worker.wait(Duration::from_secs(60), &mut [&mut slow, &mut silent]);
+    let silent = Stream::open(&mut worker, head(&request), End::More);
+    worker.wait(Duration::from_secs(60));
     assert!(slow.client().is_none() && silent.client().is_none(), "a worker that sees bodies has time");
     parts.for_each(|part| slow.receive(&mut worker, part));
     assert!(slow.server().is_some_and(|server| server.complete));
@@ -162,26 +165,33 @@ fn same(outcome: &Outcome) -> Option<Received> {
     outcome.client.as_ref().map(check::repeatable)
 }
 
-fn provider(url: &str) -> Option<Value> {
-    (!url.ends_with(config::DOWN_PATH)).then(config::published_keys)
+/// Answers every call of toolgate's.
+fn provider(call: &Call) -> Option<Response> {
+    match &call.body {
+        Some(form) => {
+            let (status, body) = endpoint::answer(form);
+            Some((status, None, body))
+        }
+        None => (!call.url().ends_with(config::DOWN_PATH)).then(|| ok(&config::published_keys())),
+    }
 }
 
 /// One exchange, with keys that come as soon as they are asked for.
 fn exchange(worker: &mut Worker, request: &Request, answer: &Answer, delivery: Delivery) -> Outcome {
-    worker.settle(&provider, &mut []);
+    worker.settle(&provider);
     let end = if request.body.is_none() { End::Last } else { End::More };
-    let mut stream = Stream::open(worker, head(request), end);
-    worker.settle(&provider, &mut [&mut stream]);
-    serve_if_asked(worker, &mut stream, answer, delivery);
+    let stream = Stream::open(worker, head(request), end);
+    worker.settle(&provider);
+    serve_if_asked(worker, &stream, answer, delivery);
     for part in request_parts(request, delivery) {
         stream.receive(worker, part);
-        worker.settle(&provider, &mut [&mut stream]);
-        serve_if_asked(worker, &mut stream, answer, delivery);
+        worker.settle(&provider);
+        serve_if_asked(worker, &stream, answer, delivery);
     }
     outcome(&stream, request)
 }
 
-fn serve_if_asked(worker: &mut Worker, stream: &mut Stream, answer: &Answer, delivery: Delivery) {
+fn serve_if_asked(worker: &mut Worker, stream: &Stream, answer: &Answer, delivery: Delivery) {
     if stream.wants_answer(answer.early) {
         let (parts, end) = answer_parts(answer, delivery);
         stream.answer(worker, answer.status, answer_fields(answer), parts, end);
@@ -246,24 +256,25 @@ fn outcome(stream: &Stream, request: &Request) -> Outcome {
         found.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
     };
     let client = stream.client().map(|answer| Received {
-        status: value(answer, ":status").parse().expect("a status"),
+        status: value(&answer, ":status").parse().expect("a status"),
         headers: answer.headers.clone(),
         body: if request.method == "HEAD" { Vec::new() } else { answer.body.clone() },
-        complete: answer.complete && !stream.reset,
+        complete: answer.complete && !stream.is_reset(),
     });
     let server = stream.server().map(|seen| Seen {
-        method: value(seen, ":method"),
-        target: value(seen, ":path"),
+        method: value(&seen, ":method"),
+        target: value(&seen, ":path"),
         headers: seen.headers.clone(),
         body: seen.body.clone(),
         trailers: seen.trailers.clone(),
         complete: seen.complete,
     });
+    let records = stream.records();
     let state = |name: &str| {
-        let all = stream.records.iter().flat_map(|record| record.filter_state(SubjectForm::Plain));
+        let all = records.iter().flat_map(|record| record.filter_state(SubjectForm::Plain));
         all.filter(|(own, _)| *own == name).map(|(_, value)| value.into_owned()).next_back().unwrap_or_default()
     };
-    let audited = stream.records.iter().filter(|record| record.resource.is_some());
+    let audited = records.iter().filter(|record| record.resource.is_some());
     let audit = audited.map(|record| {
         let line = record.line(SubjectForm::Plain);
         let (_, json) = line.split_once("toolgate.audit ").expect("an audit line");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::fake::{End, Stream, Worker};
+use crate::support::fake::{End, Stream, Worker, ok};
 use crate::support::keys::{Key, key_set};
 use crate::support::tokens::{ISSUER, Token, tampered};
 use serde_json::{Value, json};
@@ -33,13 +33,13 @@ impl Gate {
             worker: Worker::new(&configuration(entries), false, NOW),
             keys: key_set([&Key::ed25519(), &Key::p256()]),
         };
-        gate.settle(&mut []);
+        gate.settle();
         gate
     }
 
-    fn settle(&mut self, streams: &mut [&mut Stream]) {
-        let keys = self.keys.clone();
-        self.worker.settle(&move |_: &str| Some(keys.clone()), streams);
+    fn settle(&mut self) {
+        let keys = ok(&self.keys);
+        self.worker.settle(&|_| Some(keys.clone()));
     }
 
     /// The reason of the decision on a request with `token` to the resource at `host`.
@@ -51,15 +51,17 @@ impl Gate {
             ("authorization", format!("Bearer {token}")),
         ];
         let fields = fields.map(|(name, value)| (name.to_owned(), value.into_bytes())).into();
-        let mut stream = Stream::open(&mut self.worker, fields, End::Last);
-        self.settle(&mut [&mut stream]);
-        let record = stream.records.last().expect("a decision");
+        let stream = Stream::open(&mut self.worker, fields, End::Last);
+        self.settle();
+        let records = stream.records();
+        let record = records.last().expect("a decision");
         assert!(!record.line(SubjectForm::Plain).contains(token), "a token in a record");
         record.reason.as_str()
     }
 
-    fn hits(&self) -> u64 {
-        self.worker.instance.tokens.hits
+    /// How often a token was known: as far as it was counted, and since.
+    fn hits(&mut self) -> u64 {
+        self.worker.counts.get("cache.hit").copied().unwrap_or_default() + self.worker.gate.known().tokens.hits
     }
 }
 
@@ -118,9 +120,9 @@ fn a_known_token_ends_and_begins_when_it_says() {
     let mut gate = Gate::new(16);
     let token = token("a").expires_in(60).claim("nbf", NOW).sign(&Key::ed25519());
     assert_eq!(gate.ask("a", &token), "allowed");
-    gate.worker.wait(Duration::from_millis(89_500), &mut []);
+    gate.worker.wait(Duration::from_millis(89_500));
     assert_eq!(gate.ask("a", &token), "allowed", "within the leeway");
-    gate.worker.wait(Duration::from_millis(500), &mut []);
+    gate.worker.wait(Duration::from_millis(500));
     assert_eq!(gate.ask("a", &token), "token_expired");
     gate.worker.set_clock(NOW - 31);
     assert_eq!(gate.ask("a", &token), "token_not_yet_valid", "the clock was set back");
@@ -153,7 +155,8 @@ fn a_key_that_leaves_the_set_ends_its_tokens() {
         assert_eq!(gate.ask("a", token), "allowed");
     }
     gate.keys = key_set([&Key::p256()]);
-    gate.worker.wait(Duration::from_secs(601), &mut []);
+    let keys = ok(&gate.keys);
+    gate.worker.run(Duration::from_secs(601), &|_| Some(keys.clone()));
     let long = |key| token("a").expires_in(2_000).sign(&key);
     assert_eq!(gate.ask("a", &long(Key::p256())), "allowed");
     let known = long(Key::ed25519());
@@ -166,9 +169,7 @@ fn a_set_that_may_not_be_used_any_more_vouches_for_nobody() {
     let mut gate = Gate::new(16);
     let token = token("a").expires_in(20_000).sign(&Key::ed25519());
     assert_eq!(gate.ask("a", &token), "allowed");
-    gate.worker.wait(Duration::from_secs(600 + 3_600), &mut []);
-    let fails = |_: &str| None;
-    gate.worker.settle(&fails, &mut []);
+    gate.worker.run(Duration::from_secs(600 + 3_600), &|_| None);
     let fields = [
         (":method", "GET".to_owned()),
         (":path", "/mcp".to_owned()),
@@ -177,7 +178,7 @@ fn a_set_that_may_not_be_used_any_more_vouches_for_nobody() {
     ];
     let fields = fields.map(|(name, value)| (name.to_owned(), value.into_bytes())).into();
     let stream = Stream::open(&mut gate.worker, fields, End::Last);
-    assert_eq!(stream.records.last().map(|record| record.reason.as_str()), Some("keys_unavailable"));
+    assert_eq!(stream.records().last().map(|record| record.reason.as_str()), Some("keys_unavailable"));
 }
 
 #[test]
@@ -191,7 +192,7 @@ fn tokens_of_many_small_claims_take_no_more_memory_than_there_is_for_tokens() {
         let token = token("a").claim("many", json!(many)).claim("jti", json!(n.to_string())).sign(&Key::ed25519());
         assert!(token.len() > 12_000, "{}", token.len());
         assert_eq!(gate.ask("a", &token), "allowed", "{n}");
-        assert!(gate.worker.instance.tokens.bytes() <= MOST, "after {n}");
+        assert!(gate.worker.gate.known().tokens.bytes() <= MOST, "after {n}");
         assert_eq!(gate.ask("a", &token), "allowed", "{n}, whether it was kept or not");
     }
     assert!(gate.hits() > 290, "{}: the latest are kept all the same", gate.hits());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::fake::{End, Stream, Worker};
+use crate::support::fake::{End, Stream, Worker, ok};
 use crate::support::keys::{Key, base64url, key_set};
 use crate::support::proofs::{Proof, thumbprint};
 use crate::support::tokens::{AUDIENCE, ISSUER, Token, tampered};
@@ -77,7 +77,13 @@ fn flood(worker: &mut Worker) -> (usize, Stream) {
 }
 
 fn reasons(stream: &Stream) -> Vec<&'static str> {
-    stream.records.iter().map(|record| record.reason.as_str()).collect()
+    stream.records().iter().map(|record| record.reason.as_str()).collect()
+}
+
+/// Time goes by, after which the timer ticks.
+fn take_turns(worker: &mut Worker, after: Duration) {
+    worker.now += u64::try_from(after.as_millis()).unwrap();
+    worker.tick();
 }
 
 #[test]
@@ -85,19 +91,19 @@ fn forged_tokens_use_up_the_share_of_strangers_and_a_known_token_passes_at_once(
     let mut worker = worker();
     let known = good("alice");
     assert_eq!(reasons(&get(&mut worker, &known)), ["allowed"]);
-    worker.wait(Duration::from_secs(1), &mut []);
-    let (verified, mut forged) = flood(&mut worker);
+    worker.wait(Duration::from_secs(1));
+    let (verified, forged) = flood(&mut worker);
     assert!((10..=16).contains(&verified), "{verified}");
     assert_eq!(reasons(&get(&mut worker, &known)), ["allowed"], "it costs no signature");
 
-    let mut new = get(&mut worker, &good("bob"));
+    let new = get(&mut worker, &good("bob"));
     assert_eq!((new.awaits(), reasons(&new)), (OWN_TURN, vec![]), "it waits behind the other");
-    worker.take_turns(Duration::ZERO, &mut [&mut forged, &mut new]);
+    take_turns(&mut worker, Duration::ZERO);
     assert_eq!((forged.awaits(), new.awaits()), (OWN_TURN, OWN_TURN), "no time went by");
-    worker.take_turns(TURN, &mut [&mut forged, &mut new]);
+    take_turns(&mut worker, TURN);
     assert_eq!((reasons(&forged), reasons(&new)), (vec!["bad_signature"], vec!["allowed"]));
-    assert_eq!(worker.instance.places.taken(), 0);
-    worker.wait(Duration::from_secs(1), &mut []);
+    assert_eq!(worker.gate.known().places.taken(), 0);
+    worker.wait(Duration::from_secs(1));
     assert_eq!(reasons(&get(&mut worker, &good("carol"))), ["allowed"], "after a quiet time nobody waits");
 }
 
@@ -105,12 +111,11 @@ fn forged_tokens_use_up_the_share_of_strangers_and_a_known_token_passes_at_once(
 fn turns_are_taken_in_the_order_of_arrival_a_share_at_a_time() {
     let mut worker = worker();
     let (_, first) = flood(&mut worker);
-    let mut waiting: Vec<_> =
+    let waiting: Vec<_> =
         std::iter::once(first).chain((1..40).map(|n| get(&mut worker, &good(&n.to_string())))).collect();
     let mut answered = 0;
     for tick in 1..=10 {
-        let mut streams: Vec<_> = waiting.iter_mut().collect();
-        worker.take_turns(TURN, &mut streams);
+        take_turns(&mut worker, TURN);
         let done = waiting.iter().take_while(|stream| stream.awaits().is_none()).count();
         assert!(waiting[done..].iter().all(|stream| stream.awaits() == OWN_TURN), "in order");
         assert!((1..=16).contains(&(done - answered)), "{} at tick {tick}", done - answered);
@@ -134,19 +139,22 @@ fn those_who_wait_have_places_per_issuer_and_beyond_them_a_503() {
     let mut waiting: Vec<_> =
         std::iter::once(first).chain((1..PLACES).map(|number| get(&mut worker, &forged(verified + number)))).collect();
     assert!(waiting.iter().all(|stream| stream.awaits() == OWN_TURN));
-    assert_eq!(worker.instance.places.taken(), PLACES);
+    assert_eq!(worker.gate.known().places.taken(), PLACES);
     assert_eq!(reasons(&get(&mut worker, &good("bob"))), ["keys_unavailable"]);
     let other = Token::at(NOW).issuer(OTHER).sign(&Key::p256());
     assert_eq!(get(&mut worker, &other).awaits(), OWN_TURN, "another issuer's places are its own");
 
-    let mut left = waiting.pop().unwrap();
+    let left = waiting.pop().unwrap();
     left.leave(&mut worker);
     assert_eq!(reasons(&left), ["ended_by_client"], "once");
-    worker.take_turns(TURN, &mut [&mut left]);
+    let taken = worker.gate.known().places.taken();
+    assert_eq!(taken, PLACES - 1, "its place is free, and so is that of who was asked after");
+    take_turns(&mut worker, TURN);
     assert_eq!(reasons(&left), ["ended_by_client"], "once");
-    assert_eq!(worker.instance.places.taken(), PLACES - 1, "its place is free, and so is that of who was asked after");
+    let answered = waiting.iter().filter(|stream| stream.awaits().is_none()).count();
+    assert_eq!(worker.gate.known().places.taken(), PLACES - 1 - answered);
     drop(waiting);
-    assert_eq!(worker.instance.places.taken(), 0);
+    assert_eq!(worker.gate.known().places.taken(), 0);
 }
 
 #[test]
@@ -159,17 +167,16 @@ fn proofs_of_known_callers_are_not_delayed_by_strangers_nor_strangers_by_proofs(
         open(worker, &[("authorization", &format!("DPoP {token}")), ("dpop", &proof)])
     };
     assert_eq!(reasons(&send(&mut worker, false)), ["allowed"]);
-    worker.wait(Duration::from_secs(1), &mut []);
+    worker.wait(Duration::from_secs(1));
     let (_, _forged) = flood(&mut worker);
     assert_eq!(reasons(&send(&mut worker, false)), ["allowed"], "its token is known");
-    let mut proofs: Vec<_> = (0..10).map(|_| send(&mut worker, true)).collect();
+    let proofs: Vec<_> = (0..10).map(|_| send(&mut worker, true)).collect();
     let at_once = proofs.iter().filter(|stream| reasons(stream) == ["dpop_signature"]).count();
     assert!((1..=4).contains(&at_once), "{at_once}");
-    let mut good = send(&mut worker, false);
+    let good = send(&mut worker, false);
     assert_eq!(good.awaits(), OWN_TURN);
     for _ in 0..10 {
-        let mut streams: Vec<_> = proofs.iter_mut().chain([&mut good]).collect();
-        worker.take_turns(TURN, &mut streams);
+        take_turns(&mut worker, TURN);
     }
     assert!(proofs.iter().all(|stream| reasons(stream) == ["dpop_signature"]));
     assert_eq!(reasons(&good), ["allowed"], "its proof is used once, and when its turn comes");
@@ -177,15 +184,20 @@ fn proofs_of_known_callers_are_not_delayed_by_strangers_nor_strangers_by_proofs(
 
 #[test]
 fn tokens_that_are_verified_again_with_new_keys_do_not_wait_for_strangers() {
-    let mut worker = worker_of(&json!({"uri": "https://issuer.example.com/keys", "cluster": "auth"}));
+    let keys = json!({"uri": "https://issuer.example.com/keys", "cluster": "auth", "max_age": "60s"});
+    let mut worker = worker_of(&keys);
     let known = good("alice");
     let new = key_set([&Key::ed25519(), &Key::p256()]);
-    let mut first = get(&mut worker, &known);
-    worker.settle(&|_| Some(key_set([&Key::ed25519()])), &mut [&mut first]);
+    let first = get(&mut worker, &known);
+    worker.settle(&|_| Some(ok(&key_set([&Key::ed25519()]))));
     assert_eq!(reasons(&first), ["allowed"]);
+    while worker.network.is_empty() {
+        worker.wait(Duration::from_secs(1));
+    }
+    let [fetch] = worker.take(|_| true).try_into().unwrap();
     let (_, _forged) = flood(&mut worker);
-    worker.fetched(0, Some(&new), &mut []);
-    let hits = worker.instance.tokens.hits;
+    worker.answer(fetch.call, Some(&ok(&new)));
+    let hits = worker.gate.known().tokens.hits;
     assert_eq!(reasons(&get(&mut worker, &known)), ["allowed"]);
-    assert_eq!(worker.instance.tokens.hits, hits, "it was verified again");
+    assert_eq!(worker.gate.known().tokens.hits, hits, "it was verified again");
 }

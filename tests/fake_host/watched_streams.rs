@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::fake::{End, Part, Stream, Worker};
+use crate::support::fake::{End, Part, Response, Stream, Worker, ok};
 use crate::support::tokens::{AUDIENCE, ISSUER};
 use serde_json::{Value, json};
-use toolgate::config::{Config, Live};
+use toolgate::callout::Request;
 
 const NOW: i64 = 1_800_000_000;
 
@@ -33,16 +33,43 @@ fn fails(_: &[u8]) -> (u16, String) {
     (500, String::new())
 }
 
+/// The policy from the start.
 fn policy() -> Value {
     json!({"base_scopes": ["connect"], "resources": {"docs://*": {"scopes": ["read"]}}})
 }
 
-/// One worker whose only issuer is asked about opaque tokens.
-fn worker(ttl: &str) -> Worker {
-    let introspection =
-        json!({"uri": format!("{ISSUER}/introspect"), "cluster": "auth", "cache_ttl": ttl, "timeout": "2s"});
-    let source = json!({"uri": "https://plane.example.com/policy", "cluster": "plane"});
-    let mut worker = Worker::new(
+/// The same policy in another document.
+fn same_policy() -> Value {
+    let mut policy = policy();
+    policy["mode"] = json!("enforce");
+    policy
+}
+
+/// An introspection endpoint: its answer to a form.
+type Endpoint = fn(&[u8]) -> (u16, String);
+
+/// One worker whose only issuer is asked about opaque tokens, and what it calls.
+struct Gate {
+    worker: Worker,
+    endpoint: Endpoint,
+    /// The policy of the control plane, which may be down.
+    policy: Option<Value>,
+}
+
+fn worker(ttl: &str) -> Gate {
+    worker_with(ttl, 64)
+}
+
+/// A worker that asks this often at a time.
+fn worker_with(ttl: &str, max_in_flight: usize) -> Gate {
+    let introspection = json!({
+        "uri": format!("{ISSUER}/introspect"), "cluster": "auth", "cache_ttl": ttl, "timeout": "2s",
+        "max_in_flight": max_in_flight,
+    });
+    let source = json!({
+        "uri": "https://plane.example.com/policy", "cluster": "plane", "interval": "1s", "max_stale": "1s",
+    });
+    let worker = Worker::new(
         &json!({
             "issuers": [{"issuer": ISSUER, "introspection": introspection, "leeway": "0s"}],
             "resources": [{"resource": AUDIENCE, "policy": policy(), "policy_source": source}],
@@ -52,8 +79,47 @@ fn worker(ttl: &str) -> Worker {
         true,
         NOW,
     );
-    worker.endpoint = Some(active);
-    worker
+    let mut gate = Gate { worker, endpoint: active, policy: Some(policy()) };
+    gate.answer_calls();
+    gate
+}
+
+impl Gate {
+    /// Everything that was asked is answered, and what that leads to as well.
+    fn answer_calls(&mut self) {
+        let Self { worker, endpoint, policy } = self;
+        worker.settle(&|request| answer(*endpoint, policy.as_ref(), request));
+    }
+
+    /// A second goes by. The control plane answers at once, and the endpoint at the end.
+    fn second(&mut self) {
+        let Self { worker, policy, .. } = self;
+        for _ in 0..2 {
+            for sent in worker.take(|sent| sent.request.body.is_none()) {
+                worker.answer(sent.call, policy.as_ref().map(ok).as_ref());
+            }
+            worker.wait(Duration::from_millis(500));
+        }
+    }
+
+    /// The control plane has another policy, or is down. It takes effect.
+    fn adopt(&mut self, policy: Option<&Value>) {
+        self.policy = policy.cloned();
+        for _ in 0..if policy.is_some() { 1 } else { 3 } {
+            self.second();
+            self.answer_calls();
+        }
+    }
+}
+
+fn answer(endpoint: Endpoint, policy: Option<&Value>, request: &Request) -> Option<Response> {
+    match &request.body {
+        Some(form) => {
+            let (status, body) = endpoint(form);
+            Some((status, None, body))
+        }
+        None => policy.map(ok),
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +131,7 @@ enum Kind {
 }
 
 /// A request comes.
-fn ask(worker: &mut Worker, kind: Kind, token: &str) -> Stream {
+fn ask(gate: &mut Gate, kind: Kind, token: &str) -> Stream {
     let body = match kind {
         Kind::Get => None,
         Kind::Listen(_) | Kind::ListenLong => {
@@ -75,11 +141,11 @@ fn ask(worker: &mut Worker, kind: Kind, token: &str) -> Stream {
             Some(json!({"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": params}).to_string())
         }
     };
-    send(worker, if body.is_some() { "POST" } else { "GET" }, body, token)
+    send(gate, if body.is_some() { "POST" } else { "GET" }, body, token)
 }
 
 /// A request with this method of HTTP and this body comes.
-fn send(worker: &mut Worker, method: &str, body: Option<String>, token: &str) -> Stream {
+fn send(gate: &mut Gate, method: &str, body: Option<String>, token: &str) -> Stream {
     let url = toolgate::url::Url::parse(AUDIENCE).expect("a URL");
     let mut fields = vec![
         (":method", method.to_owned()),
@@ -91,48 +157,42 @@ fn send(worker: &mut Worker, method: &str, body: Option<String>, token: &str) ->
         fields.push(("content-type", "application/json".to_owned()));
     }
     let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())).collect();
-    let mut stream = Stream::open(worker, fields, if body.is_some() { End::More } else { End::Last });
+    let stream = Stream::open(&mut gate.worker, fields, if body.is_some() { End::More } else { End::Last });
     if let Some(body) = body {
-        stream.receive(worker, Part::Data(body.into_bytes(), End::Last));
+        stream.receive(&mut gate.worker, Part::Data(body.into_bytes(), End::Last));
     }
     stream
 }
 
 /// A request comes, and is allowed.
-fn open(worker: &mut Worker, kind: Kind, token: &str) -> Stream {
-    let mut stream = ask(worker, kind, token);
-    worker.answer_calls(&mut [&mut stream]);
-    let reasons: Vec<_> = stream.records.iter().map(|record| record.reason.as_str()).collect();
+fn open(gate: &mut Gate, kind: Kind, token: &str) -> Stream {
+    let stream = ask(gate, kind, token);
+    gate.answer_calls();
+    let reasons: Vec<_> = stream.records().iter().map(|record| record.reason.as_str()).collect();
     assert_eq!(reasons, ["allowed"], "{kind:?}");
     stream
 }
 
 /// Seconds go by, and the endpoint answers as quickly as it is asked. Why the stream ended, and after how many seconds.
-fn pass(worker: &mut Worker, stream: &mut Stream, seconds: u64) -> Option<(u64, String)> {
+fn pass(gate: &mut Gate, stream: &Stream, seconds: u64) -> Option<(u64, String)> {
     for second in 1..=seconds {
-        worker.wait(Duration::from_secs(1), &mut [stream]);
-        worker.answer_calls(&mut []);
-        if stream.reset {
-            let event: Value = serde_json::from_str(stream.events[0].strip_prefix("toolgate.event ").unwrap()).unwrap();
-            assert_eq!((stream.events.len(), &event["event"]), (1, &json!("stream_ended")));
+        gate.second();
+        gate.answer_calls();
+        if stream.is_reset() {
+            let events = stream.events();
+            let event: Value = serde_json::from_str(events[0].strip_prefix("toolgate.event ").unwrap()).unwrap();
+            assert_eq!((events.len(), &event["event"]), (1, &json!("stream_ended")));
             return Some((second, event["detail"].as_str().unwrap().to_owned()));
         }
     }
     None
 }
 
-fn adopt(config: &mut Config, policy: &Value) {
-    let live = config.read_policy(0, policy.to_string().as_bytes()).expect("a policy");
-    let Live::InForce { policy, supported, .. } = live else { panic!("a policy") };
-    config.resources[0].adopt(*policy, supported);
-}
-
 const KINDS: [Kind; 2] = [Kind::Get, Kind::Listen(2)];
 
 #[test]
 fn a_stream_whose_token_is_revoked_ends_at_the_cache_ttl() {
-    type Answer = fn(&[u8]) -> (u16, String);
-    let cases: [(&str, Answer, &str, std::ops::RangeInclusive<u64>); 8] = [
+    let cases: [(&str, Endpoint, &str, std::ops::RangeInclusive<u64>); 8] = [
         ("30s", inactive, "token_inactive", 30..=31),
         ("1s", inactive, "token_inactive", 1..=2),
         ("0s", inactive, "token_inactive", 1..=2),
@@ -144,10 +204,10 @@ fn a_stream_whose_token_is_revoked_ends_at_the_cache_ttl() {
     ];
     for (ttl, answer, detail, after) in cases {
         for kind in KINDS {
-            let mut worker = worker(ttl);
-            let mut stream = open(&mut worker, kind, "opaque");
-            worker.endpoint = Some(answer);
-            let (second, why) = pass(&mut worker, &mut stream, 200).expect("an end");
+            let mut gate = worker(ttl);
+            let stream = open(&mut gate, kind, "opaque");
+            gate.endpoint = answer;
+            let (second, why) = pass(&mut gate, &stream, 200).expect("an end");
             assert_eq!(why, detail, "{ttl} {kind:?}");
             assert!(after.contains(&second), "{ttl} {kind:?} {detail}: after {second} s");
         }
@@ -157,40 +217,41 @@ fn a_stream_whose_token_is_revoked_ends_at_the_cache_ttl() {
 #[test]
 fn an_outage_shorter_than_twice_the_cache_ttl_cuts_no_stream_and_a_longer_one_does() {
     for (ttl, within, after) in [("30s", 50, 62..=63), ("5s", 5, 12..=13), ("0s", 2, 4..=5)] {
-        let mut worker = worker(ttl);
-        let mut stream = open(&mut worker, Kind::Get, "opaque");
-        worker.endpoint = Some(fails);
-        assert_eq!(pass(&mut worker, &mut stream, within), None, "{ttl}");
-        worker.endpoint = Some(active);
-        assert_eq!(pass(&mut worker, &mut stream, 600), None, "{ttl}: it answers again");
+        let mut gate = worker(ttl);
+        let stream = open(&mut gate, Kind::Get, "opaque");
+        gate.endpoint = fails;
+        assert_eq!(pass(&mut gate, &stream, within), None, "{ttl}");
+        gate.endpoint = active;
+        assert_eq!(pass(&mut gate, &stream, 600), None, "{ttl}: it answers again");
+        drop(stream);
 
-        let mut stream = open(&mut worker, Kind::Get, "another");
-        worker.endpoint = Some(fails);
-        worker.asked = 0;
-        let (second, why) = pass(&mut worker, &mut stream, 600).expect("an end");
+        let stream = open(&mut gate, Kind::Get, "another");
+        gate.endpoint = fails;
+        gate.worker.asked = 0;
+        let (second, why) = pass(&mut gate, &stream, 600).expect("an end");
         assert_eq!(why, "introspection_unavailable", "{ttl}");
         assert!(after.contains(&second), "{ttl}: after {second} s");
-        assert!(worker.asked <= 17, "{ttl}: not at every tick, but {} times", worker.asked);
+        assert!(gate.worker.asked <= 17, "{ttl}: not at every tick, but {} times", gate.worker.asked);
     }
 }
 
 #[test]
 fn a_stream_without_an_end_is_asked_about_once_in_each_cache_ttl_and_ends_after_its_longest_time() {
-    let mut worker = worker("30s");
-    let (mut first, mut second) = (open(&mut worker, Kind::Get, "opaque"), open(&mut worker, Kind::Get, "opaque"));
-    assert_eq!(worker.asked, 1, "one token, one call");
+    let mut gate = worker("30s");
+    let (first, second) = (open(&mut gate, Kind::Get, "opaque"), open(&mut gate, Kind::Get, "opaque"));
+    assert_eq!(gate.worker.asked, 1, "one token, one call");
     for _ in 0..3_599 {
-        worker.wait(Duration::from_secs(1), &mut [&mut first, &mut second]);
-        worker.answer_calls(&mut []);
+        gate.second();
+        gate.answer_calls();
     }
-    assert!((115..=121).contains(&worker.asked), "{}", worker.asked);
-    assert!(!first.reset && !second.reset);
-    assert_eq!(pass(&mut worker, &mut first, 2), Some((1, "stream_limit".to_owned())));
+    assert!((115..=121).contains(&gate.worker.asked), "{}", gate.worker.asked);
+    assert!(!first.is_reset() && !second.is_reset());
+    assert_eq!(pass(&mut gate, &first, 2), Some((1, "stream_limit".to_owned())));
 }
 
 #[test]
 fn a_stream_is_decided_anew_when_the_policy_changes_and_only_then() {
-    let same = policy();
+    let same = same_policy();
     let base = json!({"base_scopes": ["connect", "admin"], "resources": {"docs://*": {"scopes": ["read"]}}});
     let rules = json!({"base_scopes": ["connect"], "resources": {"docs://1": {"scopes": ["admin"]}, "docs://*": {"scopes": ["read"]}}});
     let shadow = json!({"mode": "shadow", "base_scopes": ["admin"]});
@@ -201,12 +262,12 @@ fn a_stream_is_decided_anew_when_the_policy_changes_and_only_then() {
         ("one that only tells", &shadow, false, false),
     ] {
         for (kind, ends) in [(Kind::Get, get), (Kind::Listen(2), listen), (Kind::Listen(1), listen && get)] {
-            let mut worker = worker("30s");
-            let mut stream = open(&mut worker, kind, "opaque");
-            assert_eq!(pass(&mut worker, &mut stream, 2), None);
-            adopt(&mut worker.config, document);
+            let mut gate = worker("30s");
+            let stream = open(&mut gate, kind, "opaque");
+            assert_eq!(pass(&mut gate, &stream, 2), None);
+            gate.adopt(Some(document));
             let expected = ends.then(|| (1, "policy_denies".to_owned()));
-            assert_eq!(pass(&mut worker, &mut stream, 2), expected, "{name} {kind:?}");
+            assert_eq!(pass(&mut gate, &stream, 2), expected, "{name} {kind:?}");
         }
     }
 }
@@ -214,23 +275,22 @@ fn a_stream_is_decided_anew_when_the_policy_changes_and_only_then() {
 #[test]
 fn a_policy_that_is_closed_ends_every_stream() {
     for kind in KINDS {
-        let mut worker = worker("30s");
-        let mut stream = open(&mut worker, kind, "opaque");
-        worker.config.resources[0].close(false);
-        assert_eq!(pass(&mut worker, &mut stream, 1), None, "{kind:?}: it was not closed before");
-        worker.config.resources[0].close(true);
-        assert_eq!(pass(&mut worker, &mut stream, 1), Some((1, "policy_denies".to_owned())), "{kind:?}");
+        let mut gate = worker("30s");
+        let stream = open(&mut gate, kind, "opaque");
+        assert_eq!(pass(&mut gate, &stream, 1), None, "{kind:?}: it was not closed before");
+        gate.adopt(None);
+        assert_eq!(pass(&mut gate, &stream, 1), Some((1, "policy_denies".to_owned())), "{kind:?}");
     }
 }
 
 #[test]
 fn what_was_too_long_to_be_kept_cannot_be_decided_anew() {
-    let mut worker = worker("30s");
     for (kind, expected) in [(Kind::Listen(1_000), None), (Kind::ListenLong, Some((1, "policy_denies".to_owned())))] {
-        let mut stream = open(&mut worker, kind, "opaque");
-        assert_eq!(pass(&mut worker, &mut stream, 2), None, "{kind:?}");
-        adopt(&mut worker.config, &policy());
-        assert_eq!(pass(&mut worker, &mut stream, 1), expected, "{kind:?}");
+        let mut gate = worker("30s");
+        let stream = open(&mut gate, kind, "opaque");
+        assert_eq!(pass(&mut gate, &stream, 2), None, "{kind:?}");
+        gate.adopt(Some(&same_policy()));
+        assert_eq!(pass(&mut gate, &stream, 1), expected, "{kind:?}");
     }
 }
 
@@ -240,44 +300,42 @@ fn tokens_of_strangers_end_no_stream_however_many_are_asked_about() {
         let is_known = String::from_utf8_lossy(form).contains("token=opaque");
         if is_known { active(form) } else { inactive(form) }
     }
-    let mut worker = worker("30s");
-    let mut stream = open(&mut worker, Kind::Get, "opaque");
-    worker.endpoint = Some(knows_one);
+    let mut gate = worker("30s");
+    let stream = open(&mut gate, Kind::Get, "opaque");
+    gate.endpoint = knows_one;
     for second in 0..100 {
-        let strangers: Vec<_> =
-            (0..100).map(|n| ask(&mut worker, Kind::Get, &format!("garbage-{second}-{n}"))).collect();
-        let calls = worker.send_calls();
-        worker.wait(Duration::from_secs(1), &mut [&mut stream]);
-        worker.answer(calls, &mut []);
-        worker.answer_calls(&mut []);
-        assert!(!stream.reset, "after {second} s: {:?}", stream.events);
+        let strangers: Vec<_> = (0..100).map(|n| ask(&mut gate, Kind::Get, &format!("garbage-{second}-{n}"))).collect();
+        gate.worker.tick();
+        gate.second();
+        gate.answer_calls();
+        assert!(!stream.is_reset(), "after {second} s: {:?}", stream.events());
         drop(strangers);
     }
 }
 
 #[test]
 fn nothing_passes_on_a_stream_that_has_ended_even_if_the_host_goes_on() {
-    let mut worker = worker("30s");
-    let mut stream = open(&mut worker, Kind::Get, "opaque");
-    worker.config.resources[0].close(true);
-    assert!(pass(&mut worker, &mut stream, 1).is_some());
-    stream.reset = false;
+    let mut gate = worker("30s");
+    let stream = open(&mut gate, Kind::Get, "opaque");
+    gate.adopt(None);
+    assert!(pass(&mut gate, &stream, 1).is_some());
+    stream.revive();
     let headers = vec![("content-type".to_owned(), b"text/event-stream".to_vec())];
     let list = b"data: {\"result\":{\"resources\":[{\"uri\":\"secret://a\"}]},\"id\":1}\n\n".to_vec();
-    stream.answer(&mut worker, 200, headers, vec![Part::Data(list, End::Last)], End::More);
+    stream.answer(&mut gate.worker, 200, headers, vec![Part::Data(list, End::Last)], End::More);
     let body = stream.client().map(|answer| String::from_utf8_lossy(&answer.body).into_owned());
     assert!(body.is_some_and(|body| body.contains("bad_gateway")), "{:?}", stream.client());
 }
 
 #[test]
 fn a_stream_of_nothing_that_may_pass_does_not_fill_the_log() {
-    let mut worker = worker("30s");
-    let mut stream = open(&mut worker, Kind::Get, "opaque");
+    let mut gate = worker("30s");
+    let stream = open(&mut gate, Kind::Get, "opaque");
     let headers = vec![("content-type".to_owned(), b"text/event-stream".to_vec())];
     let denied = "data: {\"method\":\"notifications/resources/updated\",\"params\":{\"uri\":\"x:\"}}\n\n";
     let parts = ["data: {\n\n", "x\n\n", denied].map(|event| Part::Data(event.repeat(1_000).into_bytes(), End::More));
-    stream.answer(&mut worker, 200, headers, parts.to_vec(), End::More);
-    assert_eq!(stream.events.len(), 100);
+    stream.answer(&mut gate.worker, 200, headers, parts.to_vec(), End::More);
+    assert_eq!(stream.events().len(), 100);
 }
 
 #[test]
@@ -323,14 +381,14 @@ fn the_rules_of_all_messages_of_a_batch_apply_to_its_answer() {
         (json!([list(), read()]), events, event(&contents("public")), 200, event(&contents("private"))),
         (json!([listen(), read()]), events, event(&contents("public")), 200, event(&contents("private"))),
     ] {
-        let mut worker = worker("30s");
-        let mut stream = send(&mut worker, "POST", Some(batch.to_string()), "opaque");
-        worker.answer_calls(&mut [&mut stream]);
+        let mut gate = worker("30s");
+        let stream = send(&mut gate, "POST", Some(batch.to_string()), "opaque");
+        gate.answer_calls();
         let headers = vec![("content-type".to_owned(), media.as_bytes().to_vec())];
-        stream.answer(&mut worker, 200, headers, vec![Part::Data(answer.into_bytes(), End::Last)], End::More);
+        stream.answer(&mut gate.worker, 200, headers, vec![Part::Data(answer.into_bytes(), End::Last)], End::More);
         let client = stream.client().unwrap();
         let status_of = client.headers.iter().find(|(name, _)| name == ":status").map(|(_, value)| value.clone());
-        let body = String::from_utf8(client.body.clone()).unwrap();
+        let body = String::from_utf8(client.body).unwrap();
         assert_eq!((status_of, body), (Some(status.to_string().into_bytes()), expected), "{batch} {media}");
     }
 }
@@ -338,54 +396,57 @@ fn the_rules_of_all_messages_of_a_batch_apply_to_its_answer() {
 #[test]
 fn many_streams_are_decided_anew_a_share_at_a_tick_and_nothing_passes_on_the_others_before() {
     let stricter = json!({"base_scopes": ["connect", "admin"]});
-    let mut worker = worker("30s");
-    worker.endpoint = Some(ending);
-    let mut streams: Vec<_> = (0..40).map(|_| open(&mut worker, Kind::Listen(1_000), "opaque")).collect();
-    worker.metered = true;
-    adopt(&mut worker.config, &stricter);
-    let mut all: Vec<_> = streams.iter_mut().collect();
-    worker.end_outlived(&mut all);
-    let ended = |streams: &[Stream]| streams.iter().filter(|stream| stream.reset).count();
+    let mut gate = worker("30s");
+    gate.endpoint = ending;
+    let streams: Vec<_> = (0..40).map(|_| open(&mut gate, Kind::Listen(1_000), "opaque")).collect();
+    gate.worker.metered = true;
+    let ended = |streams: &[Stream]| streams.iter().filter(|stream| stream.is_reset()).count();
+    gate.policy = Some(stricter);
+    while ended(&streams) == 0 {
+        let waits = Duration::from_millis(gate.worker.until_tick());
+        let Gate { worker, endpoint, policy } = &mut gate;
+        worker.answer_all(&|request| answer(*endpoint, policy.as_ref(), request));
+        worker.wait(waits);
+    }
     let at_once = ended(&streams);
     assert!((2..=20).contains(&at_once), "{at_once} of {}", streams.len());
-    assert!(streams[..at_once].iter().all(|stream| stream.reset), "in order");
+    assert!(streams[..at_once].iter().all(Stream::is_reset), "in order");
 
     // The server sends something on one that is not decided yet, and on which it may pass no more.
     let headers = vec![("content-type".to_owned(), b"text/event-stream".to_vec())];
     let event = b"data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n".to_vec();
     let last = streams.len() - 1;
-    streams[last].answer(&mut worker, 200, headers, vec![Part::Data(event, End::More)], End::More);
-    streams[last].reset = false;
-    assert_eq!(streams[last].client().map(|answer| answer.body.as_slice()), Some(&b""[..]));
+    streams[last].answer(&mut gate.worker, 200, headers, vec![Part::Data(event, End::More)], End::More);
+    streams[last].revive();
+    assert_eq!(streams[last].client().map(|answer| answer.body), Some(Vec::new()));
 
     for _ in 0..10 {
-        let mut all: Vec<_> = streams.iter_mut().filter(|stream| !stream.reset).collect();
-        worker.wait(Duration::from_millis(500), &mut all);
+        gate.second();
     }
     assert_eq!(ended(&streams), streams.len());
-    assert!(streams.iter().all(|stream| stream.events.len() == 1), "each is told of once");
+    assert!(streams.iter().all(|stream| stream.events().len() == 1), "each is told of once");
 }
 
 #[test]
 fn streams_that_outrun_the_endpoint_end_and_those_that_stay_are_vouched_for() {
     // The endpoint answers a few calls a second, and each of the tokens wants one every five.
-    let mut worker = worker("5s");
-    worker.config.issuers[0].introspection.as_mut().unwrap().max_in_flight = 4;
-    worker.instance.introspection = toolgate::introspection::Introspections::new(&worker.config.issuers);
-    let mut streams: Vec<_> = (0..60).map(|n| open(&mut worker, Kind::Get, &format!("opaque-{n}"))).collect();
-    let pass = |worker: &mut Worker, streams: &mut [Stream], seconds: u64| {
+    let mut gate = worker_with("5s", 4);
+    let streams: Vec<_> = (0..60).map(|n| open(&mut gate, Kind::Get, &format!("opaque-{n}"))).collect();
+    let pass = |gate: &mut Gate, seconds: u64| {
         for _ in 0..seconds {
-            let mut all: Vec<_> = streams.iter_mut().filter(|stream| !stream.reset).collect();
-            worker.wait(Duration::from_secs(1), &mut all);
-            worker.answer_calls(&mut []);
+            gate.second();
+            for sent in gate.worker.take(|_| true) {
+                let response = answer(gate.endpoint, gate.policy.as_ref(), &sent.request);
+                gate.worker.answer(sent.call, response.as_ref());
+            }
         }
-        streams.iter().filter(|stream| !stream.reset).count()
+        streams.iter().filter(|stream| !stream.is_reset()).count()
     };
-    let left = pass(&mut worker, &mut streams, 100);
+    let left = pass(&mut gate, 100);
     assert!((5..=30).contains(&left), "{left} of {}", streams.len());
-    assert_eq!(pass(&mut worker, &mut streams, 100), left, "those that can be renewed go on");
-    let ended = streams.iter().filter(|stream| stream.reset);
-    assert!(ended.flat_map(|stream| &stream.events).all(|event| event.contains("introspection_unavailable")));
-    worker.endpoint = Some(inactive);
-    assert_eq!(pass(&mut worker, &mut streams, 14), 0, "none outlives twice the time and a timeout");
+    assert_eq!(pass(&mut gate, 100), left, "those that can be renewed go on");
+    let ended = streams.iter().filter(|stream| stream.is_reset());
+    assert!(ended.flat_map(Stream::events).all(|event| event.contains("introspection_unavailable")));
+    gate.endpoint = inactive;
+    assert_eq!(pass(&mut gate, 14), 0, "none outlives twice the time and a timeout");
 }
