@@ -16,6 +16,9 @@ mod stream;
 mod verifier;
 mod worker;
 
+// No binary of tests uses all of them.
+#[allow(unused_imports)]
 pub use message::{End, Fields, Message, Part};
 pub use stream::{Outcome, Stream};
+#[allow(unused_imports)]
 pub use worker::{Response, Sent, Worker, names, ok};
