@@ -62,6 +62,7 @@ mod streams;
 
 pub use effect::{Answer, CallId, Effect, Host, StreamId, Streams};
 pub use handler::{EffectHandler, carry_out};
+pub use log::Level;
 pub use streams::Stream;
 
 use calls::{Calls, Purpose};

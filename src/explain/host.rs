@@ -3,14 +3,12 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use log::Level;
-
 use super::{HttpRequest, Question};
 use crate::audit::{DecisionIds, Record};
 use crate::callout::Request;
 use crate::config::Config;
 use crate::exchange::{Effect as StreamEffect, Event, HeaderEdit, RequestHead, Step};
-use crate::gate::{self, Answer, CallId, Effect, EffectHandler, Gate, Stream, StreamId, Streams, carry_out};
+use crate::gate::{self, Answer, CallId, Effect, EffectHandler, Gate, Level, Stream, StreamId, Streams, carry_out};
 use crate::headers::Headers;
 use crate::reason::Reason;
 use crate::reply::Reply;

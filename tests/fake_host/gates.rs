@@ -5,12 +5,11 @@ use crate::support::fake::{Outcome, Response, ok};
 use crate::support::keys::{Key, key_set};
 use crate::support::tokens::{AUDIENCE, ISSUER, Token, tampered};
 use crate::support::world::{Sent, World};
-use log::Level;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use toolgate::callout::Request;
 use toolgate::exchange::Step;
-use toolgate::gate::{CallId, Effect, EffectHandler, StreamId, carry_out};
+use toolgate::gate::{CallId, Effect, EffectHandler, Level, StreamId, carry_out};
 
 const NOW: i64 = 1_800_000_000;
 const OPAQUE: &str = "https://opaque.example.com";

@@ -2,8 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 
-use log::Level;
-
 use crate::callout;
 use crate::host::{self, Buffer, Map};
 use crate::metrics::Defined;
@@ -13,7 +11,7 @@ use crate::step::{self, Side};
 use toolgate::callout::Request;
 use toolgate::config::{Config, SubjectForm};
 use toolgate::exchange::{Event, Flow, Step};
-use toolgate::gate::{CallId, Effect, EffectHandler, Gate, Host, Stream, StreamId, Streams, carry_out};
+use toolgate::gate::{CallId, Effect, EffectHandler, Gate, Host, Level, Stream, StreamId, Streams, carry_out};
 use toolgate::signature::HostVerifier;
 use toolgate::time::UnixTime;
 use toolgate::workers::{InUse, SharedNames};

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use log::Level;
 use serde_json::Value;
 use toolgate::callout::Request;
 use toolgate::config::Config;
 use toolgate::exchange::{Event, Step};
-use toolgate::gate::{self, AT_ONCE, Answer, CallId, Effect, EffectHandler, Gate, Host, StreamId, Streams, carry_out};
+use toolgate::gate::{
+    self, AT_ONCE, Answer, CallId, Effect, EffectHandler, Gate, Host, Level, StreamId, Streams, carry_out,
+};
 use toolgate::meter::Meter;
 use toolgate::time::UnixTime;
 use toolgate::token::Thumbprint;
