@@ -92,6 +92,9 @@ pub fn in_envoy_gateway(own: &Use, objects: &[Object<'_>]) -> Option<String> {
         |object: &&Object<'_>| object.kind == "HTTPRoute" && object.namespace == *namespace && object.name == *name;
     let route = objects.iter().find(is_route);
     let rule = route.and_then(|route| route.items("spec.rules").get(n.parse::<usize>().ok()?));
+    if let Some(route) = route.filter(|route| !attaches(route, objects)) {
+        return Some(format!("no listener of a gateway here has a hostname of {route}, which makes no cluster then"));
+    }
     let Some(rule) = rule else {
         return Some(format!(
             "no HTTPRoute {namespace}/{name} with a rule {n} is here, and only a route makes a cluster"
@@ -111,4 +114,36 @@ pub fn in_envoy_gateway(own: &Use, objects: &[Object<'_>]) -> Option<String> {
     in_the_clear.then(|| {
         format!("no BackendTLSPolicy here is for the backend of {namespace}/{name}: it would be asked in the clear")
     })
+}
+
+/// Whether a route has a hostname in common with a listener of each of its gateways, as far as they are here.
+fn attaches(route: &Object<'_>, objects: &[Object<'_>]) -> bool {
+    let names: Vec<_> = route.items("spec.hostnames").iter().filter_map(Spot::text).collect();
+    let fits = |listener: &Spot| {
+        let own = listener.member("hostname").and_then(Spot::text);
+        names.is_empty() || own.is_none_or(|own| names.iter().any(|name| meet(own, name)))
+    };
+    let is_parent = |object: &&Object<'_>| {
+        object.kind == "Gateway" && route.refers("spec.parentRefs", "Gateway", object.namespace, object.name)
+    };
+    let lists = objects.iter().filter(is_parent).map(|gateway| gateway.items("spec.listeners"));
+    lists.filter(|listeners| !listeners.is_empty()).all(|listeners| listeners.iter().any(fits))
+}
+
+/// Whether two hostnames have a name in common; `*.example.com` has those below it.
+fn meet(one: &str, other: &str) -> bool {
+    let covers = |pattern: &str, name: &str| {
+        pattern.strip_prefix('*').is_some_and(|end| name.len() > end.len() && name.ends_with(end))
+    };
+    one == other || covers(one, other) || covers(other, one)
+}
+
+/// A message if a bootstrap does not have this cluster.
+pub fn in_bootstrap(own: &Use, bootstrap: &Spot) -> Option<String> {
+    let clusters = at(bootstrap, "static_resources.clusters")?.items();
+    let is_it = |cluster: &Spot| cluster.member("name").and_then(Spot::text) == Some(&own.cluster);
+    // Others may come from a control plane.
+    let is_static = bootstrap.member("dynamic_resources").is_none();
+    let names = "`static_resources.clusters`";
+    (is_static && !clusters.iter().any(is_it)).then(|| format!("no cluster in {names} has this name"))
 }

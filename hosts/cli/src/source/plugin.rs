@@ -29,6 +29,9 @@ pub fn find(documents: Vec<Spot>) -> Result<Vec<Found>, Fault> {
                 one.warnings.extend(surroundings::warnings(&owner, &objects, &one.root));
             }
         }
+        for one in &mut found {
+            one.warnings.extend(surroundings::in_bootstrap(document, &one.root));
+        }
         candidates.append(&mut found);
     }
     // Other Wasm plugins have configurations too. Ours has at least one of these members.

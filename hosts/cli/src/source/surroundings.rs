@@ -4,7 +4,7 @@ use toolgate::config::Fault;
 use toolgate::routes::metadata_path;
 use toolgate::url::Url;
 
-use super::clusters::{in_envoy_gateway, in_istio, uses};
+use super::clusters::{self, Use, in_envoy_gateway, in_istio, uses};
 use super::kubernetes::{Object, at};
 use super::{Remark, Spot, Value};
 
@@ -40,6 +40,15 @@ pub fn warnings(owner: &Object<'_>, objects: &[Object<'_>], root: &Spot) -> Vec<
     }
     remarks.extend(faults.into_iter().map(|fault| Remark::inside(root, fault)));
     remarks
+}
+
+/// Warnings about the clusters that the configuration `root` names, but its bootstrap does not have.
+pub fn in_bootstrap(bootstrap: &Spot, root: &Spot) -> Vec<Remark> {
+    let warning = |own: Use| {
+        let message = format!("`{}`: {}", own.cluster, clusters::in_bootstrap(&own, bootstrap)?);
+        Some(Remark::inside(root, Fault { path: own.path, message }))
+    };
+    uses(root).into_iter().filter_map(warning).collect()
 }
 
 /// A warning if headers are to be held, but the object cannot set the flag for it.

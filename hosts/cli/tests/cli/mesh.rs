@@ -224,6 +224,20 @@ fn each_fault_around_a_plugin_of_envoy_gateway_is_a_warning() {
         ("no such rule", "issuer/rule/0", "issuer/rule/1", cluster, "only a route makes a cluster"),
         ("a route of another namespace", "httproute/mcp/issuer", "httproute/default/issuer", cluster, "default/issuer"),
         ("no name of Envoy Gateway's", "httproute/mcp/issuer/rule/0", "auth", cluster, "`httproute/<namespace>"),
+        (
+            "a route that attaches to no listener",
+            "    - backendRefs: [{kind: Backend, name: issuer}]",
+            "    - backendRefs: [{kind: Backend, name: issuer}]\n  hostnames: [issuer.invalid]\n  parentRefs: [{name: other}]\n---\nkind: Gateway\nmetadata: {name: other, namespace: mcp}\nspec: {listeners: [{hostname: \"*.example.com\"}]}",
+            cluster,
+            "no listener of a gateway here has a hostname of HTTPRoute mcp/issuer",
+        ),
+        (
+            "a route that attaches to a wildcard",
+            "    - backendRefs: [{kind: Backend, name: issuer}]",
+            "    - backendRefs: [{kind: Backend, name: issuer}]\n  hostnames: [a.example.com]\n  parentRefs: [{name: other}]\n---\nkind: Gateway\nmetadata: {name: other, namespace: mcp}\nspec: {listeners: [{hostname: \"*.example.com\"}]}",
+            "",
+            "",
+        ),
         ("no TLS", "targetRefs: [{kind: Backend", "targetRefs: [{kind: Service", cluster, "in the clear"),
     ];
     assert_rows(ENVOY_GATEWAY, rows);
@@ -244,4 +258,17 @@ fn each_plugin_of_a_file_has_its_own_warnings() {
     let held = held.replace("FAIL_RELOAD", "FAIL_OPEN");
     let found = warnings(&format!("{ISTIO}---\n{held}---\n{ENVOY_GATEWAY}"));
     assert!(found.len() == 1 && found[0].contains("WasmPlugin mcp/other, spec.failStrategy"), "{found:?}");
+}
+
+#[test]
+fn a_cluster_that_a_bootstrap_lacks_is_a_warning() {
+    let bootstrap = std::fs::read_to_string(crate::support::at_root("envoy/envoy.yaml")).unwrap();
+    assert_eq!(warnings(&bootstrap), Vec::<String>::new());
+    let renamed = bootstrap.replace("name: auth\n", "name: authority\n");
+    let found = warnings(&renamed);
+    let begins =
+        |own: &String| own.contains("issuers[0].jwks.cluster: `auth`: no cluster in `static_resources.clusters`");
+    assert!(found.len() == 1 && found.iter().all(begins), "{found:?}");
+    let dynamic = format!("{renamed}\ndynamic_resources: {{cds_config: {{ads: {{}}}}}}\n");
+    assert_eq!(warnings(&dynamic), Vec::<String>::new(), "a control plane may have it");
 }
