@@ -21,7 +21,6 @@ mod decisions;
 mod event;
 mod expects;
 mod facts;
-mod instance;
 mod possession;
 mod refusal;
 mod request;
@@ -35,9 +34,9 @@ mod wants;
 mod watch;
 
 pub use event::Event;
-pub use instance::Instance;
 pub use request::RequestHead;
-pub use step::{Effect, Env, Flow, HeaderEdit, Step};
+pub(crate) use step::Env;
+pub use step::{Effect, Flow, HeaderEdit, Step};
 pub use validation::Awaited;
 pub use wants::{FollowUp, Wants};
 
@@ -65,7 +64,7 @@ pub type ReadBody<'b> = &'b dyn Fn(usize) -> Option<Vec<u8>>;
 
 /// The state of one exchange.
 #[derive(Default)]
-pub struct Exchange {
+pub(crate) struct Exchange {
     state: State,
 }
 

@@ -42,6 +42,7 @@
 //! | `handler` | the loop that carries out effects for a host |
 //! | `introspection` | calls to introspection endpoints |
 //! | `keys` | fetches of key sets |
+//! | `known` | the state that streams share |
 //! | `policies` | policies of a control plane |
 //! | `publish` | manifests for a control plane |
 //! | `record` | log lines, counts, records of decisions |
@@ -54,6 +55,7 @@ mod effect;
 mod handler;
 mod introspection;
 mod keys;
+mod known;
 mod policies;
 mod publish;
 mod record;
@@ -62,6 +64,8 @@ mod streams;
 
 pub use effect::{Answer, CallId, Effect, Host, StreamId, Streams};
 pub use handler::{EffectHandler, carry_out};
+#[doc(hidden)]
+pub use known::Known;
 pub use log::Level;
 pub use streams::Stream;
 
@@ -77,7 +81,6 @@ use crate::config::Config;
 use crate::dpop::Proofs;
 use crate::drift::Drift;
 use crate::drift::worker::Told;
-use crate::exchange::Instance;
 use crate::introspection::Introspections;
 use crate::jwks::IssuerKeys;
 use crate::listing::KnownLists;
@@ -100,7 +103,7 @@ pub struct Gate {
     /// Only its policies ever change, between events.
     config: Config,
     /// Everything that streams come to know.
-    known: Instance,
+    known: Known,
     key_sources: KeySources,
     policies: Vec<PolicySource>,
     publishing: Publishing,
@@ -143,7 +146,7 @@ impl Gate {
         let secret = bytes(random).map_or(seed.rotate_left(32), u64::from_le_bytes);
         let number = || bytes(random).map_or(host.now.as_millis(), u64::from_le_bytes);
         let mut gate = Self {
-            known: Instance {
+            known: Known {
                 keys: IssuerKeys::new(config.key_sources(), seed),
                 tokens: TokenCache::keyed(config.token_cache_entries, bytes(random)),
                 introspection: Introspections::new(&config.issuers),
@@ -265,7 +268,7 @@ impl Gate {
 
     /// The state that streams depend on. For hosts of a single request: the command line and benchmarks.
     #[doc(hidden)]
-    pub fn known(&mut self) -> &mut Instance {
+    pub fn known(&mut self) -> &mut Known {
         &mut self.known
     }
 

@@ -4,10 +4,12 @@
 //! In the binary layouts below, the first octet is `LAYOUT`. Every number has eight octets in little endian; times are
 //! milliseconds since 1970.
 
+mod alone;
 mod attempts;
 mod document;
 mod names;
 
+pub use alone::Alone;
 pub use attempts::{Attempts, Lease, Timing};
 pub use document::SharedDocument;
 pub use names::{InUse, SharedNames};

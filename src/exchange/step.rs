@@ -20,7 +20,7 @@ use crate::token::{Thumbprint, TokenCache};
 use crate::workers::SharedData;
 
 /// Everything that a step depends on besides the event and the stream.
-pub struct Env<'a> {
+pub(crate) struct Env<'a> {
     /// The configuration.
     pub config: &'a Config,
     /// The key sets.

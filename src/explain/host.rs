@@ -1,8 +1,5 @@
 //! A host of one gate and one request.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-
 use super::{HttpRequest, Question};
 use crate::audit::{DecisionIds, Record};
 use crate::callout::Request;
@@ -12,7 +9,7 @@ use crate::gate::{self, Answer, CallId, Effect, EffectHandler, Gate, Level, Stre
 use crate::headers::Headers;
 use crate::reason::Reason;
 use crate::reply::Reply;
-use crate::workers::{InUse, NotShared, SharedData, SharedNames, Versioned};
+use crate::workers::{Alone, InUse, SharedNames};
 
 /// The maximum number of ticks to wait. A token waits for keys, for a response and for its turn, each at most twice.
 const MAX_TICKS: usize = 8;
@@ -57,26 +54,6 @@ impl Answered {
 
     fn goes_on(&self) -> bool {
         self.reply.is_none() && !self.waits
-    }
-}
-
-/// The data that this worker shares with nobody. No proof was used before.
-#[derive(Default)]
-struct Alone(RefCell<HashMap<String, Versioned>>);
-
-impl SharedData for Alone {
-    fn read(&self, name: &str) -> Result<Versioned, NotShared> {
-        Ok(self.0.borrow().get(name).cloned().unwrap_or_default())
-    }
-
-    fn replace(&self, name: &str, _: &Versioned, value: &[u8]) -> Result<bool, NotShared> {
-        self.overwrite(name, value).map(|()| true)
-    }
-
-    fn overwrite(&self, name: &str, value: &[u8]) -> Result<(), NotShared> {
-        let value = Versioned { bytes: value.to_vec(), version: Some(1) };
-        self.0.borrow_mut().insert(name.to_owned(), value);
-        Ok(())
     }
 }
 
@@ -166,6 +143,7 @@ impl EffectHandler for Waiting<'_, '_, '_, '_> {
 pub fn decide(question: &mut Question<'_>, request: &HttpRequest) -> Answered {
     // A cached token would hide a check, so nothing is cached.
     let config = Config { token_cache_entries: 0, ..question.config.clone() };
+    // No proof was used before.
     let shared = Alone::default();
     let (names, host) = (SharedNames::new(&[], &[]), lend(question, &shared));
     let (mut gate, _) = Gate::new(config, &names, &mut InUse::default(), &|_| false, &host);

@@ -91,8 +91,7 @@ impl Gate {
     }
 
     fn env<'e>(&'e mut self, host: &Host<'e>) -> Env<'e> {
-        let known = self.known.env(&self.config, host.verifier, host.now);
-        Env { shared: host.shared, peer_certificate: host.peer_certificate, ..known }
+        self.known.env(&self.config, host)
     }
 
     /// Tells other workers at once of what an event brought to light.

@@ -1,19 +1,16 @@
 //! Messages: what is read is what any careful reader reads, what could be read
 //! in two ways is refused, and lists lose what is denied and nothing else.
 
-use crate::support::core::{NOW, at, with_policy};
+use crate::support::core::{NOW, minimal, set};
+use crate::support::fake::{End, Outcome, Part, Stream, Worker};
 use crate::support::keys::Key;
 use crate::support::readers::Reader;
 use crate::support::tokens::Token;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use toolgate::config::Config;
-use toolgate::exchange::{Effect, Env, Exchange, Flow, Instance, RequestHead, Step};
-use toolgate::headers::Headers;
 use toolgate::jsonrpc::{self, MessageFault, MessageKind};
 use toolgate::listing::{self, KnownLists};
 use toolgate::mcp::{ListKind, Operation};
-use toolgate::signature::PureVerifier;
 
 /// What `body` is: its kind and method, or the code of what is wrong with it
 /// and the JSON-RPC error.
@@ -413,26 +410,19 @@ proptest! {
 }
 
 /// One worker with a policy that allows `read*` to a token without scope.
-struct Gate {
-    config: Config,
-    instance: Instance,
-}
+struct Gate(Worker);
 
 impl Gate {
     fn new() -> Self {
-        let config = with_policy(json!({
+        let policy = json!({
             "tools": {"read*": {"scopes": []}, "write": {"scopes": ["w"]}},
             "prompts": {"read*": {"scopes": []}},
-        }));
-        Self { instance: Instance::new(&config), config }
-    }
-
-    fn env(&mut self) -> Env<'_> {
-        self.instance.env(&self.config, &PureVerifier, at(NOW))
+        });
+        Self(Worker::new(&set(minimal(), "/resources/0/policy", policy), false, NOW))
     }
 
     /// A `POST` of `body` up to its verdict.
-    fn ask(&mut self, token: &str, body: &str) -> (Exchange, Step) {
+    fn ask(&mut self, token: &str, body: &str) -> Stream {
         let fields = [
             (":method", "POST"),
             (":path", "/mcp"),
@@ -441,46 +431,23 @@ impl Gate {
         ];
         let mut fields: Vec<_> = fields.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).into();
         fields.push(("authorization".to_owned(), format!("Bearer {token}").into_bytes()));
-        let mut exchange = Exchange::default();
-        let step = exchange.request_headers(RequestHead::new(Headers::new(fields)), false, &mut self.env());
-        assert_eq!(step.flow, Flow::Continue, "headers go ahead: {step:?}");
-        let step = exchange.request_body(
-            body.len(),
-            true,
-            &|max| Some(body.as_bytes()[..body.len().min(max)].to_vec()),
-            &mut self.env(),
-        );
-        (exchange, step)
+        let stream = Stream::open(&mut self.0, fields, End::More);
+        assert_eq!(stream.outcome(), Outcome::Forwarded, "headers go ahead");
+        stream.receive(&mut self.0, Part::Data(body.as_bytes().to_vec(), End::Last));
+        stream
     }
 
     /// The answer to a list, in `chunks` of a content type, as the client sees it.
     fn answer(&mut self, token: &str, content_type: &str, chunks: &[&[u8]]) -> Vec<u8> {
-        let (mut exchange, step) = self.ask(token, r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#);
-        assert_eq!(step.flow, Flow::Continue, "{step:?}");
-        let headers = Headers::new(vec![("content-type".to_owned(), content_type.as_bytes().to_vec())]);
-        let step = exchange.response_headers(200, &headers, false, &mut self.env());
-        assert_eq!(step.flow, Flow::Continue, "{step:?}");
-        let (mut held, mut out) = (Vec::new(), Vec::new());
-        for (n, chunk) in chunks.iter().enumerate() {
-            held.extend_from_slice(chunk);
-            let end = n + 1 == chunks.len();
-            let step = exchange.response_body(
-                held.len(),
-                end,
-                &|max| Some(held[..held.len().min(max)].to_vec()),
-                &mut self.env(),
-            );
-            for effect in &step.effects {
-                if let Effect::ReplaceBody(bytes) = effect {
-                    held.clone_from(bytes);
-                }
-            }
-            if step.flow == Flow::Continue {
-                out.append(&mut held);
-            }
-        }
-        assert!(held.is_empty(), "the end lets everything go");
-        out
+        let stream = self.ask(token, r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#);
+        assert!(stream.wants_answer(false), "it is allowed");
+        let headers = vec![("content-type".to_owned(), content_type.as_bytes().to_vec())];
+        let end = |n: usize| if n + 1 == chunks.len() { End::Last } else { End::More };
+        let parts = chunks.iter().enumerate().map(|(n, chunk)| Part::Data(chunk.to_vec(), end(n)));
+        stream.answer(&mut self.0, 200, headers, parts.collect(), End::More);
+        let answer = stream.client().expect("an answer");
+        assert!(answer.complete, "the end lets everything go");
+        answer.body
     }
 }
 
@@ -583,8 +550,7 @@ fn a_list_shows_exactly_what_a_call_is_allowed() {
             let list = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{{"name":"{name}"}}]}}}}"#);
             let shown = gate.answer(&token, "application/json", &[list.as_bytes()]) == list.as_bytes();
             let call = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{name}"}}}}"#);
-            let (_, step) = gate.ask(&token, &call);
-            assert_eq!(shown, step.flow == Flow::Continue, "`{name}` with `{scopes}`");
+            assert_eq!(shown, gate.ask(&token, &call).wants_answer(false), "`{name}` with `{scopes}`");
         }
     }
 }

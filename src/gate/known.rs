@@ -1,0 +1,55 @@
+//! The state that streams of one worker share.
+
+use crate::audit::{DecisionIds, LookAlikes};
+use crate::config::Config;
+use crate::dpop::Proofs;
+use crate::drift::Drift;
+use crate::exchange::Env;
+use crate::introspection::Introspections;
+use crate::jwks::IssuerKeys;
+use crate::listing::KnownLists;
+use crate::meter::Meter;
+use crate::places::Places;
+use crate::token::TokenCache;
+
+use super::effect::Host;
+
+/// The parts of the environment of an event that outlive it.
+#[allow(missing_docs)]
+pub struct Known {
+    pub keys: IssuerKeys,
+    pub tokens: TokenCache,
+    pub introspection: Introspections,
+    pub drift: Drift,
+    pub lists: KnownLists,
+    pub proofs: Proofs,
+    pub ids: DecisionIds,
+    pub look_alikes: LookAlikes,
+    pub host_shows_bodies: bool,
+    pub places: Places,
+    pub meter: Meter,
+}
+
+impl Known {
+    /// The environment of an event.
+    pub(super) fn env<'e>(&'e mut self, config: &'e Config, host: &Host<'e>) -> Env<'e> {
+        Env {
+            config,
+            keys: &mut self.keys,
+            tokens: &mut self.tokens,
+            introspection: &mut self.introspection,
+            drift: &mut self.drift,
+            lists: &mut self.lists,
+            proofs: &mut self.proofs,
+            shared: host.shared,
+            peer_certificate: host.peer_certificate,
+            verifier: host.verifier,
+            now: host.now,
+            ids: &mut self.ids,
+            look_alikes: &mut self.look_alikes,
+            host_shows_bodies: &mut self.host_shows_bodies,
+            places: &self.places,
+            meter: &self.meter,
+        }
+    }
+}
