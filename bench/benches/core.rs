@@ -93,7 +93,7 @@ fn streams(c: &mut Criterion) {
 fn exchanges(c: &mut Criterion) {
     let headers: Headers = samples::headers();
     for (name, entries) in [("warm", 16), ("cold", 0)] {
-        let mut gate = Gate::new(samples::config(entries));
+        let mut gate = Gate::new(samples::config(entries), samples::now());
         c.bench_function(&format!("exchange/{name}"), |b| {
             b.iter(|| gate.decide(headers.clone(), black_box(CALL), samples::now()));
         });

@@ -1,24 +1,33 @@
-//! Exchanges of the core without a host: what the filter does between two of the host's calls.
+//! A host without a network: single exchanges of the core, one after the other.
 
 use toolgate::config::Config;
-use toolgate::exchange::{Env, Exchange, Instance, RequestHead, Step, Wants};
+use toolgate::exchange::{Event, RequestHead, Step, Wants};
+use toolgate::gate::{self, Host, Stream, StreamId};
 use toolgate::headers::Headers;
 use toolgate::meter::Meter;
 use toolgate::signature::PureVerifier;
 use toolgate::time::UnixTime;
-use toolgate::token::TokenCache;
+use toolgate::workers::{Alone, InUse, SharedNames};
 
-/// One plugin instance: what the streams of a worker share.
+/// One plugin instance of one worker.
 pub struct Gate {
-    config: Config,
-    instance: Instance,
+    gate: gate::Gate,
+    shared: Alone,
 }
 
 impl Gate {
-    pub fn new(config: Config) -> Self {
-        let tokens = TokenCache::keyed(config.token_cache_entries, Some([7; 16]));
-        let instance = Instance { tokens, host_shows_bodies: true, ..Instance::new(&config) };
-        Self { config, instance }
+    pub fn new(config: Config, now: UnixTime) -> Self {
+        let shared = Alone::default();
+        let random = |bytes: &mut [u8]| {
+            bytes.fill(7);
+            true
+        };
+        let names = SharedNames::new(&[], &[]);
+        let (mut gate, _) = gate::Gate::new(config, &names, &mut InUse::default(), &random, &lend(&shared, now));
+        gate.known().host_shows_bodies = true;
+        // As on a host whose log is at the level of warnings.
+        gate.set_prints_info(false);
+        Self { gate, shared }
     }
 
     /// The step that ends with the verdict on a request with this body.
@@ -26,31 +35,36 @@ impl Gate {
         self.exchange(headers, body, now).1
     }
 
-    /// A request with its body, up to the verdict: the exchange as it then stands, and the verdict's step.
-    pub fn exchange(&mut self, headers: Headers, body: &[u8], now: UnixTime) -> (Exchange, Step) {
-        let mut exchange = Exchange::default();
-        let has_body = !body.is_empty();
-        let mut step = self.run(now, |env| exchange.request_headers(RequestHead::new(headers), !has_body, env));
-        if has_body && exchange.wants() == Wants::Verdict {
+    /// A request with its body, up to the verdict: the stream as it then stands, and the verdict's step.
+    pub fn exchange(&mut self, headers: Headers, body: &[u8], now: UnixTime) -> (Stream, Step) {
+        let (stream, has_body) = (Stream::new(StreamId(1)), !body.is_empty());
+        let head = RequestHead::new(headers);
+        let mut step = self.event(&stream, Event::RequestHeaders { head, end: !has_body }, now);
+        if has_body && stream.wants() == Wants::Verdict {
             let read = |max: usize| body.get(..max.min(body.len())).map(<[u8]>::to_vec);
-            step = self.run(now, |env| exchange.request_body(body.len(), true, &read, env));
+            step = self.event(&stream, Event::RequestBody { size: body.len(), end: true, read: &read }, now);
         }
-        (exchange, step)
+        (stream, step)
     }
 
     /// A `tools/list`, answered by this document: the step that trims it.
     pub fn list(&mut self, headers: &Headers, document: &[u8], now: UnixTime) -> Step {
         const LIST: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
-        let (mut exchange, _) = self.exchange(headers.clone(), LIST, now);
+        let (stream, _) = self.exchange(headers.clone(), LIST, now);
         let answered = Headers::new(vec![("content-type".to_owned(), b"application/json".to_vec())]);
-        self.run(now, |env| exchange.response_headers(200, &answered, false, env));
+        self.event(&stream, Event::ResponseHeaders { status: 200, headers: &answered, end: false }, now);
         let read = |max: usize| document.get(..max.min(document.len())).map(<[u8]>::to_vec);
-        self.run(now, |env| exchange.response_body(document.len(), true, &read, env))
+        self.event(&stream, Event::ResponseBody { size: document.len(), end: true, read: &read }, now)
     }
 
-    /// Runs one event. Nobody waits for a turn here: what is measured is the work itself.
-    pub fn run(&mut self, now: UnixTime, event: impl FnOnce(&mut Env<'_>) -> Step) -> Step {
-        self.instance.meter = Meter::default();
-        event(&mut self.instance.env(&self.config, &PureVerifier, now))
+    /// Runs one event. Nobody waits for a turn here: what is measured is the work itself. Its effects on the worker, a
+    /// timer and lines of the log, are left out.
+    fn event(&mut self, stream: &Stream, event: Event<'_>, now: UnixTime) -> Step {
+        self.gate.known().meter = Meter::default();
+        self.gate.stream(stream, event, &lend(&self.shared, now)).1
     }
+}
+
+fn lend(shared: &Alone, now: UnixTime) -> Host<'_> {
+    Host { now, shared, verifier: &PureVerifier, peer_certificate: &|| None }
 }

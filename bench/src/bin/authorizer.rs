@@ -26,7 +26,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let gate = RefCell::new(Gate::new(config));
+    let gate = RefCell::new(Gate::new(config, now()));
     match server::serve(port, move |request| decide(&mut gate.borrow_mut(), request)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

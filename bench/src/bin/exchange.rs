@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     let (kind, count) = (arguments.next().unwrap_or_default(), arguments.next().and_then(|count| count.parse().ok()));
     let Some(count) = count else { return usage() };
     let entries = if kind == "cold" { 0 } else { 16 };
-    let mut gate = Gate::new(samples::config(entries));
+    let mut gate = Gate::new(samples::config(entries), samples::now());
     let headers = samples::headers();
     match kind.as_str() {
         "cold" | "warm" => repeat(count, || {
