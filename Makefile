@@ -1,5 +1,5 @@
 # Two commands for users: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build demo up test test-envoys test-func-e manifests providers chaos cli conformance bench bench-core soak fuzz oracles responsive check size clean
+.PHONY: help build demo up test test-envoys test-func-e manifests mesh providers chaos cli conformance bench bench-core soak fuzz oracles responsive check size clean
 .DEFAULT_GOAL := help
 
 MODULE := target/wasm32-wasip1/release/toolgate.wasm
@@ -43,6 +43,9 @@ test: build ## run all tests, on a real Envoy too
 manifests: ## hold deploy/ to the schemas of Istio, Envoy Gateway and compose; needs Go
 	@if command -v go >/dev/null; then tools/manifests/run.sh; \
 	else echo "SKIPPED, nothing was tested: Go, which builds the checkers, is not installed"; fi
+
+mesh: build ## run toolgate in Istio and in Envoy Gateway, for real; needs Go
+	@tools/mesh/run.sh
 
 cli: ## build the command line: target/release/toolgate
 	TOOLGATE_COMMIT=$(COMMIT) cargo build --release --locked --package toolgate-cli

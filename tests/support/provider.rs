@@ -1,7 +1,7 @@
 //! The authorization server as the gate sees it: an address that keys are
 //! fetched from, and that fails in every way on command.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::answer::{Answer, End, Latch};
-use super::server::{Connection, Server};
+use super::server::{self, Connection, Server};
 use super::tls::Authority;
 use super::upstream::{Recorded, Script, State};
 use super::wait_until;
@@ -82,18 +82,23 @@ struct Served {
 impl Provider {
     /// In the clear.
     pub fn start(behaviour: Behaviour) -> Self {
-        Self::start_on(None, behaviour)
+        Self::start_on(server::listen(), None, behaviour)
     }
 
     /// With a certificate of `authority` for `name`.
     pub fn start_tls(authority: &Authority, name: &str, behaviour: Behaviour) -> Self {
-        Self::start_on(Some(authority.server(name)), behaviour)
+        Self::start_on(server::listen(), Some(authority.server(name)), behaviour)
     }
 
-    fn start_on(tls: Option<Arc<rustls::ServerConfig>>, behaviour: Behaviour) -> Self {
+    /// As [`Provider::start_tls`], on a port that is taken already.
+    pub fn start_tls_at(listener: TcpListener, authority: &Authority, name: &str, behaviour: Behaviour) -> Self {
+        Self::start_on(listener, Some(authority.server(name)), behaviour)
+    }
+
+    fn start_on(listener: TcpListener, tls: Option<Arc<rustls::ServerConfig>>, behaviour: Behaviour) -> Self {
         let state = Arc::new(Mutex::new(Served { behaviour, requests: Vec::new() }));
         let shared = Arc::clone(&state);
-        let server = Server::start(tls, move |connection| serve(connection, &shared));
+        let server = Server::start(listener, tls, move |connection| serve(connection, &shared));
         Self { server, state }
     }
 

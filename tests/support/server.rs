@@ -30,9 +30,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes a port and serves each connection with `serve`.
-    pub fn start(tls: Option<Arc<ServerConfig>>, serve: impl Fn(Connection) + Send + Sync + 'static) -> Self {
-        let (listener, address) = listen();
+    /// Serves each connection to this port with `serve`.
+    pub fn start(
+        listener: TcpListener,
+        tls: Option<Arc<ServerConfig>>,
+        serve: impl Fn(Connection) + Send + Sync + 'static,
+    ) -> Self {
+        let address = listener.local_addr().expect("an address");
         let mut server = Self { address, tls, serve: Arc::new(serve), running: None };
         server.run(listener);
         server
@@ -115,14 +119,14 @@ fn secured(connection: TcpStream, tls: Option<Arc<ServerConfig>>) -> Box<dyn Str
 
 /// A port from below the range that systems hand out for outgoing connections:
 /// nobody is given it while its server is stopped.
-fn listen() -> (TcpListener, SocketAddr) {
+pub fn listen() -> TcpListener {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let mine = (process::id() % 100) as u16 * 100;
     loop {
         let port = 15_000 + (mine + NEXT.fetch_add(1, Ordering::SeqCst)) % 10_000;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         if let Ok(listener) = TcpListener::bind(address) {
-            return (listener, address);
+            return listener;
         }
     }
 }

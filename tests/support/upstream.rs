@@ -6,7 +6,7 @@
 //! its own.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, End};
-use super::server::{Connection, Server};
+use super::server::{self, Connection, Server};
 use super::wire::{Body, Fields, Framing, Head};
 use super::{wait_for, wait_until};
 
@@ -78,12 +78,17 @@ impl Upstream {
 
     /// Answers what belongs to no scenario with `script`.
     pub fn start_with(script: impl Script) -> Self {
+        Self::start_at(server::listen(), script)
+    }
+
+    /// As [`Upstream::start_with`], on a port that is taken already.
+    pub fn start_at(listener: TcpListener, script: impl Script) -> Self {
         let scenarios = Arc::new(Scenarios {
             fallback: Scenario::new(String::new(), When::AfterBody, script),
             named: Mutex::default(),
         });
         let shared = Arc::clone(&scenarios);
-        let server = Server::start(None, move |connection| serve(connection, &shared));
+        let server = Server::start(listener, None, move |connection| serve(connection, &shared));
         Self { server, scenarios }
     }
 

@@ -1,0 +1,180 @@
+//! The machines around a mesh, each at an address of its own on loopback: the MCP server, the authorization server, a
+//! registry, a web server. They have the names that the files in `deploy/` use, and certificates for them.
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::image;
+use crate::support::answer::Answer;
+use crate::support::bootstrap::module_bytes;
+use crate::support::keys::{Key, key_set};
+use crate::support::process::{Process, Scratch};
+use crate::support::provider::{Behaviour, Provider};
+use crate::support::tls::Authority;
+use crate::support::tokens::Token;
+use crate::support::upstream::{Recorded, Upstream};
+
+/// Where the gateway's pod would be; neither control plane takes loopback's own address for one.
+pub const GATEWAY: &str = "10.99.0.2";
+/// The MCP server's pod.
+pub const SERVER: &str = "10.99.0.3";
+/// The pod of the MCP server with a sidecar.
+pub const SIDECAR: &str = "10.99.0.7";
+const ISSUER: &str = "10.99.0.4";
+const REGISTRY: &str = "10.99.0.5";
+const WEB: &str = "10.99.0.6";
+
+/// Names as a cluster's DNS and the Internet's would have them.
+const NAMES: [(&str, &str); 6] = [
+    ("127.0.0.1", "localhost"),
+    ("127.0.0.1", "envoy-gateway envoy-gateway.envoy-gateway-system.svc.cluster.local"),
+    (ISSUER, "auth.example.com"),
+    (REGISTRY, "registry.example.com"),
+    (WEB, "example.com"),
+    (SERVER, "mcp-server.mcp.svc.cluster.local"),
+];
+
+/// The machines; dropping it ends them.
+pub struct World {
+    pub server: Upstream,
+    pub issuer: Provider,
+    pub registry: Registry,
+    _web: Provider,
+    key: Key,
+}
+
+impl World {
+    pub fn start() -> Self {
+        for address in ["10.99.0.1", GATEWAY, SERVER, SIDECAR, ISSUER, REGISTRY, WEB] {
+            run("ip", &["addr", "add", &format!("{address}/32"), "dev", "lo"]);
+        }
+        let names = NAMES.map(|(address, names)| format!("{address} {names}\n")).concat();
+        fs::write("/etc/hosts", names).expect("a namespace with names of its own: run `make mesh`");
+        let authority = Authority::new();
+        fs::write("/etc/ssl/certs/ca-certificates.crt", authority.pem()).expect("a file");
+
+        let key = Key::rsa_a();
+        let keys = Behaviour::Json(key_set([&key]));
+        let module = module_bytes();
+        let module =
+            move |_: &Recorded| Answer::new(200).header("content-type", "application/wasm").body(module.clone());
+        let provider =
+            |address, name, behaviour| Provider::start_tls_at(listen(address, 443), &authority, name, behaviour);
+        Self {
+            server: Upstream::start_at(listen(SERVER, 3000), answer),
+            issuer: provider(ISSUER, "auth.example.com", keys),
+            _web: provider(WEB, "example.com", Behaviour::Script(Arc::new(module))),
+            registry: Registry::start(&authority),
+            key,
+        }
+    }
+
+    /// A token that is good for all of a run.
+    pub fn token(&self, scope: &str) -> String {
+        Token::new().scope(scope).expires_in(3600).sign(&self.key)
+    }
+
+    /// The issuer's key endpoint fails from now on.
+    pub fn issuer_fails(&self) {
+        self.issuer.set(Behaviour::Status(503));
+    }
+
+    pub fn issuer_is_back(&self) {
+        self.issuer.set_keys(key_set([&self.key]));
+    }
+}
+
+fn listen(address: &str, port: u16) -> TcpListener {
+    TcpListener::bind((address, port)).expect("a port of this namespace")
+}
+
+/// An MCP server with four tools.
+fn answer(request: &Recorded) -> Answer {
+    let message: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let result = match message["method"].as_str() {
+        Some("tools/list") => {
+            let tools = ["echo", "get-sum", "get-env", "secret"];
+            json!({"tools": tools.map(|name| json!({"name": name, "inputSchema": {"type": "object"}}))})
+        }
+        _ => json!({"content": [{"type": "text", "text": "done"}]}),
+    };
+    Answer::json(&json!({"jsonrpc": "2.0", "id": message["id"], "result": result}))
+}
+
+/// A registry, with the module as an image in both forms.
+pub struct Registry {
+    process: Option<Process>,
+    configuration: String,
+    _files: Scratch,
+    /// The digest of each form's manifest.
+    pub compat: String,
+    pub artifact: String,
+}
+
+impl Registry {
+    fn start(authority: &Authority) -> Self {
+        let files = Scratch::new();
+        let identity = authority.identity("registry.example.com");
+        let certificate = files.write("certificate.pem", &identity.certificate_pem);
+        let key = files.write("key.pem", &identity.key_pem);
+        let configuration = json!({
+            "version": 0.1,
+            "log": {"level": "warn"},
+            "storage": {"filesystem": {"rootdirectory": files.path("storage")}},
+            "http": {"addr": format!("{REGISTRY}:443"), "tls": {"certificate": certificate, "key": key}},
+        });
+        // JSON is YAML.
+        let configuration = files.write("registry.yml", &configuration.to_string());
+        let mut registry =
+            Self { process: None, configuration, _files: files, compat: String::new(), artifact: String::new() };
+        registry.restart();
+        registry.compat = image::push("compat");
+        registry.artifact = image::push("artifact");
+        registry
+    }
+
+    pub fn stop(&mut self) {
+        self.process = None;
+    }
+
+    pub fn restart(&mut self) {
+        let command = ["docker-registry", "serve", &self.configuration];
+        self.process = Some(Process::start(Scratch::new(), &command, &[]));
+        within(20, "the registry", || std::net::TcpStream::connect((REGISTRY, 443)).ok());
+    }
+}
+
+/// Runs a command to its end; what it printed.
+///
+/// # Panics
+/// Shows what it said if it fails.
+pub fn run(program: &str, arguments: &[&str]) -> String {
+    try_run(program, arguments).unwrap_or_else(|fault| panic!("{program} {}: {fault}", arguments.join(" ")))
+}
+
+/// As [`run`], for a command that may fail.
+pub fn try_run(program: &str, arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(program).args(arguments).output().map_err(|fault| fault.to_string())?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+/// Polls until `attempt` gives a value.
+///
+/// # Panics
+/// Names `what` if that takes longer than these seconds.
+pub fn within<T>(seconds: u64, what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = attempt() {
+            return value;
+        }
+        assert!(start.elapsed() < Duration::from_secs(seconds), "waited {seconds} s in vain for {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
