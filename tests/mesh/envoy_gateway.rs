@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use crate::kubernetes::{Kubernetes, built};
+use crate::proxy::{self, try_send};
+use crate::support::client::Request;
 use crate::support::keys::decode_base64;
 use crate::support::process::{Process, Scratch};
 use crate::support::raw::Raw;
@@ -42,26 +44,29 @@ pub fn control_plane(kubernetes: &Kubernetes) -> Process {
 }
 
 /// A proxy; dropping it ends it.
-pub struct Proxy {
+pub struct Proxy<'a> {
+    kubernetes: &'a Kubernetes,
     process: Option<Process>,
 }
 
-impl Proxy {
+impl<'a> Proxy<'a> {
     /// Starts the proxy of the gateway as soon as Envoy Gateway has made its Deployment.
-    pub fn start(kubernetes: &Kubernetes) -> Self {
-        let mut proxy = Self { process: None };
-        proxy.restart(kubernetes);
+    pub fn start(kubernetes: &'a Kubernetes) -> Self {
+        let mut proxy = Self { kubernetes, process: None };
+        proxy::Proxy::restart(&mut proxy);
         proxy
     }
+}
 
-    pub fn restart(&mut self, kubernetes: &Kubernetes) {
+impl proxy::Proxy for Proxy<'_> {
+    fn restart(&mut self) {
         self.process = None;
-        within(20, "the end of the proxy", || Raw::try_connect(self.address()).is_err().then_some(()));
+        within(20, "the end of the proxy", || Raw::try_connect(proxy::Proxy::address(self)).is_err().then_some(()));
         let scratch = Scratch::new();
-        let deployment = within(60, "the proxy's Deployment", || deployment(kubernetes));
+        let deployment = within(60, "the proxy's Deployment", || deployment(self.kubernetes));
         let name = deployment["metadata"]["name"].as_str().expect("a name");
-        let certificates = files_of(kubernetes, &scratch, "secret", "envoy");
-        let discovery = files_of(kubernetes, &scratch, "configmap", name);
+        let certificates = files_of(self.kubernetes, &scratch, "secret", "envoy");
+        let discovery = files_of(self.kubernetes, &scratch, "configmap", name);
         let mut command = mounted(&[(&certificates, "/certs"), (&discovery, "/sds")]);
         command.push(std::env::var("ENVOY_BIN").expect("ENVOY_BIN"));
         command.extend(arguments(&deployment));
@@ -69,33 +74,29 @@ impl Proxy {
         self.process = Some(Process::start(scratch, &command, &[]));
     }
 
-    /// What Envoy has said.
-    pub fn log(&self) -> String {
+    fn log(&self) -> String {
         self.process.as_ref().map(|process| process.log() + &process.output()).unwrap_or_default()
     }
 
-    /// Where clients connect: a port below 1024 is moved up by 10000 in the pod.
-    pub fn address(&self) -> SocketAddr {
+    fn is_ready(&self) -> bool {
+        let at = "127.0.0.1:19003".parse().expect("an address");
+        try_send(at, &Request::get("/ready")).is_ok_and(|response| response.status == 200)
+    }
+
+    /// A port below 1024 is moved up by 10000 in the pod.
+    fn address(&self) -> SocketAddr {
         format!("{GATEWAY}:10080").parse().expect("an address")
     }
 
-    /// Whether the pod would be taken for ready.
-    pub fn is_ready(&self) -> bool {
-        let at = "127.0.0.1:19003".parse().expect("an address");
-        let request = crate::support::client::Request::get("/ready");
-        crate::verdicts::try_send(at, &request).is_ok_and(|response| response.status == 200)
+    fn status(&self) -> String {
+        let policy = self.kubernetes.get("envoyextensionpolicy", "mcp", "toolgate").unwrap_or_default();
+        let conditions = policy["status"]["ancestors"][0]["conditions"].as_array().cloned().unwrap_or_default();
+        let line = |condition: &Value| {
+            let text = |name: &str| condition[name].as_str().unwrap_or_default().to_owned();
+            format!("{}={}: {}", text("type"), text("status"), text("message"))
+        };
+        conditions.iter().map(line).collect::<Vec<_>>().join("; ")
     }
-}
-
-/// The status of a policy, as one line for people.
-pub fn status(kubernetes: &Kubernetes, kind: &str) -> String {
-    let policy = kubernetes.get(kind, "mcp", "toolgate").unwrap_or_default();
-    let conditions = policy["status"]["ancestors"][0]["conditions"].as_array().cloned().unwrap_or_default();
-    let line = |condition: &Value| {
-        let text = |name: &str| condition[name].as_str().unwrap_or_default().to_owned();
-        format!("{}={} {}", text("type"), text("status"), text("message"))
-    };
-    conditions.iter().map(line).collect::<Vec<_>>().join("; ")
 }
 
 fn deployment(kubernetes: &Kubernetes) -> Option<Value> {

@@ -1,12 +1,14 @@
 //! Istio: a real istiod, and a real pilot-agent with Envoy as its proxy, as in the pod of a gateway or of a server.
 
+use std::net::SocketAddr;
+
 use serde_json::json;
 
 use crate::kubernetes::{Kubernetes, built};
-use crate::support::client::Client;
+use crate::proxy;
 use crate::support::process::{Process, Scratch};
 use crate::support::raw::Raw;
-use crate::world::{GATEWAY, SIDECAR, within};
+use crate::world::{GATEWAY, SERVER_PORT, SIDECAR, within};
 
 /// Starts istiod and waits until it is ready.
 pub fn control_plane(kubernetes: &Kubernetes) -> Process {
@@ -57,20 +59,10 @@ pub enum Place {
 impl Proxy {
     /// Starts the proxy of this place. `log_levels` are those that the gateway's annotation asks for.
     pub fn start(place: Place, log_levels: &str) -> Self {
-        let mut proxy = Self { process: None, place, log_levels: log_levels.to_owned() };
-        proxy.restart();
-        proxy
+        Self { process: Some(agent(place, log_levels)), place, log_levels: log_levels.to_owned() }
     }
 
-    /// Starts it anew, without the modules that it had fetched, as another pod would.
-    pub fn restart(&mut self) {
-        self.stop();
-        let _ = std::fs::remove_dir_all("/var/lib/istio/data");
-        std::fs::create_dir_all("/var/lib/istio/data").expect("a namespace with folders of its own: run `make mesh`");
-        self.process = Some(agent(self.place, &self.log_levels));
-    }
-
-    pub fn stop(&mut self) {
+    fn stop(&mut self) {
         let Some(process) = self.process.take() else { return };
         let envoy = envoy_of(process.pid());
         drop(process);
@@ -80,23 +72,34 @@ impl Proxy {
         }
         within(20, "the end of the proxy", || Raw::try_connect(address("127.0.0.1:15000")).is_err().then_some(()));
     }
+}
 
-    /// What agent and Envoy have said.
-    pub fn log(&self) -> String {
+impl proxy::Proxy for Proxy {
+    /// Without the modules that it had fetched.
+    fn restart(&mut self) {
+        self.stop();
+        let _ = std::fs::remove_dir_all("/var/lib/istio/data");
+        std::fs::create_dir_all("/var/lib/istio/data").expect("a namespace with folders of its own: run `make mesh`");
+        self.process = Some(agent(self.place, &self.log_levels));
+    }
+
+    fn log(&self) -> String {
         self.process.as_ref().map(|process| process.log() + &process.output()).unwrap_or_default()
     }
 
-    /// Whether the pod would be taken for ready.
-    pub fn is_ready(&self) -> bool {
+    fn is_ready(&self) -> bool {
         is_ready("127.0.0.1:15021", "/healthz/ready")
     }
 
-    /// Where clients connect.
-    pub fn address(&self) -> std::net::SocketAddr {
+    fn address(&self) -> SocketAddr {
         match self.place {
             Place::Gateway => address(&format!("{GATEWAY}:80")),
             Place::Sidecar => address(&format!("{SIDECAR}:3000")),
         }
+    }
+
+    fn status(&self) -> String {
+        "no status".to_owned()
     }
 }
 
@@ -104,6 +107,35 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Makes the pod of an MCP server with a sidecar, which listens itself: nothing redirects connections to it here. Nor are there
+/// certificates for workloads.
+pub fn sidecar(kubernetes: &Kubernetes) {
+    let labels = json!({"app": "mcp-server"});
+    kubernetes.service("mcp-sidecar", &labels, SIDECAR, (3000, 3000), "10.98.0.70");
+    let metadata = json!({"name": "mcp-sidecar", "namespace": "mcp"});
+    let listener = json!({
+        "port": {"number": 3000, "protocol": "HTTP", "name": "http"},
+        "bind": SIDECAR,
+        "captureMode": "NONE",
+        "defaultEndpoint": format!("127.0.0.1:{SERVER_PORT}"),
+    });
+    let objects = json!({"apiVersion": "v1", "kind": "List", "items": [
+        {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "Sidecar",
+            "metadata": metadata,
+            "spec": {"workloadSelector": {"labels": labels}, "ingress": [listener], "egress": [{"hosts": ["./*"]}]},
+        },
+        {
+            "apiVersion": "security.istio.io/v1",
+            "kind": "PeerAuthentication",
+            "metadata": metadata,
+            "spec": {"mtls": {"mode": "DISABLE"}},
+        },
+    ]});
+    kubernetes.apply(&objects.to_string());
 }
 
 fn agent(place: Place, log_levels: &str) -> Process {
@@ -164,7 +196,7 @@ fn is_ready(at: &str, path: &str) -> bool {
     asked.is_ok_and(|response| response.status == 200)
 }
 
-fn address(text: &str) -> std::net::SocketAddr {
+fn address(text: &str) -> SocketAddr {
     text.parse().expect("an address")
 }
 

@@ -85,22 +85,17 @@ impl Kubernetes {
         self.try_kubectl(&["apply", "--dry-run=server", "--validate=strict", "-f", &file])
     }
 
-    pub fn delete(&self, manifests: &str) {
-        let file = self.files.write("objects.yaml", manifests);
-        self.kubectl(&["delete", "--ignore-not-found", "--wait=false", "-f", &file]);
-    }
-
     /// The object, as JSON.
     pub fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
         let found = self.try_kubectl(&["get", kind, name, "--namespace", namespace, "--output=json"]).ok()?;
         serde_json::from_str(&found).ok()
     }
 
-    /// A service with one pod, which is ready, at this address.
-    pub fn service(&self, name: &str, labels: &Value, address: &str, port: u16, cluster_ip: &str) {
+    /// A service with one pod, which is ready, at this address; its port, and the pod's.
+    pub fn service(&self, name: &str, labels: &Value, address: &str, (port, target): (u16, u16), cluster_ip: &str) {
         let (pod, service_label) = (format!("{name}-1"), "kubernetes.io/service-name");
-        let target = json!({"kind": "Pod", "name": pod, "namespace": "mcp"});
-        let ports = json!([{"name": "http", "port": port, "targetPort": port, "appProtocol": "http"}]);
+        let pod_of = json!({"kind": "Pod", "name": pod, "namespace": "mcp"});
+        let ports = json!([{"name": "http", "port": port, "targetPort": target, "appProtocol": "http"}]);
         let of = |kind: &str, version: &str, name: &str, mut object: Value| {
             (object["kind"], object["apiVersion"]) = (json!(kind), json!(version));
             (object["metadata"]["name"], object["metadata"]["namespace"]) = (json!(name), json!("mcp"));
@@ -119,8 +114,8 @@ impl Kubernetes {
             of("EndpointSlice", "discovery.k8s.io/v1", &pod, json!({
                 "metadata": {"labels": {service_label: name}},
                 "addressType": "IPv4",
-                "endpoints": [{"addresses": [address], "conditions": {"ready": true}, "targetRef": target}],
-                "ports": [{"name": "http", "port": port, "protocol": "TCP"}],
+                "endpoints": [{"addresses": [address], "conditions": {"ready": true}, "targetRef": pod_of}],
+                "ports": [{"name": "http", "port": target, "protocol": "TCP"}],
             })),
         ]});
         self.apply(&objects.to_string());

@@ -16,17 +16,20 @@
 mod support;
 
 mod envoy_gateway;
+mod faults;
 mod image;
 mod istio;
 mod kubernetes;
+mod load;
 mod overlay;
+mod proxy;
 mod report;
 mod verdicts;
 mod world;
 
 use std::process::ExitCode;
 
-use istio::{Place, Proxy};
+use faults::Case;
 use kubernetes::Kubernetes;
 use overlay::Overlay;
 use report::Report;
@@ -35,48 +38,122 @@ use world::World;
 
 fn main() -> ExitCode {
     let mut report = Report::new();
-    let world = World::start();
+    let mut world = World::start();
     report.say("the registry has both images");
     let kubernetes = Kubernetes::start();
     report.say("the Kubernetes API serves");
-    kubernetes.service("mcp-server", &json!({"app": "server"}), world::SERVER, 3000, "10.98.0.60");
+    kubernetes.service(
+        "mcp-server",
+        &json!({"app": "server"}),
+        world::SERVER,
+        (3000, world::SERVER_PORT),
+        "10.98.0.60",
+    );
     let wanted = std::env::args().nth(1);
     let wants = |name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
     if wants("istio") {
-        istio(&mut report, &world, &kubernetes);
+        istio(&mut report, &mut world, &kubernetes);
     }
     if wants("envoy-gateway") {
-        envoy_gateway(&mut report, &world, &kubernetes);
+        envoy_gateway(&mut report, &mut world, &kubernetes);
     }
     let scratch = support::at_root("target/tmp/processes");
     if report.finish(&[&scratch, &kubernetes::cache()]) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn istio(report: &mut Report, world: &World, kubernetes: &Kubernetes) {
+/// A way to load toolgate: what it is called, and its components.
+type Way = (&'static str, &'static [&'static str]);
+
+const ISTIO: [Way; 3] = [
+    ("Istio WasmPlugin", &["gateway", "wasm-plugin"]),
+    ("Istio TrafficExtension", &["gateway", "traffic-extension"]),
+    ("Istio EnvoyFilter, headers held", &["gateway", "held"]),
+];
+const SIDECAR: Way = ("Istio sidecar", &["wasm-plugin", "sidecar"]);
+const ENVOY_GATEWAY: [Way; 3] = [
+    ("Envoy Gateway image", &["configuration", "image"]),
+    ("Envoy Gateway HTTP source", &["configuration", "http"]),
+    ("Envoy Gateway image, headers held", &["configuration", "image", "held"]),
+];
+
+fn istio(report: &mut Report, world: &mut World, kubernetes: &Kubernetes) {
     let gateway = json!({"gateway.networking.k8s.io/gateway-name": "mcp"});
-    kubernetes.service("mcp-istio", &gateway, world::GATEWAY, 80, "10.98.0.50");
+    kubernetes.service("mcp-istio", &gateway, world::GATEWAY, (80, 80), "10.98.0.50");
     let _istiod = istio::control_plane(kubernetes);
     report.say("istiod is ready");
-    let place = "Istio WasmPlugin";
-    let overlay = Overlay::new("istio", &["gateway", "wasm-plugin"]).image(&world.registry.compat);
-    let objects = overlay.build();
-    kubernetes.apply(&objects);
-    let proxy = Proxy::start(Place::Gateway, "misc:error,wasm:info");
-    verdicts::wait_for_challenge(report, place, proxy.address(), || proxy.log());
-    verdicts::five(report, place, world, proxy.address());
-    kubernetes.delete(&objects);
+    let mut proxy = None;
+    for (place, components) in ISTIO {
+        let overlay = Overlay::new("istio", components).image(&world.registry.compat);
+        let objects = judged(report, place, kubernetes, &overlay);
+        kubernetes.apply(&objects);
+        let proxy = proxy.get_or_insert_with(|| istio::Proxy::start(istio::Place::Gateway, &log_levels(kubernetes)));
+        let first = place == ISTIO[0].0;
+        run(report, Case { place, world, kubernetes, proxy, overlay }, first);
+        remove(kubernetes, proxy, "wasmplugins,trafficextensions,envoyfilters");
+    }
+    let levels = log_levels(kubernetes);
+    drop(proxy);
+    // Envoy Gateway's have the same names.
+    kubernetes.kubectl(&["delete", "gateways,httproutes", "--all", "--namespace", "mcp"]);
+    let (place, components) = SIDECAR;
+    let overlay = Overlay::new("istio", components).image(&world.registry.compat);
+    kubernetes.apply(&judged(report, place, kubernetes, &overlay));
+    istio::sidecar(kubernetes);
+    let mut proxy = istio::Proxy::start(istio::Place::Sidecar, &levels);
+    run(report, Case { place, world, kubernetes, proxy: &mut proxy, overlay }, false);
 }
 
-fn envoy_gateway(report: &mut Report, world: &World, kubernetes: &Kubernetes) {
+fn envoy_gateway(report: &mut Report, world: &mut World, kubernetes: &Kubernetes) {
     let _control_plane = envoy_gateway::control_plane(kubernetes);
     report.say("Envoy Gateway runs");
-    let place = "Envoy Gateway image";
-    let overlay = Overlay::new("envoy-gateway", &["configuration", "image"]).image(&world.registry.compat);
+    let mut proxy = None;
+    for (place, components) in ENVOY_GATEWAY {
+        let overlay = Overlay::new("envoy-gateway", components);
+        let overlay = if components.contains(&"http") {
+            overlay.web(&image::hex(&support::bootstrap::module_bytes()))
+        } else {
+            overlay.image(&world.registry.compat)
+        };
+        let objects = judged(report, place, kubernetes, &overlay);
+        kubernetes.apply(&objects);
+        let proxy = proxy.get_or_insert_with(|| envoy_gateway::Proxy::start(kubernetes));
+        let first = place == ENVOY_GATEWAY[0].0;
+        run(report, Case { place, world, kubernetes, proxy, overlay }, first);
+        remove(kubernetes, proxy, "envoyextensionpolicies,envoypatchpolicies");
+    }
+}
+
+/// Removes toolgate, and waits until it is gone: the next to answer is another.
+fn remove(kubernetes: &Kubernetes, proxy: &dyn proxy::Proxy, kinds: &str) {
+    kubernetes.kubectl(&["delete", kinds, "--all", "--namespace", "mcp"]);
+    world::within(30, "a proxy without toolgate", || (proxy.answer() == Ok(200)).then_some(()));
+}
+
+/// The levels of Envoy's log that the gateway's annotation sets, as Istio's template for its pod passes them on.
+fn log_levels(kubernetes: &Kubernetes) -> String {
+    let gateway = kubernetes.get("gateway", "mcp", "mcp").expect("the gateway");
+    let annotations = &gateway["spec"]["infrastructure"]["annotations"];
+    annotations["sidecar.istio.io/componentLogLevel"].as_str().expect("levels").to_owned()
+}
+
+/// Runs the checks of a place; at the first of a control plane also what goes wrong.
+fn run(report: &mut Report, mut case: Case, first: bool) {
+    if !verdicts::answers(report, case.place, case.proxy) {
+        return;
+    }
+    verdicts::five(report, case.place, case.world, case.proxy);
+    case.senders(report);
+    if first {
+        case.changes(report);
+    }
+}
+
+/// The objects of an overlay, after the API has judged them strictly.
+fn judged(report: &mut Report, place: &str, kubernetes: &Kubernetes, overlay: &Overlay) -> String {
     let objects = overlay.build();
-    kubernetes.apply(&objects);
-    let proxy = envoy_gateway::Proxy::start(kubernetes);
-    verdicts::wait_for_challenge(report, place, proxy.address(), || proxy.log());
-    report.say(&envoy_gateway::status(kubernetes, "envoyextensionpolicy"));
-    verdicts::five(report, place, world, proxy.address());
-    kubernetes.delete(&objects);
+    report.check(place, "the API accepts the files", || {
+        let told = kubernetes.judge(&objects).unwrap_or_else(|fault| panic!("{fault}"));
+        format!("{} objects", told.lines().count())
+    });
+    objects
 }

@@ -1,49 +1,36 @@
 //! The five answers that show that toolgate runs: challenge, metadata, trimmed list, call, denial.
 
-use std::net::SocketAddr;
+use std::time::Instant;
 
 use serde_json::json;
 
+use crate::proxy::{Proxy, list};
 use crate::report::Report;
+use crate::support::answer::Answer;
 use crate::support::client::{Client, Request};
-use crate::support::raw::{Raw, Response};
-use crate::world::{World, within};
+use crate::world::World;
 
 /// Where the challenge points.
 const METADATA: &str = "https://mcp.example.com/.well-known/oauth-protected-resource/mcp";
 
-/// The status of a request without a token, or why there is none.
-pub fn status(address: SocketAddr) -> Result<u16, String> {
-    try_send(address, &list()).map(|response| response.status).map_err(|fault| fault.to_string())
-}
-
-/// Sends a request to who may not be there.
-pub fn try_send(address: SocketAddr, request: &Request) -> std::io::Result<Response> {
-    Raw::try_connect(address)?.send(request.bytes()).try_response()
-}
-
 /// Waits until toolgate answers; how many seconds that took is the remark.
-pub fn wait_for_challenge(report: &mut Report, place: &str, address: SocketAddr, log: impl Fn() -> String) -> bool {
-    report.check(place, "answers", || {
-        let start = std::time::Instant::now();
-        let mut last = Err(String::new());
-        let mut asked = || {
-            last = status(address);
-            (last == Ok(401)).then_some(())
-        };
-        let answered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| within(60, "401", &mut asked)));
-        if answered.is_err() {
-            let log = log();
-            let lines: Vec<_> = log.lines().rev().take(6).collect();
-            panic!("no 401 but {last:?}; {}", lines.join(" / "));
-        }
+pub fn answers(report: &mut Report, place: &str, proxy: &dyn Proxy) -> bool {
+    let start = Instant::now();
+    let answered = report.check(place, "answers", || {
+        proxy.wait_for_challenge();
         format!("401 after {:.1} s", start.elapsed().as_secs_f64())
-    })
+    });
+    if !answered {
+        let log = proxy.log();
+        let lines: Vec<_> = log.lines().rev().take(8).collect();
+        report.say(&format!("it answers {:?}, and its log ends, backwards:\n  {}", proxy.answer(), lines.join("\n  ")));
+    }
+    answered
 }
 
 /// Runs the five checks.
-pub fn five(report: &mut Report, place: &str, world: &World, address: SocketAddr) {
-    let client = Client::new(address);
+pub fn five(report: &mut Report, place: &str, world: &World, proxy: &dyn Proxy) {
+    let client = Client::new(proxy.address());
     let token = world.token("mcp:read");
     report.check(place, "challenge", || {
         let response = client.send(&list());
@@ -67,9 +54,7 @@ pub fn five(report: &mut Report, place: &str, world: &World, address: SocketAddr
         String::new()
     });
     report.check(place, "call, identity forwarded", || {
-        let scenario = world
-            .server
-            .scenario(|_| crate::support::answer::Answer::json(&json!({"jsonrpc": "2.0", "id": 1, "result": {}})));
+        let scenario = world.server.scenario(|_| Answer::json(&json!({"jsonrpc": "2.0", "id": 1, "result": {}})));
         let response = client.send(&Request::call("get-sum").bearer(&token).scenario(&scenario));
         assert_eq!(response.status, 200, "{}", response.text());
         let headers = scenario.request().headers;
@@ -86,9 +71,4 @@ pub fn five(report: &mut Report, place: &str, world: &World, address: SocketAddr
         }
         String::new()
     });
-}
-
-/// A `tools/list`.
-pub fn list() -> Request {
-    Request::rpc("tools/list", json!({}))
 }

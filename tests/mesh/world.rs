@@ -23,6 +23,8 @@ use crate::support::upstream::{Recorded, Upstream};
 pub const GATEWAY: &str = "10.99.0.2";
 /// The MCP server's pod.
 pub const SERVER: &str = "10.99.0.3";
+/// Where it listens, behind port 3000 of its service; on loopback too, for a sidecar.
+pub const SERVER_PORT: u16 = 3001;
 /// The pod of the MCP server with a sidecar.
 pub const SIDECAR: &str = "10.99.0.7";
 const ISSUER: &str = "10.99.0.4";
@@ -66,7 +68,7 @@ impl World {
         let provider =
             |address, name, behaviour| Provider::start_tls_at(listen(address, 443), &authority, name, behaviour);
         Self {
-            server: Upstream::start_at(listen(SERVER, 3000), answer),
+            server: Upstream::start_at(listen("0.0.0.0", SERVER_PORT), answer),
             issuer: provider(ISSUER, "auth.example.com", keys),
             _web: provider(WEB, "example.com", Behaviour::Script(Arc::new(module))),
             registry: Registry::start(&authority),

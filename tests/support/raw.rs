@@ -1,6 +1,6 @@
 //! A socket that sends what it is told, HTTP or not, and reads what comes.
 
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -86,6 +86,14 @@ impl Raw {
             std::thread::sleep(pause);
         }
         self
+    }
+
+    /// The bytes that are there within this time, which stay to be read; `None`: nothing came.
+    pub fn peek(&mut self, patience: Duration) -> Option<Vec<u8>> {
+        self.stream.get_ref().set_read_timeout(Some(patience)).expect("a socket option");
+        let bytes = self.stream.fill_buf().ok().filter(|bytes| !bytes.is_empty()).map(<[u8]>::to_vec);
+        self.stream.get_ref().set_read_timeout(Some(DEADLINE)).expect("a socket option");
+        bytes
     }
 
     /// Ends the sending side; answers can still be read.
