@@ -3,6 +3,7 @@
 //! A [`Decider`] decides calls and list entries with the same code, so a list hides every entry whose use the policy
 //! would deny.
 
+mod applicable;
 mod arguments;
 mod authentication;
 mod counted;

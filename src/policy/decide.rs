@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::rules::{Found, RuleSet};
-use super::{Arguments, Counted, Denial, Mode, Occasion, Outcome, Permit, Policy, Requirement, Row, Standing, Verdict};
-use crate::mcp;
-use crate::mcp::{Access, Part};
+use super::rules::Found;
+use super::{Arguments, Counted, Denial, Occasion, Outcome, Permit, Policy, Requirement, Row, Standing, Verdict};
+use crate::mcp::Access;
 use crate::scope::{Scope, ScopeSet};
 use crate::token::AccessToken;
 
@@ -167,11 +166,6 @@ impl Policy {
         self.unasked_issuers.iter().any(|issuer| issuer == caller.issuer())
     }
 
-    /// Whether a rule or row with this mode is enforced. Without its own mode, the policy's mode applies.
-    fn enforces(&self, mode: Option<Mode>) -> bool {
-        mode.unwrap_or(self.mode) == Mode::Enforce
-    }
-
     /// The denial by enforcing rules and rows. A denial by a row comes before one that a step-up would cure: the row
     /// would still deny after the step-up.
     fn enforced(&self, asked: Asked<'_>, counted: &Counted<'_>) -> Option<Denial> {
@@ -254,93 +248,6 @@ impl Policy {
         Ok(())
     }
 
-    /// The rules for `access`, without duplicates. All of them must be satisfied.
-    fn rules_for(&self, access: &Access<'_>) -> Result<Vec<&Requirement>, Denial> {
-        let mut rules = Vec::new();
-        for part in access.parts() {
-            match self.find(part) {
-                Found::NearName => return Err(Denial::NearName),
-                Found::Rules(found) => add_once(&mut rules, found),
-                Found::Unlisted => return Err(Denial::Unlisted),
-            }
-        }
-        Ok(rules)
-    }
-
-    /// Like [`Self::rules_for`], with enforcing rules only. Shadow rules neither deny nor allow anything. In a shadow
-    /// policy, an unlisted name is denied only if a careless server would take it for the subject of an enforcing rule.
-    fn enforced_rules(&self, access: &Access<'_>) -> Result<Vec<&Requirement>, Denial> {
-        let counts = |rule: &Requirement| self.enforces(rule.mode);
-        let mut rules = Vec::new();
-        for part in access.parts() {
-            let (set, name) = self.set_of(part);
-            if self.enforces(None) {
-                if self.find(part) == Found::Unlisted {
-                    return Err(Denial::Unlisted);
-                }
-                if set.is_near_guarded(name) || matches!(part, Part::Method(name) if mcp::looks_known(name)) {
-                    return Err(Denial::NearName);
-                }
-            }
-            if !self.near_rules(part, counts).is_empty() {
-                return Err(Denial::NearName);
-            }
-            add_once(&mut rules, self.counted_rules(part, counts));
-        }
-        Ok(rules)
-    }
-
-    /// All rules for `access`, without duplicates, and those of the names that it resembles, because a careless server
-    /// would use these. Unlisted names and near names are not denied.
-    fn unguarded_rules(&self, access: &Access<'_>) -> Vec<&Requirement> {
-        let mut rules = Vec::new();
-        for part in access.parts() {
-            add_once(&mut rules, self.counted_rules(part, |_| true));
-            add_once(&mut rules, self.near_rules(part, |_| true));
-        }
-        rules
-    }
-
-    /// The rule set in which a part is looked up, and the part's name in it.
-    pub(crate) fn set_of<'a>(&self, part: Part<'a>) -> (&RuleSet, &'a str) {
-        match part {
-            Part::Method(name) => (&self.methods, name),
-            Part::Prompt(name) => (&self.prompts, name),
-            Part::Resource(name) | Part::Template(name) => (&self.resources, name),
-            Part::Tool(name) => (&self.tools, name),
-        }
-    }
-
-    fn find(&self, part: Part<'_>) -> Found<'_> {
-        let (set, name) = self.set_of(part);
-        match part {
-            // A careless server would run the method that it resembles, which is decided by its target or has its list
-            // filtered.
-            Part::Method(name) if mcp::looks_known(name) => Found::NearName,
-            Part::Template(template) => set.find_template(template),
-            _ => set.find(name),
-        }
-    }
-
-    /// The rules for `part` that satisfy `counts`, as if there were no others.
-    fn counted_rules(&self, part: Part<'_>, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
-        match (part, self.set_of(part)) {
-            (Part::Template(template), (set, _)) => set.find_template_counted(template, counts),
-            (_, (set, name)) => set.find_counted(name, counts),
-        }
-    }
-
-    /// The rules that satisfy `counts` of the names that a careless server would take `part` for.
-    fn near_rules(&self, part: Part<'_>, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
-        match (part, self.set_of(part)) {
-            (Part::Method(name), _) if mcp::looks_known(name) => {
-                let sets = [&self.tools, &self.prompts, &self.resources, &self.methods];
-                sets.into_iter().flat_map(RuleSet::rules).filter(|rule| counts(rule)).collect()
-            }
-            (_, (set, name)) => set.near_rules(name, counts),
-        }
-    }
-
     /// `required` and the caller's granted scopes that this resource names, so that a client which replaces its scopes
     /// keeps them.
     fn worth_asking(&self, caller: &AccessToken, required: &ScopeSet) -> ScopeSet {
@@ -386,18 +293,4 @@ fn combine(counted: &Counted<'_>, combined: Vec<ScopeSet>, rule: &Requirement, m
         cheapest().into_iter().collect()
     };
     combined.iter().flat_map(|scopes| alternatives.iter().map(|more| scopes.union(more))).collect()
-}
-
-/// Appends the rules of `more` that are not in `rules`.
-fn add_once<'p>(rules: &mut Vec<&'p Requirement>, more: Vec<&'p Requirement>) {
-    // Fast path: a template may match every rule, and `more` has no duplicates.
-    if rules.is_empty() {
-        *rules = more;
-        return;
-    }
-    for rule in more {
-        if !rules.iter().any(|known| std::ptr::eq(*known, rule)) {
-            rules.push(rule);
-        }
-    }
 }
