@@ -182,12 +182,15 @@ fn agent(place: Place, log_levels: &str) -> Process {
     Process::start(scratch, &command, &owned(&environment))
 }
 
-/// The Envoy under an agent.
+/// The Envoy under an agent, which any thread of it may have started.
 fn envoy_of(agent: u32) -> Option<u32> {
-    let children = std::fs::read_to_string(format!("/proc/{agent}/task/{agent}/children")).ok()?;
-    let mut children = children.split_whitespace().filter_map(|pid| pid.parse().ok());
-    children
-        .find(|pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "envoy"))
+    let threads = std::fs::read_dir(format!("/proc/{agent}/task")).ok()?;
+    let children =
+        |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+    let children = threads.flatten().map(children).collect::<Vec<_>>().join(" ");
+    let is_envoy =
+        |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "envoy");
+    children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(is_envoy)
 }
 
 fn is_ready(at: &str, path: &str) -> bool {
