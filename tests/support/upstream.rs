@@ -195,6 +195,10 @@ impl Scenario {
         };
         let index = self.add(request.clone());
         let framing = head.framing(Framing::Length(0));
+        if request.headers.get("expect").as_deref() == Some("100-continue") {
+            // RFC 9110 section 10.1.1. A proxy that answers it itself does not pass it on.
+            let _ = std::io::Write::write_all(connection.get_mut(), b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
         if self.when == When::BeforeBody {
             let end = self.answer(connection, index, &request);
             self.receive(connection, index, framing);
