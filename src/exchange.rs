@@ -59,6 +59,9 @@ use crate::routes::Route;
 /// A request waits this long for a body that the host may never show. The client needs time to send it, too.
 const BODY_WAIT: Duration = Duration::from_secs(10);
 
+/// The event of a body that the host's buffer cannot hold.
+const BUFFER_EXCEEDED: &str = "buffer_exceeded";
+
 /// Reads at most this number of bytes of a body that the host has buffered.
 pub type ReadBody<'b> = &'b dyn Fn(usize) -> Option<Vec<u8>>;
 
@@ -250,6 +253,20 @@ impl Exchange {
         self.ended(Reason::EndedByHost, env)
     }
 
+    /// The host's buffer cannot hold the body of the request, or the response that was to be trimmed. The host refuses
+    /// the one, and cuts the other: the client may get status 200 without a body.
+    pub fn buffer_exceeded(&mut self, env: &mut Env<'_>) -> Step {
+        if let State::Forwarded(answer) = &self.state {
+            return Step::go_on(vec![answer.is_cut()]);
+        }
+        let mut step = self.ended(Reason::EndedByHost, env);
+        if let Some(Effect::Record(record, _)) = step.effects.first() {
+            let event = buffer_exceeded(&record.decision_id, "request", "body");
+            step.effects.push(event);
+        }
+        step
+    }
+
     /// The stream is gone. If it has no verdict, the client left before it.
     pub fn ended_by_client(&mut self, env: &mut Env<'_>) -> Step {
         self.ended(Reason::EndedByClient, env)
@@ -268,4 +285,13 @@ impl Exchange {
         let record = facts.record(Decision::Deny, reason, env);
         Step::go_on(vec![Effect::record(record)])
     }
+}
+
+/// The event that the host's buffer cannot hold a `message`, which `limit` would allow.
+fn buffer_exceeded(decision_id: &str, message: &str, limit: &str) -> Effect {
+    let detail = format!(
+        "the {message} is larger than Envoy's buffer: set per_connection_buffer_limit_bytes of the listener (Envoy Gateway: \
+         connection.bufferLimit of a ClientTrafficPolicy) well above limits.{limit}"
+    );
+    Effect::Event(BUFFER_EXCEEDED, event_line(BUFFER_EXCEEDED, Some(decision_id), &detail))
 }

@@ -5,13 +5,13 @@ mod lists;
 
 use std::borrow::Cow;
 
-use super::ReadBody;
 use super::expects::Expects;
 use super::request::{is_json_type, is_utf8_type};
-use super::step::{Effect, Env, HeaderEdit, Step};
+use super::step::{Effect, Env, Flow, HeaderEdit, Step};
 use super::verified::Verified;
 use super::wants::Wants;
 use super::watch::Watch;
+use super::{ReadBody, buffer_exceeded};
 use crate::audit::event_line;
 use crate::config::Config;
 use crate::drift::asked::AskedList;
@@ -36,7 +36,7 @@ pub(super) struct Answer {
     /// Whether the host shows bodies while headers are held. Then a fault can still lead to a 502.
     may_hold_headers: bool,
     phase: Phase,
-    /// The number of bytes of a document or a stream that the host holds.
+    /// The number of bytes of a document or a stream that the host holds. None once they are complete.
     held: usize,
     /// The conditions for a stream to go on, if a GET or `subscriptions/listen` opened one.
     watch: Option<Box<Watch>>,
@@ -147,7 +147,7 @@ impl Answer {
                 let held = matches!(self.phase, Phase::Document) && self.may_hold_headers;
                 self.may_hold_headers = held;
                 let step = Step::go_on(vec![Effect::EditHeaders(edits)]);
-                (false, if held { Step { flow: super::Flow::Pause, ..step } } else { step })
+                (false, if held { Step { flow: Flow::Pause, ..step } } else { step })
             }
         }
     }
@@ -221,6 +221,14 @@ impl Answer {
     /// A part of the body arrived. A document is held until it is complete, events pass one by one, and the rest passes
     /// unchanged.
     pub fn body(&mut self, size: usize, end: bool, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
+        let step = self.part(size, end, read, env);
+        if step.flow == Flow::Continue {
+            self.held = 0;
+        }
+        step
+    }
+
+    fn part(&mut self, size: usize, end: bool, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         let held = std::mem::replace(&mut self.held, size);
         if self.watch.as_mut().is_some_and(|watch| !watch.lets_pass(&mut self.permit, env)) {
             self.phase = Phase::Replaced;
@@ -279,6 +287,11 @@ impl Answer {
         }
         let message = self.ids.errors().into_bytes();
         Step::go_on(vec![self.event("bad_gateway", reason), Effect::ReplaceBody(message)])
+    }
+
+    /// The event that the host's buffer cannot hold the answer.
+    pub fn is_cut(&self) -> Effect {
+        buffer_exceeded(&self.decision_id, "response", "list")
     }
 
     fn event(&self, event: &'static str, reason: Reason) -> Effect {

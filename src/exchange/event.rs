@@ -36,6 +36,8 @@ pub enum Event<'e> {
     },
     /// The host itself answered before the verdict.
     EndedByHost,
+    /// The host ended the exchange because its buffer cannot hold the body that it was to hold.
+    BufferExceeded,
     /// The stream is gone. If it has no verdict, the client left before it.
     EndedByClient,
     /// The awaited keys or response arrived, or the attempt to get them ended.
@@ -57,6 +59,7 @@ impl Exchange {
             Event::ResponseBody { size, end, read } => self.response_body(size, end, read, env),
             Event::ResponseTrailers { read } => self.response_trailers(read, env),
             Event::EndedByHost => self.ended_by_host(env),
+            Event::BufferExceeded => self.buffer_exceeded(env),
             Event::EndedByClient => self.ended_by_client(env),
             Event::TryAgain { read } => self.try_again(read, env),
             Event::Tick => self.tick(env),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use log::Level;
 
+use super::BUFFER_EXCEEDED;
 use crate::audit::{DecisionIds, LookAlikes, Record};
 use crate::config::Config;
 use crate::dpop::Proofs;
@@ -114,8 +115,9 @@ impl Effect {
     /// The line to log, if there is one.
     pub fn line(&self) -> Option<(Level, &str)> {
         match self {
+            // Hosts of a mesh print no more than warnings, and only their operator can raise the limit.
+            Self::Warn(line) | Self::Event(BUFFER_EXCEEDED, line) => Some((Level::Warn, line)),
             Self::Event(_, line) | Self::Record(_, Some(line)) => Some((Level::Info, line)),
-            Self::Warn(line) => Some((Level::Warn, line)),
             _ => None,
         }
     }

@@ -18,7 +18,8 @@ pub enum Wants {
     Status,
     /// The status and the headers.
     Headers,
-    /// The status, the headers, the body, and the trailers.
+    /// The status, the headers, the body, and the trailers. If the stream ends while bytes are held, because the host's
+    /// buffer is full, the host sends [`Event::BufferExceeded`](super::Event::BufferExceeded).
     Body {
         /// The number of bytes of the body that the host holds.
         held: usize,

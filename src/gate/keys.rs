@@ -96,6 +96,10 @@ impl Gate {
     fn advance_keys_of(&mut self, place: usize, host: &Host<'_>) -> bool {
         let look = self.key_worker(place, host.shared).map(|mut worker| worker.advance(host.now));
         let Look { changed, fetch } = look.unwrap_or_default();
+        if fetch.is_some() {
+            // The answer to an older request must not be read as one to this attempt.
+            self.calls.give_up(|purpose| *purpose == Purpose::Keys(place));
+        }
         let first = self.key_sources.source(place).zip(fetch).map(|(source, refetch)| source.begin(refetch));
         changed | first.is_some_and(|first| self.proceed_with_keys(place, first, &[], host))
     }

@@ -19,6 +19,7 @@ mod scenarios;
 mod support;
 
 mod batches;
+mod buffers;
 mod certificates;
 mod chaos;
 mod classic;

@@ -216,9 +216,18 @@ fn set_shared(name: &str, value: &[u8], version: u32) -> u32 {
 pub fn answer_is_hosts_own() -> bool {
     // The host notes how an answer came about; of a server's it says this.
     const FROM_SERVER: &[u8] = b"via_upstream";
-    let details = property("response\0code_details");
+    let details = property(CODE_DETAILS);
     details.is_some_and(|details| !details.is_empty() && details != FROM_SERVER)
 }
+
+/// Whether the host ended the stream because a body is larger than its buffer.
+pub fn buffer_is_exceeded() -> bool {
+    let details = property(CODE_DETAILS).unwrap_or_default();
+    matches!(details.as_slice(), b"request_payload_too_large" | b"response_payload_too_large")
+}
+
+/// The property in which the host notes how an answer came about.
+const CODE_DETAILS: &str = "response\0code_details";
 
 /// Puts `bytes` in the place of the `size` bytes of a buffer.
 pub fn replace_buffer(buffer: Buffer, size: usize, bytes: &[u8]) -> Result<(), HostFault> {

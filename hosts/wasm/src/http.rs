@@ -106,6 +106,7 @@ impl HttpContext for Stream {
         let wants = self.stream.wants();
         let (headers, status) = match wants {
             Wants::Nothing => return Action::Continue,
+            Wants::Verdict if host::buffer_is_exceeded() => return self.event(Time::Now, side, Event::BufferExceeded),
             Wants::Verdict if host::answer_is_hosts_own() => return self.event(Time::Now, side, Event::EndedByHost),
             Wants::Status | Wants::Verdict => (Headers::default(), host::header(Map::ResponseHeaders, ":status")),
             Wants::Headers | Wants::Body { .. } => {
@@ -130,8 +131,12 @@ impl HttpContext for Stream {
     }
 
     fn on_log(&mut self) {
-        if self.stream.wants() == Wants::Verdict {
-            self.event(Time::Now, Side::Request, Event::EndedByClient);
+        match self.stream.wants() {
+            Wants::Verdict => _ = self.event(Time::Now, Side::Request, Event::EndedByClient),
+            Wants::Body { held: 1.. } if host::buffer_is_exceeded() => {
+                self.event(Time::Before, Side::Response { size: 0 }, Event::BufferExceeded);
+            }
+            _ => {}
         }
     }
 
