@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Longer than toolgate waits for a body before it suspects the host.
 const SLOW: Duration = Duration::from_secs(6);
 
+/// How toolgate says that it does not run with a configuration.
+const REFUSED: &str = "configuration refused";
+
 /// A place where toolgate runs, and what it runs on.
 pub struct Case<'a> {
     pub place: &'static str,
@@ -38,11 +41,28 @@ impl Case<'_> {
 
     /// Changes that are good, bad, and untimely.
     pub fn changes(&mut self, report: &mut Report) {
-        report.check(self.place, "policy changes under load", || self.changes_under_load());
-        report.check(self.place, "policy change while the issuer is down", || self.change_without_issuer());
-        report.check(self.place, "bad configuration", || self.bad_configuration());
-        report.check(self.place, "restart with a bad configuration", || self.bad_start());
-        report.check(self.place, "registry away", || self.no_registry());
+        type Check<'a> = fn(&mut Case<'a>) -> String;
+        let checks: [(&str, Check<'_>); 5] = [
+            ("policy changes under load", Self::changes_under_load),
+            ("policy change while the issuer is down", Self::change_without_issuer),
+            ("bad configuration", Self::bad_configuration),
+            ("restart with a bad configuration", Self::bad_start),
+            ("registry away", Self::no_registry),
+        ];
+        for (name, check) in checks {
+            if !report.check(self.place, name, || check(self)) {
+                self.mend();
+            }
+        }
+    }
+
+    /// A check that failed may have left anything behind.
+    fn mend(&mut self) {
+        self.world.issuer_is_back();
+        self.world.registry.restart();
+        self.kubernetes.apply(&self.overlay.build());
+        self.proxy.restart();
+        self.proxy.wait_for_challenge();
     }
 
     fn big_list(&self) -> String {
@@ -159,7 +179,7 @@ impl Case<'_> {
     fn bad_configuration(&mut self) -> String {
         let token = self.world.token("mcp:read");
         self.kubernetes.apply(&self.overlay.clone().misspelt().build());
-        let seen = within(30, "a line of the log", || self.proxy.line(&["toolgate: configuration refused"]));
+        let seen = within(30, "a line of the log", || self.proxy.line(&[REFUSED]));
         let answers = [self.proxy.call("get-sum", &token), self.proxy.call("get-env", &token), self.proxy.answer()];
         let (status, ready) = (self.proxy.status(), self.proxy.is_ready());
         self.kubernetes.apply(&self.overlay.build());
@@ -170,7 +190,7 @@ impl Case<'_> {
     fn bad_start(&mut self) -> String {
         self.kubernetes.apply(&self.overlay.clone().misspelt().build());
         self.proxy.restart();
-        within(60, "a line of the log", || self.proxy.line(&["toolgate: configuration refused"]));
+        within(60, "a line of the log", || self.proxy.line(&[REFUSED]));
         let mut told = String::new();
         let start = Instant::now();
         // What it settles on.

@@ -27,6 +27,7 @@ mod report;
 mod verdicts;
 mod world;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use faults::Case;
@@ -57,8 +58,22 @@ fn main() -> ExitCode {
     if wants("envoy-gateway") {
         envoy_gateway(&mut report, &mut world, &kubernetes);
     }
-    let scratch = support::at_root("target/tmp/processes");
-    if report.finish(&[&scratch, &kubernetes::cache()]) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("processes");
+    let passed = report.finish(&[&scratch, &kubernetes::cache()]);
+    drop((world, kubernetes));
+    clear(&scratch);
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Removes the files of this run: the namespace ends before the watchmen of its processes could.
+fn clear(scratch: &Path) {
+    let own = format!("{}-", std::process::id());
+    let folders = std::fs::read_dir(scratch).into_iter().flatten().flatten();
+    for folder in folders.filter(|folder| folder.file_name().to_string_lossy().starts_with(&own)) {
+        if std::env::var_os("TOOLGATE_KEEP_LOGS").is_none() {
+            let _ = std::fs::remove_dir_all(folder.path());
+        }
+    }
 }
 
 /// A way to load toolgate: what it is called, and its components.
@@ -83,7 +98,7 @@ fn istio(report: &mut Report, world: &mut World, kubernetes: &Kubernetes) {
     report.say("istiod is ready");
     let mut proxy = None;
     for (place, components) in ISTIO {
-        let overlay = Overlay::new("istio", components).image(&world.registry.compat);
+        let overlay = Overlay::new("istio", components).image(digest(world, components));
         let objects = judged(report, place, kubernetes, &overlay);
         kubernetes.apply(&objects);
         let proxy = proxy.get_or_insert_with(|| istio::Proxy::start(istio::Place::Gateway, &log_levels(kubernetes)));
@@ -96,7 +111,7 @@ fn istio(report: &mut Report, world: &mut World, kubernetes: &Kubernetes) {
     // Envoy Gateway's have the same names.
     kubernetes.kubectl(&["delete", "gateways,httproutes", "--all", "--namespace", "mcp"]);
     let (place, components) = SIDECAR;
-    let overlay = Overlay::new("istio", components).image(&world.registry.compat);
+    let overlay = Overlay::new("istio", components).image(digest(world, components));
     kubernetes.apply(&judged(report, place, kubernetes, &overlay));
     istio::sidecar(kubernetes);
     let mut proxy = istio::Proxy::start(istio::Place::Sidecar, &levels);
@@ -112,7 +127,7 @@ fn envoy_gateway(report: &mut Report, world: &mut World, kubernetes: &Kubernetes
         let overlay = if components.contains(&"http") {
             overlay.web(&image::hex(&support::bootstrap::module_bytes()))
         } else {
-            overlay.image(&world.registry.compat)
+            overlay.image(digest(world, components))
         };
         let objects = judged(report, place, kubernetes, &overlay);
         kubernetes.apply(&objects);
@@ -121,6 +136,12 @@ fn envoy_gateway(report: &mut Report, world: &mut World, kubernetes: &Kubernetes
         run(report, Case { place, world, kubernetes, proxy, overlay }, first);
         remove(kubernetes, proxy, "envoyextensionpolicies,envoypatchpolicies");
     }
+}
+
+/// The image's forms share the ways out among them.
+fn digest<'a>(world: &'a World, components: &[&str]) -> &'a str {
+    let is_artifact = components.iter().any(|name| ["traffic-extension", "held"].contains(name));
+    if is_artifact { &world.registry.artifact } else { &world.registry.compat }
 }
 
 /// Removes toolgate, and waits until it is gone: the next to answer is another.

@@ -145,6 +145,7 @@ impl Registry {
     }
 
     pub fn restart(&mut self) {
+        self.stop();
         let command = ["docker-registry", "serve", &self.configuration];
         self.process = Some(Process::start(Scratch::new(), &command, &[]));
         within(20, "the registry", || std::net::TcpStream::connect((REGISTRY, 443)).ok());
