@@ -16,6 +16,7 @@ pub use resource::{ForwardedHeader, IdentityValue, OnDrift, Resource, UntilSeen}
 use std::time::Duration;
 
 use crate::headers::Headers;
+use crate::ids::{ById, IssuerId, ResourceId};
 use crate::jwks::KeySource;
 use crate::routes::Routes;
 
@@ -23,9 +24,9 @@ use crate::routes::Routes;
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The trusted issuers; at least one.
-    pub issuers: Vec<Issuer>,
+    pub issuers: ById<IssuerId, Issuer>,
     /// The protected resources; at least one.
-    pub resources: Vec<Resource>,
+    pub resources: ById<ResourceId, Resource>,
     /// Maps requests to resources.
     pub routes: Routes,
     /// Whether the host passes on the body while it holds the request headers.
@@ -103,8 +104,8 @@ pub enum SubjectForm {
 
 impl Config {
     /// The key source of each issuer.
-    pub fn key_sources(&self) -> impl Iterator<Item = Option<&KeySource>> {
-        self.issuers.iter().map(|issuer| issuer.keys.as_ref())
+    pub fn key_sources(&self) -> ById<IssuerId, Option<&KeySource>> {
+        self.issuers.map(|issuer| issuer.keys.as_ref())
     }
 
     /// The names in `headers` that must be scrubbed.

@@ -28,6 +28,7 @@ use std::rc::{Rc, Weak};
 use sha2::{Digest, Sha256};
 
 use crate::config::{Config, OnDrift, Resource, UntilSeen};
+use crate::ids::{ById, ResourceId};
 use crate::index::Index;
 use crate::listing::Entries;
 use crate::manifest::Tool;
@@ -45,7 +46,7 @@ use tools::Tools;
 /// The drift state of every resource's server.
 #[derive(Debug)]
 pub struct Drift {
-    servers: Vec<Server>,
+    servers: ById<ResourceId, Server>,
     /// Seed of the entry hashes, so that no server can construct two entries with the same hash.
     secret: u64,
 }
@@ -79,7 +80,7 @@ impl Drift {
             unseen: Unseen::new(&resource.policy),
             ..Server::default()
         };
-        Self { servers: config.resources.iter().map(server).collect(), secret }
+        Self { servers: config.resources.map(server), secret }
     }
 
     /// Acts as if every server had shown a list that matches its manifest. For hypothetical decisions only.
@@ -88,7 +89,7 @@ impl Drift {
     }
 
     /// Records a verified token for a resource: which needed scopes it has that no earlier token had.
-    pub fn saw(&mut self, resource: usize, config: &Config, token: &AccessToken, now: UnixTime) {
+    pub fn saw(&mut self, resource: ResourceId, config: &Config, token: &AccessToken, now: UnixTime) {
         let server = self.servers.get_mut(resource).filter(|server| !server.unseen.is_empty());
         let Some((server, settings)) = server.zip(config.resources.get(resource)) else { return };
         server.granted.extend(server.unseen.saw(&settings.policy, token, now));
@@ -96,13 +97,20 @@ impl Drift {
     }
 
     /// Whether observations of other workers matter for this resource: on tools or on scopes.
-    pub fn listens(&self, resource: usize, config: &Config) -> bool {
+    pub fn listens(&self, resource: ResourceId, config: &Config) -> bool {
         let has_manifest = config.resources.get(resource).is_some_and(|settings| settings.manifest.is_some());
         has_manifest || self.servers.get(resource).is_some_and(|server| !server.unseen.is_empty())
     }
 
     /// Records a list entry and returns the standing of its tool. A difference counts in any list.
-    pub fn observe(&mut self, resource: usize, config: &Config, name: &str, entry: &[u8], now: UnixTime) -> Standing {
+    pub fn observe(
+        &mut self,
+        resource: ResourceId,
+        config: &Config,
+        name: &str,
+        entry: &[u8],
+        now: UnixTime,
+    ) -> Standing {
         let Some(settings) = config.resources.get(resource) else { return Standing::Approved };
         let Some(manifest) = &settings.manifest else { return Standing::Approved };
         let Some((place, approved)) = manifest.place(name) else { return denied_if(settings, true) };
@@ -114,7 +122,7 @@ impl Drift {
     }
 
     /// The approved tools that one of these lists names more than once. Each is recorded as drift.
-    pub fn repeated(&mut self, resource: usize, config: &Config, lists: &[Rc<Entries>], now: UnixTime) -> Index {
+    pub fn repeated(&mut self, resource: ResourceId, config: &Config, lists: &[Rc<Entries>], now: UnixTime) -> Index {
         let manifest = config.resources.get(resource).and_then(|settings| settings.manifest.as_ref());
         let Some((manifest, server)) = manifest.zip(self.servers.get_mut(resource)) else { return Index::default() };
         let names = lists.iter().flat_map(|list| list.repeated().names());
@@ -124,7 +132,7 @@ impl Drift {
     }
 
     /// Records a request for a page of the tool list. Returns it with the time of the request.
-    pub fn asked(&mut self, resource: usize, request: AskedList, now: UnixTime) -> AskedList {
+    pub fn asked(&mut self, resource: ResourceId, request: AskedList, now: UnixTime) -> AskedList {
         let Some(server) = self.servers.get_mut(resource) else { return request };
         let request = AskedList { asked: Asked { moment: Some(server.tools.moment()), at: now }, ..request };
         server.asked.push(request.clone(), now);
@@ -132,19 +140,19 @@ impl Drift {
     }
 
     /// Forgets a request that will not be answered on a stream.
-    pub fn withdraw(&mut self, resource: usize, request: &AskedList, now: UnixTime) {
+    pub fn withdraw(&mut self, resource: ResourceId, request: &AskedList, now: UnixTime) {
         let Some(server) = self.servers.get_mut(resource) else { return };
         server.asked.take(&request.caller, &request.id, now);
     }
 
     /// Records that the server accepted a request whose response arrives on a stream, of this worker or another.
-    pub fn accepted(&mut self, resource: usize, request: &AskedList) {
+    pub fn accepted(&mut self, resource: ResourceId, request: &AskedList) {
         let Some(server) = self.servers.get_mut(resource) else { return };
         server.tells_asked.extend(server.asked.accepted(request));
     }
 
     /// Takes the request of this caller with this id that a message on a stream answers. Each is answered once.
-    pub fn answered(&mut self, resource: usize, caller: &str, id: &str, now: UnixTime) -> Option<AskedList> {
+    pub fn answered(&mut self, resource: ResourceId, caller: &str, id: &str, now: UnixTime) -> Option<AskedList> {
         let server = self.servers.get_mut(resource)?;
         let request = server.asked.take(caller, id, now)?;
         server.tells_answered.push(key(caller, id));
@@ -152,14 +160,14 @@ impl Drift {
     }
 
     /// Keeps a list that arrived on a stream without a known request, because another worker may know the request.
-    pub fn unclaimed(&mut self, resource: usize, config: &Config, list: Unclaimed, now: UnixTime) {
+    pub fn unclaimed(&mut self, resource: ResourceId, config: &Config, list: Unclaimed, now: UnixTime) {
         let Some(server) = self.servers.get_mut(resource) else { return };
         server.asked.keep(list);
         self.claim(resource, config, now);
     }
 
     /// Processes kept lists whose request another worker has announced.
-    fn claim(&mut self, resource: usize, config: &Config, now: UnixTime) {
+    fn claim(&mut self, resource: ResourceId, config: &Config, now: UnixTime) {
         let Some(server) = self.servers.get_mut(resource) else { return };
         let (asked, unclaimed) = (std::mem::take(&mut server.told_asked), std::mem::take(&mut server.asked.unclaimed));
         let (mut kept, mut claimed) = (VecDeque::new(), Vec::new());
@@ -184,7 +192,7 @@ impl Drift {
 
     /// The standing of a tool as of its last observation. A tool not observed yet is approved, unless the configuration
     /// requires a list first.
-    pub fn standing(&self, resource: usize, config: &Config, name: &str) -> Standing {
+    pub fn standing(&self, resource: ResourceId, config: &Config, name: &str) -> Standing {
         let Some(settings) = config.resources.get(resource) else { return Standing::Approved };
         let Some(manifest) = &settings.manifest else { return Standing::Approved };
         let place = manifest.place(name).map(|(place, _)| place);
@@ -196,7 +204,7 @@ impl Drift {
 
     /// Records a page. Once one caller's pages are complete, tools that the list shows as approved are settled, and the
     /// list is queued for comparison.
-    pub fn page(&mut self, resource: usize, config: &Config, page: Page<'_>, now: UnixTime) {
+    pub fn page(&mut self, resource: ResourceId, config: &Config, page: Page<'_>, now: UnixTime) {
         let secret = self.secret;
         let Some((server, settings)) = self.servers.get_mut(resource).zip(config.resources.get(resource)) else {
             return;
@@ -230,7 +238,7 @@ impl Drift {
 
     /// Compares the queued lists. Called on a tick, so that no response waits for it.
     pub fn look(&mut self, config: &Config) {
-        for (server, settings) in self.servers.iter_mut().zip(&config.resources) {
+        for (server, settings) in self.servers.iter_mut().zip(config.resources.iter()) {
             server.is_postponed = false;
             let Some(list) = server.complete.take() else { continue };
             let now = of_list(settings, &list);
@@ -240,7 +248,7 @@ impl Drift {
     }
 
     /// Collects the entries of a page for publishing.
-    pub fn collect(&mut self, resource: usize, page: Page<'_>, entries: Vec<Vec<u8>>, now: UnixTime) {
+    pub fn collect(&mut self, resource: ResourceId, page: Page<'_>, entries: Vec<Vec<u8>>, now: UnixTime) {
         let secret = self.secret;
         // All workers hash callers alike, but each hashes lists with its own secret.
         let caller = Sha256::digest(page.caller).first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
@@ -249,17 +257,17 @@ impl Drift {
     }
 
     /// The complete lists since the last call. `current` is the digest of the shared inventory.
-    pub fn take_lists(&mut self, resource: usize, current: Vec<u8>) -> Vec<Listed> {
+    pub fn take_lists(&mut self, resource: ResourceId, current: Vec<u8>) -> Vec<Listed> {
         self.servers.get_mut(resource).map(|server| server.lists.take(current)).unwrap_or_default()
     }
 
     /// Some of these lists arrived too late to be merged. The next lists of the same callers are merged again.
-    pub fn forget_lists(&mut self, resource: usize) {
+    pub fn forget_lists(&mut self, resource: ResourceId) {
         self.servers.get_mut(resource).into_iter().for_each(|server| server.lists.forget());
     }
 
     /// The policy of a resource was replaced. The next complete list is compared with it, and its scopes are awaited.
-    pub fn policy_changed(&mut self, resource: usize, policy: &Policy) {
+    pub fn policy_changed(&mut self, resource: ResourceId, policy: &Policy) {
         if let Some(server) = self.servers.get_mut(resource) {
             (server.list, server.page) = (None, Weak::new());
             server.unseen = Unseen::new(policy);
@@ -267,7 +275,7 @@ impl Drift {
     }
 
     /// Adopts what other workers observed.
-    pub fn adopt(&mut self, resource: usize, config: &Config, told: &SharedDrift, now: UnixTime) {
+    pub fn adopt(&mut self, resource: ResourceId, config: &Config, told: &SharedDrift, now: UnixTime) {
         let Some(server) = self.servers.get_mut(resource) else { return };
         server.unseen.others_saw(&told.granted);
         server.was_listed |= told.listed;
@@ -282,7 +290,7 @@ impl Drift {
     }
 
     /// Takes the findings and the settled tools since the last call.
-    pub fn take(&mut self, resource: usize) -> News {
+    pub fn take(&mut self, resource: ResourceId) -> News {
         let Some(server) = self.servers.get_mut(resource) else { return News::default() };
         let (mut found, mut settled) = (std::mem::take(&mut server.found), std::mem::take(&mut server.settled));
         // Only the current state of a tool that changed back and forth counts.
@@ -305,14 +313,14 @@ impl Drift {
     }
 
     /// These news were shared with the other workers.
-    pub fn is_told(&mut self, resource: usize, news: &News) {
+    pub fn is_told(&mut self, resource: ResourceId, news: &News) {
         // If there are findings, the news contain every tool that differs.
         let server = self.servers.get_mut(resource).filter(|_| !news.found.is_empty());
         server.into_iter().for_each(|server| server.tools.told());
     }
 
     /// These news could not be shared. They are kept until the next tick.
-    pub fn give_back(&mut self, resource: usize, news: News) {
+    pub fn give_back(&mut self, resource: ResourceId, news: News) {
         let Some(server) = self.servers.get_mut(resource) else { return };
         let News { found, settled, live: _, granted, listed, asked, answered } = news;
         (server.found, server.settled, server.granted) = (found, settled, granted);
@@ -321,13 +329,13 @@ impl Drift {
     }
 
     /// A resource with news to take.
-    pub fn has_news(&self) -> Option<usize> {
+    pub fn has_news(&self) -> Option<ResourceId> {
         let has = |server: &Server| {
             let of_tools = !server.found.is_empty() || !server.settled.is_empty() || server.tells_listed;
             let of_requests = !server.tells_asked.is_empty() || !server.tells_answered.is_empty();
             !server.is_postponed && (of_tools || of_requests || !server.granted.is_empty())
         };
-        self.servers.iter().position(has)
+        self.servers.find(has)
     }
 }
 

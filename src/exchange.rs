@@ -52,6 +52,7 @@ use verified::{Body, Verified};
 use crate::audit::{Decision, event_line};
 use crate::config::CHECKED_PREFIXES;
 use crate::headers::Headers;
+use crate::ids::ResourceId;
 use crate::reason::Reason;
 use crate::reply::{Refusal, Reply};
 use crate::routes::Route;
@@ -101,7 +102,7 @@ impl Exchange {
         let route = env.config.routes.find(head.host(), head.target());
         let tunnels = head.is_tunnel();
         match route {
-            Route::Metadata(place) => self.metadata(place, &head, env),
+            Route::Metadata(resource) => self.metadata(resource, &head, env),
             Route::Nothing if tunnels && head.method() == "CONNECT" && env.config.routes.knows_host(head.host()) => {
                 self.refuse(&Facts::nowhere(&head), Refusal::Tunnel, env)
             }
@@ -118,8 +119,8 @@ impl Exchange {
                 let record = Facts::nowhere(&head).record(Decision::Allow, Reason::Pass, env);
                 Step::go_on(vec![Effect::EditHeaders(edits), Effect::record(record)])
             }
-            Route::Resource(place) => {
-                let request = Request::new(head, place, end, env.config);
+            Route::Resource(resource) => {
+                let request = Request::new(head, resource, end, env.config);
                 match request.before_token(tunnels, env.config) {
                     Err(refusal) => self.refuse(&Facts::of(&request), refusal, env),
                     Ok(Some(reply)) => self.reply_to_anyone(&Facts::of(&request), reply, env),
@@ -129,8 +130,8 @@ impl Exchange {
         }
     }
 
-    fn metadata(&mut self, place: usize, head: &RequestHead, env: &mut Env<'_>) -> Step {
-        match env.config.resources.get(place) {
+    fn metadata(&mut self, resource: ResourceId, head: &RequestHead, env: &mut Env<'_>) -> Step {
+        match env.config.resources.get(resource) {
             Some(resource) => {
                 let reply = crate::reply::metadata_reply(head.method(), resource);
                 self.reply_to_anyone(&Facts::nowhere(head), reply, env)

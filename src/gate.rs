@@ -156,7 +156,7 @@ impl Gate {
                 ids: DecisionIds::new(seed),
                 look_alikes: LookAlikes::default(),
                 host_shows_bodies: false,
-                places: Places::new(config.issuers.len()),
+                places: Places::new(&config.issuers),
                 meter: Meter::default(),
             },
             key_sources: KeySources::new(&config, names),
@@ -221,7 +221,7 @@ impl Gate {
         streams: &dyn Streams,
     ) -> Vec<Effect> {
         match self.calls.end(call) {
-            Some(Purpose::Keys(place)) => self.keys_answered(place, answer, host, streams),
+            Some(Purpose::Keys(issuer)) => self.keys_answered(issuer, answer, host, streams),
             Some(Purpose::Introspection(issuer, digest)) => {
                 self.introspection_answered((issuer, digest), answer, host, streams);
             }
@@ -240,7 +240,7 @@ impl Gate {
     /// The host could not send a call, and gave this status: no answer will come.
     pub fn call_refused(&mut self, call: CallId, status: u32, host: &Host<'_>, streams: &dyn Streams) -> Vec<Effect> {
         match self.calls.end(call) {
-            Some(Purpose::Keys(place)) => self.keys_refused(place, status, host, streams),
+            Some(Purpose::Keys(issuer)) => self.keys_refused(issuer, status, host, streams),
             Some(Purpose::Introspection(issuer, digest)) => {
                 self.introspection_refused((issuer, digest), status, host, streams);
             }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use endpoint::Endpoint;
 
 use crate::config::Issuer;
+use crate::ids::{ById, IssuerId};
 use crate::places::Standing;
 use crate::time::UnixTime;
 use crate::token::{Active, Answer, TokenDigest};
@@ -52,8 +53,8 @@ pub struct Fresh {
 /// A call to send.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Call {
-    /// The index of the issuer.
-    pub issuer: usize,
+    /// The issuer of the token.
+    pub issuer: IssuerId,
     /// The token's digest, which identifies the call.
     pub digest: TokenDigest,
     /// The token.
@@ -63,7 +64,7 @@ pub struct Call {
 /// The endpoints of all issuers, in configuration order.
 #[derive(Debug)]
 pub struct Introspections {
-    endpoints: Vec<Option<Endpoint>>,
+    endpoints: ById<IssuerId, Option<Endpoint>>,
     /// Whether responses are being delivered to the streams that waited for them.
     hands_out: bool,
     /// The number of the next call.
@@ -81,8 +82,8 @@ pub enum Change {
 
 impl Introspections {
     /// Starts without any responses.
-    pub fn new(issuers: &[Issuer]) -> Self {
-        let endpoints = issuers.iter().map(|issuer| issuer.introspection.as_ref().map(Endpoint::new)).collect();
+    pub fn new(issuers: &ById<IssuerId, Issuer>) -> Self {
+        let endpoints = issuers.map(|issuer| issuer.introspection.as_ref().map(Endpoint::new));
         Self { endpoints, hands_out: false, next_call: 1 }
     }
 
@@ -92,9 +93,9 @@ impl Introspections {
     }
 
     /// The response of the issuer's endpoint about a token, if it is recent enough.
-    pub fn find(&mut self, place: usize, digest: &TokenDigest, fresh: Option<Fresh>, now: UnixTime) -> Lookup<'_> {
+    pub fn find(&mut self, issuer: IssuerId, digest: &TokenDigest, fresh: Option<Fresh>, now: UnixTime) -> Lookup<'_> {
         let waited = self.hands_out;
-        match self.endpoint(place) {
+        match self.endpoint(issuer) {
             Some(endpoint) => endpoint.find(digest, fresh, waited, now),
             None => Lookup::Unavailable,
         }
@@ -104,28 +105,28 @@ impl Introspections {
     /// limited.
     pub fn ask(
         &mut self,
-        place: usize,
+        issuer: IssuerId,
         (digest, token): (TokenDigest, &str),
         standing: Standing,
         now: UnixTime,
     ) -> bool {
-        self.endpoint(place).is_some_and(|endpoint| endpoint.ask((digest, token), standing, now))
+        self.endpoint(issuer).is_some_and(|endpoint| endpoint.ask((digest, token), standing, now))
     }
 
     /// When the cached response about this token was requested.
-    pub fn asked_at(&mut self, place: usize, digest: &TokenDigest) -> Option<UnixTime> {
-        self.endpoint(place)?.asked_at(digest)
+    pub fn asked_at(&mut self, issuer: IssuerId, digest: &TokenDigest) -> Option<UnixTime> {
+        self.endpoint(issuer)?.asked_at(digest)
     }
 
     /// Whether half of the concurrent calls are taken by verified tokens. Then optional calls should wait. Calls for
     /// unverified tokens do not count, because they could otherwise end other callers' streams.
-    pub fn is_busy(&mut self, place: usize) -> bool {
-        self.endpoint(place).is_none_or(|endpoint| endpoint.is_busy())
+    pub fn is_busy(&mut self, issuer: IssuerId) -> bool {
+        self.endpoint(issuer).is_none_or(|endpoint| endpoint.is_busy())
     }
 
     /// The response about this token was parsed. The derived token is cached with it, and its size counts.
-    pub fn was_read(&mut self, place: usize, digest: &TokenDigest) {
-        if let Some(endpoint) = self.endpoint(place) {
+    pub fn was_read(&mut self, issuer: IssuerId, digest: &TokenDigest) {
+        if let Some(endpoint) = self.endpoint(issuer) {
             endpoint.was_read(digest);
         }
     }
@@ -143,7 +144,7 @@ impl Introspections {
     /// Takes the calls to send. Calls for verified tokens come first.
     pub fn due(&mut self) -> Vec<Call> {
         let mut calls = Vec::new();
-        for (issuer, endpoint) in self.endpoints.iter_mut().enumerate() {
+        for (issuer, endpoint) in self.endpoints.ids().zip(self.endpoints.iter_mut()) {
             let due = endpoint.as_mut().map(|endpoint| endpoint.due(&mut self.next_call)).unwrap_or_default();
             calls.extend(due.into_iter().map(|(digest, token)| Call { issuer, digest, token }));
         }
@@ -154,13 +155,13 @@ impl Introspections {
     /// [`Introspections::handed_out`]. Returns a change in the endpoint's availability.
     pub fn finished(
         &mut self,
-        place: usize,
+        issuer: IssuerId,
         digest: TokenDigest,
         answer: Option<Answer>,
         now: UnixTime,
     ) -> Option<Change> {
         self.hands_out = true;
-        self.endpoint(place)?.finished(digest, answer, now)
+        self.endpoint(issuer)?.finished(digest, answer, now)
     }
 
     /// Starts to deliver responses to the streams that waited for them.
@@ -178,12 +179,12 @@ impl Introspections {
     }
 
     /// Calls whose responses are overdue. The caller ends them.
-    pub fn overdue(&self, now: UnixTime) -> Vec<(usize, TokenDigest)> {
-        let endpoints = self.endpoints.iter().enumerate().filter_map(|(n, endpoint)| Some((n, endpoint.as_ref()?)));
-        endpoints.flat_map(|(n, endpoint)| endpoint.overdue(now).map(move |digest| (n, digest))).collect()
+    pub fn overdue(&self, now: UnixTime) -> Vec<(IssuerId, TokenDigest)> {
+        let endpoints = self.endpoints.with_ids().filter_map(|(issuer, endpoint)| Some((issuer, endpoint.as_ref()?)));
+        endpoints.flat_map(|(issuer, endpoint)| endpoint.overdue(now).map(move |digest| (issuer, digest))).collect()
     }
 
-    fn endpoint(&mut self, place: usize) -> Option<&mut Endpoint> {
-        self.endpoints.get_mut(place)?.as_mut()
+    fn endpoint(&mut self, issuer: IssuerId) -> Option<&mut Endpoint> {
+        self.endpoints.get_mut(issuer)?.as_mut()
     }
 }

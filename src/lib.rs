@@ -36,7 +36,7 @@
 //! | `explain` | why a request gets its answer, for the command line | |
 //! | [`exchange`] | the state machine of one request and its answer | MCP, Streamable HTTP |
 //! | [`gate`] | the machine of one worker: calls under way, streams that wait, records | |
-//! | [`headers`], `bytes`, [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`], [`protobuf`] | leaf types, which use no other module's rules | RFC 9110, RFC 3986 |
+//! | [`headers`], `bytes`, [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`], [`ids`], [`protobuf`] | leaf types, which use no other module's rules | RFC 9110, RFC 3986 |
 //! | [`identity`] | the caller's identity as headers for the server | |
 //! | [`introspection`] | calls to introspection endpoints, and cached responses | RFC 7662 |
 //! | [`json`] | the strict JSON reader, and a writer | RFC 8259 |
@@ -76,6 +76,7 @@ pub mod explain;
 pub mod gate;
 pub mod headers;
 pub mod identity;
+pub mod ids;
 pub mod index;
 pub mod introspection;
 pub mod json;

@@ -22,6 +22,7 @@ use fields::{At, Fields, Findings, Zero};
 use issuer::Issuers;
 
 use crate::config::{Audit, Batches, Config, Decisions, Fault, Limits, OVERRIDES, Resource, SubjectForm};
+use crate::ids::{ById, ResourceId};
 use crate::index::Index;
 use crate::routes::{PathPattern, Protected, Routes};
 
@@ -60,8 +61,10 @@ impl Config {
         // Faulty resources are skipped. Messages keep the indices of the configuration.
         let (places, resources): (Vec<usize>, Vec<Resource>) =
             resources.filter_map(|(place, resource)| Some((place, resource?))).unzip();
+        let places: ById<ResourceId, usize> = places.into_iter().collect();
+        let resources: ById<ResourceId, Resource> = resources.into_iter().collect();
         let pass = fields.take("pass").and_then(|at| at.list(Zero::Allow, found, |at, found| path_pattern(&at, found)));
-        let routes = Routes::new(resources.iter().map(protected), pass.unwrap_or_default());
+        let routes = Routes::new(&resources.map(protected), pass.unwrap_or_default());
         for (first, second) in routes.conflicts() {
             let (Some(first), Some(second)) = (places.get(*first), places.get(*second)) else { continue };
             let message = format!("matches the same requests as resources[{first}]");

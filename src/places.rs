@@ -15,6 +15,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use crate::ids::{ById, IssuerId};
 use crate::token::{ByFirstBytes, TokenDigest};
 
 /// The maximum number of waiting requests per kind and issuer: as many as arrive in one or two seconds while keys are
@@ -43,8 +44,8 @@ pub enum Standing {
 /// A request that wants to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiter {
-    /// The index of the token's issuer, verified or claimed.
-    pub issuer: usize,
+    /// The token's issuer, verified or claimed.
+    pub issuer: Option<IssuerId>,
     /// The token's digest.
     pub digest: TokenDigest,
     /// Whether the token is known to be genuine.
@@ -58,7 +59,7 @@ pub struct Places(Rc<RefCell<Taken>>);
 #[derive(Debug)]
 struct Taken {
     /// For each issuer, the shares taken by strangers and by verified callers.
-    shares: Vec<[Share; 2]>,
+    shares: ById<IssuerId, [Share; 2]>,
     /// For each token, the number of places of each kind.
     tokens: HashMap<TokenDigest, [usize; 2], ByFirstBytes>,
     /// The size limit of each share.
@@ -72,11 +73,11 @@ struct Share {
 }
 
 impl Places {
-    /// The places for this many issuers.
-    pub fn new(issuers: usize) -> Self {
-        let bytes = (BYTES / issuers.max(1)).max(LEAST_BYTES);
+    /// The places for these issuers.
+    pub fn new<T>(issuers: &ById<IssuerId, T>) -> Self {
+        let bytes = (BYTES / issuers.len().max(1)).max(LEAST_BYTES);
         Self(Rc::new(RefCell::new(Taken {
-            shares: vec![Default::default(); issuers],
+            shares: issuers.map(|_| Default::default()),
             tokens: HashMap::default(),
             bytes,
         })))
@@ -86,7 +87,7 @@ impl Places {
     pub fn has_room(&self, waiter: &Waiter, size: usize) -> bool {
         let taken = self.0.borrow();
         let kind = waiter.standing as usize;
-        let share = taken.shares.get(waiter.issuer).and_then(|shares| shares.get(kind));
+        let share = waiter.issuer.and_then(|issuer| taken.shares.get(issuer)).and_then(|shares| shares.get(kind));
         let own = taken.tokens.get(&waiter.digest).and_then(|kinds| kinds.get(kind)).copied().unwrap_or(0);
         let weight = size.saturating_add(OVERHEAD);
         own < MOST_PER_TOKEN
@@ -117,7 +118,8 @@ impl Taken {
     fn change(&mut self, waiter: &Waiter, change: impl FnOnce(&mut Share, &mut usize)) {
         let kind = waiter.standing as usize;
         let kinds = self.tokens.entry(waiter.digest).or_default();
-        let share = self.shares.get_mut(waiter.issuer).and_then(|shares| shares.get_mut(kind));
+        let share =
+            waiter.issuer.and_then(|issuer| self.shares.get_mut(issuer)).and_then(|shares| shares.get_mut(kind));
         if let Some((share, own)) = share.zip(kinds.get_mut(kind)) {
             change(share, own);
         }
@@ -158,8 +160,12 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
+    fn issuers(count: usize) -> ById<IssuerId, ()> {
+        (0..count).map(|_| ()).collect()
+    }
+
     fn waiter(issuer: usize, token: usize, standing: Standing) -> Waiter {
-        Waiter { issuer, digest: TokenDigest::of(&token.to_string()), standing }
+        Waiter { issuer: issuers(issuer + 1).ids().last(), digest: TokenDigest::of(&token.to_string()), standing }
     }
 
     /// Takes all places for requests of `size` bytes by waiters from `who`.
@@ -171,7 +177,7 @@ mod tests {
     fn who_cannot_verify_takes_no_place_of_who_can_and_no_issuer_anothers() {
         use Standing::{Stranger, Verified};
         for (size, most) in [(100, MOST), (16_384, 481)] {
-            let places = Places::new(2);
+            let places = Places::new(&issuers(2));
             let garbage = fill(&places, size, |n| waiter(0, n, Stranger));
             assert_eq!(garbage.len(), most, "of {size} bytes");
             for (issuer, standing, has_room) in [
@@ -196,7 +202,7 @@ mod tests {
     #[test]
     fn one_token_takes_a_quarter_of_its_share() {
         for standing in [Standing::Stranger, Standing::Verified] {
-            let places = Places::new(1);
+            let places = Places::new(&issuers(1));
             let one = fill(&places, 100, |_| waiter(0, 0, standing));
             assert_eq!(one.len(), MOST_PER_TOKEN);
             let others = fill(&places, 100, |n| waiter(0, n + 1, standing));
@@ -209,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_place_that_is_given_back_is_free_for_the_next() {
-        let places = Places::new(1);
+        let places = Places::new(&issuers(1));
         let who = |n| waiter(0, n, Standing::Stranger);
         let mut all = fill(&places, 100, who);
         for n in 0..10_000 {
@@ -222,11 +228,11 @@ mod tests {
 
     #[test]
     fn however_many_issuers_there_are_an_ordinary_request_finds_a_place() {
-        for issuers in [1, 3, 100, 10_000] {
-            let places = Places::new(issuers);
-            let few = fill(&places, 1_500, |n| waiter(issuers - 1, n, Standing::Verified));
-            assert!(few.len() >= 100, "{} of {issuers}", few.len());
+        for count in [1, 3, 100, 10_000] {
+            let places = Places::new(&issuers(count));
+            let few = fill(&places, 1_500, |n| waiter(count - 1, n, Standing::Verified));
+            assert!(few.len() >= 100, "{} of {count}", few.len());
         }
-        assert!(Places::new(0).take(&waiter(0, 0, Standing::Verified), 0).is_none());
+        assert!(Places::new(&issuers(0)).take(&waiter(0, 0, Standing::Verified), 0).is_none());
     }
 }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::ids::{ById, ResourceId};
 use crate::index::Index;
 use crate::uri::{is_ambiguous_below, plain_readings, plain_segments};
 use crate::url::{Authority, Scheme, Url};
@@ -137,13 +138,13 @@ impl fmt::Display for HostPattern {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
     /// The metadata document of this resource.
-    Metadata(usize),
+    Metadata(ResourceId),
     /// No route.
     Nothing,
     /// Forwarded to the server without a token.
     Pass,
     /// This resource.
-    Resource(usize),
+    Resource(ResourceId),
 }
 
 /// The properties of a resource by which requests find it.
@@ -157,7 +158,7 @@ pub struct Protected<'p> {
 }
 
 /// The hosts for one path, each with its resource.
-type Hosts = Vec<(HostPattern, usize)>;
+type Hosts = Vec<(HostPattern, ResourceId)>;
 
 /// All routes of a configuration.
 #[derive(Clone, Debug, Default)]
@@ -169,19 +170,19 @@ pub struct Routes {
     /// The path of each metadata document, with its hosts.
     metadata: Vec<(String, Hosts)>,
     pass: Vec<PathPattern>,
-    conflicts: Vec<(usize, usize)>,
+    conflicts: Vec<(ResourceId, ResourceId)>,
 }
 
 impl Routes {
     /// The routes to `resources`, and past the gate for `pass`.
-    pub fn new<'p>(resources: impl Iterator<Item = Protected<'p>>, pass: Vec<PathPattern>) -> Self {
+    pub fn new(resources: &ById<ResourceId, Protected<'_>>, pass: Vec<PathPattern>) -> Self {
         let mut routes = Self { pass, ..Self::default() };
-        for (place, resource) in resources.enumerate() {
+        for (id, resource) in resources.with_ids() {
             let metadata = metadata_path(resource.identifier);
             for host in resource.hosts {
-                insert(&mut routes.metadata, &metadata, host, place, &mut routes.conflicts);
+                insert(&mut routes.metadata, &metadata, host, id, &mut routes.conflicts);
                 for path in resource.paths {
-                    insert(&mut routes.endpoints, path, host, place, &mut routes.conflicts);
+                    insert(&mut routes.endpoints, path, host, id, &mut routes.conflicts);
                 }
             }
         }
@@ -197,7 +198,7 @@ impl Routes {
     }
 
     /// Pairs of resources that match the same requests.
-    pub fn conflicts(&self) -> &[(usize, usize)] {
+    pub fn conflicts(&self) -> &[(ResourceId, ResourceId)] {
         &self.conflicts
     }
 
@@ -206,20 +207,22 @@ impl Routes {
         let path = target.split('?').next().unwrap_or_default();
         let host = Authority::parse(host);
         let metadata = self.metadata.iter().find(|(own, _)| own == path);
-        if let Some((_, place)) = metadata.and_then(|(_, hosts)| closest(hosts, host.as_ref())) {
-            return Route::Metadata(place);
+        if let Some((_, resource)) = metadata.and_then(|(_, hosts)| closest(hosts, host.as_ref())) {
+            return Route::Metadata(resource);
         }
         let exact =
             self.exact.place(path).and_then(|place| self.endpoints.get(place)).filter(|(own, _)| own.matches(path));
         let exact = exact.and_then(|(_, hosts)| closest(hosts, host.as_ref()));
-        let exact = exact.map(|(rank, place)| (rank, usize::MAX, place));
+        let exact = exact.map(|(rank, resource)| (rank, usize::MAX, resource));
         let below = self.endpoints.iter().filter(|(own, _)| own.below && own.matches(path));
         let below = below.filter_map(|(own, hosts)| {
-            closest(hosts, host.as_ref()).map(|(rank, place)| (rank, own.text.len(), place))
+            closest(hosts, host.as_ref()).map(|(rank, resource)| (rank, own.text.len(), resource))
         });
         match below.chain(exact).max_by_key(|(rank, length, _)| (*rank, *length)) {
-            Some((_, usize::MAX, place)) => Route::Resource(place),
-            Some((_, _, place)) if !is_ambiguous_below(path) && !self.is_look_alike(path) => Route::Resource(place),
+            Some((_, usize::MAX, resource)) => Route::Resource(resource),
+            Some((_, _, resource)) if !is_ambiguous_below(path) && !self.is_look_alike(path) => {
+                Route::Resource(resource)
+            }
             Some(_) => Route::Nothing,
             None => self.pass(path),
         }
@@ -245,17 +248,17 @@ impl Routes {
 
     /// The resource for which a careless server may take `target`, which has no route. The same path on another host is
     /// not an attempt to mislead.
-    pub fn resembling(&self, host: &str, target: &str) -> Option<usize> {
+    pub fn resembling(&self, host: &str, target: &str) -> Option<ResourceId> {
         let path = target.split('?').next().unwrap_or_default();
         let (readings, host) = (plain_readings(path), Authority::parse(host));
         let is_elsewhere = self.endpoints.iter().any(|(own, _)| !own.below && own.matches(path));
-        let reaches = |hosts: &Hosts| closest(hosts, host.as_ref()).map(|(_, place)| place);
+        let reaches = |hosts: &Hosts| closest(hosts, host.as_ref()).map(|(_, resource)| resource);
         let is_near = |(own, hosts): &&(PathPattern, Hosts)| match own.matches(path) {
             true => own.below && is_ambiguous_below(path) && reaches(hosts).is_some(),
             false => own.is_telling() && own.resembles(&readings) && (!is_elsewhere || reaches(hosts).is_some()),
         };
         let (_, hosts) = self.endpoints.iter().find(is_near)?;
-        reaches(hosts).or_else(|| hosts.first().map(|(_, place)| *place))
+        reaches(hosts).or_else(|| hosts.first().map(|(_, resource)| *resource))
     }
 
     /// Whether a resource has this host.
@@ -270,23 +273,25 @@ fn insert<K: Clone + PartialEq>(
     entries: &mut Vec<(K, Hosts)>,
     key: &K,
     host: &HostPattern,
-    place: usize,
-    conflicts: &mut Vec<(usize, usize)>,
+    resource: ResourceId,
+    conflicts: &mut Vec<(ResourceId, ResourceId)>,
 ) {
     let Some((_, hosts)) = entries.iter_mut().find(|(own, _)| own == key) else {
-        entries.push((key.clone(), vec![(host.clone(), place)]));
+        entries.push((key.clone(), vec![(host.clone(), resource)]));
         return;
     };
     match hosts.iter().find(|(other, _)| other.ties_with(host)) {
-        Some((_, other)) if *other != place && !conflicts.contains(&(*other, place)) => conflicts.push((*other, place)),
+        Some((_, other)) if *other != resource && !conflicts.contains(&(*other, resource)) => {
+            conflicts.push((*other, resource));
+        }
         Some(_) => {}
-        None => hosts.push((host.clone(), place)),
+        None => hosts.push((host.clone(), resource)),
     }
 }
 
 /// The resource with the closest matching host pattern, and the pattern's rank.
-fn closest(hosts: &Hosts, host: Option<&Authority>) -> Option<(u8, usize)> {
+fn closest(hosts: &Hosts, host: Option<&Authority>) -> Option<(u8, ResourceId)> {
     let host = host?;
-    let ranked = hosts.iter().filter_map(|(pattern, place)| Some((pattern.rank(host)?, *place)));
+    let ranked = hosts.iter().filter_map(|(pattern, resource)| Some((pattern.rank(host)?, *resource)));
     ranked.max_by_key(|(rank, _)| *rank)
 }

@@ -30,7 +30,8 @@ fn expectations(config: &Config) -> Expectations<'_> {
 fn verified(config: &Config, keys: &mut IssuerKeys) -> AccessToken {
     let jwt = UntrustedJwt::parse(samples::TOKEN.trim()).expect("a JWT");
     let candidate = jwt.check(expectations(config), samples::now()).expect("a good token");
-    match keys.find(0, candidate.query(), samples::now()) {
+    let issuer = config.issuers.ids().next().expect("an issuer");
+    match keys.find(issuer, candidate.query(), samples::now()) {
         Lookup::Keys(keys) => candidate.verify(&keys, &PureVerifier).expect("a good signature"),
         other => panic!("{other:?}"),
     }

@@ -1,6 +1,7 @@
 //! A resource: one protected MCP server.
 
 use super::ControlPlane;
+use crate::ids::IssuerId;
 use crate::index::Index;
 use crate::manifest::Manifest;
 use crate::policy::Policy;
@@ -17,8 +18,8 @@ pub struct Resource {
     pub hosts: Vec<HostPattern>,
     /// The paths of the resource.
     pub paths: Vec<PathPattern>,
-    /// The trusted issuers, as indices into the configuration's list.
-    pub issuers: Vec<usize>,
+    /// The trusted issuers.
+    pub issuers: Vec<IssuerId>,
     /// Whether tokens bound to a key are accepted, with a proof.
     pub takes_proofs: bool,
     /// Whether only such tokens are accepted.

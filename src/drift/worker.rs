@@ -4,6 +4,7 @@ use super::Drift;
 use super::findings::Report;
 use super::shared::SharedDrift;
 use crate::config::{Config, Resource};
+use crate::ids::{ById, ResourceId};
 use crate::manifest::Manifest;
 use crate::time::UnixTime;
 use crate::workers::{SharedData, SharedNames, Updated, update};
@@ -11,8 +12,8 @@ use crate::workers::{SharedData, SharedNames, Updated, update};
 /// The shared record of each resource, as last read.
 #[derive(Debug)]
 pub struct Told {
-    names: Vec<String>,
-    seen: Vec<Vec<u8>>,
+    names: ById<ResourceId, String>,
+    seen: ById<ResourceId, Vec<u8>>,
 }
 
 impl Told {
@@ -23,8 +24,8 @@ impl Told {
             let approved = resource.manifest.as_ref().map(Manifest::tools_json).unwrap_or_default();
             names.of("drift", &[resource.identifier.as_str(), &approved])
         };
-        let names: Vec<_> = config.resources.iter().map(name).collect();
-        Self { seen: vec![Vec::new(); names.len()], names }
+        let names = config.resources.map(name);
+        Self { seen: names.map(|_| Vec::new()), names }
     }
 
     /// The names of the shared records.
@@ -35,9 +36,9 @@ impl Told {
     /// Shares the news with the other workers immediately, because later they could overwrite newer observations. If
     /// other workers win every race, the news wait for the next tick and are reported then. Without shared data, each
     /// worker reports its own findings.
-    pub fn report(&self, place: usize, drift: &mut Drift, shared: &dyn SharedData) -> Report {
-        let news = drift.take(place);
-        let Some(name) = self.names.get(place) else { return Report::default() };
+    pub fn report(&self, resource: ResourceId, drift: &mut Drift, shared: &dyn SharedData) -> Report {
+        let news = drift.take(resource);
+        let Some(name) = self.names.get(resource) else { return Report::default() };
         let mut report = None;
         let updated = update(shared, name, &mut |old| {
             let mut record = SharedDrift::decode(old).unwrap_or_default();
@@ -45,9 +46,9 @@ impl Told {
             Some(record.encode().into_bytes()).filter(|new| new != old)
         });
         match updated {
-            Ok(Updated::Written | Updated::Kept) => drift.is_told(place, &news),
+            Ok(Updated::Written | Updated::Kept) => drift.is_told(resource, &news),
             Ok(Updated::Lost) => {
-                drift.give_back(place, news);
+                drift.give_back(resource, news);
                 return Report::default();
             }
             Err(_) => {}
@@ -57,8 +58,8 @@ impl Told {
 
     /// Adopts the observations of other workers for every resource where they matter.
     pub fn adopt(&mut self, drift: &mut Drift, config: &Config, shared: &dyn SharedData, now: UnixTime) {
-        for (place, (name, seen)) in self.names.iter().zip(&mut self.seen).enumerate() {
-            if !drift.listens(place, config) {
+        for ((resource, name), seen) in self.names.with_ids().zip(self.seen.iter_mut()) {
+            if !drift.listens(resource, config) {
                 continue;
             }
             let Ok(record) = shared.read(name) else { continue };
@@ -66,7 +67,7 @@ impl Told {
                 continue;
             }
             let Some(told) = SharedDrift::decode(&record.bytes) else { continue };
-            drift.adopt(place, config, &told, now);
+            drift.adopt(resource, config, &told, now);
             *seen = record.bytes;
         }
     }

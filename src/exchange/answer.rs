@@ -16,6 +16,7 @@ use crate::audit::event_line;
 use crate::config::Config;
 use crate::drift::asked::AskedList;
 use crate::headers::{Headers, Single};
+use crate::ids::ResourceId;
 use crate::jsonrpc::Shape;
 use crate::listing::{ListFault, PrivateResults, Trimmed};
 use crate::policy::Permit;
@@ -25,7 +26,7 @@ use events::Events;
 
 /// The treatment of an answer, as its request determines it.
 pub(super) struct Answer {
-    resource: usize,
+    resource: ResourceId,
     origin: Option<String>,
     /// The permit of the request. Lists in the answer are trimmed for its caller.
     permit: Permit,

@@ -3,6 +3,7 @@
 use super::request::{Request, RequestHead};
 use super::step::Env;
 use crate::audit::{Decision, Record};
+use crate::ids::ResourceId;
 use crate::mcp::Version;
 use crate::policy::Denial;
 use crate::reason::Reason;
@@ -11,8 +12,8 @@ use crate::token::AccessToken;
 /// The facts about a request that its records and answers state.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Facts<'a> {
-    /// The place of its resource in the configuration.
-    pub resource: Option<usize>,
+    /// Its resource.
+    pub resource: Option<ResourceId>,
     /// The listed origin that asks.
     pub origin: Option<&'a str>,
     pub request_id: Option<&'a str>,
@@ -29,7 +30,7 @@ impl<'a> Facts<'a> {
     }
 
     /// The facts about a request that matches no resource, but whose path resembles that of `resource`.
-    pub fn near(head: &'a RequestHead, resource: Option<usize>) -> Self {
+    pub fn near(head: &'a RequestHead, resource: Option<ResourceId>) -> Self {
         Self { resource, ..Self::nowhere(head) }
     }
 
@@ -59,7 +60,7 @@ impl<'a> Facts<'a> {
         reason: Reason,
         env: &mut Env<'_>,
     ) -> Record {
-        let resource = self.resource.and_then(|place| env.config.resources.get(place));
+        let resource = self.resource.and_then(|id| env.config.resources.get(id));
         Record {
             resource: resource.map(|resource| resource.identifier.as_str().to_owned()),
             method,

@@ -43,7 +43,7 @@ impl Exchange {
         records: Vec<Record>,
         env: &mut Env<'_>,
     ) -> Step {
-        let resource = facts.resource.and_then(|place| env.config.resources.get(place));
+        let resource = facts.resource.and_then(|id| env.config.resources.get(id));
         let reply = refusal.render(resource, facts.origin);
         self.state = match refusal {
             Refusal::TooLarge => State::Overtaken(Box::new(reply.clone())),

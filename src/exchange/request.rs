@@ -7,6 +7,7 @@ use crate::bearer::{self, Scheme};
 use crate::config::{Config, Resource};
 use crate::dpop::ProofError;
 use crate::headers::{Headers, Single};
+use crate::ids::ResourceId;
 use crate::mcp::{self, HeaderFault, McpHeaders};
 use crate::reply::{self, Refusal, Reply};
 use crate::token::{Thumbprint, TokenError};
@@ -78,8 +79,8 @@ impl RequestHead {
 
 /// A request to a resource.
 pub struct Request {
-    /// The place of the resource in the configuration.
-    pub resource: usize,
+    /// The resource.
+    pub resource: ResourceId,
     /// The header fields.
     pub head: RequestHead,
     /// Whether anything follows the headers.
@@ -96,10 +97,10 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request to the resource at `place`; `end`: nothing follows the headers.
-    pub fn new(head: RequestHead, place: usize, end: bool, config: &Config) -> Self {
+    /// A request to `resource`; `end`: nothing follows the headers.
+    pub fn new(head: RequestHead, resource: ResourceId, end: bool, config: &Config) -> Self {
         let listed = |origin: &str| {
-            let origins = config.resources.get(place).and_then(|resource| resource.origins.as_ref());
+            let origins = config.resources.get(resource).and_then(|resource| resource.origins.as_ref());
             origins.is_some_and(|origins| origins.iter().any(|own| own == origin))
         };
         let origin = match head.origin() {
@@ -107,7 +108,7 @@ impl Request {
             Single::None | Single::Many => None,
         };
         let mcp = McpHeaders::read(&head.headers);
-        Self { resource: place, head, has_body: !end, origin, mcp, proven: OnceCell::new(), admitted: Cell::new(false) }
+        Self { resource, head, has_body: !end, origin, mcp, proven: OnceCell::new(), admitted: Cell::new(false) }
     }
 
     /// The resource.

@@ -5,6 +5,7 @@ use super::request::Request;
 use super::step::Env;
 use crate::bearer::Scheme;
 use crate::config::{Issuer, Resource, Validation};
+use crate::ids::IssuerId;
 use crate::introspection::{Fresh, Lookup as Said};
 use crate::jwks::Lookup;
 use crate::meter::{Charged, Meter, Payer, Turn};
@@ -72,9 +73,8 @@ pub(super) fn validate(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_
     let caller = vouched(request, token, fresh, env)?;
     // A proof costs the verification of another signature, by a key that the client chose.
     if scheme == Scheme::Dpop && request.proven.get().is_none() && request.dpop_proof(env.config).is_ok() {
-        let issuer = env.config.issuers.iter().position(|issuer| issuer.identifier == caller.issuer());
-        let (issuer, digest) = (issuer.unwrap_or(usize::MAX), env.tokens.digest(token));
-        let waiter = Waiter { issuer, digest, standing: Standing::Verified };
+        let issuer = env.config.issuers.find(|issuer| issuer.identifier == caller.issuer());
+        let waiter = Waiter { issuer, digest: env.tokens.digest(token), standing: Standing::Verified };
         admit(request, &waiter, (env.meter, env.places), env.now)?;
     }
     possession::prove(request, (scheme, token), &caller, env).map_err(Unverified::Refused)?;
@@ -96,24 +96,24 @@ fn vouched(request: &Request, token: &str, fresh: Option<Fresh>, env: &mut Env<'
     let digest = env.tokens.digest(token);
     let wanted = (fresh, request.head.weight());
     let (keys, now) = (&*env.keys, env.now);
-    if let Some((place, known)) = env.tokens.find(&digest, |place| keys.generation(place, now))
-        && let Some(asked) = Asked::of(place, resource, (digest, token), wanted, env)
+    if let Some((id, known)) = env.tokens.find(&digest, |id| keys.generation(id, now))
+        && let Some(asked) = Asked::of(id, resource, (digest, token), wanted, env)
     {
         known.check(&resource.audiences, &asked.issuer.rules, now)?;
         return asked.after_signature(known, env);
     }
-    let takes_opaque = |place: &usize| env.config.issuers.get(*place).is_some_and(Issuer::takes_opaque_tokens);
-    if let Some(place) = resource.issuers.iter().copied().find(takes_opaque)
+    let takes_opaque = |id: &IssuerId| env.config.issuers.get(*id).is_some_and(Issuer::takes_opaque_tokens);
+    if let Some(id) = resource.issuers.iter().copied().find(takes_opaque)
         && !UntrustedJwt::is_shaped_like(token)
     {
-        let asked = Asked::of(place, resource, (digest, token), wanted, env).ok_or(TokenError::IssuerMismatch)?;
+        let asked = Asked::of(id, resource, (digest, token), wanted, env).ok_or(TokenError::IssuerMismatch)?;
         return asked.confirm(Standing::Stranger, env, Active::vouch);
     }
     let jwt = UntrustedJwt::parse(token)?;
     let claimed = jwt.issuer()?;
-    let is_named = |place: &usize| env.config.issuers.get(*place).is_some_and(|issuer| issuer.identifier == claimed);
-    let place = resource.issuers.iter().copied().find(is_named).ok_or(TokenError::IssuerMismatch)?;
-    let asked = Asked::of(place, resource, (digest, token), wanted, env).ok_or(TokenError::IssuerMismatch)?;
+    let is_named = |id: &IssuerId| env.config.issuers.get(*id).is_some_and(|issuer| issuer.identifier == claimed);
+    let id = resource.issuers.iter().copied().find(is_named).ok_or(TokenError::IssuerMismatch)?;
+    let asked = Asked::of(id, resource, (digest, token), wanted, env).ok_or(TokenError::IssuerMismatch)?;
     let candidate = jwt.check(asked.expected, now)?;
     asked.judge(request, candidate, env)
 }
@@ -143,7 +143,7 @@ pub(super) fn admit(
 
 /// A token, and the issuer that has to vouch for it.
 struct Asked<'a> {
-    place: usize,
+    id: IssuerId,
     issuer: &'a Issuer,
     expected: Expectations<'a>,
     digest: TokenDigest,
@@ -156,13 +156,13 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     /// `None` if the resource does not trust that issuer.
     fn of(
-        place: usize,
+        id: IssuerId,
         resource: &'a Resource,
         (digest, token): (TokenDigest, &'a str),
         (fresh, size): (Option<Fresh>, usize),
         env: &Env<'a>,
     ) -> Option<Self> {
-        let issuer = env.config.issuers.get(place).filter(|_| resource.issuers.contains(&place))?;
+        let issuer = env.config.issuers.get(id).filter(|_| resource.issuers.contains(&id))?;
         let expected = Expectations {
             issuer: &issuer.identifier,
             issuer_name: &issuer.name,
@@ -170,7 +170,7 @@ impl<'a> Asked<'a> {
             rules: &issuer.rules,
             audiences: &resource.audiences,
         };
-        Some(Self { place, issuer, expected, digest, token, fresh, size })
+        Some(Self { id, issuer, expected, digest, token, fresh, size })
     }
 
     /// Verifies the signature of a JWT that passed every other check, or asks the introspection endpoint instead.
@@ -179,10 +179,10 @@ impl<'a> Asked<'a> {
             return self.confirm(Standing::Stranger, env, |active, expected| candidate.confirmed_by(active, expected));
         }
         let or_ask = self.issuer.validation == Validation::JwtOrIntrospection;
-        let generation = env.keys.generation(self.place, env.now);
+        let generation = env.keys.generation(self.id, env.now);
         let known = env.tokens.was_verified(&self.digest);
         let waiter = self.waiter(if known { Standing::Verified } else { Standing::Stranger });
-        let verified = match env.keys.find(self.place, candidate.query(), env.now) {
+        let verified = match env.keys.find(self.id, candidate.query(), env.now) {
             Lookup::Keys(keys) => {
                 admit(request, &waiter, (env.meter, env.places), env.now)?;
                 let payer = waiter.standing.into();
@@ -201,7 +201,7 @@ impl<'a> Asked<'a> {
             Lookup::Unavailable => return Err(Unverified::Refused(Refusal::KeysUnavailable)),
         };
         if let Some(generation) = generation {
-            env.tokens.insert(self.digest, self.place, generation, verified.clone());
+            env.tokens.insert(self.digest, self.id, generation, verified.clone());
         }
         self.after_signature(verified, env)
     }
@@ -215,7 +215,7 @@ impl<'a> Asked<'a> {
     }
 
     fn waiter(&self, standing: Standing) -> Waiter {
-        Waiter { issuer: self.place, digest: self.digest, standing }
+        Waiter { issuer: Some(self.id), digest: self.digest, standing }
     }
 
     /// Verifies the token by the cached introspection response, or asks the endpoint. `standing`: how much is known of
@@ -227,13 +227,13 @@ impl<'a> Asked<'a> {
         vouch: impl FnOnce(&mut Active, Expectations<'_>) -> Result<AccessToken, TokenError>,
     ) -> Result<AccessToken, Unverified> {
         let unavailable = || Unverified::Refused(Refusal::IntrospectionUnavailable);
-        let (place, digest) = (self.place, self.digest);
-        match env.introspection.find(place, &digest, self.fresh, env.now) {
+        let (issuer, digest) = (self.id, self.digest);
+        match env.introspection.find(issuer, &digest, self.fresh, env.now) {
             Said::Active(active) => {
                 let is_new = !active.is_read();
                 let token = vouch(active, self.expected);
                 if is_new {
-                    env.introspection.was_read(place, &digest);
+                    env.introspection.was_read(issuer, &digest);
                 }
                 let token = token?;
                 token.check(self.expected.audiences, self.expected.rules, env.now)?;
@@ -245,7 +245,7 @@ impl<'a> Asked<'a> {
                 let standing = if was_active { Standing::Verified } else { standing };
                 // A request without a place may not call the endpoint.
                 let taken = env.places.take(&self.waiter(standing), self.size).ok_or_else(unavailable)?;
-                if !env.introspection.ask(place, (digest, self.token), standing, env.now) {
+                if !env.introspection.ask(issuer, (digest, self.token), standing, env.now) {
                     return Err(unavailable());
                 }
                 Err(Unverified::Waits(Waiting::new(Awaited::Answer(digest), taken)))

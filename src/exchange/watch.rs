@@ -17,6 +17,7 @@ use std::time::Duration;
 use super::step::Env;
 use super::validation::{Unverified, again};
 use super::verified::Verified;
+use crate::ids::IssuerId;
 use crate::introspection::{Fresh, Lookup};
 use crate::mcp::Access;
 use crate::meter::{Payer, Turn};
@@ -61,7 +62,7 @@ pub(super) struct Watch {
 
 /// The introspection of a token without `exp`.
 struct Renewal {
-    issuer: usize,
+    issuer: IssuerId,
     digest: TokenDigest,
     /// The time between two calls.
     every: Duration,
@@ -76,18 +77,18 @@ struct Renewal {
 impl Watch {
     /// For a request that was just forwarded; `body`: the bytes that were decided on.
     pub fn new(verified: Verified, body: Option<&[u8]>, env: &mut Env<'_>) -> Self {
-        let place = env.config.issuers.iter().position(|issuer| issuer.identifier == verified.caller.issuer());
-        let issuer = place.and_then(|place| Some((place, env.config.issuers.get(place)?)));
+        let id = env.config.issuers.find(|issuer| issuer.identifier == verified.caller.issuer());
+        let issuer = id.and_then(|id| Some((id, env.config.issuers.get(id)?)));
         let leeway = issuer.map_or(0.0, |(_, issuer)| issuer.rules.leeway.as_secs_f64());
         let is_endless = verified.caller.expires_at().is_infinite();
-        let renewal = issuer.filter(|_| is_endless).and_then(|(place, issuer)| {
+        let renewal = issuer.filter(|_| is_endless).and_then(|(id, issuer)| {
             let asked = issuer.introspection.as_ref()?;
             let (_, token) = verified.request.credentials(env.config).ok()?;
             let digest = env.tokens.digest(token);
             let every = asked.cache_ttl.max(SHORTEST);
-            let good = env.introspection.asked_at(place, &digest).unwrap_or(env.now);
+            let good = env.introspection.asked_at(id, &digest).unwrap_or(env.now);
             let longest = every * 2 + asked.endpoint.timeout;
-            Some(Renewal { issuer: place, digest, every, longest, good, asked: None })
+            Some(Renewal { issuer: id, digest, every, longest, good, asked: None })
         });
         let version = verified.request.resource(env.config).map_or(0, |resource| resource.policy_version);
         Self {

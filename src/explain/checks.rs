@@ -32,14 +32,14 @@ fn route<'c>(question: &Question<'c>, head: &RequestHead) -> (Check, Option<&'c 
     // Omit the query, because it may contain a token.
     let path = head.target().split('?').next().unwrap_or_default();
     let asked = format!("{} at host {}", quoted(path), quoted(head.host()));
-    let named = |place: usize| config.resources.get(place);
+    let named = |id| config.resources.get(id);
     match config.routes.find(head.host(), head.target()) {
-        Route::Resource(place) => {
-            let identifier = named(place).map(|resource| resource.identifier.as_str()).unwrap_or_default();
-            (Check::passed("route", format!("{asked} is resource {}", quoted(identifier))), named(place))
+        Route::Resource(id) => {
+            let identifier = named(id).map(|resource| resource.identifier.as_str()).unwrap_or_default();
+            (Check::passed("route", format!("{asked} is resource {}", quoted(identifier))), named(id))
         }
-        Route::Metadata(place) => {
-            let identifier = named(place).map(|resource| resource.identifier.as_str()).unwrap_or_default();
+        Route::Metadata(id) => {
+            let identifier = named(id).map(|resource| resource.identifier.as_str()).unwrap_or_default();
             let detail = format!("{asked} is the metadata of {}, which is public", quoted(identifier));
             (Check::passed("route", detail), None)
         }

@@ -28,7 +28,7 @@ pub fn malformed(parts: usize) -> Option<String> {
 
 /// Hints for an issuer that resembles a configured one.
 pub fn issuer(claimed: &str, resource: &Resource, config: &Config) -> Option<String> {
-    let trusted = || resource.issuers.iter().filter_map(|place| config.issuers.get(*place));
+    let trusted = || resource.issuers.iter().filter_map(|id| config.issuers.get(*id));
     let bare = |text: &str| text.trim_end_matches('/').to_owned();
     if let Some(own) = trusted().find(|own| bare(&own.identifier) == bare(claimed)) {
         let set = quoted(claimed);

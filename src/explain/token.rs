@@ -4,6 +4,7 @@ use super::check::Check;
 use super::words::{of, quoted, quoted_all, times, value};
 use super::{Question, hints};
 use crate::config::{Issuer, Resource, Validation};
+use crate::ids::IssuerId;
 use crate::introspection;
 use crate::jwks::{KeySource, Lookup};
 use crate::node::Node;
@@ -27,13 +28,13 @@ pub fn check(
         checks.push(Check::refused("token", TokenError::TooLong.reason(), detail));
         return None;
     }
-    let takes_opaque = |place: &usize| config.issuers.get(*place).is_some_and(Issuer::takes_opaque_tokens);
-    if let Some(place) = resource.issuers.iter().copied().find(takes_opaque)
+    let takes_opaque = |id: &IssuerId| config.issuers.get(*id).is_some_and(Issuer::takes_opaque_tokens);
+    if let Some(id) = resource.issuers.iter().copied().find(takes_opaque)
         && !UntrustedJwt::is_shaped_like(token)
     {
         checks.push(Check::passed("token", "opaque: only its issuer can validate it"));
-        let issuer = config.issuers.get(place)?;
-        return ask(question, place, token, expectations(issuer, resource), checks, Active::vouch);
+        let issuer = config.issuers.get(id)?;
+        return ask(question, id, token, expectations(issuer, resource), checks, Active::vouch);
     }
     let jwt = match UntrustedJwt::parse(token) {
         Ok(jwt) => jwt,
@@ -43,29 +44,25 @@ pub fn check(
         }
     };
     checks.push(Check::passed("token", "a JWT, well-formed"));
-    let (place, issuer) = issuer(question, &jwt, resource, checks)?;
+    let (id, issuer) = issuer(question, &jwt, resource, checks)?;
     let expected = expectations(issuer, resource);
     for one in jwt.checks(expected, question.now) {
         checks.push(describe(&jwt, one, &expected, question));
     }
     let candidate = jwt.check(expected, question.now).ok()?;
     if issuer.validation == Validation::Introspection {
-        return ask(question, place, token, expected, checks, |active, expected| {
-            candidate.confirmed_by(active, expected)
-        });
+        return ask(question, id, token, expected, checks, |active, expected| candidate.confirmed_by(active, expected));
     }
     let or_ask = issuer.validation == Validation::JwtOrIntrospection;
-    let known = question.keys.find(place, candidate.query(), question.now);
+    let known = question.keys.find(id, candidate.query(), question.now);
     if or_ask && matches!(known, Lookup::NoKey | Lookup::Unavailable) {
         checks.push(Check::unknown("key", "not available, so the issuer's endpoint is called instead"));
-        return ask(question, place, token, expected, checks, |active, expected| {
-            candidate.confirmed_by(active, expected)
-        });
+        return ask(question, id, token, expected, checks, |active, expected| candidate.confirmed_by(active, expected));
     }
     let verified = signature(issuer, candidate, known, question.verifier, checks)?;
     match issuer.validation {
         Validation::JwtAndIntrospection => {
-            ask(question, place, token, expected, checks, |active, expected| verified.confirmed_by(active, expected))
+            ask(question, id, token, expected, checks, |active, expected| verified.confirmed_by(active, expected))
         }
         _ => Some(verified),
     }
@@ -128,7 +125,7 @@ fn signature(
 /// Calls the issuer's endpoint about the token.
 fn ask(
     question: &Question<'_>,
-    place: usize,
+    id: IssuerId,
     token: &str,
     expected: Expectations<'_>,
     checks: &mut Vec<Check>,
@@ -142,7 +139,7 @@ fn ask(
         ));
         return None;
     };
-    let asked = question.config.issuers.get(place).and_then(|issuer| issuer.introspection.as_ref());
+    let asked = question.config.issuers.get(id).and_then(|issuer| issuer.introspection.as_ref());
     let said = asked.and_then(|asked| endpoint(&introspection::request(&asked.endpoint, token)));
     let vouched = match said.and_then(|said| Answer::parse(&said).ok()) {
         None => {
@@ -192,9 +189,9 @@ fn issuer<'c>(
     jwt: &UntrustedJwt,
     resource: &Resource,
     checks: &mut Vec<Check>,
-) -> Option<(usize, &'c Issuer)> {
+) -> Option<(IssuerId, &'c Issuer)> {
     let config = question.config;
-    let trusted = resource.issuers.iter().filter_map(|place| Some((*place, config.issuers.get(*place)?)));
+    let trusted = resource.issuers.iter().filter_map(|id| Some((*id, config.issuers.get(*id)?)));
     let claimed = match jwt.issuer() {
         Ok(claimed) => claimed,
         Err(error) => {
@@ -208,9 +205,9 @@ fn issuer<'c>(
     };
     let found = trusted.clone().find(|(_, issuer)| issuer.identifier == claimed);
     match found {
-        Some((place, issuer)) => {
+        Some((id, issuer)) => {
             checks.push(Check::passed("iss", format!("{} is issuer `{}`", quoted(claimed), issuer.name)));
-            Some((place, issuer))
+            Some((id, issuer))
         }
         None => {
             let expected = quoted_all(trusted.map(|(_, issuer)| issuer.identifier.as_str()));

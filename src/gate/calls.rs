@@ -3,15 +3,16 @@
 use super::Gate;
 use super::effect::{CallId, Effect};
 use crate::callout::Request;
+use crate::ids::IssuerId;
 use crate::token::TokenDigest;
 
 /// The use that the answer to a call is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// A step of an attempt to fetch the keys of the issuer at this place.
-    Keys(usize),
-    /// The word of the issuer at this place on the token of this digest.
-    Introspection(usize, TokenDigest),
+    /// A step of an attempt to fetch the keys of this issuer.
+    Keys(IssuerId),
+    /// The word of this issuer on the token of this digest.
+    Introspection(IssuerId, TokenDigest),
     /// The policy from this one of the sources.
     Policy(usize),
     /// The manifest of this one of the targets, with its digest.
@@ -22,8 +23,8 @@ pub(super) enum Purpose {
 
 impl Purpose {
     /// The issuer whose keys it is about.
-    pub fn of_keys(&self) -> Option<usize> {
-        if let Self::Keys(place) = self { Some(*place) } else { None }
+    pub fn of_keys(&self) -> Option<IssuerId> {
+        if let Self::Keys(issuer) = self { Some(*issuer) } else { None }
     }
 
     /// The digest of the manifest that it carries to the target `at`.

@@ -3,6 +3,7 @@
 use super::Gate;
 use super::effect::Host;
 use crate::audit::drift_line;
+use crate::ids::ResourceId;
 
 impl Gate {
     /// Time goes by: compares the lists that came, reports the findings, and takes over those of other workers.
@@ -14,9 +15,9 @@ impl Gate {
 
     /// Reports the findings.
     pub(super) fn report_drift(&mut self, host: &Host<'_>) {
-        while let Some(place) = self.known.drift.has_news() {
-            let report = self.told.report(place, &mut self.known.drift, host.shared);
-            let resource = self.resource_name(place);
+        while let Some(id) = self.known.drift.has_news() {
+            let report = self.told.report(id, &mut self.known.drift, host.shared);
+            let resource = self.resource_name(id);
             for finding in &report.found {
                 self.log_event("drift", drift_line("drift", &resource, finding.code, &finding.about));
             }
@@ -26,9 +27,9 @@ impl Gate {
         }
     }
 
-    /// The identifier of the resource at `place`, for logs.
-    pub(super) fn resource_name(&self, place: usize) -> String {
-        let resource = self.config.resources.get(place);
+    /// The identifier of `resource`, for logs.
+    pub(super) fn resource_name(&self, resource: ResourceId) -> String {
+        let resource = self.config.resources.get(resource);
         resource.map(|resource| resource.identifier.as_str().to_owned()).unwrap_or_default()
     }
 }

@@ -4,6 +4,7 @@ use super::effect::{Answer, Host, Streams};
 use super::{Gate, Purpose};
 use crate::callout::Request;
 use crate::exchange::Awaited;
+use crate::ids::IssuerId;
 use crate::introspection::{Call, Change, MAX_ANSWER, request};
 use crate::token::{Answer as Said, TokenDigest};
 
@@ -27,7 +28,7 @@ impl Gate {
     /// The answer to a call came.
     pub(super) fn introspection_answered(
         &mut self,
-        (issuer, digest): (usize, TokenDigest),
+        (issuer, digest): (IssuerId, TokenDigest),
         answer: &Answer<'_>,
         host: &Host<'_>,
         streams: &dyn Streams,
@@ -47,7 +48,7 @@ impl Gate {
     /// The host could not send a call.
     pub(super) fn introspection_refused(
         &mut self,
-        (issuer, digest): (usize, TokenDigest),
+        (issuer, digest): (IssuerId, TokenDigest),
         status: u32,
         host: &Host<'_>,
         streams: &dyn Streams,
@@ -61,7 +62,7 @@ impl Gate {
     /// Gives those who wait for it the outcome of a call. The beginning and the end of an outage are recorded.
     fn endpoint_answered(
         &mut self,
-        place: usize,
+        issuer: IssuerId,
         digest: TokenDigest,
         answer: Result<Said, String>,
         host: &Host<'_>,
@@ -77,9 +78,9 @@ impl Gate {
             None => "failure",
         };
         self.count("introspection", outcome);
-        let change = self.known.introspection.finished(place, digest, answer, host.now);
+        let change = self.known.introspection.finished(issuer, digest, answer, host.now);
         if let Some(change) = change {
-            let name = self.issuer_name(place);
+            let name = self.issuer_name(issuer);
             let detail = fault.as_deref().unwrap_or("answers again");
             let event = if change == Change::Fails { "outage" } else { "recovered" };
             self.event(event, &format!("introspection of issuer {name}: {detail}"));

@@ -10,6 +10,7 @@ use super::{Gate, Purpose};
 use crate::callout::Request;
 use crate::config::{Config, Issuer};
 use crate::exchange::Awaited;
+use crate::ids::{ById, IssuerId};
 use crate::jwks::{KeyNames, KeySet, KeySource, Look, MAX_BYTES, Progress, Source, Worker};
 use crate::url::Url;
 use crate::workers::{SharedData, SharedNames};
@@ -18,7 +19,7 @@ use crate::workers::{SharedData, SharedNames};
 const MAX_ROUNDS: usize = 4;
 
 /// Where the keys of each issuer are, and under which names they are shared; nothing if they are not fetched.
-pub(super) struct KeySources(Vec<Option<(KeyNames, Source)>>);
+pub(super) struct KeySources(ById<IssuerId, Option<(KeyNames, Source)>>);
 
 impl KeySources {
     /// For a configuration.
@@ -32,7 +33,7 @@ impl KeySources {
             };
             Some((KeyNames::new(names, &issuer.identifier, keys.identity()?), source))
         };
-        Self(config.issuers.iter().map(source).collect())
+        Self(config.issuers.map(source))
     }
 
     /// The names of what is shared.
@@ -40,28 +41,28 @@ impl KeySources {
         self.0.iter().flatten().flat_map(|(names, _)| [names.attempts.clone(), names.set.clone()])
     }
 
-    /// The places of the issuers whose keys are fetched.
-    fn places(&self) -> Vec<usize> {
-        let fetched = self.0.iter().enumerate().filter(|(_, source)| source.is_some());
-        fetched.map(|(place, _)| place).collect()
+    /// The issuers whose keys are fetched.
+    fn issuers(&self) -> Vec<IssuerId> {
+        let fetched = self.0.with_ids().filter(|(_, source)| source.is_some());
+        fetched.map(|(issuer, _)| issuer).collect()
     }
 
-    fn source(&mut self, place: usize) -> Option<&mut Source> {
-        self.0.get_mut(place)?.as_mut().map(|(_, source)| source)
+    fn source(&mut self, issuer: IssuerId) -> Option<&mut Source> {
+        self.0.get_mut(issuer)?.as_mut().map(|(_, source)| source)
     }
 }
 
 impl Gate {
-    /// The keys of the issuer at `place`, as one worker of several has them.
-    fn key_worker<'g>(&'g mut self, place: usize, shared: &'g dyn SharedData) -> Option<Worker<'g>> {
-        let (names, _) = self.key_sources.0.get(place)?.as_ref()?;
-        Some(Worker { data: shared, names, cache: self.known.keys.cache(place)? })
+    /// The keys of `issuer`, as one worker of several has them.
+    fn key_worker<'g>(&'g mut self, issuer: IssuerId, shared: &'g dyn SharedData) -> Option<Worker<'g>> {
+        let (names, _) = self.key_sources.0.get(issuer)?.as_ref()?;
+        Some(Worker { data: shared, names, cache: self.known.keys.cache(issuer)? })
     }
 
     /// Looks at what other workers did, without doing anything: the first request may need no fetch.
     pub(super) fn look_at_keys(&mut self, host: &Host<'_>) {
-        for place in self.key_sources.places() {
-            if let Some(mut worker) = self.key_worker(place, host.shared) {
+        for issuer in self.key_sources.issuers() {
+            if let Some(mut worker) = self.key_worker(issuer, host.shared) {
                 worker.look(host.now);
             }
         }
@@ -70,19 +71,19 @@ impl Gate {
     /// Time goes by: takes over what other workers did, and starts every fetch that is due. Then the endpoints are asked
     /// that tokens need besides.
     pub(super) fn advance_keys(&mut self, host: &Host<'_>, streams: &dyn Streams) {
-        let (places, mut changed) = (self.key_sources.places(), false);
-        for place in &places {
-            let was_failing = self.keys_fail(*place);
-            if self.key_worker(*place, host.shared).is_some_and(|mut worker| worker.tick(host.now)) {
-                self.calls.give_up(|purpose| *purpose == Purpose::Keys(*place));
-                self.keys_not_delivered(*place, "no answer in time");
-                self.tell_outage(*place, was_failing);
+        let (issuers, mut changed) = (self.key_sources.issuers(), false);
+        for issuer in &issuers {
+            let was_failing = self.keys_fail(*issuer);
+            if self.key_worker(*issuer, host.shared).is_some_and(|mut worker| worker.tick(host.now)) {
+                self.calls.give_up(|purpose| *purpose == Purpose::Keys(*issuer));
+                self.keys_not_delivered(*issuer, "no answer in time");
+                self.tell_outage(*issuer, was_failing);
                 changed = true;
             }
         }
         for _ in 0..MAX_ROUNDS {
-            for place in &places {
-                changed |= self.advance_keys_of(*place, host);
+            for issuer in &issuers {
+                changed |= self.advance_keys_of(*issuer, host);
             }
             if !std::mem::take(&mut changed) {
                 break;
@@ -93,36 +94,42 @@ impl Gate {
     }
 
     /// Says whether streams that wait should look again.
-    fn advance_keys_of(&mut self, place: usize, host: &Host<'_>) -> bool {
-        let look = self.key_worker(place, host.shared).map(|mut worker| worker.advance(host.now));
+    fn advance_keys_of(&mut self, issuer: IssuerId, host: &Host<'_>) -> bool {
+        let look = self.key_worker(issuer, host.shared).map(|mut worker| worker.advance(host.now));
         let Look { changed, fetch } = look.unwrap_or_default();
         if fetch.is_some() {
             // The answer to an older request must not be read as one to this attempt.
-            self.calls.give_up(|purpose| *purpose == Purpose::Keys(place));
+            self.calls.give_up(|purpose| *purpose == Purpose::Keys(issuer));
         }
-        let first = self.key_sources.source(place).zip(fetch).map(|(source, refetch)| source.begin(refetch));
-        changed | first.is_some_and(|first| self.proceed_with_keys(place, first, &[], host))
+        let first = self.key_sources.source(issuer).zip(fetch).map(|(source, refetch)| source.begin(refetch));
+        changed | first.is_some_and(|first| self.proceed_with_keys(issuer, first, &[], host))
     }
 
     /// The answer to a request of an attempt came.
-    pub(super) fn keys_answered(&mut self, place: usize, answer: &Answer<'_>, host: &Host<'_>, streams: &dyn Streams) {
+    pub(super) fn keys_answered(
+        &mut self,
+        issuer: IssuerId,
+        answer: &Answer<'_>,
+        host: &Host<'_>,
+        streams: &dyn Streams,
+    ) {
         let body = answer.body(MAX_BYTES).unwrap_or_default();
-        let Some(source) = self.key_sources.source(place) else { return };
+        let Some(source) = self.key_sources.source(issuer) else { return };
         let progress = source.answered(answer.status, (answer.size <= MAX_BYTES).then_some(&*body));
         if matches!(progress, Progress::Ask(_))
-            && let Some(mut worker) = self.key_worker(place, host.shared)
+            && let Some(mut worker) = self.key_worker(issuer, host.shared)
         {
             worker.renew(host.now);
         }
-        if self.proceed_with_keys(place, progress, &body, host) {
+        if self.proceed_with_keys(issuer, progress, &body, host) {
             self.keys_changed(host, streams);
         }
     }
 
     /// The host could not send a request of an attempt.
-    pub(super) fn keys_refused(&mut self, place: usize, status: u32, host: &Host<'_>, streams: &dyn Streams) {
-        let name = self.issuer_name(place);
-        let cluster = match self.config.issuers.get(place).and_then(|issuer| issuer.keys.as_ref()) {
+    pub(super) fn keys_refused(&mut self, issuer: IssuerId, status: u32, host: &Host<'_>, streams: &dyn Streams) {
+        let name = self.issuer_name(issuer);
+        let cluster = match self.config.issuers.get(issuer).and_then(|issuer| issuer.keys.as_ref()) {
             Some(KeySource::Discovered { cluster, .. } | KeySource::Fetched { cluster, .. }) => cluster.as_str(),
             _ => "",
         };
@@ -132,7 +139,7 @@ impl Gate {
         );
         self.count("jwks", "failure");
         self.log(Level::Warn, line);
-        self.attempt_ended(place, None, host);
+        self.attempt_ended(issuer, None, host);
         self.keys_changed(host, streams);
     }
 
@@ -144,23 +151,23 @@ impl Gate {
 
     /// Carries an attempt on; `body` is the last answer's. Says whether the attempt has ended, so that streams that wait
     /// for keys should look again.
-    fn proceed_with_keys(&mut self, place: usize, progress: Progress, body: &[u8], host: &Host<'_>) -> bool {
+    fn proceed_with_keys(&mut self, issuer: IssuerId, progress: Progress, body: &[u8], host: &Host<'_>) -> bool {
         match progress {
             Progress::Ask(uri) => {
-                self.ask_for_keys(place, &uri);
+                self.ask_for_keys(issuer, &uri);
                 return false;
             }
             Progress::Done(set) => {
                 for (key, fault) in &set.skipped {
-                    let name = self.issuer_name(place);
+                    let name = self.issuer_name(issuer);
                     self.log(Level::Warn, format!("key {key} of issuer {name} is left out: {}", fault.code()));
                 }
                 self.count("jwks", "success");
-                self.attempt_ended(place, Some((set, body)), host);
+                self.attempt_ended(issuer, Some((set, body)), host);
             }
             Progress::Failed(fault) => {
-                self.keys_not_delivered(place, &fault.message());
-                self.attempt_ended(place, None, host);
+                self.keys_not_delivered(issuer, &fault.message());
+                self.attempt_ended(issuer, None, host);
             }
         }
         true
@@ -168,39 +175,39 @@ impl Gate {
 
     /// Sends a request of an attempt, whose lease lasts for one request. Its answer comes to the root context, which
     /// asks for all streams: with one of them the answer for all others would be lost.
-    fn ask_for_keys(&mut self, place: usize, uri: &Url) {
-        let keys = self.config.issuers.get(place).and_then(|issuer| issuer.keys.as_ref());
+    fn ask_for_keys(&mut self, issuer: IssuerId, uri: &Url) {
+        let keys = self.config.issuers.get(issuer).and_then(|issuer| issuer.keys.as_ref());
         let Some(KeySource::Discovered { cluster, timing, .. } | KeySource::Fetched { cluster, timing, .. }) = keys
         else {
             return;
         };
         let request = Request::new("GET", uri, cluster, timing.timeout)
             .with("accept", "application/json, application/jwk-set+json");
-        self.call(Purpose::Keys(place), request);
+        self.call(Purpose::Keys(issuer), request);
     }
 
-    fn attempt_ended(&mut self, place: usize, fetched: Option<(KeySet, &[u8])>, host: &Host<'_>) {
-        let was_failing = self.keys_fail(place);
-        if let Some(mut worker) = self.key_worker(place, host.shared) {
+    fn attempt_ended(&mut self, issuer: IssuerId, fetched: Option<(KeySet, &[u8])>, host: &Host<'_>) {
+        let was_failing = self.keys_fail(issuer);
+        if let Some(mut worker) = self.key_worker(issuer, host.shared) {
             worker.finish(fetched, host.now);
         }
-        self.tell_outage(place, was_failing);
+        self.tell_outage(issuer, was_failing);
     }
 
-    fn keys_not_delivered(&mut self, place: usize, fault: &str) {
-        let name = self.issuer_name(place);
+    fn keys_not_delivered(&mut self, issuer: IssuerId, fault: &str) {
+        let name = self.issuer_name(issuer);
         self.count("jwks", "failure");
         self.log(Level::Warn, format!("the keys of issuer {name} were not delivered: {fault}"));
     }
 
-    fn keys_fail(&mut self, place: usize) -> bool {
-        self.known.keys.cache(place).is_some_and(|cache| cache.is_failing())
+    fn keys_fail(&mut self, issuer: IssuerId) -> bool {
+        self.known.keys.cache(issuer).is_some_and(|cache| cache.is_failing())
     }
 
     /// An attempt has ended: tells of an outage that began or ended with it.
-    fn tell_outage(&mut self, place: usize, was_failing: bool) {
-        let name = self.issuer_name(place);
-        match (was_failing, self.keys_fail(place)) {
+    fn tell_outage(&mut self, issuer: IssuerId, was_failing: bool) {
+        let name = self.issuer_name(issuer);
+        match (was_failing, self.keys_fail(issuer)) {
             (false, true) => self.event("outage", &format!("the keys of issuer {name} cannot be had")),
             (true, false) => self.event("recovered", &format!("the keys of issuer {name} are there again")),
             _ => {}
@@ -209,16 +216,16 @@ impl Gate {
 
     /// The instance ends, and its fetches under way with it.
     pub(super) fn release_keys(&mut self, host: &Host<'_>) {
-        let places: Vec<_> = self.calls.purposes().filter_map(Purpose::of_keys).collect();
-        for place in places {
-            if let Some(mut worker) = self.key_worker(place, host.shared) {
+        let issuers: Vec<_> = self.calls.purposes().filter_map(Purpose::of_keys).collect();
+        for issuer in issuers {
+            if let Some(mut worker) = self.key_worker(issuer, host.shared) {
                 worker.release(host.now);
             }
         }
     }
 
-    /// The name of the issuer at `place` in logs.
-    pub(super) fn issuer_name(&self, place: usize) -> String {
-        self.config.issuers.get(place).map(|issuer| issuer.name.clone()).unwrap_or_default()
+    /// The name of `issuer` in logs.
+    pub(super) fn issuer_name(&self, issuer: IssuerId) -> String {
+        self.config.issuers.get(issuer).map(|issuer| issuer.name.clone()).unwrap_or_default()
     }
 }

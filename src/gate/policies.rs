@@ -7,14 +7,14 @@ use super::{Gate, Purpose};
 use crate::audit::event_line;
 use crate::callout::Request;
 use crate::config::{Config, ControlPlane, Live, MAX_POLICY};
+use crate::ids::ResourceId;
 use crate::policy::Policy;
 use crate::remote::{Answered, Names, PolicyWorker, RemotePolicy, State};
 use crate::workers::{SharedNames, first_to_say};
 
 /// The source of one resource's policy.
 pub(super) struct PolicySource {
-    /// The resource.
-    place: usize,
+    resource: ResourceId,
     names: Names,
     policy: RemotePolicy,
     /// The state that held when this worker last looked.
@@ -24,10 +24,11 @@ pub(super) struct PolicySource {
 impl PolicySource {
     /// The sources of a configuration. `worker` is a number that no other worker has.
     pub fn all(config: &Config, names: &SharedNames, worker: u64) -> Vec<Self> {
-        let sources = config.resources.iter().enumerate().filter_map(|(place, resource)| {
+        let sources = config.resources.with_ids().filter_map(|(id, resource)| {
             let source = resource.policy_source.as_ref()?;
             let names = Names::new(names, resource.identifier.as_str(), source);
-            Some(Self { place, names, policy: RemotePolicy::new(source.timing(), worker), state: State::Waiting })
+            let policy = RemotePolicy::new(source.timing(), worker);
+            Some(Self { resource: id, names, policy, state: State::Waiting })
         });
         sources.collect()
     }
@@ -46,8 +47,8 @@ impl Gate {
         host: &Host<'_>,
         act: impl FnOnce(&mut PolicyWorker<'_>) -> T,
     ) -> Option<T> {
-        let PolicySource { place, names, policy, .. } = self.policies.get_mut(at)?;
-        let read = |document: &[u8]| self.config.read_policy(*place, document);
+        let PolicySource { resource, names, policy, .. } = self.policies.get_mut(at)?;
+        let read = |document: &[u8]| self.config.read_policy(*resource, document);
         Some(act(&mut PolicyWorker { data: host.shared, names, policy, read: &read }))
     }
 
@@ -78,7 +79,7 @@ impl Gate {
 
     fn policy_request(&self, at: usize) -> Option<Request> {
         let source = self.policies.get(at)?;
-        let plane = self.config.resources.get(source.place)?.policy_source.as_ref()?;
+        let plane = self.config.resources.get(source.resource)?.policy_source.as_ref()?;
         let mut request = plane.endpoint.request("GET").with("accept", "application/json");
         request.headers.extend(source.policy.etag().map(|etag| ("if-none-match", etag.to_owned())));
         Some(request)
@@ -86,8 +87,8 @@ impl Gate {
 
     /// The host could not send a request.
     pub(super) fn policy_refused(&mut self, at: usize, status: u32, host: &Host<'_>) {
-        let place = self.policies.get(at).map(|source| source.place);
-        let resource = place.and_then(|place| self.config.resources.get(place));
+        let source = self.policies.get(at);
+        let resource = source.and_then(|source| self.config.resources.get(source.resource));
         let fault = refused(resource.and_then(|resource| resource.policy_source.as_ref()), status);
         self.with_policy(at, host, |worker| worker.finish(false, host.now));
         self.policy_failed(at, &fault);
@@ -125,7 +126,7 @@ impl Gate {
         if live.is_none() && state == before {
             return;
         }
-        if let Some(resource) = self.config.resources.get_mut(source.place) {
+        if let Some(resource) = self.config.resources.get_mut(source.resource) {
             match live {
                 Some(Live::InForce { policy, supported, .. }) => resource.adopt(*policy, supported),
                 Some(Live::Withheld { .. }) => resource.adopt(Policy::closed(), None),
@@ -135,7 +136,7 @@ impl Gate {
             if source.policy.has_document() {
                 resource.close(state.is_closed());
             }
-            self.known.drift.policy_changed(source.place, &resource.policy);
+            self.known.drift.policy_changed(source.resource, &resource.policy);
         }
         if state != before {
             self.tell_state(at, state, host);
@@ -154,14 +155,14 @@ impl Gate {
             State::Stale => ("outage", "the control plane has not delivered it for too long: everything is denied"),
             State::Withheld => ("outage", "the control plane's policy is not complete: everything is denied"),
         };
-        let resource = self.resource_name(source.place);
+        let resource = self.resource_name(source.resource);
         self.event(event, &format!("policy of {resource}: {detail}"));
     }
 
     /// A new document, told of by the worker that got it.
     fn tell_policy(&mut self, at: usize, live: &Live) {
         let Some(source) = self.policies.get(at) else { return };
-        let resource = self.resource_name(source.place);
+        let resource = self.resource_name(source.resource);
         match live {
             Live::InForce { warnings, .. } => {
                 let line = event_line("policy_changed", None, &format!("policy of {resource}: another is in force"));
@@ -178,7 +179,7 @@ impl Gate {
     }
 
     fn policy_warning(&mut self, at: usize, message: &str) {
-        let resource = self.policies.get(at).map(|source| self.resource_name(source.place)).unwrap_or_default();
+        let resource = self.policies.get(at).map(|source| self.resource_name(source.resource)).unwrap_or_default();
         self.log(Level::Warn, format!("the policy of {resource} from its control plane: {message}"));
     }
 }

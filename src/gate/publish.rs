@@ -8,6 +8,7 @@ use crate::audit::{event_line, manifest_line};
 use crate::callout::Request;
 use crate::config::{Config, ControlPlane, Format, Resource};
 use crate::drift::inventory::{Inventory, MAX_BYTES};
+use crate::ids::ResourceId;
 use crate::node::Node;
 use crate::remote::{PublishNames, Publisher};
 use crate::workers::SharedNames;
@@ -23,19 +24,18 @@ pub(super) struct Publishing {
 }
 
 struct Target {
-    /// The resource.
-    place: usize,
+    resource: ResourceId,
     names: PublishNames,
 }
 
 impl Publishing {
     /// For a configuration.
     pub fn new(config: &Config, names: &SharedNames, owner: u64) -> Self {
-        let target = |(place, resource): (usize, &Resource)| {
+        let target = |(id, resource): (ResourceId, &Resource)| {
             let names = PublishNames::new(names, resource.identifier.as_str(), resource.publish.as_ref()?);
-            Some(Target { place, names })
+            Some(Target { resource: id, names })
         };
-        let targets = config.resources.iter().enumerate().filter_map(target);
+        let targets = config.resources.with_ids().filter_map(target);
         Self { targets: targets.collect(), owner }
     }
 
@@ -53,7 +53,7 @@ impl Gate {
     }
 
     fn control_plane(&self, at: usize) -> Option<&ControlPlane> {
-        self.config.resources.get(self.publishing.targets.get(at)?.place)?.publish.as_ref()
+        self.config.resources.get(self.publishing.targets.get(at)?.resource)?.publish.as_ref()
     }
 
     /// Time goes by: merges what was seen, and publishes what has changed.
@@ -82,25 +82,25 @@ impl Gate {
     }
 
     fn merge_lists(&mut self, at: usize, host: &Host<'_>) {
-        let Some(place) = self.publishing.targets.get(at).map(|target| target.place) else { return };
+        let Some(resource) = self.publishing.targets.get(at).map(|target| target.resource) else { return };
         let Some(current) = self.publisher(at, host).map(|publisher| publisher.current()) else { return };
-        let lists = self.known.drift.take_lists(place, current);
+        let lists = self.known.drift.take_lists(resource, current);
         if lists.is_empty() {
             return;
         }
         let merged = self.publisher(at, host).map(|publisher| publisher.merge(&lists, host.now));
         let (changed, late) = merged.unwrap_or_default();
         if let Some(inventory) = changed {
-            let line = manifest_line(&self.resource_name(place), &inventory.manifest());
+            let line = manifest_line(&self.resource_name(resource), &inventory.manifest());
             self.log_event("manifest", line);
         }
         if late {
-            self.known.drift.forget_lists(place);
+            self.known.drift.forget_lists(resource);
         }
     }
 
     fn manifest_request(&self, at: usize, inventory: &Inventory) -> Result<Request, String> {
-        let resource = self.publishing.targets.get(at).and_then(|target| self.config.resources.get(target.place));
+        let resource = self.publishing.targets.get(at).and_then(|target| self.config.resources.get(target.resource));
         let published = resource.and_then(|resource| Some((resource, resource.publish.as_ref()?)));
         let (resource, plane) = published.ok_or("there is no endpoint")?;
         let body = match plane.format {
@@ -149,6 +149,6 @@ impl Gate {
 
     fn published_resource(&self, at: usize) -> String {
         let target = self.publishing.targets.get(at);
-        target.map(|target| self.resource_name(target.place)).unwrap_or_default()
+        target.map(|target| self.resource_name(target.resource)).unwrap_or_default()
     }
 }

@@ -74,8 +74,8 @@ impl Gate {
         self.metrics.add("cache", "miss", std::mem::take(&mut tokens.misses));
         let counts = self.metrics.take();
         self.effects.extend(counts.into_iter().map(|(thing, outcome, count)| Effect::Count(thing, outcome, count)));
-        for (place, issuer) in self.config.issuers.iter().enumerate() {
-            let age = self.known.keys.cache(place).and_then(|cache| cache.age(host.now));
+        for (id, issuer) in self.config.issuers.with_ids() {
+            let age = self.known.keys.cache(id).and_then(|cache| cache.age(host.now));
             let gauge = age.map(|age| Effect::Gauge(metrics::key_set_age(&issuer.name), age.as_secs()));
             self.effects.extend(gauge);
         }

@@ -1,6 +1,7 @@
 //! The key sets of all configured issuers.
 
 use super::{KeyQuery, KeySet, KeySetCache, Lookup};
+use crate::ids::{ById, IssuerId};
 use crate::time::UnixTime;
 use crate::url::Url;
 use crate::workers::Timing;
@@ -44,43 +45,43 @@ impl KeySource {
 /// One cache per issuer, in configuration order. Keys are only used for their own issuer.
 #[derive(Debug)]
 pub struct IssuerKeys {
-    caches: Vec<Option<KeySetCache>>,
+    caches: ById<IssuerId, Option<KeySetCache>>,
 }
 
 impl IssuerKeys {
     /// Caches for these sources, one per issuer. `worker` is a number unique to this worker.
-    pub fn new<'s>(sources: impl Iterator<Item = Option<&'s KeySource>>, worker: u64) -> Self {
+    pub fn new(sources: ById<IssuerId, Option<&KeySource>>, worker: u64) -> Self {
         let cache = |source: Option<&KeySource>| match source? {
             KeySource::Fixed(set) => Some(KeySetCache::fixed(set.clone())),
             KeySource::Fetched { timing, .. } | KeySource::Discovered { timing, .. } => {
                 Some(KeySetCache::fetched(*timing, worker))
             }
         };
-        Self { caches: sources.map(cache).collect() }
+        Self { caches: sources.into_iter().map(cache).collect() }
     }
 
-    /// The keys of the issuer at `place` for a token.
-    pub fn find(&mut self, place: usize, query: &KeyQuery, now: UnixTime) -> Lookup<'_> {
-        match self.cache(place) {
+    /// The keys of `issuer` for a token.
+    pub fn find(&mut self, issuer: IssuerId, query: &KeyQuery, now: UnixTime) -> Lookup<'_> {
+        match self.cache(issuer) {
             Some(cache) => cache.find(query, now),
             None => Lookup::Unavailable,
         }
     }
 
-    /// The generation of the key set of the issuer at `place`, if it is usable at `now`.
-    pub fn generation(&self, place: usize, now: UnixTime) -> Option<u64> {
-        self.caches.get(place)?.as_ref()?.generation(now)
+    /// The generation of the key set of `issuer`, if it is usable at `now`.
+    pub fn generation(&self, issuer: IssuerId, now: UnixTime) -> Option<u64> {
+        self.caches.get(issuer)?.as_ref()?.generation(now)
     }
 
-    /// The cache of the issuer at `place`, if it has keys.
-    pub fn cache(&mut self, place: usize) -> Option<&mut KeySetCache> {
-        self.caches.get_mut(place).and_then(Option::as_mut)
+    /// The cache of `issuer`, if it has keys.
+    pub fn cache(&mut self, issuer: IssuerId) -> Option<&mut KeySetCache> {
+        self.caches.get_mut(issuer).and_then(Option::as_mut)
     }
 
-    /// The indices of issuers whose keys should be fetched at `now`.
-    pub fn due(&self, now: UnixTime) -> Vec<usize> {
+    /// The issuers whose keys should be fetched at `now`.
+    pub fn due(&self, now: UnixTime) -> Vec<IssuerId> {
         let due = |cache: &Option<KeySetCache>| cache.as_ref().is_some_and(|cache| cache.is_due(now));
-        self.caches.iter().enumerate().filter(|(_, cache)| due(cache)).map(|(place, _)| place).collect()
+        self.caches.with_ids().filter(|(_, cache)| due(cache)).map(|(issuer, _)| issuer).collect()
     }
 
     /// Whether streams wait for the record that workers share.

@@ -2,6 +2,7 @@
 
 use super::fields::{At, Findings, join};
 use crate::config::{ForwardedHeader, IdentityValue, OVERRIDES, folded_header};
+use crate::ids::IssuerId;
 
 /// Reads `forward`: whether the token is forwarded, and the headers.
 pub fn read(at: Option<At<'_>>, found: &mut Findings) -> (bool, Vec<ForwardedHeader>) {
@@ -68,7 +69,12 @@ fn may_be_forwarded(name: &str) -> bool {
 }
 
 /// Warns if `sub` is forwarded from several issuers without the issuer.
-pub fn warn_of_ambiguous_subject(path: &str, issuers: &[usize], forwarded: &[ForwardedHeader], found: &mut Findings) {
+pub fn warn_of_ambiguous_subject(
+    path: &str,
+    issuers: &[IssuerId],
+    forwarded: &[ForwardedHeader],
+    found: &mut Findings,
+) {
     let carries = |value| forwarded.iter().any(|header| header.value == value);
     if issuers.len() > 1 && carries(IdentityValue::Subject) && !carries(IdentityValue::Issuer) {
         let message = "forwards `sub` without `issuer`, but two issuers may use the same subject for two people";

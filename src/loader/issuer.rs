@@ -9,6 +9,7 @@ pub use rules::claim_tests;
 use super::Environment;
 use super::fields::{At, Fields, Findings, Zero, join};
 use crate::config::{Dpop, Issuer, Validation};
+use crate::ids::{ById, IssuerId};
 use crate::signature::Algorithm;
 use crate::token::{GENERIC, PROFILES};
 use crate::url::Url;
@@ -62,7 +63,7 @@ fn identifier<'a>(at: &At<'a>, found: &mut Findings) -> Option<&'a str> {
 /// The issuers that could be read from a configuration that may have faults.
 pub struct Issuers {
     /// In configuration order, without the faulty ones.
-    pub read: Vec<Issuer>,
+    pub read: ById<IssuerId, Issuer>,
     /// The index of each issuer in the configuration.
     places: Vec<usize>,
     /// Whether no issuer is faulty. Otherwise an unknown name may belong to a faulty one, which is already reported.
@@ -72,16 +73,16 @@ pub struct Issuers {
 /// The issuers that a policy may name.
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
-    pub issuers: &'a [Issuer],
+    pub issuers: &'a ById<IssuerId, Issuer>,
     /// See [`Issuers`].
     pub complete: bool,
-    /// The indices of the issuers that the resource trusts.
-    pub trusted: &'a [usize],
+    /// The issuers that the resource trusts.
+    pub trusted: &'a [IssuerId],
 }
 
 impl Issuers {
-    /// The issuers that the policy of a resource may name, given the indices of those it trusts.
-    pub fn known<'a>(&'a self, trusted: &'a [usize]) -> Known<'a> {
+    /// The issuers that the policy of a resource may name, given those it trusts.
+    pub fn known<'a>(&'a self, trusted: &'a [IssuerId]) -> Known<'a> {
         Known { issuers: &self.read, complete: self.complete, trusted }
     }
 
@@ -90,8 +91,8 @@ impl Issuers {
         let all = at.and_then(|at| at.list(Zero::Refuse, found, |at, found| Some(read(&at, environment, found))));
         let complete = all.as_ref().is_some_and(|all| all.iter().all(Option::is_some));
         let good = all.into_iter().flatten().enumerate().filter_map(|(place, issuer)| Some((place, issuer?)));
-        let (places, read) = good.unzip();
-        Self { read, places, complete }
+        let (places, read): (_, Vec<_>) = good.unzip();
+        Self { read: read.into_iter().collect(), places, complete }
     }
 }
 

@@ -9,6 +9,7 @@ use super::fields::{At, Findings, Zero};
 use super::issuer::Known;
 use super::{lint, policy};
 use crate::config::{Config, Fault, Format, Live, MAX_POLICY};
+use crate::ids::ResourceId;
 use crate::json;
 use crate::node::Node;
 
@@ -23,10 +24,10 @@ struct Parts {
 }
 
 impl Config {
-    /// Reads the `document` from the policy source of the resource at `place`. All faults are returned at once.
-    pub fn read_policy(&self, place: usize, document: &[u8]) -> Result<Live, Vec<Fault>> {
+    /// Reads the `document` from the policy source of `resource`. All faults are returned at once.
+    pub fn read_policy(&self, resource: ResourceId, document: &[u8]) -> Result<Live, Vec<Fault>> {
         let mut found = Findings::default();
-        let live = self.read_live(place, document, &mut found);
+        let live = self.read_live(resource, document, &mut found);
         match live {
             Some(Live::InForce { policy, supported, ttl, .. }) if found.faults.is_empty() => {
                 Ok(Live::InForce { policy, supported, ttl, warnings: found.warnings })
@@ -36,8 +37,8 @@ impl Config {
         }
     }
 
-    fn read_live(&self, place: usize, document: &[u8], found: &mut Findings) -> Option<Live> {
-        let Some(resource) = self.resources.get(place) else { return found.fault("", "there is no such resource") };
+    fn read_live(&self, resource: ResourceId, document: &[u8], found: &mut Findings) -> Option<Live> {
+        let Some(resource) = self.resources.get(resource) else { return found.fault("", "there is no such resource") };
         let source = resource.policy_source.as_ref()?;
         if document.len() > MAX_POLICY {
             return found.fault("", format!("is over {MAX_POLICY} bytes"));
@@ -58,7 +59,7 @@ impl Config {
         };
         let known = Known { issuers: &self.issuers, complete: true, trusted: &resource.issuers };
         let policy = policy::read(&At { path: String::new(), node: &parts.policy }, known, found)?;
-        let trusted: Vec<_> = resource.issuers.iter().filter_map(|n| self.issuers.get(*n)).collect();
+        let trusted: Vec<_> = resource.issuers.iter().filter_map(|id| self.issuers.get(*id)).collect();
         lint::check_issuers("", &policy.matrix, &trusted, found);
         let (supported, ttl, warnings) = (parts.supported, parts.ttl, Vec::new());
         Some(Live::InForce { policy: Box::new(policy), supported, ttl, warnings })

@@ -112,7 +112,7 @@ fn check_methods(fields: &Fields<'_>, rules: &Rules, found: &mut Findings) {
 /// The issuers without introspection, whose tokens a rule with `fresh` denies. If all issuers lack it, no caller could
 /// satisfy the rule, which is a fault.
 fn check_freshness(path: &str, written: &[(&str, &Rules)], known: Known<'_>, found: &mut Findings) -> Vec<String> {
-    let trusted: Vec<&Issuer> = known.trusted.iter().filter_map(|place| known.issuers.get(*place)).collect();
+    let trusted: Vec<&Issuer> = known.trusted.iter().filter_map(|id| known.issuers.get(*id)).collect();
     let unasked: Vec<_> = trusted.iter().filter(|issuer| issuer.introspection.is_none()).collect();
     for (kind, rules) in written {
         for (pattern, _) in rules.iter().filter(|(_, rule)| rule.fresh.is_some()) {

@@ -4,6 +4,7 @@ use super::fields::{At, Fields, Findings, Zero, join};
 use super::issuer::Issuers;
 use super::{Environment, endpoint, forward, lint, manifest, path_pattern, policy};
 use crate::config::{Dpop, Follows, OnDrift, Resource, UntilSeen, published, told};
+use crate::ids::IssuerId;
 use crate::policy::Policy;
 use crate::routes::{HostPattern, PathPattern};
 use crate::scope::Scope;
@@ -42,7 +43,7 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
     let path = fields.path.clone();
     fields.finish(found);
     forward::warn_of_ambiguous_subject(&path, &trusted, &forwarded, found);
-    let issuers_of: Vec<_> = trusted.iter().filter_map(|n| issuers.read.get(*n)).collect();
+    let issuers_of: Vec<_> = trusted.iter().filter_map(|id| issuers.read.get(*id)).collect();
     if servers.is_none() && !issuers_of.iter().all(|issuer| issuer.can_be_found()) {
         found
             .fault::<()>(&join(&path, "authorization_servers"), "is required: an issuer of this resource is not a URL");
@@ -51,7 +52,7 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
     lint::check_paths(&join(&path, "paths"), &identifier, paths.as_deref().unwrap_or_default(), found);
     lint::check_issuers(&join(&path, "policy"), &policy.matrix, &issuers_of, found);
     let default_servers =
-        || trusted.iter().filter_map(|n| issuers.read.get(*n)).map(|issuer| issuer.identifier.clone()).collect();
+        || trusted.iter().filter_map(|id| issuers.read.get(*id)).map(|issuer| issuer.identifier.clone()).collect();
     let base = || policy.base_scopes.iter().map(|scope| told(prefix.as_ref(), scope.as_str())).collect();
     let follows = Follows { supported: supported.is_none(), challenge: challenge.is_none() };
     Some(Resource {
@@ -113,25 +114,25 @@ fn read_hosts(at: &At<'_>, identifier: Option<&Url>, found: &mut Findings) -> Op
     })
 }
 
-fn read_issuers(fields: &mut Fields<'_>, issuers: &Issuers, found: &mut Findings) -> Vec<usize> {
+fn read_issuers(fields: &mut Fields<'_>, issuers: &Issuers, found: &mut Findings) -> Vec<IssuerId> {
     let at = fields.take("issuers");
     let path = join(&fields.path, "issuers");
     let named = at.and_then(|at| {
         at.list(Zero::Refuse, found, |at, found| {
             let name = at.text(found)?;
-            match issuers.read.iter().position(|issuer| issuer.name == name) {
-                Some(place) => Some(place),
+            match issuers.read.find(|issuer| issuer.name == name) {
+                Some(issuer) => Some(issuer),
                 None if !issuers.complete => None,
                 None => found.fault(&at.path, format!("no issuer is named `{name}`")),
             }
         })
     });
-    let trusted = named.unwrap_or_else(|| (0..issuers.read.len()).collect());
-    if trusted.iter().enumerate().any(|(n, place)| trusted.iter().take(n).any(|other| other == place)) {
+    let trusted = named.unwrap_or_else(|| issuers.read.ids().collect());
+    if trusted.iter().enumerate().any(|(n, issuer)| trusted.iter().take(n).any(|other| other == issuer)) {
         found.fault::<()>(&path, "names an issuer twice");
     }
     let opaque =
-        trusted.iter().filter_map(|n| issuers.read.get(*n)).filter(|issuer| issuer.validation.takes_opaque_tokens());
+        trusted.iter().filter_map(|id| issuers.read.get(*id)).filter(|issuer| issuer.validation.takes_opaque_tokens());
     if opaque.count() > 1 {
         found.fault::<()>(&path, "two issuers accept opaque tokens, so the issuer of such a token would be ambiguous");
     }

@@ -6,6 +6,7 @@
 use super::AccessToken;
 use super::digest::{Digester, TokenDigest};
 use super::recent::Recent;
+use crate::ids::IssuerId;
 
 /// Memory per entry; light entries leave room for heavy ones. The claims of real access tokens take one to four
 /// thousand bytes, and those of the longest accepted tokens a hundred times as much. The default of 4,096 entries has
@@ -27,7 +28,7 @@ pub struct TokenCache {
 
 #[derive(Debug)]
 struct Kept {
-    issuer: usize,
+    issuer: IssuerId,
     /// The generation of the key set that verified it.
     generation: u64,
     token: AccessToken,
@@ -50,13 +51,13 @@ impl TokenCache {
         self.digester.digest(token)
     }
 
-    /// The token with this digest and the place of its issuer, if it was verified with the issuer's current key set.
+    /// The token with this digest and its issuer, if it was verified with the issuer's current key set.
     /// `generation` returns the current generation of an issuer's key set.
     pub fn find(
         &mut self,
         digest: &TokenDigest,
-        generation: impl FnOnce(usize) -> Option<u64>,
-    ) -> Option<(usize, AccessToken)> {
+        generation: impl FnOnce(IssuerId) -> Option<u64>,
+    ) -> Option<(IssuerId, AccessToken)> {
         let Some(kept) = self.tokens.get(digest) else {
             self.misses += 1;
             return None;
@@ -76,7 +77,7 @@ impl TokenCache {
     }
 
     /// Stores a token that was verified with this generation of the issuer's key set.
-    pub fn insert(&mut self, digest: TokenDigest, issuer: usize, generation: u64, token: AccessToken) {
+    pub fn insert(&mut self, digest: TokenDigest, issuer: IssuerId, generation: u64, token: AccessToken) {
         let weight = token.weight();
         self.tokens.insert(digest, Kept { issuer, generation, token }, weight);
     }

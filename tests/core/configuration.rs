@@ -255,7 +255,7 @@ fn every_field_is_there(config: &Config, form: &str) {
     let resource = &config.resources[0];
     assert_eq!(resource.identifier.as_str(), "https://tools.acme.example/weather");
     assert_eq!((resource.hosts.len(), resource.paths.len()), (3, 2));
-    assert_eq!(resource.issuers, [0, 1]);
+    assert_eq!(resource.issuers, config.issuers.ids().collect::<Vec<_>>());
     assert_eq!(resource.audiences, ["weather-api", "https://tools.acme.example/weather"]);
     assert_eq!(resource.authorization_servers, ["https://login.acme.example/tenant"]);
     assert_eq!(resource.name.as_deref(), Some("Weather at Acme"));
@@ -340,7 +340,7 @@ fn every_default_is_the_documented_one() {
     assert_eq!(issuer.rules.leeway, seconds(30));
 
     let resource = &config.resources[0];
-    assert_eq!(resource.issuers, [0], "all issuers");
+    assert_eq!(resource.issuers, config.issuers.ids().collect::<Vec<_>>(), "all issuers");
     assert_eq!(resource.audiences, ["https://mcp.example.com/mcp"], "its own identifier");
     assert_eq!(resource.authorization_servers, ["https://auth.example.com"], "the issuers' identifiers");
     assert_eq!(resource.scopes_supported, ["a", "m", "top", "z"], "what the policy names, sorted, no offline_access");

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::support::core::{NOW, accepted, at, at_millis, minimal, set};
+use crate::support::core::{NOW, accepted, at, at_millis, first_issuer, minimal, set};
 use crate::support::tokens::AUDIENCE;
 use serde_json::{Value, json};
 use toolgate::config::Config;
+use toolgate::ids::IssuerId;
 use toolgate::introspection::{Change, Fresh, Introspections, Lookup};
 use toolgate::places::Standing;
 use toolgate::time::UnixTime;
@@ -20,6 +21,7 @@ fn config(more: &Value) -> Config {
 /// One endpoint, and what it is asked.
 struct Asked {
     introspections: Introspections,
+    issuer: IssuerId,
     calls: usize,
 }
 
@@ -34,7 +36,9 @@ enum Finds {
 
 impl Asked {
     fn new(more: &Value) -> Self {
-        Self { introspections: Introspections::new(&config(more).issuers), calls: 0 }
+        let config = config(more);
+        let introspections = Introspections::new(&config.issuers);
+        Self { introspections, issuer: first_issuer(&config), calls: 0 }
     }
 
     fn find(&mut self, token: &str, now: UnixTime) -> Finds {
@@ -43,7 +47,7 @@ impl Asked {
 
     fn find_fresh(&mut self, token: &str, fresh: Option<Fresh>, now: UnixTime) -> Finds {
         let digest = TokenDigest::of(token);
-        let standing = match self.introspections.find(0, &digest, fresh, now) {
+        let standing = match self.introspections.find(self.issuer, &digest, fresh, now) {
             Lookup::Active(_) => return Finds::Active,
             Lookup::Inactive => return Finds::Inactive,
             Lookup::Unavailable => return Finds::Unavailable,
@@ -54,7 +58,7 @@ impl Asked {
     }
 
     fn ask_as(&mut self, standing: Standing, token: &str, now: UnixTime) -> Finds {
-        let waits = self.introspections.ask(0, (TokenDigest::of(token), token), standing, now);
+        let waits = self.introspections.ask(self.issuer, (TokenDigest::of(token), token), standing, now);
         if waits { Finds::Wait } else { Finds::Unavailable }
     }
 
@@ -67,7 +71,7 @@ impl Asked {
     /// The endpoint answers; what one that waited finds.
     fn answer(&mut self, token: &str, body: Option<&Value>, now: UnixTime) -> (Finds, Option<Change>) {
         let answer = body.map(|body| Answer::parse(body.to_string().as_bytes()).unwrap());
-        let change = self.introspections.finished(0, TokenDigest::of(token), answer, now);
+        let change = self.introspections.finished(self.issuer, TokenDigest::of(token), answer, now);
         let found = self.find(token, now);
         self.introspections.handed_out(false);
         (found, change)
@@ -198,7 +202,7 @@ fn a_call_whose_answer_never_comes_is_given_up() {
     asked.find("t", at(NOW));
     asked.send();
     assert!(asked.introspections.overdue(at_millis(NOW * 1000 + 3_999)).is_empty());
-    assert_eq!(asked.introspections.overdue(at(NOW + 4)), [(0, TokenDigest::of("t"))]);
+    assert_eq!(asked.introspections.overdue(at(NOW + 4)), [(asked.issuer, TokenDigest::of("t"))]);
     assert_eq!(asked.introspections.overdue(at(NOW - 1)).len(), 1, "the clock was set back: nobody waits for ever");
 }
 
@@ -231,7 +235,7 @@ fn a_token_whose_answer_was_that_it_is_not_active_is_a_strangers_again() {
     asked.ask("t", Some(&active(&json!({}))), at(NOW));
     asked.ask_as(Standing::Verified, "t", at(NOW + 31));
     asked.answer("t", Some(&json!({"active": false})), at(NOW + 31));
-    let found = asked.introspections.find(0, &TokenDigest::of("t"), None, at(NOW + 40));
+    let found = asked.introspections.find(asked.issuer, &TokenDigest::of("t"), None, at(NOW + 40));
     assert_eq!(found, Lookup::Unknown { was_active: false });
 }
 
@@ -277,12 +281,12 @@ fn who_joins_a_call_that_was_on_its_way_asks_anew_where_it_must() {
     assert_eq!(asked.find_fresh("t", fresh, at(NOW)), Finds::Wait);
     assert!(asked.send().is_empty(), "one call at a time");
     let answer = Answer::parse(good.to_string().as_bytes()).unwrap();
-    asked.introspections.finished(0, TokenDigest::of("t"), Some(answer.clone()), at(NOW));
+    asked.introspections.finished(asked.issuer, TokenDigest::of("t"), Some(answer.clone()), at(NOW));
     assert_eq!(asked.find("t", at(NOW)), Finds::Active, "the first has its answer");
     assert_eq!(asked.find_fresh("t", fresh, at(NOW)), Finds::Wait, "the second does not take it");
     asked.introspections.handed_out(false);
     assert_eq!(asked.send(), ["t"]);
-    asked.introspections.finished(0, TokenDigest::of("t"), Some(answer), at(NOW));
+    asked.introspections.finished(asked.issuer, TokenDigest::of("t"), Some(answer), at(NOW));
     assert_eq!(asked.find_fresh("t", fresh, at(NOW)), Finds::Active, "its own it does");
 }
 
@@ -307,12 +311,12 @@ fn answers_that_wait_for_somebodys_turn_are_few_and_do_not_last() {
     asked.send();
     for name in &names {
         let answer = Answer::parse(active(&json!({})).to_string().as_bytes()).unwrap();
-        asked.introspections.finished(0, TokenDigest::of(name), Some(answer), at(NOW));
+        asked.introspections.finished(asked.issuer, TokenDigest::of(name), Some(answer), at(NOW));
         asked.introspections.handed_out(true);
     }
     asked.introspections.hand_out();
     let mut found = |name: &str, now| {
-        let found = asked.introspections.find(0, &TokenDigest::of(name), None, now);
+        let found = asked.introspections.find(asked.issuer, &TokenDigest::of(name), None, now);
         matches!(found, Lookup::Active(_))
     };
     assert_eq!(names.iter().filter(|name| found(name, at(NOW + 5))).count(), 256);

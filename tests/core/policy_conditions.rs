@@ -7,7 +7,7 @@ use toolgate::mcp::Access;
 use toolgate::policy::{Arguments, Denial, Occasion, Outcome, Policy, Verdict};
 
 fn policy(value: Value) -> Policy {
-    with_policy(value).resources.remove(0).policy
+    with_policy(value).resources[0].policy.clone()
 }
 
 fn alice(scopes: &str) -> Token {
@@ -238,7 +238,7 @@ fn nothing_that_is_denied_on_trial_hides_what_a_row_takes_away() {
     let rule = json!({"scopes": ["b"], "fresh": "1s", "mode": "shadow"});
     let rows = json!([{"subjects": ["alice"], "scopes": ["a"]}]);
     let fresh = set(minimal(), "/resources/0/policy", json!({"tools": {"t": rule}, "matrix": rows}));
-    let fresh = accepted(&set(fresh, "/issuers/-", other)).resources.remove(0).policy;
+    let fresh = accepted(&set(fresh, "/issuers/-", other)).resources[0].policy.clone();
     assert_eq!(call(&fresh, &alice("a b"), "t", "{}"), "deny matrix_narrows_scopes");
     assert_eq!(call(&fresh, &alice("a b").subject("bob"), "t", "{}"), "shadow freshness_unverifiable");
 }
@@ -448,7 +448,7 @@ fn seconds_fresh(written: Value, access: &Access<'_>) -> Option<u64> {
     let endpoint = json!({"uri": "https://issuer.example.com/introspect", "cluster": "issuer", "client_id": "gate", "client_secret": "s"});
     let config = set(minimal(), "/issuers/0/introspection", endpoint);
     let config = set(config, "/issuers/0/validation", json!("jwt"));
-    let policy = accepted(&set(config, "/resources/0/policy", written)).resources.remove(0).policy;
+    let policy = accepted(&set(config, "/resources/0/policy", written)).resources[0].policy.clone();
     policy.freshness(&caller(&alice("admin")), access).map(|within| within.as_secs())
 }
 

@@ -15,7 +15,7 @@ use toolgate::scope::ScopeSet;
 use toolgate::token::AccessToken;
 
 fn policy(value: Value) -> Policy {
-    with_policy(value).resources.remove(0).policy
+    with_policy(value).resources[0].policy.clone()
 }
 
 /// `tool echo`, `prompt brief`, `uri docs://a docs://b`, `template docs://{x}`,
@@ -1022,11 +1022,9 @@ fn written(rules: &[(&str, Value)], rows: &[Value], rest: &Value) -> Policy {
     let parts = [format!("\"tools\":{{{}}}", tools.join(",")), format!("\"matrix\":{}", json!(rows))];
     let policy = format!("{{{}}}", parts.into_iter().chain(rest).collect::<Vec<_>>().join(","));
     let text = configuration.to_string().replace("\"<policy>\"", &policy);
-    crate::support::core::parse(text.as_bytes())
-        .unwrap_or_else(|faults| panic!("{faults:?}"))
-        .resources
-        .remove(0)
+    crate::support::core::parse(text.as_bytes()).unwrap_or_else(|faults| panic!("{faults:?}")).resources[0]
         .policy
+        .clone()
 }
 
 fn any_rest() -> impl Strategy<Value = Value> {

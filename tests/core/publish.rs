@@ -1,10 +1,11 @@
 //! Publishing by several workers: once per change, again after failures, never what is older.
 
-use crate::support::core::{NOW, accepted, at, minimal, set};
+use crate::support::core::{NOW, accepted, at, first_resource, minimal, set};
 use crate::support::shared_data::{Data, Fault};
 use serde_json::json;
 use toolgate::config::Config;
 use toolgate::drift::{Asked, Drift, Page};
+use toolgate::ids::ResourceId;
 use toolgate::remote::{PublishNames, Publisher};
 use toolgate::time::UnixTime;
 use toolgate::workers::{SharedNames, Timing};
@@ -19,6 +20,7 @@ struct Host {
     data: Data,
     names: PublishNames,
     timing: Timing,
+    resource: ResourceId,
     drifts: Vec<Drift>,
     told: usize,
 }
@@ -32,6 +34,7 @@ impl Host {
             data: Data::new(fault),
             names: PublishNames::new(&SharedNames::new(b"toolgate", b"root"), identifier, target),
             timing: target.timing(),
+            resource: first_resource(&config),
             drifts: (0..workers).map(|n| Drift::new(&config, n)).collect(),
             told: 0,
         }
@@ -46,17 +49,22 @@ impl Host {
         let entry = |name: &str| json!({"name": name}).to_string().into_bytes();
         let names: Vec<_> = tools.split_whitespace().collect();
         let entries = names.iter().map(|name| entry(name)).collect();
-        self.drifts[n].collect(0, Page { caller, asked: Asked::default(), cursor, next, lists: &[] }, entries, now);
+        self.drifts[n].collect(
+            self.resource,
+            Page { caller, asked: Asked::default(), cursor, next, lists: &[] },
+            entries,
+            now,
+        );
     }
 
     /// The root of a worker ticks: the tools that it is to publish, with their digest.
     fn tick(&mut self, n: usize, now: UnixTime) -> Option<(String, String)> {
         let current = self.publisher(n).current();
-        let lists = self.drifts[n].take_lists(0, current);
+        let lists = self.drifts[n].take_lists(self.resource, current);
         let (changed, late) = self.publisher(n).merge(&lists, now);
         self.told += usize::from(changed.is_some());
         if late {
-            self.drifts[n].forget_lists(0);
+            self.drifts[n].forget_lists(self.resource);
         }
         let (digest, inventory) = self.publisher(n).due(now)?;
         let names: Vec<_> = inventory.manifest().tools().iter().map(|tool| tool.name.clone()).collect();

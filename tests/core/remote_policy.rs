@@ -1,6 +1,8 @@
 //! The policy of a control plane: what its documents mean, what holds in which state, and how workers share it.
 
-use crate::support::core::{NOW, accepted, alice, at, at_millis, minimal, occasion, paths, set, without};
+use crate::support::core::{
+    NOW, accepted, alice, at, at_millis, first_resource, minimal, occasion, paths, set, without,
+};
 use crate::support::shared_data::{Data, Fault};
 use serde_json::{Value, json};
 use toolgate::config::{Config, Live};
@@ -18,7 +20,7 @@ fn configuration(format: &str) -> Value {
 
 fn read(format: &str, document: &Value) -> Result<Live, Vec<String>> {
     let config = accepted(&configuration(format));
-    config.read_policy(0, document.to_string().as_bytes()).map_err(|faults| paths(&faults))
+    config.read_policy(first_resource(&config), document.to_string().as_bytes()).map_err(|faults| paths(&faults))
 }
 
 /// Why alice, with these scopes, may not call the tool; nothing if she may.
@@ -64,7 +66,8 @@ fn what_is_published_follows_the_policy_unless_it_is_configured() {
     ];
     for (configuration, supported, challenge) in cases {
         let mut config = accepted(&configuration);
-        let Ok(Live::InForce { policy, supported: said, .. }) = config.read_policy(0, document.to_string().as_bytes())
+        let Ok(Live::InForce { policy, supported: said, .. }) =
+            config.read_policy(first_resource(&config), document.to_string().as_bytes())
         else {
             panic!("a policy")
         };
@@ -102,11 +105,11 @@ fn a_document_is_checked_as_a_configuration_is() {
     ];
     let config = accepted(&configuration("toolgate"));
     for (name, document, expected) in cases {
-        let found = config.read_policy(0, document).err().unwrap_or_default();
+        let found = config.read_policy(first_resource(&config), document).err().unwrap_or_default();
         assert_eq!(paths(&found), *expected, "{name}");
     }
     let large = [b"{".as_slice(), &vec![b' '; 1_000_000], b"}"].concat();
-    assert_eq!(paths(&config.read_policy(0, &large).unwrap_err()), ["is over 1000000 bytes"]);
+    assert_eq!(paths(&config.read_policy(first_resource(&config), &large).unwrap_err()), ["is over 1000000 bytes"]);
 }
 
 #[test]
@@ -224,7 +227,9 @@ fn authsecs_scopes_are_published() {
     let document =
         ready(json!({"scopes_supported": ["b", "a"], "tool_policy": [{"name": "t", "required_scopes": ["r"]}]}));
     let mut config = accepted(&configuration("authsec"));
-    let Ok(Live::InForce { policy, supported, .. }) = config.read_policy(0, document.to_string().as_bytes()) else {
+    let Ok(Live::InForce { policy, supported, .. }) =
+        config.read_policy(first_resource(&config), document.to_string().as_bytes())
+    else {
         panic!("a policy")
     };
     config.resources[0].adopt(*policy, supported);
@@ -258,7 +263,7 @@ impl Host {
     }
 
     fn act<T>(&mut self, n: usize, act: impl FnOnce(&mut PolicyWorker<'_>) -> T) -> T {
-        let read = |document: &[u8]| self.config.read_policy(0, document);
+        let read = |document: &[u8]| self.config.read_policy(first_resource(&self.config), document);
         let policy = &mut self.policies[n];
         act(&mut PolicyWorker { data: &self.data, names: &self.names, policy, read: &read })
     }

@@ -133,7 +133,7 @@ proptest! {
         noises in prop::collection::vec(any_noise(), 8),
     ) {
         let caller = alice(scopes);
-        let policy = with_policy(json!({ "resources": rules })).resources.remove(0).policy;
+        let policy = with_policy(json!({ "resources": rules })).resources[0].policy.clone();
         for resource in RESOURCES {
             let allows = |uri: &str| {
                 let access = Access::Resources(vec![uri]);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::support::core::first_resource;
 use crate::support::fake::{End, Part, Stream, Worker, names, ok};
 use crate::support::keys::Key;
 use crate::support::shared_data::Fault;
@@ -239,9 +240,10 @@ fn a_tool_that_goes_back_and_forth_is_told_of_as_it_is() {
     let mut gate = Gate::new(open_to_all(), &json!({"manifest": approved(&good)}));
     // Others are faster, so that nothing is told before it is looked at here.
     gate.loses_races(true);
+    let resource = first_resource(gate.worker.gate.config());
     let mut see = |tools: &[&[Value]]| {
         tools.iter().for_each(|tools| drop(gate.list(&List { tools, ..List::default() })));
-        let news = gate.worker.gate.known().drift.take(0);
+        let news = gate.worker.gate.known().drift.take(resource);
         let found = news.found.iter().map(|finding| format!("{} {}", finding.code, finding.about));
         found.chain(news.settled.iter().map(|tool| format!("settled {}", tool.tool))).collect::<Vec<_>>()
     };
@@ -574,9 +576,10 @@ fn only_what_was_asked_for_is_published() {
     let (good, evil) = ([tool("a", "")], [tool("a", "decoy")]);
     let publish = json!({"publish": {"uri": "https://plane.example.com/m", "cluster": "plane"}});
     let mut gate = Gate::new(open_to_all(), &publish);
+    let resource = first_resource(gate.worker.gate.config());
     let mut published = |status, messages: &[Value]| {
         gate.answered(7, status, messages);
-        let lists = gate.worker.gate.known().drift.take_lists(0, Vec::new());
+        let lists = gate.worker.gate.known().drift.take_lists(resource, Vec::new());
         let entries = lists.into_iter().flat_map(|list| list.entries).map(|entry| String::from_utf8(entry).unwrap());
         entries.collect::<Vec<_>>()
     };
@@ -590,11 +593,14 @@ fn only_what_was_asked_for_is_published() {
     }
     assert_eq!(published(200, &[listed(7, &good), listed(7, &evil)]), [good[0].to_string()]);
     gate.stream("alice", &[listed(7, &evil)]);
-    assert!(gate.worker.gate.known().drift.take_lists(0, Vec::new()).is_empty());
+    assert!(gate.worker.gate.known().drift.take_lists(resource, Vec::new()).is_empty());
     let stream = gate.send("alice", &json!({"jsonrpc": "2.0", "id": 9, "method": "tools/list"}));
     gate.answer(&stream, 202, "text/plain", "Accepted");
     gate.stream("alice", &[listed(8, &good), listed(9, &evil)]);
-    assert_eq!(gate.worker.gate.known().drift.take_lists(0, Vec::new())[0].entries, [evil[0].to_string().into_bytes()]);
+    assert_eq!(
+        gate.worker.gate.known().drift.take_lists(resource, Vec::new())[0].entries,
+        [evil[0].to_string().into_bytes()]
+    );
 }
 
 #[test]

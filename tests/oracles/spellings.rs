@@ -114,7 +114,7 @@ fn policy() -> Policy {
         let pattern = if denied == EXACT { denied.to_owned() } else { format!("{denied}*") };
         rules[pattern] = json!({"scopes": ["admin"]});
     }
-    with_policy(json!({ "resources": rules })).resources.remove(0).policy
+    with_policy(json!({ "resources": rules })).resources[0].policy.clone()
 }
 
 /// Whether the gate lets a caller without scopes read `uri`.

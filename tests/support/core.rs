@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 use toolgate::config::{Config, Fault};
+use toolgate::ids::{IssuerId, ResourceId};
 use toolgate::jwks::{IssuerKeys, Lookup};
 use toolgate::node::Node;
 use toolgate::policy::Occasion;
@@ -129,9 +130,8 @@ pub fn to_json(node: &Node) -> String {
 pub fn verify(config: &Config, token: &str, now: UnixTime) -> Result<AccessToken, TokenError> {
     let untrusted = UntrustedJwt::parse(token)?;
     let claimed = untrusted.issuer()?;
-    let place = config.issuers.iter().position(|issuer| issuer.identifier == claimed);
-    let place = place.ok_or(TokenError::IssuerMismatch)?;
-    let issuer = &config.issuers[place];
+    let id = config.issuers.find(|issuer| issuer.identifier == claimed);
+    let (id, issuer) = id.and_then(|id| Some((id, config.issuers.get(id)?))).ok_or(TokenError::IssuerMismatch)?;
     let expected = Expectations {
         issuer: &issuer.identifier,
         issuer_name: &issuer.name,
@@ -140,11 +140,21 @@ pub fn verify(config: &Config, token: &str, now: UnixTime) -> Result<AccessToken
         audiences: &config.resources[0].audiences,
     };
     let candidate = untrusted.check(expected, now)?;
-    match IssuerKeys::new(config.key_sources(), 0).find(place, candidate.query(), now) {
+    match IssuerKeys::new(config.key_sources(), 0).find(id, candidate.query(), now) {
         Lookup::Keys(keys) => candidate.verify(&keys, &PureVerifier),
         Lookup::NoKey => Err(TokenError::KeyUnknown),
         other => panic!("a fixed set gave {other:?}"),
     }
+}
+
+/// The id of the first issuer.
+pub fn first_issuer(config: &Config) -> IssuerId {
+    config.issuers.ids().next().expect("an issuer")
+}
+
+/// The id of the first resource.
+pub fn first_resource(config: &Config) -> ResourceId {
+    config.resources.ids().next().expect("a resource")
 }
 
 /// The caller whose token this is, issued now by the issuer of [`minimal`].

@@ -148,7 +148,7 @@ pub fn resource<'c>(config: &'c Config, identifier: Option<&str>) -> Result<&'c 
         let all: Vec<_> = config.resources.iter().map(|resource| resource.identifier.as_str()).collect();
         all.join(", ")
     };
-    match (identifier, config.resources.as_slice()) {
+    match (identifier, &*config.resources) {
         (None, [only]) => Ok(only),
         (None, _) => Err(Trouble(format!("choose one of the resources: {}", known()))),
         (Some(own), all) => all
