@@ -36,8 +36,8 @@ up: build ## the demo's stack, left running until Ctrl-C
 
 test: build ## run all tests, on a real Envoy too
 	@node demo/setup.mjs
-	envoy/get-envoy-test.sh
-	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked --workspace
+	tools/get-envoy-test.sh
+	ENVOY_BIN="$$(tools/get-envoy.sh)" cargo test --locked --workspace
 	@node bench/smoke.mjs
 
 manifests: ## hold deploy/ to the schemas of Istio, Envoy Gateway and compose; needs Go
@@ -51,7 +51,7 @@ cli: ## build the command line: target/release/toolgate
 	TOOLGATE_COMMIT=$(COMMIT) cargo build --release --locked --package toolgate-cli
 
 chaos: build ## a minute of a failing, rotating provider under load
-	ENVOY_BIN="$$(envoy/get-envoy.sh)" TOOLGATE_CHAOS_SECONDS=60 cargo test --locked --workspace --test envoy chaos -- --nocapture
+	ENVOY_BIN="$$(tools/get-envoy.sh)" TOOLGATE_CHAOS_SECONDS=60 cargo test --locked --workspace --test envoy chaos -- --nocapture
 
 test-envoys: build ## the tests on each Envoy from 1.36 on, into docs/envoys.md
 	node demo/setup.mjs
@@ -65,7 +65,7 @@ test-func-e: build ## the table of scenarios on an Envoy that func-e runs; needs
 providers: build ## JWTs that a real provider revokes, Ory Hydra; needs Go
 	@if command -v go >/dev/null; then \
 	(cd tests/hydra && go build -tags sqlite -trimpath -ldflags "-s -w" -o ../../.cache/hydra/hydra .) && \
-	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked --workspace --test envoy hydra -- --ignored --nocapture --test-threads 1; \
+	ENVOY_BIN="$$(tools/get-envoy.sh)" cargo test --locked --workspace --test envoy hydra -- --ignored --nocapture --test-threads 1; \
 	else echo "SKIPPED, nothing was tested: Go, which builds Ory Hydra, is not installed"; fi
 
 conformance: build ## the official MCP suite, directly and through toolgate
@@ -110,7 +110,7 @@ oracles: ## parsers and SDKs of real servers against the gate's reading; needs G
 	cargo test --locked --workspace --test core oracles -- --ignored --nocapture
 
 responsive: build ## how long one busy worker keeps another connection waiting
-	ENVOY_BIN="$$(envoy/get-envoy.sh)" cargo test --locked --workspace --test envoy responsive -- --ignored --nocapture
+	ENVOY_BIN="$$(tools/get-envoy.sh)" cargo test --locked --workspace --test envoy responsive -- --ignored --nocapture
 
 clean: ## remove everything that was built or downloaded
 	rm -rf target .cache demo/node_modules optimize/node_modules

@@ -12,7 +12,7 @@ const DEBIAN = { wrk: 'wrk', taskset: 'util-linux' };
 /** Gives Envoy, the folder for what is written, and the servers of the benchmark. Without `builds`: for no load. */
 export async function setUp(processes, { builds = true } = {}) {
   if (!existsSync(MODULE)) throw new Error('toolgate.wasm is missing: run `make build`');
-  const envoy = (await processes.complete([here('../envoy/get-envoy.sh')])).trim();
+  const envoy = (await processes.complete([here('../tools/get-envoy.sh')])).trim();
   const folder = `${CACHE}/${builds ? 'run' : 'smoke'}`;
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });

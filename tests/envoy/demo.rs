@@ -218,7 +218,7 @@ fn an_interrupted_demo_fails_and_leaves_no_process() {
 
 #[test]
 fn the_script_that_gets_envoy_passes_its_tests() {
-    let mut script = Started::new(&["sh", "envoy/get-envoy-test.sh"]);
+    let mut script = Started::new(&["sh", "tools/get-envoy-test.sh"]);
     assert_eq!(script.wait(PATIENCE), Some(0));
     assert!(script.output().contains(" 0 failed"), "{}", script.output());
 }

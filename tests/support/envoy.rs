@@ -220,7 +220,7 @@ fn listener(listeners: &Value, name: &str) -> SocketAddr {
 fn binary() -> String {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     let find = || {
-        let script = super::at_root("envoy/get-envoy.sh");
+        let script = super::at_root("tools/get-envoy.sh");
         let found = std::process::Command::new("sh").arg(&script).output().expect("a shell");
         let errors = String::from_utf8_lossy(&found.stderr);
         assert!(found.status.success(), "{} found no Envoy:\n{errors}", script.display());

@@ -5,7 +5,7 @@ set -eu
 
 project=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 cd "$project"
-get_envoy=envoy/get-envoy.sh
+get_envoy=tools/get-envoy.sh
 if ! command -v go >/dev/null; then
   echo "SKIPPED, nothing was tested: Go, which builds func-e, is not installed"
   exit 0

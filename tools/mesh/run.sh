@@ -19,7 +19,7 @@ fi
 command -v go >/dev/null || { echo "mesh: Go, which builds the control planes, is not installed" >&2 && exit 1; }
 
 tools/mesh/build.sh
-ENVOY_BIN=$(envoy/get-envoy.sh)
+ENVOY_BIN=$(tools/get-envoy.sh)
 export ENVOY_BIN
 cargo test --locked --quiet --test mesh --no-run
 
