@@ -124,7 +124,12 @@ fn search(spot: &Spot, found: &mut Vec<Found>) -> Result<(), Fault> {
                 found.push(one.in_plugin(spot));
                 return Ok(());
             }
-            members.iter().try_for_each(|member| search(&member.value, found))
+            let before = found.len();
+            members.iter().try_for_each(|member| search(&member.value, found))?;
+            for one in found.iter_mut().skip(before) {
+                one.warnings.extend(surroundings::listener_buffer(spot, &one.root));
+            }
+            Ok(())
         }
         _ => Ok(()),
     }

@@ -85,11 +85,7 @@ fn sets_flag(patch: &Spot) -> bool {
 fn buffer(owner: &Object<'_>, objects: &[Object<'_>], root: &Spot) -> Option<Remark> {
     let policies = objects.iter().filter(|object| object.kind == "ClientTrafficPolicy");
     let set = policies.filter_map(|policy| Some((policy, policy.at("spec.connection.bufferLimit")?))).next();
-    let limit = |name| match at(root, name).map(|own| &own.value) {
-        Some(Value::Number(number)) => number.parse().unwrap_or(DEFAULT_LIMIT),
-        _ => DEFAULT_LIMIT,
-    };
-    let least = limit("limits.body").max(limit("limits.list"));
+    let least = largest_body(root);
     let remedy = "beyond it lists are cut, and calls refused by Envoy. Set it to 2Mi, or well above `limits`";
     let (line, path, message) = match set {
         None => {
@@ -103,6 +99,26 @@ fn buffer(owner: &Object<'_>, objects: &[Object<'_>], root: &Spot) -> Option<Rem
         Some(_) => return None,
     };
     Some(Remark { line, fault: Fault { path, message } })
+}
+
+/// The size of the largest body that the configuration `root` allows, in bytes.
+fn largest_body(root: &Spot) -> u64 {
+    let limit = |name| at(root, name).and_then(number).unwrap_or(DEFAULT_LIMIT);
+    limit("limits.body").max(limit("limits.list"))
+}
+
+fn number(spot: &Spot) -> Option<u64> {
+    if let Value::Number(number) = &spot.value { number.parse().ok() } else { None }
+}
+
+/// A warning if the Envoy listener around the plugin with the configuration `root` buffers less than toolgate reads.
+pub fn listener_buffer(listener: &Spot, root: &Spot) -> Option<Remark> {
+    const NAMES: [&str; 2] = ["per_connection_buffer_limit_bytes", "perConnectionBufferLimitBytes"];
+    let (name, own) = NAMES.iter().find_map(|name| Some((*name, listener.member(name)?)))?;
+    number(own.member("value").unwrap_or(own)).filter(|bytes| *bytes <= largest_body(root))?;
+    let message =
+        "is too small: beyond it lists are cut, and calls refused by Envoy. Set it to 2097152, or well above `limits`";
+    Some(Remark { line: own.line, fault: Fault { path: name.to_owned(), message: message.to_owned() } })
 }
 
 /// The bytes of a Kubernetes quantity in JSON, such as `"2Mi"`.

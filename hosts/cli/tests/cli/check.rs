@@ -173,6 +173,36 @@ fn a_setting_that_the_plugins_flag_contradicts_is_a_warning() {
 }
 
 #[test]
+fn a_listener_whose_buffer_is_too_small_for_the_limits_is_a_warning() {
+    let listener = |buffer: &str, limits: &str| {
+        let configuration = indented(&format!("{}{limits}\n", FAULTY.replace(", not ok", "")), 10);
+        format!(
+            "static_resources:\n  listeners:\n  - {buffer}\n    filter_chains:\n    - plugin:\n        vm_config: {{}}\n        \
+             configuration:\n{configuration}  clusters: [{{per_connection_buffer_limit_bytes: 32768}}]\n"
+        )
+    };
+    let (name, camel) = ("per_connection_buffer_limit_bytes", "perConnectionBufferLimitBytes");
+    for (n, (buffer, limits, warning)) in [
+        (format!("{name}: 32768"), "", Some(name)),
+        (format!("{name}: 1000000"), "", Some(name)),
+        (format!("{name}: 2097152"), "", None),
+        (format!("{name}: 2097152"), "limits: {list: 3000000}", Some(name)),
+        (format!("{name}: 32768"), "limits: {body: 9000, list: 9000}", None),
+        (format!("{name}: {{value: 32768}}"), "", Some(name)),
+        (format!("{camel}: 32768"), "", Some(camel)),
+        ("name: mcp".to_owned(), "", None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (code, found) = findings(&format!("buffer{n}.yaml"), &listener(&buffer, limits));
+        let expected: Vec<_> = warning.map(|path| format!("3 {path}")).into_iter().collect();
+        let found: Vec<_> = found.into_iter().filter(|found| found.to_lowercase().contains("buffer")).collect();
+        assert_eq!((code, found), (0, expected), "{buffer} {limits}");
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_told_with_its_line_and_code_2() {
     let place = Place::new("check-unreadable");
     place
