@@ -63,8 +63,11 @@ impl Inventory {
         let head = lines.next().and_then(|head| head.split_once(' ')).and_then(|(latest, _)| latest.parse().ok());
         let Some(latest) = head.map(UnixTime::from_millis) else { return Self::default() };
         let mut tools = Vec::new();
-        while let (Some(callers), Some(name), Some(tool)) = (lines.next(), lines.next(), lines.next()) {
-            let callers = callers.split(',').filter_map(|hash| u64::from_str_radix(hash, 16).ok()).collect();
+        while tools.len() < MAX_TOOLS
+            && let (Some(callers), Some(name), Some(tool)) = (lines.next(), lines.next(), lines.next())
+        {
+            let callers =
+                callers.split(',').take(MAX_CALLERS).filter_map(|hash| u64::from_str_radix(hash, 16).ok()).collect();
             tools.push(Live { callers, name: name.to_owned(), tool: tool.to_owned() });
         }
         Self { latest, tools }

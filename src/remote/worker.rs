@@ -8,6 +8,11 @@ use crate::workers::{Attempts, NotShared, SharedData, SharedDocument, SharedName
 /// A longer entity tag is not stored, because it would be sent with every request.
 const MAX_ETAG: usize = 1024;
 
+/// Whether `etag` can be sent back as it is: visible ASCII (RFC 9110 section 8.8.3).
+fn is_etag(etag: &str) -> bool {
+    (1..=MAX_ETAG).contains(&etag.len()) && etag.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// The names under which workers share the policy of one resource.
 #[derive(Clone, Debug)]
 pub struct Names {
@@ -106,7 +111,7 @@ impl PolicyWorker<'_> {
     }
 
     fn received(&mut self, etag: Option<&str>, body: &[u8], now: UnixTime) -> Answered {
-        let etag = etag.filter(|etag| etag.len() <= MAX_ETAG && !etag.contains('\n'));
+        let etag = etag.filter(|etag| is_etag(etag));
         let own = digest(body);
         let known = self.policy.document.as_mut().filter(|known| known.digest == own);
         let answered = match known {
@@ -181,8 +186,11 @@ impl PolicyWorker<'_> {
         let body = body.get(1..).unwrap_or_default();
         let own = digest(body);
         if self.policy.document.as_ref().is_none_or(|known| known.digest != own) {
+            if body.len() > MAX_POLICY {
+                return;
+            }
             let Ok(new) = (self.read)(body) else { return };
-            let etag = std::str::from_utf8(etag).ok().filter(|etag| !etag.is_empty());
+            let etag = std::str::from_utf8(etag).ok().filter(|etag| is_etag(etag));
             self.policy.document = Some(Document::new(own, etag, &new));
             *live = Some(new);
         }

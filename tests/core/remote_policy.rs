@@ -10,7 +10,7 @@ use toolgate::mcp::Access;
 use toolgate::policy::Policy;
 use toolgate::remote::{Answered, Names, PolicyWorker, RemotePolicy, State};
 use toolgate::time::UnixTime;
-use toolgate::workers::{SharedNames, first_to_say};
+use toolgate::workers::{SharedDocument, SharedNames, first_to_say};
 
 /// One resource, whose policy comes from a control plane that speaks `format`.
 fn configuration(format: &str) -> Value {
@@ -500,6 +500,34 @@ fn what_another_left_is_validated_again_and_broken_data_is_as_none() {
         host.data.put(document, left.to_vec());
         assert!(host.tick(1, after(1)), "it asks itself: {left:?}");
         assert_eq!(host.opens[1], None, "{left:?}");
+    }
+}
+
+#[test]
+fn an_entity_tag_that_another_left_is_sent_back_only_if_it_can_be_one() {
+    let long = "x".repeat(2_000);
+    let cases = [
+        ("\"1\"", Some("\"1\"")),
+        ("W/\"1\"", Some("W/\"1\"")),
+        ("\"1\"\rx-forged: 1", None),
+        ("\"1\"\0", None),
+        ("\"1 \"", None),
+        ("\"\u{e9}\"", None),
+        (&long, None),
+        ("", None),
+    ];
+    for (left, expected) in cases {
+        let mut host = Host::new(2, "toolgate", Fault::None);
+        assert!(host.tick(0, after(0)));
+        host.answer(0, 200, Some(left), &opening("a"), after(0));
+        assert_eq!(host.policies[0].etag(), expected, "{left:?} of the control plane");
+        let names: Vec<String> = host.data.values.borrow().keys().cloned().collect();
+        let document = names.iter().find(|name| name.contains("/document/")).expect("a document");
+        let body = [left, "\n", &opening("a")].concat();
+        let forged = SharedDocument { fetched_at: after(0), document: body.as_bytes() }.encode();
+        host.data.put(document, forged);
+        assert!(!host.tick(1, after(1)));
+        assert_eq!(host.policies[1].etag(), expected, "{left:?} in the shared data");
     }
 }
 
