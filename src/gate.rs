@@ -119,6 +119,8 @@ pub struct Gate {
     prints_info: bool,
     /// The names of everything that this instance shares.
     names: Vec<String>,
+    /// The name of the list of them.
+    newest: String,
     /// Whether it has ticked. The copy that only checks a configuration never does, and leaves nothing to others.
     has_ticked: bool,
 }
@@ -171,6 +173,7 @@ impl Gate {
             effects: Vec::new(),
             prints_info: true,
             names: Vec::new(),
+            newest: names.newest(),
             has_ticked: false,
             config,
         };
@@ -185,6 +188,8 @@ impl Gate {
             .chain(gate.publishing.names())
             .collect();
         in_use.begin(&gate.names);
+        // Before an older instance ends, which may be at once.
+        let _ = host.shared.overwrite(&gate.newest, gate.names.join("\n").as_bytes());
         gate.look_at_host(host);
         gate.look_at_keys(host);
         gate.look_at_policies(host);
@@ -255,7 +260,8 @@ impl Gate {
     /// The instance ends: its fetches under way end with it, and what it shares goes unless another instance uses it.
     pub fn release(&mut self, in_use: &mut InUse, host: &Host<'_>) {
         self.release_keys(host);
-        for name in in_use.end(&self.names).into_iter().filter(|_| self.has_ticked) {
+        let newest = host.shared.read(&self.newest).unwrap_or_default().bytes;
+        for name in in_use.end(&self.names, &newest).into_iter().filter(|_| self.has_ticked) {
             let _ = host.shared.overwrite(name, &[]);
         }
     }

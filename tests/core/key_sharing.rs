@@ -650,16 +650,18 @@ fn what_an_instance_shares_goes_with_the_last_one_that_uses_it() {
     in_use.begin(&old);
     in_use.begin(&new);
     in_use.begin(&new);
-    assert_eq!(in_use.end(&old), [&one], "the other is the new configuration's too");
-    assert_eq!(in_use.end(&new), [""; 0], "a second listener has the same");
-    assert_eq!(in_use.end(&new), [&two, &three]);
-    assert_eq!(in_use.end(&new), [&two, &three], "what nobody uses is nobody's");
+    assert_eq!(in_use.end(&old, b""), [&one], "the other is the new configuration's too");
+    assert_eq!(in_use.end(&new, b""), [""; 0], "a second listener has the same");
+    assert_eq!(in_use.end(&new, b""), [&two, &three]);
+    assert_eq!(in_use.end(&new, b""), [&two, &three], "what nobody uses is nobody's");
     // Two issuers of one configuration may be one for what is fetched.
     let twice = [one.clone(), one.clone()];
     in_use.begin(&twice);
     in_use.begin(&twice);
-    assert_eq!(in_use.end(&twice), [""; 0]);
-    assert_eq!(in_use.end(&twice), [&one, &one]);
+    assert_eq!(in_use.end(&twice, b""), [""; 0]);
+    assert_eq!(in_use.end(&twice, b""), [&one, &one]);
+    // An instance in another VM, which only the shared list tells of.
+    assert_eq!(in_use.end(&old, b"two\nthree"), [&one]);
 }
 
 #[test]

@@ -7,6 +7,8 @@
 //! is done and is deleted, and its clock stops. The copy that checks is never told, and its clock never ticks.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
@@ -14,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::weather::{policy, token};
 use crate::support::answer::Latch;
-use crate::support::bootstrap::Setup;
+use crate::support::bootstrap::{Setup, module_bytes};
 use crate::support::client::Request;
 use crate::support::envoy::Envoy;
 use crate::support::gate::{Mode, configuration, setup};
@@ -139,6 +141,13 @@ fn change(envoy: &Envoy, setup: &Setup, takes: impl FnMut() -> bool) {
     wait_until("the old one to be gone", || draining.iter().all(|name| envoy.stat(name) == 0));
 }
 
+/// The path of a module that does the same and is another one to Envoy: it has a custom section more.
+fn another_module() -> Value {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("another.wasm");
+    fs::write(&path, [module_bytes(), vec![0, 2, 1, b'x']].concat()).unwrap();
+    json!(path)
+}
+
 #[test]
 fn a_change_of_policy_keeps_the_keys_though_the_issuer_is_down() {
     for mode in Mode::ALL {
@@ -152,7 +161,11 @@ fn a_change_of_policy_keeps_the_keys_though_the_issuer_is_down() {
         };
         const JWKS: &str = "https://auth.example.com/jwks";
         let before = with("RS256", "weather:read", JWKS);
-        let changes = ["one", "two", "weather:read"].map(|scope| (scope, with("RS256", scope, JWKS)));
+        let mut changes = ["one", "two", "three", "weather:read"].map(|scope| (scope, with("RS256", scope, JWKS)));
+        // Two of them with another module, whose VM ends with the last.
+        for (_, setup) in &mut changes[1..3] {
+            *setup = setup.clone().plugin(|plugin| plugin["vm_config"]["code"]["local"]["filename"] = another_module());
+        }
         let narrower = with("ES256", "weather:read", JWKS);
         let elsewhere = with("RS256", "weather:read", "https://auth.example.com/other");
         let envoy = before.start();
@@ -167,7 +180,7 @@ fn a_change_of_policy_keeps_the_keys_though_the_issuer_is_down() {
             change(&envoy, changed, || call(scope, &Key::rsa_a()) == 200);
             for n in 0..10 {
                 assert_eq!(call(scope, &Key::rsa_a()), 200, "{mode:?}: {scope}, {n}");
-                assert_eq!(call("three", &Key::rsa_a()), 403, "{mode:?}: {scope}, {n}");
+                assert_eq!(call("none", &Key::rsa_a()), 403, "{mode:?}: {scope}, {n}");
                 let forged = Key::rsa_b().named("rsa-a");
                 assert_eq!(call(scope, &forged), 401, "{mode:?}: {scope}, {n}: a forgery");
             }

@@ -303,6 +303,90 @@ fn a_reload_finishes_the_streams_that_wait_and_gives_its_fetch_back() {
 }
 
 #[test]
+fn another_module_finds_what_the_old_one_shared_and_keeps_it_beyond_its_end() {
+    let mut world = World::new(&configuration(), 2, NOW);
+    world.run(1_000, &provider(&["a"]));
+    let fetches = total(&world, "jwks.success");
+    for change in 0..3 {
+        for n in 0..2 {
+            if change == 0 {
+                world.start_with_another_module(n, &configuration())
+            } else {
+                world.start(n, &configuration())
+            }
+            world.run(100, &without(&["auth", "plane"]));
+        }
+        for n in 0..2 {
+            let id = world.request(n, &token("a"));
+            assert_eq!(world.workers[n].outcome(id), Outcome::Forwarded, "change {change}, worker {n}");
+        }
+    }
+    assert_eq!((fetches, sent_to(&world, "auth")), (1, 0), "nothing was fetched anew");
+    // What no configuration uses any more is gone all the same.
+    let mut elsewhere = configuration();
+    elsewhere["issuers"][0]["jwks"]["uri"] = json!(format!("{ISSUER}/elsewhere"));
+    let size = world.shared.size();
+    (0..2).for_each(|n| world.start(n, &elsewhere));
+    assert!(world.shared.size() < size);
+    let id = world.request(0, &token("a"));
+    assert_eq!(world.workers[0].outcome(id), Outcome::Waits);
+}
+
+#[test]
+fn an_older_answer_with_keys_is_not_read_as_one_to_a_newer_attempt() {
+    let mut world = World::new(&configuration(), 1, NOW);
+    let id = world.request(0, &token("a"));
+    world.run(100, &without(&["auth"]));
+    let old = world.network.iter().find(|sent| sent.request.cluster == "auth").cloned().expect("a call");
+    // Another plugin of the host takes the record away, and the worker starts anew.
+    let names: Vec<_> = world.shared.values.borrow().keys().cloned().collect();
+    let record = names.iter().find(|name| name.split('/').nth(3) == Some("attempts")).expect("a record");
+    world.shared.put(record, Vec::new());
+    world.run(1_000, &without(&["auth"]));
+    assert_eq!(sent_to(&world, "auth"), 2);
+    world.answer_again(&old, Some(&(500, None, String::new())));
+    world.run(1_000, &without(&["auth"]));
+    assert_eq!((total(&world, "jwks.failure"), world.workers[0].outcome(id)), (0, Outcome::Waits));
+    world.run(1_000, &provider(&["a"]));
+    assert_eq!((total(&world, "jwks.success"), world.workers[0].outcome(id)), (1, Outcome::Forwarded));
+}
+
+#[test]
+fn a_list_that_the_hosts_buffer_cuts_is_an_event_and_a_count() {
+    let mut world = World::new(&configuration(), 1, NOW);
+    world.run(1_000, &provider(&["a"]));
+    world.list(0, &token("a"), &["echo"]);
+    assert_eq!(world.logged("buffer_exceeded"), 0);
+    world.list_that_is_cut(0, &token("a"), false);
+    assert_eq!(world.logged("buffer_exceeded"), 0, "the client left");
+    world.list_that_is_cut(0, &token("a"), true);
+    world.run(1_000, &provider(&["a"]));
+    assert_eq!((world.logged("buffer_exceeded"), total(&world, "events.buffer_exceeded")), (1, 1));
+    assert_eq!(world.logged("limits.list"), 1);
+}
+
+#[test]
+fn what_is_known_of_the_host_outlives_a_change_of_configuration() {
+    let mut configuration = configuration();
+    configuration["hold_request_headers"] = json!(true);
+    for shown in [true, false] {
+        let mut world = World::new(&configuration, 2, NOW);
+        world.run(1_000, &provider(&["a"]));
+        if shown {
+            world.list(0, &token("a"), &["echo"]);
+        }
+        let mut changed = configuration.clone();
+        changed["resources"][0]["name"] = json!("another");
+        (0..2).for_each(|n| world.start(n, &changed));
+        world.run(1_000, &provider(&["a"]));
+        let slow = world.slow(1, &token("a"));
+        world.run(20_000, &provider(&["a"]));
+        let outcome = if shown { Outcome::Waits } else { Outcome::Replied(500, "misconfigured") };
+        assert_eq!(world.workers[1].outcome(slow), outcome, "a body was shown: {shown}");
+    }
+}
+
+#[test]
 fn a_clock_that_jumps_holds_nothing_up() {
     for jump in [3_600_000_i64, -3_600_000] {
         let mut world = World::new(&configuration(), 2, NOW);

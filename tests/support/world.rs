@@ -12,6 +12,9 @@ use toolgate::workers::InUse;
 use super::fake::{self, End, Fields, Outcome, Part, Response, Stream};
 use super::shared_data::{Data, Fault};
 
+/// A request for the list of tools.
+const LIST: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+
 /// A request that a worker sent.
 #[derive(Clone, Debug)]
 pub struct Sent {
@@ -67,15 +70,27 @@ impl World {
     /// Worker `n` gets this configuration. The instance that it may have had ends then, and nobody gets the answers to
     /// its calls.
     pub fn start(&mut self, n: usize, configuration: &Value) {
+        self.replace(n, configuration, None);
+    }
+
+    /// As [`World::start`], with another module. Its instances do not know of those of the old one, and it not of them.
+    pub fn start_with_another_module(&mut self, n: usize, configuration: &Value) {
+        let ended = std::mem::take(&mut self.in_use[n]);
+        self.replace(n, configuration, Some(ended));
+    }
+
+    /// `ended`: the names in use in the VM of the old instance, if that is another one.
+    fn replace(&mut self, n: usize, configuration: &Value, mut ended: Option<InUse>) {
         if n == self.in_use.len() {
             self.in_use.push(InUse::default());
         }
-        let host = fake::Worker::start(configuration, false, self.now, &self.shared, &mut self.in_use[n]);
+        let holds = configuration["hold_request_headers"] == true;
+        let host = fake::Worker::start(configuration, holds, self.now, &self.shared, &mut self.in_use[n]);
         let worker = Worker { host, streams: HashMap::new() };
         if let Some(current) = self.workers.get_mut(n) {
             let mut old = std::mem::replace(current, worker);
             old.host.now = self.now;
-            old.host.release(&mut self.in_use[n]);
+            old.host.release(ended.as_mut().unwrap_or(&mut self.in_use[n]));
             self.network.retain(|sent| sent.worker != n);
         } else {
             self.workers.push(worker);
@@ -114,14 +129,33 @@ impl World {
         self.on(n, |worker| Stream::open(&mut worker.host, fields, end))
     }
 
+    /// A POST with this token comes to worker `n`, and its body takes its time.
+    pub fn slow(&mut self, n: usize, token: &str) -> u32 {
+        let stream = self.open(n, "POST", token, End::More);
+        self.next_stream += 1;
+        self.workers[n].streams.insert(self.next_stream, stream);
+        self.next_stream
+    }
+
+    /// A client of worker `n` asks for the list of the server's tools. Its answer begins, and is larger than the host's
+    /// buffer, or the client leaves.
+    pub fn list_that_is_cut(&mut self, n: usize, token: &str, by_host: bool) {
+        let stream = self.open(n, "POST", token, End::More);
+        self.on(n, |worker| {
+            stream.receive(&mut worker.host, Part::Data(LIST.to_vec(), End::Last));
+            let parts = vec![Part::Data(vec![b' '; 40_000], End::More)];
+            stream.answer(&mut worker.host, 200, content_type("application/json"), parts, End::More);
+            if by_host { stream.exceed_buffer(&mut worker.host) } else { stream.leave(&mut worker.host) }
+        });
+    }
+
     /// A client of worker `n` reads the list of the server's tools.
     pub fn list(&mut self, n: usize, token: &str, tools: &[&str]) {
-        const BODY: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
         let tools: Vec<_> = tools.iter().map(|name| json!({"name": name, "inputSchema": {"type": "object"}})).collect();
         let list = json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}}).to_string();
         let stream = self.open(n, "POST", token, End::More);
         self.on(n, |worker| {
-            stream.receive(&mut worker.host, Part::Data(BODY.to_vec(), End::Last));
+            stream.receive(&mut worker.host, Part::Data(LIST.to_vec(), End::Last));
             assert_eq!(stream.outcome(), Outcome::Forwarded);
             let parts = vec![Part::Data(list.into_bytes(), End::Last)];
             stream.answer(&mut worker.host, 200, content_type("application/json"), parts, End::More);

@@ -139,6 +139,14 @@ impl Stream {
             state.carry_out(worker, step, Direction::Request);
         }
     }
+
+    /// The host's buffer is full, so it ends the stream.
+    pub fn exceed_buffer(&self, worker: &mut Worker) {
+        let mut state = self.0.borrow_mut();
+        assert!(matches!(state.stream.wants(), Wants::Verdict | Wants::Body { held: 1.. }), "nothing is held");
+        let step = worker.event(&state.stream, Event::BufferExceeded);
+        state.carry_out(worker, step, Direction::Request);
+    }
 }
 
 /// The streams of a worker know each other by their ids only.
