@@ -1,5 +1,5 @@
 # Two commands for users: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build demo up test test-envoys test-func-e manifests mesh providers chaos cli conformance bench bench-core soak fuzz oracles responsive check size clean
+.PHONY: help build demo up test test-envoys test-func-e dist dist-test dist-reproducible manifests mesh providers chaos cli conformance bench bench-core soak fuzz oracles responsive check size clean
 .DEFAULT_GOAL := help
 
 MODULE := target/wasm32-wasip1/release/toolgate.wasm
@@ -19,7 +19,7 @@ SIMD := -C target-feature=+simd128
 # counted: where a loop goes through small functions for each byte or two, they say that they are inlined.
 INLINE := -C llvm-args=-inline-threshold=25
 # Module and command line tell it. Tests are built without: a commit alone compiles none of them again.
-COMMIT = $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || echo unknown)
+COMMIT := $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || echo unknown)
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
 build: ## build toolgate.wasm
@@ -48,7 +48,19 @@ mesh: build ## run toolgate in Istio and in Envoy Gateway, for real; needs Go
 	@tools/mesh/run.sh
 
 cli: ## build the command line: target/release/toolgate
-	TOOLGATE_COMMIT=$(COMMIT) cargo build --release --locked --package toolgate-cli
+	TOOLGATE_COMMIT=$(COMMIT) RUSTFLAGS="$(REMAP)" cargo build --release --locked --package toolgate-cli
+
+# SOURCE is the address of the sources, for the annotations of the images.
+DIST := --release --locked --manifest-path tools/dist/Cargo.toml
+dist: build cli ## packages in dist/: module, command line, images, SBOMs, sums
+	@TOOLGATE_SOURCE="$(SOURCE)" TOOLGATE_DATE="$$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ)" \
+	CARGO_TARGET_DIR=target/dist cargo run --quiet $(DIST) -- $(MODULE) target/release/toolgate "$$(rustc --print host-tuple)" dist
+
+dist-test: ## tests of the packages; a registry on loopback is pushed to and pulled from
+	CARGO_TARGET_DIR=target/dist cargo test $(DIST)
+
+dist-reproducible: ## build the packages in two clones and compare them
+	tools/dist/reproducible.sh
 
 chaos: build ## a minute of a failing, rotating provider under load
 	ENVOY_BIN="$$(tools/get-envoy.sh)" TOOLGATE_CHAOS_SECONDS=60 cargo test --locked --workspace --test envoy chaos -- --nocapture
@@ -77,11 +89,15 @@ check: build size ## formatting, lints, documentation, licences
 	cargo clippy --locked --target wasm32-wasip1 --package toolgate-wasm -- -D warnings
 	cargo fmt --check --manifest-path bench/Cargo.toml
 	cargo clippy --locked --all-targets --manifest-path bench/Cargo.toml -- -D warnings
+	cargo fmt --check --manifest-path tools/dist/Cargo.toml
+	CARGO_TARGET_DIR=target/dist cargo clippy --locked --all-targets --manifest-path tools/dist/Cargo.toml -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	@if command -v cargo-deny >/dev/null; then \
 	cargo fetch --quiet --locked && cargo deny --offline check bans licenses sources && \
 	cargo fetch --quiet --locked --manifest-path bench/Cargo.toml && \
-	cargo deny --offline --manifest-path bench/Cargo.toml --config deny.toml check bans licenses sources; \
+	cargo deny --offline --manifest-path bench/Cargo.toml --config deny.toml check bans licenses sources && \
+	cargo fetch --quiet --locked --manifest-path tools/dist/Cargo.toml && \
+	cargo deny --offline --manifest-path tools/dist/Cargo.toml --config deny.toml check bans licenses sources; \
 	else echo "cargo-deny is not installed: licences and sources not checked"; fi
 
 size: build
@@ -113,4 +129,4 @@ responsive: build ## how long one busy worker keeps another connection waiting
 	ENVOY_BIN="$$(tools/get-envoy.sh)" cargo test --locked --workspace --test envoy responsive -- --ignored --nocapture
 
 clean: ## remove everything that was built or downloaded
-	rm -rf target .cache demo/node_modules optimize/node_modules
+	rm -rf target .cache dist demo/node_modules optimize/node_modules

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use output::Report;
+use output::{Report, Trouble};
 
 /// Checks, explains and tests toolgate's configuration, with the code that decides in Envoy.
 #[derive(Parser)]
@@ -71,6 +71,11 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Prints a page of the manual, such as `toolgate man check | man -l -`
+    Man {
+        /// The command; without it, the first page
+        command: Option<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -92,6 +97,7 @@ fn main() -> ExitCode {
         Command::Schema(command) => Ok(command.run()),
         Command::Version(command) => command.run(),
         Command::Completions { shell } => Ok(completions(shell)),
+        Command::Man { command } => manual(command.as_deref()),
     };
     // A reader may close the pipe early. That is not an error.
     match done {
@@ -112,4 +118,17 @@ fn completions(shell: clap_complete::Shell) -> Report {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "toolgate", &mut script);
     Report::well(String::from_utf8_lossy(&script).into_owned())
+}
+
+fn manual(command: Option<&str>) -> Result<Report, Trouble> {
+    let mut all = Arguments::command();
+    all.build();
+    let page = match command {
+        None => Some(&all),
+        Some(name) => all.find_subcommand(name),
+    };
+    let page = page.ok_or_else(|| Trouble(format!("no command `{}`", command.unwrap_or_default())))?;
+    let mut text = Vec::new();
+    clap_mangen::Man::new(page.clone()).render(&mut text).map_err(|error| Trouble(error.to_string()))?;
+    Ok(Report::well(String::from_utf8_lossy(&text).into_owned()))
 }

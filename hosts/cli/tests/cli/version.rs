@@ -50,3 +50,18 @@ fn a_file_that_tells_nothing_is_an_error_that_names_it() {
         assert!(ran.err.contains(file) && ran.err.contains(fault), "{file}: {ran:?}");
     }
 }
+
+#[test]
+fn every_command_has_a_page_of_the_manual() {
+    let place = Place::new("manual");
+    let first = place.run("man").well();
+    let commands: Vec<_> =
+        first.lines().filter_map(|line| line.strip_prefix("toolgate\\-")?.strip_suffix("(1)")).collect();
+    assert!(commands.contains(&"check") && commands.contains(&"man"), "{commands:?}");
+    for command in commands.into_iter().filter(|command| *command != "help") {
+        let page = place.run(&format!("man {command}")).well();
+        assert!(page.contains(&format!(".TH toolgate-{command} 1")), "{command}: {page}");
+    }
+    let unknown = place.run("man nothing");
+    assert_eq!((unknown.code, unknown.err.contains("no command `nothing`")), (2, true), "{unknown:?}");
+}
