@@ -88,6 +88,7 @@ check: build size ## formatting, lints, documentation, licences
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --target wasm32-wasip1 --package toolgate-wasm -- -D warnings
 	cargo fmt --check --manifest-path bench/Cargo.toml
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets --manifest-path bench/Cargo.toml -- -D warnings
 	cargo fmt --check --manifest-path tools/dist/Cargo.toml
 	CARGO_TARGET_DIR=target/dist cargo clippy --locked --all-targets --manifest-path tools/dist/Cargo.toml -- -D warnings
