@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use crate::support::at_root;
 use crate::support::bootstrap::module_bytes;
@@ -9,12 +10,19 @@ use serde_json::{Value, json};
 use toolgate::version;
 use wasmi::{Engine, Module};
 
+/// The text of every file in a folder and in the folders inside it.
+fn sources(folder: &Path) -> Vec<String> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![fs::read_to_string(&path).unwrap()] })
+        .collect()
+}
+
 /// A host does not call what is not exported, and says nothing about it.
 #[test]
 fn every_callback_of_the_filter_is_exported() {
-    let sources = fs::read_dir(at_root("hosts/wasm/src")).unwrap();
-    let sources = sources.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
-    let callbacks: BTreeSet<String> = sources
+    let callbacks: BTreeSet<String> = sources(&at_root("hosts/wasm/src"))
+        .iter()
         .flat_map(|source| {
             let names = source.lines().filter_map(|line| line.trim().strip_prefix("fn on_")?.split_once("(&mut self"));
             names.map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
