@@ -1,4 +1,4 @@
-//! What goes wrong in a mesh, or is unusual: each on a proxy that answers, which is as it was afterwards.
+//! Faults and unusual requests in a mesh. Each starts from a proxy that answers, and leaves the proxy as it was.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};

@@ -21,7 +21,7 @@ pub struct Load {
     clients: Vec<JoinHandle<Seen>>,
 }
 
-/// What the clients saw.
+/// The answers that the clients saw.
 #[derive(Default)]
 pub struct Seen {
     pub requests: usize,

@@ -13,7 +13,7 @@ pub trait Proxy {
     /// Ends it and starts another, which knows nothing of before.
     fn restart(&mut self);
 
-    /// What Envoy, and the agent beside it, have said.
+    /// The output so far of Envoy and of the agent beside it.
     fn log(&self) -> String;
 
     /// Whether its pod would be taken for ready.
@@ -22,7 +22,7 @@ pub trait Proxy {
     /// Where clients connect.
     fn address(&self) -> SocketAddr;
 
-    /// What the control plane says about the plugin in its object's status.
+    /// The status that the control plane reports in the plugin's object.
     fn status(&self) -> String;
 
     /// The status of a request without a token, or why there is none.

@@ -18,7 +18,7 @@ pub enum End {
     More,
 }
 
-/// What stands still, and what is shown nevertheless.
+/// The parts of a message that stand still, and those that are shown nevertheless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
     /// Nothing does.
@@ -42,15 +42,15 @@ pub struct Message {
 pub struct Side {
     pub headers: Fields,
     pub hold: Hold,
-    /// What the filter was shown and holds back.
+    /// The bytes that the filter was shown and holds back.
     pub body: Vec<u8>,
     pub trailers: Fields,
     pub ended: bool,
-    /// What came while nothing was shown.
+    /// The bytes that came while nothing was shown.
     pub unseen: Vec<Part>,
-    /// What came while nothing was shown is shown now.
+    /// Whether the bytes that came while nothing was shown are shown now.
     pub catches_up: bool,
-    /// What went on.
+    /// The bytes that went on.
     pub sent: Option<Message>,
 }
 

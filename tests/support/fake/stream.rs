@@ -26,7 +26,7 @@ pub enum Outcome {
     Replied(u16, &'static str),
 }
 
-/// What the host knows of a stream.
+/// The state that the host keeps of a stream.
 pub struct State {
     stream: gate::Stream,
     flag: bool,
@@ -64,17 +64,17 @@ impl Stream {
         self.0.borrow_mut().receive(worker, part);
     }
 
-    /// What its token waits for.
+    /// The calls that its token waits for.
     pub fn awaits(&self) -> Option<Awaited> {
         self.0.borrow().stream.follow_up().awaited()
     }
 
-    /// What the server has of the request.
+    /// The part of the request that the server has.
     pub fn server(&self) -> Option<Message> {
         self.0.borrow().request.sent.clone()
     }
 
-    /// What the client has of the answer.
+    /// The part of the answer that the client has.
     pub fn client(&self) -> Option<Message> {
         self.0.borrow().response.sent.clone()
     }

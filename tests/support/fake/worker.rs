@@ -40,7 +40,7 @@ pub struct Sent {
 pub struct Worker {
     pub gate: Gate,
     pub open: Open,
-    /// What the workers of one host share.
+    /// The data that the workers of one host share.
     pub shared: Rc<Data>,
     /// `allow_on_headers_stop_iteration`
     pub flag: bool,

@@ -31,7 +31,7 @@ pub struct Artifact<'a> {
     pub target: &'a str,
 }
 
-/// What separates the columns that cargo prints; in no name, licence or address.
+/// Separates the columns that cargo prints. It occurs in no name, licence or address.
 const SEPARATOR: char = '\t';
 
 /// The dependencies as `cargo tree` resolves them: features and all, without build scripts, macros and tests.
