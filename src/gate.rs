@@ -12,7 +12,7 @@
 //! # The events of a worker
 //!
 //! A host creates one [`Gate`] for each configuration in each worker, and one [`Stream`] for each HTTP stream. An event
-//! of a stream ([`Gate::stream`]) runs its [`Exchange`](crate::exchange::Exchange) and returns the step for this stream,
+//! of a stream ([`Gate::stream`]) runs its `Exchange` and returns the step for this stream,
 //! beside effects for the worker. A token that cannot be verified at once makes the stream wait: the gate then asks for
 //! a tick at once, and the tick sends the calls. When the answer arrives ([`Gate::answered`]), the gate runs the streams
 //! that waited for it, and returns their steps ([`Effect::Wake`]).

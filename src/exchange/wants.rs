@@ -35,7 +35,7 @@ pub enum FollowUp {
     Tick,
     /// Another try, once this arrives.
     TryAgain(Awaited),
-    /// Regular checks whether the stream has to end ([`Exchange::ends`]).
+    /// Regular checks whether the stream has to end (`Exchange::ends`).
     Watch,
 }
 
