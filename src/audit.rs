@@ -125,7 +125,7 @@ pub struct Record {
     /// The MCP method, or the HTTP method of a request without a message.
     pub method: Option<String>,
     pub target: Option<String>,
-    /// The caller, once verified.
+    /// The caller, once verified. None of an anonymous one.
     pub caller: Option<AccessToken>,
     pub required: Vec<String>,
     pub missing: Vec<String>,
@@ -172,7 +172,7 @@ impl Record {
             line.text("issuer", Some(caller.issuer()));
             line.list("scopes", caller.scopes().iter().map(String::as_str));
         }
-        if self.decision != Decision::Allow && self.caller.is_some() {
+        if self.decision != Decision::Allow && (self.caller.is_some() || !self.required.is_empty()) {
             line.list("required", self.required.iter().map(String::as_str));
             line.list("missing", self.missing.iter().map(String::as_str));
         }

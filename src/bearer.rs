@@ -52,6 +52,26 @@ impl BearerFault {
     }
 }
 
+/// Proof that a request has no credentials. In the module, only a look at its headers and its target creates one, so no
+/// refused token can be taken for the absence of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoCredentials(());
+
+impl NoCredentials {
+    /// For a request to `target` with these headers. Every `Authorization` header is a credential, whatever its value
+    /// and scheme, and so are a `DPoP` header and an `access_token` in the query.
+    pub fn of(headers: &Headers, target: &str) -> Option<Self> {
+        let has_some = ["authorization", "dpop"].iter().any(|name| headers.has(name)) || has_token_in_query(target);
+        (!has_some).then_some(Self(()))
+    }
+
+    /// For a caller that is only assumed, by the command line and tests.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn assumed() -> Self {
+        Self(())
+    }
+}
+
 /// The token of a request to `target`, if it has one. Other schemes are ignored, and so is `DPoP` unless
 /// `takes_proofs`.
 pub fn extract<'h>(
@@ -182,6 +202,22 @@ mod tests {
         }
         for target in ["/mcp", "/mcp?x=access_token", "/access_token=x", "/mcp?access_tokens=x"] {
             assert_eq!(extract(&Headers::default(), target, true), Ok(None), "{target}");
+        }
+    }
+
+    #[test]
+    fn whatever_could_be_a_credential_is_one() {
+        let of = |headers: &[(&str, &str)], target| {
+            let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+            NoCredentials::of(&Headers::new(headers), target).is_some()
+        };
+        assert!(of(&[("cookie", "a=b"), ("x-authorization", "Bearer a")], "/mcp?x=access_token"));
+        for value in ["", " ", "Basic dTpw", "Bearer", "Bearer a", "nonsense"] {
+            assert!(!of(&[("Authorization", value)], "/mcp"), "{value:?}");
+            assert!(!of(&[("dpop", value)], "/mcp"), "{value:?}");
+        }
+        for target in ["/mcp?access_token", "/mcp?access_token=", "/mcp?a;access%5ftoken=x"] {
+            assert!(!of(&[], target), "{target}");
         }
     }
 

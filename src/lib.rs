@@ -6,11 +6,11 @@
 //! ```text
 //! host ─ callback ► gate ─ event ► exchange
 //! exchange ─┬► routes      the resource, its metadata document, or neither
-//!           ├► bearer      one credential, in its header
+//!           ├► bearer      one credential, in its header, or none: an anonymous caller
 //!           ├► token       untrusted claims, checked ─► jwks, signature ─► AccessToken
 //!           │              ... or introspection, if the endpoint is called
 //!           ├► jsonrpc     the body, parsed strictly ─► mcp: the operation and its targets
-//!           ├► policy      AccessToken + Access ─► Verdict: a Permit, or a Denial with its reason
+//!           ├► policy      Caller + Access ─► Verdict: a Permit, or a Denial with its reason
 //!           ├► listing     entries of lists, by the same verdict; sse: events as they arrive
 //!           └► reply, audit   the only renderers of responses and records
 //! host ◄─ effects ── gate ◄─ step ── exchange
@@ -29,6 +29,7 @@
 //! |---|---|---|
 //! | [`audit`] | audit lines, filter state, decision ids | |
 //! | [`bearer`] | the `Authorization` header | RFC 6750 section 2.1, RFC 9449 section 7.1 |
+//! | [`caller`] | the caller of a request: a verified token, or anonymous | |
 //! | [`callout`] | requests to endpoints, through a cluster of the host | |
 //! | [`config`], `loader` | the configuration; its readers, which report all faults at once | |
 //! | [`dpop`] | proofs of possession: verified, single-use | RFC 9449 |
@@ -66,6 +67,7 @@
 pub mod audit;
 pub mod bearer;
 mod bytes;
+pub mod caller;
 pub mod callout;
 pub mod config;
 pub mod dpop;

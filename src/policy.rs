@@ -105,6 +105,8 @@ pub struct Policy {
     pub has_shadow_rules: bool,
     /// Whether the whole policy is in shadow mode: it, each rule and each row.
     pub is_shadow_only: bool,
+    /// Whether a rule is public. Then requests without credentials come from anonymous callers.
+    pub has_public_rules: bool,
     /// Whether a rule requires a fresh introspection response.
     pub has_fresh_rules: bool,
     /// The identifiers of the resource's issuers that have no introspection endpoint.
@@ -131,6 +133,7 @@ impl Policy {
             mode: Mode::Enforce,
             has_shadow_rules: false,
             is_shadow_only: false,
+            has_public_rules: false,
             has_fresh_rules: false,
             unasked_issuers: Vec::new(),
             needed_scopes: ScopeSet::new(),

@@ -43,6 +43,7 @@ macro_rules! reasons {
 reasons! {
     Allowed {
         Allowed = "allowed": "the policy allows it",
+        Public = "public": "the policy allows it to anonymous callers, and the request has no credentials",
         Pass = "pass": "the path matches `pass`, which needs no token",
         Metadata = "metadata": "the resource's metadata is public",
         Preflight = "preflight": "a browser's preflight request from a listed origin",
@@ -54,7 +55,7 @@ reasons! {
         MetadataMethodNotAllowed = "metadata_method_not_allowed": "metadata is read with GET, HEAD or OPTIONS",
     }
     Credentials {
-        NoToken = "no_token": "there is no `Authorization: Bearer` header",
+        NoToken = "no_token": "there is no `Authorization: Bearer` header, and the operation is not public",
         TokenInQuery = "token_in_query": "the token is in the query, where logs would keep it",
         SeveralCredentials = "several_credentials": "there are several credentials, and it is ambiguous which one counts",
         MalformedCredentials = "malformed_credentials": "`Authorization` is not `Bearer` and one token of legal characters",
@@ -176,7 +177,7 @@ reasons! {
         StrayLine = "stray_line": "a line of an event stream is neither a comment nor a known field",
         PolicyDenies = "policy_denies": "the current policy denies the request that opened the stream",
         StreamEnded = "stream_ended": "the stream was ended before the server's response came",
-        StreamLimit = "stream_limit": "a stream whose token has no `exp` is older than `limits.stream`",
+        StreamLimit = "stream_limit": "a stream without a token, or whose token has no `exp`, is older than `limits.stream`",
     }
 }
 

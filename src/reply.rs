@@ -118,7 +118,7 @@ impl Refusal {
             Self::Tunnel | Self::InvalidRequest(_) | Self::BodyNotAllowed => 400,
             Self::Headers(..) | Self::Message(..) | Self::Operation(..) => 400,
             Self::Unauthorized | Self::InvalidToken(_) | Self::InvalidProof(..) => 401,
-            Self::Denied(denied) if denied.sign_in().is_some() => 401,
+            Self::Denied(denied) if denied.lacks_token() || denied.sign_in().is_some() => 401,
             Self::ForbiddenOrigin | Self::Denied(_) => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
@@ -187,8 +187,8 @@ impl Refusal {
             Self::Denied(denied) => {
                 // Without scopes to ask for there is no challenge. Clients would take it for an offer and repeat the
                 // sign-in for ever.
-                let ask = resource.asked_for(&denied.step_up()?);
-                (Some("insufficient_scope"), ask.join(" "), Some(STEP_UP))
+                let ask = resource.asked_for(&denied.step_up()?).join(" ");
+                if denied.lacks_token() { (None, ask, None) } else { (Some("insufficient_scope"), ask, Some(STEP_UP)) }
             }
             _ => return None,
         };
@@ -224,7 +224,7 @@ impl Refusal {
             Self::InvalidRequest(_) => {
                 described("invalid_request", "The request must carry one bearer token in the Authorization header")
             }
-            Self::Unauthorized => described("unauthorized", "An access token is required"),
+            Self::Unauthorized => unauthorized(),
             Self::InvalidToken(fault) => described("invalid_token", fault.description()),
             Self::InvalidProof(..) => described(self.proof_error(), PROOF),
             Self::KeysUnavailable | Self::IntrospectionUnavailable | Self::ProofsUnavailable(_) => {
@@ -248,6 +248,10 @@ impl Refusal {
 
 fn error(code: &str) -> String {
     Object::new().text("error", Some(code)).finish()
+}
+
+fn unauthorized() -> String {
+    described("unauthorized", "An access token is required")
 }
 
 fn described(code: &str, description: &str) -> String {

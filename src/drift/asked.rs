@@ -11,11 +11,11 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::chain::Asked;
+use crate::caller::Caller;
 use crate::listing::Entries;
 use crate::manifest::canonical;
 use crate::node::Node;
 use crate::time::UnixTime;
-use crate::token::AccessToken;
 
 /// The maximum number of requests per server that wait for a stream. Beyond it the oldest is dropped, and its response
 /// settles nothing.
@@ -57,7 +57,7 @@ pub struct Unclaimed {
 
 impl AskedList {
     /// A request of `caller` with this id.
-    pub fn new(caller: &AccessToken, id: &str, cursor: Option<String>) -> Option<Self> {
+    pub fn new(caller: &Caller, id: &str, cursor: Option<String>) -> Option<Self> {
         Some(Self { caller: name_of(caller), id: canonical_id(id)?, cursor, asked: Asked::default() })
     }
 
@@ -87,8 +87,9 @@ pub fn key(caller: &str, id: &str) -> String {
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A key for all requests of a caller.
-pub fn name_of(caller: &AccessToken) -> String {
+/// A key for all requests of a caller. Anonymous callers share one, which no caller with a token has.
+pub fn name_of(caller: &Caller) -> String {
+    let Some(caller) = caller.token() else { return String::new() };
     [caller.issuer(), caller.subject().unwrap_or_default(), caller.client().unwrap_or_default()].join("\n")
 }
 

@@ -38,7 +38,7 @@ impl Unseen {
             self.since = Some(now);
         }
         self.requests = self.requests.saturating_add(1);
-        let granted = Counted::new(policy, token, |_| false);
+        let granted = Counted::new(policy, token.into(), |_| false);
         let (seen, unseen): (Vec<_>, Vec<_>) = self.scopes.drain(..).partition(|scope| granted.has(scope));
         self.scopes = unseen;
         seen.iter().map(ToString::to_string).collect()

@@ -1,4 +1,4 @@
-//! From credentials to a verified caller, and the decisions that need only the headers.
+//! From credentials, or none, to a known caller, and the decisions that need only the headers.
 
 use super::facts::Facts;
 use super::request::Request;
@@ -6,6 +6,7 @@ use super::step::{Effect, Env, Step};
 use super::validation::{Unverified, Waiting, validate};
 use super::verified::{Body, Verified};
 use super::{Exchange, ReadBody, State};
+use crate::caller::Caller;
 use crate::reply::Refusal;
 
 /// A request whose token is not verified yet. It keeps the token in its headers only: a decoded token is many times as
@@ -17,7 +18,8 @@ pub(super) struct Asking {
 }
 
 impl Exchange {
-    /// Tries to verify the token. The request waits if something is missing that can be fetched.
+    /// Tries to verify the token, if the caller is not anonymous. The request waits if something is missing that can be
+    /// fetched.
     pub(super) fn authenticate(
         &mut self,
         request: Request,
@@ -25,7 +27,11 @@ impl Exchange {
         read: Option<ReadBody<'_>>,
         env: &mut Env<'_>,
     ) -> Step {
-        match validate(&request, None, env) {
+        let caller = match request.anonymous(env.config) {
+            Some(nobody) => Ok(Caller::Anonymous(nobody)),
+            None => validate(&request, None, env).map(Caller::SignedIn),
+        };
+        match caller {
             Err(Unverified::Waits(waiting)) => {
                 self.state = State::AwaitingToken(Box::new(Asking { request, body, waiting }));
                 Step::hold()
@@ -38,9 +44,11 @@ impl Exchange {
         }
     }
 
-    /// Goes on after the token is verified: refuses what the headers alone refuse, then waits for the body, if any.
+    /// Goes on once the caller is known: refuses what the headers alone refuse, then waits for the body, if any.
     fn admit(&mut self, mut verified: Verified, read: Option<ReadBody<'_>>, env: &mut Env<'_>) -> Step {
-        env.drift.saw(verified.request.resource, env.config, &verified.caller, env.now);
+        if let Some(token) = verified.caller.token() {
+            env.drift.saw(verified.request.resource, env.config, token, env.now);
+        }
         if let Err(refusal) = verified.request.after_token() {
             return self.refuse(&verified.facts(), refusal, env);
         }

@@ -76,6 +76,7 @@ impl Decided {
     /// The record of the decision.
     pub fn into_record(self, facts: &Facts<'_>, env: &mut Env<'_>) -> Record {
         let (decision, reason) = match &self.verdict {
+            Verdict::Allow(permit) if permit.caller().is_anonymous() => (Decision::Allow, Reason::Public),
             Verdict::Allow(_) => (Decision::Allow, Reason::Allowed),
             Verdict::ShadowDeny(_, denial) => (Decision::ShadowDeny, denial.reason()),
             Verdict::Deny(denial) => (Decision::Deny, denial.reason()),

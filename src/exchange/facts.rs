@@ -77,8 +77,11 @@ impl<'a> Facts<'a> {
 pub(super) fn add_denial(record: &mut Record, denial: Option<&Denial>) {
     let Some(denial) = denial else { return };
     record.matrix_row = denial.row().map(str::to_owned);
-    if let Denial::InsufficientScope { required, missing, .. } = denial {
-        record.required = required.iter().map(ToString::to_string).collect();
-        record.missing = missing.iter().map(ToString::to_string).collect();
-    }
+    let (required, missing) = match denial {
+        Denial::InsufficientScope { required, missing, .. } => (required, missing),
+        Denial::NoToken { required } => (required, required),
+        _ => return,
+    };
+    record.required = required.iter().map(ToString::to_string).collect();
+    record.missing = missing.iter().map(ToString::to_string).collect();
 }

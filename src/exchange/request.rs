@@ -3,7 +3,7 @@
 use std::cell::{Cell, OnceCell};
 
 use super::step::HeaderEdit;
-use crate::bearer::{self, Scheme};
+use crate::bearer::{self, NoCredentials, Scheme};
 use crate::config::{Config, Resource};
 use crate::dpop::ProofError;
 use crate::headers::{Headers, Single};
@@ -132,6 +132,12 @@ impl Request {
             return Ok(Some(reply::preflight_reply(self.resource(config), origin, requested)));
         }
         Ok(None)
+    }
+
+    /// The proof that the request has no credentials, if that makes its caller anonymous: some rules are public.
+    pub fn anonymous(&self, config: &Config) -> Option<NoCredentials> {
+        let is_mixed = self.resource(config).is_some_and(|resource| resource.policy.has_public_rules);
+        if is_mixed { NoCredentials::of(&self.head.headers, self.head.target()) } else { None }
     }
 
     /// The token, and its authentication scheme.

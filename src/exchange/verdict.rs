@@ -72,7 +72,7 @@ impl Exchange {
         let fresh = Fresh { within, call: verified.body.ended.unwrap_or(u64::MAX) };
         let before = verified.identity(env.config);
         match validate(&verified.request, Some(fresh), env) {
-            Ok(caller) => verified.caller = caller,
+            Ok(caller) => verified.caller = caller.into(),
             Err(Unverified::Waits(waiting)) => {
                 self.state = State::AwaitingFreshness(Box::new(verified), waiting);
                 return Step::hold();

@@ -1,10 +1,11 @@
-//! A request whose token is verified, and the decisions on it.
+//! A request whose caller is known, and the decisions on it.
 
 use super::decisions::{Decided, Decisions};
 use super::expects::Expects;
 use super::facts::Facts;
 use super::request::Request;
 use super::step::{Env, HeaderEdit};
+use crate::caller::Caller;
 use crate::config::{Batches, Config};
 use crate::drift::asked::AskedList;
 use crate::identity;
@@ -13,12 +14,11 @@ use crate::mcp::{Access, ListKind, McpHeaders, Operation};
 use crate::policy::{Arguments, Denial, Occasion, Permit, Standing, Verdict};
 use crate::reply::{Cause, Denied, DeniedElement, Refusal};
 use crate::time::UnixTime;
-use crate::token::AccessToken;
 
-/// A request whose token is verified.
+/// A request whose token is verified, or whose caller is anonymous.
 pub(super) struct Verified {
     pub request: Request,
-    pub caller: AccessToken,
+    pub caller: Caller,
     pub since: UnixTime,
     /// Whether the headers were forwarded ahead of the body.
     pub released: bool,
@@ -38,7 +38,7 @@ pub(super) struct Body {
 impl Verified {
     /// The facts about the request.
     pub fn facts(&self) -> Facts<'_> {
-        Facts { caller: Some(&self.caller), ..Facts::of(&self.request) }
+        Facts { caller: self.caller.token(), ..Facts::of(&self.request) }
     }
 
     /// The request for a page of the list of tools, if it is the only message: in an answer to several requests it is
@@ -50,10 +50,11 @@ impl Verified {
         Some(env.drift.asked(self.request.resource, asked, env.now))
     }
 
-    /// The headers that tell the server who calls.
+    /// The headers that tell the server who calls. None for an anonymous caller.
     pub fn identity(&self, config: &Config) -> Result<Vec<(String, String)>, identity::Unforwardable> {
+        let Some(caller) = self.caller.token() else { return Ok(Vec::new()) };
         match self.request.resource(config) {
-            Some(resource) => identity::headers(resource, &self.caller),
+            Some(resource) => identity::headers(resource, caller),
             None => Err(identity::Unforwardable),
         }
     }
@@ -98,7 +99,8 @@ impl Verified {
         let arguments = Arguments::Given(message.params.arguments);
         let verdict = self.decide(&operation.access, arguments, env);
         let policy = self.request.resource(env.config).map(|resource| &resource.policy);
-        let fresh = policy.and_then(|policy| policy.freshness(&self.caller, &operation.access));
+        let fresh = policy.zip(self.caller.token());
+        let fresh = fresh.and_then(|(policy, caller)| policy.freshness(caller, &operation.access));
         let is_restricted = || policy.is_none_or(|policy| policy.is_restricted(&operation.access));
         let expects = Expects::of(&message.method, is_restricted);
         Ok(Decided {
@@ -114,8 +116,8 @@ impl Verified {
         })
     }
 
-    /// The edits of headers that go ahead of the verdict on the body, unless the token, the base scopes or the declared
-    /// headers are already denied.
+    /// The edits of headers that go ahead of the verdict on the body, unless the endpoint itself or what the headers
+    /// declare is already denied.
     pub fn edits_ahead(&self, env: &Env<'_>) -> Result<Vec<HeaderEdit>, Denied> {
         let mcp = self.request.mcp.as_ref().ok();
         let declared = mcp.and_then(McpHeaders::declared);

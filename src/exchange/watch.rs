@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! token expired ─► ends
-//! token without `exp`: older than `limits.stream` ─► ends
+//! no token, or one without `exp`: older than `limits.stream` ─► ends
 //!   every `cache_ttl` the issuer is asked again ─┬ active ─► the current caller
 //!                                                ├ not active ─► ends
 //!                                                └ no answer ─► goes on, for twice that time
@@ -56,7 +56,7 @@ pub(super) struct Watch {
     began: UnixTime,
     /// In seconds.
     leeway: f64,
-    /// `None` if the token has an expiry time.
+    /// `None` if the token has an expiry time, or there is no token.
     renewal: Option<Renewal>,
 }
 
@@ -77,7 +77,8 @@ struct Renewal {
 impl Watch {
     /// For a request that was just forwarded; `body`: the bytes that were decided on.
     pub fn new(verified: Verified, body: Option<&[u8]>, env: &mut Env<'_>) -> Self {
-        let id = env.config.issuers.find(|issuer| issuer.identifier == verified.caller.issuer());
+        let token = verified.caller.token();
+        let id = token.and_then(|token| env.config.issuers.find(|issuer| issuer.identifier == token.issuer()));
         let issuer = id.and_then(|id| Some((id, env.config.issuers.get(id)?)));
         let leeway = issuer.map_or(0.0, |(_, issuer)| issuer.rules.leeway.as_secs_f64());
         let is_endless = verified.caller.expires_at().is_infinite();
@@ -183,7 +184,7 @@ impl Watch {
             Ok(caller) => {
                 renewal.good = env.introspection.asked_at(renewal.issuer, &renewal.digest).unwrap_or(env.now);
                 renewal.asked = None;
-                Ok(std::mem::replace(&mut self.verified.caller, caller) != self.verified.caller)
+                Ok(std::mem::replace(&mut self.verified.caller, caller.into()) != self.verified.caller)
             }
             Err(Unverified::Refused(Refusal::InvalidToken(error))) => Err(error.reason()),
             Err(Unverified::Waits(_)) => {

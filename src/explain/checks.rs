@@ -2,8 +2,9 @@
 
 use super::check::Check;
 use super::words::quoted;
-use super::{Answered, HttpRequest, Question, message, token};
-use crate::bearer::{self, Scheme};
+use super::{Answered, HttpRequest, Question, hints, message, token};
+use crate::bearer::{self, NoCredentials, Scheme};
+use crate::caller::Caller;
 use crate::config::Resource;
 use crate::exchange::RequestHead;
 use crate::headers::Headers;
@@ -53,23 +54,27 @@ fn route<'c>(question: &Question<'c>, head: &RequestHead) -> (Check, Option<&'c 
     }
 }
 
-/// Makes the checks of the token. Returns the caller if all of them passed.
+/// Makes the checks of the token. Returns the caller if all of them passed, or if it is anonymous.
 fn credentials(
     question: &mut Question<'_>,
     headers: &Headers,
     head: &RequestHead,
     resource: &Resource,
     checks: &mut Vec<Check>,
-) -> Option<crate::token::AccessToken> {
+) -> Option<Caller> {
     let target = head.target();
+    if let Some(nobody) = NoCredentials::of(headers, target).filter(|_| resource.policy.has_public_rules) {
+        let detail = "none of any kind, and some rules are public: the caller is anonymous";
+        checks.push(Check::passed("credentials", detail));
+        return Some(Caller::Anonymous(nobody));
+    }
     match bearer::extract(headers, target, resource.takes_proofs) {
         Err(fault) => {
             checks.push(Check::refused_for("credentials", fault.reason()));
             None
         }
         Ok(None) => {
-            let hint = "a client that follows the challenge gets one from the authorization server".to_owned();
-            checks.push(Check::refused_for("credentials", Reason::NoToken).hint(Some(hint)));
+            checks.push(Check::refused_for("credentials", Reason::NoToken).hint(Some(hints::SIGN_IN.to_owned())));
             None
         }
         Ok(Some((scheme, token))) => {
@@ -78,7 +83,7 @@ fn credentials(
                 Scheme::Dpop => "one DPoP token",
             };
             checks.push(Check::passed("credentials", what));
-            token::check(question, token.reveal(), resource, checks)
+            token::check(question, token.reveal(), resource, checks).map(Caller::SignedIn)
         }
     }
 }

@@ -2,6 +2,7 @@
 //! shows it.
 
 use super::words::{against, date, of, quoted, quoted_all, set, value};
+use crate::caller::Caller;
 use crate::config::{Config, Resource};
 use crate::mcp::{Access, Part};
 use crate::node::Node;
@@ -199,10 +200,13 @@ fn is_guid(text: &str) -> bool {
     lengths == [8, 4, 4, 4, 12] && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
 }
 
+/// The remedy of a request without a token.
+pub const SIGN_IN: &str = "a client that follows the challenge gets one from the authorization server";
+
 /// The usual cause of a denial, if the configuration and the token show it.
 pub fn denial(
     policy: &Policy,
-    caller: &AccessToken,
+    caller: &Caller,
     access: &Access<'_>,
     denial: &Denial,
     places: &Places,
@@ -210,12 +214,13 @@ pub fn denial(
     match denial {
         Denial::InsufficientScope { missing, .. } => {
             let missing: Vec<&str> = missing.iter().map(Scope::as_str).collect();
-            scopes(policy, caller, access, &missing, places)
+            scopes(policy, caller.token()?, access, &missing, places)
         }
         Denial::MatrixNarrows { row } => {
             let counted = policy.matrix.iter().find(|own| own.name == *row)?.scopes.as_ref()?;
             Some(format!("in this scenario only {} count; more scope would not help", set(counted)))
         }
+        Denial::NoToken { .. } => Some(SIGN_IN.to_owned()),
         Denial::NearName => near_name(policy, access).or_else(|| unlisted(policy, access)),
         Denial::Unlisted => unlisted(policy, access),
         Denial::MatrixDeniesTool { .. } => Some("more scope would not help".to_owned()),
@@ -250,7 +255,7 @@ fn scopes(
     }
     if let Some(row) = policy.matrix.iter().find(|row| {
         let counts = |scope: &str| row.scopes.as_ref().is_none_or(|scopes| scopes.contains(scope));
-        row.selects(caller) && granted().any(|scope| missing.contains(&scope) && !counts(scope))
+        row.selects(&caller.into()) && granted().any(|scope| missing.contains(&scope) && !counts(scope))
     }) {
         return Some(format!("it is granted, but does not count in scenario {}", quoted(&row.name)));
     }
@@ -317,7 +322,7 @@ pub fn lookups<'p, 'a>(policy: &'p Policy, access: &'a Access<'_>) -> Vec<(&'sta
 
 /// Whether the scopes that count satisfy `rule`.
 pub fn satisfied(policy: &Policy, caller: &AccessToken, rule: &Requirement) -> bool {
-    let counted = Counted::new(policy, caller, |_| true);
+    let counted = Counted::new(policy, caller.into(), |_| true);
     rule.alternatives.iter().any(|scopes| scopes.iter().all(|scope| counted.has(scope)))
 }
 

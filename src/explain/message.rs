@@ -4,12 +4,12 @@ use super::check::Check;
 use super::hints::Places;
 use super::words::{quoted, quoted_all};
 use super::{HttpRequest, Question, ruling};
+use crate::caller::Caller;
 use crate::config::{Batches, Resource};
 use crate::headers::Headers;
 use crate::jsonrpc::{self, Message};
 use crate::mcp::{Access, HeaderFault, McpHeaders, Operation};
 use crate::policy::{Arguments, Occasion, Standing};
-use crate::token::AccessToken;
 
 /// Reads the request's messages. If the caller is known, asks the policy about each.
 pub fn check(
@@ -17,7 +17,7 @@ pub fn check(
     resource: &Resource,
     headers: &Headers,
     request: &HttpRequest,
-    caller: Option<&AccessToken>,
+    caller: Option<&Caller>,
     checks: &mut Vec<Check>,
 ) {
     let (config, now) = (question.config, question.now);
@@ -37,7 +37,7 @@ pub fn check(
             let occasion = Occasion { now, arguments, standing: Standing::Approved };
             ruling::check(resource, caller, access, &occasion, &places, checks);
         }
-        None => checks.push(Check::unknown("policy", "the policy needs a verified caller")),
+        None => checks.push(Check::unknown("policy", "the policy needs a known caller")),
     };
     // Except for a POST, an empty body counts as none.
     let is_body = |body: &&Vec<u8>| !body.is_empty() || headers.text(":method") == Some("POST");
@@ -71,7 +71,7 @@ fn operation<'m>(message: &'m Message<'m>, mcp: &McpHeaders, checks: &mut Vec<Ch
         }
     };
     let what = match &operation.access {
-        Access::Open => format!("{method} is open to every valid token that has the base scopes"),
+        Access::Open => format!("{method} is open to every caller that has the base scopes"),
         Access::Method(_) => format!("{method}, decided by `methods`"),
         Access::Prompt(name) => format!("{method} of prompt {}", quoted(name)),
         Access::Resources(uris) => format!("{method} of {}", quoted_all(uris.iter().copied())),

@@ -3,6 +3,7 @@
 use super::check::Check;
 use super::hints::{self, Places, lookups};
 use super::words::{conditions, quoted, quoted_all, requirement, set};
+use crate::caller::Caller;
 use crate::config::Resource;
 use crate::identity;
 use crate::mcp::Access;
@@ -14,14 +15,18 @@ use crate::token::AccessToken;
 /// Asks the policy, and reports the inputs of its decision.
 pub fn check(
     resource: &Resource,
-    caller: &AccessToken,
+    caller: &Caller,
     access: &Access<'_>,
     occasion: &Occasion<'_>,
     places: &Places,
     checks: &mut Vec<Check>,
 ) {
     let policy = &resource.policy;
-    checks.push(Check::passed("caller", format!("{}, granted {}", who(caller), granted(caller))));
+    let described = match caller.token() {
+        Some(token) => format!("{}, granted {}", who(token), granted(token)),
+        None => "anonymous: `mode: shadow` does not apply, nor scenarios with selectors".to_owned(),
+    };
+    checks.push(Check::passed("caller", described));
     let rows: Vec<&Row> = policy.matrix.iter().filter(|row| row.selects(caller)).collect();
     checks.push(Check::passed("scenarios", scenarios(policy, &rows)));
     checks.push(Check::passed("rule", rule(policy, access)));
@@ -38,7 +43,7 @@ pub fn check(
             check.hint(hints::denial(policy, caller, access, denial, places))
         }
     });
-    if identity::headers(resource, caller).is_err() {
+    if caller.token().is_some_and(|token| identity::headers(resource, token).is_err()) {
         let detail = "a header of `forward` cannot carry its value: it is empty, too long, or has characters that a header would change";
         checks.push(Check::refused("identity", Reason::IdentityUnforwardable, detail));
     }
@@ -130,6 +135,7 @@ fn told(denial: &Denial, access: &Access<'_>) -> String {
         Denial::Authentication(wanted) => {
             let rule = Requirement {
                 alternatives: Vec::new(),
+                public: false,
                 arguments: Vec::new(),
                 authentication: wanted.clone(),
                 fresh: None,
@@ -139,6 +145,8 @@ fn told(denial: &Denial, access: &Access<'_>) -> String {
         }
         Denial::Drifted => format!("{target} differs from its approved definition"),
         Denial::PolicyUnavailable => format!("no policy is available for {target}"),
+        Denial::NoToken { required } if required.is_empty() => format!("{target} needs a token"),
+        Denial::NoToken { required } => format!("{target} needs a token with {}", set(required)),
         Denial::NearName => format!("{target} is not listed, and looks like a listed name"),
         Denial::Unlisted => format!("{target} is listed nowhere"),
         Denial::Unverifiable => {

@@ -97,6 +97,9 @@ pub fn set(scopes: &ScopeSet) -> String {
 
 /// The requirements of a rule.
 pub fn requirement(rule: &Requirement) -> String {
+    if rule.public {
+        return format!("no token{}", conditions(rule));
+    }
     let one = |scopes: &ScopeSet| {
         let names: Vec<_> = scopes.iter().map(|scope| quoted(scope.as_str())).collect();
         if names.is_empty() { "any valid token".to_owned() } else { names.join(" and ") }

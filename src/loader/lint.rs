@@ -22,6 +22,7 @@ pub struct Written<'a> {
 pub fn check(path: &str, policy: &Policy, written: &[Written<'_>], found: &mut Findings) {
     for Written { kind, rules } in written {
         twins(&join(path, kind), rules, found);
+        public(&join(path, kind), *kind == "tools", rules, policy, found);
     }
     for (n, row) in policy.matrix.iter().enumerate() {
         let path = format!("{}[{n}]", join(path, "matrix"));
@@ -80,6 +81,20 @@ fn twins(path: &str, rules: &[(Pattern, Requirement)], found: &mut Findings) {
         if index.place(pattern.as_str()).is_some_and(|first| first != n) {
             let message = "is given more than once, because `**` means `*`: all of its rules must be satisfied";
             found.warn(&join(path, pattern.as_str()), message);
+        }
+    }
+}
+
+/// Warns about public rules that something else seems to restrict: it does not restrict anonymous callers.
+fn public(path: &str, are_tools: bool, rules: &[(Pattern, Requirement)], policy: &Policy, found: &mut Findings) {
+    for (name, _) in rules.iter().filter(|(_, rule)| rule.public) {
+        if !policy.base_scopes.is_empty() {
+            found.warn(&join(path, name.as_str()), "is public: `base_scopes` do not apply to it");
+        }
+        let denies = |row: &&Row| row.deny_tools.patterns().iter().any(|denied| denied.overlaps(name));
+        for row in policy.matrix.iter().filter(|row| are_tools && row.has_selectors()).filter(denies) {
+            let message = format!("is public: callers that the row `{}` denies can call it without a token", row.name);
+            found.warn(&join(path, name.as_str()), message);
         }
     }
 }

@@ -45,6 +45,7 @@ pub fn read(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Polic
     let unasked_issuers = check_freshness(&path, &written, known, found);
     let policy = Policy {
         needed_scopes: base_scopes.iter().chain(in_rules).cloned().collect(),
+        has_public_rules: rules().any(|rule| rule.public),
         has_fresh_rules: rules().any(|rule| rule.fresh.is_some()),
         unasked_issuers,
         is_shadow_only: mode == Mode::Shadow

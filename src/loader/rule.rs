@@ -11,23 +11,30 @@ pub(super) const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shado
 
 /// The largest number. Beyond it, a double cannot represent every integer.
 const MAX_NUMBER: f64 = 9_007_199_254_740_991.0;
+/// The fault of a field that a public rule must not have.
+const NEEDS_TOKEN: &str = "needs a token, and `public: true` needs none: remove one of the two";
 /// The maximum depth of an argument. Each call walks every level.
 const MAX_STEPS: usize = 16;
 
 /// Reads a rule. `for_tools` allows conditions on arguments. `scopes` is one alternative, `any_of` several. If both are
-/// given, a caller needs all of `scopes` and one of `any_of`.
+/// given, a caller needs all of `scopes` and one of `any_of`. `public` needs no token, so nothing may depend on one.
 pub fn read(at: &At<'_>, for_tools: bool, found: &mut Findings) -> Option<Requirement> {
     let mut fields = at.fields(found)?;
+    let public = fields.take("public").and_then(|at| at.flag(found)).unwrap_or(false);
+    if public {
+        check_public(&mut fields, found);
+    }
     let scopes = fields.take("scopes").map(|at| scope_set(&at, Zero::Allow, found));
     let any_of =
         fields.take("any_of").map(|at| at.list(Zero::Refuse, found, |at, found| scope_set(&at, Zero::Refuse, found)));
-    let arguments = read_arguments(&mut fields, for_tools, found);
+    let arguments = read_arguments(&mut fields, for_tools, public, found);
     let authentication = read_authentication(&mut fields, found);
     let fresh = fields.take("fresh").and_then(|at| at.duration(Zero::Allow, found));
     let mode = fields.take("mode").and_then(|at| at.choice(&MODES, found));
     fields.finish(found);
     let alternatives = match (scopes, any_of) {
-        (None, None) => return found.fault(&at.path, "needs `scopes` or `any_of`"),
+        (None, None) if public => vec![ScopeSet::new()],
+        (None, None) => return found.fault(&at.path, "needs `scopes` or `any_of`, or `public: true` to need no token"),
         (Some(all), None) => vec![all?],
         (None, Some(any)) => any?,
         (Some(all), Some(any)) => {
@@ -35,7 +42,16 @@ pub fn read(at: &At<'_>, for_tools: bool, found: &mut Findings) -> Option<Requir
             any?.into_iter().map(|one| one.union(&all)).collect()
         }
     };
-    Some(Requirement { alternatives, arguments, authentication, fresh, mode })
+    Some(Requirement { alternatives, public, arguments, authentication, fresh, mode })
+}
+
+/// Records what a public rule must not have, because only a token could satisfy it.
+fn check_public(fields: &mut Fields<'_>, found: &mut Findings) {
+    for name in ["scopes", "any_of", "acr", "max_auth_age", "fresh"] {
+        if let Some(at) = fields.take(name) {
+            found.fault::<()>(&at.path, NEEDS_TOKEN);
+        }
+    }
 }
 
 /// Reads an array of scopes.
@@ -43,7 +59,7 @@ pub(super) fn scope_set(at: &At<'_>, empty: Zero, found: &mut Findings) -> Optio
     Some(at.list(empty, found, |at, found| at.scope(found))?.into_iter().collect())
 }
 
-fn read_arguments(fields: &mut Fields<'_>, for_tools: bool, found: &mut Findings) -> Vec<ArgumentTest> {
+fn read_arguments(fields: &mut Fields<'_>, for_tools: bool, public: bool, found: &mut Findings) -> Vec<ArgumentTest> {
     let Some(at) = fields.take("arguments") else { return Vec::new() };
     if !for_tools {
         return found.fault(&at.path, "only rules of `tools` may have conditions on arguments").unwrap_or_default();
@@ -58,6 +74,9 @@ fn read_arguments(fields: &mut Fields<'_>, for_tools: bool, found: &mut Findings
             None => found.fault(&at.path, "must be a JSON pointer such as `/amount`, of at most 16 steps"),
         };
         let condition = read_condition(&at, found);
+        if public && matches!(condition, Some(Condition::Claim(_))) {
+            found.fault::<()>(&join(&at.path, "claim"), NEEDS_TOKEN);
+        }
         Some(ArgumentTest { path: path?, condition: condition? })
     };
     entries.into_iter().filter_map(test).collect()

@@ -24,6 +24,20 @@ impl Policy {
         Ok(rules)
     }
 
+    /// Whether public rules open all parts of `access`, or it has none and some rule is public. A name that only
+    /// `unlisted` lets through needs a token.
+    pub(super) fn is_public(&self, access: &Access<'_>) -> bool {
+        let is_open = |part| {
+            let (set, name) = self.set_of(part);
+            let found = match part {
+                Part::Method(_) => self.find(part),
+                _ => set.find_listed(name, matches!(part, Part::Template(_))),
+            };
+            matches!(found, Found::Rules(rules) if !rules.is_empty() && rules.iter().all(|rule| rule.public))
+        };
+        self.has_public_rules && access.parts().all(is_open)
+    }
+
     /// Like [`Self::rules_for`], with enforcing rules only. Shadow rules neither deny nor allow anything. In a shadow
     /// policy, an unlisted name is denied only if a careless server would take it for the subject of an enforcing rule.
     pub(super) fn enforced_rules(&self, access: &Access<'_>) -> Result<Vec<&Requirement>, Denial> {

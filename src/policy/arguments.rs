@@ -38,12 +38,15 @@ pub enum Condition {
 
 impl ArgumentTest {
     /// Whether `arguments`, the JSON of a call's arguments, satisfies the condition for a caller with these claims.
-    pub fn holds(&self, arguments: Option<&str>, claims: &Claims) -> bool {
+    /// Without claims, any value may be that of a claim: the caller is anonymous, and could sign in.
+    pub fn holds(&self, arguments: Option<&str>, claims: Option<&Claims>) -> bool {
         let Some(value) = arguments.and_then(|arguments| argument(arguments, &self.path)) else { return false };
         match &self.condition {
             // A null claim says nothing about the caller, and a server may read a null argument as "all".
             Condition::Claim(_) if value == Node::Null => false,
-            Condition::Claim(path) => claims.at(path).is_some_and(|claim| is_scalar(claim) && *claim == value),
+            Condition::Claim(path) => {
+                claims.is_none_or(|claims| claims.at(path).is_some_and(|claim| is_scalar(claim) && *claim == value))
+            }
             Condition::Equals(expected) => value == *expected,
             Condition::In(accepted) => accepted.contains(&value),
             Condition::Max(most) => matches!(value, Node::Number(number) if number.as_f64() <= *most),
@@ -182,8 +185,8 @@ mod tests {
         for (pointer, condition, arguments, holds) in cases {
             let path = pointer.split('/').skip(1).map(str::to_owned).collect();
             let test = ArgumentTest { path, condition };
-            assert_eq!(test.holds(Some(arguments), &claims), holds, "{test:?} of {arguments}");
-            assert!(!test.holds(None, &claims), "a call without arguments");
+            assert_eq!(test.holds(Some(arguments), Some(&claims)), holds, "{test:?} of {arguments}");
+            assert!(!test.holds(None, Some(&claims)), "a call without arguments");
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::cell::OnceCell;
 
 use super::{Matches, Policy, Row};
+use crate::caller::Caller;
 use crate::scope::{Hierarchy, Scope, ScopeSet};
-use crate::token::AccessToken;
 
 /// The scopes of one caller under some rows of a policy's matrix.
 ///
@@ -12,7 +12,7 @@ use crate::token::AccessToken;
 /// each is a lookup in a sorted set, and the implied scopes are computed once.
 #[derive(Debug)]
 pub struct Counted<'a> {
-    caller: &'a AccessToken,
+    caller: Caller,
     rows: Matches<'a>,
     hierarchy: &'a Hierarchy,
     implied: OnceCell<ScopeSet>,
@@ -20,14 +20,14 @@ pub struct Counted<'a> {
 
 impl<'a> Counted<'a> {
     /// The scopes of `caller` under the rows that select the caller and satisfy `keep`.
-    pub fn new(policy: &'a Policy, caller: &'a AccessToken, keep: impl Fn(&Row) -> bool) -> Self {
-        let rows = Matches::new(&policy.matrix, caller, keep);
+    pub fn new(policy: &'a Policy, caller: Caller, keep: impl Fn(&Row) -> bool) -> Self {
+        let rows = Matches::new(&policy.matrix, &caller, keep);
         Self { caller, rows, hierarchy: &policy.hierarchy, implied: OnceCell::new() }
     }
 
     /// The caller.
-    pub fn caller(&self) -> &'a AccessToken {
-        self.caller
+    pub fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// The rows that narrow the scopes.

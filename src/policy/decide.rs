@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::rules::Found;
-use super::{Arguments, Counted, Denial, Occasion, Outcome, Permit, Policy, Requirement, Row, Standing, Verdict};
+use super::{Arguments, Counted, Denial, Mode, Occasion, Outcome, Permit, Policy, Requirement, Row, Standing, Verdict};
+use crate::caller::Caller;
 use crate::mcp::Access;
 use crate::scope::{Scope, ScopeSet};
 use crate::token::AccessToken;
@@ -61,6 +62,11 @@ impl<'a> Decider<'a> {
         self.policy
     }
 
+    /// The policy's mode. It never softens a denial for an anonymous caller.
+    pub fn mode(&self) -> Mode {
+        if self.counted.caller().is_anonymous() { Mode::Enforce } else { self.policy.mode }
+    }
+
     /// Decides whether the caller may have `access`. The verdict depends only on the arguments.
     pub fn decide(&self, access: &Access<'_>, occasion: &Occasion<'_>) -> Verdict {
         let mut verdict = self.rule(access, occasion);
@@ -113,16 +119,24 @@ impl<'a> Decider<'a> {
 
 impl Policy {
     /// Decides whether `caller` may have `access`. The verdict depends only on the arguments.
-    pub fn decide(&self, caller: &AccessToken, access: &Access<'_>, occasion: &Occasion<'_>) -> Verdict {
+    pub fn decide<'c, C>(&self, caller: &'c C, access: &Access<'_>, occasion: &Occasion<'_>) -> Verdict
+    where
+        Caller: From<&'c C>,
+    {
         self.for_caller(caller).decide(access, occasion)
     }
 
     /// A decider for `caller`, for several decisions.
-    pub fn for_caller<'a>(&'a self, caller: &'a AccessToken) -> Decider<'a> {
-        let counted = Counted::new(self, caller, |_| true);
+    pub fn for_caller<'c, C>(&self, caller: &'c C) -> Decider<'_>
+    where
+        Caller: From<&'c C>,
+    {
+        let counted = Counted::new(self, caller.into(), |_| true);
         let enforces = |row: &Row| self.enforces(row.mode);
         let enforces_all = self.enforces(None) && !self.has_shadow_rules && counted.rows().all(enforces);
-        let enforced = (!enforces_all).then(|| Counted::new(self, caller, enforces));
+        let caller = counted.caller();
+        // Shadow mode is for callers that records can name: everything is enforced for anonymous ones.
+        let enforced = (!caller.is_anonymous() && !enforces_all).then(|| Counted::new(self, caller.clone(), enforces));
         Decider { policy: self, counted, enforced }
     }
 
@@ -153,8 +167,11 @@ impl Policy {
         rules.iter().filter_map(|rule| rule.fresh).min()
     }
 
-    /// Whether `access` requires more than a valid token.
+    /// Whether `access` requires more than a valid token or, if some rules are public, a token at all.
     pub fn is_restricted(&self, access: &Access<'_>) -> bool {
+        if self.has_public_rules {
+            return !self.is_public(access);
+        }
         let is_open = |part| match self.find(part) {
             Found::Rules(rules) => rules.into_iter().all(Requirement::is_any_token),
             Found::NearName | Found::Unlisted => false,
@@ -193,14 +210,19 @@ impl Policy {
     fn judge(&self, asked: Asked<'_>, counted: &Counted<'_>, counting: Counting) -> Result<(), Denial> {
         self.check(asked, counted, counting).map_err(|cause| match cause {
             Cause::Known(denial) => denial,
-            Cause::Scopes { base, rules } => cheapest_denial(counted, base, &rules),
+            Cause::Scopes { base, rules } => match cheapest_denial(counted, base, &rules) {
+                Denial::InsufficientScope { required, .. } if counted.caller().is_anonymous() => {
+                    Denial::NoToken { required }
+                }
+                denial => denial,
+            },
         })
     }
 
     /// Like [`Self::judge`]. Denials that no token can change come first, because a step-up would be useless.
     /// Authentication comes last, because it only matters to a caller who has the scopes.
     fn check(&self, asked: Asked<'_>, counted: &Counted<'_>, counting: Counting) -> Result<(), Cause<'_>> {
-        let (Asked { access, occasion }, caller) = (asked, counted.caller());
+        let (Asked { access, occasion }, caller) = (asked, counted.caller().token());
         if let Access::Tool(name) = access
             && let Some(denial) = counted.rows().denial(name, &self.tools)
         {
@@ -218,12 +240,15 @@ impl Policy {
             }
             self.check_call(occasion, caller, &rules)?;
         }
-        let base: &[Scope] = if is_whole { &self.base_scopes } else { &[] };
+        // A token takes nothing away that its caller would have without it.
+        let is_public = self.is_public(access);
+        let base: &[Scope] = if is_whole && !is_public { &self.base_scopes } else { &[] };
         let has = |scope: &Scope| counted.has(scope);
         let opens = |rule: &&Requirement| rule.alternatives.iter().any(|scopes| scopes.iter().all(has));
-        if !(base.iter().all(has) && rules.iter().all(opens)) {
-            return Err(Cause::Scopes { base, rules });
-        }
+        let Some(caller) = caller.filter(|_| base.iter().all(has) && rules.iter().all(opens)) else {
+            let is_allowed = is_public && counted.caller().is_anonymous();
+            return if is_allowed { Ok(()) } else { Err(Cause::Scopes { base, rules }) };
+        };
         let mut wanted = rules.iter().map(|rule| &rule.authentication);
         if wanted.clone().all(|wanted| wanted.holds(caller, occasion.now)) {
             return Ok(());
@@ -235,12 +260,19 @@ impl Policy {
     }
 
     /// Checks freshness and the arguments of a call against the rules.
-    fn check_call(&self, occasion: &Occasion<'_>, caller: &AccessToken, rules: &[&Requirement]) -> Result<(), Denial> {
-        if self.has_fresh_rules && rules.iter().any(|rule| rule.fresh.is_some()) && self.is_unasked(caller) {
+    fn check_call(
+        &self,
+        occasion: &Occasion<'_>,
+        caller: Option<&AccessToken>,
+        rules: &[&Requirement],
+    ) -> Result<(), Denial> {
+        let is_unasked = || caller.is_some_and(|caller| self.is_unasked(caller));
+        if self.has_fresh_rules && rules.iter().any(|rule| rule.fresh.is_some()) && is_unasked() {
             return Err(Denial::Unverifiable);
         }
         if let Arguments::Given(arguments) = occasion.arguments {
-            let holds = |rule: &&Requirement| rule.arguments.iter().all(|test| test.holds(arguments, caller.claims()));
+            let claims = caller.map(AccessToken::claims);
+            let holds = |rule: &&Requirement| rule.arguments.iter().all(|test| test.holds(arguments, claims));
             if !rules.iter().all(holds) {
                 return Err(Denial::Arguments);
             }
@@ -250,7 +282,7 @@ impl Policy {
 
     /// `required` and the caller's granted scopes that this resource names, so that a client which replaces its scopes
     /// keeps them.
-    fn worth_asking(&self, caller: &AccessToken, required: &ScopeSet) -> ScopeSet {
+    fn worth_asking(&self, caller: &Caller, required: &ScopeSet) -> ScopeSet {
         let kept = self.needed_scopes.iter().filter(|scope| caller.has_scope(scope.as_str()));
         required.iter().chain(kept).cloned().collect()
     }

@@ -1,11 +1,12 @@
 //! The scope matrix. Each row selects callers and clients and can only narrow what they may do.
 
 use super::{Denial, Mode, RuleSet};
+use crate::caller::Caller;
 use crate::index::Index;
 use crate::pattern::Pattern;
 use crate::scope::{Scope, ScopeSet};
 use crate::text::{near, readings};
-use crate::token::{AccessToken, ClaimTest};
+use crate::token::ClaimTest;
 
 /// A row of the scope matrix. A missing selector matches everything; all given selectors must match.
 #[derive(Clone, Debug)]
@@ -58,8 +59,9 @@ pub struct Matches<'a> {
 
 impl Row {
     /// Whether the row selects this caller. A value that the token lacks is matched as an empty string, so `*` selects
-    /// every caller.
-    pub fn selects(&self, caller: &AccessToken) -> bool {
+    /// every caller with a token. Only a row without selectors selects anonymous callers.
+    pub fn selects(&self, caller: &Caller) -> bool {
+        let Some(caller) = caller.token() else { return !self.has_selectors() };
         let any = |patterns: &Option<Vec<Pattern>>, values: &[&str]| {
             patterns
                 .as_ref()
@@ -70,11 +72,17 @@ impl Row {
             && any(&self.issuers, &[caller.issuer_name(), caller.issuer()])
             && self.claims.iter().all(|test| test.holds(caller.claims()))
     }
+
+    /// Whether the row selects some callers only.
+    pub fn has_selectors(&self) -> bool {
+        let patterns = [&self.subjects, &self.clients, &self.issuers];
+        patterns.into_iter().any(Option::is_some) || !self.claims.is_empty()
+    }
 }
 
 impl<'a> Matches<'a> {
     /// The rows of `matrix` that select `caller` and satisfy `keep`.
-    pub fn new(matrix: &'a [Row], caller: &AccessToken, keep: impl Fn(&Row) -> bool) -> Self {
+    pub fn new(matrix: &'a [Row], caller: &Caller, keep: impl Fn(&Row) -> bool) -> Self {
         Self { rows: matrix.iter().filter(|row| keep(row) && row.selects(caller)).collect() }
     }
 

@@ -10,6 +10,8 @@ use crate::scope::ScopeSet;
 pub struct Requirement {
     /// Alternatives in configuration order; never empty. An empty alternative accepts any valid token.
     pub alternatives: Vec<ScopeSet>,
+    /// Whether no token is needed. Then there is one alternative, without scopes.
+    pub public: bool,
     /// Conditions on the arguments of a call.
     pub arguments: Vec<ArgumentTest>,
     /// Requirements on the user's authentication.

@@ -63,6 +63,19 @@ impl RuleSet {
     /// The rules for `name`: the exact name, else the closest pattern, or several if they tie. A near name of an exact
     /// name gets neither a pattern nor `unlisted`.
     pub fn find(&self, name: &str) -> Found<'_> {
+        self.find_or(name, self.lets_unlisted_through())
+    }
+
+    /// Like [`Self::find`] or [`Self::find_template`], as if `unlisted` denied: rules list every form of the name.
+    pub fn find_listed(&self, name: &str, is_template: bool) -> Found<'_> {
+        match spelling::of_template(name).filter(|_| is_template) {
+            Some(name) if !name.contains('*') => self.find_or(&name, false),
+            _ if is_template => self.find_template(name),
+            _ => self.find_or(name, false),
+        }
+    }
+
+    fn find_or(&self, name: &str, lets_unlisted_through: bool) -> Found<'_> {
         if let Some(rule) = self.own(name) {
             return Found::Rules(vec![rule]);
         }
@@ -70,7 +83,7 @@ impl RuleSet {
         let mut is_near = self.is_near_guarded(name);
         for form in self.forms(name, &|_| true) {
             let found = form.rules.find(&form.text, &|_| true);
-            if found.is_empty() && form.is_own && !self.lets_unlisted_through() {
+            if found.is_empty() && form.is_own && !lets_unlisted_through {
                 return Found::Unlisted;
             }
             is_near |= !form.rules.near(&form.text).is_empty();
@@ -198,6 +211,7 @@ mod tests {
     pub(super) fn rule(scope: &str) -> Requirement {
         Requirement {
             alternatives: vec![ScopeSet::from([Scope::parse(scope).unwrap()])],
+            public: false,
             arguments: vec![],
             authentication: Authentication::default(),
             fresh: None,

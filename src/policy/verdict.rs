@@ -1,9 +1,9 @@
 //! Verdicts and denials.
 
 use super::Authentication;
+use crate::caller::Caller;
 use crate::reason::Reason;
 use crate::scope::ScopeSet;
-use crate::token::AccessToken;
 
 /// The decision about one access.
 #[derive(Debug)]
@@ -45,11 +45,11 @@ impl Verdict {
 /// Proof that a policy allowed the caller. Only a decision creates one, and forwarding a request requires one.
 #[derive(Debug)]
 pub struct Permit {
-    caller: AccessToken,
+    caller: Caller,
 }
 
 impl Permit {
-    pub(super) fn new(caller: &AccessToken) -> Self {
+    pub(super) fn new(caller: &Caller) -> Self {
         Self { caller: caller.clone() }
     }
 
@@ -64,7 +64,7 @@ impl Permit {
     }
 
     /// The caller to whom the permit was given.
-    pub fn caller(&self) -> &AccessToken {
+    pub fn caller(&self) -> &Caller {
         &self.caller
     }
 }
@@ -112,6 +112,11 @@ pub enum Denial {
     },
     /// An unlisted name that resembles a listed one.
     NearName,
+    /// The caller is anonymous, and a token could allow it.
+    NoToken {
+        /// The alternative with the fewest scopes, `base_scopes` included.
+        required: ScopeSet,
+    },
     /// No usable policy is available.
     PolicyUnavailable,
     /// No rule lists it.
@@ -121,9 +126,9 @@ pub enum Denial {
 }
 
 impl Denial {
-    /// Whether another token of the same caller would help: one with more scopes, or from a new authentication.
+    /// Whether a token would help: one at all, one with more scopes, or one from a new authentication.
     pub fn is_step_up(&self) -> bool {
-        matches!(self, Self::Authentication(_) | Self::InsufficientScope { .. })
+        matches!(self, Self::Authentication(_) | Self::InsufficientScope { .. } | Self::NoToken { .. })
     }
 
     /// The reason in records.
@@ -136,6 +141,7 @@ impl Denial {
             Self::MatrixDeniesTool { .. } => Reason::MatrixDeniesTool,
             Self::MatrixNarrows { .. } => Reason::MatrixNarrowsScopes,
             Self::NearName => Reason::NearName,
+            Self::NoToken { .. } => Reason::NoToken,
             Self::PolicyUnavailable => Reason::PolicyUnavailable,
             Self::Unlisted => Reason::Unlisted,
             Self::Unverifiable => Reason::FreshnessUnverifiable,
@@ -148,7 +154,7 @@ impl Denial {
             Self::InsufficientScope { row, .. } => row.as_deref(),
             Self::MatrixDeniesTool { row } | Self::MatrixNarrows { row } => Some(row),
             Self::Arguments | Self::Authentication(_) | Self::Drifted | Self::NearName => None,
-            Self::PolicyUnavailable | Self::Unlisted | Self::Unverifiable => None,
+            Self::NoToken { .. } | Self::PolicyUnavailable | Self::Unlisted | Self::Unverifiable => None,
         }
     }
 
@@ -160,10 +166,11 @@ impl Denial {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::AccessToken;
 
     #[test]
     fn a_request_gets_a_permit_if_each_of_its_operations_has_one() {
-        let caller = AccessToken::of("https://as", "alice", &[]);
+        let caller = Caller::from(AccessToken::of("https://as", "alice", &[]));
         let allow = || Verdict::Allow(Permit::new(&caller));
         let shadow = || Verdict::ShadowDeny(Permit::new(&caller), Denial::Unlisted);
         let deny = || Verdict::Deny(Denial::Unlisted);

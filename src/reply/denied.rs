@@ -1,6 +1,6 @@
-//! The policy's 403, or 401 if the user must authenticate again: the denied messages, and the scopes to ask for.
+//! The policy's 403, or 401 if the user must sign in, or sign in again: the denied messages, and the scopes to ask for.
 
-use super::rpc_error;
+use super::{rpc_error, unauthorized};
 use crate::json::Object;
 use crate::jsonrpc::Shape;
 use crate::policy::{Authentication, Denial};
@@ -78,13 +78,19 @@ impl Denied {
             match &element.cause {
                 // Missing scopes take precedence over authentication.
                 Cause::Companion | Cause::Policy(Denial::Authentication(_)) => {}
-                Cause::Policy(Denial::InsufficientScope { ask: more, .. }) => {
+                Cause::Policy(Denial::InsufficientScope { ask: more, .. } | Denial::NoToken { required: more }) => {
                     ask = Some(ask.unwrap_or_else(ScopeSet::new).union(more));
                 }
                 Cause::Policy(_) | Cause::Unforwardable => return None,
             }
         }
         ask
+    }
+
+    /// Whether the caller is anonymous, and a token could allow all elements.
+    pub(super) fn lacks_token(&self) -> bool {
+        let lacks = |element: &DeniedElement| matches!(element.cause, Cause::Policy(Denial::NoToken { .. }));
+        self.elements.iter().any(lacks) && self.step_up().is_some()
     }
 
     /// The required authentication, if that alone would allow all elements (RFC 9470).
@@ -103,6 +109,9 @@ impl Denied {
     }
 
     pub(super) fn body(&self) -> String {
+        if self.lacks_token() {
+            return unauthorized();
+        }
         let errors: Vec<_> = self.elements.iter().map(DeniedElement::body).collect();
         self.shape.document(&errors)
     }
@@ -118,6 +127,7 @@ impl DeniedElement {
             Some(Denial::InsufficientScope { required, missing, .. }) => {
                 ("insufficient_scope", STEP_UP, required, missing)
             }
+            Some(Denial::NoToken { required }) => ("insufficient_scope", STEP_UP, required, required),
             _ if self.cause == Cause::Companion => {
                 ("access_denied", "Another message of the batch is not allowed", &none, &none)
             }

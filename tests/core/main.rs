@@ -24,6 +24,7 @@ mod keycloak;
 mod oracles;
 mod policy_conditions;
 mod policy_decisions;
+mod public_rules;
 mod publish;
 mod remote_policy;
 mod routes;

@@ -976,6 +976,7 @@ fn any_rule() -> impl Strategy<Value = Value> {
     let needs = prop_oneof![
         some_scopes().prop_map(|scopes| json!({"scopes": scopes})),
         alternatives.prop_map(|any| json!({"any_of": any})),
+        Just(json!({"public": true})),
     ];
     (needs, prop::option::of(prop::sample::select(vec!["enforce", "shadow"]))).prop_map(|(mut rule, mode)| {
         rule.as_object_mut().unwrap().extend(mode.map(|mode| ("mode".to_owned(), json!(mode))));

@@ -92,7 +92,7 @@ fn a_document_is_checked_as_a_configuration_is() {
             br#"{"tool":{},"tools":{"a":{},"b":{"scopes":["x y"]}},"hierarchy":{"s":["s"]}}"#,
             &[
                 "hierarchy.s: implies itself",
-                "tools.a: needs `scopes` or `any_of`",
+                "tools.a: needs `scopes` or `any_of`, or `public: true` to need no token",
                 "tools.b.scopes[0]: a scope must not contain spaces, quotes, backslashes or non-ASCII characters",
                 "tool: unknown field",
             ],

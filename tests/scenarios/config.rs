@@ -21,6 +21,10 @@ pub const URIS: &str = "uris.example.com";
 pub const MATRIX: &str = "matrix.example.com";
 /// Asks more of calls and callers than scopes.
 pub const CONDITIONS: &str = "conditions.example.com";
+/// Has rules that need no token, beside others.
+pub const PUBLIC: &str = "public.example.com";
+/// As [`PUBLIC`], in shadow mode, and shows in lists what signing in could unlock.
+pub const PUBLIC_SHADOW: &str = "public-shadow.example.com";
 /// Has a policy in shadow mode.
 pub const SHADOW: &str = "shadow.example.com";
 /// Shows in lists what a step-up could unlock.
@@ -166,6 +170,12 @@ fn resources() -> Value {
         resource(URIS, &uris(), &json!({})),
         resource(MATRIX, &matrix(), &json!({})),
         resource(CONDITIONS, &conditions(), &json!({})),
+        resource(
+            PUBLIC,
+            &public(),
+            &json!({"forward": {"headers": {"x-mcp-subject": "sub"}}, "origins": ["https://app.example.com"]})
+        ),
+        resource(PUBLIC_SHADOW, &public_shadow(), &json!({"challenge_scopes": null})),
         resource(SHADOW, &shadow(), &json!({})),
         resource(OFFER, &with("lists", json!("offer")), &json!({})),
         resource(BROWSERS, &weather, &json!({"origins": ["https://app.example.com", "http://localhost:6274"]})),
@@ -325,6 +335,59 @@ fn fresh() -> Value {
         "prompts": {"brief": {"scopes": [], "fresh": "0s"}},
         "resources": {"weather://*": {"scopes": []}, "weather://secret": {"scopes": [], "fresh": "0s"}},
         "methods": {"tasks/*": {"scopes": [], "fresh": "0s"}},
+    })
+}
+
+fn public() -> Value {
+    let public = json!({"public": true});
+    json!({
+        "base_scopes": ["mcp:connect"],
+        "tools": {
+            "help": public,
+            "help_*": public,
+            "help_admin": {"scopes": ["weather:admin"]},
+            "*_staff": {"scopes": ["weather:read"]},
+            "convert": {"public": true, "arguments": {"/amount": {"max": 100}}},
+            "delete_all": public,
+            "delete_none": public,
+            "any_token": {"scopes": []},
+            "read": {"scopes": ["weather:read"]},
+            "write": {"any_of": [["weather:write", "weather:read"], ["weather:admin"]]},
+            "pay": {"scopes": ["pay:run"], "arguments": {"/amount": {"max": 100}, "/owner": {"claim": "sub"}}},
+            "erase": {"scopes": ["weather:write"], "acr": "urn:x:mfa"},
+            "audit": {"scopes": ["audit:read"]},
+        },
+        "prompts": {"brief": public, "secret": {"scopes": ["weather:read"]}},
+        "resources": {
+            "docs://open/*": public, "docs://open/a": {"scopes": ["docs:read"]}, "docs://*": {"scopes": ["docs:read"]},
+        },
+        "methods": {"x/open": public, "tasks/get": public, "x/*": {"scopes": ["x:run"]}},
+        "unlisted": {"resources": "authenticated"},
+        "matrix": [
+            {"name": "nothing is deleted", "deny_tools": ["delete_all"]},
+            {"name": "the bot asks nobody", "subjects": ["bot"], "deny_tools": ["help*"]},
+            {"name": "everybody named", "subjects": ["*"], "deny_tools": ["delete_none"]},
+            {"name": "audits are elsewhere", "scopes": [
+                "mcp:connect", "weather:read", "weather:write", "weather:admin", "pay:run", "docs:read", "x:run",
+            ]},
+        ],
+    })
+}
+
+fn public_shadow() -> Value {
+    json!({
+        "base_scopes": ["mcp:connect"],
+        "tools": {
+            "help": {"public": true},
+            "convert": {"public": true, "mode": "shadow", "arguments": {"/amount": {"max": 100}}},
+            "read": {"scopes": ["weather:read"]},
+            "write": {"scopes": ["weather:write"], "mode": "shadow"},
+            "delete_all": {"public": true},
+        },
+        "matrix": [{"name": "deletions are watched", "deny_tools": ["delete_all"], "mode": "shadow"}],
+        "unlisted": {"tools": "authenticated"},
+        "lists": "offer",
+        "mode": "shadow",
     })
 }
 

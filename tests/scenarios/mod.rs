@@ -42,6 +42,7 @@ mod operations;
 mod order;
 mod paths;
 mod proofs;
+mod public;
 mod step_up;
 mod streams;
 mod tokens;
@@ -114,6 +115,7 @@ pub fn all() -> Vec<Scenario> {
         proofs::rows(),
         forwarding::rows(),
         identity::rows(),
+        public::rows(),
     ];
     topics.into_iter().flatten().collect()
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use toolgate::audit::Decision;
+use toolgate::caller::Caller;
 use toolgate::config::{Config, Resource};
 use toolgate::identity;
 use toolgate::jsonrpc;
@@ -9,7 +10,6 @@ use toolgate::mcp::Operation;
 use toolgate::policy::{Denial, Occasion, Verdict};
 use toolgate::reason::Reason;
 use toolgate::scope::{Scope, ScopeSet};
-use toolgate::token::AccessToken;
 
 use crate::output::Trouble;
 
@@ -81,7 +81,7 @@ impl Ruling {
     /// The scopes to request from the authorization server, if that helps.
     pub fn ask(&self) -> Vec<String> {
         match &self.denial {
-            Some(Denial::InsufficientScope { ask, .. }) => names(ask),
+            Some(Denial::InsufficientScope { ask, .. } | Denial::NoToken { required: ask }) => names(ask),
             _ => Vec::new(),
         }
     }
@@ -89,7 +89,7 @@ impl Ruling {
     /// The missing scopes.
     pub fn missing(&self) -> Vec<String> {
         match &self.denial {
-            Some(Denial::InsufficientScope { missing, .. }) => names(missing),
+            Some(Denial::InsufficientScope { missing, .. } | Denial::NoToken { required: missing }) => names(missing),
             _ => Vec::new(),
         }
     }
@@ -114,13 +114,7 @@ pub fn names(scopes: &ScopeSet) -> Vec<String> {
 
 /// The decision of `resource` about `caller`. Like a request, the question must have a valid message and a forwardable
 /// identity.
-pub fn ask(
-    config: &Config,
-    resource: &Resource,
-    caller: &AccessToken,
-    target: &Target,
-    occasion: &Occasion<'_>,
-) -> Ruling {
+pub fn ask(config: &Config, resource: &Resource, caller: &Caller, target: &Target, occasion: &Occasion<'_>) -> Ruling {
     let body = target.message();
     let message = match jsonrpc::read(body.as_bytes(), config.limits.depth) {
         Ok(message) => message,
@@ -131,7 +125,7 @@ pub fn ask(
         Err(fault) => return Ruling::refused(fault.reason()),
     };
     let verdict = resource.policy.decide(caller, &operation.access, occasion);
-    if identity::headers(resource, caller).is_err() {
+    if caller.token().is_some_and(|token| identity::headers(resource, token).is_err()) {
         return Ruling::refused(Reason::IdentityUnforwardable);
     }
     let (decision, denial) = match verdict {
@@ -139,7 +133,8 @@ pub fn ask(
         Verdict::ShadowDeny(_, denial) => (Decision::ShadowDeny, Some(denial)),
         Verdict::Deny(denial) => (Decision::Deny, Some(denial)),
     };
-    Ruling { decision, reason: denial.as_ref().map_or(Reason::Allowed, Denial::reason), denial }
+    let allowed = if caller.is_anonymous() { Reason::Public } else { Reason::Allowed };
+    Ruling { decision, reason: denial.as_ref().map_or(allowed, Denial::reason), denial }
 }
 
 /// The resource with this identifier. Without one, the only resource.

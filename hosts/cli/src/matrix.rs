@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use toolgate::config::{Config, Resource};
 use toolgate::explain::conditions;
-use toolgate::policy::{Denial, Matches, Mode, Occasion};
+use toolgate::policy::{Denial, Matches, Mode, Occasion, Policy};
 use toolgate::reason::Reason;
 use toolgate::scope::Scope;
 use toolgate::time::UnixTime;
@@ -28,6 +28,7 @@ use scenario::{Scenario, scenarios};
 A cell shows the effect of its column's scope for a caller who otherwise has only the base scopes:
   yes   it allows the tool      part  more scopes are needed with it
   .     it has no effect        no    denied regardless of scopes
+  any   any token is enough     open  no token is needed
 
 Examples:
   toolgate matrix toolgate.yaml
@@ -98,8 +99,12 @@ pub enum Cell {
 /// The scopes that a caller needs in addition to the base scopes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// Nothing.
+    /// No token.
+    NoToken,
+    /// Any token.
     Nothing,
+    /// A token: the caller has none.
+    SignIn,
     /// All scopes of any one of these sets.
     Scopes(Vec<Vec<String>>),
     /// No scope helps, for this reason.
@@ -182,7 +187,7 @@ fn cells(
             _ if opens(&ruling) && opens(&without) => Cell::Useless,
             _ if opens(&ruling) => Cell::Opens,
             Some(Denial::InsufficientScope { .. }) if helps(resource, scenario, scope, target) => Cell::Part,
-            Some(Denial::InsufficientScope { .. }) => Cell::Useless,
+            Some(Denial::InsufficientScope { .. } | Denial::NoToken { .. }) => Cell::Useless,
             _ => Cell::Closed,
         }
     };
@@ -191,7 +196,8 @@ fn cells(
 
 /// Whether the scopes are sufficient. Authentication is a separate requirement.
 fn opens(ruling: &Ruling) -> bool {
-    ruling.reason == Reason::Allowed || matches!(ruling.denial, Some(Denial::Authentication(_)))
+    matches!(ruling.reason, Reason::Allowed | Reason::Public)
+        || matches!(ruling.denial, Some(Denial::Authentication(_)))
 }
 
 /// Whether an alternative of the rules requires `scope` or a scope that it implies, and the scenario counts it.
@@ -202,6 +208,12 @@ fn helps(resource: &Resource, scenario: &Scenario, scope: &str, target: &Target)
     let mut needed = rules.iter().flat_map(|rule| rule.alternatives.iter().flatten());
     let implied = policy.hierarchy.implied_by(|own| own.as_str() == scope);
     counts && needed.any(|needed| needed.as_str() == scope || implied.contains(needed.as_str()))
+}
+
+/// Whether the rules for `target` need no token.
+fn is_public(policy: &Policy, target: &Target) -> bool {
+    let rules = rules_for(policy, target);
+    !rules.is_empty() && rules.iter().all(|rule| rule.public)
 }
 
 fn need(resource: &Resource, scenario: &Scenario, ruling: &Ruling, target: &Target) -> Need {
@@ -219,6 +231,8 @@ fn need(resource: &Resource, scenario: &Scenario, ruling: &Ruling, target: &Targ
                 _ => Need::Scopes(vec![ruling.missing()]),
             }
         }
+        Some(Denial::NoToken { .. }) => Need::SignIn,
+        _ if opens(ruling) && is_public(policy, target) => Need::NoToken,
         _ if opens(ruling) => Need::Nothing,
         _ => Need::Closed(ruling.reason),
     }
@@ -240,7 +254,9 @@ impl Need {
     /// As text.
     pub fn words(&self) -> String {
         match self {
+            Self::NoToken => "no token".to_owned(),
             Self::Nothing => "any token".to_owned(),
+            Self::SignIn => "a token".to_owned(),
             Self::Scopes(sets) => sets.iter().map(|scopes| scopes.join(" + ")).collect::<Vec<_>>().join(" or "),
             Self::Closed(reason) => format!("no: {reason}"),
         }

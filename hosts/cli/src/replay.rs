@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Deserialize;
 use serde_json::json;
+use toolgate::bearer::NoCredentials;
+use toolgate::caller::Caller;
 use toolgate::config::{Config, Resource};
 use toolgate::mcp::TargetKind;
 use toolgate::policy::{Authentication, Occasion, Row};
@@ -119,27 +121,20 @@ fn replay(config: &Config, json: &str) -> Replayed {
     if record.target.as_ref().is_some_and(|target| target.len() > WHOLE) {
         return Replayed::Cut;
     }
-    let scopes = match Reason::parse(&record.reason).map(Reason::family) {
-        Some(Family::Allowed | Family::Policy) => record.scopes.clone(),
+    let is_policys = match Reason::parse(&record.reason).map(Reason::family) {
+        Some(Family::Allowed | Family::Policy) => record.scopes.is_some() || record.reason == Reason::Public.as_str(),
         // Claims, arguments and the approval state of tools are not recorded.
         Some(Family::Condition) => return Replayed::Unknown,
-        Some(Family::Routing | Family::Credentials | Family::Token | Family::Proof | Family::Outage) => None,
-        Some(Family::Request | Family::Message | Family::Host | Family::Answer) => None,
+        Some(Family::Routing | Family::Credentials | Family::Token | Family::Proof | Family::Outage) => false,
+        Some(Family::Request | Family::Message | Family::Host | Family::Answer) => false,
         // A reason of another version of toolgate.
-        None => None,
+        None => false,
     };
-    let Some(scopes) = scopes else { return Replayed::NotThePolicys };
+    if !is_policys {
+        return Replayed::NotThePolicys;
+    }
     let resource = config.resources.iter().find(|resource| resource.identifier.as_str() == record.resource);
-    let issuer = config.issuers.iter().find(|issuer| Some(&issuer.identifier) == record.issuer.as_ref());
-    let (Some(resource), Some(issuer)) = (resource, issuer) else { return Replayed::Foreign };
-    let caller = AccessToken::assumed(Assumed {
-        issuer: issuer.identifier.clone(),
-        issuer_name: issuer.name.clone(),
-        subject: record.subject.clone(),
-        client: record.client.clone(),
-        scopes,
-        claims: Vec::new(),
-    });
+    let (Some(resource), Some(caller)) = (resource, caller(config, &record)) else { return Replayed::Foreign };
     let target = target(&record);
     if depends_on_more(resource, &caller) || has_conditions(resource, &target) {
         return Replayed::Unknown;
@@ -158,6 +153,23 @@ fn replay(config: &Config, json: &str) -> Replayed {
     })
 }
 
+/// The recorded caller.
+fn caller(config: &Config, record: &Record) -> Option<Caller> {
+    if record.reason == Reason::Public.as_str() {
+        return Some(Caller::Anonymous(NoCredentials::assumed()));
+    }
+    let issuer = config.issuers.iter().find(|issuer| Some(&issuer.identifier) == record.issuer.as_ref())?;
+    let token = AccessToken::assumed(Assumed {
+        issuer: issuer.identifier.clone(),
+        issuer_name: issuer.name.clone(),
+        subject: record.subject.clone(),
+        client: record.client.clone(),
+        scopes: record.scopes.clone()?,
+        claims: Vec::new(),
+    });
+    Some(token.into())
+}
+
 /// Whether a rule tests something that is not recorded: arguments, or the user's authentication.
 fn has_conditions(resource: &Resource, target: &Target) -> bool {
     let rules = crate::summary::rules_for(&resource.policy, target);
@@ -165,15 +177,16 @@ fn has_conditions(resource: &Resource, target: &Target) -> bool {
 }
 
 /// Whether a scenario may apply to this caller, depending on something that is not recorded.
-fn depends_on_more(resource: &Resource, caller: &AccessToken) -> bool {
-    let hashed = caller.subject().is_some_and(|subject| subject.starts_with("sha256:"));
+fn depends_on_more(resource: &Resource, caller: &Caller) -> bool {
+    let subject = caller.token().and_then(AccessToken::subject);
+    let hashed = subject.is_some_and(|subject| subject.starts_with("sha256:"));
     resource.policy.matrix.iter().any(|row| {
         let hides = !row.claims.is_empty() || (hashed && row.subjects.is_some());
         let mut visible = Row { claims: Vec::new(), ..row.clone() };
         if hashed {
             visible.subjects = None;
         }
-        hides && visible.selects(caller)
+        !caller.is_anonymous() && hides && visible.selects(caller)
     })
 }
 

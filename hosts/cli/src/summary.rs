@@ -10,7 +10,7 @@ use toolgate::policy::{Lists, Mode, Policy, Requirement, Row, RuleSet};
 use crate::ask::{Target, names};
 use crate::output::{counted, doubtful, heading, visible};
 
-/// The methods that are always open to a valid token.
+/// The methods that are always open to a valid token, or to anyone if some rules are public.
 fn always_open() -> String {
     let is_open = |method: &&Method| method.target == TargetKind::Open && method.answer.list().is_none();
     let names: Vec<_> = METHODS.iter().filter(is_open).map(|method| method.name).collect();
@@ -47,7 +47,7 @@ fn facts(config: &Config, resource: &Resource) -> Facts {
         ),
         ("rules", rules(policy)),
         ("any token", open(policy)),
-        ("no token", vec![without_token(config)]),
+        ("no token", without_token(config, policy)),
         ("scenarios", scenarios(policy)),
         ("lists", vec![lists(policy)]),
         ("remote", remote(resource)),
@@ -159,6 +159,9 @@ pub fn rules_for<'p>(policy: &'p Policy, target: &Target) -> Vec<&'p Requirement
 
 /// A description of a requirement.
 pub fn needed(requirement: &Requirement) -> String {
+    if requirement.public {
+        return format!("no token{}", toolgate::explain::conditions(requirement));
+    }
     let one = |scopes: &toolgate::scope::ScopeSet| list_or(&names(scopes), "any token").replace(", ", " and ");
     let scopes = requirement.alternatives.iter().map(one).collect::<Vec<_>>().join(", or ");
     format!("{scopes}{}", toolgate::explain::conditions(requirement))
@@ -166,6 +169,7 @@ pub fn needed(requirement: &Requirement) -> String {
 
 fn is_open(requirement: &Requirement) -> bool {
     requirement.alternatives.iter().any(|scopes| scopes.is_empty())
+        && !requirement.public
         && toolgate::explain::conditions(requirement).is_empty()
 }
 
@@ -174,7 +178,7 @@ fn rules(policy: &Policy) -> Vec<String> {
     for (kind, rules) in kinds(policy) {
         let listed = listed(rules);
         let closed = listed.iter().filter_map(|name| Some((name, requirement(rules, name)?)));
-        let closed: Vec<_> = closed.filter(|(_, requirement)| !is_open(requirement)).collect();
+        let closed: Vec<_> = closed.filter(|(_, requirement)| !is_open(requirement) && !requirement.public).collect();
         for (name, requirement) in &closed {
             lines.push(format!("{kind} `{}`: {}", visible(name), needed(requirement)));
         }
@@ -205,7 +209,26 @@ fn open(policy: &Policy) -> Vec<String> {
     lines
 }
 
-fn without_token(config: &Config) -> String {
+/// Names that need no token, and all else that is open to anyone.
+fn without_token(config: &Config, policy: &Policy) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (kind, rules) in kinds(policy) {
+        let public = listed(rules).into_iter().filter_map(|name| Some((name, requirement(rules, name)?)));
+        let public = public.filter(|(_, requirement)| requirement.public);
+        let public: Vec<_> =
+            public.map(|(name, rule)| format!("`{}`{}", visible(name), toolgate::explain::conditions(rule))).collect();
+        if !public.is_empty() {
+            lines.push(doubtful(&format!("{kind} {}", public.join(", "))));
+        }
+    }
+    if policy.has_public_rules {
+        lines.push(doubtful(&format!("always: {}", always_open())));
+    }
+    lines.push(paths_without_token(config));
+    lines
+}
+
+fn paths_without_token(config: &Config) -> String {
     let pass = config.routes.passing().iter().map(ToString::to_string).collect::<Vec<_>>();
     let pass = if pass.is_empty() { String::new() } else { format!("; `pass`: {}", pass.join(", ")) };
     format!("the metadata document (RFC 9728){pass}")

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Deserialize;
 use serde_json::json;
+use toolgate::bearer::NoCredentials;
+use toolgate::caller;
 use toolgate::config::{Config, Resource};
 use toolgate::policy::{Arguments, Occasion, Standing};
 use toolgate::token::{AccessToken, Assumed};
@@ -26,6 +28,7 @@ A file of cases:
   cases:
     - {as: alice, tool: get_forecast, expect: allow}
     - {as: alice, tool: set_alert, expect: deny, reason: insufficient_scope, missing: [weather:write]}
+    - {as: anonymous, tool: help, expect: allow, reason: public}
 
 Examples:
   toolgate test toolgate.yaml cases.yaml
@@ -59,7 +62,10 @@ struct Suite {
     cases: Vec<Case>,
 }
 
-/// A caller. The token lacks members that are not given.
+/// The name of the caller without credentials, unless `callers` defines it.
+const ANONYMOUS: &str = "anonymous";
+
+/// A caller with a token. The token lacks members that are not given.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Caller {
@@ -173,17 +179,20 @@ impl Test {
 fn run(config: &Config, suite: &Suite, case: &Case) -> Result<Outcome, Trouble> {
     let resource = resource(config, case.at.as_deref().or(suite.at.as_deref()))?;
     let (who, caller) = match &case.r#as {
-        Who::Given(caller) => (caller.subject.clone().unwrap_or_else(|| "(given)".to_owned()), caller.as_ref()),
-        Who::Named(name) => {
-            let caller = suite.callers.get(name).ok_or_else(|| Trouble(format!("no caller is named `{name}`")))?;
-            (name.clone(), caller)
+        Who::Given(caller) => {
+            (caller.subject.clone().unwrap_or_else(|| "(given)".to_owned()), caller.signed_in(config, resource)?)
         }
+        Who::Named(name) => match suite.callers.get(name) {
+            Some(caller) => (name.clone(), caller.signed_in(config, resource)?),
+            None if name == ANONYMOUS => (name.clone(), caller::Caller::Anonymous(NoCredentials::assumed())),
+            None => return Err(Trouble(format!("no caller is named `{name}`"))),
+        },
     };
     let target = target(case)?;
     let arguments = case.arguments.as_ref().map(ToString::to_string);
     let now = moment(suite.time.as_deref()).map_err(|fault| Trouble(format!("time: {fault}")))?;
     let occasion = Occasion { now, arguments: Arguments::Given(arguments.as_deref()), standing: Standing::Approved };
-    let ruling = ask(config, resource, &caller.token(config, resource)?, &target, &occasion);
+    let ruling = ask(config, resource, &caller, &target, &occasion);
     let (kind, name) = target.words();
     let default_name = || format!("{who}, {kind} {name}: {}", case.expect.word());
     Ok(Outcome {
@@ -210,7 +219,7 @@ fn target(case: &Case) -> Result<Target, Trouble> {
 }
 
 impl Caller {
-    fn token(&self, config: &Config, resource: &Resource) -> Result<AccessToken, Trouble> {
+    fn signed_in(&self, config: &Config, resource: &Resource) -> Result<caller::Caller, Trouble> {
         let trusted = || resource.issuers.iter().filter_map(|place| config.issuers.get(*place));
         let issuer = match &self.issuer {
             None => trusted().next(),
@@ -221,14 +230,15 @@ impl Caller {
             let node = serde_json::from_value(value.clone());
             node.map(|node| (name.clone(), node)).map_err(|error| Trouble(error.to_string()))
         });
-        Ok(AccessToken::assumed(Assumed {
+        let token = AccessToken::assumed(Assumed {
             issuer: issuer.identifier.clone(),
             issuer_name: issuer.name.clone(),
             subject: self.subject.clone(),
             client: self.client.clone(),
             scopes: self.scopes.0.clone(),
             claims: claims.collect::<Result<_, _>>()?,
-        }))
+        });
+        Ok(token.into())
     }
 }
 

@@ -112,7 +112,8 @@ impl Answer {
         publish.is_some() && may_answer && self.tells_good_news
     }
 
-    /// How long the caller's token lives on, in milliseconds.
+    /// How long the caller's token lives on, in milliseconds. Without a token, a list may be kept as long as the server
+    /// says.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub(super) fn time_left(&self, now: UnixTime) -> u64 {
         ((self.permit.caller().expires_at() - now.as_numeric_date()).max(0.0) * 1000.0) as u64
@@ -134,17 +135,17 @@ fn keeps(decider: &Decider<'_>, kind: ListKind, name: &str, entry: &[u8], occasi
     };
     // An entry that no call could name is removed, except in shadow mode, where no denial is carried out.
     let is_short = name.len() <= MAX_TARGET;
-    let policy = decider.policy();
+    let (policy, is_shadow) = (decider.policy(), decider.mode() == Mode::Shadow);
     // No call may have such a name, so it is not decided on: the policy would read it once for each of its forms.
     if !is_short {
-        return policy.is_shadow_only && !policy.closed;
+        return is_shadow && policy.is_shadow_only && !policy.closed;
     }
     match decider.outcome(&access, occasion) {
-        Outcome::Allow => is_sound() || policy.mode == Mode::Shadow,
+        Outcome::Allow => is_sound() || is_shadow,
         Outcome::ShadowDeny => true,
         // An entry that a step-up could unlock is offered. Notifications about it (an empty entry) are not.
         Outcome::Deny if policy.lists == Lists::Offer && !entry.is_empty() => {
-            decider.is_step_up(&access, occasion) && (is_sound() || policy.mode == Mode::Shadow)
+            decider.is_step_up(&access, occasion) && (is_sound() || is_shadow)
         }
         Outcome::Deny => false,
     }

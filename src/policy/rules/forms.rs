@@ -128,6 +128,7 @@ mod tests {
     fn no_uri_has_many_forms() {
         let rule = Requirement {
             alternatives: Vec::new(),
+            public: false,
             arguments: Vec::new(),
             authentication: Authentication::default(),
             fresh: None,
@@ -161,6 +162,7 @@ mod tests {
         const OTHERS: &[&str] = &["", "aB", "ABCDEFGHI", "abcdefghij", "abcdefgh\0i", "x", "abc", "guarded", "Guarded"];
         let rule = Requirement {
             alternatives: Vec::new(),
+            public: false,
             arguments: Vec::new(),
             authentication: Authentication::default(),
             fresh: None,

@@ -92,7 +92,8 @@ fn overview(table: &Table) -> String {
             // Cells that a scenario does not change are dimmed.
             let same = if place > 0 && first == Some(&cells.need) { " same" } else { "" };
             let _ = match &cells.need {
-                Need::Nothing => write!(text, "<td class=\"any\">any token</td>"),
+                Need::NoToken | Need::Nothing => write!(text, "<td class=\"any\">{}</td>", cells.need.words()),
+                Need::SignIn => write!(text, "<td class=\"needs\">{}</td>", cells.need.words()),
                 Need::Scopes(sets) => {
                     let all = |set: &Vec<String>| {
                         let scopes = set.iter().map(|scope| format!("<code>{}</code>", escaped(scope)));
@@ -149,12 +150,14 @@ fn line(table: &Table, row: &Row, n: usize) -> String {
     let Some(Cells { by_scope, need }) = row.cells.get(n) else { return String::new() };
     let everybody = row.cells.first();
     match need {
-        Need::Nothing => {
-            let _ = write!(
-                text,
-                "<td class=\"any\" colspan=\"{}\">\u{25cb} any valid token</td>",
-                table.scopes.len().max(1)
-            );
+        Need::NoToken | Need::Nothing | Need::SignIn => {
+            let columns = table.scopes.len().max(1);
+            let words = match need {
+                Need::Nothing => "any valid token".to_owned(),
+                other => other.words(),
+            };
+            let class = if *need == Need::SignIn { "needs" } else { "any" };
+            let _ = write!(text, "<td class=\"{class}\" colspan=\"{columns}\">\u{25cb} {words}</td>");
         }
         Need::Closed(reason) => {
             let columns = table.scopes.len().max(1);

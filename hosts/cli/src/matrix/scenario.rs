@@ -1,29 +1,35 @@
 //! Scenarios: for each row of the policy's matrix, a caller that the row selects, and one that no row selects.
 
+use toolgate::bearer::NoCredentials;
+use toolgate::caller::Caller;
 use toolgate::config::{Config, Issuer, Resource};
 use toolgate::node::Node;
 use toolgate::pattern::Pattern;
 use toolgate::policy::{Mode, Row};
 use toolgate::token::{AccessToken, Assumed};
 
-/// A caller without scopes.
+/// A caller, with a token or anonymous.
 pub struct Scenario {
     pub name: String,
     /// A description of the row's selectors.
     pub about: String,
     /// The other rows that select this caller.
     pub also: Vec<String>,
-    who: Assumed,
+    /// `None`: an anonymous caller.
+    who: Option<Assumed>,
 }
 
 impl Scenario {
     /// The caller of this scenario with these scopes.
-    pub fn caller(&self, scopes: Vec<String>) -> AccessToken {
-        AccessToken::assumed(Assumed { scopes, ..self.who.clone() })
+    pub fn caller(&self, scopes: Vec<String>) -> Caller {
+        match &self.who {
+            Some(who) => AccessToken::assumed(Assumed { scopes, ..who.clone() }).into(),
+            None => Caller::Anonymous(NoCredentials::assumed()),
+        }
     }
 }
 
-/// The scenarios of `resource`, starting with the caller that no row selects.
+/// The scenarios of `resource`, starting with the caller that no row selects, and the anonymous one if rules are public.
 pub fn scenarios(config: &Config, resource: &Resource) -> Vec<Scenario> {
     let matrix = &resource.policy.matrix;
     let issuers: Vec<&Issuer> = resource.issuers.iter().filter_map(|place| config.issuers.get(*place)).collect();
@@ -38,20 +44,26 @@ pub fn scenarios(config: &Config, resource: &Resource) -> Vec<Scenario> {
         issuer_name: issuer.name.clone(),
         ..Assumed::default()
     };
-    let selected = |who: &Assumed| matrix.iter().filter(|row| row.selects(&AccessToken::assumed(who.clone()))).count();
+    let selected =
+        |who: &Assumed| matrix.iter().filter(|row| row.selects(&AccessToken::assumed(who.clone()).into())).count();
     let anybody = issuers.iter().map(of).min_by_key(selected).unwrap_or(anybody);
     let also = |who: &Assumed, own: Option<&Row>| {
-        let caller = AccessToken::assumed(who.clone());
+        let caller = AccessToken::assumed(who.clone()).into();
         let others = matrix.iter().filter(|row| own.is_none_or(|own| !std::ptr::eq(*row, own)) && row.selects(&caller));
         others.map(|row| row.name.clone()).collect()
     };
     let name = if matrix.is_empty() { "every caller" } else { "everybody else" };
-    let first = Scenario { name: name.into(), about: String::new(), also: also(&anybody, None), who: anybody.clone() };
+    let first =
+        Scenario { name: name.into(), about: String::new(), also: also(&anybody, None), who: Some(anybody.clone()) };
+    let without_token = resource.policy.has_public_rules.then(|| {
+        let everybodys = matrix.iter().filter(|row| !row.has_selectors()).map(|row| row.name.clone());
+        Scenario { name: "anonymous".into(), about: "no token".into(), also: everybodys.collect(), who: None }
+    });
     let row = |row: &Row| {
         let who = selected_by(row, &issuers, &anybody);
-        Scenario { name: row.name.clone(), about: about(row), also: also(&who, Some(row)), who }
+        Scenario { name: row.name.clone(), about: about(row), also: also(&who, Some(row)), who: Some(who) }
     };
-    std::iter::once(first).chain(matrix.iter().map(row)).collect()
+    std::iter::once(first).chain(without_token).chain(matrix.iter().map(row)).collect()
 }
 
 /// A caller that `row` selects: the first of several patterns, with `*` replaced by nothing.

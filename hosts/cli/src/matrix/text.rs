@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Cell, Row, Scenario, Table};
+use super::{Cell, Need, Row, Scenario, Table};
 use crate::output::{bad, columns, doubtful, faint, good, heading};
 
 /// The maximum width for terminals. In a wider table, scopes are numbered.
@@ -36,13 +36,17 @@ pub fn terminal(table: &Table) -> String {
         let mut lines = vec![std::iter::once(String::new()).chain(titles).collect::<Vec<_>>()];
         for row in &table.rows {
             let cells = row.cells.get(n).map(|cells| cells.by_scope.as_slice()).unwrap_or_default();
-            let open = row.cells.get(n).is_some_and(|cells| cells.need == super::Need::Nothing);
-            let word = |cell: &Cell| if open { "any".to_owned() } else { cell.word().to_owned() };
+            let need = row.cells.get(n).map(|cells| &cells.need);
+            let word = |cell: &Cell| match need {
+                Some(Need::Nothing) => "any".to_owned(),
+                Some(Need::NoToken) => "open".to_owned(),
+                _ => cell.word().to_owned(),
+            };
             lines.push(std::iter::once(label(table, row)).chain(cells.iter().map(word)).collect());
         }
         text.push_str(&columns(&lines, |row, column, cell| match cell {
             _ if row == 0 || column == 0 => cell.to_owned(),
-            "yes" | "any" => good(cell),
+            "yes" | "any" | "open" => good(cell),
             "part" => doubtful(cell),
             "no" => bad(cell),
             _ => faint(cell),

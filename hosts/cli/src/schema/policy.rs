@@ -37,10 +37,19 @@ pub struct Policy {
 #[derive(JsonSchema)]
 pub struct Narrower(#[schemars(length(min = 1))] Vec<Scope>);
 
-/// The requirements of a name: `scopes`, one of `any_of`, or both
+/// The requirements of a name: `scopes`, one of `any_of`, or both; or none, by `public`
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, extend("anyOf" = [{"required": ["scopes"]}, {"required": ["any_of"]}]))]
+#[schemars(
+    deny_unknown_fields,
+    extend("if" = {"required": ["public"], "properties": {"public": {"const": true}}}),
+    extend("then" = {"properties": {
+        "scopes": false, "any_of": false, "acr": false, "max_auth_age": false, "fresh": false,
+    }}),
+    extend("else" = {"anyOf": [{"required": ["scopes"]}, {"required": ["any_of"]}]}),
+)]
 pub struct Rule {
+    /// `true`: no token is needed
+    public: Option<bool>,
     /// All of these; an empty list accepts any valid token
     scopes: Option<Vec<Scope>>,
     /// All scopes of one of these sets

@@ -57,7 +57,7 @@ fn shortened(out: &str) -> String {
 
 #[test]
 fn every_command_of_the_documentation_prints_what_it_shows() {
-    for (file, least) in [("README.md", 4), ("docs/cli.md", 12)] {
+    for (file, least) in [("README.md", 4), ("docs/cli.md", 12), ("docs/public-tools.md", 2)] {
         let path = at_root(file);
         let text = std::fs::read_to_string(path).unwrap();
         let (now, ran) = rewritten(&text, &place(&format!("docs-{}", file.len())));
@@ -75,4 +75,14 @@ fn the_case_file_that_is_explained_is_one() {
     let ran = place.run("test toolgate.yaml explained.yaml --json");
     let names: Vec<_> = ran.json()["cases"].as_array().unwrap().iter().map(|case| case["name"].clone()).collect();
     assert_eq!(names, [json!("alice sets alerts"), json!("alice, tool delete_alert: deny")]);
+}
+
+#[test]
+fn the_page_about_public_tools_shows_the_files_that_its_commands_read() {
+    let read = |file: &str| std::fs::read_to_string(at_root(file)).unwrap();
+    let page = read("docs/public-tools.md");
+    for file in ["docs/cli/public.yaml", "docs/cli/public-cases.yaml"] {
+        let shown = read(file).lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
+        assert!(page.contains(&format!("```yaml\n{shown}\n```")), "{file}");
+    }
 }
