@@ -31,12 +31,15 @@ use crate::support::upstream::{HEADER, Recorded, Scenario, State, Upstream};
 
 /// The second is of a resource where all that is not listed is open to any
 /// token, the third of one with the older transport of two paths, the fourth of
-/// one where a pattern opens what has no exact rule.
-const AUDIENCES: [&str; 4] = [
+/// one where a pattern opens what has no exact rule, the fifth of one where
+/// such a pattern needs no token, the last of the same in shadow mode.
+const AUDIENCES: [&str; 6] = [
     "https://mcp.example.com/mcp",
     "https://open.example.com/mcp",
     "https://classic.example.com/sse",
     "https://patterns.example.com/mcp",
+    "https://public.example.com/mcp",
+    "https://public-shadow.example.com/mcp",
 ];
 
 /// Needs no token.
@@ -112,7 +115,8 @@ impl Case {
             ("accept", "application/json, text/event-stream"),
             ("content-type", "application/json"),
         ];
-        let usual = usual.into_iter().filter(|(name, _)| !own.iter().any(|(o, _)| o.eq_ignore_ascii_case(name)));
+        let usual = usual.into_iter().filter(|(name, _)| *name != "authorization" || !token.is_empty());
+        let usual = usual.filter(|(name, _)| !own.iter().any(|(o, _)| o.eq_ignore_ascii_case(name)));
         let all = usual.map(|(name, value)| (name, Some(value))).chain(own.iter().copied());
         all.filter_map(|(name, value)| Some((name.to_owned(), fill(value?, token, scenario)))).collect()
     }
@@ -311,18 +315,45 @@ fn config() -> Value {
     resources.push(json!({"resource": AUDIENCES[1], "policy": open}));
     resources.push(json!({"resource": AUDIENCES[2], "paths": ["/sse", "/message"], "policy": rules}));
     resources.push(json!({"resource": AUDIENCES[3], "policy": patterns}));
+    let mut public = without_tokens(&patterns);
+    resources.push(json!({"resource": AUDIENCES[4], "policy": public}));
+    public["mode"] = json!("shadow");
+    public["unlisted"] = resources[1]["policy"]["unlisted"].clone();
+    resources.push(json!({"resource": AUDIENCES[5], "policy": public}));
     config
+}
+
+/// `policy`, where what needs any token needs none.
+fn without_tokens(policy: &Value) -> Value {
+    let text = policy.to_string().replace(r#"{"scopes":[]}"#, r#"{"public":true}"#);
+    serde_json::from_str(&text).expect("a policy")
 }
 
 fn corpus(mode: Mode, batches: &str, wires: &[Wire]) {
     let mut config = config();
     config["batches"] = json!(batches);
-    let gate = Gate::start_changed(mode, &config, |setup| permissive(setup).unnormalised());
-    let (caller, administrator) = (token_for(&AUDIENCES, ""), token_for(&AUDIENCES, "admin"));
+    attempt(mode, &config, &token_for(&AUDIENCES, ""), wires);
+}
+
+/// Every case without a token, where all that any token may do needs none, in shadow mode.
+fn anonymous_corpus(mode: Mode) {
+    let mut config = config();
+    config["batches"] = json!("authorize_each");
+    for resource in config["resources"].as_array_mut().expect("a list") {
+        resource["policy"] = without_tokens(&resource["policy"]);
+        resource["policy"]["mode"] = json!("shadow");
+    }
+    attempt(mode, &config, "", &[Wire::Http1]);
+}
+
+fn attempt(mode: Mode, config: &Value, caller: &str, wires: &[Wire]) {
+    let batches = &config["batches"];
+    let gate = Gate::start_changed(mode, config, |setup| permissive(setup).unnormalised());
+    let administrator = token_for(&AUDIENCES, "admin");
     let cases = Case::all();
     for wire in wires {
         controls(&gate, *wire, &administrator);
-        let run = |case| Some((case, run(case, *wire, gate.envoy.address(), &gate.upstream, &caller)?));
+        let run = |case| Some((case, run(case, *wire, gate.envoy.address(), &gate.upstream, caller)?));
         let runs: Vec<(&Case, Run)> = cases.iter().filter_map(run).collect();
         assert!(runs.len() >= 120, "{wire:?}: {} cases", runs.len());
         let mut through = Vec::new();
@@ -394,6 +425,16 @@ fn nothing_reaches_it_where_arrays_are_decided_and_headers_go_ahead_over_either_
 #[test]
 fn nothing_reaches_it_where_arrays_are_decided_and_headers_are_held_over_either_http() {
     corpus(Mode::Held, "authorize_each", &Wire::ALL);
+}
+
+#[test]
+fn nothing_of_the_corpus_reaches_the_server_without_a_token_when_headers_go_ahead() {
+    anonymous_corpus(Mode::Ahead);
+}
+
+#[test]
+fn nothing_of_the_corpus_reaches_the_server_without_a_token_when_headers_are_held() {
+    anonymous_corpus(Mode::Held);
 }
 
 /// Each case is dangerous: some reader takes its body for the denied use, or
