@@ -39,11 +39,18 @@ pub enum Single<'a> {
 impl Headers {
     /// The fields `entries`, with names in lower case.
     pub fn new(entries: Vec<(String, Vec<u8>)>) -> Self {
+        Self::copied(entries.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())))
+    }
+
+    /// A copy of the names and values `fields`.
+    pub fn copied<'f>(fields: impl Iterator<Item = (&'f [u8], &'f [u8])> + Clone) -> Self {
         let mut headers = Self::default();
-        for (name, value) in entries {
+        headers.bytes.reserve_exact(fields.clone().map(|(name, value)| name.len() + value.len()).sum());
+        headers.entries.reserve_exact(fields.size_hint().0);
+        for (name, value) in fields {
             let at = headers.bytes.len();
-            headers.bytes.extend_from_slice(name.as_bytes());
-            headers.bytes.extend_from_slice(&value);
+            headers.bytes.extend_from_slice(name);
+            headers.bytes.extend_from_slice(value);
             let between = at + name.len();
             headers.entries.push(Entry { name: at..between, value: between..between + value.len() });
         }

@@ -20,8 +20,8 @@
 //! randomness and signature verification are arguments, so that the same code runs in Envoy and in tests. [`gate`] is the
 //! machine of one worker, [`exchange`] the machine of one stream.
 //!
-//! Its hosts are packages beside it, which know nothing of OAuth: `hosts/wasm` is the proxy-wasm filter, `hosts/cli` the
-//! command line.
+//! Its hosts are packages beside it, which know nothing of OAuth: `hosts/wasm` is the proxy-wasm filter, `hosts/native` the
+//! native module of Envoy, `hosts/cli` the command line.
 //!
 //! # Where a change belongs
 //!

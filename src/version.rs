@@ -35,8 +35,8 @@ pub const DESCRIPTION: &str = concat!(
     r#""}"#
 );
 
-/// The log line of a plugin instance that starts on `host`.
-pub fn started(config: &Config, host: &str) -> String {
+/// The log line of a plugin instance that starts on `host`, through the interface `abi`.
+pub fn started(config: &Config, abi: &str, host: &str) -> String {
     let policies = || config.resources.iter().map(|resource| &resource.policy);
     let rules = policies().flat_map(|policy| {
         let sets = [&policy.tools, &policy.prompts, &policy.resources, &policy.methods];
@@ -45,7 +45,7 @@ pub fn started(config: &Config, host: &str) -> String {
         rules.chain(rows).map(|own| own.unwrap_or(policy.mode))
     });
     format!(
-        "started: toolgate {LINE} on {host}; issuers: {}; resources: {}; rules and matrix rows: {}; request headers {}",
+        "started: toolgate {VERSION} (commit {COMMIT}, {abi}) on {host}; issuers: {}; resources: {}; rules and matrix rows: {}; request headers {}",
         config.issuers.len(),
         by_mode(policies().map(|policy| policy.mode)),
         by_mode(rules),

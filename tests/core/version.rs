@@ -1,7 +1,7 @@
 //! The line that tells at the start what runs where, and what is enforced.
 
 use serde_json::json;
-use toolgate::version::{LINE, started};
+use toolgate::version::{ABI, LINE, started};
 
 use crate::support::core::{accepted, minimal, set};
 
@@ -22,12 +22,12 @@ fn the_first_line_tells_the_build_the_host_and_what_is_enforced() {
         let config = accepted(&set(minimal(), "/resources/0/policy", policy));
         let told =
             format!("issuers: 1; resources: {resources}; rules and matrix rows: {rules}; request headers not held");
-        assert_eq!(started(&config, "envoy 1.40.0"), format!("started: toolgate {LINE} on envoy 1.40.0; {told}"));
+        assert_eq!(started(&config, ABI, "envoy 1.40.0"), format!("started: toolgate {LINE} on envoy 1.40.0; {told}"));
     }
 }
 
 #[test]
 fn the_first_line_tells_that_headers_are_held() {
     let config = accepted(&set(minimal(), "/hold_request_headers", json!(true)));
-    assert!(started(&config, "a host").ends_with("; request headers held"));
+    assert!(started(&config, ABI, "a host").ends_with("; request headers held"));
 }

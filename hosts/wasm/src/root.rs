@@ -61,7 +61,7 @@ impl RootContext for Root {
             }
         };
         config.warnings.iter().for_each(|warning| log::warn!("configuration: {warning}"));
-        log::info!("{}", version::started(&config, &host_name()));
+        log::info!("{}", version::started(&config, version::ABI, &host_name()));
         let property = |name| host::property(name).unwrap_or_default();
         let names = SharedNames::new(&property("plugin_name"), &property("plugin_root_id"));
         let worker = IN_USE.with_borrow_mut(|in_use| Worker::new(self.id, config, &names, in_use));
