@@ -1,5 +1,5 @@
 # Two commands for users: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build demo up test test-envoys test-func-e dist dist-test dist-reproducible manifests mesh providers chaos cli conformance bench bench-core soak fuzz oracles responsive check size clean
+.PHONY: help build build-native demo up test test-native test-envoys test-func-e dist dist-test dist-reproducible manifests mesh providers chaos cli conformance bench bench-core soak fuzz oracles responsive check size clean
 .DEFAULT_GOAL := help
 
 MODULE := target/wasm32-wasip1/release/toolgate.wasm
@@ -28,17 +28,27 @@ build: ## build toolgate.wasm
 	@if command -v node >/dev/null; then node optimize/optimize.mjs $(MODULE); \
 	else echo "node is not installed: the module works, but is an eighth larger than it could be"; fi
 
+# The name that Envoy looks for: `name: toolgate` is libtoolgate.so.
+NATIVE := target/native/libtoolgate.so
+build-native: ## build libtoolgate.so, the native module
+	TOOLGATE_COMMIT=$(COMMIT) RUSTFLAGS="$(REMAP)" cargo build --profile native --locked --package toolgate-native
+	@cp target/native/libtoolgate_native.so $(NATIVE)
+
 demo: build ## walk the whole OAuth loop with a real MCP client
 	@node demo/setup.mjs && node demo/walk.mjs
 
 up: build ## the demo's stack, left running until Ctrl-C
 	@node demo/setup.mjs && exec node demo/up.mjs
 
-test: build ## run all tests, on a real Envoy too
+test: build build-native ## run all tests, on a real Envoy too
 	@node demo/setup.mjs
 	tools/get-envoy-test.sh
 	ENVOY_BIN="$$(tools/get-envoy.sh)" cargo test --locked --workspace
+	ENVOY_BIN="$$(tools/get-envoy.sh)" TOOLGATE_HOST=native cargo test --locked --workspace --test envoy -- table:: corpus:: native::
 	@node bench/smoke.mjs
+
+test-native: build build-native ## the tests on a real Envoy, all of them with the native module
+	ENVOY_BIN="$$(tools/get-envoy.sh)" TOOLGATE_HOST=native cargo test --locked --workspace --test envoy
 
 manifests: ## hold deploy/ to the schemas of Istio, Envoy Gateway and compose; needs Go
 	@if command -v go >/dev/null; then tools/manifests/run.sh; \
@@ -104,7 +114,7 @@ check: build size ## formatting, lints, documentation, licences
 size: build
 	@bytes=$$(wc -c <$(MODULE)); echo "toolgate.wasm: $$bytes bytes (limit $(MODULE_LIMIT))"; [ $$bytes -le $(MODULE_LIMIT) ]
 
-bench: build ## what a request costs, beside Envoy alone and its own filters
+bench: build build-native ## what a request costs, beside Envoy alone and its own filters
 	@node bench/run.mjs
 
 bench-core: ## the steps of the core: times, and instructions of one exchange

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 /// The sources of each package, the core first.
-const SOURCES: [&str; 3] = ["src", "hosts/wasm/src", "hosts/cli/src"];
+const SOURCES: [&str; 4] = ["src", "hosts/wasm/src", "hosts/cli/src", "hosts/native/src"];
 
 /// The parts of a path such as `jwks::cache`.
 type Name = Vec<String>;
