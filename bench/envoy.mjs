@@ -46,7 +46,7 @@ function manager(filters) {
 const loopback = (port) => ({ socket_address: { address: '127.0.0.1', port_value: port } });
 
 /** What all Envoys are started with: one worker, and the log level at which audit lines are printed. */
-const FLAGS = ['--concurrency', '1', '--disable-hot-restart', '--log-level', 'warning', '--component-log-level', 'wasm:info'];
+const FLAGS = ['--concurrency', '1', '--disable-hot-restart', '--log-level', 'warning', '--component-log-level', 'wasm:info,dynamic_modules:info'];
 
 /** Starts an Envoy and waits until it serves. Gives its ports and its process group. */
 export async function startEnvoy(processes, { envoy, folder, name, filters, clusters }) {

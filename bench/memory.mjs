@@ -2,8 +2,8 @@
 import { startEnvoy } from './envoy.mjs';
 import { callOf, round, writeWorkload } from './load.mjs';
 import { residentBytes } from './machine.mjs';
-import { toolgate, toolgateConfig } from './policies.mjs';
-import { MODULE } from './setup.mjs';
+import { toolgate, toolgateConfig, toolgateNative } from './policies.mjs';
+import { MODULE, NATIVE } from './setup.mjs';
 import { table } from './statistics.mjs';
 import { newIssuer } from './tokens.mjs';
 
@@ -16,7 +16,12 @@ export async function measureMemory({ processes, tools, upstream }) {
   const few = writeWorkload(tools.folder, 'one-token', { tokens: [token], body: callOf(130) });
   const all = writeWorkload(tools.folder, 'many-tokens', { tokens: many, body: callOf(130) });
   const rows = [];
-  for (const [name, filters] of [['Envoy alone', []], ['Envoy with toolgate', [toolgate(MODULE, toolgateConfig(issuer))]]]) {
+  const kinds = [
+    ['Envoy alone', []],
+    ['Envoy with toolgate', [toolgate(MODULE, toolgateConfig(issuer))]],
+    ['Envoy with the native module', [toolgateNative(NATIVE, toolgateConfig(issuer))]],
+  ];
+  for (const [name, filters] of kinds) {
     const gate = await startEnvoy(processes, { ...tools, name: 'memory', filters, clusters: { upstream: upstream.port } });
     const megabytes = () => (residentBytes(gate.group) / 1e6).toFixed(1);
     const row = [name, megabytes()];

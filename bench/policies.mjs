@@ -48,6 +48,19 @@ export function toolgate(module, configuration) {
   };
 }
 
+/** toolgate as an HTTP filter, natively. */
+export function toolgateNative(module, configuration) {
+  return {
+    name: 'toolgate',
+    typed_config: {
+      '@type': `${KIND}.dynamic_modules.v3.DynamicModuleFilter`,
+      dynamic_module_config: { module: { local: { filename: module } }, do_not_close: true },
+      filter_name: 'toolgate',
+      filter_config: { '@type': 'type.googleapis.com/google.protobuf.Struct', value: configuration },
+    },
+  };
+}
+
 /**
  * The same with Envoy's own filters: `jwt_authn` verifies, `mcp` reads the body, `rbac` compares scope and tool. They
  * write no audit line, trim no list and send no challenge; what `mcp` accepts is told in docs/native-mcp-filter.md.

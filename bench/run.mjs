@@ -1,4 +1,4 @@
-// `make bench`: cases A to G in interleaved rounds, the scale series, memory; tables and a plot.
+// `make bench`: cases A to N in interleaved rounds, the scale series, memory; tables and a plot.
 // ROUNDS (5); SECONDS (4) of each case in a round, after WARM (3) to warm up, of the series a quarter and a third;
 // ONLY: some of `cases`, `series`, `memory`.
 //

@@ -6,12 +6,14 @@ import { fileURLToPath } from 'node:url';
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const CACHE = here('../.cache/bench');
 export const MODULE = here('../target/wasm32-wasip1/release/toolgate.wasm');
+export const NATIVE = here('../target/native/libtoolgate.so');
 
 const DEBIAN = { wrk: 'wrk', taskset: 'util-linux' };
 
 /** Gives Envoy, the folder for what is written, and the servers of the benchmark. Without `builds`: for no load. */
 export async function setUp(processes, { builds = true } = {}) {
   if (!existsSync(MODULE)) throw new Error('toolgate.wasm is missing: run `make build`');
+  if (!existsSync(NATIVE)) throw new Error('libtoolgate.so is missing: run `make build-native`');
   const envoy = (await processes.complete([here('../tools/get-envoy.sh')])).trim();
   const folder = `${CACHE}/${builds ? 'run' : 'smoke'}`;
   rmSync(folder, { recursive: true, force: true });

@@ -15,7 +15,7 @@ await run(async (processes) => {
   const { envoy, folder } = await setUp(processes, { builds: false });
   const issuer = newIssuer();
   const kinds = allSeries(issuer, { port: PORT }).find(({ name }) => name === 'kinds of tokens').cases;
-  const loaded = [...envoyCases(issuer, PORT).filter(({ name }) => ['B', 'E', 'F'].includes(name)), kinds.at(-1)];
+  const loaded = [...envoyCases(issuer, PORT).filter(({ name }) => ['B', 'E', 'F', 'N'].includes(name)), kinds.at(-1)];
   for (const { name, filters } of loaded) {
     const config = `${folder}/smoke.json`;
     writeFileSync(config, JSON.stringify(bootstrap(filters, { listener: PORT, admin: PORT, clusters })));

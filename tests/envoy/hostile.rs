@@ -11,6 +11,7 @@ use super::weather::{permissive, policy, token};
 use crate::support::client::{HOST, Request};
 use crate::support::gate::{Gate, Mode, configuration};
 use crate::support::keys::{Key, base64url};
+use crate::support::native;
 use crate::support::raw::Raw;
 use crate::support::tokens::{self, Token, sign_raw};
 use crate::support::upstream::State;
@@ -97,6 +98,9 @@ fn attack(mode: Mode, seed: u64) {
 
 /// What changes when a worker's module dies.
 fn vitals(gate: &Gate) -> BTreeMap<String, u64> {
+    if native::is_it() {
+        return BTreeMap::from([("panics".to_owned(), gate.envoy.log().matches("panicked at").count() as u64)]);
+    }
     let mut stats = gate.envoy.stats("wasm.");
     // Which of its VMs a worker uses is not what this is about.
     stats.retain(|name, _| !name.contains("toolgate.jwks") && !name.starts_with("wasmcustom"));

@@ -106,7 +106,8 @@ fn a_secret_from_the_environment_authenticates_in_the_header_or_the_body() {
         let setup = setup(&upstream, Mode::Held, &asked(&client)).provider(&provider);
         let variable = json!({"key_values": {"GATE_SECRET": "with space"}});
         let setup = setup.plugin(|plugin| plugin["vm_config"]["environment_variables"] = variable);
-        let envoy = setup.start();
+        // The native module reads Envoy's own environment.
+        let envoy = setup.environment("GATE_SECRET", "with space").start();
         assert_eq!(envoy.client().send(&call("good")).status, 200, "{method}");
         let requests = provider.requests();
         let [asked] = requests.as_slice() else { panic!("{} requests", requests.len()) };

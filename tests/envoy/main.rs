@@ -38,6 +38,7 @@ mod hostile;
 mod hydra;
 mod introspection;
 mod lifecycle;
+mod native;
 mod observability;
 mod outage;
 mod provider;

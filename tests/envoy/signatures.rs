@@ -12,6 +12,7 @@ use crate::support::client::Request;
 use crate::support::forgeries::{self, Forgery};
 use crate::support::gate::{Gate, Mode, configuration};
 use crate::support::keys::{Key, openssl_tokens};
+use crate::support::native;
 use crate::support::raw::Response;
 use crate::support::tokens::{self, Token, tampered, with_payload};
 use crate::support::wait_until;
@@ -29,6 +30,10 @@ impl By {
     /// What the module says when it starts.
     fn line(self) -> &'static str {
         match self {
+            _ if native::is_it() => {
+                "signatures: ring verifies RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 EdDSA; \
+                 the module verifies ES512"
+            }
             Self::Host => {
                 "signatures: the host verifies RS256 RS384 RS512 ES256 ES384 ES512; \
                  the module verifies PS256 PS384 PS512 EdDSA"

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::bootstrap::{Setup, module};
 use super::client::{Client, Request};
+use super::native;
 use super::process::{Process, Scratch};
 use super::raw::Raw;
 use super::wait_for;
@@ -50,7 +51,7 @@ impl Setup {
     /// it says against it.
     pub fn validate(&self) -> Result<(), String> {
         let scratch = Scratch::new();
-        let config = scratch.write("bootstrap.json", &self.bootstrap.to_string());
+        let config = scratch.write("bootstrap.json", &native::hosted(self.bootstrap.clone()).to_string());
         let mut process = Process::start(scratch, &[&binary(), "--mode", "validate", "-c", &config], &[]);
         if process.wait() { Ok(()) } else { Err(process.log()) }
     }
@@ -74,15 +75,15 @@ impl Setup {
     }
 
     fn spawn(&self) -> Process {
-        let bootstrap = self.bootstrap.to_string();
-        let module = module();
+        let scratch = Scratch::new();
+        let bootstrap = self.written(&scratch).to_string();
+        let module = if native::is_it() { native::module() } else { module() };
         assert!(
             module.exists() || !bootstrap.contains(&*module.to_string_lossy()),
-            "no {}: run `make build` or set TOOLGATE_WASM",
+            "no {}: run `make build` and `make build-native`",
             module.display()
         );
-        let scratch = Scratch::new();
-        let config = scratch.write("bootstrap.json", &self.written(&scratch).to_string());
+        let config = scratch.write("bootstrap.json", &bootstrap);
         let (admin, workers) = (scratch.path("admin"), self.concurrency.to_string());
         let drain = self.updatable.unwrap_or(2).to_string();
         #[rustfmt::skip]
@@ -90,7 +91,7 @@ impl Setup {
             &*binary(), "-c", &config, "--admin-address-path", &admin, "--concurrency", &workers,
             // Several run side by side.
             "--disable-hot-restart",
-            "--log-level", "warning", "--component-log-level", "wasm:info",
+            "--log-level", "warning", "--component-log-level", if native::is_it() { "dynamic_modules:info" } else { "wasm:info" },
             // Lines of the access log are there when a test looks for them.
             "--file-flush-interval-msec", "10",
             "--drain-time-s", &drain,
@@ -102,12 +103,12 @@ impl Setup {
     fn written(&self, scratch: &Scratch) -> Value {
         let mut bootstrap = self.bootstrap.clone();
         if self.updatable.is_some() {
-            let path = scratch.write(LISTENERS, &self.listeners().to_string());
+            let path = scratch.write(LISTENERS, &native::hosted(self.listeners()).to_string());
             bootstrap["static_resources"]["listeners"] = json!([]);
             bootstrap["dynamic_resources"] = json!({"lds_config": {"path_config_source": {"path": path}}});
             bootstrap["node"] = json!({"id": "test", "cluster": "test"});
         }
-        bootstrap
+        native::hosted(bootstrap)
     }
 }
 
@@ -115,7 +116,7 @@ impl Envoy {
     /// Gives it the listeners of this setup, while it runs. It was started with an updatable one.
     pub fn update(&self, setup: &Setup) {
         let scratch = self.process.scratch();
-        let new = scratch.write("new", &setup.listeners().to_string());
+        let new = scratch.write("new", &native::hosted(setup.listeners()).to_string());
         // Envoy looks for files that are moved into their place.
         std::fs::rename(new, scratch.path(LISTENERS)).expect("a file");
     }
@@ -185,8 +186,8 @@ impl Envoy {
     pub fn stats(&self, prefix: &str) -> BTreeMap<String, u64> {
         let all = self.admin().get("/stats?format=json").json();
         let one = |stat: &Value| {
-            let name = stat["name"].as_str().filter(|name| name.starts_with(prefix))?;
-            Some((name.to_owned(), stat["value"].as_u64()?))
+            let name = native::statistic(stat["name"].as_str()?);
+            Some((name, stat["value"].as_u64()?)).filter(|(name, _)| name.starts_with(prefix))
         };
         all["stats"].as_array().into_iter().flatten().filter_map(one).collect()
     }

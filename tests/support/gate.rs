@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::bootstrap::{Configuration, Setup};
 use super::envoy::Envoy;
 use super::keys::{Key, key_set};
+use super::native;
 use super::provider::{Behaviour, Provider};
 use super::tokens::{AUDIENCE, ISSUER};
 use super::upstream::Upstream;
@@ -21,11 +22,25 @@ pub enum Mode {
 }
 
 impl Mode {
-    pub const ALL: [Self; 2] = [Self::Ahead, Self::Held];
+    pub const ALL: Modes = Modes;
 
     /// The value of `hold_request_headers` and of Envoy's flag.
     pub fn holds(self) -> bool {
         self == Self::Held
+    }
+}
+
+/// All modes that there are: the native module always holds headers.
+#[derive(Clone, Copy, Debug)]
+pub struct Modes;
+
+impl IntoIterator for Modes {
+    type Item = Mode;
+    type IntoIter = std::vec::IntoIter<Mode>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let modes = if native::is_it() { vec![Mode::Held] } else { vec![Mode::Ahead, Mode::Held] };
+        modes.into_iter()
     }
 }
 

@@ -31,6 +31,7 @@ pub mod hydra;
 pub mod interpreter;
 pub mod keys;
 pub mod lenient;
+pub mod native;
 pub mod oidc;
 pub mod process;
 pub mod proofs;

@@ -44,7 +44,7 @@ pub fn find(documents: Vec<Spot>) -> Result<Vec<Found>, Fault> {
             |document: &&Spot| ["apiVersion", "static_resources"].iter().all(|name| document.member(name).is_none());
         match documents.iter().find(carries) {
             Some(document) => candidates.push(Found::of("the file", document.clone())),
-            None => return Err((1, "it contains no configuration of a Wasm plugin".to_owned())),
+            None => return Err((1, "it contains no configuration of a plugin".to_owned())),
         }
     }
     Ok(candidates)
@@ -75,6 +75,17 @@ impl Found {
         self
     }
 
+    /// Warns if requests pass while Envoy has no module.
+    fn in_native_module(mut self, module: &Spot) -> Self {
+        let remote = module.member("module").and_then(|module| module.member("remote"));
+        self.warnings.extend(remote.map(|remote| {
+            let message = "Envoy lets every request through while it cannot fetch the module: use a local file";
+            let fault = Warning { path: "dynamic_module_config.module.remote".to_owned(), message: message.to_owned() };
+            Remark { line: remote.line, fault }
+        }));
+        self
+    }
+
     /// Warns if a failure of the plugin lets requests through.
     fn must_not_fail_open(&mut self, setting: Option<&Spot>, path: &str, remedy: &str) {
         if let Some(own) = setting.filter(|own| own.text() == Some("FAIL_OPEN") || own.value == Value::Bool(true)) {
@@ -82,6 +93,11 @@ impl Found {
             self.warnings.push(Remark { line: own.line, fault: Warning { path: path.to_owned(), message } });
         }
     }
+}
+
+/// A member under either of its two spellings.
+fn either<'s>(spot: &'s Spot, snake: &str, camel: &str) -> Option<&'s Spot> {
+    spot.member(snake).or_else(|| spot.member(camel))
 }
 
 /// `allow_on_headers_stop_iteration`, as a boolean or a wrapped boolean.
@@ -124,6 +140,14 @@ fn search(spot: &Spot, found: &mut Vec<Found>) -> Result<(), Fault> {
                 found.push(one.in_plugin(spot));
                 return Ok(());
             }
+            if let Some(module) = either(spot, "dynamic_module_config", "dynamicModuleConfig")
+                && let Some(configuration) = either(spot, "filter_config", "filterConfig")
+            {
+                let name = either(spot, "filter_name", "filterName").and_then(Spot::text).unwrap_or("filter");
+                let one = Found::of(&format!("`{name}`, filter_config"), unpacked(configuration)?);
+                found.push(one.in_native_module(module));
+                return Ok(());
+            }
             let before = found.len();
             members.iter().try_for_each(|member| search(&member.value, found))?;
             for one in found.iter_mut().skip(before) {
@@ -144,15 +168,19 @@ fn of_istio(object: &Object<'_>, path: &str) -> Option<Found> {
     Some(found)
 }
 
-/// The plugins of an EnvoyExtensionPolicy.
+/// The plugins of an EnvoyExtensionPolicy, Wasm and native ones.
 fn of_envoy_gateway(object: &Object<'_>) -> Vec<Found> {
+    let native = |(n, module): (usize, &Spot)| {
+        Some(Found::of(&format!("{object}, spec.dynamicModule[{n}].config"), module.member("config")?.clone()))
+    };
+    let native = object.items("spec.dynamicModule").iter().enumerate().filter_map(native);
     let one = |(n, plugin): (usize, &Spot)| {
         let mut found = Found::of(&format!("{object}, spec.wasm[{n}].config"), plugin.member("config")?.clone());
         let setting = format!("{object}, spec.wasm[{n}].failOpen");
         found.must_not_fail_open(plugin.member("failOpen"), &setting, "false");
         Some(found)
     };
-    object.items("spec.wasm").iter().enumerate().filter_map(one).collect()
+    object.items("spec.wasm").iter().enumerate().filter_map(one).chain(native).collect()
 }
 
 /// The content of a `google.protobuf.Any`: a Struct in YAML, or a string of JSON.

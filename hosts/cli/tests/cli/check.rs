@@ -62,6 +62,11 @@ fn a_configuration_is_found_in_whatever_carries_it() {
     let traffic = format!("kind: TrafficExtension\nspec:\n  wasm:\n    pluginConfig:\n{}", indented(FAULTY, 6));
     let listed = format!("kind: List\nitems:\n- kind: WasmPlugin\n  spec:\n    pluginConfig:\n{}", indented(FAULTY, 6));
     let extension = format!("kind: EnvoyExtensionPolicy\nspec:\n  wasm:\n  - config:\n{}", indented(FAULTY, 6));
+    let native = format!(
+        "typed_config:\n  dynamic_module_config: {{name: toolgate}}\n  filter_name: toolgate\n  filter_config:\n    value:\n{}",
+        indented(FAULTY, 6)
+    );
+    let native_extension = extension.replace("wasm", "dynamicModule");
     let envoy_filter = format!(
         "kind: EnvoyFilter\nspec:\n  configPatches:\n  - patch:\n      value:\n        typed_config:\n          value:\n            config:\n{}",
         indented(&filter, 14)
@@ -85,6 +90,8 @@ fn a_configuration_is_found_in_whatever_carries_it() {
         ("a TrafficExtension", "l.yaml", traffic, 10),
         ("a list of objects", "m.yaml", listed, 11),
         ("an EnvoyExtensionPolicy", "g.yaml", extension, 10),
+        ("a native module", "n.yaml", native, 11),
+        ("a native module of Envoy Gateway", "o.yaml", native_extension, 10),
         ("an EnvoyFilter", "h.yaml", envoy_filter, 19),
         ("JSON in a block", "i.yaml", block, 5 + line_in_json()),
         ("JSON in quotes", "j.yaml", quoted, 5),
@@ -212,7 +219,7 @@ fn what_cannot_be_read_is_told_with_its_line_and_code_2() {
     for (arguments, said) in [
         ("check a.yaml", "error: a.yaml:3: not YAML"),
         ("check b.json", "error: b.json:3: not JSON"),
-        ("check c.yaml", "error: c.yaml:1: it contains no configuration of a Wasm plugin"),
+        ("check c.yaml", "error: c.yaml:1: it contains no configuration of a plugin"),
         ("check nowhere.yaml", "error: nowhere.yaml: No such file"),
         ("check a.yaml b.yaml", "error: unexpected argument"),
     ] {
