@@ -47,7 +47,10 @@ test: build build-native ## run all tests, on a real Envoy too
 	ENVOY_BIN="$$(tools/get-envoy.sh)" TOOLGATE_HOST=native cargo test --locked --workspace --test envoy -- table:: corpus:: native::
 	@node bench/smoke.mjs
 
+# The other module panics where a request asks for it.
 test-native: build build-native ## the tests on a real Envoy, all of them with the native module
+	cargo build --profile native --locked --package toolgate-native --features panic-hook
+	@cp target/native/libtoolgate_native.so target/native/libtoolgate_panic.so
 	ENVOY_BIN="$$(tools/get-envoy.sh)" TOOLGATE_HOST=native cargo test --locked --workspace --test envoy
 
 manifests: ## hold deploy/ to the schemas of Istio, Envoy Gateway and compose; needs Go
@@ -62,9 +65,9 @@ cli: ## build the command line: target/release/toolgate
 
 # SOURCE is the address of the sources, for the annotations of the images.
 DIST := --release --locked --manifest-path tools/dist/Cargo.toml
-dist: build cli ## packages in dist/: module, command line, images, SBOMs, sums
+dist: build build-native cli ## packages in dist/: modules, command line, images, SBOMs, sums
 	@TOOLGATE_SOURCE="$(SOURCE)" TOOLGATE_DATE="$$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ)" \
-	CARGO_TARGET_DIR=target/dist cargo run --quiet $(DIST) -- $(MODULE) target/release/toolgate "$$(rustc --print host-tuple)" dist
+	CARGO_TARGET_DIR=target/dist cargo run --quiet $(DIST) -- $(MODULE) $(NATIVE) target/release/toolgate "$$(rustc --print host-tuple)" dist
 
 dist-test: ## tests of the packages; a registry on loopback is pushed to and pulled from
 	CARGO_TARGET_DIR=target/dist cargo test $(DIST)

@@ -198,7 +198,9 @@ fn a_change_of_policy_keeps_the_keys_though_the_issuer_is_down() {
         provider.restart();
         change(&envoy, &elsewhere, || call("weather:read", &Key::rsa_a()) == 200);
         let fetches = provider.fetches();
-        change(&envoy, &before, || provider.fetches() > fetches && call("weather:read", &Key::rsa_a()) == 200);
+        // The native module may learn of the end of a configuration after the next one has begun, which then takes over.
+        let fetched = || native::is_it() || provider.fetches() > fetches;
+        change(&envoy, &before, || fetched() && call("weather:read", &Key::rsa_a()) == 200);
         assert!(!envoy.log().contains("panicked"), "{}", envoy.log());
     }
 }

@@ -1,6 +1,6 @@
-//! Writes the packages of a release: `toolgate-dist MODULE PROGRAM TARGET FOLDER`, in the project's folder.
+//! Writes the packages of a release: `toolgate-dist MODULE NATIVE PROGRAM TARGET FOLDER`, in the project's folder.
 //!
-//! PROGRAM is the command line, built for TARGET, which is this machine's. `TOOLGATE_DATE` is the time of the commit in
+//! NATIVE is the native module and PROGRAM the command line, both built for TARGET, which is this machine's. `TOOLGATE_DATE` is the time of the commit in
 //! RFC 3339, `TOOLGATE_SOURCE` the address of the sources, if they have one.
 
 use std::fs;
@@ -16,8 +16,10 @@ use toolgate_dist::{Result, doing, notes, read, sums, write};
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let made = match arguments.as_slice() {
-        [module, program, target, folder] => make(Path::new(module), Path::new(program), target, Path::new(folder)),
-        _ => Err("usage: toolgate-dist MODULE PROGRAM TARGET FOLDER".to_owned()),
+        [module, native, program, target, folder] => {
+            make([module, native, program].map(Path::new), target, Path::new(folder))
+        }
+        _ => Err("usage: toolgate-dist MODULE NATIVE PROGRAM TARGET FOLDER".to_owned()),
     };
     match made {
         Ok(told) => {
@@ -31,7 +33,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn make(module: &Path, program: &Path, target: &str, folder: &Path) -> Result<String> {
+fn make([module, native, program]: [&Path; 3], target: &str, folder: &Path) -> Result<String> {
     let ask = |arguments: &[&str]| ask(program, arguments);
     let about = description(&ask(&["version", "--json"])?)?;
     let of_module = description(&ask(&["version", "--json", &module.to_string_lossy()])?)?;
@@ -48,6 +50,9 @@ fn make(module: &Path, program: &Path, target: &str, folder: &Path) -> Result<St
     let give = |name: &str, bytes: &[u8]| write(&folder.join(name), bytes);
     let module = read(module)?;
     give("toolgate.wasm", &module)?;
+    let native = read(native)?;
+    let native_name = format!("libtoolgate-{version}-{target}.so");
+    give(&native_name, &native)?;
     give("toolgate.schema.json", ask(&["schema"])?.as_bytes())?;
     give("RELEASE_NOTES.md", notes::section(&text("CHANGELOG.md")?, version)?.as_bytes())?;
 
@@ -59,6 +64,7 @@ fn make(module: &Path, program: &Path, target: &str, folder: &Path) -> Result<St
     let lock = text("Cargo.lock")?;
     for (file, bytes, package, target) in [
         ("toolgate.wasm", &module, "toolgate-wasm", "wasm32-wasip1"),
+        (native_name.as_str(), &native, "toolgate-native", target),
         (archive_name.as_str(), &archive, "toolgate-cli", target),
     ] {
         let sha256 = sums::sha256(bytes);
