@@ -1,5 +1,6 @@
 //! Records: one audit line per decision, and the same values as filter state for access logs.
 
+mod arguments;
 pub mod sink;
 
 use std::borrow::Cow;
@@ -25,6 +26,8 @@ const EVENT_PREFIX: &str = "toolgate.event ";
 const MAX_LINE: usize = 4096;
 /// The maximum length of strings in records.
 const MAX_TEXT: usize = 512;
+/// The maximum number of prior actors in records. A token has at most seven.
+const MAX_ACTORS: usize = 4;
 /// The maximum length of filter state values.
 const MAX_STATE: usize = 256;
 
@@ -131,7 +134,10 @@ pub struct Record {
     pub missing: Vec<String>,
     pub matrix_row: Option<String>,
     pub request_id: Option<String>,
+    pub trace_id: Option<String>,
     pub protocol_version: Option<String>,
+    /// The recorded arguments of a call, a JSON object.
+    pub arguments: Option<String>,
 }
 
 impl Record {
@@ -150,7 +156,9 @@ impl Record {
             missing: Vec::new(),
             matrix_row: None,
             request_id: None,
+            trace_id: None,
             protocol_version: None,
+            arguments: None,
         }
     }
 
@@ -168,6 +176,12 @@ impl Record {
         line.text("target", self.target.as_deref());
         line.text("subject", self.subject_as(subject).as_deref());
         if let Some(caller) = &self.caller {
+            let mut actors = caller.actors().map(|actor| shown(actor, caller, subject));
+            line.text("actor", actors.next().as_deref());
+            let prior: Vec<_> = actors.take(MAX_ACTORS).collect();
+            if !prior.is_empty() {
+                line.list("actors", prior.iter().map(|actor| &**actor));
+            }
             line.text("client", caller.client());
             line.text("issuer", Some(caller.issuer()));
             line.list("scopes", caller.scopes().iter().map(String::as_str));
@@ -178,7 +192,11 @@ impl Record {
         }
         line.text("matrix_row", self.matrix_row.as_deref());
         line.text("jti", self.caller.as_ref().and_then(AccessToken::id));
+        if let Some(arguments) = &self.arguments {
+            line.raw("arguments", arguments);
+        }
         line.text("request_id", self.request_id.as_deref());
+        line.text("trace_id", self.trace_id.as_deref());
         line.text("protocol_version", self.protocol_version.as_deref());
         line.finish()
     }
@@ -206,20 +224,24 @@ impl Record {
 
     fn subject_as(&self, form: SubjectForm) -> Option<Cow<'_, str>> {
         let caller = self.caller.as_ref()?;
-        let subject = caller.subject()?;
-        Some(match form {
-            SubjectForm::Plain => Cow::Borrowed(subject),
-            SubjectForm::Hash => {
-                let issuer = caller.issuer();
-                // Neither value can contain the separator, so two different pairs never have the same text.
-                let digest = Sha256::digest(format!("{issuer}\u{0}{subject}"));
-                let hex = digest.iter().take(16).fold("sha256:".to_owned(), |mut hex, byte| {
-                    let _ = write!(hex, "{byte:02x}");
-                    hex
-                });
-                Cow::Owned(hex)
-            }
-        })
+        Some(shown(caller.subject()?, caller, form))
+    }
+}
+
+/// A subject of the issuer of `caller`, in this form.
+fn shown<'s>(subject: &'s str, caller: &AccessToken, form: SubjectForm) -> Cow<'s, str> {
+    match form {
+        SubjectForm::Plain => Cow::Borrowed(subject),
+        SubjectForm::Hash => {
+            let issuer = caller.issuer();
+            // Neither value can contain the separator, so two different pairs never have the same text.
+            let digest = Sha256::digest(format!("{issuer}\u{0}{subject}"));
+            let hex = digest.iter().take(16).fold("sha256:".to_owned(), |mut hex, byte| {
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            });
+            Cow::Owned(hex)
+        }
     }
 }
 

@@ -29,9 +29,14 @@ impl Caller {
         self.token().is_none()
     }
 
-    /// Whether `scope` was granted, as issued. An anonymous caller has no scopes.
+    /// Whether `scope` was granted, before the hierarchy. An anonymous caller has no scopes.
     pub fn has_scope(&self, scope: &str) -> bool {
         self.token().is_some_and(|token| token.has_scope(scope))
+    }
+
+    /// Whether `scope` was issued, not only granted by `scope_map`.
+    pub fn was_issued(&self, scope: &str) -> bool {
+        self.token().is_some_and(|token| token.was_issued(scope))
     }
 
     /// When the token expires, in seconds since 1970. Infinite without a token.

@@ -18,6 +18,7 @@ use std::time::Duration;
 use crate::headers::Headers;
 use crate::ids::{ById, IssuerId, ResourceId};
 use crate::jwks::KeySource;
+use crate::pattern::Pattern;
 use crate::routes::Routes;
 
 /// The validated configuration.
@@ -80,6 +81,17 @@ pub struct Audit {
     pub subject: SubjectForm,
     /// The endpoint that receives audit lines in addition to the log.
     pub sink: Option<Endpoint>,
+    /// The recorded arguments of calls, by tool.
+    pub arguments: Vec<(Pattern, Vec<Pointer>)>,
+}
+
+/// A JSON Pointer (RFC 6901) to an argument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pointer {
+    /// The pointer as written.
+    pub text: String,
+    /// Its tokens.
+    pub path: Vec<String>,
 }
 
 /// Which decisions are recorded.

@@ -9,6 +9,7 @@ mod checks;
 mod hints;
 mod host;
 mod message;
+mod places;
 mod ruling;
 mod stand_in;
 mod token;

@@ -20,6 +20,7 @@ pub fn headers(resource: &Resource, caller: &AccessToken) -> Result<Vec<(String,
             IdentityValue::Subject => caller.subject().map(str::to_owned),
             IdentityValue::Issuer => Some(caller.issuer().to_owned()),
             IdentityValue::Client => caller.client().map(str::to_owned),
+            IdentityValue::Actor => caller.actors().next().map(str::to_owned),
             IdentityValue::Scope => Some(caller.scopes()).filter(|s| !s.is_empty()).map(joined).transpose()?,
             IdentityValue::Claim(path) => caller.claims().at(path).map(render).transpose()?,
         };

@@ -14,6 +14,7 @@ mod manifest;
 mod policy;
 mod protobuf;
 mod resource;
+mod revoked;
 mod rule;
 
 use std::time::Duration;
@@ -21,9 +22,10 @@ use std::time::Duration;
 use fields::{At, Fields, Findings, Zero};
 use issuer::Issuers;
 
-use crate::config::{Audit, Batches, Config, Decisions, Fault, Limits, OVERRIDES, Resource, SubjectForm};
+use crate::config::{Audit, Batches, Config, Decisions, Fault, Limits, OVERRIDES, Pointer, Resource, SubjectForm};
 use crate::ids::{ById, ResourceId};
 use crate::index::Index;
+use crate::pattern::Pattern;
 use crate::routes::{PathPattern, Protected, Routes};
 
 /// Envoy's default for `per_connection_buffer_limit_bytes`. Beyond it, Envoy itself refuses a buffered body.
@@ -62,6 +64,7 @@ impl Config {
         let (places, resources): (Vec<usize>, Vec<Resource>) =
             resources.filter_map(|(place, resource)| Some((place, resource?))).unzip();
         let places: ById<ResourceId, usize> = places.into_iter().collect();
+        issuer::check_scope_maps(&issuers, &resources, found);
         let resources: ById<ResourceId, Resource> = resources.into_iter().collect();
         let pass = fields.take("pass").and_then(|at| at.list(Zero::Allow, found, |at, found| path_pattern(&at, found)));
         let routes = Routes::new(&resources.map(protected), pass.unwrap_or_default());
@@ -143,7 +146,7 @@ fn read_token_cache(at: Option<At<'_>>, found: &mut Findings) -> usize {
 }
 
 fn read_audit(at: Option<At<'_>>, found: &mut Findings) -> Audit {
-    let mut audit = Audit { decisions: Decisions::All, subject: SubjectForm::Plain, sink: None };
+    let mut audit = Audit { decisions: Decisions::All, subject: SubjectForm::Plain, sink: None, arguments: Vec::new() };
     let Some(mut fields) = at.and_then(|at| at.fields(found)) else { return audit };
     let decisions = [("all", Decisions::All), ("denied", Decisions::Denied), ("none", Decisions::None)];
     if let Some(decisions) = fields.take("decisions").and_then(|at| at.choice(&decisions, found)) {
@@ -153,7 +156,19 @@ fn read_audit(at: Option<At<'_>>, found: &mut Findings) -> Audit {
     if let Some(form) = fields.take("subject").and_then(|at| at.choice(&forms, found)) {
         audit.subject = form;
     }
+    audit.arguments = fields.take("arguments").map(|at| read_recorded(&at, found)).unwrap_or_default();
     audit.sink = fields.take("sink").and_then(|at| endpoint::read_sink(&at, found));
     fields.finish(found);
     audit
+}
+
+/// `audit.arguments`: patterns for tools, each with the pointers to the arguments that are recorded.
+fn read_recorded(at: &At<'_>, found: &mut Findings) -> Vec<(Pattern, Vec<Pointer>)> {
+    let pointer = |at: At<'_>, found: &mut Findings| {
+        let text = at.text(found)?.to_owned();
+        let path = rule::pointer(&text, &at, found)?;
+        Some(Pointer { text, path })
+    };
+    let entries = at.entries(found).unwrap_or_default().into_iter();
+    entries.filter_map(|(name, at)| Some((Pattern::new(name), at.list(Zero::Refuse, found, pointer)?))).collect()
 }

@@ -10,15 +10,17 @@ mod counted;
 mod decide;
 mod matrix;
 mod requirement;
+mod revoked;
 mod rules;
 mod verdict;
 
-pub use arguments::{ArgumentTest, Condition};
+pub use arguments::{ArgumentTest, Condition, scalar_at};
 pub use authentication::Authentication;
 pub use counted::Counted;
 pub use decide::Decider;
 pub use matrix::{DeniedTools, Matches, Row};
 pub use requirement::Requirement;
+pub use revoked::Revocation;
 pub use rules::{Found, RuleSet, Unlisted};
 pub use verdict::{Denial, Outcome, Permit, Verdict};
 
@@ -99,6 +101,8 @@ pub struct Policy {
     pub lists: Lists,
     /// Rows of the scope matrix. Each can only narrow what a caller may do.
     pub matrix: Vec<Row>,
+    /// Tokens that are refused.
+    pub revoked: Vec<Revocation>,
     /// Whether denials are enforced, unless a rule or row has its own mode.
     pub mode: Mode,
     /// Whether a rule is in shadow mode by its own `mode`.
@@ -113,6 +117,8 @@ pub struct Policy {
     pub unasked_issuers: Vec<String>,
     /// The scopes that `base_scopes` or a rule names. A client that replaces its scopes in a step-up should keep these.
     pub needed_scopes: ScopeSet,
+    /// The scopes that challenges may ask for. Without a value, all.
+    pub offered: Option<ScopeSet>,
     /// Whether the policy denies everything because it is not available yet or has expired.
     pub closed: bool,
 }
@@ -130,6 +136,7 @@ impl Policy {
             methods: none(),
             lists: Lists::Hide,
             matrix: Vec::new(),
+            revoked: Vec::new(),
             mode: Mode::Enforce,
             has_shadow_rules: false,
             is_shadow_only: false,
@@ -137,8 +144,14 @@ impl Policy {
             has_fresh_rules: false,
             unasked_issuers: Vec::new(),
             needed_scopes: ScopeSet::new(),
+            offered: None,
             closed: true,
         }
+    }
+
+    /// Whether challenges may ask for `scope`.
+    pub fn offers(&self, scope: &Scope) -> bool {
+        self.offered.as_ref().is_none_or(|offered| offered.contains(scope.as_str()))
     }
 
     /// All scopes that the policy names, for `scopes_supported`.

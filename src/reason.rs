@@ -61,6 +61,7 @@ reasons! {
         MalformedCredentials = "malformed_credentials": "`Authorization` is not `Bearer` and one token of legal characters",
     }
     Token {
+        ActMalformed = "act_malformed": "`act` is not an object with a string `sub` at each of at most eight levels",
         AlgorithmNotAllowed = "algorithm_not_allowed": "the issuer's configuration does not allow this `alg`",
         AudienceMismatch = "audience_mismatch": "`aud` names only other resource servers",
         AudienceMissing = "audience_missing": "the token has no `aud`",
@@ -84,6 +85,7 @@ reasons! {
         RequiredClaim = "required_claim": "a required claim is missing or has another value",
         SubjectMismatch = "subject_mismatch": "the introspection response is about another subject than the token",
         TokenInactive = "token_inactive": "the introspection endpoint reports the token as inactive",
+        TokenRevoked = "token_revoked": "`policy.revoked` names the token",
         TokenTooLong = "token_too_long": "the token is longer than `limits.token`",
         TypeNotAllowed = "type_not_allowed": "`typ` is not that of an access token",
     }
@@ -148,6 +150,7 @@ reasons! {
         Unlisted = "unlisted": "no rule names it",
         NearName = "near_name": "no rule names it, and it resembles a name that a rule lists",
         MatrixDeniesTool = "matrix_denies_tool": "a scenario denies the tool",
+        ScopeNotOffered = "scope_not_offered": "the scopes that are missing are not in `scopes_supported`, so no sign-in grants them",
         MatrixNarrowsScopes = "matrix_narrows_scopes": "the scopes that would allow it do not count in a scenario",
         FreshnessUnverifiable = "freshness_unverifiable": "a rule requires introspection, and the token's issuer has no `introspection`",
     }

@@ -5,6 +5,9 @@
 
 use std::time::Duration;
 
+/// The days from 0000-03-01 to 1970-01-01.
+const EPOCH: u64 = 719_468;
+
 /// A point in wall-clock time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnixTime(u64);
@@ -13,6 +16,39 @@ impl UnixTime {
     /// `millis` milliseconds after 1970-01-01T00:00:00Z.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
+    }
+
+    /// Parses a time in UTC from 1970 on (RFC 3339 section 5.6), such as `2026-11-28T12:00:00Z`. Seconds may have a
+    /// fraction.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (whole, fraction) = text.strip_suffix('Z')?.split_at_checked(19)?;
+        let fits = |(own, shape): (u8, u8)| if shape == b'0' { own.is_ascii_digit() } else { own == shape };
+        let at = |from: usize, to: usize| whole.get(from..to)?.parse::<u64>().ok();
+        let [year, month, day] = [at(0, 4)?, at(5, 7)?, at(8, 10)?];
+        let [hour, minute, second] = [at(11, 13)?, at(14, 16)?, at(17, 19)?];
+        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days_in_month = match month {
+            2 => 28 + u64::from(is_leap),
+            4 | 6 | 9 | 11 => 30,
+            1..=12 => 31,
+            _ => 0,
+        };
+        let is_sound = whole.bytes().zip(*b"0000-00-00T00:00:00").all(fits)
+            && (1..=days_in_month).contains(&day)
+            && hour < 24
+            && minute < 60
+            && second < 60;
+        let digits = fraction.strip_prefix('.').unwrap_or_default();
+        let has_fraction = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        if !is_sound || !(fraction.is_empty() || has_fraction) {
+            return None;
+        }
+        let millis = digits.bytes().chain(*b"000").take(3).fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+        // The year starts in March, so that the leap day is its last.
+        let (year, month) = if month < 3 { (year.checked_sub(1)?, month + 9) } else { (year, month - 3) };
+        let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+        let seconds = days.checked_sub(EPOCH)? * 86_400 + hour * 3600 + minute * 60 + second;
+        Some(Self(seconds * 1000 + millis))
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -46,6 +82,43 @@ impl UnixTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_read_if_it_is_in_utc_and_exists() {
+        let cases = [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2026-11-28T12:00:00Z", Some(1_795_867_200_000)),
+            ("2000-02-29T23:59:59.5Z", Some(951_868_799_500)),
+            ("2024-02-29T00:00:00.123456789Z", Some(1_709_164_800_123)),
+            ("2100-03-01T00:00:00Z", Some(4_107_542_400_000)),
+            ("9999-12-31T23:59:59Z", Some(253_402_300_799_000)),
+            ("1969-12-31T23:59:59Z", None),
+            ("0000-01-01T00:00:00Z", None),
+            ("2100-02-29T00:00:00Z", None),
+            ("2026-02-30T00:00:00Z", None),
+            ("2026-00-01T00:00:00Z", None),
+            ("2026-13-01T00:00:00Z", None),
+            ("2026-01-00T00:00:00Z", None),
+            ("2026-11-31T00:00:00Z", None),
+            ("2026-11-28T24:00:00Z", None),
+            ("2026-11-28T12:60:00Z", None),
+            ("2026-11-28T12:00:60Z", None),
+            ("2026-11-28T12:00:00", None),
+            ("2026-11-28T12:00:00+00:00", None),
+            ("2026-11-28 12:00:00Z", None),
+            ("2026-11-28t12:00:00z", None),
+            ("2026-11-28T12:00:00.Z", None),
+            ("2026-11-28T12:00:00.xZ", None),
+            ("2026-11-28T12:00Z", None),
+            ("2026-11-28", None),
+            ("+026-11-28T12:00:00Z", None),
+            ("2026-11-28T12:00:0\u{e9}Z", None),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(UnixTime::parse(text), expected.map(UnixTime::from_millis), "{text}");
+        }
+    }
 
     #[test]
     fn a_start_in_the_future_is_never_within() {

@@ -13,9 +13,11 @@ mod jwt;
 mod profile;
 mod recent;
 mod rules;
+mod scope_map;
+mod selector;
 
 #[cfg(not(target_family = "wasm"))]
-pub use assumed::Assumed;
+pub use assumed::{Assumed, acting};
 pub use cache::TokenCache;
 pub use claims::{ClaimTest, Claims};
 pub use confirmation::{Confirmation, Thumbprint};
@@ -27,6 +29,8 @@ pub use jwt::{Checked, TokenCheck};
 pub use profile::{GENERIC, PROFILES, Profile};
 pub use recent::Recent;
 pub use rules::{Expectations, TokenRules};
+pub use scope_map::MappedScopes;
+pub use selector::Selector;
 
 use std::fmt;
 use std::rc::Rc;
@@ -36,6 +40,7 @@ use bounds::Bounds;
 use crate::index::Index;
 use crate::node::{Node, allocated};
 use crate::reason::Reason;
+use crate::scope::Scope;
 use crate::time::UnixTime;
 
 /// A verified access token. Clones share their content.
@@ -48,7 +53,10 @@ struct Vouched {
     issuer_name: String,
     subject: Option<String>,
     client: Option<String>,
+    /// The issued scopes, then those of `scope_map` that were not issued.
     scopes: Vec<String>,
+    /// The number of issued scopes.
+    issued: usize,
     /// Index of `scopes`, if there are more than [`FEW_SCOPES`].
     many_scopes: Index,
     /// One per source: the token itself, the introspection response.
@@ -79,10 +87,26 @@ impl AccessToken {
             subject: subject.map(str::to_owned),
             client: client.map(str::to_owned),
             many_scopes: index_many(&scopes),
+            issued: scopes.len(),
             scopes,
             bounds,
             claims,
         }))
+    }
+
+    /// The verified token, with the scopes that the issuer's `scope_map` grants its caller.
+    fn with_mapped_scopes(mut self, rules: &TokenRules) -> Self {
+        if rules.scope_map.is_empty() {
+            return self;
+        }
+        let mapped = scope_map::scopes_for(&rules.scope_map, &self);
+        let more: Vec<_> = mapped.iter().map(Scope::as_str).filter(|scope| !self.has_scope(scope)).collect();
+        // Nobody else has a token that was just verified. One that is shared would only lack the scopes.
+        if let Some(vouched) = Rc::get_mut(&mut self.0) {
+            vouched.scopes.extend(more.into_iter().map(str::to_owned));
+            vouched.many_scopes = index_many(&vouched.scopes);
+        }
+        self
     }
 
     /// A caller for tests.
@@ -94,6 +118,7 @@ impl AccessToken {
             subject: Some(subject.to_owned()),
             client: None,
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            issued: scopes.len(),
             many_scopes: Index::default(),
             bounds: Vec::new(),
             claims: Claims::default(),
@@ -152,12 +177,18 @@ impl AccessToken {
         self.0.client.as_deref()
     }
 
-    /// The granted scopes, as issued.
+    /// The granted scopes: as issued, and those of `scope_map`.
     pub fn scopes(&self) -> &[String] {
         &self.0.scopes
     }
 
-    /// Whether `scope` was granted, as issued.
+    /// Whether `scope` was issued, not only granted by `scope_map`.
+    pub fn was_issued(&self, scope: &str) -> bool {
+        let mapped = self.0.scopes.get(self.0.issued..).unwrap_or_default();
+        self.has_scope(scope) && !mapped.iter().any(|own| own == scope)
+    }
+
+    /// Whether `scope` was granted, before the hierarchy.
     pub fn has_scope(&self, scope: &str) -> bool {
         if self.0.many_scopes.is_empty() {
             self.0.scopes.iter().any(|own| own == scope)
@@ -175,6 +206,17 @@ impl AccessToken {
     /// All claims. Claims of an introspection response take precedence over the token's own.
     pub fn claims(&self) -> &Claims {
         &self.0.claims
+    }
+
+    /// The parties that act for the subject, the current one first (RFC 8693 section 4.1).
+    pub fn actors(&self) -> impl Iterator<Item = &str> {
+        claims::actors(&self.0.claims)
+    }
+
+    /// The earliest `iat` of all sources, in seconds since 1970.
+    pub fn issued_at(&self) -> Option<f64> {
+        let own = claims::date(&self.0.claims, "iat").ok().flatten();
+        self.0.bounds.iter().filter_map(Bounds::issued_at).chain(own).reduce(f64::min)
     }
 
     /// `jti`, if it is a string.
@@ -196,6 +238,8 @@ impl fmt::Debug for AccessToken {
 /// Why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenError {
+    /// `act` is not an actor at each level.
+    ActMalformed,
     /// The issuer's configuration does not allow the algorithm.
     AlgorithmNotAllowed,
     /// `aud` names only other resource servers.
@@ -238,6 +282,8 @@ pub enum TokenError {
     NotYetValid,
     /// A claim that the profile or the configuration requires is missing or has another value.
     RequiredClaim,
+    /// The policy revokes the token.
+    Revoked,
     /// The introspection response is about another subject.
     SubjectMismatch,
     /// The token is longer than `limits.token`.
@@ -252,6 +298,7 @@ impl TokenError {
     /// The reason in records.
     pub fn reason(self) -> Reason {
         match self {
+            Self::ActMalformed => Reason::ActMalformed,
             Self::AlgorithmNotAllowed => Reason::AlgorithmNotAllowed,
             Self::AudienceMismatch => Reason::AudienceMismatch,
             Self::AudienceMissing => Reason::AudienceMissing,
@@ -273,6 +320,7 @@ impl TokenError {
             Self::NotAnAccessToken => Reason::NotAnAccessToken,
             Self::NotYetValid => Reason::TokenNotYetValid,
             Self::RequiredClaim => Reason::RequiredClaim,
+            Self::Revoked => Reason::TokenRevoked,
             Self::SubjectMismatch => Reason::SubjectMismatch,
             Self::TooLong => Reason::TokenTooLong,
             Self::TypeNotAllowed => Reason::TypeNotAllowed,

@@ -95,6 +95,7 @@ fn check(text: &str) {
     let nonces = NonceKey::new([7; 32]);
     let key = shown_key(text);
     let expected = |now| Expected {
+        window: std::time::Duration::from_secs(60),
         key,
         token: TOKEN,
         method: "POST",

@@ -1,5 +1,7 @@
 //! An issuer and how its tokens are validated.
 
+use std::time::Duration;
+
 use super::Introspection;
 use crate::jwks::KeySource;
 use crate::signature::Algorithm;
@@ -25,6 +27,8 @@ pub struct Issuer {
     pub rules: TokenRules,
     /// Whether its tokens must be bound to a key.
     pub dpop: Dpop,
+    /// The maximum age of a proof without a nonce.
+    pub dpop_window: Duration,
 }
 
 /// The treatment of tokens bound to a key (RFC 9449).

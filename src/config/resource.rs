@@ -53,6 +53,8 @@ pub struct Resource {
     pub policy_source: Option<ControlPlane>,
     /// The endpoint to which the manifest of the live tools is published.
     pub publish: Option<ControlPlane>,
+    /// Whether an issuer has a `scope_map`. Then the authorization server may not know every scope of the policy.
+    pub(crate) maps_scopes: bool,
     /// Which published scopes follow the policy.
     pub(crate) follows: Follows,
     /// The approved tools of the server.
@@ -89,6 +91,17 @@ impl Resource {
         }
         self.policy = policy;
         self.policy_version += 1;
+        self.restrict_challenges();
+    }
+
+    /// Where scopes may come from a `scope_map`, challenges ask for nothing beyond a configured `scopes_supported`.
+    pub(crate) fn restrict_challenges(&mut self) {
+        if self.maps_scopes && !self.follows.supported {
+            let (supported, prefix) = (&self.scopes_supported, self.scope_prefix.as_ref());
+            let is_supported = |scope: &&Scope| supported.contains(&told(prefix, scope.as_str()));
+            self.policy.offered = Some(self.policy.needed_scopes.iter().filter(is_supported).cloned().collect());
+            self.challenge_scopes.retain(|scope| supported.contains(scope));
+        }
     }
 
     /// Sets whether the policy denies everything.
@@ -98,9 +111,9 @@ impl Resource {
         }
     }
 
-    /// `scopes` as a challenge names them, sorted.
+    /// `scopes` as a challenge names them, sorted. Those that are not offered are left out.
     pub fn asked_for(&self, scopes: &ScopeSet) -> Vec<String> {
-        sorted(scopes.iter(), self.scope_prefix.as_ref())
+        sorted(scopes.iter().filter(|scope| self.policy.offers(scope)), self.scope_prefix.as_ref())
     }
 }
 
@@ -153,6 +166,8 @@ pub struct ForwardedHeader {
 /// A part of the verified identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdentityValue {
+    /// Who acts for the subject.
+    Actor,
     /// A claim, by its path.
     Claim(String),
     /// The client.

@@ -1,5 +1,7 @@
 //! A proof, checked in the order of RFC 9449 section 4.3, with the signature last.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -13,10 +15,6 @@ use crate::signature::{Algorithm, PublicKey, SignatureVerifier};
 use crate::time::UnixTime;
 use crate::token::{Claims, Thumbprint, UntrustedJwt};
 
-/// In seconds, how long a proof is accepted after its `iat` ...
-const AGE: f64 = 60.0;
-/// ... and before it, because clocks differ. A client whose clock differs more gets a nonce.
-const SKEW: f64 = 30.0;
 /// The client chooses its key, and thereby the cost of its proofs. Common RSA keys are not larger and have the exponent
 /// 65537 or 3.
 const MAX_BITS: usize = 4096;
@@ -45,6 +43,9 @@ pub struct Expected<'a> {
     pub resource: &'a Resource,
     /// The path of the request, without query.
     pub path: &'a str,
+    /// How long a proof is accepted after its `iat`, and half of that before it, because clocks differ. A client whose
+    /// clock differs more gets a nonce.
+    pub window: Duration,
     /// The nonce key, if nonces are available.
     pub nonces: Option<NonceKey>,
     /// The current time.
@@ -184,10 +185,11 @@ fn taken_until(claims: &Claims, issued_at: f64, expected: &Expected<'_>) -> Resu
         return until.ok_or(ProofError::Nonce);
     }
     let age = expected.now.as_numeric_date() - issued_at;
-    if !(-SKEW..=AGE).contains(&age) {
+    let window = expected.window.as_secs_f64();
+    if !(-window / 2.0..=window).contains(&age) {
         return Err(ProofError::Time);
     }
-    let left = std::time::Duration::try_from_secs_f64(AGE - age).map_err(|_| ProofError::Time)?;
+    let left = Duration::try_from_secs_f64(window - age).map_err(|_| ProofError::Time)?;
     Ok(expected.now.plus(left))
 }
 

@@ -41,6 +41,10 @@ pub(super) struct Answer {
     held: usize,
     /// The conditions for a stream to go on, if a GET or `subscriptions/listen` opened one.
     watch: Option<Box<Watch>>,
+    /// If the token may be revoked meanwhile: the version of the policy that last did not.
+    revocable: Option<u64>,
+    /// Whether the answer is an event stream whose token may be revoked.
+    streams: bool,
     /// The request for a list of tools, if a list in this answer may answer it.
     asked: Option<AskedList>,
     /// Whether the answer may prove that a tool is as approved. Any answer proves that a tool differs.
@@ -98,6 +102,8 @@ impl Answer {
             phase: Phase::Untouched,
             held: 0,
             watch: None,
+            revocable: None,
+            streams: false,
             asked,
             tells_good_news: false,
         }
@@ -106,7 +112,9 @@ impl Answer {
     /// The parts of the answer that it has to see from now on.
     pub fn wants(&self) -> Wants {
         match self.phase {
-            Phase::Untouched if self.expects.is_any() || self.origin.is_some() => Wants::Headers,
+            Phase::Untouched if self.expects.is_any() || self.origin.is_some() || self.revocable.is_some() => {
+                Wants::Headers
+            }
             Phase::Untouched => Wants::Status,
             _ => Wants::Body { held: self.held },
         }
@@ -117,23 +125,42 @@ impl Answer {
         Self { watch: Some(Box::new(watch)), ..self }
     }
 
+    /// An answer that ends when the policy revokes the token. Only a control plane changes the policy of a stream.
+    pub fn revocable(self, verified: &Verified, config: &Config) -> Self {
+        let resource = verified.request.resource(config).filter(|resource| resource.policy_source.is_some());
+        Self { revocable: resource.map(|resource| resource.policy_version), ..self }
+    }
+
     /// Whether the answer lasts as long as the server likes.
     pub fn is_long_lived(&self) -> bool {
-        self.watch.is_some()
+        self.watch.is_some() || self.streams
+    }
+
+    /// Whether the policy has come to revoke the token.
+    fn is_revoked(&mut self, config: &Config) -> bool {
+        let (Some(version), Some(resource)) = (&mut self.revocable, config.resources.get(self.resource)) else {
+            return false;
+        };
+        let is_outdated = std::mem::replace(version, resource.policy_version) != resource.policy_version;
+        is_outdated && self.permit.caller().token().is_some_and(|token| resource.policy.revokes(token))
     }
 
     /// The event that records why the answer has to end, if it has to.
     pub fn ends(&mut self, env: &mut Env<'_>) -> Option<Effect> {
-        let watch = self.watch.as_mut()?;
-        let reason = watch.ends(&mut self.permit, env)?;
+        let reason = match self.is_revoked(env.config) {
+            true => Reason::TokenRevoked,
+            false => self.watch.as_mut()?.ends(&mut self.permit, env)?,
+        };
         // Nothing more of it passes, even if the host does not end the stream.
-        (self.watch, self.phase) = (None, Phase::Replaced);
+        (self.watch, self.streams, self.phase) = (None, false, Phase::Replaced);
         Some(self.event("stream_ended", reason))
     }
 
     /// The headers arrived. Returns whether the answer was refused, and the step.
     pub fn headers(&mut self, status: u16, headers: &Headers, end: bool, env: &mut Env<'_>) -> (bool, Step) {
         self.expect_list(status, env);
+        let says = |value: &[u8]| value.to_ascii_lowercase().starts_with(b"text/event-stream");
+        self.streams = self.revocable.is_some() && !end && headers.all("content-type").any(says);
         if matches!(self.phase, Phase::Replaced) {
             return (true, self.refuse(Reason::StreamEnded, env.config));
         }

@@ -58,6 +58,8 @@ pub(super) struct Decided {
     pub id: Option<String>,
     pub version: Option<String>,
     pub verdict: Verdict,
+    /// The recorded arguments.
+    pub arguments: Option<String>,
     /// The maximum age of the introspection response.
     pub fresh: Option<Duration>,
 }
@@ -70,7 +72,8 @@ impl Decided {
             Verdict::Deny(denial) => Cause::Policy(denial),
             Verdict::Allow(_) | Verdict::ShadowDeny(..) => Cause::Companion,
         };
-        DeniedElement { cause, id: self.id, method: Some(self.method), target: self.target, decision_id: String::new() }
+        let (method, decision_id) = (Some(self.method), String::new());
+        DeniedElement { cause, id: self.id, method, target: self.target, arguments: self.arguments, decision_id }
     }
 
     /// The record of the decision.
@@ -85,6 +88,7 @@ impl Decided {
         let facts = Facts { protocol_version: version, ..*facts };
         let mut record = facts.record_of(Some(self.method), self.target, decision, reason, env);
         add_denial(&mut record, self.verdict.denial());
+        record.arguments = self.arguments;
         record
     }
 }

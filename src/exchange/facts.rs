@@ -17,6 +17,7 @@ pub(super) struct Facts<'a> {
     /// The listed origin that asks.
     pub origin: Option<&'a str>,
     pub request_id: Option<&'a str>,
+    pub trace_id: Option<&'a str>,
     pub protocol_version: Option<&'a str>,
     /// The method of HTTP, until a message is read.
     pub method: Option<&'a str>,
@@ -26,7 +27,12 @@ pub(super) struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// The facts about a request that matches no resource.
     pub fn nowhere(head: &'a RequestHead) -> Self {
-        Self { method: Some(head.method()), request_id: head.request_id(), ..Self::default() }
+        Self {
+            method: Some(head.method()),
+            request_id: head.request_id(),
+            trace_id: head.trace_id(),
+            ..Self::default()
+        }
     }
 
     /// The facts about a request that matches no resource, but whose path resembles that of `resource`.
@@ -67,6 +73,7 @@ impl<'a> Facts<'a> {
             target,
             caller: self.caller.cloned(),
             request_id: self.request_id.map(str::to_owned),
+            trace_id: self.trace_id.map(str::to_owned),
             protocol_version: self.protocol_version.map(str::to_owned),
             ..Record::new(env.ids.next_id(), decision, reason)
         }

@@ -1,6 +1,8 @@
 //! Proof of possession of sender-constrained tokens (RFC 8705, RFC 9449). It is required at every use, however the
 //! token was verified.
 
+use std::time::Duration;
+
 use super::request::Request;
 use super::step::Env;
 use crate::bearer::Scheme;
@@ -26,14 +28,14 @@ pub(super) fn prove(
         }
     }
     let issuer = env.config.issuers.iter().find(|issuer| issuer.identifier == caller.issuer());
-    let dpop = issuer.map_or(Dpop::Off, |issuer| issuer.dpop);
+    let (dpop, window) = issuer.map_or((Dpop::Off, Duration::ZERO), |issuer| (issuer.dpop, issuer.dpop_window));
     let mut keys = caller.confirmations().filter_map(|confirmation| confirmation.key);
     match (keys.next(), scheme) {
         (Some(_), _) if dpop == Dpop::Off => Err(TokenError::Bound.into()),
         // The token and the introspection response may both name the key.
         (Some(key), _) if keys.any(|other| other != key) => Err(TokenError::Bound.into()),
         (Some(_), Scheme::Bearer) => Err(TokenError::BoundAsBearer.into()),
-        (Some(key), Scheme::Dpop) => prove_key(request, caller, token, key, env),
+        (Some(key), Scheme::Dpop) => prove_key(request, caller, (token, key, window), env),
         (None, Scheme::Dpop) => Err(TokenError::Unbound.into()),
         (None, Scheme::Bearer) if dpop == Dpop::Required => Err(TokenError::Unbound.into()),
         (None, Scheme::Bearer) => Ok(()),
@@ -44,8 +46,7 @@ pub(super) fn prove(
 fn prove_key(
     request: &Request,
     caller: &AccessToken,
-    token: &str,
-    key: Thumbprint,
+    (token, key, window): (&str, Thumbprint, Duration),
     env: &mut Env<'_>,
 ) -> Result<(), Refusal> {
     if let Some(proven) = request.proven.get() {
@@ -62,6 +63,7 @@ fn prove_key(
         token,
         method: request.head.method(),
         resource,
+        window,
         path: request.head.target().split('?').next().unwrap_or_default(),
         nonces,
         now: env.now,

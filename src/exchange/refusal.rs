@@ -29,6 +29,7 @@ impl Exchange {
             let target = element.target.clone();
             let mut record = facts.record_of(method, target, Decision::Deny, element.cause.reason(), env);
             add_denial(&mut record, element.cause.denial());
+            record.arguments.clone_from(&element.arguments);
             element.decision_id.clone_from(&record.decision_id);
             records.push(record);
         }

@@ -44,6 +44,21 @@ impl RequestHead {
         self.headers.text("x-request-id")
     }
 
+    /// The trace id of a valid `traceparent` (W3C Trace Context section 3.2). The client may have chosen it.
+    pub fn trace_id(&self) -> Option<&str> {
+        let Single::One(value) = self.headers.single("traceparent") else { return None };
+        let mut parts = std::str::from_utf8(value).ok()?.split('-');
+        let [version, trace, parent, flags] = [parts.next()?, parts.next()?, parts.next()?, parts.next()?];
+        let is_hex = |text: &str, length: usize| {
+            text.len() == length && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let is_id = |text: &str, length: usize| is_hex(text, length) && text.bytes().any(|b| b != b'0');
+        let is_valid =
+            is_hex(version, 2) && version != "ff" && is_id(trace, 32) && is_id(parent, 16) && is_hex(flags, 2);
+        // Later versions may have more parts.
+        (is_valid && (version != "00" || parts.next().is_none())).then_some(trace)
+    }
+
     /// Whether the request switches to another protocol than HTTP, which carries no messages to decide on. `Upgrade:
     /// h2c` does not count: it is ignored (RFC 9113 section 3.1).
     pub fn is_tunnel(&self) -> bool {

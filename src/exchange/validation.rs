@@ -71,6 +71,7 @@ impl From<TokenError> for Unverified {
 pub(super) fn validate(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
     let (scheme, token) = request.credentials(env.config).map_err(Unverified::Refused)?;
     let caller = vouched(request, token, fresh, env)?;
+    not_revoked(request, &caller, env)?;
     // A proof costs the verification of another signature, by a key that the client chose.
     if scheme == Scheme::Dpop && request.proven.get().is_none() && request.dpop_proof(env.config).is_ok() {
         let issuer = env.config.issuers.find(|issuer| issuer.identifier == caller.issuer());
@@ -87,7 +88,17 @@ pub(super) fn again(request: &Request, fresh: Fresh, env: &mut Env<'_>) -> Resul
     let (_, token) = request.credentials(env.config).map_err(Unverified::Refused)?;
     // The rate is limited for each stream.
     request.admitted.set(true);
-    vouched(request, token, Some(fresh), env)
+    let caller = vouched(request, token, Some(fresh), env)?;
+    not_revoked(request, &caller, env)?;
+    Ok(caller)
+}
+
+/// Checks that the policy does not revoke the token of `caller`.
+pub(super) fn not_revoked(request: &Request, caller: &AccessToken, env: &Env<'_>) -> Result<(), TokenError> {
+    match request.resource(env.config) {
+        Some(resource) if !resource.policy.revokes(caller) => Ok(()),
+        _ => Err(TokenError::Revoked),
+    }
 }
 
 /// Verifies the token, without proof of possession.

@@ -3,8 +3,9 @@
 use super::answer::{Answer, Ids};
 use super::decisions::{Decided, Decisions};
 use super::expects::Expects;
+use super::facts::Facts;
 use super::step::{Effect, Env, Step};
-use super::validation::{Unverified, validate};
+use super::validation::{Unverified, not_revoked, validate};
 use super::verified::Verified;
 use super::watch::Watch;
 use super::{Exchange, ReadBody, State};
@@ -33,6 +34,7 @@ impl Exchange {
             id: None,
             version: None,
             verdict,
+            arguments: None,
             fresh: None,
         };
         self.carry_out(verified, Decisions { all: vec![decided], shape: Shape::Single }, None, env)
@@ -82,6 +84,7 @@ impl Exchange {
                 let mut record = facts.record(Decision::Deny, refusal.reason(), env);
                 if let [one] = decisions.all.as_slice() {
                     (record.method, record.target) = (Some(one.method.clone()), one.target.clone());
+                    record.arguments.clone_from(&one.arguments);
                 }
                 return self.refuse_with(&facts, refusal, vec![record], env);
             }
@@ -98,6 +101,12 @@ impl Exchange {
 
     /// Forwards or refuses all messages of the request.
     fn carry_out(&mut self, verified: Verified, decisions: Decisions, body: Option<&[u8]>, env: &mut Env<'_>) -> Step {
+        // The policy may have changed since the token was verified: a body may take long to arrive.
+        if let Some(token) = verified.caller.token()
+            && let Err(revoked) = not_revoked(&verified.request, token, env)
+        {
+            return self.refuse(&Facts::of(&verified.request), revoked.into(), env);
+        }
         let facts = verified.facts();
         // An identity that cannot be forwarded denies the request whatever its scopes, even in shadow mode.
         let (identity, permit) = match (verified.identity(env.config), decisions.permit()) {
@@ -121,6 +130,7 @@ impl Exchange {
         }
         let ids = Ids { ids, shape: decisions.shape };
         let answer = Answer::new(permit, &verified, expects, asked_list, ids, decision_id.unwrap_or_default());
+        let answer = answer.revocable(&verified, env.config);
         self.state = State::Forwarded(Box::new(if expects.stream {
             answer.watched(Watch::new(verified, body, env))
         } else {

@@ -103,8 +103,13 @@ impl Verified {
         let fresh = fresh.and_then(|(policy, caller)| policy.freshness(caller, &operation.access));
         let is_restricted = || policy.is_none_or(|policy| policy.is_restricted(&operation.access));
         let expects = Expects::of(&message.method, is_restricted);
+        let recorded = match operation.access {
+            Access::Tool(name) => env.config.audit.recorded(name, message.params.arguments),
+            _ => None,
+        };
         Ok(Decided {
             expects,
+            arguments: recorded,
             method: method().unwrap_or_else(|| "response".to_owned()),
             target: operation.target,
             list: operation.list,
@@ -124,7 +129,8 @@ impl Verified {
         let denied = |cause, name: bool| {
             let method = mcp.and_then(|mcp| mcp.method.clone());
             let target = mcp.and_then(|mcp| mcp.name.clone()).filter(|_| name);
-            let element = DeniedElement { cause, id: None, method, target, decision_id: String::new() };
+            let element =
+                DeniedElement { cause, id: None, method, target, arguments: None, decision_id: String::new() };
             Denied { elements: vec![element], shape: Shape::Single }
         };
         for access in declared.iter().chain([&Access::Open]) {

@@ -10,6 +10,7 @@ use crate::exchange::RequestHead;
 use crate::headers::Headers;
 use crate::reason::{Family, Reason};
 use crate::routes::Route;
+use crate::token::AccessToken;
 
 /// The checks of `request`, which got `answered`.
 pub fn run(question: &mut Question<'_>, request: &HttpRequest, answered: &Answered) -> Vec<Check> {
@@ -83,9 +84,24 @@ fn credentials(
                 Scheme::Dpop => "one DPoP token",
             };
             checks.push(Check::passed("credentials", what));
-            token::check(question, token.reveal(), resource, checks).map(Caller::SignedIn)
+            let caller = token::check(question, token.reveal(), resource, checks)?;
+            not_revoked(resource, &caller, checks).then_some(Caller::SignedIn(caller))
         }
     }
+}
+
+/// Checks that the policy does not revoke the caller's token.
+fn not_revoked(resource: &Resource, caller: &AccessToken, checks: &mut Vec<Check>) -> bool {
+    let policy = &resource.policy;
+    if policy.revokes(caller) {
+        let detail = "an entry of `policy.revoked` matches the token: a new one helps only if no entry matches it";
+        checks.push(Check::refused("revoked", Reason::TokenRevoked, detail));
+        return false;
+    }
+    if !policy.revoked.is_empty() {
+        checks.push(Check::passed("revoked", "no entry of `policy.revoked` matches"));
+    }
+    true
 }
 
 /// Adds a refusal that no check above explains, such as one for an HTTP header.

@@ -1,13 +1,14 @@
 //! Usual causes of failed checks. Each hint covers one common mistake and appears only if the token or the request
 //! shows it.
 
+use super::places::Places;
 use super::words::{against, date, of, quoted, quoted_all, set, value};
 use crate::caller::Caller;
 use crate::config::{Config, Resource};
 use crate::mcp::{Access, Part};
 use crate::node::Node;
 use crate::pattern::Pattern;
-use crate::policy::{Counted, Denial, Policy, Requirement, RuleSet};
+use crate::policy::{Counted, Denial, Found, Policy, Requirement, RuleSet};
 use crate::scope::Scope;
 use crate::signature::Algorithm;
 use crate::text::{near, readings};
@@ -221,6 +222,10 @@ pub fn denial(
             Some(format!("in this scenario only {} count; more scope would not help", set(counted)))
         }
         Denial::NoToken { .. } => Some(SIGN_IN.to_owned()),
+        Denial::NotOffered => {
+            let hint = "`scopes_supported` lacks what is missing, so only a `scope_map` can grant it".to_owned();
+            places.proposal(&unoffered(policy, access)).or(Some(hint))
+        }
         Denial::NearName => near_name(policy, access).or_else(|| unlisted(policy, access)),
         Denial::Unlisted => unlisted(policy, access),
         Denial::MatrixDeniesTool { .. } => Some("more scope would not help".to_owned()),
@@ -259,12 +264,15 @@ fn scopes(
     }) {
         return Some(format!("it is granted, but does not count in scenario {}", quoted(&row.name)));
     }
-    if caller.scopes().is_empty()
-        && let Some((name, value)) = places.unread.first()
-    {
-        return Some(format!(
-            "the token has `{name}` {value}, from which this issuer's `profile` takes no scopes: see `scope_claims`"
-        ));
+    if caller.scopes().is_empty() {
+        let unread = places.unread.first().map(|(name, value)| {
+            format!(
+                "the token has `{name}` {value}, from which this issuer's `profile` takes no scopes: see `scope_claims`"
+            )
+        });
+        if let Some(hint) = unread.or_else(|| places.proposal(missing)) {
+            return Some(hint);
+        }
     }
     for (_, rules, name) in lookups(policy, access) {
         let deciding = rules.deciding(name);
@@ -280,6 +288,16 @@ fn scopes(
         }
     }
     None
+}
+
+/// The scopes of the first alternative of each rule that no challenge may ask for.
+fn unoffered<'p>(policy: &'p Policy, access: &Access<'_>) -> Vec<&'p str> {
+    let rules = lookups(policy, access).into_iter().filter_map(|(_, rules, name)| match rules.find(name) {
+        Found::Rules(found) => Some(found),
+        Found::NearName | Found::Unlisted => None,
+    });
+    let scopes = rules.flatten().filter_map(|rule| rule.alternatives.first()).flatten();
+    policy.base_scopes.iter().chain(scopes).filter(|scope| !policy.offers(scope)).map(Scope::as_str).collect()
 }
 
 /// The exact name, in a rule or row, that a server may take a name for.
@@ -324,22 +342,4 @@ pub fn lookups<'p, 'a>(policy: &'p Policy, access: &'a Access<'_>) -> Vec<(&'sta
 pub fn satisfied(policy: &Policy, caller: &AccessToken, rule: &Requirement) -> bool {
     let counted = Counted::new(policy, caller.into(), |_| true);
     rule.alternatives.iter().any(|scopes| scopes.iter().all(|scope| counted.has(scope)))
-}
-
-/// The token's claims from which other profiles read scopes, but this issuer's profile does not.
-#[derive(Clone, Debug, Default)]
-pub struct Places {
-    /// Each claim with its value.
-    pub unread: Vec<(&'static str, String)>,
-}
-
-impl Places {
-    /// The claims of the token in `headers`.
-    pub fn of(headers: &crate::headers::Headers) -> Self {
-        let token = crate::bearer::extract(headers, "", true).ok().flatten();
-        let jwt = token.and_then(|(_, token)| UntrustedJwt::parse(token.reveal()).ok());
-        let claims: Option<&Claims> = jwt.as_ref().map(UntrustedJwt::claimed);
-        let there = |name: &'static str| Some((name, value(Some(claims?.get(name)?))));
-        Self { unread: ["scope", "scp", "roles", "permissions"].into_iter().filter_map(there).collect() }
-    }
 }

@@ -1,7 +1,7 @@
 //! The checks of the message: which operation the request asks for.
 
 use super::check::Check;
-use super::hints::Places;
+use super::places::Places;
 use super::words::{quoted, quoted_all};
 use super::{HttpRequest, Question, ruling};
 use crate::caller::Caller;

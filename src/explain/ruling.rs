@@ -1,7 +1,8 @@
 //! The policy's verdict and its reasons.
 
 use super::check::Check;
-use super::hints::{self, Places, lookups};
+use super::hints::{self, lookups};
+use super::places::Places;
 use super::words::{conditions, quoted, quoted_all, requirement, set};
 use crate::caller::Caller;
 use crate::config::Resource;
@@ -148,6 +149,7 @@ fn told(denial: &Denial, access: &Access<'_>) -> String {
         Denial::NoToken { required } if required.is_empty() => format!("{target} needs a token"),
         Denial::NoToken { required } => format!("{target} needs a token with {}", set(required)),
         Denial::NearName => format!("{target} is not listed, and looks like a listed name"),
+        Denial::NotOffered => format!("{target} needs scopes that are not in `scopes_supported`"),
         Denial::Unlisted => format!("{target} is listed nowhere"),
         Denial::Unverifiable => {
             format!("{target} requires introspection of the token, and its issuer has no `introspection`")

@@ -248,14 +248,14 @@ fn name(about: Checked) -> &'static str {
 /// The input of the check.
 fn told(jwt: &UntrustedJwt, about: Checked, expected: &Expectations<'_>, question: &Question<'_>) -> String {
     let rules = expected.rules;
-    let first = |names: &[String]| names.iter().find(|name| jwt.claimed().has(name)).cloned();
+    let first = |names: &[String]| names.iter().find(|name| jwt.claimed().at(name).is_some()).cloned();
     match about {
         Checked::Header => {
             let header = jwt.claimed_header();
             format!("typ {}, alg {}", value(header.get("typ")), value(header.get("alg")))
         }
         Checked::Kind => "an access token, not bound to a key".to_owned(),
-        Checked::Types => "aud, exp, nbf and iat have the right types".to_owned(),
+        Checked::Types => "aud, exp, nbf, iat and act have the right types".to_owned(),
         Checked::Client => match first(&rules.client_claims) {
             Some(name) => format!("`{name}` is {}", of(jwt, &name)),
             None => "none is named".to_owned(),
@@ -272,7 +272,7 @@ fn told(jwt: &UntrustedJwt, about: Checked, expected: &Expectations<'_>, questio
         Checked::Required => "all there".to_owned(),
         Checked::Subject => format!("`{}` is {}", rules.subject_claim, of(jwt, &rules.subject_claim)),
         Checked::Scopes => match first(&rules.scope_claims) {
-            Some(name) => format!("`{name}` is {}", of(jwt, &name)),
+            Some(name) => format!("`{name}` is {}", value(jwt.claimed().at(&name))),
             None => format!("none of {} is there", quoted_all(rules.scope_claims.iter().map(String::as_str))),
         },
     }

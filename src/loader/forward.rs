@@ -31,10 +31,13 @@ fn read_header(name: &str, at: &At<'_>, found: &mut Findings) -> Option<Forwarde
         "sub" => IdentityValue::Subject,
         "issuer" => IdentityValue::Issuer,
         "client" => IdentityValue::Client,
+        "actor" => IdentityValue::Actor,
         "scope" => IdentityValue::Scope,
         text => match text.strip_prefix("claims.").filter(|path| !path.is_empty()) {
             Some(path) => IdentityValue::Claim(path.to_owned()),
-            None => return found.fault(&at.path, "must be `sub`, `issuer`, `client`, `scope` or `claims.<name>`"),
+            None => {
+                return found.fault(&at.path, "must be `sub`, `issuer`, `client`, `actor`, `scope` or `claims.<name>`");
+            }
         },
     };
     Some(ForwardedHeader { name: name.to_ascii_lowercase(), folded: folded_header(name), value })
@@ -68,7 +71,7 @@ fn may_be_forwarded(name: &str) -> bool {
         && !folded.starts_with("mcp-")
 }
 
-/// Warns if `sub` is forwarded from several issuers without the issuer.
+/// Warns if `sub` or `actor` is forwarded from several issuers without the issuer.
 pub fn warn_of_ambiguous_subject(
     path: &str,
     issuers: &[IssuerId],
@@ -76,8 +79,14 @@ pub fn warn_of_ambiguous_subject(
     found: &mut Findings,
 ) {
     let carries = |value| forwarded.iter().any(|header| header.value == value);
-    if issuers.len() > 1 && carries(IdentityValue::Subject) && !carries(IdentityValue::Issuer) {
-        let message = "forwards `sub` without `issuer`, but two issuers may use the same subject for two people";
-        found.warn(&join(path, "forward.headers"), message);
+    if issuers.len() < 2 || carries(IdentityValue::Issuer) {
+        return;
+    }
+    for (value, name) in [(IdentityValue::Subject, "sub"), (IdentityValue::Actor, "actor")] {
+        if carries(value) {
+            let message =
+                format!("forwards `{name}` without `issuer`, but two issuers may use the same name for two parties");
+            found.warn(&join(path, "forward.headers"), message);
+        }
     }
 }

@@ -3,13 +3,18 @@
 mod introspection;
 mod keys;
 mod rules;
+mod scope_map;
 
 pub use rules::claim_tests;
+pub use scope_map::{check_scope_maps, patterns};
+
+use std::time::Duration;
 
 use super::Environment;
 use super::fields::{At, Fields, Findings, Zero, join};
 use crate::config::{Dpop, Issuer, Validation};
 use crate::ids::{ById, IssuerId};
+use crate::pattern::Pattern;
 use crate::signature::Algorithm;
 use crate::token::{GENERIC, PROFILES};
 use crate::url::Url;
@@ -27,8 +32,12 @@ pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> 
     let algorithms =
         fields.take("algorithms").and_then(|at| at.list(Zero::Refuse, found, |at, found| algorithm(&at, found)));
     let mut rules = rules::read(&mut fields, profile, found);
+    let map = fields.take("scope_map");
+    let map = map.and_then(|at| at.list(Zero::Refuse, found, |at, found| scope_map::read(&at, found)));
+    rules.scope_map = map.unwrap_or_default();
     let choices = [("off", Dpop::Off), ("optional", Dpop::Optional), ("required", Dpop::Required)];
     let dpop = fields.take("dpop").and_then(|at| at.choice(&choices, found)).unwrap_or(Dpop::Off);
+    let dpop_window = read_dpop_window(&mut fields, dpop, found);
     let identifier = match identifier {
         Some(text) if keys.is_none() && Url::parse(text).is_err() => {
             let message = "must be a URL, unless `jwks.uri` or `jwks.keys` is set";
@@ -48,7 +57,22 @@ pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> 
         algorithms,
         rules,
         dpop,
+        dpop_window,
     })
+}
+
+/// The maximum age of a proof. The workers remember each proof for this long.
+fn read_dpop_window(fields: &mut Fields<'_>, dpop: Dpop, found: &mut Findings) -> Duration {
+    const MOST: Duration = Duration::from_secs(300);
+    let default = Duration::from_secs(60);
+    let Some(at) = fields.take("dpop_window") else { return default };
+    if dpop == Dpop::Off {
+        found.warn(&at.path, "has no effect without `dpop`");
+    }
+    match at.duration(Zero::Refuse, found) {
+        Some(window) if window > MOST => found.fault(&at.path, "must be at most 300s").unwrap_or(default),
+        window => window.unwrap_or(default),
+    }
 }
 
 /// `iss`: a URL, or any other string, for which no authorization server can be discovered. A string that starts like a
@@ -78,6 +102,18 @@ pub struct Known<'a> {
     pub complete: bool,
     /// The issuers that the resource trusts.
     pub trusted: &'a [IssuerId],
+}
+
+impl Known<'_> {
+    /// Checks that each of `patterns`, the `issuers` of the object at `path`, matches an issuer.
+    pub fn check_issuers(self, path: &str, patterns: Option<&[Pattern]>, found: &mut Findings) {
+        for (n, pattern) in patterns.unwrap_or_default().iter().enumerate() {
+            let matches = |issuer: &Issuer| pattern.matches(&issuer.name) || pattern.matches(&issuer.identifier);
+            if self.complete && !self.issuers.iter().any(matches) {
+                found.fault::<()>(&format!("{path}.issuers[{n}]"), "no issuer has this name");
+            }
+        }
+    }
 }
 
 impl Issuers {

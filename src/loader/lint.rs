@@ -2,7 +2,7 @@
 //! safe.
 
 use super::fields::{Findings, join};
-use crate::config::Issuer;
+use crate::config::{Issuer, Resource};
 use crate::index::Index;
 use crate::pattern::Pattern;
 use crate::policy::{Mode, Policy, Requirement, Row};
@@ -45,6 +45,36 @@ pub fn check_issuers(path: &str, matrix: &[Row], trusted: &[&Issuer], found: &mu
             let path = format!("{}[{n}].issuers", join(path, "matrix"));
             found.warn(&path, "never matches: this resource trusts none of these issuers");
         }
+    }
+}
+
+/// Warns about a pattern for actors that also matches a token without an actor, in something that restricts.
+pub fn check_actors(path: &str, actors: Option<&[Pattern]>, found: &mut Findings) {
+    if actors.unwrap_or_default().iter().any(|pattern| pattern.matches("")) {
+        let message = "matches tokens without an actor too: for tokens with one, a row has `delegated: true`";
+        found.warn(&join(path, "actors"), message);
+    }
+}
+
+/// Warns about scopes that challenges of `resource` ask for in vain, or never, because an issuer has a `scope_map`.
+pub fn check_asked_scopes(path: &str, resource: &Resource, trusted: &[&Issuer], found: &mut Findings) {
+    let mapped = || trusted.iter().flat_map(|issuer| &issuer.rules.scope_map).flat_map(|entry| &entry.scopes);
+    if !resource.maps_scopes || resource.policy_source.is_some() {
+        return;
+    }
+    if resource.follows.supported {
+        if let Some(scope) = mapped().find(|scope| resource.policy.needed_scopes.contains(scope.as_str())) {
+            let message = format!(
+                "is not set, so challenges ask for `{scope}`, which a `scope_map` grants: list what the authorization \
+                 server knows"
+            );
+            found.warn(&join(path, "scopes_supported"), message);
+        }
+        return;
+    }
+    for scope in resource.challenge_scopes.iter().filter(|scope| !resource.scopes_supported.contains(scope)) {
+        let message = format!("`{scope}` is not in `scopes_supported`, so no challenge asks for it");
+        found.warn(&join(path, "challenge_scopes"), message);
     }
 }
 
@@ -114,8 +144,11 @@ fn counted_scopes(path: &str, row: &Row, policy: &Policy, found: &mut Findings) 
 fn denied_to_everybody(path: &str, rules: &[(Pattern, Requirement)], policy: &Policy, found: &mut Findings) {
     let all = |patterns: &Option<Vec<Pattern>>| patterns.iter().flatten().all(|p| p.as_str() == "*");
     let is_for_all = |row: &&Row| {
-        let selectors = [&row.subjects, &row.clients, &row.issuers];
-        selectors.into_iter().all(all) && row.claims.is_empty() && row.mode.unwrap_or(policy.mode) == Mode::Enforce
+        let selectors = [&row.subjects, &row.clients, &row.issuers, &row.actors];
+        selectors.into_iter().all(all)
+            && row.claims.is_empty()
+            && row.delegated.is_none()
+            && row.mode.unwrap_or(policy.mode) == Mode::Enforce
     };
     for row in policy.matrix.iter().filter(is_for_all) {
         for (name, _) in rules {
@@ -132,13 +165,17 @@ fn denied_to_everybody(path: &str, rules: &[(Pattern, Requirement)], policy: &Po
 
 /// Warns about a scope of the hierarchy that implies no needed scope, because it grants nothing.
 fn hierarchy(path: &str, policy: &Policy, found: &mut Findings) {
-    let needed = |scope: &Scope| policy.needed_scopes.contains(scope.as_str());
-    let leads_somewhere = |scope: &Scope| needed(scope) || policy.hierarchy.narrower(scope).any(needed);
     let mut told = crate::scope::ScopeSet::new();
-    for scope in policy.hierarchy.scopes().filter(|scope| !leads_somewhere(scope)) {
+    for scope in policy.hierarchy.scopes().filter(|scope| !leads_somewhere(policy, scope)) {
         if told.insert(scope.clone()) {
             let message = format!("`{}` implies no scope that a rule or `base_scopes` needs", scope.as_str());
             found.warn(&join(path, "hierarchy"), message);
         }
     }
+}
+
+/// Whether `scope` is or implies one that a rule or `base_scopes` needs.
+pub fn leads_somewhere(policy: &Policy, scope: &Scope) -> bool {
+    let needed = |scope: &Scope| policy.needed_scopes.contains(scope.as_str());
+    needed(scope) || policy.hierarchy.narrower(scope).any(needed)
 }

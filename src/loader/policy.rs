@@ -1,8 +1,9 @@
 //! `resources[].policy`: rules, hierarchy, matrix.
 
 use super::fields::{At, Fields, Findings, Zero, join};
-use super::issuer::{Known, claim_tests};
+use super::issuer::{Known, claim_tests, patterns};
 use super::lint::{self, Written};
+use super::revoked;
 use super::rule::{self, MODES, scope_set};
 use crate::config::Issuer;
 use crate::mcp;
@@ -34,6 +35,8 @@ pub fn read(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Polic
     let unlisted = read_unlisted(&mut fields, found);
     let lists = fields.take("lists").and_then(|at| at.choice(&[("hide", Lists::Hide), ("offer", Lists::Offer)], found));
     let mode = fields.take("mode").and_then(|at| at.choice(&MODES, found));
+    let revoked = fields.take("revoked");
+    let revoked = revoked.and_then(|at| at.list(Zero::Allow, found, |at, found| revoked::read(&at, known, found)));
     let path = fields.path.clone();
     fields.finish(found);
     let [for_tools, for_prompts, for_resources, for_methods] = unlisted;
@@ -60,8 +63,10 @@ pub fn read(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Polic
         hierarchy: hierarchy.unwrap_or_default(),
         lists: lists.unwrap_or(Lists::Hide),
         matrix: matrix.clone(),
+        revoked: revoked.unwrap_or_default(),
         mode,
         closed: false,
+        offered: None,
     };
     lint::check(&path, &policy, &written.map(|(kind, rules)| Written { kind, rules }), found);
     Some(policy)
@@ -148,25 +153,21 @@ fn read_row(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Row> 
         subjects: patterns(&mut fields, "subjects", found),
         clients: patterns(&mut fields, "clients", found),
         issuers: patterns(&mut fields, "issuers", found),
+        actors: patterns(&mut fields, "actors", found),
+        delegated: fields.take("delegated").and_then(|at| at.flag(found)),
         claims: fields.take("claims").and_then(|at| claim_tests(&at, found)).unwrap_or_default(),
         scopes: fields.take("scopes").and_then(|at| scope_set(&at, Zero::Allow, found)),
         deny_tools: DeniedTools::new(patterns(&mut fields, "deny_tools", found).unwrap_or_default()),
         mode: fields.take("mode").and_then(|at| at.choice(&MODES, found)),
     };
-    for (n, pattern) in row.issuers.iter().flatten().enumerate() {
-        let matches = |issuer: &Issuer| pattern.matches(&issuer.name) || pattern.matches(&issuer.identifier);
-        if known.complete && !known.issuers.iter().any(matches) {
-            found.fault::<()>(&format!("{}.issuers[{n}]", fields.path), "no issuer has this name");
-        }
+    known.check_issuers(&fields.path, row.issuers.as_deref(), found);
+    lint::check_actors(&fields.path, row.actors.as_deref().filter(|_| row.delegated != Some(true)), found);
+    if row.delegated == Some(false) && row.actors.is_some() {
+        found.warn(&fields.path, "selects by an actor, and only callers without one: `delegated` is false");
     }
     if row.scopes.is_none() && row.deny_tools.patterns().is_empty() {
         found.warn(&fields.path, "narrows nothing: it has neither `scopes` nor `deny_tools`");
     }
     fields.finish(found);
     Some(row)
-}
-
-fn patterns(fields: &mut Fields<'_>, name: &'static str, found: &mut Findings) -> Option<Vec<Pattern>> {
-    let texts = fields.take(name).and_then(|at| at.texts(Zero::Refuse, found))?;
-    Some(texts.iter().map(|text| Pattern::new(text)).collect())
 }

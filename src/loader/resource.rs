@@ -55,7 +55,7 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
         || trusted.iter().filter_map(|id| issuers.read.get(*id)).map(|issuer| issuer.identifier.clone()).collect();
     let base = || policy.base_scopes.iter().map(|scope| told(prefix.as_ref(), scope.as_str())).collect();
     let follows = Follows { supported: supported.is_none(), challenge: challenge.is_none() };
-    Some(Resource {
+    let mut resource = Resource {
         hosts: hosts.unwrap_or_else(|| HostPattern::of_url(&identifier).into_iter().collect()),
         paths: paths.unwrap_or_else(|| vec![PathPattern::of_url(&identifier)]),
         audiences: audiences.unwrap_or_else(|| vec![identifier.as_str().to_owned()]),
@@ -80,9 +80,13 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
         identifier,
         policy_source: policy_source.flatten(),
         publish: publish.flatten(),
+        maps_scopes: issuers_of.iter().any(|issuer| !issuer.rules.scope_map.is_empty()),
         follows,
         policy,
-    })
+    };
+    lint::check_asked_scopes(&path, &resource, &issuers_of, found);
+    resource.restrict_challenges();
+    Some(resource)
 }
 
 fn read_on_drift(fields: &mut Fields<'_>, has_manifest: bool, found: &mut Findings) -> OnDrift {

@@ -69,10 +69,7 @@ fn read_arguments(fields: &mut Fields<'_>, for_tools: bool, public: bool, found:
         found.fault::<()>(&at.path, "may not be empty");
     }
     let test = |(pointer, at): (&str, At<'_>)| {
-        let path = match read_pointer(pointer) {
-            Some(path) => Some(path),
-            None => found.fault(&at.path, "must be a JSON pointer such as `/amount`, of at most 16 steps"),
-        };
+        let path = self::pointer(pointer, &at, found);
         let condition = read_condition(&at, found);
         if public && matches!(condition, Some(Condition::Claim(_))) {
             found.fault::<()>(&join(&at.path, "claim"), NEEDS_TOKEN);
@@ -80,6 +77,15 @@ fn read_arguments(fields: &mut Fields<'_>, for_tools: bool, public: bool, found:
         Some(ArgumentTest { path: path?, condition: condition? })
     };
     entries.into_iter().filter_map(test).collect()
+}
+
+/// Reads a JSON Pointer into `params.arguments`.
+pub(super) fn pointer(text: &str, at: &At<'_>, found: &mut Findings) -> Option<Vec<String>> {
+    let path = read_pointer(text);
+    if path.is_none() {
+        found.fault::<()>(&at.path, "must be a JSON pointer such as `/amount`, of at most 16 steps");
+    }
+    path
 }
 
 /// Parses a JSON Pointer (RFC 6901 section 3).

@@ -64,37 +64,58 @@ fn is_scalar(node: &Node) -> bool {
 
 /// The scalar at `path`, if every parser finds the same one there.
 fn argument(arguments: &str, path: &[String]) -> Option<Node> {
+    let found = find(arguments, path).filter(|found| !found.is_doubtful)?;
+    let digits = found.json.bytes().filter(u8::is_ascii_digit).count();
+    let number = found.json.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+    if number && digits > MAX_DIGITS { None } else { serde_json::from_slice(found.json.as_bytes()).ok() }
+}
+
+/// The JSON of the scalar at `path`, as a strict parser finds it.
+pub fn scalar_at<'a>(arguments: &'a str, path: &[String]) -> Option<&'a str> {
+    find(arguments, path).map(|found| found.json)
+}
+
+/// A scalar.
+struct Scalar<'a> {
+    json: &'a str,
+    /// Whether a server may read another value in its place.
+    is_doubtful: bool,
+}
+
+fn find<'a>(arguments: &'a str, path: &[String]) -> Option<Scalar<'a>> {
     // The depth was checked when the body was parsed.
     json::read(arguments.as_bytes(), usize::MAX, |reader| Ok::<_, JsonFault>(walk(reader, path))).ok()?.ok()?
 }
 
-type Walk = Result<Option<Node>, JsonFault>;
+type Walk<'a> = Result<Option<Scalar<'a>>, JsonFault>;
 
-fn walk(reader: &mut Reader<'_>, path: &[String]) -> Walk {
-    let Some((step, rest)) = path.split_first() else { return scalar(reader) };
-    match reader.kind()? {
-        Kind::Object => member(reader, step, rest),
-        Kind::Array => element(reader, step, rest),
-        Kind::String | Kind::Scalar => reader.skip().map(|_| None),
+fn walk<'a>(reader: &mut Reader<'a>, path: &[String]) -> Walk<'a> {
+    match (reader.kind()?, path.split_first()) {
+        (Kind::Object, Some((step, rest))) => member(reader, step, rest),
+        (Kind::Array, Some((step, rest))) => element(reader, step, rest),
+        (Kind::String | Kind::Scalar, None) => {
+            reader.skip().map(|json| Some(Scalar { json: json.trim_ascii(), is_doubtful: false }))
+        }
+        _ => reader.skip().map(|_| None),
     }
 }
 
 /// A server may read a look-alike member instead of the named one, so a look-alike makes the value doubtful.
-fn member(reader: &mut Reader<'_>, step: &str, rest: &[String]) -> Walk {
-    let (mut found, mut doubtful) = (None, false);
+fn member<'a>(reader: &mut Reader<'a>, step: &str, rest: &[String]) -> Walk<'a> {
+    let (mut found, mut is_doubtful) = (None, false);
     reader.object(|reader, name| {
         let name = name.decode();
         if name.as_deref() == Some(step) {
             found = walk(reader, rest)?;
             return Ok::<(), JsonFault>(());
         }
-        doubtful |= name.is_none_or(|name| near(&name) == near(step) || look_alike(&name, &[step]).is_some());
+        is_doubtful |= name.is_none_or(|name| near(&name) == near(step) || look_alike(&name, &[step]).is_some());
         reader.skip().map(|_| ())
     })?;
-    Ok(found.filter(|_| !doubtful))
+    Ok(found.map(|found| Scalar { is_doubtful: found.is_doubtful || is_doubtful, ..found }))
 }
 
-fn element(reader: &mut Reader<'_>, step: &str, rest: &[String]) -> Walk {
+fn element<'a>(reader: &mut Reader<'a>, step: &str, rest: &[String]) -> Walk<'a> {
     let (mut found, mut place) = (None, 0_usize);
     reader.array(|reader| {
         let is_it = place.to_string() == step;
@@ -106,19 +127,6 @@ fn element(reader: &mut Reader<'_>, step: &str, rest: &[String]) -> Walk {
         reader.skip().map(|_| ())
     })?;
     Ok(found)
-}
-
-fn scalar(reader: &mut Reader<'_>) -> Walk {
-    match reader.kind()? {
-        Kind::String => Ok(reader.string()?.decode().map(|text| Node::Text(text.into_owned()))),
-        Kind::Scalar => {
-            let text = reader.skip()?;
-            let digits = text.bytes().filter(u8::is_ascii_digit).count();
-            let number = text.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
-            Ok(if number && digits > MAX_DIGITS { None } else { serde_json::from_slice(text.as_bytes()).ok() })
-        }
-        Kind::Array | Kind::Object => reader.skip().map(|_| None),
-    }
 }
 
 #[cfg(test)]

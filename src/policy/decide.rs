@@ -210,7 +210,7 @@ impl Policy {
     fn judge(&self, asked: Asked<'_>, counted: &Counted<'_>, counting: Counting) -> Result<(), Denial> {
         self.check(asked, counted, counting).map_err(|cause| match cause {
             Cause::Known(denial) => denial,
-            Cause::Scopes { base, rules } => match cheapest_denial(counted, base, &rules) {
+            Cause::Scopes { base, rules } => match cheapest_denial(self, counted, base, &rules) {
                 Denial::InsufficientScope { required, .. } if counted.caller().is_anonymous() => {
                     Denial::NoToken { required }
                 }
@@ -283,28 +283,34 @@ impl Policy {
     /// `required` and the caller's granted scopes that this resource names, so that a client which replaces its scopes
     /// keeps them.
     fn worth_asking(&self, caller: &Caller, required: &ScopeSet) -> ScopeSet {
-        let kept = self.needed_scopes.iter().filter(|scope| caller.has_scope(scope.as_str()));
-        required.iter().chain(kept).cloned().collect()
+        let kept = self.needed_scopes.iter().filter(|scope| caller.was_issued(scope.as_str()));
+        required.iter().chain(kept).filter(|scope| self.offers(scope)).cloned().collect()
     }
 }
 
-/// The alternative with the fewest missing scopes among those that could be granted under the rows.
-fn cheapest_denial(counted: &Counted<'_>, base: &[Scope], rules: &[&Requirement]) -> Denial {
+/// The alternative with the fewest missing scopes among those that could be granted under the rows, and that a
+/// challenge may ask for.
+fn cheapest_denial(policy: &Policy, counted: &Counted<'_>, base: &[Scope], rules: &[&Requirement]) -> Denial {
     let mut combined: Vec<ScopeSet> = vec![base.iter().cloned().collect()];
     // Many rules mean many resources in one message, and the sets grow: then only the cheapest alternative of each
     // counts.
     let most = if rules.len() <= MAX_COMBINED { MAX_COMBINATIONS } else { 1 };
     for rule in rules {
-        combined = combine(counted, combined, rule, most);
+        combined = combine(policy, counted, combined, rule, most);
     }
     let rows = counted.rows();
     let candidates = combined.into_iter().map(|required| (counted.missing(&required), required));
-    let grantable = candidates.filter(|(missing, _)| rows.would_count(missing.iter()));
-    match (grantable.min_by_key(|(missing, _)| missing.len()), rows.narrowing()) {
+    // A sign-in may bring mapped scopes, too.
+    let asks = |scope: &Scope| counted.caller().is_anonymous() || policy.offers(scope);
+    let mut grantable = candidates.filter(|(missing, _)| rows.would_count(missing.iter())).peekable();
+    let is_grantable = grantable.peek().is_some();
+    let offered = grantable.filter(|(missing, _)| missing.iter().all(asks));
+    match (offered.min_by_key(|(missing, _)| missing.len()), rows.narrowing()) {
         (Some((missing, required)), row) => {
             let row = row.map(|row| row.name.clone());
             Denial::InsufficientScope { required, missing, ask: ScopeSet::new(), row }
         }
+        (None, _) if is_grantable => Denial::NotOffered,
         (None, Some(row)) => Denial::MatrixNarrows { row: row.name.clone() },
         // Unreachable: without a narrowing row every scope counts. It denies in any case.
         (None, None) => Denial::Unlisted,
@@ -312,11 +318,19 @@ fn cheapest_denial(counted: &Counted<'_>, base: &[Scope], rules: &[&Requirement]
 }
 
 /// The union of each set in `combined` with each alternative of `rule`, in configuration order.
-fn combine(counted: &Counted<'_>, combined: Vec<ScopeSet>, rule: &Requirement, most: usize) -> Vec<ScopeSet> {
-    // Prefer alternatives that could be granted under the rows, so that the limit does not change the kind of denial.
+fn combine(
+    policy: &Policy,
+    counted: &Counted<'_>,
+    combined: Vec<ScopeSet>,
+    rule: &Requirement,
+    most: usize,
+) -> Vec<ScopeSet> {
+    // Prefer alternatives that could be granted under the rows, and asked for, so that the limit does not change the
+    // kind of denial.
     let cost = |scopes: &&ScopeSet| {
         let missing = counted.missing(scopes);
-        (!counted.rows().would_count(missing.iter()), missing.len())
+        let is_offered = missing.iter().all(|scope| policy.offers(scope));
+        (!counted.rows().would_count(missing.iter()), !is_offered, missing.len())
     };
     let cheapest = || rule.alternatives.iter().min_by_key(cost);
     let alternatives: Vec<&ScopeSet> = if combined.len() * rule.alternatives.len() <= most {

@@ -19,6 +19,10 @@ pub struct Row {
     pub clients: Option<Vec<Pattern>>,
     /// Patterns for the issuer's name or identifier.
     pub issuers: Option<Vec<Pattern>>,
+    /// Patterns for the actor.
+    pub actors: Option<Vec<Pattern>>,
+    /// Whether there must be an actor, or must be none.
+    pub delegated: Option<bool>,
     /// Conditions on the token's claims.
     pub claims: Vec<ClaimTest>,
     /// The granted scopes that count. Others are ignored.
@@ -70,13 +74,15 @@ impl Row {
         any(&self.subjects, &[caller.subject().unwrap_or_default()])
             && any(&self.clients, &[caller.client().unwrap_or_default()])
             && any(&self.issuers, &[caller.issuer_name(), caller.issuer()])
+            && any(&self.actors, &[caller.actors().next().unwrap_or_default()])
+            && self.delegated.is_none_or(|delegated| delegated == caller.actors().next().is_some())
             && self.claims.iter().all(|test| test.holds(caller.claims()))
     }
 
     /// Whether the row selects some callers only.
     pub fn has_selectors(&self) -> bool {
-        let patterns = [&self.subjects, &self.clients, &self.issuers];
-        patterns.into_iter().any(Option::is_some) || !self.claims.is_empty()
+        let patterns = [&self.subjects, &self.clients, &self.issuers, &self.actors];
+        patterns.into_iter().any(Option::is_some) || self.delegated.is_some() || !self.claims.is_empty()
     }
 }
 

@@ -117,6 +117,8 @@ pub enum Denial {
         /// The alternative with the fewest scopes, `base_scopes` included.
         required: ScopeSet,
     },
+    /// The caller lacks scopes that no challenge may ask for.
+    NotOffered,
     /// No usable policy is available.
     PolicyUnavailable,
     /// No rule lists it.
@@ -142,6 +144,7 @@ impl Denial {
             Self::MatrixNarrows { .. } => Reason::MatrixNarrowsScopes,
             Self::NearName => Reason::NearName,
             Self::NoToken { .. } => Reason::NoToken,
+            Self::NotOffered => Reason::ScopeNotOffered,
             Self::PolicyUnavailable => Reason::PolicyUnavailable,
             Self::Unlisted => Reason::Unlisted,
             Self::Unverifiable => Reason::FreshnessUnverifiable,
@@ -154,7 +157,9 @@ impl Denial {
             Self::InsufficientScope { row, .. } => row.as_deref(),
             Self::MatrixDeniesTool { row } | Self::MatrixNarrows { row } => Some(row),
             Self::Arguments | Self::Authentication(_) | Self::Drifted | Self::NearName => None,
-            Self::NoToken { .. } | Self::PolicyUnavailable | Self::Unlisted | Self::Unverifiable => None,
+            Self::NoToken { .. } | Self::NotOffered | Self::PolicyUnavailable | Self::Unlisted | Self::Unverifiable => {
+                None
+            }
         }
     }
 

@@ -60,6 +60,8 @@ pub struct DeniedElement {
     pub method: Option<String>,
     /// The name or URI.
     pub target: Option<String>,
+    /// The recorded arguments of the call. They are not in the response.
+    pub arguments: Option<String>,
     /// The id of this decision.
     pub decision_id: String,
 }

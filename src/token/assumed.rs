@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::{AccessToken, Claims, Vouched, index_many};
+use super::{AccessToken, Claims, TokenRules, Vouched, index_many};
 use crate::node::Node;
 
 /// An assumed caller.
@@ -17,10 +17,15 @@ pub struct Assumed {
     pub subject: Option<String>,
     /// The client.
     pub client: Option<String>,
-    /// The granted scopes.
+    /// The issued scopes.
     pub scopes: Vec<String>,
     /// Claims, for matrix rows that test them and headers that forward them.
     pub claims: Vec<(String, Node)>,
+}
+
+/// The claim that `actor` acts for the subject (RFC 8693 section 4.1).
+pub fn acting(actor: &str) -> (String, Node) {
+    ("act".to_owned(), Node::Object(vec![("sub".to_owned(), Node::Text(actor.to_owned()))]))
 }
 
 impl AccessToken {
@@ -32,9 +37,15 @@ impl AccessToken {
             subject: caller.subject,
             client: caller.client,
             many_scopes: index_many(&caller.scopes),
+            issued: caller.scopes.len(),
             scopes: caller.scopes,
             bounds: Vec::new(),
             claims: Claims::assumed(caller.claims),
         }))
+    }
+
+    /// Like [`Self::assumed`], with the scopes that `rules`, those of its issuer, map.
+    pub fn assumed_by(rules: &TokenRules, caller: Assumed) -> Self {
+        Self::assumed(caller).with_mapped_scopes(rules)
     }
 }

@@ -21,6 +21,7 @@ pub struct Bounds {
 impl Bounds {
     /// Reads the claims of a token issued to `client`.
     pub fn read(set: &Claims, client: Option<&str>) -> Result<Self, TokenError> {
+        claims::check_actors(set)?;
         Ok(Self {
             audiences: claims::audiences(set)?,
             names_audiences: set.has("aud"),
@@ -48,6 +49,11 @@ impl Bounds {
         self.expires_at
     }
 
+    /// `iat`, if it is present.
+    pub fn issued_at(&self) -> Option<f64> {
+        self.issued_at
+    }
+
     /// The proof of possession that a client needs.
     pub fn confirmation(&self) -> Confirmation {
         self.confirmation
@@ -62,6 +68,9 @@ impl Bounds {
     /// Checks that the audience is one of `expected`.
     pub fn check_audience(&self, expected: &[String], rules: &TokenRules) -> Result<(), TokenError> {
         if !self.names_audiences && self.answer_completes {
+            return Ok(());
+        }
+        if !self.names_audiences && self.client.as_ref().is_some_and(|own| rules.audience_missing.contains(own)) {
             return Ok(());
         }
         let accepted = |audience: &String| expected.iter().any(|own| same_audience(own, audience));

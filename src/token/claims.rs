@@ -65,9 +65,9 @@ impl Claims {
 /// The maximum nesting depth of a header or claims set. Real tokens have four or five levels.
 const MAX_DEPTH: usize = 32;
 
-/// A claim that is a space-separated string (RFC 8693 section 4.2) or an array of strings.
+/// The first claim present, by name or path: a space-separated string (RFC 8693 section 4.2) or an array of strings.
 pub fn scope_list(claims: &Claims, names: &[String]) -> Result<Vec<String>, TokenError> {
-    let Some(value) = names.iter().find_map(|name| claims.get(name)) else {
+    let Some(value) = names.iter().find_map(|name| claims.at(name)) else {
         return Ok(Vec::new());
     };
     match value {
@@ -93,6 +93,26 @@ pub fn text<'a>(claims: &'a Claims, name: &str) -> Result<Option<&'a str>, Token
 /// The first of several claims that is present. It must be a string.
 pub fn first_text<'a>(claims: &'a Claims, names: &[String]) -> Result<Option<&'a str>, TokenError> {
     names.iter().find(|name| claims.has(name)).map_or(Ok(None), |name| text(claims, name))
+}
+
+/// The maximum number of actors. Each is a service that forwards a call of the previous one.
+const MAX_ACTORS: usize = 8;
+
+/// Checks `act` (RFC 8693 section 4.1): at each level, an object whose `sub` is a string. A caller whose actor cannot be
+/// read could be taken for one who acts for himself.
+pub fn check_actors(claims: &Claims) -> Result<(), TokenError> {
+    let is_actor = |act: &Node| act.optional("sub").and_then(Node::as_text).is_some();
+    let is_sound = acts(claims).all(is_actor) && acts(claims).count() <= MAX_ACTORS;
+    if is_sound { Ok(()) } else { Err(TokenError::ActMalformed) }
+}
+
+/// The subjects in `act`, from the outermost to the innermost.
+pub fn actors(claims: &Claims) -> impl Iterator<Item = &str> {
+    acts(claims).filter_map(|act| act.optional("sub")?.as_text())
+}
+
+fn acts(claims: &Claims) -> impl Iterator<Item = &Node> {
+    std::iter::successors(claims.get("act"), |act| act.optional("act"))
 }
 
 /// A NumericDate (RFC 7519 section 2): seconds since 1970, fractions included.
@@ -121,7 +141,16 @@ pub struct ClaimTest {
 impl ClaimTest {
     /// Whether the claims pass the test.
     pub fn holds(&self, claims: &Claims) -> bool {
-        claims.get(&self.name).is_some_and(|actual| {
+        self.accepts(claims.get(&self.name))
+    }
+
+    /// Like [`Self::holds`], but the name may be a path ([`Claims::at`]).
+    pub fn holds_at_path(&self, claims: &Claims) -> bool {
+        self.accepts(claims.at(&self.name))
+    }
+
+    fn accepts(&self, actual: Option<&Node>) -> bool {
+        actual.is_some_and(|actual| {
             *actual == self.expected || actual.as_list().is_some_and(|items| items.contains(&self.expected))
         })
     }

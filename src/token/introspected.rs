@@ -119,6 +119,7 @@ impl Active {
             claims::scope_list(said, &rules.answer_scope_claims)?,
             bounds,
             all,
-        ))
+        )
+        .with_mapped_scopes(rules))
     }
 }

@@ -28,6 +28,7 @@ pub struct UntrustedJwt {
 /// A token that passed every check except its signature.
 pub struct Candidate<'t> {
     token: &'t UntrustedJwt,
+    rules: &'t TokenRules,
     query: KeyQuery,
     access: AccessToken,
 }
@@ -83,7 +84,7 @@ impl UntrustedJwt {
     }
 
     /// Makes every check except the signature's. A failure is final, whoever signed the token.
-    pub fn check(&self, expected: Expectations<'_>, now: UnixTime) -> Result<Candidate<'_>, TokenError> {
+    pub fn check<'t>(&'t self, expected: Expectations<'t>, now: UnixTime) -> Result<Candidate<'t>, TokenError> {
         let query = self.check_header(expected)?;
         let nonce_tells = self.typ()?.as_deref() != Some("at+jwt");
         expected.rules.check_kind(&self.claims, nonce_tells)?;
@@ -103,7 +104,7 @@ impl UntrustedJwt {
             vec![bounds],
             self.claims.clone(),
         );
-        Ok(Candidate { token: self, query, access })
+        Ok(Candidate { token: self, rules: expected.rules, query, access })
     }
 
     fn check_header(&self, expected: Expectations<'_>) -> Result<KeyQuery, TokenError> {
@@ -157,7 +158,7 @@ impl Candidate<'_> {
         let made =
             |key: &&PublicKey| algorithm.fits(key) && verifier.verify(algorithm, key, signed, &self.token.signature);
         if keys.iter().take(verifier.tries(algorithm)).any(made) {
-            Ok(self.access)
+            Ok(self.access.with_mapped_scopes(self.rules))
         } else {
             Err(TokenError::BadSignature)
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ClaimTest, Claims, TokenError};
+use super::{ClaimTest, Claims, MappedScopes, TokenError};
 use crate::node::Node;
 use crate::signature::Algorithm;
 
@@ -28,7 +28,7 @@ pub struct TokenRules {
     pub types: Vec<String>,
     /// Whether the header may lack `typ`.
     pub type_may_be_absent: bool,
-    /// Claims that may hold the scopes. The first one present counts.
+    /// Claims that may hold the scopes, by name or path. The first one present counts.
     pub scope_claims: Vec<String>,
     /// Claims that may name the client. The first one present counts.
     pub client_claims: Vec<String>,
@@ -36,6 +36,8 @@ pub struct TokenRules {
     pub answer_scope_claims: Vec<String>,
     /// Like `client_claims`, for introspection responses.
     pub answer_client_claims: Vec<String>,
+    /// Scopes for callers with certain claims.
+    pub scope_map: Vec<MappedScopes>,
     /// The claim that names the subject.
     pub subject_claim: String,
     /// Claims that must have a value.
@@ -44,6 +46,8 @@ pub struct TokenRules {
     pub present_claims: &'static [&'static str],
     /// Without `aud`, the client must be one of the audiences. Cognito sets no audience by default.
     pub client_may_be_audience: bool,
+    /// Clients whose tokens may lack `aud`.
+    pub audience_missing: Vec<String>,
     /// Whether a `nonce` is accepted. Otherwise it marks an ID token. authentik and older Keycloak versions put it into
     /// access tokens.
     pub nonce_is_tolerated: bool,

@@ -365,7 +365,7 @@ fn every_default_is_the_documented_one() {
         }
     );
     assert_eq!(config.token_cache_entries, 4096);
-    let audit = Audit { decisions: Decisions::All, subject: SubjectForm::Plain, sink: None };
+    let audit = Audit { decisions: Decisions::All, subject: SubjectForm::Plain, sink: None, arguments: Vec::new() };
     assert_eq!(config.audit, audit);
     let warned: Vec<_> = config.warnings.iter().map(|warning| warning.path.as_str()).collect();
     assert_eq!(warned, ["resources[0].policy.matrix[0].scopes"], "it counts what nothing needs");

@@ -21,6 +21,7 @@ mod jsonrpc;
 mod key_sets;
 mod key_sharing;
 mod keycloak;
+mod new_fields;
 mod oracles;
 mod policy_conditions;
 mod policy_decisions;

@@ -20,6 +20,7 @@ mod drift;
 mod freshness;
 mod gates;
 mod lenient_clients;
+mod revocation;
 mod table;
 mod token_cache;
 mod turns;

@@ -67,6 +67,20 @@ pub const PREFIXED: &str = "prefixed.example.com";
 pub const NAMED: &str = "named.example.com";
 /// The issuer of [`NAMED`], whose tokens may have a `nonce`.
 pub const NO_URL: &str = "accounts.example.com";
+/// Has an issuer that maps claims to scopes, [`MAPPING`].
+pub const MAPPED: &str = "mapped.example.com";
+/// Offers fewer scopes than its policy names, since [`MAPPING`] maps the others.
+pub const OFFERED: &str = "offered.example.com";
+/// The issuer of [`MAPPED`] and [`OFFERED`].
+pub const MAPPING: &str = "https://mapping.example.com";
+/// Has rules on who acts for whom, for tokens of [`MAPPING`].
+pub const DELEGATED: &str = "delegated.example.com";
+/// Has an issuer whose tokens may lack an audience, [`LOOSE`].
+pub const AUDIENCELESS: &str = "audienceless.example.com";
+/// The issuer of [`AUDIENCELESS`].
+pub const LOOSE: &str = "https://loose.example.com";
+/// Has a policy that revokes tokens, in shadow mode.
+pub const REVOKED: &str = "revoked.example.com";
 /// The issuer of [`DOWN`].
 pub const DOWN_ISSUER: &str = "https://down-auth.example.com";
 
@@ -95,6 +109,9 @@ pub fn configuration() -> Value {
         "issuers": issuers(),
         "resources": resources(),
         "pass": ["/open", "/assets/*", "/mcp/"],
+        "audit": {"arguments": {
+            "pay": ["/amount", "/owner", "/nested/list/1", "/nested"], "pa*": ["/amount", "/note"], "echo": ["/x"],
+        }},
         "limits": {"body": BODY_LIMIT, "list": LIST_LIMIT, "token": 4000, "depth": 20},
     })
 }
@@ -115,6 +132,7 @@ fn issuers() -> Value {
         {
             "issuer": BOTH, "name": "both",
             "jwks": {"keys": published_keys()["keys"]}, "introspection": introspection(BOTH),
+            "scope_map": [{"claims": {"realm_access.roles": "reader"}, "scopes": ["weather:read"]}],
         },
         {
             "issuer": EITHER, "name": "either", "validation": "jwt_or_introspection",
@@ -125,8 +143,34 @@ fn issuers() -> Value {
             "jwks": {"keys": published_keys()["keys"]}, "introspection": introspection(LOCAL),
         },
         {"issuer": PROVEN, "name": "proven", "dpop": "required", "jwks": {"keys": published_keys()["keys"]}},
-        {"issuer": ASKED_ONLY, "name": "asked-only", "introspection": introspection(ASKED_ONLY)},
+        {
+            "issuer": ASKED_ONLY, "name": "asked-only", "introspection": introspection(ASKED_ONLY),
+            "scope_map": [{"claims": {"realm_access.roles": "reader"}, "scopes": ["weather:read"]}],
+            "audience_missing": {"clients": ["loose"]},
+        },
+        {
+            "issuer": LOOSE, "name": "loose", "jwks": {"keys": published_keys()["keys"]},
+            "audience_missing": {"clients": ["loose", "loose-*"]},
+        },
+        {
+            "issuer": MAPPING, "name": "mapping", "jwks": {"keys": published_keys()["keys"]},
+            "scope_claims": ["scope", "granted.scopes"], "scope_map": scope_map(),
+        },
         {"issuer": NO_URL, "nonce": "allow", "jwks": {"keys": published_keys()["keys"]}},
+    ])
+}
+
+fn scope_map() -> Value {
+    json!([
+        {"claims": {"realm_access.roles": "weather-admin"}, "scopes": ["weather:admin"]},
+        {"claims": {"resource_access.gate.roles": "reader"}, "scopes": ["weather:read"]},
+        {"claims": {"level": 7}, "scopes": ["tasks:run"]},
+        {"subjects": ["spiffe://example.com/ns/*"], "scopes": ["weather:read"]},
+        {"clients": ["*"], "claims": {"groups": "any-client"}, "scopes": ["weather:read"]},
+        {"subjects": ["*"], "claims": {"groups": "any-subject"}, "scopes": ["weather:read"]},
+        {"subjects": ["bob"], "clients": ["https://*.example.com/client.json"], "scopes": ["weather:read"]},
+        {"actors": ["agent-*"], "scopes": ["weather:read"]},
+        {"actors": ["*"], "claims": {"groups": "any-actor"}, "scopes": ["weather:read"]},
     ])
 }
 
@@ -216,6 +260,29 @@ fn resources() -> Value {
         resource(FRESH, &fresh(), &json!({"issuers": ["local", "both", "main"]})),
         resource(PROOFS, &small, &json!({"issuers": ["main", "proven"], "origins": ["https://app.example.com"]})),
         resource(PROOFS_ONLY, &small, &json!({"issuers": ["proven"], "forward": {"authorization": "keep"}})),
+        resource(
+            MAPPED,
+            &mapped(),
+            &json!({"issuers": ["mapping"], "forward": {"headers": {"x-mcp-scopes": "scope"}}})
+        ),
+        resource(
+            OFFERED,
+            &mapped(),
+            &json!({
+                "issuers": ["mapping"], "scopes_supported": ["openid", "weather:read"],
+                "challenge_scopes": ["weather:admin", "weather:read", "openid"],
+            })
+        ),
+        resource(
+            DELEGATED,
+            &delegated(),
+            &json!({
+                "issuers": ["mapping"], "scopes_supported": ["weather:read"],
+                "forward": {"headers": {"x-mcp-actor": "actor", "x-mcp-subject": "sub"}},
+            })
+        ),
+        resource(AUDIENCELESS, &small, &json!({"issuers": ["loose"]})),
+        resource(REVOKED, &revoked(), &json!({"issuers": ["main", "local"]})),
         resource(OPAQUE, &small, &json!({"issuers": ["asked-only"]})),
         resource(
             MAIN,
@@ -401,5 +468,52 @@ fn shadow() -> Value {
             {"name": "guests do not read", "subjects": ["guest"], "scopes": ["mcp:connect"], "mode": "enforce"},
         ],
         "mode": "shadow",
+    })
+}
+
+fn mapped() -> Value {
+    json!({
+        "hierarchy": {"weather:admin": ["weather:write"], "weather:write": ["weather:read"]},
+        "tools": {
+            "echo": {"scopes": []},
+            "read": {"scopes": ["weather:read"]},
+            "write": {"scopes": ["weather:write"]},
+            "admin": {"scopes": ["weather:admin"]},
+            "run": {"scopes": ["tasks:run"]},
+            "either": {"any_of": [["weather:admin"], ["weather:read", "openid"]]},
+            "both": {"scopes": ["weather:admin", "openid"]},
+        },
+        "matrix": [{"name": "the guest only reads", "subjects": ["guest"], "scopes": ["weather:read"]}],
+    })
+}
+
+fn delegated() -> Value {
+    let any = json!({"scopes": []});
+    json!({
+        "tools": {
+            "echo": any, "write": any, "run": any, "drop": any, "sweep": any, "read": {"scopes": ["weather:read"]},
+        },
+        "matrix": [
+            {"name": "agents do not write", "delegated": true, "deny_tools": ["write"]},
+            {"name": "people do not run", "delegated": false, "deny_tools": ["run"]},
+            {"name": "the interns do not drop", "actors": ["intern-*", "temp"], "deny_tools": ["drop"]},
+            {"name": "nobody sweeps", "actors": ["*"], "deny_tools": ["sweep"]},
+        ],
+    })
+}
+
+fn revoked() -> Value {
+    json!({
+        "tools": {"echo": {"scopes": []}},
+        "mode": "shadow",
+        "revoked": [
+            {"subjects": ["mallory", "evil-*"]},
+            {"subjects": ["bob"], "clients": ["lost-*"]},
+            {"jti": ["stolen-1", "stolen-2"]},
+            {"subjects": ["carol"], "issued_before": "2100-01-01T00:00:00Z"},
+            {"subjects": ["dave"], "issued_before": "2001-01-01T00:00:00Z"},
+            {"issuers": ["local"], "actors": ["agent"]},
+            {"clients": ["*"], "subjects": ["erin"]},
+        ],
     })
 }

@@ -25,15 +25,18 @@ pub mod explained;
 pub mod keys_and_bodies;
 pub mod request;
 
+mod audiences;
 mod bodies;
 mod browsers;
 mod conditions;
 mod decisions;
+mod delegation;
 mod forwarding;
 mod freshness;
 mod identity;
 mod introspection;
 mod lists;
+mod mapped_scopes;
 mod matrix;
 mod mcp_headers;
 mod metadata;
@@ -43,6 +46,8 @@ mod order;
 mod paths;
 mod proofs;
 mod public;
+mod records;
+mod revoked;
 mod step_up;
 mod streams;
 mod tokens;
@@ -102,6 +107,11 @@ pub fn all() -> Vec<Scenario> {
         decisions::rows(),
         operations::rows(),
         step_up::rows(),
+        mapped_scopes::rows(),
+        audiences::rows(),
+        delegation::rows(),
+        revoked::rows(),
+        records::rows(),
         matrix::rows(),
         near_names::rows(),
         uris::rows(),

@@ -124,6 +124,9 @@ pub fn ask(config: &Config, resource: &Resource, caller: &Caller, target: &Targe
         Ok(operation) => operation,
         Err(fault) => return Ruling::refused(fault.reason()),
     };
+    if caller.token().is_some_and(|token| resource.policy.revokes(token)) {
+        return Ruling::refused(Reason::TokenRevoked);
+    }
     let verdict = resource.policy.decide(caller, &operation.access, occasion);
     if caller.token().is_some_and(|token| identity::headers(resource, token).is_err()) {
         return Ruling::refused(Reason::IdentityUnforwardable);

@@ -11,10 +11,11 @@ use toolgate::bearer::NoCredentials;
 use toolgate::caller::Caller;
 use toolgate::config::{Config, Resource};
 use toolgate::mcp::TargetKind;
-use toolgate::policy::{Authentication, Occasion, Row};
+use toolgate::node::Node;
+use toolgate::policy::{Authentication, Occasion, Revocation, Row};
 use toolgate::reason::{Family, Reason};
 use toolgate::time::UnixTime;
-use toolgate::token::{AccessToken, Assumed};
+use toolgate::token::{AccessToken, Assumed, acting};
 
 use crate::ask::{Target, ask};
 use crate::output::{Report, Trouble, bad, columns, counted, good, read};
@@ -49,6 +50,8 @@ struct Record {
     target: Option<String>,
     subject: Option<String>,
     client: Option<String>,
+    actor: Option<String>,
+    jti: Option<String>,
     issuer: Option<String>,
     scopes: Option<Vec<String>>,
 }
@@ -159,13 +162,14 @@ fn caller(config: &Config, record: &Record) -> Option<Caller> {
         return Some(Caller::Anonymous(NoCredentials::assumed()));
     }
     let issuer = config.issuers.iter().find(|issuer| Some(&issuer.identifier) == record.issuer.as_ref())?;
+    let id = record.jti.iter().map(|id| ("jti".to_owned(), Node::Text(id.clone())));
     let token = AccessToken::assumed(Assumed {
         issuer: issuer.identifier.clone(),
         issuer_name: issuer.name.clone(),
         subject: record.subject.clone(),
         client: record.client.clone(),
         scopes: record.scopes.clone()?,
-        claims: Vec::new(),
+        claims: record.actor.iter().map(|actor| acting(actor)).chain(id).collect(),
     });
     Some(token.into())
 }
@@ -178,15 +182,21 @@ fn has_conditions(resource: &Resource, target: &Target) -> bool {
 
 /// Whether a scenario may apply to this caller, depending on something that is not recorded.
 fn depends_on_more(resource: &Resource, caller: &Caller) -> bool {
-    let subject = caller.token().and_then(AccessToken::subject);
-    let hashed = subject.is_some_and(|subject| subject.starts_with("sha256:"));
+    let Some(caller) = caller.token() else { return false };
+    let is_hashed = |subject: Option<&str>| subject.is_some_and(|subject| subject.starts_with("sha256:"));
+    // The time of issue is not recorded.
+    let by_time = |entry: &Revocation| entry.issued_before.is_some() && entry.who.selects(caller, Some(""));
+    if resource.policy.revoked.iter().any(by_time) {
+        return true;
+    }
+    let hashed = is_hashed(caller.subject()) || is_hashed(caller.actors().next());
     resource.policy.matrix.iter().any(|row| {
-        let hides = !row.claims.is_empty() || (hashed && row.subjects.is_some());
+        let hides = !row.claims.is_empty() || (hashed && (row.subjects.is_some() || row.actors.is_some()));
         let mut visible = Row { claims: Vec::new(), ..row.clone() };
         if hashed {
-            visible.subjects = None;
+            (visible.subjects, visible.actors) = (None, None);
         }
-        !caller.is_anonymous() && hides && visible.selects(caller)
+        hides && visible.selects(&caller.into())
     })
 }
 

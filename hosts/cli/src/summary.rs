@@ -5,7 +5,11 @@ use std::fmt::Write;
 use toolgate::config::{Config, Decisions, Dpop, Introspection, Issuer, OnDrift, Resource, UntilSeen, Validation};
 use toolgate::jwks::KeySource;
 use toolgate::mcp::{METHODS, Method, TargetKind};
-use toolgate::policy::{Lists, Mode, Policy, Requirement, Row, RuleSet};
+use toolgate::node::Node;
+use toolgate::pattern::Pattern;
+use toolgate::policy::{Lists, Mode, Policy, Requirement, Revocation, Row, RuleSet};
+use toolgate::time::UnixTime;
+use toolgate::token::{ClaimTest, MappedScopes, Selector};
 
 use crate::ask::{Target, names};
 use crate::output::{counted, doubtful, heading, visible};
@@ -49,6 +53,7 @@ fn facts(config: &Config, resource: &Resource) -> Facts {
         ("any token", open(policy)),
         ("no token", without_token(config, policy)),
         ("scenarios", scenarios(policy)),
+        ("revoked", policy.revoked.iter().map(revoked).collect()),
         ("lists", vec![lists(policy)]),
         ("remote", remote(resource)),
         ("approved", vec![approved(resource)]),
@@ -115,7 +120,39 @@ fn issuer(issuer: &Issuer) -> Vec<String> {
         ),
         format!("  scopes from {}; client from {}", any_of(&rules.scope_claims), any_of(&rules.client_claims)),
     ];
-    told.into_iter().chain(proofs).collect()
+    let loose = match rules.audience_missing.as_slice() {
+        [] => None,
+        clients => Some(doubtful(&format!("  without aud too, if the client is {}", visible(&any_of(clients))))),
+    };
+    told.into_iter().chain(rules.scope_map.iter().map(mapped)).chain(loose).chain(proofs).collect()
+}
+
+/// Scopes that are granted by claims.
+fn mapped(entry: &MappedScopes) -> String {
+    let scopes: Vec<_> = entry.scopes.iter().map(ToString::to_string).collect();
+    format!("  and {} for {}", scopes.join(", "), visible(&selectors(&entry.who, &entry.claims)))
+}
+
+/// The callers that a selector and tests on claims select.
+pub fn selectors(who: &Selector, claims: &[ClaimTest]) -> String {
+    let patterns = |name: &str, patterns: &Option<Vec<Pattern>>| {
+        let texts: Vec<_> = patterns.as_ref()?.iter().map(Pattern::as_str).collect();
+        Some(format!("{name} {}", texts.join(" or ")))
+    };
+    let value = |node: &Node| match node {
+        Node::Text(text) => text.clone(),
+        Node::Number(number) => number.to_string(),
+        Node::Bool(flag) => flag.to_string(),
+        other => other.type_name().to_owned(),
+    };
+    let claims = claims.iter().map(|test| format!("{} is {}", test.name, value(&test.expected)));
+    let selectors = [
+        patterns("subject", &who.subjects),
+        patterns("client", &who.clients),
+        patterns("issuer", &who.issuers),
+        patterns("actor", &who.actors),
+    ];
+    selectors.into_iter().flatten().chain(claims).collect::<Vec<_>>().join(", ")
 }
 
 fn introspection(introspection: &Introspection) -> String {
@@ -134,7 +171,7 @@ pub fn kinds(policy: &Policy) -> [(&'static str, &RuleSet); 4] {
 
 /// The names and patterns of all rules, sorted.
 pub fn listed(rules: &RuleSet) -> Vec<&str> {
-    let mut listed: Vec<_> = rules.names().map(toolgate::pattern::Pattern::as_str).collect();
+    let mut listed: Vec<_> = rules.names().map(Pattern::as_str).collect();
     listed.sort_unstable();
     listed
 }
@@ -249,6 +286,18 @@ fn row(row: &Row) -> String {
     let mode = row.mode.filter(|mode| *mode == Mode::Shadow).map(|_| "recorded only".to_owned());
     let effects: Vec<_> = scopes.into_iter().chain(tools).chain(mode).collect();
     format!("{}: {}", row.name, list_or(&effects, "narrows nothing"))
+}
+
+fn revoked(entry: &Revocation) -> String {
+    let who = Some(selectors(&entry.who, &[])).filter(|who| !who.is_empty());
+    let ids = entry.ids.as_ref().map(|ids| counted(ids.names().count(), "token id"));
+    let before = entry.issued_before.map(|time| format!("issued before {}", rfc3339(time)));
+    visible(&who.into_iter().chain(ids).chain(before).collect::<Vec<_>>().join(", "))
+}
+
+fn rfc3339(time: UnixTime) -> String {
+    let time = i64::try_from(time.as_millis()).ok().and_then(|time| jiff::Timestamp::from_millisecond(time).ok());
+    time.map(|time| time.to_string()).unwrap_or_default()
 }
 
 fn lists(policy: &Policy) -> String {

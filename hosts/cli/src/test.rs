@@ -13,7 +13,7 @@ use toolgate::bearer::NoCredentials;
 use toolgate::caller;
 use toolgate::config::{Config, Resource};
 use toolgate::policy::{Arguments, Occasion, Standing};
-use toolgate::token::{AccessToken, Assumed};
+use toolgate::token::{AccessToken, Assumed, acting};
 
 use crate::ask::{Ruling, Target, ask, resource};
 use crate::output::{Report, Trouble, bad, columns, counted, faint, good, moment, read_text};
@@ -71,6 +71,8 @@ const ANONYMOUS: &str = "anonymous";
 struct Caller {
     subject: Option<String>,
     client: Option<String>,
+    /// Who acts for the subject.
+    actor: Option<String>,
     /// The issuer's name or identifier. By default the first issuer of the resource.
     issuer: Option<String>,
     #[serde(default)]
@@ -230,15 +232,16 @@ impl Caller {
             let node = serde_json::from_value(value.clone());
             node.map(|node| (name.clone(), node)).map_err(|error| Trouble(error.to_string()))
         });
-        let token = AccessToken::assumed(Assumed {
+        let actor = self.actor.iter().map(|actor| Ok(acting(actor)));
+        let assumed = Assumed {
             issuer: issuer.identifier.clone(),
             issuer_name: issuer.name.clone(),
             subject: self.subject.clone(),
             client: self.client.clone(),
             scopes: self.scopes.0.clone(),
-            claims: claims.collect::<Result<_, _>>()?,
-        });
-        Ok(token.into())
+            claims: claims.chain(actor).collect::<Result<_, _>>()?,
+        };
+        Ok(AccessToken::assumed_by(&issuer.rules, assumed).into())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The token rules of an issuer: its profile, with the fields that override it.
 
-use crate::loader::fields::{At, Fields, Findings, Zero};
+use crate::loader::fields::{At, Fields, Findings, Zero, join};
 use crate::node::Node;
 use crate::token::{ClaimTest, Profile, TokenRules};
 
@@ -28,12 +28,32 @@ pub(super) fn read(fields: &mut Fields<'_>, profile: &Profile, found: &mut Findi
     if let Some(tests) = fields.take("required_claims").and_then(|at| claim_tests(&at, found)) {
         rules.required_claims = tests;
     }
+    if let Some(clients) = fields.take("audience_missing").and_then(|at| audience_missing(&at, found)) {
+        rules.audience_missing = clients;
+    }
     let nonce = fields.take("nonce").and_then(|at| at.choice(&[("refuse", false), ("allow", true)], found));
     rules.nonce_is_tolerated = nonce.unwrap_or(rules.nonce_is_tolerated);
     if let Some(leeway) = fields.take("leeway").and_then(|at| at.duration(Zero::Allow, found)) {
         rules.leeway = leeway;
     }
     rules
+}
+
+/// The clients whose tokens may lack `aud`.
+fn audience_missing(at: &At<'_>, found: &mut Findings) -> Option<Vec<String>> {
+    let mut fields = at.fields(found)?;
+    let clients = fields.require("clients", found).and_then(|at| at.texts(Zero::Refuse, found));
+    fields.finish(found);
+    let clients = clients?;
+    let message = format!(
+        "accepts tokens without `aud` from {}, so one that was issued for another server is accepted here too",
+        clients.join(", ")
+    );
+    found.warn(&at.path, message);
+    if clients.iter().any(|client| client.contains('*')) {
+        found.warn(&join(&at.path, "clients"), "names are exact: `*` is not a wildcard here");
+    }
+    Some(clients)
 }
 
 /// An object of claims with their required values.

@@ -6,7 +6,7 @@ use toolgate::config::{Config, Issuer, Resource};
 use toolgate::node::Node;
 use toolgate::pattern::Pattern;
 use toolgate::policy::{Mode, Row};
-use toolgate::token::{AccessToken, Assumed};
+use toolgate::token::{AccessToken, Assumed, acting};
 
 /// A caller, with a token or anonymous.
 pub struct Scenario {
@@ -79,7 +79,9 @@ fn selected_by(row: &Row, issuers: &[&Issuer], anybody: &Assumed) -> Assumed {
         row.issuers.as_ref().is_none_or(any)
     };
     let issuer = issuers.iter().find(wanted).filter(|_| row.issuers.is_some());
-    let claims = row.claims.iter().map(|test| (test.name.clone(), test.expected.clone()));
+    let actor = first(&row.actors).or_else(|| row.delegated.filter(|delegated| *delegated).map(|_| "agent".to_owned()));
+    let actor = actor.filter(|_| row.delegated != Some(false)).map(|actor| acting(&actor));
+    let claims = row.claims.iter().map(|test| (test.name.clone(), test.expected.clone())).chain(actor);
     Assumed {
         issuer: issuer.map_or_else(|| anybody.issuer.clone(), |issuer| issuer.identifier.clone()),
         issuer_name: issuer.map_or_else(|| anybody.issuer_name.clone(), |issuer| issuer.name.clone()),
@@ -104,6 +106,8 @@ fn about(row: &Row) -> String {
     let claims = row.claims.iter().map(|test| format!("{} is {}", test.name, value(&test.expected)));
     let selectors =
         [patterns("subject", &row.subjects), patterns("client", &row.clients), patterns("issuer", &row.issuers)];
+    let delegated = row.delegated.map(|delegated| if delegated { "delegated" } else { "not delegated" }.to_owned());
+    let delegated = patterns("actor", &row.actors).into_iter().chain(delegated);
     let shadow = (row.mode == Some(Mode::Shadow)).then(|| "in shadow mode: recorded only".to_owned());
-    selectors.into_iter().flatten().chain(claims).chain(shadow).collect::<Vec<_>>().join(", ")
+    selectors.into_iter().flatten().chain(delegated).chain(claims).chain(shadow).collect::<Vec<_>>().join(", ")
 }

@@ -3,6 +3,8 @@
 // Never constructed: only the shape of these types is used.
 #![allow(dead_code)]
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 
 use super::issuer::Issuer;
@@ -76,9 +78,18 @@ pub struct Audit {
     decisions: Option<Decisions>,
     /// The form of subjects in records: unchanged, or as a digest
     subject: Option<SubjectForm>,
+    /// The arguments of calls that are recorded: JSON Pointers by tool name; `*` matches any characters
+    arguments: Option<BTreeMap<String, Pointers>>,
     /// The endpoint that receives audit lines in addition to the log
     sink: Option<Sink>,
 }
+
+#[derive(JsonSchema)]
+pub struct Pointers(#[schemars(length(min = 1))] Vec<Pointer>);
+
+/// A JSON Pointer (RFC 6901) into `params.arguments`
+#[derive(JsonSchema)]
+pub struct Pointer(#[schemars(regex(pattern = r"^(/([^~/]|~[01])*)+$"))] String);
 
 /// An endpoint that receives audit lines, one JSON object per line
 #[derive(JsonSchema)]

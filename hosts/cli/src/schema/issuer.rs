@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toolgate::token::PROFILES;
 
-use super::leaf::{Duration, Identifier, Name, Scalar, Url};
+use super::leaf::{Duration, Identifier, Name, Scalar, Scope, Url};
 
 /// An authorization server
 #[derive(JsonSchema)]
@@ -30,22 +30,59 @@ pub struct Issuer {
     /// Accepted values of `typ` in the header of access tokens
     #[schemars(length(min = 1))]
     token_types: Option<Vec<Name>>,
-    /// Claims that may contain the scopes; the first one present counts
+    /// Claims, by name or path, that may contain the scopes; the first one present counts
     #[schemars(length(min = 1))]
     scope_claims: Option<Vec<Name>>,
     /// Claims that may name the client; the first one present counts
     #[schemars(length(min = 1))]
     client_claims: Option<Vec<Name>>,
+    /// Scopes for callers with certain claims, beside those of the token
+    #[schemars(length(min = 1))]
+    scope_map: Option<Vec<MappedScopes>>,
     /// The claim that names the subject
     subject_claim: Option<Name>,
     /// Claims and the values they must equal or, if arrays, contain
     required_claims: Option<BTreeMap<String, Scalar>>,
+    /// Tokens without `aud` that are accepted
+    audience_missing: Option<AudienceMissing>,
     /// Tokens bound to a key (RFC 9449); by default refused
     dpop: Option<Dpop>,
+    /// The maximum age of a proof without a nonce, at most `300s`
+    dpop_window: Option<Duration>,
     /// Access tokens with a `nonce` claim; by default as the profile specifies
     nonce: Option<Nonce>,
     /// The tolerated clock difference
     leeway: Option<Duration>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct AudienceMissing {
+    /// The clients to which such tokens are issued; exact names
+    #[schemars(length(min = 1))]
+    clients: Vec<Name>,
+}
+
+/// Scopes for the callers that match all given selectors
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, extend("anyOf" = [
+    {"required": ["claims"]}, {"required": ["subjects"]}, {"required": ["clients"]}, {"required": ["actors"]}
+]))]
+pub struct MappedScopes {
+    /// Claims, by name or path, and the values they must equal or, if arrays, contain
+    #[schemars(extend("minProperties" = 1))]
+    claims: Option<BTreeMap<String, Scalar>>,
+    /// Patterns; none matches a token without a subject
+    #[schemars(length(min = 1))]
+    subjects: Option<Vec<Name>>,
+    /// Patterns; none matches a token without a client
+    #[schemars(length(min = 1))]
+    clients: Option<Vec<Name>>,
+    /// Patterns for who acts for the subject; none matches a token without `act`
+    #[schemars(length(min = 1))]
+    actors: Option<Vec<Name>>,
+    #[schemars(length(min = 1))]
+    scopes: Vec<Scope>,
 }
 
 #[derive(JsonSchema)]

@@ -30,9 +30,16 @@ pub struct PathPattern(#[schemars(regex(pattern = r"^/[^*?#\s]*(/\*)?$"))] Strin
 #[derive(JsonSchema)]
 pub struct Duration(#[schemars(regex(pattern = r"^[0-9]+(ms|s|m|h)$"))] String);
 
-/// `sub`, `issuer`, `client`, `scope` or `claims.<name>`
+/// A time in UTC such as `2026-11-28T12:00:00Z`
 #[derive(JsonSchema)]
-pub struct IdentityValue(#[schemars(regex(pattern = r"^(sub|issuer|client|scope|claims\..+)$"))] String);
+pub struct Time(
+    #[schemars(regex(pattern = r"^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](\.[0-9]+)?Z$"))]
+    String,
+);
+
+/// `sub`, `issuer`, `client`, `actor`, `scope` or `claims.<name>`
+#[derive(JsonSchema)]
+pub struct IdentityValue(#[schemars(regex(pattern = r"^(sub|issuer|client|actor|scope|claims\..+)$"))] String);
 
 /// A string, a number or a boolean
 pub struct Scalar;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use super::leaf::{Duration, Name, Scalar, ScalarOrNull, Scope};
+use super::leaf::{Duration, Name, Scalar, ScalarOrNull, Scope, Time};
 
 /// The authorization policy
 #[derive(JsonSchema)]
@@ -31,6 +31,8 @@ pub struct Policy {
     lists: Option<Lists>,
     /// Scenarios that narrow what callers may do
     matrix: Option<Vec<Row>>,
+    /// Tokens that are refused, in shadow mode too
+    revoked: Option<Vec<Revocation>>,
     mode: Option<Mode>,
 }
 
@@ -138,6 +140,11 @@ pub struct Row {
     /// Patterns for names or identifiers
     #[schemars(length(min = 1))]
     issuers: Option<Vec<Name>>,
+    /// Patterns for who acts for the subject
+    #[schemars(length(min = 1))]
+    actors: Option<Vec<Name>>,
+    /// Only callers with an actor, or only those without
+    delegated: Option<bool>,
     /// Claims and the values they must equal or, if arrays, contain
     claims: Option<BTreeMap<String, Scalar>>,
     /// The granted scopes that count
@@ -146,6 +153,31 @@ pub struct Row {
     #[schemars(length(min = 1))]
     deny_tools: Option<Vec<Name>>,
     mode: Option<Mode>,
+}
+
+/// Tokens that match all given selectors
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, extend("anyOf" = [
+    {"required": ["subjects"]}, {"required": ["clients"]}, {"required": ["issuers"]}, {"required": ["jti"]}
+]))]
+pub struct Revocation {
+    /// Patterns
+    #[schemars(length(min = 1))]
+    subjects: Option<Vec<Name>>,
+    /// Patterns
+    #[schemars(length(min = 1))]
+    clients: Option<Vec<Name>>,
+    /// Patterns for names or identifiers
+    #[schemars(length(min = 1))]
+    issuers: Option<Vec<Name>>,
+    /// Patterns
+    #[schemars(length(min = 1))]
+    actors: Option<Vec<Name>>,
+    /// Token ids
+    #[schemars(length(min = 1))]
+    jti: Option<Vec<Name>>,
+    /// Tokens that were issued earlier, or do not say when
+    issued_before: Option<Time>,
 }
 
 /// `shadow` records denials and lets requests pass

@@ -23,6 +23,7 @@ mod docs;
 mod mesh;
 mod misconfigurations;
 mod newcomer;
+mod pages;
 mod run;
 mod schema;
 mod table;

@@ -1,0 +1,195 @@
+//! Fields that grant scopes by claims, take tokens without an audience, name actors, and revoke tokens: what is refused
+//! at its path, and what is worth a warning.
+
+use crate::support::core::{accepted, faults, minimal, node, set};
+use serde_json::{Value, json};
+
+/// A name, a pointer and the value there, and the paths of the faults or warnings.
+type Case = (&'static str, &'static str, Value, &'static [&'static str]);
+
+fn refused(cases: Vec<Case>) {
+    for (name, pointer, value, expected) in cases {
+        let found: Vec<String> =
+            faults(&node(&set(minimal(), pointer, value))).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+fn warned(base: &Value, cases: Vec<Case>) {
+    for (name, pointer, value, expected) in cases {
+        let config = accepted(&set(base.clone(), pointer, value));
+        let found: Vec<_> = config.warnings.iter().map(|warning| warning.path.as_str()).collect();
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_bad_scope_map_is_refused_at_its_path() {
+    let at = "/issuers/0/scope_map";
+    let scopes = json!(["weather:read"]);
+    refused(vec![
+        ("no list", at, json!({}), &["issuers[0].scope_map"]),
+        ("no entry", at, json!([]), &["issuers[0].scope_map"]),
+        ("no selector", at, json!([{"scopes": scopes}]), &["issuers[0].scope_map[0]"]),
+        ("no claim", at, json!([{"claims": {}, "scopes": scopes}]), &["issuers[0].scope_map[0].claims"]),
+        (
+            "a claim without a name",
+            at,
+            json!([{"claims": {"": 1}, "scopes": scopes}]),
+            &["issuers[0].scope_map[0].claims"],
+        ),
+        (
+            "a claim that is a list",
+            at,
+            json!([{"claims": {"a.b": ["x"]}, "scopes": scopes}]),
+            &["issuers[0].scope_map[0].claims.a.b"],
+        ),
+        ("no subject", at, json!([{"subjects": [], "scopes": scopes}]), &["issuers[0].scope_map[0].subjects"]),
+        ("an empty client", at, json!([{"clients": [""], "scopes": scopes}]), &["issuers[0].scope_map[0].clients[0]"]),
+        (
+            "a pattern that is no text",
+            at,
+            json!([{"actors": [1], "scopes": scopes}]),
+            &["issuers[0].scope_map[0].actors[0]"],
+        ),
+        ("no scopes", at, json!([{"subjects": ["a"]}]), &["issuers[0].scope_map[0].scopes"]),
+        (
+            "an empty list of scopes",
+            at,
+            json!([{"subjects": ["a"], "scopes": []}]),
+            &["issuers[0].scope_map[0].scopes"],
+        ),
+        (
+            "a scope with a space",
+            at,
+            json!([{"subjects": ["a"], "scopes": ["a", "a b"]}]),
+            &["issuers[0].scope_map[0].scopes[1]"],
+        ),
+        (
+            "an unknown selector",
+            at,
+            json!([{"subjects": ["a"], "issuers": ["main"], "scopes": scopes}]),
+            &["issuers[0].scope_map[0].issuers"],
+        ),
+        ("an empty path of scopes", "/issuers/0/scope_claims", json!(["a.b", ""]), &["issuers[0].scope_claims[1]"]),
+    ]);
+}
+
+#[test]
+fn a_scope_map_that_grants_or_asks_for_what_is_not_meant_is_warned_of() {
+    let policy = json!({
+        "base_scopes": ["openid"], "hierarchy": {"weather:admin": ["weather:read"]},
+        "tools": {"read": {"scopes": ["weather:read"]}},
+    });
+    let base = set(minimal(), "/resources/0/policy", policy);
+    let base = set(base, "/resources/0/scopes_supported", json!(["openid", "weather:read"]));
+    let at = "/issuers/0/scope_map";
+    let entry = |scope: &str| json!([{"claims": {"roles": "x"}, "scopes": [scope]}]);
+    warned(
+        &base,
+        vec![
+            ("a scope that a rule needs", at, entry("weather:read"), &[]),
+            ("a scope that implies one", at, entry("weather:admin"), &[]),
+            ("a base scope", at, entry("openid"), &[]),
+            ("a scope that nothing needs", at, entry("weather:red"), &["issuers[0].scope_map[0].scopes"]),
+        ],
+    );
+    let mapped = set(base, at, entry("weather:read"));
+    warned(
+        &mapped,
+        vec![(
+            "a challenge for what is not offered",
+            "/resources/0/challenge_scopes",
+            json!(["email", "openid"]),
+            &["resources[0].challenge_scopes"],
+        )],
+    );
+    let unsaid = set(mapped, "/resources/0/scopes_supported", json!(["openid"]));
+    warned(&unsaid, vec![("fewer scopes are offered", "/resources/0/name", json!("Weather"), &[])]);
+    let all = set(minimal(), "/resources/0/policy", json!({"tools": {"read": {"scopes": ["weather:read"]}}}));
+    warned(&all, vec![("every scope is asked for", at, entry("weather:read"), &["resources[0].scopes_supported"])]);
+}
+
+#[test]
+fn tokens_without_an_audience_are_for_named_clients_and_loud() {
+    let at = "/issuers/0/audience_missing";
+    refused(vec![
+        ("a list", at, json!(["gate"]), &["issuers[0].audience_missing"]),
+        ("nobody", at, json!({}), &["issuers[0].audience_missing.clients"]),
+        ("no client", at, json!({"clients": []}), &["issuers[0].audience_missing.clients"]),
+        ("an empty client", at, json!({"clients": [""]}), &["issuers[0].audience_missing.clients[0]"]),
+        ("a subject", at, json!({"clients": ["a"], "subjects": ["b"]}), &["issuers[0].audience_missing.subjects"]),
+    ]);
+    warned(
+        &minimal(),
+        vec![
+            ("a client", at, json!({"clients": ["gate"]}), &["issuers[0].audience_missing"]),
+            (
+                "a pattern",
+                at,
+                json!({"clients": ["gate-*"]}),
+                &["issuers[0].audience_missing", "issuers[0].audience_missing.clients"],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_bad_revocation_is_refused_at_its_path() {
+    let at = "/resources/0/policy/revoked";
+    let time = |text: &str| json!([{"subjects": ["a"], "issued_before": text}]);
+    const BEFORE: &[&str] = &["resources[0].policy.revoked[0].issued_before"];
+    refused(vec![
+        ("no list", at, json!({}), &["resources[0].policy.revoked"]),
+        ("everyone", at, json!([{}]), &["resources[0].policy.revoked[0]"]),
+        ("a time alone", at, json!([{"issued_before": "2026-11-28T12:00:00Z"}]), &["resources[0].policy.revoked[0]"]),
+        ("an actor alone", at, json!([{"actors": ["a"]}]), &["resources[0].policy.revoked[0]"]),
+        ("no subject", at, json!([{"subjects": []}]), &["resources[0].policy.revoked[0].subjects"]),
+        ("an empty client", at, json!([{"clients": [""]}]), &["resources[0].policy.revoked[0].clients[0]"]),
+        ("no token", at, json!([{"jti": []}]), &["resources[0].policy.revoked[0].jti"]),
+        (
+            "an issuer that nobody named",
+            at,
+            json!([{"issuers": ["main", "mian"]}]),
+            &["resources[0].policy.revoked[0].issuers[1]"],
+        ),
+        (
+            "a claim",
+            at,
+            json!([{"subjects": ["a"], "claims": {"org": "x"}}]),
+            &["resources[0].policy.revoked[0].claims"],
+        ),
+        ("a time as a number", at, json!([{"subjects": ["a"], "issued_before": 1_800_000_000}]), BEFORE),
+        ("a time of another zone", at, time("2026-11-28T12:00:00+01:00"), BEFORE),
+        ("a date", at, time("2026-11-28"), BEFORE),
+        ("a day that does not exist", at, time("2026-02-29T12:00:00Z"), BEFORE),
+        ("an empty time", at, time(""), BEFORE),
+    ]);
+}
+
+#[test]
+fn a_revocation_of_more_than_is_said_is_warned_of() {
+    let at = "/resources/0/policy/revoked";
+    warned(
+        &minimal(),
+        vec![
+            ("nothing", at, json!([]), &[]),
+            ("a person", at, json!([{"subjects": ["a"]}]), &[]),
+            ("all of an issuer", at, json!([{"issuers": ["main"]}]), &[]),
+            ("all tokens", at, json!([{"subjects": ["*"]}]), &["resources[0].policy.revoked[0]"]),
+            (
+                "old tokens",
+                at,
+                json!([{"clients": ["*"], "issued_before": "2026-11-28T12:00:00Z"}]),
+                &["resources[0].policy.revoked[0]"],
+            ),
+            ("all tokens of an agent", at, json!([{"subjects": ["*"], "actors": ["agent"]}]), &[]),
+            (
+                "any agent, and none",
+                at,
+                json!([{"subjects": ["a"], "actors": ["*"]}]),
+                &["resources[0].policy.revoked[0].actors"],
+            ),
+        ],
+    );
+}
