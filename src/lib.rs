@@ -55,7 +55,7 @@
 //! | [`reply`] | all responses and challenges | RFC 6750 section 3, RFC 9728 section 5.1 |
 //! | [`routes`] | hosts and paths, and look-alike paths | |
 //! | [`signature`] | algorithms and their verification, by the host or in pure Rust | RFC 7518 section 3, RFC 8037 |
-//! | [`token`] | access tokens, with provider profiles; the token cache | RFC 7519, RFC 8725, RFC 9068 |
+//! | [`token`] | access tokens, with provider profiles, mapped scopes and actors; the token cache | RFC 7519, RFC 8725, RFC 9068, RFC 8693 section 4.1 |
 //! | [`version`] | version, commit and interface of the build; the start-up line | |
 //! | [`workers`] | coordination between workers: shared data, leases, names | |
 //!

@@ -86,6 +86,9 @@ pub fn detail(jwt: &UntrustedJwt, error: TokenError, expected: &Expectations<'_>
         TokenError::NotYetValid => format!("nbf: {}", against(claims, "nbf", now)),
         TokenError::IssuedInFuture => format!("iat: {}", against(claims, "iat", now)),
         TokenError::RequiredClaim => unmet(jwt, rules),
+        TokenError::ActMalformed => {
+            format!("act: expected an object with a text in `sub`, at each of at most 8 levels, got {}", of(jwt, "act"))
+        }
         TokenError::ClaimMalformed => "a claim has the wrong type".to_owned(),
         _ => return None,
     })

@@ -372,6 +372,11 @@ fn matrix() -> Value {
             },
             {"name": "the bot deletes nothing", "subjects": ["bot"], "deny_tools": ["delete_*"]},
             {"name": "acme is watched", "claims": {"org": "acme"}, "deny_tools": ["*"], "mode": "shadow"},
+            {
+                "name": "apps of example only read", "clients": ["https://*.example.com/mcp/client.json"],
+                "scopes": ["mcp:connect", "weather:read"],
+            },
+            {"name": "one app deletes nothing", "clients": ["https://app.example.net/oauth"], "deny_tools": ["delete_*"]},
             {"name": "a guest reads nothing", "subjects": ["guest"], "scopes": ["mcp:connect"]},
             {"name": "nobody of no scope", "subjects": ["nobody"], "scopes": []},
         ],

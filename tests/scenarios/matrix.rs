@@ -23,6 +23,31 @@ pub fn rows() -> Vec<Scenario> {
             denied("tools/call", "write", "matrix_narrows_scopes")
                 .audit("matrix_row", "alice only reads from the desktop"),
         ),
+        row(
+            "a row selects a client whose id is a URL by a pattern",
+            by("write", all().claim("client_id", "https://app.example.com/mcp/client.json")),
+            denied("tools/call", "write", "matrix_narrows_scopes").audit("matrix_row", "apps of example only read"),
+        ),
+        row(
+            "a URL of another host is another client",
+            by("write", all().claim("client_id", "https://app.example.org/mcp/client.json")),
+            forwarded(),
+        ),
+        row(
+            "a URL with a query is another client",
+            by("write", all().claim("client_id", "https://app.example.com/mcp/client.json?v=2")),
+            forwarded(),
+        ),
+        row(
+            "a row selects a client whose id is a URL as it is written",
+            by("delete_all", all().claim("client_id", "https://app.example.net/oauth")),
+            denied("tools/call", "delete_all", "matrix_denies_tool").audit("matrix_row", "one app deletes nothing"),
+        ),
+        row(
+            "a URL with a slash more is another client",
+            by("delete_all", all().claim("client_id", "https://app.example.net/oauth/")),
+            forwarded(),
+        ),
         row("what counts under a row is counted", by("read", alice("mcp:connect weather:read")), forwarded()),
         row(
             "a row narrows before the hierarchy implies",

@@ -79,6 +79,28 @@ impl Init {
         Ok(report)
     }
 
+    /// Whether the issuer's URL is that of a Keycloak realm.
+    fn is_keycloak(&self) -> bool {
+        self.issuer.split_once("/realms/").is_some_and(|(_, realm)| !realm.is_empty() && !realm.contains('/'))
+    }
+
+    /// A proposal to map roles, for tokens that have no scopes.
+    fn roles(&self) -> String {
+        if !self.is_keycloak() {
+            return String::new();
+        }
+        format!(
+            "\
+    # Where tokens have roles and no scopes, these grant them (and scopes_supported lists what clients may ask for):
+    # scope_map:
+    #   - {{claims: {{realm_access.roles: mcp-user}}, scopes: [{}]}}
+    #   - {{claims: {{realm_access.roles: mcp-admin}}, scopes: [{}]}}
+",
+            quoted(&self.read),
+            quoted(&self.write),
+        )
+    }
+
     fn configuration(&self, tools: &[Tool<'_>]) -> String {
         let jwks = match &self.jwks {
             Some(uri) => format!("uri: {}", quoted(uri)),
@@ -92,16 +114,20 @@ impl Init {
 issuers:
   - issuer: {issuer}  # exactly as `iss` in its tokens, a trailing slash included
     name: main
-    # profile: keycloak  # what its tokens look like: {profiles}
+{profile}
     jwks: {{{jwks}, cluster: {cluster}}}  # an Envoy cluster, with its TLS
-resources:
+{roles}resources:
   - resource: {resource}  # tokens must be for this audience
     policy:
       hierarchy: {{{write}: [{read}]}}  # who may write may read
       tools:
 ",
             count = counted(tools.len(), "tool"),
-            profiles = profiles(),
+            profile = match self.is_keycloak() {
+                true => "    profile: keycloak".to_owned(),
+                false => format!("    # profile: keycloak  # what its tokens look like: {}", profiles()),
+            },
+            roles = self.roles(),
             issuer = quoted(&self.issuer),
             cluster = quoted(&self.cluster),
             resource = quoted(&self.resource),

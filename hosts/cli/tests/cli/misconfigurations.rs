@@ -70,6 +70,16 @@ fn cases() -> Vec<Case> {
         .with("/issuers/0/profile", json!("entra")),
         case("scp where the profile reads scope", Token::at(NOW).claim("scp", json!(["weather:read"])))
             .with("/issuers/0/profile", json!("auth0")),
+        case(
+            "roles, and no scope",
+            Token::at(NOW).claim("realm_access", json!({"roles": ["offline_access", "weather-user"]})),
+        ),
+        case("groups, and scopes that are not offered", Token::at(NOW).claim("groups", json!(["Weather Users"])))
+            .with("/resources/0/scopes_supported", json!(["openid"])),
+        case("a token that is revoked", good()).with("/resources/0/policy/revoked", json!([{"subjects": ["alice"]}])),
+        case("a token without aud, of another client", good().without_claim("aud"))
+            .with("/issuers/0/audience_missing", json!({"clients": ["gate"]})),
+        case("an act that is a text", good().claim("act", "agent")),
         case("a scope in another case", Token::at(NOW).scope("Weather:Read")),
         case("just expired, or a clock that is wrong", good().claim("exp", NOW - 45)),
         case("a key that was rotated away", good().header("kid", "2026-01")),
@@ -83,8 +93,11 @@ fn cases() -> Vec<Case> {
 fn explained(case: &Case) -> (i32, String) {
     let place = Place::new("misconfigurations");
     let mut configuration = configuration();
-    if let Some(value) = configuration.pointer_mut(case.changed.0).filter(|_| !case.changed.0.is_empty()) {
-        *value = case.changed.1.clone();
+    if let Some((parent, member)) = case.changed.0.rsplit_once('/') {
+        configuration.pointer_mut(parent).expect("an object")[member] = case.changed.1.clone();
+    }
+    if case.name.contains("not offered") {
+        configuration["issuers"][0]["scope_map"] = json!([{"subjects": ["x"], "scopes": ["weather:read"]}]);
     }
     let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": case.tool}});
     place.file("toolgate.json", configuration.to_string()).file("call.json", call.to_string());

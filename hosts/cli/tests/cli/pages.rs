@@ -58,3 +58,23 @@ fn every_case_of_a_page_passes_with_its_first_configuration() {
     }
     assert_eq!(ran, 2);
 }
+
+#[test]
+fn a_draft_for_keycloak_has_its_profile_and_shows_how_roles_are_mapped() {
+    let place = Place::new("init-keycloak");
+    place.file("tools.json", json!({"tools": [{"name": "echo"}]}).to_string());
+    let draft = place.run("init tools.json --issuer https://auth.example.com/realms/mcp").well();
+    let uncommented: String = draft
+        .lines()
+        .map(|line| line.replacen("    # scope_map", "    scope_map", 1))
+        .fold(String::new(), |text, line| text + &line.replacen("    #   - {claims", "      - {claims", 1) + "\n");
+    for text in [&draft, &uncommented] {
+        let shown: Value = serde_norway::from_str(text).unwrap();
+        let config = Config::parse(shown.to_string().as_bytes(), &|_| None).unwrap();
+        let issuer = config.issuers.iter().next().unwrap();
+        assert!(issuer.rules.nonce_is_tolerated, "the profile is Keycloak's");
+        assert_eq!(issuer.rules.scope_map.len(), if *text == draft { 0 } else { 2 }, "{text}");
+    }
+    let other = place.run("init tools.json --issuer https://auth.example.com/realms").well();
+    assert!(!other.contains("scope_map") && other.contains("# profile: keycloak"), "{other}");
+}

@@ -31,7 +31,12 @@ fn full() -> Value {
                 },
                 "algorithms": ["RS256", "EdDSA"], "token_types": ["at+jwt"], "scope_claims": ["scope"],
                 "client_claims": ["azp"], "subject_claim": "sub", "required_claims": {"a": "x", "b": 1, "c": true},
-                "leeway": "30s", "nonce": "refuse", "dpop": "optional",
+                "leeway": "30s", "nonce": "refuse", "dpop": "optional", "dpop_window": "2m",
+                "scope_map": [{
+                    "claims": {"realm_access.roles": "x", "level": 7, "staff": true}, "subjects": ["a*"],
+                    "clients": ["c"], "actors": ["agent-*"], "scopes": ["a"],
+                }],
+                "audience_missing": {"clients": ["gate"]},
             },
             {"issuer": "https://found.example.com", "jwks": {"discover": true, "cluster": "auth"}},
             {"issuer": "https://other.example.com", "jwks": {"keys": config::published_keys()["keys"]}},
@@ -62,7 +67,11 @@ fn full() -> Value {
                 "lists": "offer", "mode": "shadow",
                 "matrix": [{
                     "name": "n", "subjects": ["a"], "clients": ["c*"], "issuers": ["main"], "claims": {"org": "acme"},
-                    "scopes": [], "deny_tools": ["delete_*"], "mode": "enforce",
+                    "actors": ["agent"], "delegated": true, "scopes": [], "deny_tools": ["delete_*"], "mode": "enforce",
+                }],
+                "revoked": [{
+                    "subjects": ["a"], "clients": ["c*"], "issuers": ["main"], "actors": ["agent"], "jti": ["1"],
+                    "issued_before": "2026-11-28T12:00:00.5Z",
                 }],
             },
             "manifest": {"tools": {"a": {
@@ -86,7 +95,7 @@ fn full() -> Value {
         "pass": ["/healthz", "/assets/*"], "hold_request_headers": true, "batches": "authorize_each",
         "limits": {"body": 1, "list": 1, "token": 1, "depth": 1, "batch": 1},
         "token_cache": {"entries": 0}, "audit": {
-            "decisions": "denied", "subject": "hash",
+            "decisions": "denied", "subject": "hash", "arguments": {"pay*": ["/amount", "/a~1b/0"]},
             "sink": {"uri": "https://audit.example.com/", "cluster": "audit", "timeout": "2s"},
         },
     })
@@ -211,6 +220,19 @@ fn values_that_cannot_be_are_refused_by_both() {
         ("/resources/0/policy/tools/pay/arguments", json!({})),
         ("/resources/0/policy/tools/pay/arguments/~1a", json!({"equals": 1, "max": 2})),
         ("/resources/0/policy/tools/pay/acr/0", json!("a b")),
+        ("/issuers/0/scope_map", json!([])),
+        ("/issuers/0/scope_map/0", json!({"scopes": ["a"]})),
+        ("/issuers/0/scope_map/0/claims", json!({})),
+        ("/issuers/0/scope_map/0/scopes", json!([])),
+        ("/issuers/0/audience_missing/clients", json!([])),
+        ("/issuers/0/dpop_window", json!("2")),
+        ("/resources/0/policy/matrix/0/actors", json!([])),
+        ("/resources/0/policy/revoked/0", json!({"actors": ["a"]})),
+        ("/resources/0/policy/revoked/0/jti", json!([])),
+        ("/resources/0/policy/revoked/0/issued_before", json!("2026-11-28T12:00:00+00:00")),
+        ("/audit/arguments/pay*", json!([])),
+        ("/audit/arguments/pay*/0", json!("amount")),
+        ("/audit/arguments/pay*/0", json!("/a~2")),
         ("/limits/depth", json!(0)),
         ("/limits/body", json!(1.5)),
     ] {
