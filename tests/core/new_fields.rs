@@ -1,8 +1,12 @@
 //! Fields that grant scopes by claims, take tokens without an audience, name actors, and revoke tokens: what is refused
 //! at its path, and what is worth a warning.
 
-use crate::support::core::{accepted, faults, minimal, node, set};
+use crate::support::core::{accepted, alice, faults, minimal, node, occasion, set};
 use serde_json::{Value, json};
+use toolgate::bearer::NoCredentials;
+use toolgate::caller::Caller;
+use toolgate::mcp::Access;
+use toolgate::policy::Denial;
 
 /// A name, a pointer and the value there, and the paths of the faults or warnings.
 type Case = (&'static str, &'static str, Value, &'static [&'static str]);
@@ -192,4 +196,47 @@ fn a_revocation_of_more_than_is_said_is_warned_of() {
             ),
         ],
     );
+}
+
+#[test]
+fn a_window_for_proofs_and_recorded_arguments_have_their_limits() {
+    let at = "/issuers/0/dpop_window";
+    let recorded = "/audit";
+    refused(vec![
+        ("a number", at, json!(60), &["issuers[0].dpop_window"]),
+        ("no time at all", at, json!("0s"), &["issuers[0].dpop_window"]),
+        ("more than five minutes", at, json!("301s"), &["issuers[0].dpop_window"]),
+        ("a list", recorded, json!({"arguments": ["/a"]}), &["audit.arguments"]),
+        ("no pointer", recorded, json!({"arguments": {"pay*": []}}), &["audit.arguments.pay*"]),
+        ("an empty pointer", recorded, json!({"arguments": {"pay": [""]}}), &["audit.arguments.pay[0]"]),
+        ("a name", recorded, json!({"arguments": {"pay": ["/a", "amount"]}}), &["audit.arguments.pay[1]"]),
+        ("a bad escape", recorded, json!({"arguments": {"pay": ["/a~2"]}}), &["audit.arguments.pay[0]"]),
+        ("no tool", recorded, json!({"arguments": {"": ["/a"]}}), &["audit.arguments"]),
+    ]);
+    warned(
+        &minimal(),
+        vec![
+            ("a window without proofs", at, json!("30s"), &["issuers[0].dpop_window"]),
+            ("recorded arguments", recorded, json!({"arguments": {"*": ["/a/0", "/~1b"]}}), &[]),
+        ],
+    );
+    warned(&set(minimal(), "/issuers/0/dpop", json!("optional")), vec![("a window", at, json!("300s"), &[])]);
+}
+
+#[test]
+fn an_anonymous_caller_is_told_to_sign_in_though_only_a_role_would_bring_the_scope() {
+    let policy = json!({
+        "base_scopes": ["openid"], "tools": {"help": {"public": true}, "admin": {"scopes": ["weather:admin"]}},
+    });
+    let value = set(minimal(), "/resources/0/policy", policy);
+    let value = set(value, "/resources/0/scopes_supported", json!(["openid"]));
+    let map = json!([{"claims": {"roles": "admin"}, "scopes": ["weather:admin"]}]);
+    let config = accepted(&set(value, "/issuers/0/scope_map", map));
+    let resource = &config.resources[0];
+    let nobody = Caller::Anonymous(NoCredentials::assumed());
+    let verdict = resource.policy.decide(&nobody, &Access::Tool("admin"), &occasion());
+    let Some(Denial::NoToken { required }) = verdict.denial() else { panic!("{verdict:?}") };
+    assert_eq!(resource.asked_for(required), ["openid"], "the role is not asked for");
+    let verdict = resource.policy.decide(&alice("openid"), &Access::Tool("admin"), &occasion());
+    assert_eq!(verdict.denial(), Some(&Denial::NotOffered), "who is signed in has no such role");
 }

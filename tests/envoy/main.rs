@@ -46,6 +46,7 @@ mod publish;
 mod records;
 mod remote_policy;
 mod responsive;
+mod revocation;
 mod signatures;
 mod sse_transport;
 mod streams;

@@ -274,6 +274,34 @@ fn a_proof_is_used_once_by_any_worker_for_as_long_as_it_would_be_taken() {
 }
 
 #[test]
+fn the_time_in_which_a_proof_is_taken_is_its_issuers_and_half_as_long_ahead() {
+    let token = bound();
+    for (window, seconds) in [("10s", 10), ("60s", 60), ("300s", 300)] {
+        let mut configuration = configuration("optional", &json!({}));
+        configuration["issuers"][0]["dpop_window"] = window.into();
+        let mut worker = Worker::new(&configuration, true, NOW);
+        for (age, expected) in [
+            (seconds, (200, "allowed")),
+            (seconds + 1, (401, "dpop_time")),
+            (-seconds / 2, (200, "allowed")),
+            (-seconds / 2 - 1, (401, "dpop_time")),
+        ] {
+            let proof = proof(&token).claim("iat", NOW - age);
+            assert_eq!(prove(&mut worker, &token, &proof), expected, "{window}, {age} s old");
+            if expected.0 == 200 {
+                assert_eq!(prove(&mut worker, &token, &proof), (401, "dpop_replayed"), "{window}, {age} s old");
+            }
+        }
+        let proof = proof(&token).claim("iat", NOW + seconds / 2);
+        assert_eq!(prove(&mut worker, &token, &proof), (200, "allowed"), "{window}");
+        // The token must not end before.
+        let end = (NOW + seconds / 2 + seconds).min(NOW + 299);
+        worker.set_clock(end);
+        assert_eq!(prove(&mut worker, &token, &proof), (401, "dpop_replayed"), "{window}: as long as it is taken");
+    }
+}
+
+#[test]
 fn where_nothing_is_shared_or_the_memory_is_lost_no_proof_is_taken() {
     let token = bound();
     let mut worker = worker("optional");
