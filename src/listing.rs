@@ -13,7 +13,7 @@ mod trim;
 pub use caching::PrivateResults;
 pub use entries::{Entries, KnownLists};
 pub use glance::Glance;
-pub use trim::{trim, trim_private};
+pub use trim::{Private, trim};
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -69,7 +69,7 @@ mod tests {
 
     fn trimmed(body: &str) -> Result<String, ListFault> {
         let keeps = |_: ListKind, name: &str, _: &[u8]| name.starts_with("read");
-        let trimmed = trim(body.as_bytes(), 64, 5000, &mut KnownLists::default(), &keeps)?;
+        let trimmed = trim(body.as_bytes(), 64, 5000, Private::Lists, &mut KnownLists::default(), &keeps)?;
         Ok(String::from_utf8(trimmed.body.into_owned()).unwrap())
     }
 
@@ -169,7 +169,7 @@ mod tests {
         ] {
             let body = format!(r#"{{"method":"notifications/resources/updated","params":{params}}}"#);
             let keeps = |_: ListKind, name: &str, _: &[u8]| name.starts_with("read");
-            let trimmed = trim(body.as_bytes(), 64, 0, &mut KnownLists::default(), &keeps).unwrap();
+            let trimmed = trim(body.as_bytes(), 64, 0, Private::Lists, &mut KnownLists::default(), &keeps).unwrap();
             assert_eq!(trimmed.tells_of_denied, denied, "{params}");
         }
     }

@@ -7,7 +7,7 @@ use toolgate::config::Config;
 use toolgate::headers::Headers;
 use toolgate::jsonrpc;
 use toolgate::jwks::{IssuerKeys, Lookup};
-use toolgate::listing::{self, KnownLists};
+use toolgate::listing::{self, KnownLists, Private};
 use toolgate::mcp::{Access, Operation};
 use toolgate::policy::{Occasion, Outcome};
 use toolgate::signature::PureVerifier;
@@ -75,11 +75,13 @@ fn decisions(c: &mut Criterion) {
     let decider = policy.for_caller(&caller);
     let keeps = |_, name: &str, _: &[u8]| decider.outcome(&Access::Tool(name), &occasion) == Outcome::Allow;
     c.bench_function("trim/1000 tools", |b| {
-        b.iter(|| listing::trim(black_box(&list), 64, 1000, &mut KnownLists::default(), &keeps).is_ok());
+        b.iter(|| {
+            listing::trim(black_box(&list), 64, 1000, Private::Lists, &mut KnownLists::default(), &keeps).is_ok()
+        });
     });
     let mut known = KnownLists::default();
     c.bench_function("trim/1000 tools, known", |b| {
-        b.iter(|| listing::trim(black_box(&list), 64, 1000, &mut known, &keeps).is_ok());
+        b.iter(|| listing::trim(black_box(&list), 64, 1000, Private::Lists, &mut known, &keeps).is_ok());
     });
 }
 

@@ -10,7 +10,7 @@ mod lenient;
 use std::borrow::Cow;
 
 use libfuzzer_sys::fuzz_target;
-use toolgate::listing::{self, KnownLists};
+use toolgate::listing::{self, KnownLists, Private};
 use toolgate::mcp::ListKind;
 use toolgate::sse::{Event, EventReader, Piece, Start};
 
@@ -50,7 +50,7 @@ fn gated(stream: &[u8], limit: usize) -> Vec<u8> {
     let mut known = KnownLists::default();
     let mut trim = |data: &[u8]| {
         let keeps = |_: ListKind, name: &str, _: &[u8]| allowed(name);
-        let trimmed = listing::trim(data, 64, 0, &mut known, &keeps).ok()?;
+        let trimmed = listing::trim(data, 64, 0, Private::Lists, &mut known, &keeps).ok()?;
         Some(match trimmed.body {
             Cow::Owned(data) => Some(data),
             Cow::Borrowed(_) => None,

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
-use toolgate::listing::{self, KnownLists};
+use toolgate::listing::{self, KnownLists, Private};
 use toolgate::mcp::ListKind;
 use toolgate::text::look_alike;
 
@@ -17,7 +17,7 @@ fn allowed(name: &str) -> bool {
 
 fuzz_target!(|bytes: &[u8]| {
     let keeps = |_: ListKind, name: &str, _: &[u8]| allowed(name);
-    let trim = |bytes, known: &mut KnownLists| listing::trim(bytes, 64, TTL, known, &keeps);
+    let trim = |bytes, known: &mut KnownLists| listing::trim(bytes, 64, TTL, Private::Lists, known, &keeps);
     let mut known = KnownLists::default();
     let first = trim(bytes, &mut known);
     // What was read of it before a fault is known as well.

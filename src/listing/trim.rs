@@ -12,41 +12,29 @@ use crate::json::{self, Kind, Reader};
 use crate::mcp::ListKind;
 use crate::text::look_alike;
 
+/// The results that become private to the caller: `cacheScope` and a shorter `ttlMs` are set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Private {
+    /// Results with a list. A shared cache would serve it to callers for whom it was not filtered.
+    Lists,
+    /// All results.
+    All,
+}
+
 /// Filters the message, or array of messages, in `body`. `keeps` decides each entry. `ttl` is the remaining lifetime of
 /// the caller's token in milliseconds. Lists among `known` are not parsed again; others are added.
 pub fn trim<'a>(
     body: &'a [u8],
     depth: usize,
     ttl: u64,
-    known: &mut KnownLists,
-    keeps: Keeps<'_>,
-) -> Result<Trimmed<'a>, ListFault> {
-    trim_with(false, body, depth, ttl, known, keeps)
-}
-
-/// Like [`trim`], but results without a list become private to the caller too.
-pub fn trim_private<'a>(
-    body: &'a [u8],
-    depth: usize,
-    ttl: u64,
-    known: &mut KnownLists,
-    keeps: Keeps<'_>,
-) -> Result<Trimmed<'a>, ListFault> {
-    trim_with(true, body, depth, ttl, known, keeps)
-}
-
-fn trim_with<'a>(
-    all_private: bool,
-    body: &'a [u8],
-    depth: usize,
-    ttl: u64,
+    private: Private,
     known: &mut KnownLists,
     keeps: Keeps<'_>,
 ) -> Result<Trimmed<'a>, ListFault> {
     let mut trimmer = Trimmer {
-        all_private,
         body,
         ttl,
+        private,
         known,
         keeps,
         edits: Vec::new(),
@@ -73,10 +61,9 @@ fn trim_with<'a>(
 }
 
 struct Trimmer<'a, 'k> {
-    /// Whether results without a list become private too.
-    all_private: bool,
     body: &'a [u8],
     ttl: u64,
+    private: Private,
     known: &'k mut KnownLists,
     keeps: Keeps<'k>,
     next_cursor: Option<String>,
@@ -195,8 +182,7 @@ impl<'a> Trimmer<'a, '_> {
             }
             Ok::<(), ListFault>(())
         })?;
-        // A shared cache would serve the list to callers for whom it was not filtered.
-        if self.held_list || self.all_private {
+        if self.held_list || self.private == Private::All {
             // At most two, sorted into this result's edits. Sorting all edits for each element of a long array would be
             // quadratic.
             for edit in caching {

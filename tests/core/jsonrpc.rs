@@ -9,7 +9,7 @@ use crate::support::tokens::Token;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use toolgate::jsonrpc::{self, MessageFault, MessageKind};
-use toolgate::listing::{self, KnownLists};
+use toolgate::listing::{self, KnownLists, Private};
 use toolgate::mcp::{ListKind, Operation};
 
 /// What `body` is: its kind and method, or the code of what is wrong with it
@@ -380,8 +380,8 @@ proptest! {
         let allowed = |name: &str| name.contains("read");
         let keeps = |_: ListKind, name: &str, _: &[u8]| allowed(name);
         let mut known = KnownLists::default();
-        let trimmed = listing::trim(text.as_bytes(), 64, 5_000, &mut known, &keeps).unwrap();
-        let again = listing::trim(text.as_bytes(), 64, 5_000, &mut known, &keeps).unwrap();
+        let trimmed = listing::trim(text.as_bytes(), 64, 5_000, Private::Lists, &mut known, &keeps).unwrap();
+        let again = listing::trim(text.as_bytes(), 64, 5_000, Private::Lists, &mut known, &keeps).unwrap();
         prop_assert_eq!(&again, &trimmed, "a list that is known is as one that is read");
         let mut expected = body.clone();
         let kept = items.iter().filter(|entry| entry[key].as_str().is_some_and(allowed)).cloned();
@@ -405,7 +405,8 @@ proptest! {
         bytes in prop::collection::vec(prop::sample::select(b"{}[]\",:\\u0d8 \n\x00\xff\xc3\xa9tfn1e-.name".to_vec()), 0..40),
     ) {
         let _ = jsonrpc::read(&bytes, 8);
-        let _ = listing::trim(&bytes, 8, 1, &mut KnownLists::default(), &|_: ListKind, _: &str, _: &[u8]| true);
+        let keeps = |_: ListKind, _: &str, _: &[u8]| true;
+        let _ = listing::trim(&bytes, 8, 1, Private::All, &mut KnownLists::default(), &keeps);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::support::core::{NOW, alice, caller, occasion, with_policy};
 use crate::support::tokens::Token;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use toolgate::listing::{self, KnownLists};
+use toolgate::listing::{self, KnownLists, Private};
 use toolgate::mcp::{Access, ListKind};
 use toolgate::policy::{Denial, Outcome, Policy, Verdict};
 use toolgate::scope::ScopeSet;
@@ -1098,9 +1098,10 @@ proptest! {
         };
         // Somebody was shown all of it before: that opens nothing to this caller.
         let mut known = KnownLists::default();
-        let whole = listing::trim(body.as_bytes(), 64, 1000, &mut known, &|_: ListKind, _: &str, _: &[u8]| true).unwrap();
+        let all = |_: ListKind, _: &str, _: &[u8]| true;
+        let whole = listing::trim(body.as_bytes(), 64, 1000, Private::Lists, &mut known, &all).unwrap();
         prop_assert_eq!(whole.body.as_ref(), body.as_bytes());
-        let trimmed = listing::trim(body.as_bytes(), 64, 1000, &mut known, &keeps).unwrap();
+        let trimmed = listing::trim(body.as_bytes(), 64, 1000, Private::Lists, &mut known, &keeps).unwrap();
         let kept: Value = serde_json::from_slice(&trimmed.body).unwrap();
         let kept: Vec<_> = kept["result"]["tools"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
         for tool in TOOLS {

@@ -7,7 +7,7 @@ use crate::drift::Page;
 use crate::drift::asked::{AskedList, Unclaimed, canonical_id, name_of};
 use crate::exchange::Env;
 use crate::index::Index;
-use crate::listing::{self, ListFault, Trimmed};
+use crate::listing::{self, ListFault, Private, Trimmed};
 use crate::mcp::{Access, ListKind, MAX_TARGET};
 use crate::policy::{Decider, Lists, Mode, Occasion, Outcome, Standing};
 use crate::time::UnixTime;
@@ -74,8 +74,8 @@ impl Answer {
             keeps(&decider, kind, name, entry, &Occasion { standing, ..Occasion::at(now) })
         };
         // A stream may bring the answer to any request of its caller.
-        let trim = if self.expects.private || self.expects.stream { listing::trim_private } else { listing::trim };
-        let trimmed = trim(body, depth, time_left, env.lists, &keeps)?;
+        let private = if self.expects.private || self.expects.stream { Private::All } else { Private::Lists };
+        let trimmed = listing::trim(body, depth, time_left, private, env.lists, &keeps)?;
         Ok((trimmed, entries.into_inner()))
     }
 
