@@ -1,4 +1,4 @@
-// What is compared: A to N, each with the filters before the router and what it stands for.
+// The compared cases, A to N, each with its filters before the router and its meaning.
 import { external, nativeChain, toolgate, toolgateConfig, toolgateNative } from './policies.mjs';
 import { MODULE, NATIVE } from './setup.mjs';
 

@@ -1,4 +1,4 @@
-// What the operating system says and does: which core runs what, what a process has used, what machine this is.
+// The operating system: core pinning, the CPU time of a process, a description of the machine.
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 

@@ -1,4 +1,4 @@
-// What the benchmark needs of the machine: looked for, or built, or refused with a word on how to get it.
+// The benchmark's prerequisites: found, or built, or refused with a hint on how to get them.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

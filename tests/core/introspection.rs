@@ -1,4 +1,4 @@
-//! What is kept of introspection answers, for how long, and how often an endpoint is asked.
+//! Introspection responses: which are cached, for how long, and how often an endpoint is called.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ struct Asked {
     calls: usize,
 }
 
-/// What a request finds.
+/// The result of a lookup by a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Finds {
     Active,

@@ -12,8 +12,8 @@ use toolgate::jsonrpc::{self, MessageFault, MessageKind};
 use toolgate::listing::{self, KnownLists, Private};
 use toolgate::mcp::{ListKind, Operation};
 
-/// What `body` is: its kind and method, or the code of what is wrong with it
-/// and the JSON-RPC error.
+/// The kind and method of `body`, or the code of its fault and the JSON-RPC
+/// error.
 fn read(body: &[u8]) -> Result<(MessageKind, String), (&'static str, i32)> {
     let message =
         jsonrpc::read(body, 64).map_err(|refused| (refused.fault.reason().as_str(), refused.fault.error_code()))?;

@@ -298,7 +298,7 @@ fn exactly_one_key_must_match_a_kid() {
     assert_eq!(show(&set, Some("x"), Algorithm::EdDsa), "unknown", "a key without kid is nobody's");
 }
 
-/// What happens to a cache, and what it is then asked.
+/// An event of a cache, or a question to it.
 #[derive(Clone, Copy, Debug)]
 enum Act {
     /// A fetch starts.

@@ -1,5 +1,5 @@
-//! What workers share of an issuer's keys: who fetches, what it costs, and what is made of what others left, however
-//! old, broken or from the future it is.
+//! Sharing an issuer's keys between workers: who fetches, at what cost, and how a worker treats shared data that is
+//! old, broken or from the future.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -45,7 +45,7 @@ struct Host {
     fetches: usize,
 }
 
-/// What a worker does, or finds.
+/// An action or observation of a worker.
 #[derive(Clone, Copy, Debug)]
 enum Act {
     /// Its root ticks: it starts a fetch, or does not.

@@ -104,7 +104,7 @@ fn variant(body: &[u8], chance: &mut Chance) -> Vec<u8> {
     out
 }
 
-/// What an oracle says of each body, or of each URI.
+/// The output of an oracle for each body, or for each URI.
 fn ask<T: DeserializeOwned>(command: &[&str], bodies: &[Vec<u8>]) -> Vec<Vec<T>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracles");
     let mut oracle = Command::new(command[0]);
@@ -135,7 +135,7 @@ fn is_denied((method, target): &Use) -> bool {
     }
 }
 
-/// What the gate reads; nothing if it refuses the body, or a message of it.
+/// The uses that the gate reads. `None` if it refuses the body, or a message of it.
 fn gate(body: &[u8]) -> Option<Vec<Use>> {
     let messages = jsonrpc::read_body(body, 64, Some(32)).ok()?.messages;
     let target = |message: &Message<'_>| {

@@ -1,4 +1,4 @@
-//! What a rule may ask besides scopes: arguments, a sign-in, a trial run; and what of a policy cannot be meant.
+//! Conditions of rules besides scopes (arguments, authentication, shadow mode), and warnings about policies.
 
 use crate::support::core::{NOW, accepted, at, caller, faults, minimal, node, set, with_policy};
 use crate::support::tokens::Token;

@@ -20,7 +20,7 @@ thread_local! {
     static HOST: HostVerifier<RingHost> = ring_host::verifier();
 }
 
-/// What became of a file's vectors.
+/// The results of a file's vectors.
 #[derive(Default)]
 struct Count {
     valid: usize,
@@ -45,7 +45,7 @@ impl Count {
     }
 }
 
-/// What both paths say.
+/// The result of both paths, which must agree.
 fn verifies(name: &str, algorithm: Algorithm, key: &PublicKey, text: &[u8], signature: &[u8]) -> bool {
     let pure = PureVerifier.verify(algorithm, key, text, signature);
     let by_host = HOST.with(|host| host.verify(algorithm, key, text, signature));

@@ -1,5 +1,4 @@
-//! What the README shows is true: its configurations are read, and its tables of fields, profiles and reasons name what
-//! the code knows.
+//! The README is accurate: its configurations load, and its tables of fields, profiles and reasons match the code.
 
 use std::collections::BTreeSet;
 

@@ -79,7 +79,7 @@ fn call(token: &str) -> Request {
     Request::call("get_forecast").bearer(token)
 }
 
-/// What a proxy would tell of a client that showed this certificate.
+/// The `x-forwarded-client-cert` header that a proxy sets for a client with this certificate.
 fn forwarded_certificate(identity: &Identity) -> String {
     format!("Hash={};Subject=\"CN=alice\"", identity.hex())
 }

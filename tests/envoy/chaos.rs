@@ -33,7 +33,7 @@ const LATE: Duration = Duration::from_millis(200);
 /// From the provider's answer to the last worker that goes by it.
 const SPREAD: Duration = Duration::from_secs(1);
 
-/// What the provider suffers, one after the other, and for how long.
+/// The faults of the provider in order, and their durations.
 const FAULTS: &[(Fault, Duration)] = &[
     (Fault::None, Duration::from_millis(700)),
     (Fault::Dead, Duration::from_millis(1_500)),
@@ -61,7 +61,7 @@ enum Fault {
     TooLate,
 }
 
-/// What the provider serves, and what is known of it.
+/// The key sets that the provider serves, and its history.
 #[derive(Default)]
 struct Truth {
     /// The keys of the set. The provider signs with one of them.

@@ -381,7 +381,7 @@ fn a_list_that_cannot_be_read_or_trimmed_never_passes() {
     }
 }
 
-/// What the client gets in a list's place, as far as the host mode allows.
+/// A list that ends in trailers is trimmed, as far as the host mode allows.
 #[test]
 fn a_list_that_ends_in_trailers_is_trimmed() {
     for mode in Mode::ALL {

@@ -53,7 +53,7 @@ enum Wire {
     Http2(Last),
 }
 
-/// What ends a request in HTTP/2.
+/// The frame that ends a request in HTTP/2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Last {
     Data,
@@ -215,7 +215,7 @@ fn fill(text: &str, token: &str, scenario: &str) -> String {
     text.replace("{TOKEN}", token).replace("{SCENARIO}", scenario)
 }
 
-/// What was answered to a case, and where its requests went.
+/// The answers to a case, and the scenario that records its requests.
 struct Run {
     name: String,
     answers: Vec<Response>,
@@ -510,8 +510,8 @@ fn native(mcp: &Value) -> usize {
 
 const PLAIN: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete_all"}}"#;
 
-/// What a filter that looks for one tool in bodies could catch: no other
-/// resource, path, method or framing.
+/// The cases that a filter could catch which looks for one tool in bodies: none
+/// with another resource, path, method or framing.
 fn native_cases() -> Vec<Case> {
     const ABOUT: [&str; 14] = [
         "plain",

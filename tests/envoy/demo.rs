@@ -105,7 +105,7 @@ impl Started {
 }
 
 impl Drop for Started {
-    /// What it started is on a leash and ends with it.
+    /// Its child processes end when it does.
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("{}\n{}", self.output(), self.scratch.read("stderr"));
@@ -152,7 +152,7 @@ fn the_demo_walks_the_whole_loop_with_success() {
     nothing_is_left(&family);
 }
 
-/// What the README shows of the walk is what it prints. Ports may be others.
+/// Asserts that the README shows the output of the walk. Ports may differ.
 fn assert_readme_shows(output: &str) {
     let readme = include_str!("../../README.md");
     let shown = readme.split("```").find(|block| block.contains("all as expected")).expect("the walk in the README");

@@ -89,7 +89,7 @@ fn mcp_server(address: SocketAddr) -> Process {
     process
 }
 
-/// What the client heard from the tool, and what went over the wire.
+/// The tool's answer to the client, and the exchanges on the wire.
 struct Walk {
     said: Value,
     wire: Vec<Value>,

@@ -37,7 +37,7 @@ fn events(messages: &[Value]) -> Answer {
     Answer::events(messages.iter().map(|message| format!("data: {message}\n\n")))
 }
 
-/// What a server may answer a list with, given the request's id.
+/// An answer to a request for a list, given the request's id.
 type Evasion = (&'static str, fn(&Value) -> Answer);
 
 const EVASIONS: [Evasion; 8] = [

@@ -21,7 +21,7 @@ use crate::support::wait_until;
 
 const MCP: &str = "http://mcp.example.com/mcp";
 
-/// What a request waits for.
+/// The answer that a request waits for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Awaited {
     Keys,

@@ -96,7 +96,7 @@ fn attack(mode: Mode, seed: u64) {
     }
 }
 
-/// What changes when a worker's module dies.
+/// The statistics that change when a worker's module dies.
 fn vitals(gate: &Gate) -> BTreeMap<String, u64> {
     if native::is_it() {
         return BTreeMap::from([("panics".to_owned(), gate.envoy.log().matches("panicked at").count() as u64)]);

@@ -28,8 +28,8 @@ pub fn asked(endpoint: &Value) -> Value {
     configuration
 }
 
-/// What an endpoint answers about tokens that begin with `good`; about others, once the latch is open, that they are
-/// none.
+/// An endpoint at which tokens that begin with `good` are active. Others are inactive, and the response about them
+/// waits for the latch.
 fn good_or_late(latch: Latch) -> Behaviour {
     Behaviour::Script(Arc::new(move |request| {
         if String::from_utf8_lossy(&request.body).starts_with("token=good") {

@@ -1,10 +1,10 @@
 //! Plugins and their configurations come and go: those of one VM share what does not differ, and nothing else; an update
 //! loses no request and no key.
 //!
-//! What Envoy 1.40 was seen to do when a listener with a changed plugin configuration takes the place of another:
-//! a copy of the module checks the new configuration and ends; each worker then has two root contexts in one VM. The
-//! old one goes on, with its clock and its callouts, until Envoy has drained the old listener; then it is told that it
-//! is done and is deleted, and its clock stops. The copy that checks is never told, and its clock never ticks.
+//! The sequence in Envoy 1.40 when a listener with a changed plugin configuration replaces another: a copy of the
+//! module checks the new configuration and ends; each worker then has two root contexts in one VM. The old one goes
+//! on, with its timer and its callouts, until Envoy has drained the old listener; then Envoy calls `on_done`, deletes
+//! it, and stops its timer. For the copy that checks, `on_done` is never called, and its timer never ticks.
 
 use std::collections::BTreeSet;
 use std::fs;

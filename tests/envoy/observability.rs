@@ -1,5 +1,5 @@
-//! What an operator sees on a real Envoy: metrics, drift that is reported once for all workers, and an audit sink that
-//! costs no request anything.
+//! Observability on a real Envoy: metrics, drift that is reported once for all workers, and an audit sink that delays
+//! no request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,6 +1,5 @@
-//! What an operator finds afterwards: a line for each decision, the same facts
-//! in the access log, one id that ties them to what the client got, and never
-//! a token.
+//! Records: a line for each decision, the same facts in the access log, one id
+//! that ties them to the client's answer, and never a token.
 
 use std::collections::BTreeSet;
 

@@ -27,7 +27,7 @@ enum By {
 impl By {
     const ALL: [Self; 2] = [Self::Host, Self::Module];
 
-    /// What the module says when it starts.
+    /// The log line of the module at its start.
     fn line(self) -> &'static str {
         match self {
             _ if native::is_it() => {
@@ -173,8 +173,8 @@ fn signed_until(key: &Key, wanted: Halves) -> String {
     }
 }
 
-/// What a verification costs: the median time of requests that are refused
-/// after it, less that of requests that are refused just before it. Run it
+/// The cost of a verification: the median time of requests that are refused
+/// after it, minus that of requests that are refused just before it. Run it
 /// with `cargo test --test envoy -- --ignored --nocapture cost`.
 #[test]
 #[ignore = "a measurement: it asserts nothing about time"]

@@ -132,7 +132,7 @@ fn a_real_server_of_that_transport_works_through_the_gate() {
     }
 }
 
-/// What comes on the stream, event by event.
+/// The stream, event by event.
 struct Events {
     stream: Streaming,
     read: String,

@@ -1,6 +1,6 @@
-//! What flows through the gate keeps its bytes and its pace, and nothing flows
-//! that was not decided on: event streams, trailers, HTTP/2, upgrades, answers
-//! that come too early, clients that leave.
+//! Streams keep their bytes and their pace, and nothing passes without a
+//! decision: event streams, trailers, HTTP/2, upgrades, answers that come too
+//! early, clients that leave.
 
 use std::time::Duration;
 

@@ -234,7 +234,7 @@ fn scripted(answer: &Answer) -> answer::Answer {
     if answer.cut { script.cut() } else { script }
 }
 
-/// What the host wrote down, by the request's id.
+/// The host's records, by the request's id.
 struct Records {
     access: HashMap<String, Value>,
     audit: HashMap<String, Vec<Value>>,

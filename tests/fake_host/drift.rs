@@ -125,7 +125,7 @@ impl Gate {
         names.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// What the client gets of this answer.
+    /// The body that the client gets for this answer.
     fn answer(&mut self, stream: &Stream, status: u16, media: &str, body: &str) -> String {
         let headers = vec![("content-type".to_owned(), media.as_bytes().to_vec())];
         let parts = vec![Part::Data(body.as_bytes().to_vec(), End::Last)];
@@ -153,18 +153,18 @@ impl Gate {
         self.answer(&stream, 200, "text/event-stream", &events(messages))
     }
 
-    /// The name of what workers tell each other.
+    /// The name of the record that workers share.
     fn record_name(&self) -> String {
         Told::new(self.worker.gate.config(), &names()).names()[0].clone()
     }
 
-    /// What workers have told each other.
+    /// The record that workers share.
     fn record(&self) -> SharedDrift {
         let record = self.worker.shared.read(&self.record_name()).unwrap();
         SharedDrift::decode(&record.bytes).unwrap_or_default()
     }
 
-    /// What other workers tell, in place of all that was told before.
+    /// Replaces the shared record, as another worker would.
     fn adopt(&mut self, told: &SharedDrift) {
         self.worker.shared.put(&self.record_name(), told.encode().into_bytes());
         self.worker.tick();
@@ -190,7 +190,7 @@ impl Gate {
         found.collect()
     }
 
-    /// What this worker tells cannot be shared, or can be again.
+    /// Makes this worker lose every race for the shared record, or none.
     fn loses_races(&self, loses: bool) {
         self.worker.shared.fault.set(if loses { Fault::Raced } else { Fault::None });
     }

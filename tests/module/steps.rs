@@ -76,7 +76,7 @@ fn invisible(number: usize) -> String {
 
 type Shape = (&'static str, u16, fn(usize) -> String);
 
-/// What a client may send, and what it is answered.
+/// Requests that a client may send, and their answers.
 const REQUESTS: &[Shape] = &[
     ("many members in arguments", 200, |n| call("echo", &format!("{{{}}}", names(n, |k| format!("{k:06}"))))),
     ("many members in params", 200, |n| beside("params", &names(n, |k| format!("{k:06}")))),
@@ -166,7 +166,7 @@ fn list(entries: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{entries}]}}}}"#)
 }
 
-/// What a server may answer a list with, as JSON.
+/// Lists that a server may answer with, as JSON.
 const DOCUMENTS: &[Shape] = &[
     ("a list of which all goes", 200, |n| list(&filled(n, |k| format!(r#"{{"name":"t{k}"}}"#)))),
     ("a list of which all stays", 200, |n| list(&filled(n, |_| r#"{"name":"echo"}"#.to_owned()))),
@@ -280,7 +280,7 @@ impl Way {
     }
 }
 
-/// What a shape's input of `n` bytes costs, checked for what becomes of it.
+/// The cost of a shape's input of `n` bytes. Also checks its outcome.
 fn steps_of(worker: &mut Worker, kind: &str, shape: &Shape, n: usize, way: Way) -> (usize, usize, u64) {
     let (name, expected, make) = shape;
     let input = make(n);

@@ -1,4 +1,4 @@
-// What a server would call whose messages come from `JSON.parse`.
+// Prints the call that a server makes if it reads messages with `JSON.parse`.
 import { createInterface } from 'node:readline';
 
 const target = ({ method, params }) => {

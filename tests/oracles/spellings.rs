@@ -21,7 +21,7 @@ const VARIANTS: usize = 2_000;
 const KEPT: usize = 300;
 const FILE: &str = "tests/oracles/spellings.jsonl";
 
-/// What the caller is denied: all that begins so, and one URI.
+/// The URIs that the caller is denied: all with these prefixes, and one by its full name.
 const DENIED: [&str; 9] = [
     "docs://secret/",
     "docs://caf%C3%A9/",

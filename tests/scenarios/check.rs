@@ -11,7 +11,7 @@ use crate::support::gate::Mode;
 
 type Fields = Vec<(String, Vec<u8>)>;
 
-/// What happened.
+/// The observed outcome.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// Nothing if no answer came.

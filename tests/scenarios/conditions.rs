@@ -1,4 +1,4 @@
-//! What a rule asks besides scopes.
+//! The conditions of a rule besides scopes.
 
 use serde_json::json;
 

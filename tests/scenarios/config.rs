@@ -88,7 +88,7 @@ pub const DOWN_ISSUER: &str = "https://down-auth.example.com";
 pub const BODY_LIMIT: usize = 20_000;
 pub const LIST_LIMIT: usize = 5_000;
 
-/// What the provider publishes.
+/// The key set that the provider publishes.
 pub fn published_keys() -> Value {
     let mut any = Key::rsa_b().named("rsa-any").jwk();
     any.as_object_mut().unwrap().remove("alg");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::keys::{base64url, decode_base64url};
 use crate::support::tokens::{AUDIENCE, Token};
 
-/// What the endpoint says of a token, described relative to the time at which it is used.
+/// The endpoint's response about a token. Its times are relative to the time at which the token is used.
 #[derive(Clone, Debug)]
 pub struct Said {
     status: u16,

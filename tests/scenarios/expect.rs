@@ -1,8 +1,8 @@
-//! What must come out, in the words of the answers' table.
+//! The expected outcome of a scenario.
 
 use serde_json::{Value, json};
 
-/// What client, server and records must have seen.
+/// The expected observations of client, server and records.
 #[derive(Clone, Debug)]
 pub struct Expected {
     pub status: u16,
@@ -60,13 +60,13 @@ pub enum Body {
     CutOff,
 }
 
-/// What the server behind must have seen.
+/// The expected observations of the server.
 #[derive(Clone, Debug)]
 pub enum Server {
     Nothing,
     /// The headers, and a body that breaks off before its first byte.
     Headers,
-    /// What `Headers` says where they go ahead; nothing where they are held.
+    /// `Headers` in the mode in which headers go ahead, `Nothing` in the mode that holds them.
     HeadersAhead,
     /// The whole request with the very bytes of its body.
     Whole {
@@ -76,7 +76,7 @@ pub enum Server {
     },
 }
 
-/// What a token is refused with.
+/// The `error_description` of a refused token.
 pub const NOT_VALID: &str = "The access token is not valid for this resource";
 pub const EXPIRED: &str = "The access token has expired";
 pub const NOT_YET: &str = "The access token is not valid yet";

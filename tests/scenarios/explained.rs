@@ -61,7 +61,7 @@ fn has_no_answer_body(request: &Request) -> bool {
     request.method == "HEAD" || request.headers.iter().any(|(_, value)| value.starts_with(b"application/grpc"))
 }
 
-/// What client, server and records would have seen.
+/// The outcome for client, server and records, if the request had been sent.
 pub fn outcome(request: &Request, sent: &HttpRequest, explanation: &Explanation) -> Outcome {
     let answered = &explanation.answered;
     let bytes = |(name, value): &(&str, String)| ((*name).to_owned(), value.clone().into_bytes());
@@ -115,8 +115,8 @@ pub fn run(config: &Config, row: &Scenario, now: i64) -> (HttpRequest, Explanati
     (request, explanation)
 }
 
-/// What differs in toolgate's own answer from the one that a client really got; nothing where the answer is the
-/// server's. Headers of the host's own are let be.
+/// The differences between the explained answer and the one that a client really got. `None` if the answer is the
+/// server's. Headers that the host adds are ignored.
 pub fn differences(config: &Config, row: &Scenario, now: i64, client: Option<&Received>) -> Option<Vec<String>> {
     let (sent, explanation) = run(config, row, now);
     let explained = outcome(&row.request, &sent, &explanation).client.filter(|_| !row.answer.early)?;

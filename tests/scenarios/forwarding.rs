@@ -1,4 +1,4 @@
-//! What the server gets: no token, no forged identity, no other method than was decided.
+//! The request that the server gets: no token, no forged identity, no method other than the decided one.
 
 use super::config::{FORWARD, KEEP, MAIN};
 use super::expect::*;

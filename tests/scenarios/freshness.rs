@@ -20,7 +20,7 @@ fn call(tool: &str) -> Request {
     rpc("tools/call", json!({"name": tool})).at(FRESH)
 }
 
-/// What only the body brings about.
+/// The outcome if the decision depends on the body.
 fn by_body(expected: Expected) -> Expected {
     expected.server(Server::HeadersAhead)
 }

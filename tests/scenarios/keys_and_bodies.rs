@@ -32,7 +32,7 @@ pub enum Keys {
     After,
 }
 
-/// What the request asks for.
+/// The operation of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asks {
     WhatIsAllowed,
@@ -47,7 +47,7 @@ pub const PER_HOST: usize = 9;
 /// How long a request waits for a body that is not shown, in seconds.
 pub const BODY_WAIT: u64 = 10;
 
-/// What a host makes of a request that is denied by its body.
+/// The effect, in each kind of host, of a denial by the body.
 #[derive(Clone, Copy)]
 enum Host {
     /// The server sees its headers, and a body that breaks off.

@@ -1,6 +1,6 @@
-//! What toolgate promises, as one table of exchanges that two hosts run: the
-//! fake host (`tests/fake_host`) and a real Envoy (`tests/envoy`), each with
-//! headers held and with headers ahead.
+//! toolgate's behaviour as one table of exchanges. Two hosts run it: the fake
+//! host (`tests/fake_host`) and a real Envoy (`tests/envoy`), each with headers
+//! held and with headers ahead.
 //!
 //! One configuration serves all rows: its resources differ by host, and each
 //! stands for a way to configure one. A row is data: a request, the answer of
@@ -64,7 +64,7 @@ pub struct Scenario {
     /// The rule, as a sentence.
     pub name: &'static str,
     pub request: Request,
-    /// What the server says, if it is asked.
+    /// The server's answer, if the request reaches it.
     pub answer: Answer,
     expected: Expected,
     /// Where it is another with headers ahead.

@@ -1,4 +1,4 @@
-//! What goes in: requests with their tokens, and the server's answers.
+//! The input of a scenario: requests with their tokens, and the server's answers.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ pub struct Body {
     pub trailers: Vec<(String, Vec<u8>)>,
 }
 
-/// What `Authorization` says.
+/// The value of `Authorization`.
 #[derive(Clone, Debug)]
 pub enum Credential {
     None,
@@ -42,7 +42,7 @@ pub enum Credential {
     Opaque(Said),
 }
 
-/// What is wrong with a proof; nothing, if it gives it back.
+/// Breaks a proof in one way. The identity function leaves it valid.
 pub type Proving = fn(Proof) -> Proof;
 
 /// A POST of this body to the endpoint, as an MCP client sends it.

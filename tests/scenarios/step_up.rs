@@ -1,4 +1,4 @@
-//! What a step-up challenge asks for: what is missing, and what the caller has and should keep.
+//! The scopes that a step-up challenge asks for: the missing ones, and the granted ones that the caller should keep.
 
 use serde_json::json;
 

@@ -1,5 +1,5 @@
-//! What a scripted server says, and when: the answers of the recording
-//! upstream and of the provider.
+//! Scripted answers and their timing, for the recording upstream and the
+//! provider.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex};
@@ -36,14 +36,14 @@ enum Framing {
     Raw,
 }
 
-/// What becomes of the connection after an answer.
+/// The state of the connection after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// It waits for the next request.
     KeepAlive,
     /// It is closed, without the end of the body where that was still owed.
     Cut,
-    /// What comes is sent back, as after a successful upgrade.
+    /// Received bytes are sent back, as after a successful upgrade.
     Echo,
 }
 

@@ -1,4 +1,4 @@
-//! What tests of the core stand on: configurations in both of their forms,
+//! The base of tests of the core: configurations in both of their forms,
 //! faults by their path, and callers whose tokens were really signed and
 //! really verified.
 

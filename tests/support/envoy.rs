@@ -144,7 +144,7 @@ impl Envoy {
         self.process.pid()
     }
 
-    /// What it has said so far, the module's lines among it.
+    /// Its log so far, which includes the module's lines.
     pub fn log(&self) -> String {
         self.process.log()
     }

@@ -11,8 +11,8 @@ use super::provider::{Behaviour, Provider};
 use super::tokens::{AUDIENCE, ISSUER};
 use super::upstream::Upstream;
 
-/// What the host does with the headers while the body is judged. The setting
-/// and Envoy's flag agree; tests where they do not set both themselves.
+/// The host's treatment of headers while the body is being decided. The setting
+/// and Envoy's flag agree; tests in which they differ set both themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// They go ahead to the server; the body is held.

@@ -64,7 +64,7 @@ impl Hydra {
         hydra
     }
 
-    /// What of an issuer's configuration is about reaching it.
+    /// The part of an issuer's configuration that is needed to reach it.
     pub fn issuer(&self) -> Value {
         json!({
             "issuer": ISSUER, "profile": "hydra",

@@ -26,7 +26,7 @@ const CONFIGURATION: i32 = 7;
 /// Header fields.
 pub type Fields = Vec<(String, String)>;
 
-/// What the module sees and leaves of its one stream.
+/// The host's side of the one stream.
 #[derive(Default)]
 struct Host {
     now: u64,
@@ -44,10 +44,10 @@ pub struct Worker {
     next_stream: i32,
 }
 
-/// What became of a message on its way.
+/// The outcome of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It goes on; an answer's body as the module left it.
+    /// It is forwarded. For an answer, its body after the module.
     GoesOn(Vec<u8>),
     /// It was answered with this status.
     Answered(u16),

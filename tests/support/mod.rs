@@ -1,6 +1,6 @@
-//! What the integration tests stand on: a test issuer, a real Envoy with the
-//! real module, a server behind it that records, a provider that fails on
-//! command, and clients that speak properly or not at all.
+//! The base of the integration tests: a test issuer, a real Envoy with the
+//! real module, a recording server behind it, a provider that fails on
+//! command, and well-behaved and broken clients.
 //!
 //! Everything is blocking and on threads: a test reads from top to bottom.
 //! Servers take free ports and Envoy tells its own, so tests run in parallel.

@@ -64,12 +64,12 @@ impl Process {
         wait_for("a process to end", || self.child.try_wait().expect("a child")).success()
     }
 
-    /// What went to standard error.
+    /// Its standard error.
     pub fn log(&self) -> String {
         self.scratch.read("stderr")
     }
 
-    /// What went to standard output.
+    /// Its standard output.
     pub fn output(&self) -> String {
         self.scratch.read("stdout")
     }
@@ -118,7 +118,7 @@ impl Scratch {
         self.path(name)
     }
 
-    /// What a file holds so far; nothing if it is not there.
+    /// The current content of a file. Empty if there is no such file.
     pub fn read(&self, name: &str) -> String {
         let bytes = fs::read(self.path(name)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()

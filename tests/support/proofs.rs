@@ -25,7 +25,7 @@ pub fn public(key: &Key) -> Value {
     jwk
 }
 
-/// What a token that is bound to `key` says of it (RFC 7638).
+/// The thumbprint of `key` in a token that is bound to it (RFC 7638).
 pub fn thumbprint(key: &Key) -> String {
     // Members are sorted, as the standard wants it.
     base64url(digest::digest(&digest::SHA256, public(key).to_string().as_bytes()))

@@ -15,7 +15,7 @@ use super::upstream::{Recorded, Script, State};
 use super::wait_until;
 use super::wire::{Body, Framing, Head};
 
-/// What the provider does with a request.
+/// The provider's reaction to a request.
 #[derive(Clone)]
 pub enum Behaviour {
     /// Serves this document.

@@ -42,7 +42,7 @@ pub fn failure(error: &str) -> Vec<u8> {
     [&[0x12, u8::try_from(error.len()).expect("a short text")], error.as_bytes()].concat()
 }
 
-/// What the module sends.
+/// The arguments that the module sends.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Arguments<'a> {
     pub hash: &'a str,

@@ -1,14 +1,14 @@
-//! The data that the workers of a host share, as Envoy's was seen to behave, and what may go wrong with it.
+//! The data that the workers of a host share, with the behaviour observed in Envoy, and its possible faults.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use toolgate::workers::{NotShared, SharedData, Versioned};
 
-/// What may go wrong with the data that a host shares.
+/// A fault of the data that a host shares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing does.
+    /// There is none.
     None,
     /// Nothing is shared.
     Absent,

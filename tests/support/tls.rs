@@ -36,7 +36,7 @@ impl Authority {
         self.0.pem()
     }
 
-    /// What a server needs to prove that it is `name`.
+    /// The TLS configuration of a server called `name`.
     pub fn server(&self, name: &str) -> Arc<ServerConfig> {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new([name.to_owned()]).expect("a DNS name");

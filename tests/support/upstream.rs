@@ -140,7 +140,7 @@ impl Scenario {
         &self.id
     }
 
-    /// What has come so far. A request is here from the end of its headers on.
+    /// The requests so far. A request is included once its headers are complete.
     pub fn requests(&self) -> Vec<Recorded> {
         self.recorded.lock().unwrap().clone()
     }

@@ -81,7 +81,7 @@ impl Head {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     Chunked,
-    /// What is left of a declared length.
+    /// The rest of a declared length.
     Length(usize),
     UntilClose,
 }
@@ -146,7 +146,7 @@ impl BodyReader {
         Ok((!piece.is_empty()).then_some(piece))
     }
 
-    /// What was read, given the bytes that [`BodyReader::next`] returned.
+    /// The body that was read, given the bytes that [`BodyReader::next`] returned.
     pub fn into_body(self, bytes: Vec<u8>) -> Body {
         Body { bytes, trailers: self.trailers, complete: self.complete }
     }
@@ -166,7 +166,7 @@ fn chunk(from: &mut impl BufRead) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What can be had at once, `limit` bytes at most; empty at the end.
+/// The bytes that one read returns, `limit` at most. Empty at the end.
 fn some(from: &mut impl BufRead, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; limit.min(64 * 1024)];
     let read = from.read(&mut bytes)?;

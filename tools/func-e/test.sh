@@ -29,7 +29,7 @@ export FUNC_E_DATA_HOME="$cache" FUNC_E_CONFIG_HOME="$cache/config" FUNC_E_STATE
 export FUNC_E_RUNTIME_DIR="$cache/run" ENVOY_VERSION="$version"
 exec "$cache/func-e" "\$@"
 SH
-# What the harness takes for Envoy: func-e passes its arguments on.
+# The Envoy of the harness: func-e passes its arguments on.
 script "$cache/envoy" <<SH
 exec "$cache/bin/func-e" run "\$@"
 SH
