@@ -15,7 +15,7 @@ use crate::support::client::Request;
 use crate::support::envoy::Envoy;
 use crate::support::http2::Http2;
 use crate::support::upstream::{State, Upstream};
-use crate::support::{DEADLINE, wait_until};
+use crate::support::{deadline, wait_until};
 
 /// One Envoy for all tests that need nothing special of it. Statics are never
 /// dropped; it ends with the test run nevertheless.
@@ -301,7 +301,7 @@ fn a_killed_test_run_leaves_no_process() {
 fn victim() {
     let envoy = Setup::new(&Upstream::start()).without_filter().start();
     println!("listening on {}", envoy.address());
-    std::thread::sleep(DEADLINE);
+    std::thread::sleep(deadline());
 }
 
 fn is_running(pid: u32) -> bool {

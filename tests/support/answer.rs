@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::DEADLINE;
+use super::deadline;
 use super::server::Connection;
 
 /// An answer, sent step by step.
@@ -200,7 +200,7 @@ impl Latch {
     /// Waits for [`Latch::open`], but not for ever: a failed test must end.
     pub fn pass(&self) -> io::Result<()> {
         let closed = self.0.0.lock().unwrap();
-        let waited = self.0.1.wait_timeout_while(closed, DEADLINE, |open| !*open).unwrap();
+        let waited = self.0.1.wait_timeout_while(closed, deadline(), |open| !*open).unwrap();
         if waited.1.timed_out() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
     }
 }

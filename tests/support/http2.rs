@@ -10,8 +10,8 @@ use h2::client::SendRequest;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::DEADLINE;
 use super::answer::Latch;
+use super::deadline;
 use super::raw::Response;
 use super::wire::Fields;
 
@@ -78,7 +78,7 @@ impl Http2 {
             let socket = TcpStream::connect(to).await.expect("a connection");
             let (client, connection) = h2::client::handshake(socket).await?;
             let connection = tokio::spawn(connection);
-            let response = timeout(DEADLINE, self.exchange(client)).await.expect("an answer in time");
+            let response = timeout(deadline(), self.exchange(client)).await.expect("an answer in time");
             connection.abort();
             response
         })

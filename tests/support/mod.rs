@@ -68,21 +68,29 @@ pub fn corpus() -> Vec<PathBuf> {
     files
 }
 
-/// How long anything may take that should happen at once. Generous: it is
-/// reached only by a test that fails, and the machine may be busy.
-pub const DEADLINE: Duration = Duration::from_secs(15);
+/// The share of each process in [`deadline`]. It leaves 5 seconds for an answer
+/// that a timeout of 10 seconds in the module delays.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// How long anything may take that should happen at once. Only a test that
+/// fails reaches it. Each process that this test binary runs adds its share:
+/// they all compete for the cores, and an Envoy compiles the module at its start.
+pub fn deadline() -> Duration {
+    DEADLINE * (1 + process::running())
+}
 
 /// Polls until `attempt` gives a value.
 ///
 /// # Panics
-/// Names `what` if that does not happen within [`DEADLINE`].
+/// Names `what` if that does not happen within [`deadline`].
 pub fn wait_for<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(value) = attempt() {
             return value;
         }
-        assert!(start.elapsed() < DEADLINE, "waited {DEADLINE:?} in vain for {what}");
+        // Others may start while this waits.
+        assert!(start.elapsed() < deadline(), "waited {:?} in vain for {what}", start.elapsed());
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::wait_for;
 
@@ -23,6 +23,13 @@ exec 3<&0 </dev/null
 { read -r _ <&3 || kill -KILL $$; [ -n "$TOOLGATE_KEEP_LOGS" ] || rm -rf "$0"; } 2>/dev/null &
 exec 3<&- "$@"
 "#;
+
+static RUNNING: AtomicU32 = AtomicU32::new(0);
+
+/// The number of processes that tests of this binary run now.
+pub fn running() -> u32 {
+    RUNNING.load(Ordering::SeqCst)
+}
 
 /// The running program.
 pub struct Process {
@@ -44,6 +51,7 @@ impl Process {
             .spawn()
             .expect("a shell");
         let watchman = child.stdin.take().expect("a pipe");
+        RUNNING.fetch_add(1, Ordering::SeqCst);
         Self { child, watchman, scratch }
     }
 
@@ -81,6 +89,7 @@ impl Drop for Process {
         if std::thread::panicking() {
             eprintln!("the log of process {}:\n{}", self.pid(), self.log());
         }
+        RUNNING.fetch_sub(1, Ordering::SeqCst);
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = self.watchman.write_all(b"ended\n");

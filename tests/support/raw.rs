@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::DEADLINE;
+use super::deadline;
 use super::wire::{Body, BodyReader, Fields, Framing, Head};
 
 /// A whole answer.
@@ -42,7 +42,7 @@ impl Response {
     }
 }
 
-/// A connection. Reads end after [`DEADLINE`] without a byte.
+/// A connection. Reads end after [`deadline`] without a byte.
 pub struct Raw {
     stream: BufReader<TcpStream>,
 }
@@ -57,7 +57,7 @@ impl Raw {
     pub fn try_connect(to: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(to)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.set_read_timeout(Some(deadline()))?;
         Ok(Self { stream: BufReader::new(stream) })
     }
 
@@ -92,7 +92,7 @@ impl Raw {
     pub fn peek(&mut self, patience: Duration) -> Option<Vec<u8>> {
         self.stream.get_ref().set_read_timeout(Some(patience)).expect("a socket option");
         let bytes = self.stream.fill_buf().ok().filter(|bytes| !bytes.is_empty()).map(<[u8]>::to_vec);
-        self.stream.get_ref().set_read_timeout(Some(DEADLINE)).expect("a socket option");
+        self.stream.get_ref().set_read_timeout(Some(deadline())).expect("a socket option");
         bytes
     }
 
@@ -175,7 +175,7 @@ impl Streaming {
     /// body.
     ///
     /// # Panics
-    /// If the connection is cut, or silent for [`DEADLINE`].
+    /// If the connection is cut, or silent for [`deadline`].
     pub fn piece(&mut self) -> Option<Vec<u8>> {
         self.body.next(&mut self.stream).expect("a piece of the body or its end")
     }
