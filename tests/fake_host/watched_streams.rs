@@ -93,22 +93,37 @@ impl Gate {
 
     /// A second goes by. The control plane answers at once, and the endpoint at the end.
     fn second(&mut self) {
-        let Self { worker, policy, .. } = self;
         for _ in 0..2 {
-            for sent in worker.take(|sent| sent.request.body.is_none()) {
-                worker.answer(sent.call, policy.as_ref().map(ok).as_ref());
-            }
-            worker.wait(Duration::from_millis(500));
+            self.answer_policies();
+            self.worker.wait(Duration::from_millis(500));
         }
     }
 
-    /// The control plane has another policy, or is down. It takes effect.
-    fn adopt(&mut self, policy: Option<&Value>) {
-        self.policy = policy.cloned();
-        for _ in 0..if policy.is_some() { 1 } else { 3 } {
-            self.second();
-            self.answer_calls();
+    /// The control plane answers.
+    fn answer_policies(&mut self) {
+        for sent in self.worker.take(|sent| sent.request.body.is_none()) {
+            self.worker.answer(sent.call, self.policy.as_ref().map(ok).as_ref());
         }
+    }
+
+    /// The control plane has another policy, or is down. Time goes by until this takes effect, and not a moment longer.
+    /// Until then `stream` does not end.
+    fn adopt(&mut self, policy: Option<&Value>, stream: &Stream) {
+        self.policy = policy.cloned();
+        let before = self.policy_version();
+        for _ in 0..20 {
+            self.answer_policies();
+            if self.policy_version() != before {
+                return;
+            }
+            assert!(!stream.is_reset(), "the policy has not changed yet");
+            self.worker.wait(Duration::from_millis(500));
+        }
+        panic!("the policy never takes effect");
+    }
+
+    fn policy_version(&self) -> u64 {
+        self.worker.gate.config().resources[0].policy_version
     }
 }
 
@@ -173,11 +188,14 @@ fn open(gate: &mut Gate, kind: Kind, token: &str) -> Stream {
     stream
 }
 
-/// Seconds go by, and the endpoint answers as quickly as it is asked. Why the stream ended, and after how many seconds.
+/// Seconds go by, and the endpoint answers as quickly as it is asked. Returns when and why the stream ended: in the
+/// second of this number, or before time went by, which is 0.
 fn pass(gate: &mut Gate, stream: &Stream, seconds: u64) -> Option<(u64, String)> {
-    for second in 1..=seconds {
-        gate.second();
-        gate.answer_calls();
+    for second in 0..=seconds {
+        if second > 0 {
+            gate.second();
+            gate.answer_calls();
+        }
         if stream.is_reset() {
             let events = stream.events();
             let event: Value = serde_json::from_str(events[0].strip_prefix("toolgate.event ").unwrap()).unwrap();
@@ -265,7 +283,7 @@ fn a_stream_is_decided_anew_when_the_policy_changes_and_only_then() {
             let mut gate = worker("30s");
             let stream = open(&mut gate, kind, "opaque");
             assert_eq!(pass(&mut gate, &stream, 2), None);
-            gate.adopt(Some(document));
+            gate.adopt(Some(document), &stream);
             let expected = ends.then(|| (1, "policy_denies".to_owned()));
             assert_eq!(pass(&mut gate, &stream, 2), expected, "{name} {kind:?}");
         }
@@ -278,8 +296,9 @@ fn a_policy_that_is_closed_ends_every_stream() {
         let mut gate = worker("30s");
         let stream = open(&mut gate, kind, "opaque");
         assert_eq!(pass(&mut gate, &stream, 1), None, "{kind:?}: it was not closed before");
-        gate.adopt(None);
-        assert_eq!(pass(&mut gate, &stream, 1), Some((1, "policy_denies".to_owned())), "{kind:?}");
+        gate.adopt(None, &stream);
+        // The tick that closes the policy also ends the streams.
+        assert_eq!(pass(&mut gate, &stream, 1), Some((0, "policy_denies".to_owned())), "{kind:?}");
     }
 }
 
@@ -289,7 +308,7 @@ fn what_was_too_long_to_be_kept_cannot_be_decided_anew() {
         let mut gate = worker("30s");
         let stream = open(&mut gate, kind, "opaque");
         assert_eq!(pass(&mut gate, &stream, 2), None, "{kind:?}");
-        gate.adopt(Some(&same_policy()));
+        gate.adopt(Some(&same_policy()), &stream);
         assert_eq!(pass(&mut gate, &stream, 1), expected, "{kind:?}");
     }
 }
@@ -317,7 +336,7 @@ fn tokens_of_strangers_end_no_stream_however_many_are_asked_about() {
 fn nothing_passes_on_a_stream_that_has_ended_even_if_the_host_goes_on() {
     let mut gate = worker("30s");
     let stream = open(&mut gate, Kind::Get, "opaque");
-    gate.adopt(None);
+    gate.adopt(None, &stream);
     assert!(pass(&mut gate, &stream, 1).is_some());
     stream.revive();
     let headers = vec![("content-type".to_owned(), b"text/event-stream".to_vec())];
