@@ -71,7 +71,7 @@ pub use streams::Stream;
 
 use calls::{Calls, Purpose};
 use keys::KeySources;
-use policies::PolicySource;
+use policies::PolicySources;
 use publish::Publishing;
 use streams::LookedAfter;
 
@@ -105,7 +105,7 @@ pub struct Gate {
     /// Everything that streams come to know.
     known: Known,
     key_sources: KeySources,
-    policies: Vec<PolicySource>,
+    policies: PolicySources,
     publishing: Publishing,
     told: Told,
     bodies: Bodies,
@@ -162,7 +162,7 @@ impl Gate {
                 meter: Meter::default(),
             },
             key_sources: KeySources::new(&config, names),
-            policies: PolicySource::all(&config, names, number()),
+            policies: PolicySources::new(&config, names, number()),
             publishing: Publishing::new(&config, names, number()),
             told: Told::new(&config, names),
             bodies: Bodies { name: names.bodies(), is_told: false },
@@ -177,14 +177,13 @@ impl Gate {
             has_ticked: false,
             config,
         };
-        let policies = gate.policies.iter().flat_map(PolicySource::names);
         gate.names = gate
             .told
             .names()
             .iter()
             .cloned()
             .chain(gate.key_sources.names())
-            .chain(policies)
+            .chain(gate.policies.names())
             .chain(gate.publishing.names())
             .collect();
         in_use.begin(&gate.names);
@@ -230,8 +229,8 @@ impl Gate {
             Some(Purpose::Introspection(issuer, digest)) => {
                 self.introspection_answered((issuer, digest), answer, host, streams);
             }
-            Some(Purpose::Policy(at)) => self.policy_answered(at, answer, host),
-            Some(Purpose::Manifest(at, digest)) => self.manifest_answered(at, &digest, answer, host),
+            Some(Purpose::Policy(id)) => self.policy_answered(id, answer, host),
+            Some(Purpose::Manifest(id, digest)) => self.manifest_answered(id, &digest, answer, host),
             Some(Purpose::Audit(post)) => {
                 self.post_ended(post, answer.is_success(), host);
                 // More may have come meanwhile.
@@ -249,8 +248,8 @@ impl Gate {
             Some(Purpose::Introspection(issuer, digest)) => {
                 self.introspection_refused((issuer, digest), status, host, streams);
             }
-            Some(Purpose::Policy(at)) => self.policy_refused(at, status, host),
-            Some(Purpose::Manifest(at, digest)) => self.manifest_refused(at, &digest, status, host),
+            Some(Purpose::Policy(id)) => self.policy_refused(id, status, host),
+            Some(Purpose::Manifest(id, digest)) => self.manifest_refused(id, &digest, status, host),
             Some(Purpose::Audit(post)) => self.post_ended(post, false, host),
             None => {}
         }

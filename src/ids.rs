@@ -87,6 +87,13 @@ impl<I: Id, T> ById<I, T> {
     }
 }
 
+impl<I: Id, T> ById<I, Option<T>> {
+    /// The ids of the entries that are not `None`.
+    pub fn present(&self) -> Vec<I> {
+        self.with_ids().filter(|(_, entry)| entry.is_some()).map(|(id, _)| id).collect()
+    }
+}
+
 impl<I, T> FromIterator<T> for ById<I, T> {
     fn from_iter<E: IntoIterator<Item = T>>(entries: E) -> Self {
         Self { entries: entries.into_iter().collect(), id: PhantomData }

@@ -103,7 +103,7 @@ fn signature(
             return None;
         }
         Lookup::Unavailable | Lookup::Wait => {
-            let detail = format!("the keys of `{}` cannot be had", issuer.name);
+            let detail = format!("the keys of `{}` cannot be fetched", issuer.name);
             checks.push(Check::refused("key", Reason::KeysUnavailable, detail));
             return None;
         }

@@ -1,35 +1,35 @@
-//! The calls under way: one table, whatever they are for.
+//! The calls under way: one table for all purposes.
 
 use super::Gate;
 use super::effect::{CallId, Effect};
 use crate::callout::Request;
-use crate::ids::IssuerId;
+use crate::ids::{IssuerId, ResourceId};
 use crate::token::TokenDigest;
 
-/// The use that the answer to a call is of.
+/// The purpose of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// A step of an attempt to fetch the keys of this issuer.
+    /// A step of an attempt to fetch this issuer's keys.
     Keys(IssuerId),
-    /// The word of this issuer on the token of this digest.
+    /// The introspection of the token with this digest by this issuer.
     Introspection(IssuerId, TokenDigest),
-    /// The policy from this one of the sources.
-    Policy(usize),
-    /// The manifest of this one of the targets, with its digest.
-    Manifest(usize, String),
-    /// Audit lines, by their number in the sink.
+    /// The policy of this resource, from its control plane.
+    Policy(ResourceId),
+    /// The manifest of this resource, with its digest.
+    Manifest(ResourceId, String),
+    /// The post with this number of the audit sink.
     Audit(u64),
 }
 
 impl Purpose {
-    /// The issuer whose keys it is about.
+    /// The issuer whose keys the call fetches.
     pub fn of_keys(&self) -> Option<IssuerId> {
         if let Self::Keys(issuer) = self { Some(*issuer) } else { None }
     }
 
-    /// The digest of the manifest that it carries to the target `at`.
-    pub fn of_manifest(&self, at: usize) -> Option<&str> {
-        if let Self::Manifest(own, digest) = self { Some(digest.as_str()).filter(|_| *own == at) } else { None }
+    /// The digest of the manifest of `resource` that the call publishes.
+    pub fn of_manifest(&self, resource: ResourceId) -> Option<&str> {
+        if let Self::Manifest(own, digest) = self { Some(digest.as_str()).filter(|_| *own == resource) } else { None }
     }
 }
 
@@ -41,13 +41,13 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    /// A call has ended. Nothing if it is not under way: it was given up, or has ended before.
+    /// Ends a call and returns its purpose. `None` if it is not under way: it was given up, or has ended before.
     pub fn end(&mut self, id: CallId) -> Option<Purpose> {
         let at = self.under_way.iter().position(|(own, _)| *own == id)?;
         Some(self.under_way.swap_remove(at).1)
     }
 
-    /// Gives up the calls that serve such a purpose: should their answers come after all, they change nothing.
+    /// Gives up the calls with such a purpose. Answers that still arrive are ignored.
     pub fn give_up(&mut self, is_it: impl Fn(&Purpose) -> bool) {
         self.under_way.retain(|(_, purpose)| !is_it(purpose));
     }
@@ -59,7 +59,7 @@ impl Calls {
 }
 
 impl Gate {
-    /// Has the host send a request.
+    /// Makes the host send a request.
     pub(super) fn call(&mut self, purpose: Purpose, request: Request) {
         self.calls.last = self.calls.last.wrapping_add(1);
         let id = CallId(self.calls.last);
@@ -78,7 +78,7 @@ impl Gate {
         self.calls.under_way.iter().any(|(own, purpose)| *own == call && is_it(purpose))
     }
 
-    /// Whether an answer to this call would still change anything.
+    /// Whether the call is under way, so that its answer is used.
     pub fn awaits(&self, call: CallId) -> bool {
         self.calls.under_way.iter().any(|(own, _)| *own == call)
     }

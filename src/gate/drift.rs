@@ -1,4 +1,4 @@
-//! Drift, at each tick and after each event.
+//! Drift of tools: compared and reported at each tick and after each event.
 
 use super::Gate;
 use super::effect::Host;
@@ -6,7 +6,7 @@ use crate::audit::drift_line;
 use crate::ids::ResourceId;
 
 impl Gate {
-    /// Time goes by: compares the lists that came, reports the findings, and takes over those of other workers.
+    /// Compares new lists, reports the findings, and adopts those of other workers.
     pub(super) fn look_at_drift(&mut self, host: &Host<'_>) {
         self.known.drift.look(&self.config);
         self.report_drift(host);

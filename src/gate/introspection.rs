@@ -1,4 +1,4 @@
-//! Calls to introspection endpoints, whose answers reach every stream that waits for them.
+//! Calls to introspection endpoints. An answer reaches every stream that waits for it.
 
 use super::effect::{Answer, Host, Streams};
 use super::{Gate, Purpose};
@@ -9,7 +9,7 @@ use crate::introspection::{Call, Change, MAX_ANSWER, request};
 use crate::token::{Answer as Said, TokenDigest};
 
 impl Gate {
-    /// Sends every call that streams want.
+    /// Sends every call that streams need.
     pub(super) fn ask_endpoints(&mut self, host: &Host<'_>, streams: &dyn Streams) {
         for call in self.known.introspection.due() {
             let (issuer, digest) = (call.issuer, call.digest);
@@ -34,14 +34,16 @@ impl Gate {
         streams: &dyn Streams,
     ) {
         let read = match (answer.status, answer.body(MAX_ANSWER)) {
-            (Some(200), Some(body)) => Said::parse(&body).map_err(|_| "the answer is no introspection".to_owned()),
+            (Some(200), Some(body)) => {
+                Said::parse(&body).map_err(|_| "the answer is not an introspection response".to_owned())
+            }
             (Some(200), None) => Err(format!("the answer is too large: {} bytes", answer.size)),
             (Some(401), _) => Err("status 401: this resource server's own credentials are refused".to_owned()),
             (Some(status), _) => Err(format!("status {status}")),
             (None, _) => Err("no answer".to_owned()),
         };
         self.endpoint_answered(issuer, digest, read, host, streams);
-        // Whoever wants a more recent answer than this one asks anew.
+        // A stream that needs a more recent answer needs another call.
         self.ask_endpoints(host, streams);
     }
 
@@ -59,7 +61,7 @@ impl Gate {
         self.endpoint_answered(issuer, digest, Err(fault), host, streams);
     }
 
-    /// Gives those who wait for it the outcome of a call. The beginning and the end of an outage are recorded.
+    /// Gives the outcome of a call to the streams that wait for it. Records the beginning and the end of an outage.
     fn endpoint_answered(
         &mut self,
         issuer: IssuerId,
@@ -81,14 +83,14 @@ impl Gate {
         let change = self.known.introspection.finished(issuer, digest, answer, host.now);
         if let Some(change) = change {
             let name = self.issuer_name(issuer);
-            let detail = fault.as_deref().unwrap_or("answers again");
+            let detail = fault.as_deref().unwrap_or("the endpoint answers again");
             let event = if change == Change::Fails { "outage" } else { "recovered" };
             self.event(event, &format!("introspection of issuer {name}: {detail}"));
         }
         self.try_again(Awaited::Answer(digest), host, streams);
     }
 
-    /// Ends the calls whose answers never came.
+    /// Ends the calls whose answers did not arrive in time.
     pub(super) fn give_up_endpoints(&mut self, host: &Host<'_>, streams: &dyn Streams) {
         for (issuer, digest) in self.known.introspection.overdue(host.now) {
             self.calls.give_up(|purpose| *purpose == Purpose::Introspection(issuer, digest));

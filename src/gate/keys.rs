@@ -1,7 +1,7 @@
-//! Fetches of key sets: one for all workers, which share what they do and what they get.
+//! Fetches of key sets. One worker fetches for all; the workers share their attempts and their key sets.
 //!
 //! Nothing is fetched while the plugin is configured: the copy of the module that only checks a configuration would
-//! take the lease with it when it ends. Its clock never ticks.
+//! still hold the lease when it ends. Its timer never ticks.
 
 use log::Level;
 
@@ -15,10 +15,10 @@ use crate::jwks::{KeyNames, KeySet, KeySource, Look, MAX_BYTES, Progress, Source
 use crate::url::Url;
 use crate::workers::{SharedData, SharedNames};
 
-/// How often one look may lead to another at once: what a stream asks for after the first, it may get from the second.
+/// The maximum number of rounds in one tick. A stream that is tried again may need another fetch.
 const MAX_ROUNDS: usize = 4;
 
-/// Where the keys of each issuer are, and under which names they are shared; nothing if they are not fetched.
+/// The source of each issuer's keys, and the names under which they are shared. `None` if they are not fetched.
 pub(super) struct KeySources(ById<IssuerId, Option<(KeyNames, Source)>>);
 
 impl KeySources {
@@ -36,15 +36,9 @@ impl KeySources {
         Self(config.issuers.map(source))
     }
 
-    /// The names of what is shared.
+    /// The names of all shared values.
     pub fn names(&self) -> impl Iterator<Item = String> {
         self.0.iter().flatten().flat_map(|(names, _)| [names.attempts.clone(), names.set.clone()])
-    }
-
-    /// The issuers whose keys are fetched.
-    fn issuers(&self) -> Vec<IssuerId> {
-        let fetched = self.0.with_ids().filter(|(_, source)| source.is_some());
-        fetched.map(|(issuer, _)| issuer).collect()
     }
 
     fn source(&mut self, issuer: IssuerId) -> Option<&mut Source> {
@@ -53,30 +47,30 @@ impl KeySources {
 }
 
 impl Gate {
-    /// The keys of `issuer`, as one worker of several has them.
+    /// This worker's part in fetching the keys of `issuer`.
     fn key_worker<'g>(&'g mut self, issuer: IssuerId, shared: &'g dyn SharedData) -> Option<Worker<'g>> {
         let (names, _) = self.key_sources.0.get(issuer)?.as_ref()?;
         Some(Worker { data: shared, names, cache: self.known.keys.cache(issuer)? })
     }
 
-    /// Looks at what other workers did, without doing anything: the first request may need no fetch.
+    /// Adopts the key sets of other workers, so that the first request may need no fetch. Starts no fetch.
     pub(super) fn look_at_keys(&mut self, host: &Host<'_>) {
-        for issuer in self.key_sources.issuers() {
+        for issuer in self.key_sources.0.present() {
             if let Some(mut worker) = self.key_worker(issuer, host.shared) {
                 worker.look(host.now);
             }
         }
     }
 
-    /// Time goes by: takes over what other workers did, and starts every fetch that is due. Then the endpoints are asked
-    /// that tokens need besides.
+    /// Adopts the key sets of other workers, and starts every fetch that is due. Then calls the introspection endpoints
+    /// that tokens need.
     pub(super) fn advance_keys(&mut self, host: &Host<'_>, streams: &dyn Streams) {
-        let (issuers, mut changed) = (self.key_sources.issuers(), false);
+        let (issuers, mut changed) = (self.key_sources.0.present(), false);
         for issuer in &issuers {
             let was_failing = self.keys_fail(*issuer);
             if self.key_worker(*issuer, host.shared).is_some_and(|mut worker| worker.tick(host.now)) {
                 self.calls.give_up(|purpose| *purpose == Purpose::Keys(*issuer));
-                self.keys_not_delivered(*issuer, "no answer in time");
+                self.fetch_failed(*issuer, "no answer in time");
                 self.tell_outage(*issuer, was_failing);
                 changed = true;
             }
@@ -93,7 +87,7 @@ impl Gate {
         self.ask_endpoints(host, streams);
     }
 
-    /// Says whether streams that wait should look again.
+    /// Returns whether waiting streams should look again.
     fn advance_keys_of(&mut self, issuer: IssuerId, host: &Host<'_>) -> bool {
         let look = self.key_worker(issuer, host.shared).map(|mut worker| worker.advance(host.now));
         let Look { changed, fetch } = look.unwrap_or_default();
@@ -149,7 +143,7 @@ impl Gate {
         self.advance_keys(host, streams);
     }
 
-    /// Carries an attempt on; `body` is the last answer's. Says whether the attempt has ended, so that streams that wait
+    /// Continues an attempt after an answer with `body`. Returns whether the attempt has ended, so that streams that wait
     /// for keys should look again.
     fn proceed_with_keys(&mut self, issuer: IssuerId, progress: Progress, body: &[u8], host: &Host<'_>) -> bool {
         match progress {
@@ -166,15 +160,15 @@ impl Gate {
                 self.attempt_ended(issuer, Some((set, body)), host);
             }
             Progress::Failed(fault) => {
-                self.keys_not_delivered(issuer, &fault.message());
+                self.fetch_failed(issuer, &fault.message());
                 self.attempt_ended(issuer, None, host);
             }
         }
         true
     }
 
-    /// Sends a request of an attempt, whose lease lasts for one request. Its answer comes to the root context, which
-    /// asks for all streams: with one of them the answer for all others would be lost.
+    /// Sends a request of an attempt. The lease lasts for one request. The answer comes to the root context, for all
+    /// streams: if a stream sent it, the answer would be lost with that stream.
     fn ask_for_keys(&mut self, issuer: IssuerId, uri: &Url) {
         let keys = self.config.issuers.get(issuer).and_then(|issuer| issuer.keys.as_ref());
         let Some(KeySource::Discovered { cluster, timing, .. } | KeySource::Fetched { cluster, timing, .. }) = keys
@@ -194,27 +188,27 @@ impl Gate {
         self.tell_outage(issuer, was_failing);
     }
 
-    fn keys_not_delivered(&mut self, issuer: IssuerId, fault: &str) {
+    fn fetch_failed(&mut self, issuer: IssuerId, fault: &str) {
         let name = self.issuer_name(issuer);
         self.count("jwks", "failure");
-        self.log(Level::Warn, format!("the keys of issuer {name} were not delivered: {fault}"));
+        self.log(Level::Warn, format!("the keys of issuer {name} could not be fetched: {fault}"));
     }
 
     fn keys_fail(&mut self, issuer: IssuerId) -> bool {
         self.known.keys.cache(issuer).is_some_and(|cache| cache.is_failing())
     }
 
-    /// An attempt has ended: tells of an outage that began or ended with it.
+    /// Records an outage that began or ended with an attempt.
     fn tell_outage(&mut self, issuer: IssuerId, was_failing: bool) {
         let name = self.issuer_name(issuer);
         match (was_failing, self.keys_fail(issuer)) {
-            (false, true) => self.event("outage", &format!("the keys of issuer {name} cannot be had")),
-            (true, false) => self.event("recovered", &format!("the keys of issuer {name} are there again")),
+            (false, true) => self.event("outage", &format!("the keys of issuer {name} are unavailable")),
+            (true, false) => self.event("recovered", &format!("the keys of issuer {name} are available again")),
             _ => {}
         }
     }
 
-    /// The instance ends, and its fetches under way with it.
+    /// Releases the leases of the fetches under way, because the instance ends.
     pub(super) fn release_keys(&mut self, host: &Host<'_>) {
         let issuers: Vec<_> = self.calls.purposes().filter_map(Purpose::of_keys).collect();
         for issuer in issuers {

@@ -1,4 +1,4 @@
-//! Policies of a control plane: asked for once for all workers, and swapped in each.
+//! Policies of a control plane. One worker fetches for all; each puts the policy into force.
 
 use log::Level;
 
@@ -6,180 +6,187 @@ use super::effect::{Answer, Host};
 use super::{Gate, Purpose};
 use crate::audit::event_line;
 use crate::callout::Request;
-use crate::config::{Config, ControlPlane, Live, MAX_POLICY};
-use crate::ids::ResourceId;
+use crate::config::{Config, ControlPlane, Live, MAX_POLICY, Resource};
+use crate::ids::{ById, ResourceId};
 use crate::policy::Policy;
 use crate::remote::{Answered, Names, PolicyWorker, RemotePolicy, State};
 use crate::workers::{SharedNames, first_to_say};
 
-/// The source of one resource's policy.
-pub(super) struct PolicySource {
-    resource: ResourceId,
+/// The source of each resource's policy. `None` if its policy is configured.
+pub(super) struct PolicySources(ById<ResourceId, Option<PolicySource>>);
+
+struct PolicySource {
     names: Names,
     policy: RemotePolicy,
-    /// The state that held when this worker last looked.
+    /// The state when this worker last looked.
     state: State,
 }
 
-impl PolicySource {
+impl PolicySources {
     /// The sources of a configuration. `worker` is a number that no other worker has.
-    pub fn all(config: &Config, names: &SharedNames, worker: u64) -> Vec<Self> {
-        let sources = config.resources.with_ids().filter_map(|(id, resource)| {
+    pub fn new(config: &Config, names: &SharedNames, worker: u64) -> Self {
+        let source = |resource: &Resource| {
             let source = resource.policy_source.as_ref()?;
             let names = Names::new(names, resource.identifier.as_str(), source);
             let policy = RemotePolicy::new(source.timing(), worker);
-            Some(Self { resource: id, names, policy, state: State::Waiting })
-        });
-        sources.collect()
+            Some(PolicySource { names, policy, state: State::Waiting })
+        };
+        Self(config.resources.map(source))
     }
 
-    /// The names of what is shared.
-    pub fn names(&self) -> [String; 3] {
-        self.names.all()
+    /// The names of all shared values.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        self.0.iter().flatten().flat_map(|source| source.names.all())
+    }
+
+    fn get(&self, id: ResourceId) -> Option<&PolicySource> {
+        self.0.get(id)?.as_ref()
+    }
+
+    fn get_mut(&mut self, id: ResourceId) -> Option<&mut PolicySource> {
+        self.0.get_mut(id)?.as_mut()
     }
 }
 
 impl Gate {
-    /// Does something with the policy of source `at`, as one worker of several.
+    /// Does something with the policy of a resource, as one worker of several.
     fn with_policy<T>(
         &mut self,
-        at: usize,
+        id: ResourceId,
         host: &Host<'_>,
         act: impl FnOnce(&mut PolicyWorker<'_>) -> T,
     ) -> Option<T> {
-        let PolicySource { resource, names, policy, .. } = self.policies.get_mut(at)?;
-        let read = |document: &[u8]| self.config.read_policy(*resource, document);
+        let PolicySource { names, policy, .. } = self.policies.get_mut(id)?;
+        let read = |document: &[u8]| self.config.read_policy(id, document);
         Some(act(&mut PolicyWorker { data: host.shared, names, policy, read: &read }))
     }
 
-    /// Takes over what other workers have: the first request may find it.
+    /// Adopts the policies of other workers, so that the first request may find them.
     pub(super) fn look_at_policies(&mut self, host: &Host<'_>) {
-        for at in 0..self.policies.len() {
-            let live = self.with_policy(at, host, |worker| worker.look(host.now)).flatten();
-            self.apply_policy(at, live, host);
+        for id in self.policies.0.present() {
+            let live = self.with_policy(id, host, |worker| worker.look(host.now)).flatten();
+            self.apply_policy(id, live, host);
         }
     }
 
-    /// Time goes by: takes over what other workers did, and asks where it is due.
+    /// Adopts the policies of other workers, and sends every request that is due.
     pub(super) fn advance_policies(&mut self, host: &Host<'_>) {
-        for at in 0..self.policies.len() {
-            if self.with_policy(at, host, |worker| worker.tick(host.now)) == Some(true) {
-                self.calls.give_up(|purpose| *purpose == Purpose::Policy(at));
-                self.policy_failed(at, "no answer in time");
+        for id in self.policies.0.present() {
+            if self.with_policy(id, host, |worker| worker.tick(host.now)) == Some(true) {
+                self.calls.give_up(|purpose| *purpose == Purpose::Policy(id));
+                self.policy_failed(id, "no answer in time");
             }
-            let Some((live, asks)) = self.with_policy(at, host, |worker| worker.advance(host.now)) else { continue };
-            if asks && let Some(request) = self.policy_request(at) {
+            let Some((live, asks)) = self.with_policy(id, host, |worker| worker.advance(host.now)) else { continue };
+            if asks && let Some(request) = self.policy_request(id) {
                 // The answer to an older request must not replace that to this one.
-                self.calls.give_up(|purpose| *purpose == Purpose::Policy(at));
-                self.call(Purpose::Policy(at), request);
+                self.calls.give_up(|purpose| *purpose == Purpose::Policy(id));
+                self.call(Purpose::Policy(id), request);
             }
-            self.apply_policy(at, live, host);
+            self.apply_policy(id, live, host);
         }
     }
 
-    fn policy_request(&self, at: usize) -> Option<Request> {
-        let source = self.policies.get(at)?;
-        let plane = self.config.resources.get(source.resource)?.policy_source.as_ref()?;
+    fn policy_request(&self, id: ResourceId) -> Option<Request> {
+        let source = self.policies.get(id)?;
+        let plane = self.config.resources.get(id)?.policy_source.as_ref()?;
         let mut request = plane.endpoint.request("GET").with("accept", "application/json");
         request.headers.extend(source.policy.etag().map(|etag| ("if-none-match", etag.to_owned())));
         Some(request)
     }
 
     /// The host could not send a request.
-    pub(super) fn policy_refused(&mut self, at: usize, status: u32, host: &Host<'_>) {
-        let source = self.policies.get(at);
-        let resource = source.and_then(|source| self.config.resources.get(source.resource));
-        let fault = refused(resource.and_then(|resource| resource.policy_source.as_ref()), status);
-        self.with_policy(at, host, |worker| worker.finish(false, host.now));
-        self.policy_failed(at, &fault);
-        self.apply_policy(at, None, host);
+    pub(super) fn policy_refused(&mut self, id: ResourceId, status: u32, host: &Host<'_>) {
+        let plane = self.config.resources.get(id).and_then(|resource| resource.policy_source.as_ref());
+        let fault = refused(plane, status);
+        self.with_policy(id, host, |worker| worker.finish(false, host.now));
+        self.policy_failed(id, &fault);
+        self.apply_policy(id, None, host);
     }
 
-    /// An answer came.
-    pub(super) fn policy_answered(&mut self, at: usize, answer: &Answer<'_>, host: &Host<'_>) {
+    /// The answer to a request.
+    pub(super) fn policy_answered(&mut self, id: ResourceId, answer: &Answer<'_>, host: &Host<'_>) {
         let body = answer.body(MAX_POLICY);
         let answered =
-            self.with_policy(at, host, |worker| worker.answered(answer.status, answer.etag, body.as_deref(), host.now));
+            self.with_policy(id, host, |worker| worker.answered(answer.status, answer.etag, body.as_deref(), host.now));
         let mut live = None;
         match answered {
             Some(Answered::New(new)) => {
                 self.count("policy", "success");
-                self.tell_policy(at, &new);
+                self.tell_policy(id, &new);
                 live = Some(new);
             }
             Some(Answered::Same) => self.count("policy", "success"),
             Some(Answered::Refused(faults)) => {
                 self.count("policy", "failure");
-                faults.iter().for_each(|fault| self.policy_warning(at, &format!("refused: {fault}")));
+                faults.iter().for_each(|fault| self.policy_warning(id, &format!("refused: {fault}")));
             }
-            Some(Answered::Failed(fault)) => self.policy_failed(at, &fault),
+            Some(Answered::Failed(fault)) => self.policy_failed(id, &fault),
             None => {}
         }
-        self.apply_policy(at, live, host);
+        self.apply_policy(id, live, host);
     }
 
-    /// Puts `live` into force, and closes or opens the policy as its state has become.
-    fn apply_policy(&mut self, at: usize, live: Option<Live>, host: &Host<'_>) {
-        let Some(source) = self.policies.get_mut(at) else { return };
+    /// Puts `live` into force, and closes or opens the policy according to its state.
+    fn apply_policy(&mut self, id: ResourceId, live: Option<Live>, host: &Host<'_>) {
+        let Some(source) = self.policies.get_mut(id) else { return };
         let state = source.policy.state(host.now);
         let before = std::mem::replace(&mut source.state, state);
         if live.is_none() && state == before {
             return;
         }
-        if let Some(resource) = self.config.resources.get_mut(source.resource) {
+        if let Some(resource) = self.config.resources.get_mut(id) {
             match live {
                 Some(Live::InForce { policy, supported, .. }) => resource.adopt(*policy, supported),
                 Some(Live::Withheld { .. }) => resource.adopt(Policy::closed(), None),
                 None => {}
             }
-            // Before anything came, what is configured stays as it is.
+            // Until a document arrives, the configured policy stays in force.
             if source.policy.has_document() {
                 resource.close(state.is_closed());
             }
-            self.known.drift.policy_changed(source.resource, &resource.policy);
+            self.known.drift.policy_changed(id, &resource.policy);
         }
         if state != before {
-            self.tell_state(at, state, host);
+            self.tell_state(id, state, host);
         }
     }
 
-    /// A change that all workers see stands in the log once.
-    fn tell_state(&mut self, at: usize, state: State, host: &Host<'_>) {
-        let Some(source) = self.policies.get(at) else { return };
+    /// Logs a change of state. All workers see it, and one of them logs it.
+    fn tell_state(&mut self, id: ResourceId, state: State, host: &Host<'_>) {
+        let Some(source) = self.policies.get(id) else { return };
         let Some(last) = first_to_say(host.shared, &source.names.state, state.as_str()) else { return };
         let (event, detail) = match state {
             State::Waiting => return,
             State::Live if last.is_empty() || last == State::Live.as_str() => return,
             State::Live => ("recovered", "the control plane's policy is in force"),
-            State::Failing => ("outage", "the control plane does not deliver it; what was in force still is"),
+            State::Failing => ("outage", "the control plane does not deliver it; the previous policy stays in force"),
             State::Stale => ("outage", "the control plane has not delivered it for too long: everything is denied"),
             State::Withheld => ("outage", "the control plane's policy is not complete: everything is denied"),
         };
-        let resource = self.resource_name(source.resource);
+        let resource = self.resource_name(id);
         self.event(event, &format!("policy of {resource}: {detail}"));
     }
 
-    /// A new document, told of by the worker that got it.
-    fn tell_policy(&mut self, at: usize, live: &Live) {
-        let Some(source) = self.policies.get(at) else { return };
-        let resource = self.resource_name(source.resource);
+    /// Logs a new document. Only the worker that fetched it does.
+    fn tell_policy(&mut self, id: ResourceId, live: &Live) {
+        let resource = self.resource_name(id);
         match live {
             Live::InForce { warnings, .. } => {
-                let line = event_line("policy_changed", None, &format!("policy of {resource}: another is in force"));
+                let line = event_line("policy_changed", None, &format!("policy of {resource}: a new one is in force"));
                 self.log_event("policy_changed", line);
-                warnings.iter().for_each(|warning| self.policy_warning(at, &warning.to_string()));
+                warnings.iter().for_each(|warning| self.policy_warning(id, &warning.to_string()));
             }
-            Live::Withheld { state } => self.policy_warning(at, &format!("withheld in state {state}")),
+            Live::Withheld { state } => self.policy_warning(id, &format!("withheld in state {state}")),
         }
     }
 
-    fn policy_failed(&mut self, at: usize, fault: &str) {
+    fn policy_failed(&mut self, id: ResourceId, fault: &str) {
         self.count("policy", "failure");
-        self.policy_warning(at, fault);
+        self.policy_warning(id, fault);
     }
 
-    fn policy_warning(&mut self, at: usize, message: &str) {
-        let resource = self.policies.get(at).map(|source| self.resource_name(source.resource)).unwrap_or_default();
+    fn policy_warning(&mut self, id: ResourceId, message: &str) {
+        let resource = self.resource_name(id);
         self.log(Level::Warn, format!("the policy of {resource} from its control plane: {message}"));
     }
 }

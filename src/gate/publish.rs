@@ -1,4 +1,4 @@
-//! Manifests of live tools, sent to a control plane. No request waits for it: it is done when time goes by.
+//! Manifests of live tools, published to a control plane at ticks. No request waits for it.
 
 use log::Level;
 
@@ -8,125 +8,117 @@ use crate::audit::{event_line, manifest_line};
 use crate::callout::Request;
 use crate::config::{Config, ControlPlane, Format, Resource};
 use crate::drift::inventory::{Inventory, MAX_BYTES};
-use crate::ids::ResourceId;
+use crate::ids::{ById, ResourceId};
 use crate::node::Node;
 use crate::remote::{PublishNames, Publisher};
 use crate::workers::SharedNames;
 
-/// As many bytes of an answer are read.
+/// An answer longer than this is not read.
 const MAX_ANSWER: usize = 64 << 10;
 
 /// The manifests that one plugin instance publishes.
 pub(super) struct Publishing {
-    targets: Vec<Target>,
+    /// The names that the publication of each resource shares. `None` if it is not published.
+    names: ById<ResourceId, Option<PublishNames>>,
     /// A number that no other worker has.
     owner: u64,
-}
-
-struct Target {
-    resource: ResourceId,
-    names: PublishNames,
 }
 
 impl Publishing {
     /// For a configuration.
     pub fn new(config: &Config, names: &SharedNames, owner: u64) -> Self {
-        let target = |(id, resource): (ResourceId, &Resource)| {
-            let names = PublishNames::new(names, resource.identifier.as_str(), resource.publish.as_ref()?);
-            Some(Target { resource: id, names })
+        let names = |resource: &Resource| {
+            Some(PublishNames::new(names, resource.identifier.as_str(), resource.publish.as_ref()?))
         };
-        let targets = config.resources.with_ids().filter_map(target);
-        Self { targets: targets.collect(), owner }
+        Self { names: config.resources.map(names), owner }
     }
 
-    /// The names of what is shared.
+    /// The names of all shared values.
     pub fn names(&self) -> impl Iterator<Item = String> {
-        self.targets.iter().flat_map(|target| target.names.all())
+        self.names.iter().flatten().flat_map(PublishNames::all)
     }
 }
 
 impl Gate {
-    fn publisher<'g>(&'g self, at: usize, host: &Host<'g>) -> Option<Publisher<'g>> {
-        let target = self.publishing.targets.get(at)?;
-        let timing = self.control_plane(at)?.timing();
-        Some(Publisher { data: host.shared, names: &target.names, timing, owner: self.publishing.owner })
+    fn publisher<'g>(&'g self, id: ResourceId, host: &Host<'g>) -> Option<Publisher<'g>> {
+        let names = self.publishing.names.get(id)?.as_ref()?;
+        let timing = self.control_plane(id)?.timing();
+        Some(Publisher { data: host.shared, names, timing, owner: self.publishing.owner })
     }
 
-    fn control_plane(&self, at: usize) -> Option<&ControlPlane> {
-        self.config.resources.get(self.publishing.targets.get(at)?.resource)?.publish.as_ref()
+    fn control_plane(&self, id: ResourceId) -> Option<&ControlPlane> {
+        self.config.resources.get(id)?.publish.as_ref()
     }
 
-    /// Time goes by: merges what was seen, and publishes what has changed.
+    /// Merges the lists that were seen, and publishes every manifest that has changed.
     pub(super) fn advance_publishing(&mut self, host: &Host<'_>) {
-        for at in 0..self.publishing.targets.len() {
-            self.give_up_manifest(at, host);
-            self.merge_lists(at, host);
-            let due = self.publisher(at, host).and_then(|publisher| publisher.due(host.now));
+        for id in self.publishing.names.present() {
+            self.give_up_manifest(id, host);
+            self.merge_lists(id, host);
+            let due = self.publisher(id, host).and_then(|publisher| publisher.due(host.now));
             let Some((digest, inventory)) = due else { continue };
-            match self.manifest_request(at, &inventory) {
-                Ok(request) => self.call(Purpose::Manifest(at, digest), request),
-                Err(fault) => self.publishing_failed(at, &digest, &fault, host),
+            match self.manifest_request(id, &inventory) {
+                Ok(request) => self.call(Purpose::Manifest(id, digest), request),
+                Err(fault) => self.publishing_failed(id, &digest, &fault, host),
             }
         }
     }
 
-    /// Ends a call whose answer never came.
-    fn give_up_manifest(&mut self, at: usize, host: &Host<'_>) {
-        let Some(digest) = self.calls.purposes().find_map(|purpose| purpose.of_manifest(at)).map(str::to_owned) else {
+    /// Ends a call whose answer did not arrive in time.
+    fn give_up_manifest(&mut self, id: ResourceId, host: &Host<'_>) {
+        let Some(digest) = self.calls.purposes().find_map(|purpose| purpose.of_manifest(id)).map(str::to_owned) else {
             return;
         };
-        if self.publisher(at, host).is_some_and(|publisher| publisher.is_lost(host.now)) {
-            self.calls.give_up(|purpose| purpose.of_manifest(at).is_some());
-            self.publishing_failed(at, &digest, "no answer in time", host);
+        if self.publisher(id, host).is_some_and(|publisher| publisher.is_lost(host.now)) {
+            self.calls.give_up(|purpose| purpose.of_manifest(id).is_some());
+            self.publishing_failed(id, &digest, "no answer in time", host);
         }
     }
 
-    fn merge_lists(&mut self, at: usize, host: &Host<'_>) {
-        let Some(resource) = self.publishing.targets.get(at).map(|target| target.resource) else { return };
-        let Some(current) = self.publisher(at, host).map(|publisher| publisher.current()) else { return };
-        let lists = self.known.drift.take_lists(resource, current);
+    fn merge_lists(&mut self, id: ResourceId, host: &Host<'_>) {
+        let Some(current) = self.publisher(id, host).map(|publisher| publisher.current()) else { return };
+        let lists = self.known.drift.take_lists(id, current);
         if lists.is_empty() {
             return;
         }
-        let merged = self.publisher(at, host).map(|publisher| publisher.merge(&lists, host.now));
+        let merged = self.publisher(id, host).map(|publisher| publisher.merge(&lists, host.now));
         let (changed, late) = merged.unwrap_or_default();
         if let Some(inventory) = changed {
-            let line = manifest_line(&self.resource_name(resource), &inventory.manifest());
+            let line = manifest_line(&self.resource_name(id), &inventory.manifest());
             self.log_event("manifest", line);
         }
         if late {
-            self.known.drift.forget_lists(resource);
+            self.known.drift.forget_lists(id);
         }
     }
 
-    fn manifest_request(&self, at: usize, inventory: &Inventory) -> Result<Request, String> {
-        let resource = self.publishing.targets.get(at).and_then(|target| self.config.resources.get(target.resource));
-        let published = resource.and_then(|resource| Some((resource, resource.publish.as_ref()?)));
+    fn manifest_request(&self, id: ResourceId, inventory: &Inventory) -> Result<Request, String> {
+        let published = self.config.resources.get(id).and_then(|own| Some((own, own.publish.as_ref()?)));
         let (resource, plane) = published.ok_or("there is no endpoint")?;
         let body = match plane.format {
             Format::Authsec => inventory.authsec(&resource.policy),
             Format::Toolgate => inventory.manifest().json(),
         };
         if body.len() > MAX_BYTES {
-            return Err(format!("it is over {MAX_BYTES} bytes"));
+            return Err(format!("it is longer than {MAX_BYTES} bytes"));
         }
         let request = plane.endpoint.request("PUT").with("content-type", "application/json");
         Ok(request.with("accept", "application/json").carrying(body.into_bytes()))
     }
 
     /// The host could not send a manifest.
-    pub(super) fn manifest_refused(&mut self, at: usize, digest: &str, status: u32, host: &Host<'_>) {
-        let fault = super::policies::refused(self.control_plane(at), status);
-        self.publishing_failed(at, digest, &fault, host);
+    pub(super) fn manifest_refused(&mut self, id: ResourceId, digest: &str, status: u32, host: &Host<'_>) {
+        let fault = super::policies::refused(self.control_plane(id), status);
+        self.publishing_failed(id, digest, &fault, host);
     }
 
-    /// An answer came to the manifest of this digest.
-    pub(super) fn manifest_answered(&mut self, at: usize, digest: &str, answer: &Answer<'_>, host: &Host<'_>) {
+    /// The answer to the manifest with this digest.
+    pub(super) fn manifest_answered(&mut self, id: ResourceId, digest: &str, answer: &Answer<'_>, host: &Host<'_>) {
         if !answer.is_success() {
             let status = answer.status.map_or_else(|| "no answer".to_owned(), |status| format!("status {status}"));
-            return self.publishing_failed(at, digest, &status, host);
+            return self.publishing_failed(id, digest, &status, host);
         }
-        let Some(publisher) = self.publisher(at, host) else { return };
+        let Some(publisher) = self.publisher(id, host) else { return };
         publisher.ended(digest, true, host.now);
         self.count("publish", "success");
         let generation = answer.body(MAX_ANSWER).and_then(|body| serde_json::from_slice::<Node>(&body).ok());
@@ -134,21 +126,16 @@ impl Gate {
             Some(Node::Number(generation)) => format!(", generation {generation}"),
             _ => String::new(),
         };
-        let detail = format!("manifest of {}: arrived{generation}", self.published_resource(at));
+        let detail = format!("manifest of {}: accepted{generation}", self.resource_name(id));
         self.log_event("manifest_published", event_line("manifest_published", None, &detail));
     }
 
-    fn publishing_failed(&mut self, at: usize, digest: &str, fault: &str, host: &Host<'_>) {
-        if let Some(publisher) = self.publisher(at, host) {
+    fn publishing_failed(&mut self, id: ResourceId, digest: &str, fault: &str, host: &Host<'_>) {
+        if let Some(publisher) = self.publisher(id, host) {
             publisher.ended(digest, false, host.now);
         }
         self.count("publish", "failure");
-        let resource = self.published_resource(at);
+        let resource = self.resource_name(id);
         self.log(Level::Warn, format!("the manifest of {resource} was not published: {fault}"));
-    }
-
-    fn published_resource(&self, at: usize) -> String {
-        let target = self.publishing.targets.get(at);
-        target.map(|target| self.resource_name(target.resource)).unwrap_or_default()
     }
 }

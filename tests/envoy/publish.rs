@@ -113,7 +113,7 @@ fn authsecs_manifest_has_the_texts_and_what_the_policy_asks_for_and_is_never_emp
     ]);
     look(&envoy, 1);
     let event = wait_for("the manifest to arrive", || events(&envoy, "manifest_published").pop());
-    assert_eq!(event["detail"], "manifest of https://mcp.example.com/mcp: arrived, generation 41");
+    assert_eq!(event["detail"], "manifest of https://mcp.example.com/mcp: accepted, generation 41");
     assert_eq!(plane.fetches(), 1, "the empty list was not sent");
     let request = plane.requests().pop().unwrap();
     assert_eq!(request.headers.all("authorization"), ["Basic Z2F0ZTpzM2NyZXQ="]);

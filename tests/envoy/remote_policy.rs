@@ -141,7 +141,7 @@ fn a_control_plane_that_dies_leaves_its_last_policy_then_nothing_and_then_comes_
         let about = |event: &&Value| event["event"] == "outage" && event["detail"].as_str().unwrap().contains(detail);
         envoy.events().iter().filter(about).count()
     };
-    wait_until("the outage to be told", || outages("what was in force still is") > 0);
+    wait_until("the outage to be told", || outages("the previous policy stays in force") > 0);
     assert_eq!(call(&envoy, "get_forecast"), 200, "the last good one");
     wait_for_status(&envoy, "get_forecast", 403);
     let denied =
