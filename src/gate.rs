@@ -1,9 +1,9 @@
-//! The gate: one plugin instance in one worker, as a pure machine. It owns everything that outlives a stream. Events of
-//! the host come in, effects on the host go out.
+//! The gate: one plugin instance in one worker, as a pure state machine. It owns everything that outlives a stream. It
+//! takes events of the host and returns effects for the host.
 //!
 //! ```text
 //!             ┌ new(configuration) ─────────────┐        ┌ Call ─────► the host sends a request
-//!             │ stream(stream, event) ──────────┤        ├ Wake ─────► a stream goes on, or is answered
+//!             │ stream(stream, event) ──────────┤        ├ Wake ─────► a stream continues, or is answered
 //!  the host ──┤ tick() ─────────────────────────┼► Gate ─┼ End ──────► a watched stream is ended
 //!             │ answered(call), call_refused() ─┤        ├ TickIn ───► the timer
 //!             └ release() ──────────────────────┘        └ Log, Count, Gauge
@@ -12,42 +12,43 @@
 //! # The events of a worker
 //!
 //! A host creates one [`Gate`] for each configuration in each worker, and one [`Stream`] for each HTTP stream. An event
-//! of a stream ([`Gate::stream`]) runs its `Exchange` and returns the step for this stream,
-//! beside effects for the worker. A token that cannot be verified at once makes the stream wait: the gate then asks for
-//! a tick at once, and the tick sends the calls. When the answer arrives ([`Gate::answered`]), the gate runs the streams
-//! that waited for it, and returns their steps ([`Effect::Wake`]).
+//! of a stream ([`Gate::stream`]) runs its `Exchange` and returns the step for this stream, and effects for the worker.
+//! If a token cannot be verified at once, the stream waits. The gate then requests an immediate tick, and the tick
+//! sends the calls. When the answer arrives ([`Gate::answered`]), the gate runs the streams that waited for it, and
+//! returns their steps ([`Effect::Wake`]).
 //!
-//! [`Gate::tick`] looks after everything that has a time: fetches of keys and policies, manifests to publish, calls that
-//! were never answered, streams whose token has expired, audit lines, metrics. The gate sets the period of the timer
+//! [`Gate::tick`] does everything that depends on time: fetches of keys and policies, manifests to publish, calls
+//! without an answer, streams whose token has expired, audit lines, metrics. The gate sets the period of the timer
 //! itself: [`TICK`], or shorter while streams wait.
 //!
 //! # Rules for a host
 //!
-//! - The gate calls nothing back. It reads the time, the shared data, signatures, and bodies through [`Host`] and
+//! - The gate has no callbacks. It reads the time, the shared data, signatures, and bodies through [`Host`] and
 //!   [`Streams`], none of which may lead to another event.
-//! - The host carries out effects in their order ([`carry_out`]), and only after it has released the gate: an answer to
-//!   a client or the end of a stream may lead to the next event at once.
-//! - Every [`Effect::Call`] is sent from the context that receives its answer, which is no stream: a stream may end
-//!   before its call. Its answer goes to [`Gate::answered`], once; if it cannot be sent, [`Gate::call_refused`] says so.
-//! - An answer that comes late, twice, or never is no harm: a call is ended once, and given up in time.
-//! - A stream that the host drops waits no longer, and its place is free.
+//! - The host carries out effects in order ([`carry_out`]), and only after it has released the gate: an answer to a
+//!   client or the end of a stream may cause the next event immediately.
+//! - The context that receives the answer sends every [`Effect::Call`]. It is not a stream, because a stream may end
+//!   before its call. The answer goes to [`Gate::answered`], once. If the call cannot be sent, the host calls
+//!   [`Gate::call_refused`].
+//! - A late, repeated or missing answer is harmless: a call ends once, and has a deadline.
+//! - A stream that the host drops stops waiting, and its place is free.
 //!
 //! # The parts
 //!
 //! | file | holds |
 //! |---|---|
-//! | `calls` | the one table of calls under way |
-//! | `drift` | drift that workers tell each other |
-//! | `effect` | the values that go in and out |
+//! | `calls` | the table of calls under way |
+//! | `drift` | drift that workers share |
+//! | `effect` | the types of input and output |
 //! | `handler` | the loop that carries out effects for a host |
 //! | `introspection` | calls to introspection endpoints |
 //! | `keys` | fetches of key sets |
 //! | `known` | the state that streams share |
-//! | `policies` | policies of a control plane |
-//! | `publish` | manifests for a control plane |
+//! | `policies` | policies from a control plane |
+//! | `publish` | manifests to a control plane |
 //! | `record` | log lines, counts, records of decisions |
 //! | `sink` | audit lines for an endpoint |
-//! | `streams` | events of streams; those that wait, and those that are watched |
+//! | `streams` | events of streams; waiting and watched streams |
 
 mod calls;
 mod drift;
@@ -94,15 +95,15 @@ use crate::workers::{InUse, SharedNames};
 pub const TICK: u32 = 500;
 /// The period while streams wait for a fetch of another worker.
 pub const POLL: u32 = 20;
-/// The period that makes the host tick at once. A host sets it when a gate is new: the first tick fetches what is
-/// missing.
+/// The period for an immediate tick. A host sets it when a gate is new: the first tick fetches missing keys and
+/// policies.
 pub const AT_ONCE: u32 = 1;
 
 /// One plugin instance in one worker.
 pub struct Gate {
-    /// Only its policies ever change, between events.
+    /// Only its policies change, between events.
     config: Config,
-    /// Everything that streams come to know.
+    /// The state that streams share.
     known: Known,
     key_sources: KeySources,
     policies: PolicySources,
@@ -113,27 +114,27 @@ pub struct Gate {
     metrics: Metrics,
     looked_after: LookedAfter,
     calls: Calls,
-    /// Since they were last taken.
+    /// The effects of the current event.
     effects: Vec<Effect>,
     /// Whether the host prints lines of the info level.
     prints_info: bool,
-    /// The names of everything that this instance shares.
+    /// The names of all values that this instance shares.
     names: Vec<String>,
-    /// The name of the list of them.
+    /// The name of the shared value that lists them.
     newest: String,
-    /// Whether it has ticked. The copy that only checks a configuration never does, and leaves nothing to others.
+    /// Whether it has ticked. The copy that only checks a configuration never ticks, and removes no shared values.
     has_ticked: bool,
 }
 
-/// How workers tell each other that the host shows bodies while headers are held.
+/// The shared fact that the host shows bodies while headers are held.
 struct Bodies {
     name: String,
     is_told: bool,
 }
 
 impl Gate {
-    /// A gate for `config`. It shares data under `names`, of which `in_use` knows those of all instances in one VM.
-    /// `random` fills a slice with random bytes, and says whether it could.
+    /// A gate for `config`. It shares data under `names`; `in_use` has the names of all instances in one VM. `random`
+    /// fills a slice with random bytes, and returns whether it succeeded.
     pub fn new(
         config: Config,
         names: &SharedNames,
@@ -141,10 +142,10 @@ impl Gate {
         random: &dyn Fn(&mut [u8]) -> bool,
         host: &Host<'_>,
     ) -> (Self, Vec<Effect>) {
-        // Without randomness, the address of a local and the time still tell most workers apart.
+        // Without randomness, the address of a local and the time still distinguish most workers.
         let other = host.now.as_numeric_date().to_bits() ^ (std::ptr::from_ref(&config) as u64);
         let seed = bytes(random).map_or(other, u64::from_le_bytes);
-        // Decision ids follow from the seed, and everybody sees them: this must not.
+        // Decision ids are derived from the seed and are public. The secret must not be derivable from them.
         let secret = bytes(random).map_or(seed.rotate_left(32), u64::from_le_bytes);
         let number = || bytes(random).map_or(host.now.as_millis(), u64::from_le_bytes);
         let mut gate = Self {
@@ -187,7 +188,7 @@ impl Gate {
             .chain(gate.publishing.names())
             .collect();
         in_use.begin(&gate.names);
-        // Before an older instance ends, which may be at once.
+        // Written before an older instance ends, which may be immediately.
         let _ = host.shared.overwrite(&gate.newest, gate.names.join("\n").as_bytes());
         gate.look_at_host(host);
         gate.look_at_keys(host);
@@ -196,7 +197,7 @@ impl Gate {
         (gate, effects)
     }
 
-    /// Time goes by.
+    /// Does everything that is due.
     pub fn tick(&mut self, host: &Host<'_>, streams: &dyn Streams) -> Vec<Effect> {
         self.has_ticked = true;
         self.look_at_host(host);
@@ -207,7 +208,7 @@ impl Gate {
         self.take_turns(host, streams);
         self.wake(None, host, streams);
         self.end_outlived(host);
-        // The issuers of some watched streams are asked again.
+        // Some watched streams need another introspection.
         self.ask_endpoints(host, streams);
         self.look_at_drift(host);
         self.advance_sink(host);
@@ -216,7 +217,7 @@ impl Gate {
         std::mem::take(&mut self.effects)
     }
 
-    /// The answer to a call came.
+    /// Handles the answer to a call.
     pub fn answered(
         &mut self,
         call: CallId,
@@ -233,7 +234,7 @@ impl Gate {
             Some(Purpose::Manifest(id, digest)) => self.manifest_answered(id, &digest, answer, host),
             Some(Purpose::Audit(post)) => {
                 self.post_ended(post, answer.is_success(), host);
-                // More may have come meanwhile.
+                // More lines may be waiting.
                 self.advance_sink(host);
             }
             None => {}
@@ -241,7 +242,7 @@ impl Gate {
         std::mem::take(&mut self.effects)
     }
 
-    /// The host could not send a call, and gave this status: no answer will come.
+    /// Handles a call that the host refused with this status. No answer will come.
     pub fn call_refused(&mut self, call: CallId, status: u32, host: &Host<'_>, streams: &dyn Streams) -> Vec<Effect> {
         match self.calls.end(call) {
             Some(Purpose::Keys(issuer)) => self.keys_refused(issuer, status, host, streams),
@@ -256,7 +257,7 @@ impl Gate {
         std::mem::take(&mut self.effects)
     }
 
-    /// The instance ends: its fetches under way end with it, and what it shares goes unless another instance uses it.
+    /// Ends the instance and its fetches. Removes its shared values, unless another instance uses them.
     pub fn release(&mut self, in_use: &mut InUse, host: &Host<'_>) {
         self.release_keys(host);
         let newest = host.shared.read(&self.newest).unwrap_or_default().bytes;
@@ -265,8 +266,8 @@ impl Gate {
         }
     }
 
-    /// Whether the host prints lines of the info level; if not, no audit line is written for it. A host looks at each
-    /// tick.
+    /// Sets whether the host prints lines of the info level. If not, no audit line is written for it. A host calls this
+    /// at each tick.
     pub fn set_prints_info(&mut self, prints: bool) {
         self.prints_info = prints;
     }

@@ -1,4 +1,4 @@
-//! The values that go in and out of the gate: what the host lends it, calls and their answers, and effects.
+//! The types of the gate's input and output: the host, calls and their answers, and effects.
 
 use log::Level;
 
@@ -13,22 +13,22 @@ use crate::workers::SharedData;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub u32);
 
-/// Everything that an event depends on besides the gate itself. None of it calls back.
+/// The environment of an event. No part of it calls the gate.
 #[derive(Clone, Copy)]
 pub struct Host<'h> {
     /// The time.
     pub now: UnixTime,
     /// The data that the host's workers share.
     pub shared: &'h dyn SharedData,
-    /// How signatures are verified.
+    /// The verifier of signatures.
     pub verifier: &'h dyn SignatureVerifier,
-    /// The client certificate of the current stream's connection, where the host itself ended mutual TLS.
+    /// The client certificate of the current stream's connection, if the host terminates mutual TLS.
     pub peer_certificate: &'h dyn Fn() -> Option<Thumbprint>,
 }
 
 /// The host's open streams, for events that concern several of them.
 pub trait Streams {
-    /// Makes this stream the current one, for [`Self::request_body`] and [`Host::peer_certificate`]. Says whether it
+    /// Makes this stream the current one, for [`Self::request_body`] and [`Host::peer_certificate`]. Returns whether it
     /// still exists.
     fn enter(&self, stream: StreamId) -> bool;
     /// At most `max` bytes of the buffered request body of the current stream.
@@ -42,13 +42,13 @@ pub struct CallId(pub(super) u32);
 /// The answer to a call. A failure of the host looks like one too: a refused connection is a 503 with a body.
 #[derive(Clone, Copy)]
 pub struct Answer<'a> {
-    /// Nothing if there were no headers: the connection was reset, or there were more than the host holds.
+    /// `None` if there were no headers: the connection was reset, or they exceed the host's limit.
     pub status: Option<u16>,
     /// The entity tag of the body.
     pub etag: Option<&'a str>,
     /// The size of the body.
     pub size: usize,
-    /// Reads at most as many bytes of it.
+    /// Reads at most this many bytes of the body.
     pub read: &'a dyn Fn(usize) -> Option<Vec<u8>>,
 }
 
@@ -58,7 +58,7 @@ impl Answer<'_> {
         if self.size > max { None } else { (self.read)(self.size) }
     }
 
-    /// Whether the endpoint accepted what it was sent.
+    /// Whether the endpoint accepted the request.
     pub(super) fn is_success(&self) -> bool {
         self.status.is_some_and(|status| (200..300).contains(&status))
     }
@@ -67,8 +67,8 @@ impl Answer<'_> {
 /// An action for the host. Actions are carried out in order, after the event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Send this request, and tell the gate of its answer ([`Gate::answered`]) or that it cannot be sent
-    /// ([`Gate::call_refused`]).
+    /// Send this request, then pass its answer to [`Gate::answered`], or call [`Gate::call_refused`] if it cannot be
+    /// sent.
     ///
     /// [`Gate::answered`]: super::Gate::answered
     /// [`Gate::call_refused`]: super::Gate::call_refused
@@ -77,7 +77,7 @@ pub enum Effect {
     Wake(StreamId, Step),
     /// End this stream at once, in both directions.
     End(StreamId),
-    /// Tick every so many milliseconds from now on.
+    /// Set the period of the timer, in milliseconds.
     TickIn(u32),
     /// Log a line.
     Log(Level, String),

@@ -1,4 +1,4 @@
-//! The loop that carries out effects, the same one for every host.
+//! The loop that carries out effects, for every host.
 
 use log::Level;
 
@@ -6,19 +6,20 @@ use super::effect::{CallId, Effect, StreamId};
 use crate::callout::Request;
 use crate::exchange::Step;
 
-/// How many times the effects of one event may lead to more effects. A call that the host refuses can lead to another
-/// call, but the gate waits before it repeats one: a few rounds are enough.
+/// The maximum number of rounds in which effects of one event cause more effects. A refused call can cause another
+/// call, but the gate waits before it repeats one, so a few rounds are enough.
 const MAX_ROUNDS: usize = 16;
 
 /// The actions of a host. None of them runs while the gate is borrowed, because each may lead to the next event.
 pub trait EffectHandler {
-    /// Sends a request. The gate hears of the answer later ([`Gate::answered`]), or at once that there will be none
-    /// ([`Gate::call_refused`]). Returns the effects of what the gate heard at once.
+    /// Sends a request. Its answer goes to [`Gate::answered`] later. If it cannot be sent, calls [`Gate::call_refused`]
+    /// at once, and returns the effects of that.
     ///
     /// [`Gate::answered`]: super::Gate::answered
     /// [`Gate::call_refused`]: super::Gate::call_refused
     fn call(&mut self, call: CallId, request: Request) -> Vec<Effect>;
-    /// Carries out a step of a stream that waited, and resumes its request if the step says so. The stream may be gone.
+    /// Carries out a step of a stream that waited, and resumes its request if the step requires it. The stream may have
+    /// ended.
     fn wake(&mut self, stream: StreamId, step: Step);
     /// Ends a stream, in both directions.
     fn end(&mut self, stream: StreamId);
@@ -32,7 +33,7 @@ pub trait EffectHandler {
     fn gauge(&mut self, name: String, value: u64);
 }
 
-/// Carries out the effects of one event in their order, and those that follow from them.
+/// Carries out the effects of one event in order, and then the effects that they cause.
 pub fn carry_out(mut effects: Vec<Effect>, handler: &mut impl EffectHandler) {
     let mut rounds = 0..MAX_ROUNDS;
     while !effects.is_empty() {
@@ -40,7 +41,7 @@ pub fn carry_out(mut effects: Vec<Effect>, handler: &mut impl EffectHandler) {
         for effect in effects {
             match effect {
                 Effect::Call(call, request) if may_call => more.extend(handler.call(call, request)),
-                // The gate gives it up in time, like a call that is never answered.
+                // The gate gives it up at its deadline, like a call without an answer.
                 Effect::Call(..) => handler.log(Level::Error, "a call was dropped: too many were refused".to_owned()),
                 Effect::Wake(stream, step) => handler.wake(stream, step),
                 Effect::End(stream) => handler.end(stream),

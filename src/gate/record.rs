@@ -11,7 +11,7 @@ use crate::exchange::{Effect as StreamEffect, Step};
 use crate::metrics;
 
 impl Gate {
-    /// One more of `thing` had this outcome.
+    /// Counts an outcome of `thing`.
     pub(super) fn count(&mut self, thing: &'static str, outcome: &'static str) {
         self.metrics.count(thing, outcome);
     }
@@ -32,7 +32,7 @@ impl Gate {
         self.log(Level::Info, line);
     }
 
-    /// Counts and records the effects of a step, and gives the host the lines that it prints.
+    /// Counts and records the effects of a step, and adds the audit lines that the host prints.
     pub(super) fn book(&mut self, step: &mut Step) {
         for effect in &mut step.effects {
             match effect {
@@ -44,7 +44,7 @@ impl Gate {
         }
     }
 
-    /// Records a decision; gives its audit line if the host prints it. Records are best effort: a decision does not
+    /// Records a decision. Returns its audit line if the host prints it. Records are best effort: a decision does not
     /// change because its record fails.
     fn record(&mut self, record: &Record) -> Option<String> {
         let counter = if record.decision == Decision::ShadowDeny { "shadow_denials" } else { "decisions" };
@@ -67,7 +67,7 @@ impl Gate {
         self.prints_info.then_some(line)
     }
 
-    /// Hands over everything that was counted since the last time, and the ages of key sets.
+    /// Passes all new counts and the ages of key sets to the host.
     pub(super) fn flush_metrics(&mut self, host: &Host<'_>) {
         let tokens = &mut self.known.tokens;
         self.metrics.add("cache", "hit", std::mem::take(&mut tokens.hits));

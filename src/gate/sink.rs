@@ -5,7 +5,7 @@ use super::{Gate, Purpose};
 use crate::audit::sink::Outcome;
 
 impl Gate {
-    /// Time goes by: posts the lines that wait, and gives up calls whose answers never came.
+    /// Posts the waiting lines, and gives up calls whose answers did not arrive in time.
     pub(super) fn advance_sink(&mut self, host: &Host<'_>) {
         while let Some(post) = self.sink.as_ref().and_then(|sink| sink.overdue(host.now)) {
             self.calls.give_up(|purpose| *purpose == Purpose::Audit(post));
@@ -25,7 +25,7 @@ impl Gate {
         self.metrics.add("audit", "failed_posts", u64::from(!arrived));
     }
 
-    /// Counts what became of lines.
+    /// Counts the outcomes of lines.
     pub(super) fn count_lines(&mut self, became: Outcome) {
         self.metrics.add("audit", "delivered", became.delivered);
         self.metrics.add("audit", "dropped", became.dropped);

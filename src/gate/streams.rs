@@ -1,4 +1,4 @@
-//! The streams of a worker: each event of one of them, those that wait, and those that are watched.
+//! The streams of a worker: their events, the waiting streams, and the watched streams.
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -10,29 +10,29 @@ use crate::exchange::{Awaited, Effect as StreamEffect, Env, Event, Exchange, Flo
 use crate::meter::{Payer, TURN};
 use crate::time::UnixTime;
 
-/// A turn of those who waited for an answer.
+/// A turn of the streams that waited for an answer.
 const ANSWERED: Awaited = Awaited::Turn { answered: true };
-/// The watched streams are looked at this often: less often than the gate ticks while streams wait for a turn, and
-/// thousands of them may be watched.
+/// The minimum time between two checks of the watched streams. There may be thousands of them, and the gate ticks more
+/// often while streams wait for a turn.
 const WATCH: Duration = Duration::from_millis(TICK as u64 / 2);
 
-/// The shared value that says that a body was seen while headers were held.
+/// The shared value after a body was seen while headers were held.
 const SHOWN: &[u8] = b"shown";
 
-/// One stream, which its host keeps for as long as it exists. The gate itself has no more than weak references, so that
-/// a stream that is dropped waits no more, and its place is free.
+/// One stream. The host keeps it as long as the stream exists. The gate has only weak references, so that a dropped
+/// stream stops waiting, and its place is free.
 pub struct Stream {
     id: StreamId,
     exchange: Rc<RefCell<Exchange>>,
 }
 
 impl Stream {
-    /// A stream of which nothing has come yet.
+    /// A stream before its first event.
     pub fn new(id: StreamId) -> Self {
         Self { id, exchange: Rc::default() }
     }
 
-    /// The parts of the answer that it has to see from now on.
+    /// The parts of the answer that it needs from now on.
     pub fn wants(&self) -> Wants {
         self.exchange.borrow().wants()
     }
@@ -49,21 +49,21 @@ impl Stream {
 
 type WeakStream = (StreamId, Weak<RefCell<Exchange>>);
 
-/// The streams that somebody has to look after.
+/// The streams that need a tick.
 #[derive(Default)]
 pub(super) struct LookedAfter {
-    /// Those that wait for the root context: for keys, for an answer, for their turn, or for time.
+    /// Streams that wait for the root context: for keys, an answer, their turn, or a time.
     waiting: Vec<WeakStream>,
-    /// Those that end when the reason to let them go on holds no more.
+    /// Streams that end when their caller is no longer allowed.
     watched: Vec<WeakStream>,
-    /// Whether the host was asked to tick at once and has not yet done so.
+    /// Whether an immediate tick was requested and has not happened yet.
     poked: bool,
     /// When the watched streams were last looked at.
     looked: UnixTime,
 }
 
 impl Gate {
-    /// An event of a stream: first carry out the effects, then the step.
+    /// Handles an event of a stream. The host carries out the effects first, then the step.
     pub fn stream(&mut self, stream: &Stream, event: Event<'_>, host: &Host<'_>) -> (Vec<Effect>, Step) {
         let before = stream.follow_up();
         let step = self.run(&stream.exchange, event, host);
@@ -71,7 +71,7 @@ impl Gate {
         (std::mem::take(&mut self.effects), step)
     }
 
-    /// Notes what a stream needs after an event; `before` it, it needed this.
+    /// Records the stream's need after an event. `before` is its need before the event.
     fn look_after(&mut self, stream: &Stream, before: FollowUp, host: &Host<'_>) {
         match (before, stream.follow_up()) {
             (_, FollowUp::Nothing)
@@ -94,17 +94,17 @@ impl Gate {
         self.known.env(&self.config, host)
     }
 
-    /// Tells other workers at once of what an event brought to light.
+    /// Shares the discoveries of an event with other workers immediately.
     fn share_news(&mut self, host: &Host<'_>) {
         if self.known.host_shows_bodies && !self.bodies.is_told {
             self.bodies.is_told = true;
-            // Where nothing is shared, each worker finds out for itself.
+            // Without shared data, each worker finds out for itself.
             let _ = host.shared.overwrite(&self.bodies.name, SHOWN);
         }
         self.report_drift(host);
     }
 
-    /// Takes over what other workers saw of the host.
+    /// Adopts the observations of other workers about the host.
     pub(super) fn look_at_host(&mut self, host: &Host<'_>) {
         if !self.known.host_shows_bodies {
             let is_told = host.shared.read(&self.bodies.name).is_ok_and(|value| value.bytes == SHOWN);
@@ -112,8 +112,8 @@ impl Gate {
         }
     }
 
-    /// Whether a waiting stream needs the root context: for what verifies its token, or for the time when its waiting
-    /// ends. Waiting for a body needs none once it is known that the host shows bodies.
+    /// Whether a waiting stream needs the root context: to get what verifies its token, or to end its waiting in time.
+    /// A stream that waits for a body does not need it once it is known that the host shows bodies.
     fn needs_root(&self, follow_up: FollowUp) -> bool {
         match follow_up {
             FollowUp::TryAgain(_) => true,
@@ -122,12 +122,12 @@ impl Gate {
         }
     }
 
-    /// Notes that a stream waits, and has the host tick at once if somebody is to be asked.
+    /// Records that a stream waits, and requests an immediate tick if a call is to be sent.
     fn wait(&mut self, stream: &Stream, (before, after): (FollowUp, FollowUp), host: &Host<'_>) {
         if !self.needs_root(after) {
             return;
         }
-        // One that waited for time may now wait for its issuer.
+        // A stream that waited for a time may now wait for its issuer.
         if before == FollowUp::Tick {
             self.looked_after.waiting.retain(|(own, _)| *own != stream.id);
         }
@@ -143,33 +143,33 @@ impl Gate {
         }
     }
 
-    /// Has the host tick at once. Once is enough: every further call would start the period anew.
+    /// Requests an immediate tick, once: another request would restart the period.
     fn poke(&mut self) {
         if !std::mem::replace(&mut self.looked_after.poked, true) {
             self.effects.push(Effect::TickIn(AT_ONCE));
         }
     }
 
-    /// Whether any stream waits for this.
+    /// Whether a stream waits for `what`.
     fn is_awaited(&self, what: Awaited) -> bool {
         let awaits = |exchange: Rc<RefCell<Exchange>>| exchange.borrow().follow_up() == FollowUp::TryAgain(what);
         self.looked_after.waiting.iter().any(|(_, stream)| stream.upgrade().is_some_and(awaits))
     }
 
-    /// Whether anything waits for its turn.
+    /// Whether a stream waits for its turn.
     fn turns_are_awaited(&self) -> bool {
         [Payer::Strangers, Payer::Callers, Payer::Streams].into_iter().any(|payer| self.known.meter.is_awaited(payer))
     }
 
-    /// Tries the token of every stream again that waits for this: it is there. Answers of introspection endpoints are
-    /// kept for those whose turn comes later.
+    /// Retries the token of every stream that waits for `what`, which has arrived. Introspection responses are kept for
+    /// streams whose turn comes later.
     pub(super) fn try_again(&mut self, what: Awaited, host: &Host<'_>, streams: &dyn Streams) {
         self.wake(Some(what), host, streams);
         let for_others = self.is_awaited(ANSWERED);
         self.known.introspection.handed_out(for_others);
     }
 
-    /// Wakes the streams whose turn it is. An answer is only for those that waited for it.
+    /// Wakes the streams whose turn it is. Only streams that waited for an answer get it.
     pub(super) fn take_turns(&mut self, host: &Host<'_>, streams: &dyn Streams) {
         for awaited in [ANSWERED, Awaited::Turn { answered: false }] {
             if self.is_awaited(awaited) {
@@ -181,8 +181,8 @@ impl Gate {
         }
     }
 
-    /// Runs an event of every waiting stream that waits for `what`, or for time only, as far as the work for one wake-up
-    /// goes. The others wait for their turn.
+    /// Runs an event of every stream that waits for `what`, or only for a time, within the limit of work for one
+    /// wake-up. The others wait for their turn.
     pub(super) fn wake(&mut self, what: Option<Awaited>, host: &Host<'_>, streams: &dyn Streams) {
         let read = |max| streams.request_body(max);
         for (id, stream) in std::mem::take(&mut self.looked_after.waiting) {
@@ -196,7 +196,7 @@ impl Gate {
                 continue;
             }
             if !streams.enter(id) {
-                // It is gone for the host.
+                // The host has ended it.
                 continue;
             }
             let event = if what.is_some() { Event::TryAgain { read: &read } } else { Event::Tick };
@@ -205,7 +205,7 @@ impl Gate {
                 self.effects.push(Effect::Wake(id, step));
             }
             match exchange.borrow().follow_up() {
-                // A stream that waited was not let go on before.
+                // A waiting stream was not watched before.
                 FollowUp::Watch => self.looked_after.watched.push((id, stream)),
                 after if self.needs_root(after) => self.looked_after.waiting.push((id, stream)),
                 _ => {}
@@ -216,7 +216,7 @@ impl Gate {
         }
     }
 
-    /// Ends the streams for which the reason to let them go on holds no more.
+    /// Ends the watched streams whose caller is no longer allowed.
     pub(super) fn end_outlived(&mut self, host: &Host<'_>) {
         if host.now.within(WATCH, self.looked_after.looked) && !self.known.meter.is_awaited(Payer::Streams) {
             return;
@@ -240,7 +240,8 @@ impl Gate {
         self.looked_after.watched = kept;
     }
 
-    /// Everything was looked after. Nobody tells a worker when another worker's fetch ends, so it polls meanwhile.
+    /// Sets the period of the timer, at the end of a tick. A worker is not notified when another worker's fetch ends,
+    /// so it polls meanwhile.
     pub(super) fn set_timer(&mut self, host: &Host<'_>) {
         let period = if self.turns_are_awaited() {
             u32::try_from(TURN.as_millis()).unwrap_or(POLL)
@@ -250,7 +251,7 @@ impl Gate {
             TICK
         };
         self.looked_after.poked = period != TICK;
-        // First: what comes of the other effects may ask for a tick sooner.
+        // Inserted first, because a later effect may request an earlier tick.
         self.effects.insert(0, Effect::TickIn(period));
     }
 }

@@ -1,5 +1,5 @@
-//! Host calls (proxy-wasm ABI 0.2.1) with their failures as values. The SDK's own wrappers panic on a status they do
-//! not expect, and one panic ends every stream of the worker.
+//! Host calls (proxy-wasm ABI 0.2.1) that return their failures. The SDK's own wrappers panic on an unexpected status,
+//! and one panic ends every stream of the worker.
 
 #![allow(unsafe_code)]
 
@@ -13,7 +13,7 @@ use toolgate::reply::Reply;
 use toolgate::time::UnixTime;
 use toolgate::workers::{NotShared, SharedData, Versioned};
 
-/// Which header fields a call is about.
+/// A map of header fields.
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub enum Map {
@@ -23,7 +23,7 @@ pub enum Map {
     CallResponseHeaders = 6,
 }
 
-/// Which bytes a call is about.
+/// A buffer of the host.
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub enum Buffer {
@@ -43,11 +43,11 @@ fn check(status: u32) -> Result<(), HostFault> {
     if status == OK { Ok(()) } else { Err(HostFault) }
 }
 
-/// Takes over memory that the host had this module allocate.
+/// Takes ownership of memory that this module allocated for the host.
 ///
 /// # Safety
-/// `data` and `size` are as a successful host call set them: null, or an allocation of `size` bytes made by the
-/// module's `proxy_on_memory_allocate`, which is `Vec::with_capacity(size)`.
+/// A successful host call set `data` and `size`: `data` is null, or an allocation of `size` bytes by the module's
+/// `proxy_on_memory_allocate`, which is `Vec::with_capacity(size)`.
 unsafe fn owned(data: *mut u8, size: usize) -> Vec<u8> {
     if data.is_null() { Vec::new() } else { unsafe { Vec::from_raw_parts(data, size, size) } }
 }
@@ -57,18 +57,18 @@ pub fn now() -> UnixTime {
     let mut nanoseconds = 0;
     // SAFETY: the pointer is to a local of the right type.
     let status = unsafe { abi::proxy_get_current_time_nanoseconds(&raw mut nanoseconds) };
-    // A host without a clock would make every token valid for ever or never: at 1970 every one is not valid yet, or
-    // lives too long to be cached, and nothing that was fetched is ever fresh.
+    // Without a clock the time is 1970. Then every token is not valid yet, or lives too long to be cached, and no
+    // fetched value is fresh.
     UnixTime::from_millis(if status == OK { nanoseconds / 1_000_000 } else { 0 })
 }
 
-/// Fills `bytes` with bytes that nobody can guess, as far as the host can provide them. Says whether it did.
+/// Fills `bytes` with the host's random bytes. Returns whether it succeeded.
 pub fn fill_random(bytes: &mut [u8]) -> bool {
     // SAFETY: the pointer comes with the length of the slice it is to.
     unsafe { abi::random_get(bytes.as_mut_ptr(), bytes.len()) == OK }
 }
 
-/// How much a line of the log matters.
+/// The level of a log line.
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub enum LogLevel {
@@ -79,13 +79,13 @@ pub enum LogLevel {
     Critical = 5,
 }
 
-/// Writes to the host's log. Only [`crate::log`] does, which knows what a line may hold.
+/// Writes to the host's log. Only [`crate::log`] calls this, which restricts the content of lines.
 pub fn log(level: LogLevel, line: &str) {
-    // SAFETY: the pointer is to a slice with its length. There is nobody to tell of a failure.
+    // SAFETY: the pointer is to a slice with its length. A failure cannot be reported.
     let _ = unsafe { abi::proxy_log(level as u32, line.as_ptr(), line.len()) };
 }
 
-/// Whether the host prints lines of the info level. In doubt it does.
+/// Whether the host prints lines of the info level. `true` if unknown.
 pub fn prints_info() -> bool {
     let mut level = LogLevel::Info as u32;
     // SAFETY: the pointer is to a local of the right type.
@@ -96,7 +96,7 @@ pub fn prints_info() -> bool {
 /// All fields of a map.
 pub fn headers(map: Map) -> Result<Headers, HostFault> {
     let (mut data, mut size) = (null_mut(), 0);
-    // SAFETY: the pointers are to locals of the right types; what comes back is taken over once.
+    // SAFETY: the pointers are to locals of the right types; the result is owned once.
     let bytes = unsafe {
         check(abi::proxy_get_header_map_pairs(map as u32, &raw mut data, &raw mut size))?;
         owned(data, size)
@@ -104,11 +104,11 @@ pub fn headers(map: Map) -> Result<Headers, HostFault> {
     Headers::from_pairs(bytes).ok_or(HostFault)
 }
 
-/// The first value of one field, which costs less than all of a map. Nothing if it is not there.
+/// The first value of one field, which costs less than a whole map. `None` if there is no such field.
 pub fn header(map: Map, name: &str) -> Option<Vec<u8>> {
     let (mut data, mut size) = (null_mut(), 0);
-    // SAFETY: the pointers are to locals of the right types and to a slice with its length; what comes back is taken
-    // over once.
+    // SAFETY: the pointers are to locals of the right types and to a slice with its length; the result is
+    // owned once.
     unsafe {
         let status =
             abi::proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), &raw mut data, &raw mut size);
@@ -150,21 +150,21 @@ pub fn edit(map: Map, edit: &HeaderEdit) -> Result<(), HostFault> {
     })
 }
 
-/// Up to `max` bytes of a buffer; an absent one has none.
+/// Up to `max` bytes of a buffer. `None` if there is no such buffer.
 pub fn buffer(buffer: Buffer, max: usize) -> Option<Vec<u8>> {
     let (mut data, mut size) = (null_mut(), 0);
-    // SAFETY: the pointers are to locals of the right types; what comes back is taken over once.
+    // SAFETY: the pointers are to locals of the right types; the result is owned once.
     unsafe {
         let status = abi::proxy_get_buffer_bytes(buffer as u32, 0, max, &raw mut data, &raw mut size);
         check(status).ok().map(|()| owned(data, size))
     }
 }
 
-/// A property of the plugin or the stream, as the host writes it.
+/// A property of the plugin or the stream, as raw bytes.
 pub fn property(path: &str) -> Option<Vec<u8>> {
     let (mut data, mut size) = (null_mut(), 0);
-    // SAFETY: the pointers are to locals of the right types and to a slice with its length; what comes back is taken
-    // over once.
+    // SAFETY: the pointers are to locals of the right types and to a slice with its length; the result is
+    // owned once.
     unsafe {
         let status = abi::proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size);
         check(status).ok().map(|()| owned(data, size))
@@ -178,8 +178,8 @@ impl SharedData for Shared {
     fn read(&self, name: &str) -> Result<Versioned, NotShared> {
         const NOT_FOUND: u32 = 1;
         let (mut data, mut size, mut version) = (null_mut(), 0, 0);
-        // SAFETY: the pointers are to locals of the right types and to a slice with its length; what comes back is
-        // taken over once.
+        // SAFETY: the pointers are to locals of the right types and to a slice with its length; the result is
+        // owned once.
         unsafe {
             let status =
                 abi::proxy_get_shared_data(name.as_ptr(), name.len(), &raw mut data, &raw mut size, &raw mut version);
@@ -193,8 +193,8 @@ impl SharedData for Shared {
 
     fn replace(&self, name: &str, old: &Versioned, value: &[u8]) -> Result<bool, NotShared> {
         const VERSION_MISMATCH: u32 = 8;
-        // The host counts versions from 1, and takes 0 for "whatever there is". So one that it will not reach creates
-        // what is not there yet, and loses against whoever was faster.
+        // The host counts versions from 1, and 0 means any version. A version that it never reaches creates a missing
+        // value, and fails if another worker was faster.
         match set_shared(name, value, old.version.unwrap_or(u32::MAX)) {
             OK => Ok(true),
             VERSION_MISMATCH => Ok(false),
@@ -212,9 +212,9 @@ fn set_shared(name: &str, value: &[u8], version: u32) -> u32 {
     unsafe { abi::proxy_set_shared_data(name.as_ptr(), name.len(), value.as_ptr(), value.len(), version) }
 }
 
-/// Whether the answer under way is the host's own rather than the server's. In doubt it is the server's.
+/// Whether the current answer is the host's own. `false`, as for the server's, if unknown.
 pub fn answer_is_hosts_own() -> bool {
-    // The host notes how an answer came about; of a server's it says this.
+    // The host's detail of an answer by the server.
     const FROM_SERVER: &[u8] = b"via_upstream";
     let details = property(CODE_DETAILS);
     details.is_some_and(|details| !details.is_empty() && details != FROM_SERVER)
@@ -226,10 +226,10 @@ pub fn buffer_is_exceeded() -> bool {
     matches!(details.as_slice(), b"request_payload_too_large" | b"response_payload_too_large")
 }
 
-/// The property in which the host notes how an answer came about.
+/// The property with the host's reason for an answer.
 const CODE_DETAILS: &str = "response\0code_details";
 
-/// Puts `bytes` in the place of the `size` bytes of a buffer.
+/// Replaces the `size` bytes of a buffer with `bytes`.
 pub fn replace_buffer(buffer: Buffer, size: usize, bytes: &[u8]) -> Result<(), HostFault> {
     // SAFETY: the pointer comes with the length of the slice it is to.
     check(unsafe { abi::proxy_set_buffer_bytes(buffer as u32, 0, size, bytes.as_ptr(), bytes.len()) })
@@ -254,11 +254,11 @@ pub fn reply(reply: &Reply) -> Result<(), HostFault> {
     })
 }
 
-/// Calls a function that this host has and others may not. A host without it refuses, like one that forbids it.
+/// Calls a foreign function. A host without it refuses, like a host that forbids it.
 pub fn call_foreign_function(name: &str, arguments: &[u8]) -> Result<Vec<u8>, HostFault> {
     let (mut data, mut size) = (null_mut(), 0);
-    // SAFETY: the pointers are to locals of the right types and to slices with their lengths; what comes back is taken
-    // over once.
+    // SAFETY: the pointers are to locals of the right types and to slices with their lengths; the result is
+    // owned once.
     unsafe {
         check(abi::proxy_call_foreign_function(
             name.as_ptr(),
@@ -272,20 +272,20 @@ pub fn call_foreign_function(name: &str, arguments: &[u8]) -> Result<Vec<u8>, Ho
     }
 }
 
-/// Ends a stream at once, both ways.
+/// Ends a stream at once, in both directions.
 pub fn close_stream() -> Result<(), HostFault> {
     const ANSWER: u32 = 1;
     // SAFETY: no pointers.
     check(unsafe { abi::proxy_close_stream(ANSWER) })
 }
 
-/// Lets a held request go.
+/// Resumes a held request.
 pub fn resume_request() -> Result<(), HostFault> {
     // SAFETY: no pointers.
     check(unsafe { abi::proxy_continue_stream(0) })
 }
 
-/// Makes the following calls be about another context of this module. The stream may be gone.
+/// Directs the following calls to another context of this module. Its stream may have ended.
 pub fn set_effective_context(id: u32) -> Result<(), HostFault> {
     // SAFETY: no pointers.
     check(unsafe { abi::proxy_set_effective_context(id) })
@@ -325,7 +325,7 @@ pub fn record_metric(id: u32, value: u64) -> Result<(), HostFault> {
     check(unsafe { abi::proxy_record_metric(id, value) })
 }
 
-/// Sets how often the root context ticks, in milliseconds.
+/// Sets the period of the root context's timer, in milliseconds.
 pub fn set_tick_period(milliseconds: u32) -> Result<(), HostFault> {
     // SAFETY: no pointers.
     check(unsafe { abi::proxy_set_tick_period_milliseconds(milliseconds) })

@@ -18,7 +18,7 @@ use toolgate::time::UnixTime;
 
 /// A stream of the host.
 pub struct Stream {
-    /// Nothing if the plugin was not configured: then nothing passes.
+    /// `None` if the plugin was not configured. Then every request is refused.
     worker: Option<Rc<Worker>>,
     stream: gate::Stream,
     /// The time of the last event that depends on it.
@@ -28,7 +28,7 @@ pub struct Stream {
 /// Whether an event depends on the time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Time {
-    /// It does not: the time before will do, and spares a call of the host.
+    /// It does not. The previous time is used, which saves a host call.
     Before,
     /// It does.
     Now,
@@ -56,7 +56,7 @@ impl Stream {
     }
 }
 
-/// The answer where nothing else can be said.
+/// The answer of a plugin that is not configured.
 fn refuse() -> Action {
     if host::reply(&Refusal::BadGateway(Reason::HostCallFailed).render(None, None)).is_err() {
         log::error!("the host refused a reply");
@@ -86,7 +86,7 @@ impl HttpContext for Stream {
     }
 
     fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
-        // Until its end a body is only counted.
+        // Before its end a body is only counted.
         let time = if end { Time::Now } else { Time::Before };
         self.event(time, Side::Request, Event::RequestBody { size, end, read: &request_body })
     }
@@ -115,7 +115,7 @@ impl HttpContext for Stream {
                 (headers, status)
             }
         };
-        // A status that cannot be read is that of no good answer.
+        // An unreadable status counts as a failure.
         let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok()).unwrap_or(101);
         let time = if wants == Wants::Status { Time::Before } else { Time::Now };
         self.event(time, side, Event::ResponseHeaders { status, headers: &headers, end })

@@ -1,7 +1,7 @@
-//! The host's side: callbacks become events of the gate, effects become host calls. Nothing here knows OAuth.
+//! The proxy-wasm host: callbacks become events of the gate, effects become host calls. Nothing here depends on OAuth.
 
 #![cfg(target_family = "wasm")]
-// The macro of the SDK makes a function that has none.
+// The SDK's macro creates a function without documentation.
 #![allow(missing_docs)]
 
 mod callout;
@@ -20,7 +20,7 @@ use root::Root;
 use toolgate::version::DESCRIPTION;
 
 /// The custom section [`toolgate::version::SECTION`], which `toolgate version FILE` reads.
-// The attribute can break memory safety in a section that is loaded. This one is not.
+// The attribute can break memory safety in a section that is loaded. This one is not loaded.
 #[allow(unsafe_code)]
 #[used]
 #[unsafe(link_section = "toolgate")]

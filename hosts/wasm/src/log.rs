@@ -1,5 +1,5 @@
-//! The way to the host's log, of which there is one: what any macro of `log` says passes here, in the crates that are
-//! used too, and so does a panic's message.
+//! The only way to the host's log. It takes the lines of all `log` macros, those of dependencies included, and the
+//! messages of panics.
 
 use std::borrow::Cow;
 
@@ -29,7 +29,7 @@ impl Log for Lines {
     fn flush(&self) {}
 }
 
-/// Begins to log. What is finer than information is left out.
+/// Starts to log, at the info level and above.
 pub fn start() {
     if log::set_logger(&Lines).is_ok() {
         log::set_max_level(LevelFilter::Info);

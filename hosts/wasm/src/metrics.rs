@@ -1,9 +1,9 @@
-//! Metrics of the host, defined when they are first needed. They are best effort: no decision depends on them.
+//! Metrics of the host, defined at their first use. They are best effort: no decision depends on them.
 
 use crate::host::{self, HostFault, MetricKind};
 use toolgate::metrics;
 
-/// The host's numbers for metrics, by their names.
+/// The host's ids of metrics, by name.
 #[derive(Default)]
 pub struct Defined {
     metrics: Vec<(String, u32)>,

@@ -1,10 +1,9 @@
-//! The host's knowledge of the client at the other end of a connection.
+//! The client certificate of a connection.
 
 use crate::host;
 use toolgate::token::Thumbprint;
 
-/// The digest of the certificate that the client of the current stream proved to have the key of, where this host ended
-/// the TLS connection.
+/// The digest of the client certificate of the current stream, if this host terminated mutual TLS.
 pub fn peer_certificate() -> Option<Thumbprint> {
     const TRUE: [u8; 1] = [1];
     let is_mutual = host::property("connection\0mtls")? == TRUE;

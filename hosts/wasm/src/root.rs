@@ -18,14 +18,14 @@ use toolgate::workers::{InUse, SharedNames};
 const MAX_CONFIGURATION: usize = 64 << 20;
 
 thread_local! {
-    /// The names that the instances in this VM share: an old and a new configuration are two of them for a while.
+    /// The shared names of the instances in this VM. For a while, an old and a new configuration both have one.
     static IN_USE: RefCell<InUse> = RefCell::default();
 }
 
 /// One plugin instance in one worker.
 pub struct Root {
     id: u32,
-    /// Nothing until it is configured.
+    /// `None` until it is configured.
     worker: Option<Rc<Worker>>,
 }
 
@@ -88,7 +88,7 @@ impl RootContext for Root {
     }
 }
 
-/// The name and version of the host, as far as it tells them.
+/// The name and version of the host, as far as they are known.
 fn host_name() -> String {
     let name = host::property("xds\0node\0user_agent_name").and_then(|name| String::from_utf8(name).ok());
     let Some(name) = name.filter(|name| !name.is_empty()) else { return "an unknown host".to_owned() };

@@ -12,7 +12,7 @@ impl HostCrypto for VerifySignature {
     }
 }
 
-/// A verifier that relies on the host as far as it can be relied on, which it says in the log.
+/// A verifier that uses the host for the algorithms that the host verifies correctly. Logs which these are.
 pub fn verifier() -> HostVerifier<VerifySignature> {
     let verifier = HostVerifier::probe(VerifySignature, &known_answers());
     let names = |by_host: bool| {

@@ -11,15 +11,15 @@ use toolgate::reply::Refusal;
 pub enum Side {
     Request,
     Response {
-        /// The number of buffered bytes, which a replacement takes the place of.
+        /// The number of buffered bytes, which a replacement replaces.
         size: usize,
     },
 }
 
-/// Carries out a step of the current stream. Where the host refuses an effect, nothing may go on.
+/// Carries out a step of the current stream. If the host refuses an effect, the stream ends.
 pub fn apply(step: Step, side: Side, subject: SubjectForm) -> Flow {
     let flow = step.flow;
-    // A batch has a record for each element, and the filter state has room for one. Members of several must not mix.
+    // A batch has a record for each element, and the filter state has room for one. Records must not be mixed.
     let shown = step.effects.iter().rposition(|effect| matches!(effect, Effect::Record(..)));
     let mut effects = step.effects.into_iter().enumerate();
     if effects.all(|(place, effect)| apply_one(effect, side, Some(subject).filter(|_| shown == Some(place))).is_ok()) {
@@ -33,7 +33,7 @@ pub fn apply(step: Step, side: Side, subject: SubjectForm) -> Flow {
     Flow::Pause
 }
 
-/// Carries out one effect. `shown`: access logs show the record, with the subject in this form.
+/// Carries out one effect. With `shown`, access logs show the record, with the subject in this form.
 fn apply_one(effect: Effect, side: Side, shown: Option<SubjectForm>) -> Result<(), HostFault> {
     log_line(&effect);
     match (effect, side) {

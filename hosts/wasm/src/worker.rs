@@ -1,4 +1,4 @@
-//! One plugin instance in one worker: lends its gate the host, and carries out its effects.
+//! One plugin instance in one worker: passes the host to its gate, and carries out the gate's effects.
 
 use std::cell::{Cell, RefCell};
 
@@ -16,7 +16,8 @@ use toolgate::signature::HostVerifier;
 use toolgate::time::UnixTime;
 use toolgate::workers::{InUse, SharedNames};
 
-/// As many calls that the gate gave up are kept. The host ends each call sooner or later; this is for one that does not.
+/// The maximum number of calls that the gate gave up and that are still kept. The host should end each of them; this is
+/// for a host that does not.
 const MAX_GIVEN_UP: usize = 64;
 
 /// A gate and its host.
@@ -25,12 +26,12 @@ pub struct Worker {
     gate: RefCell<Gate>,
     verifier: HostVerifier<VerifySignature>,
     subject: SubjectForm,
-    /// The gate's names of the calls under way, by the host's.
+    /// The calls under way: the host's id and the gate's.
     calls: RefCell<Vec<(u32, CallId)>>,
     metrics: RefCell<Defined>,
 }
 
-/// The context that host calls are about, in an event of the root context.
+/// The context of host calls, in an event of the root context.
 struct Current<'w> {
     worker: &'w Worker,
     id: Cell<u32>,
@@ -67,7 +68,7 @@ fn lend(verifier: &HostVerifier<VerifySignature>, now: UnixTime) -> Host<'_> {
 }
 
 impl Worker {
-    /// For a configuration, in the root context `root`.
+    /// A worker for `config` in the root context `root`.
     pub fn new(root: u32, config: Config, names: &SharedNames, in_use: &mut InUse) -> Self {
         let (verifier, subject) = (signature::verifier(), config.audit.subject);
         let (mut gate, effects) = Gate::new(config, names, in_use, &host::fill_random, &lend(&verifier, host::now()));
@@ -82,7 +83,7 @@ impl Worker {
         Current { worker: self, id: Cell::new(self.root) }
     }
 
-    /// Time goes by.
+    /// The timer has ticked.
     pub fn tick(&self) {
         let (host, mut current) = (lend(&self.verifier, host::now()), self.current());
         let effects = {
@@ -97,7 +98,7 @@ impl Worker {
         current.carry_out(effects);
     }
 
-    /// The answer came to the call that has this name for the host.
+    /// The answer to the call with this id of the host has arrived.
     pub fn answered(&self, call: u32, body_size: usize) {
         let Some(at) = self.calls.borrow().iter().position(|(own, _)| *own == call) else { return };
         let (_, id) = self.calls.borrow_mut().swap_remove(at);
@@ -113,7 +114,7 @@ impl Worker {
         self.gate.borrow_mut().release(in_use, &lend(&self.verifier, host::now()));
     }
 
-    /// An event of the current stream.
+    /// Handles an event of the current stream.
     pub fn stream(&self, stream: &Stream, event: Event<'_>, side: Side, now: UnixTime) -> Flow {
         let (effects, step) = self.gate.borrow_mut().stream(stream, event, &lend(&self.verifier, now));
         // None of them depends on the context.
@@ -131,7 +132,7 @@ impl Current<'_> {
 
 impl EffectHandler for Current<'_> {
     fn call(&mut self, call: CallId, request: Request) -> Vec<Effect> {
-        // The answer comes to the context that asks.
+        // The answer goes to the context that sends the call.
         self.return_to_root();
         match callout::send(&request) {
             Ok(own) => self.worker.calls.borrow_mut().push((own, call)),
@@ -145,7 +146,7 @@ impl EffectHandler for Current<'_> {
 
     fn wake(&mut self, stream: StreamId, step: Step) {
         if !self.enter(stream) {
-            // An effect before this one ended it. Its decision is recorded all the same.
+            // An earlier effect ended it. Its decision is still recorded.
             step.effects.iter().for_each(step::log_line);
         } else if step::apply(step, Side::Request, self.worker.subject) == Flow::Continue
             && host::resume_request().is_err()
