@@ -1,4 +1,5 @@
-//! The state machine of one HTTP request and its response: events of the host come in, effects on the host go out.
+//! The state machine of one HTTP request and its response: it takes events of the host and returns effects for
+//! the host.
 //!
 //! ```text
 //! request headers ─► route, origin, credentials ── no ► reply
@@ -89,7 +90,7 @@ enum State {
     Forwarded(Box<Answer>),
     /// Answered by toolgate, with this status.
     Answered(u16),
-    /// Finished: all that follows passes unchanged.
+    /// Finished. The rest of the stream passes unchanged.
     Replied,
     /// Answered by toolgate, but the host may have prepared its own answer first: one read of a body can exceed both
     /// limits at once. The host then sends its answer, and this reply replaces the contents.
@@ -166,7 +167,7 @@ impl Exchange {
         }
     }
 
-    /// Time passes. A request whose body never becomes visible is refused after a while.
+    /// Handles a tick: a request whose body the host does not show in time is refused.
     pub fn tick(&mut self, env: &mut Env<'_>) -> Step {
         match std::mem::take(&mut self.state) {
             State::AwaitingBody(verified)
@@ -212,8 +213,8 @@ impl Exchange {
 
     /// The request ended in trailers. They lead to the verdict as the end of the body does.
     pub fn request_trailers(&mut self, trailers: &Headers, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
-        // Nothing compares the MCP headers in trailers with the body, and nothing verifies credentials or the type of the
-        // body in them.
+        // No check compares MCP headers in trailers with the body, or verifies credentials or the type of the body in
+        // them.
         let scrubbed = |name: &&str| {
             CHECKED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
                 || matches!(*name, "authorization" | "dpop")
@@ -254,8 +255,8 @@ impl Exchange {
         self.ended(Reason::EndedByHost, env)
     }
 
-    /// The host's buffer cannot hold the body of the request, or the response that was to be trimmed. The host refuses
-    /// the one, and cuts the other: the client may get status 200 without a body.
+    /// The host's buffer cannot hold the body of the request, or a response that must be trimmed. The host refuses the
+    /// request, or cuts the response: the client may get status 200 without a body.
     pub fn buffer_exceeded(&mut self, env: &mut Env<'_>) -> Step {
         if let State::Forwarded(answer) = &self.state {
             return Step::go_on(vec![answer.is_cut()]);

@@ -44,7 +44,7 @@ impl Exchange {
         }
     }
 
-    /// Goes on once the caller is known: refuses what the headers alone refuse, then waits for the body, if any.
+    /// Continues once the caller is known: checks the other headers, then waits for the body, if any.
     fn admit(&mut self, mut verified: Verified, read: Option<ReadBody<'_>>, env: &mut Env<'_>) -> Step {
         if let Some(token) = verified.caller.token() {
             env.drift.saw(verified.request.resource, env.config, token, env.now);

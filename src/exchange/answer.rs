@@ -39,7 +39,7 @@ pub(super) struct Answer {
     phase: Phase,
     /// The number of bytes of a document or a stream that the host holds. None once they are complete.
     held: usize,
-    /// The conditions for a stream to go on, if a GET or `subscriptions/listen` opened one.
+    /// The conditions under which a stream continues, if a GET or `subscriptions/listen` opened one.
     watch: Option<Box<Watch>>,
     /// If the token may be revoked meanwhile: the version of the policy that last did not.
     revocable: Option<u64>,
@@ -48,7 +48,7 @@ pub(super) struct Answer {
     /// The request for a list of tools, if a list in this answer may answer it.
     asked: Option<AskedList>,
     /// Whether the answer may prove that a tool is as approved. Any answer proves that a tool differs.
-    tells_good_news: bool,
+    may_approve: bool,
 }
 
 /// The ids of the requests that the answer belongs to.
@@ -105,11 +105,11 @@ impl Answer {
             revocable: None,
             streams: false,
             asked,
-            tells_good_news: false,
+            may_approve: false,
         }
     }
 
-    /// The parts of the answer that it has to see from now on.
+    /// The parts of the answer that it needs from now on.
     pub fn wants(&self) -> Wants {
         match self.phase {
             Phase::Untouched if self.expects.is_any() || self.origin.is_some() || self.revocable.is_some() => {
@@ -120,7 +120,7 @@ impl Answer {
         }
     }
 
-    /// An answer that lasts as long as the server likes, if `watch` allows it.
+    /// Makes the answer a long-lived stream, which ends when `watch` says so.
     pub fn watched(self, watch: Watch) -> Self {
         Self { watch: Some(Box::new(watch)), ..self }
     }
@@ -131,7 +131,7 @@ impl Answer {
         Self { revocable: resource.map(|resource| resource.policy_version), ..self }
     }
 
-    /// Whether the answer lasts as long as the server likes.
+    /// Whether the answer is a long-lived stream.
     pub fn is_long_lived(&self) -> bool {
         self.watch.is_some() || self.streams
     }
@@ -145,7 +145,7 @@ impl Answer {
         is_outdated && self.permit.caller().token().is_some_and(|token| resource.policy.revokes(token))
     }
 
-    /// The event that records why the answer has to end, if it has to.
+    /// The event that records why the answer must end, if it must.
     pub fn ends(&mut self, env: &mut Env<'_>) -> Option<Effect> {
         let reason = match self.is_revoked(env.config) {
             true => Reason::TokenRevoked,
@@ -190,7 +190,7 @@ impl Answer {
             return Ok(Phase::Untouched);
         }
         if matches!(status, 204 | 205 | 304) {
-            // They have no content (RFC 9110 section 15). What a server sends all the same, nobody has looked at.
+            // They have no content (RFC 9110 section 15). A body that a server sends anyway is not checked.
             return Ok(Phase::Replaced);
         }
         if !(200..300).contains(&status) {
@@ -210,7 +210,7 @@ impl Answer {
         let is_unclear = || media.is_empty() || ["event-stream", "json"].iter().any(|part| media.contains(part));
         let is_stream =
             media.eq_ignore_ascii_case("text/event-stream") || (stream && !list && !is_json && is_unclear());
-        // Clients decode by the charset: to them the bytes that are read here would be another text.
+        // Clients decode by the charset, so they would read other text than this filter.
         if (is_stream || !list) && !headers.all("content-type").all(is_utf8_type) {
             return Err(Reason::ListContentType);
         }

@@ -265,8 +265,8 @@ pub fn is_json_type(value: &str) -> bool {
         && parts.all(|parameter| parameter.is_empty() || parameter.contains('='))
 }
 
-/// Whether nobody can find another charset than UTF-8 in a content type. Some clients look for one anywhere in it, and
-/// some know the names `charset*` and `charset*0` (RFC 2231).
+/// Whether no client can find a charset other than UTF-8 in a content type. Some clients search all of it, and some
+/// accept the names `charset*` and `charset*0` (RFC 2231).
 pub fn is_utf8_type(value: &[u8]) -> bool {
     let is_utf8 = |parameter: &str| match parameter.split_once('=') {
         Some((name, value)) => {

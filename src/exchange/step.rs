@@ -38,7 +38,7 @@ pub(crate) struct Env<'a> {
     pub proofs: &'a mut Proofs,
     /// The data that the host's workers share.
     pub shared: &'a dyn SharedData,
-    /// The client certificate of the connection, where the host itself ended mutual TLS.
+    /// The client certificate of the connection, if the host terminates mutual TLS.
     pub peer_certificate: &'a dyn Fn() -> Option<Thumbprint>,
     /// The verifier of signatures.
     pub verifier: &'a dyn SignatureVerifier,

@@ -152,7 +152,7 @@ pub(super) fn admit(
     Ok(())
 }
 
-/// A token, and the issuer that has to vouch for it.
+/// A token, and the issuer that must confirm it.
 struct Asked<'a> {
     id: IssuerId,
     issuer: &'a Issuer,

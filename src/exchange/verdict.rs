@@ -89,7 +89,7 @@ impl Exchange {
                 return self.refuse_with(&facts, refusal, vec![record], env);
             }
         }
-        // Headers that went ahead told the server who calls. The identity must not have changed.
+        // Headers that went ahead identified the caller to the server. The identity must not have changed.
         let forwardable = !verified.released || verified.identity(env.config) == before;
         match verified.read(bytes, env) {
             Ok(decisions) if forwardable => self.carry_out(verified, decisions, Some(bytes), env),

@@ -50,7 +50,7 @@ impl Verified {
         Some(env.drift.asked(self.request.resource, asked, env.now))
     }
 
-    /// The headers that tell the server who calls. None for an anonymous caller.
+    /// The headers that identify the caller to the server. None for an anonymous caller.
     pub fn identity(&self, config: &Config) -> Result<Vec<(String, String)>, identity::Unforwardable> {
         let Some(caller) = self.caller.token() else { return Ok(Vec::new()) };
         match self.request.resource(config) {

@@ -26,7 +26,7 @@ impl Exchange {
 }
 
 impl Request {
-    /// Books the work of another try: reading the headers, and the body if it is complete.
+    /// Counts the work of another try: reading the headers, and the body if it is complete.
     pub(super) fn turn_came(&self, body: Body, waiting: &Waiting, env: &Env<'_>) {
         self.admitted.set(true);
         env.meter.read(waiting.payer(), self.head.weight() + if body.ended.is_some() { body.size } else { 0 });

@@ -1,12 +1,12 @@
-//! The needs of a stream: parts of the answer from its host, and events from the gate that no message brings.
+//! The needs of a stream: parts of the answer, from its host, and events without a message, from the gate.
 //!
-//! The state tells them, not the last step: a stream also advances in events of the root context, whose steps its own
-//! context does not see.
+//! They follow from the state, not from the last step: a stream also advances in events of the root context, whose
+//! steps its own context does not see.
 
 use super::validation::Awaited;
 use super::{Exchange, State};
 
-/// The parts of the answer that a stream has to see. The host forwards the others without an event.
+/// The parts of the answer that a stream needs. The host forwards the others without an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wants {
     /// The request has no verdict. It only matters whether an answer is the host's own. If the stream ends, the host
@@ -50,7 +50,7 @@ impl FollowUp {
 }
 
 impl Exchange {
-    /// The parts of the answer that the stream has to see from now on.
+    /// The parts of the answer that the stream needs from now on.
     pub fn wants(&self) -> Wants {
         match &self.state {
             State::Start | State::Overtaken(_) => Wants::Body { held: 0 },

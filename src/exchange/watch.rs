@@ -1,11 +1,11 @@
-//! Answers that last as long as the server likes: whether they are still allowed.
+//! Long-lived streams: whether they are still allowed.
 //!
 //! ```text
 //! token expired ─► ends
 //! no token, or one without `exp`: older than `limits.stream` ─► ends
 //!   every `cache_ttl` the issuer is asked again ─┬ active ─► the current caller
 //!                                                ├ not active ─► ends
-//!                                                └ no answer ─► goes on, for twice that time
+//!                                                └ no answer ─► continues, for twice that time
 //! another policy, or another caller ─► the request is decided again ─ denied ─► ends
 //! ```
 //!
@@ -105,7 +105,7 @@ impl Watch {
         }
     }
 
-    /// Why the stream has to end, if it has to. A changed policy or caller leads to a new decision and a new `permit`.
+    /// Why the stream must end, if it must. A changed policy or caller leads to a new decision and a new `permit`.
     pub fn ends(&mut self, permit: &mut Permit, env: &mut Env<'_>) -> Option<Ended> {
         let expires_at = self.verified.caller.expires_at();
         if env.now.as_numeric_date() >= expires_at + self.leeway {

@@ -51,7 +51,7 @@ struct Dropped {
 struct Out {
     bytes: Vec<u8>,
     effects: Vec<Effect>,
-    /// Whether the last of it is an event of which nothing was dropped.
+    /// Whether it ends with a complete event.
     ends_in_event: bool,
     /// Whether the bytes end within an event, without its last line.
     is_within_event: bool,
@@ -90,7 +90,7 @@ impl Answer {
         // A long-lived stream is never held.
         let may_owe = !self.expects.stream && !self.ids.ids.is_empty();
         let holds_noise = may_owe && lost && !out.ends_in_event && !is_full;
-        // Noise that goes on is held once: what keeps a connection alive must not come at twice its interval.
+        // Continuous noise is held only once, so that heartbeats do not arrive at twice their interval.
         let since = match out.ends_in_event {
             true => None,
             false => dropped.noise_since.or(holds_noise.then_some(env.now)),
@@ -202,8 +202,8 @@ impl Answer {
         }
     }
 
-    /// Takes note of what does not go on. Each request that it answers gets an error instead: on the stream that was
-    /// its answer, or on one where anything may be replayed.
+    /// Records a dropped message. Each request that it answers gets an error instead, on the stream that was its answer
+    /// or on one that may replay any message.
     fn drop(&mut self, reason: Reason, glance: Glance, dropped: &mut Dropped, out: &mut Out) {
         self.tell(reason, dropped, out);
         out.ends_in_event = false;

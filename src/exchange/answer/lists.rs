@@ -16,7 +16,7 @@ use crate::uri::{check_template, check_uri};
 impl Answer {
     /// The answer begins. A stream brings the list only if the server accepted the request without one (202).
     pub(super) fn expect_list(&mut self, status: u16, env: &mut Env<'_>) {
-        self.tells_good_news = status == 200;
+        self.may_approve = status == 200;
         match &self.asked {
             Some(asked) if status == 202 => env.drift.accepted(self.resource, asked),
             Some(asked) => env.drift.withdraw(self.resource, asked, env.now),
@@ -24,7 +24,7 @@ impl Answer {
         }
     }
 
-    /// Trims the lists in `body`, one JSON document, and learns from them.
+    /// Trims the lists in `body`, one JSON document, and records their tools.
     pub(super) fn trim<'b>(&mut self, body: &'b [u8], env: &mut Env<'_>) -> Result<Trimmed<'b>, ListFault> {
         let publishes = self.publishes(env);
         let (mut trimmed, entries) = self.trim_but(&Index::default(), body, env)?;
@@ -48,8 +48,8 @@ impl Answer {
         Ok(trimmed)
     }
 
-    /// Trims the lists in `body`; of tools with these names, no entry is taken for the approved one. Gives the entries
-    /// of tools too, if they may be published.
+    /// Trims the lists in `body`. An entry with a name in `repeated` never counts as the approved tool. Also returns
+    /// the entries of tools, if they may be published.
     fn trim_but<'b>(
         &self,
         repeated: &Index,
@@ -79,8 +79,8 @@ impl Answer {
         Ok((trimmed, entries.into_inner()))
     }
 
-    /// The request that `list` answers, if it is an answer from which good news follows: a complete 200, the only one,
-    /// to a request that asked for it.
+    /// The request that `list` answers, if the answer may prove that tools are as approved: a complete 200, the only
+    /// answer, to a request for the list.
     fn answered(&mut self, list: &Trimmed<'_>, env: &mut Env<'_>) -> Option<AskedList> {
         if list.tools.is_empty() {
             return None;
@@ -91,14 +91,14 @@ impl Answer {
             // The first list decides: one that follows it, or goes before it, is not what was asked for.
             false => self.asked.take().filter(|asked| Some(&asked.id) == id.as_ref()),
         };
-        asked.filter(|_| self.tells_good_news)
+        asked.filter(|_| self.may_approve)
     }
 
-    /// As [`Self::answered`], where another worker may have forwarded the request.
+    /// Like [`Self::answered`], if another worker may have forwarded the request.
     fn answered_on_stream(&self, list: &Trimmed<'_>, id: String, env: &mut Env<'_>) -> Option<AskedList> {
         let caller = name_of(self.permit.caller());
         let asked = env.drift.answered(self.resource, &caller, &id, env.now);
-        if asked.is_none() && self.tells_good_news {
+        if asked.is_none() && self.may_approve {
             let (next, lists) = (list.next_cursor.clone(), list.tools.clone());
             let list = Unclaimed { caller, id, next, lists, at: env.now };
             env.drift.unclaimed(self.resource, env.config, list, env.now);
@@ -109,10 +109,10 @@ impl Answer {
     fn publishes(&self, env: &Env<'_>) -> bool {
         let publish = env.config.resources.get(self.resource).and_then(|resource| resource.publish.as_ref());
         let may_answer = self.asked.is_some() || self.expects.stream;
-        publish.is_some() && may_answer && self.tells_good_news
+        publish.is_some() && may_answer && self.may_approve
     }
 
-    /// How long the caller's token lives on, in milliseconds. Without a token, a list may be kept as long as the server
+    /// The remaining lifetime of the caller's token, in milliseconds. Without a token, a list may be kept as long as the server
     /// says.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub(super) fn time_left(&self, now: UnixTime) -> u64 {
