@@ -1,4 +1,4 @@
-//! What records tell besides the decision: chosen arguments, and the trace.
+//! Records beside the decision: chosen arguments, and the trace.
 
 use serde_json::{Value, json};
 
