@@ -18,7 +18,7 @@ pub use arguments::{ArgumentTest, Condition, scalar_at};
 pub use authentication::Authentication;
 pub use counted::Counted;
 pub use decide::Decider;
-pub use matrix::{DeniedTools, Matches, Row};
+pub use matrix::{DeniedTools, Matches, Scenario};
 pub use requirement::Requirement;
 pub use revoked::Revocation;
 pub use rules::{Found, RuleSet, Unlisted};
@@ -99,15 +99,15 @@ pub struct Policy {
     pub methods: RuleSet,
     /// Which entries lists keep.
     pub lists: Lists,
-    /// Rows of the scope matrix. Each can only narrow what a caller may do.
-    pub matrix: Vec<Row>,
+    /// Scenarios of the scope matrix. Each can only narrow what a caller may do.
+    pub matrix: Vec<Scenario>,
     /// Tokens that are refused.
     pub revoked: Vec<Revocation>,
-    /// Whether denials are enforced, unless a rule or row has its own mode.
+    /// Whether denials are enforced, unless a rule or scenario has its own mode.
     pub mode: Mode,
     /// Whether a rule is in shadow mode by its own `mode`.
     pub has_shadow_rules: bool,
-    /// Whether the whole policy is in shadow mode: it, each rule and each row.
+    /// Whether the whole policy is in shadow mode: it, each rule and each scenario.
     pub is_shadow_only: bool,
     /// Whether a rule is public. Then requests without credentials come from anonymous callers.
     pub has_public_rules: bool,

@@ -41,11 +41,11 @@ pub fn started(config: &Config, abi: &str, host: &str) -> String {
     let rules = policies().flat_map(|policy| {
         let sets = [&policy.tools, &policy.prompts, &policy.resources, &policy.methods];
         let rules = sets.into_iter().flat_map(|set| set.rules().map(|rule| rule.mode));
-        let rows = policy.matrix.iter().map(|row| row.mode);
-        rules.chain(rows).map(|own| own.unwrap_or(policy.mode))
+        let scenarios = policy.matrix.iter().map(|scenario| scenario.mode);
+        rules.chain(scenarios).map(|own| own.unwrap_or(policy.mode))
     });
     format!(
-        "started: toolgate {VERSION} (commit {COMMIT}, {abi}) on {host}; issuers: {}; resources: {}; rules and matrix rows: {}; request headers {}",
+        "started: toolgate {VERSION} (commit {COMMIT}, {abi}) on {host}; issuers: {}; resources: {}; rules and scenarios: {}; request headers {}",
         config.issuers.len(),
         by_mode(policies().map(|policy| policy.mode)),
         by_mode(rules),

@@ -83,7 +83,7 @@ impl<'a> Facts<'a> {
 /// Adds the details of a denial to its record.
 pub(super) fn add_denial(record: &mut Record, denial: Option<&Denial>) {
     let Some(denial) = denial else { return };
-    record.matrix_row = denial.row().map(str::to_owned);
+    record.matrix_row = denial.scenario().map(str::to_owned);
     let (required, missing) = match denial {
         Denial::InsufficientScope { required, missing, .. } => (required, missing),
         Denial::NoToken { required } => (required, required),

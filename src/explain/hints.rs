@@ -220,8 +220,8 @@ pub fn denial(
             let missing: Vec<&str> = missing.iter().map(Scope::as_str).collect();
             scopes(policy, caller.token()?, access, &missing, places)
         }
-        Denial::MatrixNarrows { row } => {
-            let counted = policy.matrix.iter().find(|own| own.name == *row)?.scopes.as_ref()?;
+        Denial::MatrixNarrows { scenario } => {
+            let counted = policy.matrix.iter().find(|own| own.name == *scenario)?.scopes.as_ref()?;
             Some(format!("in this scenario only {} count; more scope would not help", set(counted)))
         }
         Denial::NoToken { .. } => Some(SIGN_IN.to_owned()),
@@ -261,11 +261,11 @@ fn scopes(
             quoted(twin)
         ));
     }
-    if let Some(row) = policy.matrix.iter().find(|row| {
-        let counts = |scope: &str| row.scopes.as_ref().is_none_or(|scopes| scopes.contains(scope));
-        row.selects(&caller.into()) && granted().any(|scope| missing.contains(&scope) && !counts(scope))
+    if let Some(scenario) = policy.matrix.iter().find(|scenario| {
+        let counts = |scope: &str| scenario.scopes.as_ref().is_none_or(|scopes| scopes.contains(scope));
+        scenario.selects(&caller.into()) && granted().any(|scope| missing.contains(&scope) && !counts(scope))
     }) {
-        return Some(format!("it is granted, but does not count in scenario {}", quoted(&row.name)));
+        return Some(format!("it is granted, but does not count in scenario {}", quoted(&scenario.name)));
     }
     if caller.scopes().is_empty() {
         let unread = places.unread.first().map(|(name, value)| {
@@ -303,11 +303,12 @@ fn unoffered<'p>(policy: &'p Policy, access: &Access<'_>) -> Vec<&'p str> {
     policy.base_scopes.iter().chain(scopes).filter(|scope| !policy.offers(scope)).map(Scope::as_str).collect()
 }
 
-/// The exact name, in a rule or row, that a server may take a name for.
+/// The exact name, in a rule or scenario, that a server may take a name for.
 fn near_name(policy: &Policy, access: &Access<'_>) -> Option<String> {
     lookups(policy, access).into_iter().find_map(|(kind, rules, name)| {
-        let in_rows = policy.matrix.iter().flat_map(|row| row.deny_tools.patterns()).filter(|_| kind == "tools");
-        let mut listed = rules.names().chain(in_rows).filter(|listed| listed.is_exact()).map(Pattern::as_str);
+        let in_scenarios =
+            policy.matrix.iter().flat_map(|scenario| scenario.deny_tools.patterns()).filter(|_| kind == "tools");
+        let mut listed = rules.names().chain(in_scenarios).filter(|listed| listed.is_exact()).map(Pattern::as_str);
         let readings = readings(name);
         let listed = listed.find(|listed| *listed != name && readings.contains(&near(listed)))?;
         let hint = "and some servers take one for the other: to allow both, list both exactly";

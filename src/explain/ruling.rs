@@ -8,7 +8,7 @@ use crate::caller::Caller;
 use crate::config::Resource;
 use crate::identity;
 use crate::mcp::Access;
-use crate::policy::{Denial, Found, Occasion, Policy, Requirement, Row, RuleSet, Verdict};
+use crate::policy::{Denial, Found, Occasion, Policy, Requirement, RuleSet, Scenario, Verdict};
 use crate::reason::Reason;
 use crate::scope::Scope;
 use crate::token::AccessToken;
@@ -28,8 +28,7 @@ pub fn check(
         None => "anonymous: `mode: shadow` does not apply, nor scenarios with selectors".to_owned(),
     };
     checks.push(Check::passed("caller", described));
-    let rows: Vec<&Row> = policy.matrix.iter().filter(|row| row.selects(caller)).collect();
-    checks.push(Check::passed("scenarios", scenarios(policy, &rows)));
+    checks.push(Check::passed("scenarios", scenarios(policy, caller)));
     checks.push(Check::passed("rule", rule(policy, access)));
     let verdict = policy.decide(caller, access, occasion);
     checks.push(match &verdict {
@@ -65,18 +64,19 @@ fn granted(caller: &AccessToken) -> String {
     }
 }
 
-fn scenarios(policy: &Policy, rows: &[&Row]) -> String {
+fn scenarios(policy: &Policy, caller: &Caller) -> String {
     if policy.matrix.is_empty() {
         return "none are configured".to_owned();
     }
-    let told = |row: &&Row| {
-        let scopes = row.scopes.as_ref().map(|scopes| format!("of the granted scopes only {} count", set(scopes)));
-        let tools = row.deny_tools.patterns().iter().map(crate::pattern::Pattern::as_str);
-        let denied = (!row.deny_tools.patterns().is_empty()).then(|| format!("tools {} are denied", quoted_all(tools)));
+    let told = |scenario: &Scenario| {
+        let scopes = scenario.scopes.as_ref().map(|scopes| format!("of the granted scopes only {} count", set(scopes)));
+        let tools = scenario.deny_tools.patterns().iter().map(crate::pattern::Pattern::as_str);
+        let denied =
+            (!scenario.deny_tools.patterns().is_empty()).then(|| format!("tools {} are denied", quoted_all(tools)));
         let effects: Vec<_> = scopes.into_iter().chain(denied).collect();
-        format!("{}: {}", quoted(&row.name), effects.join(", "))
+        format!("{}: {}", quoted(&scenario.name), effects.join(", "))
     };
-    let told: Vec<_> = rows.iter().map(told).collect();
+    let told: Vec<_> = policy.matrix.iter().filter(|scenario| scenario.selects(caller)).map(told).collect();
     if told.is_empty() { format!("none of {} is about this caller", policy.matrix.len()) } else { told.join("; ") }
 }
 
@@ -123,14 +123,14 @@ fn told(denial: &Denial, access: &Access<'_>) -> String {
         Access::Open => "the endpoint".to_owned(),
     };
     match denial {
-        Denial::InsufficientScope { required, missing, row, .. } => {
-            let row = row.as_ref().map(|row| format!(", counting what scenario {} counts", quoted(row)));
-            let row = row.unwrap_or_default();
-            format!("{target} needs {}; missing: {}{row}", set(required), set(missing))
+        Denial::InsufficientScope { required, missing, scenario, .. } => {
+            let counted = scenario.as_ref().map(|name| format!(", counting what scenario {} counts", quoted(name)));
+            let counted = counted.unwrap_or_default();
+            format!("{target} needs {}; missing: {}{counted}", set(required), set(missing))
         }
-        Denial::MatrixDeniesTool { row } => format!("{target} is denied by scenario {}", quoted(row)),
-        Denial::MatrixNarrows { row } => {
-            format!("{target} needs scopes that do not count in scenario {}", quoted(row))
+        Denial::MatrixDeniesTool { scenario } => format!("{target} is denied by scenario {}", quoted(scenario)),
+        Denial::MatrixNarrows { scenario } => {
+            format!("{target} needs scopes that do not count in scenario {}", quoted(scenario))
         }
         Denial::Arguments => format!("the arguments for {target} do not satisfy its rule, or cannot be evaluated"),
         Denial::Authentication(wanted) => {

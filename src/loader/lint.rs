@@ -5,7 +5,7 @@ use super::fields::{Findings, join};
 use crate::config::{Issuer, Resource};
 use crate::index::Index;
 use crate::pattern::Pattern;
-use crate::policy::{Mode, Policy, Requirement, Row};
+use crate::policy::{Mode, Policy, Requirement, Scenario};
 use crate::routes::PathPattern;
 use crate::scope::Scope;
 use crate::url::Url;
@@ -24,9 +24,9 @@ pub fn check(path: &str, policy: &Policy, written: &[Written<'_>], found: &mut F
         twins(&join(path, kind), rules, found);
         public(&join(path, kind), *kind == "tools", rules, policy, found);
     }
-    for (n, row) in policy.matrix.iter().enumerate() {
+    for (n, scenario) in policy.matrix.iter().enumerate() {
         let path = format!("{}[{n}]", join(path, "matrix"));
-        counted_scopes(&path, row, policy, found);
+        counted_scopes(&path, scenario, policy, found);
     }
     for Written { rules, .. } in written.iter().filter(|written| written.kind == "tools") {
         denied_to_everybody(&join(path, "tools"), rules, policy, found);
@@ -34,14 +34,14 @@ pub fn check(path: &str, policy: &Policy, written: &[Written<'_>], found: &mut F
     hierarchy(path, policy, found);
 }
 
-/// Warns about rows of `matrix` in the policy at `path` that match no issuer of the resource.
-pub fn check_issuers(path: &str, matrix: &[Row], trusted: &[&Issuer], found: &mut Findings) {
-    for (n, row) in matrix.iter().enumerate() {
+/// Warns about scenarios of `matrix` in the policy at `path` that match no issuer of the resource.
+pub fn check_issuers(path: &str, matrix: &[Scenario], trusted: &[&Issuer], found: &mut Findings) {
+    for (n, scenario) in matrix.iter().enumerate() {
         let matches = |issuer: &&Issuer| {
-            let patterns = row.issuers.iter().flatten();
+            let patterns = scenario.issuers.iter().flatten();
             patterns.into_iter().any(|p| p.matches(&issuer.name) || p.matches(&issuer.identifier))
         };
-        if row.issuers.is_some() && !trusted.is_empty() && !trusted.iter().any(matches) {
+        if scenario.issuers.is_some() && !trusted.is_empty() && !trusted.iter().any(matches) {
             let path = format!("{}[{n}].issuers", join(path, "matrix"));
             found.warn(&path, "never matches: this resource trusts none of these issuers");
         }
@@ -121,18 +121,19 @@ fn public(path: &str, are_tools: bool, rules: &[(Pattern, Requirement)], policy:
         if !policy.base_scopes.is_empty() {
             found.warn(&join(path, name.as_str()), "is public: `base_scopes` do not apply to it");
         }
-        let denies = |row: &&Row| row.deny_tools.patterns().iter().any(|denied| denied.overlaps(name));
-        for row in policy.matrix.iter().filter(|row| are_tools && row.has_selectors()).filter(denies) {
-            let message = format!("is public: callers that the row `{}` denies can call it without a token", row.name);
+        let denies = |scenario: &&Scenario| scenario.deny_tools.patterns().iter().any(|denied| denied.overlaps(name));
+        for scenario in policy.matrix.iter().filter(|scenario| are_tools && scenario.has_selectors()).filter(denies) {
+            let message =
+                format!("is public: callers that the scenario `{}` denies can call it without a token", scenario.name);
             found.warn(&join(path, name.as_str()), message);
         }
     }
 }
 
-/// Warns about a scope that counts in a row but that no rule needs. It is probably misspelled.
-fn counted_scopes(path: &str, row: &Row, policy: &Policy, found: &mut Findings) {
+/// Warns about a scope that counts in a scenario but that no rule needs. It is probably misspelled.
+fn counted_scopes(path: &str, scenario: &Scenario, policy: &Policy, found: &mut Findings) {
     let named = policy.named_scopes();
-    for scope in row.scopes.iter().flatten().filter(|scope| !named.contains(scope.as_str())) {
+    for scope in scenario.scopes.iter().flatten().filter(|scope| !named.contains(scope.as_str())) {
         found.warn(
             &join(path, "scopes"),
             format!("counts `{}`, which nothing else in this policy names", scope.as_str()),
@@ -140,23 +141,23 @@ fn counted_scopes(path: &str, row: &Row, policy: &Policy, found: &mut Findings) 
     }
 }
 
-/// Warns about tools that a row without selectors denies to everyone.
+/// Warns about tools that a scenario without selectors denies to everyone.
 fn denied_to_everybody(path: &str, rules: &[(Pattern, Requirement)], policy: &Policy, found: &mut Findings) {
     let all = |patterns: &Option<Vec<Pattern>>| patterns.iter().flatten().all(|p| p.as_str() == "*");
-    let is_for_all = |row: &&Row| {
-        let selectors = [&row.subjects, &row.clients, &row.issuers, &row.actors];
+    let is_for_all = |scenario: &&Scenario| {
+        let selectors = [&scenario.subjects, &scenario.clients, &scenario.issuers, &scenario.actors];
         selectors.into_iter().all(all)
-            && row.claims.is_empty()
-            && row.delegated.is_none()
-            && row.mode.unwrap_or(policy.mode) == Mode::Enforce
+            && scenario.claims.is_empty()
+            && scenario.delegated.is_none()
+            && scenario.mode.unwrap_or(policy.mode) == Mode::Enforce
     };
-    for row in policy.matrix.iter().filter(is_for_all) {
+    for scenario in policy.matrix.iter().filter(is_for_all) {
         for (name, _) in rules {
             // A pattern covers another if it matches the other's text with each `*` replaced by a character that only
             // `*` matches.
             let text = name.as_str().replace('*', "\u{10ffff}");
-            if row.deny_tools.patterns().iter().any(|denied| denied.matches(&text)) {
-                let message = format!("is denied to everyone by the row `{}`", row.name);
+            if scenario.deny_tools.patterns().iter().any(|denied| denied.matches(&text)) {
+                let message = format!("is denied to everyone by the scenario `{}`", scenario.name);
                 found.warn(&join(path, name.as_str()), message);
             }
         }

@@ -8,7 +8,7 @@ use super::rule::{self, MODES, scope_set};
 use crate::config::Issuer;
 use crate::mcp;
 use crate::pattern::Pattern;
-use crate::policy::{DeniedTools, Lists, Mode, Policy, Requirement, Row, RuleSet, Unlisted};
+use crate::policy::{DeniedTools, Lists, Mode, Policy, Requirement, RuleSet, Scenario, Unlisted};
 use crate::scope::{Hierarchy, Scope};
 use crate::uri;
 
@@ -20,11 +20,11 @@ pub fn read(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Polic
     let base = fields.take("base_scopes").and_then(|at| at.list(Zero::Allow, found, |at, found| at.scope(found)));
     let hierarchy = fields.take("hierarchy").and_then(|at| read_hierarchy(&at, found));
     let matrix =
-        fields.take("matrix").and_then(|at| at.list(Zero::Allow, found, |at, found| read_row(&at, known, found)));
+        fields.take("matrix").and_then(|at| at.list(Zero::Allow, found, |at, found| read_scenario(&at, known, found)));
     let matrix = matrix.unwrap_or_default();
-    // A shadow row denies nothing to callers that it does not select.
-    let guarding = matrix.iter().filter(|row| row.mode != Some(Mode::Shadow));
-    let denied = guarding.flat_map(|row| row.deny_tools.patterns());
+    // A shadow scenario denies nothing to callers that it does not select.
+    let guarding = matrix.iter().filter(|scenario| scenario.mode != Some(Mode::Shadow));
+    let denied = guarding.flat_map(|scenario| scenario.deny_tools.patterns());
     let guarded: Vec<&str> = denied.filter(|pattern| pattern.is_exact()).map(Pattern::as_str).collect();
     let tools = read_rules(&mut fields, "tools", found);
     let prompts = read_rules(&mut fields, "prompts", found);
@@ -53,7 +53,7 @@ pub fn read(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Polic
         unasked_issuers,
         is_shadow_only: mode == Mode::Shadow
             && rules().all(|rule| rule.mode != Some(Mode::Enforce))
-            && matrix.iter().all(|row| row.mode != Some(Mode::Enforce)),
+            && matrix.iter().all(|scenario| scenario.mode != Some(Mode::Enforce)),
         has_shadow_rules: rules().any(|rule| rule.mode.unwrap_or(mode) == Mode::Shadow),
         tools: RuleSet::new(tools.clone(), for_tools, &guarded),
         prompts: RuleSet::new(prompts.clone(), for_prompts, &[]),
@@ -145,10 +145,10 @@ fn read_unlisted(fields: &mut Fields<'_>, found: &mut Findings) -> [Unlisted; 4]
     unlisted
 }
 
-fn read_row(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Row> {
+fn read_scenario(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Scenario> {
     let mut fields = at.fields(found)?;
     let name = fields.take("name").and_then(|at| at.text(found)).map(str::to_owned);
-    let row = Row {
+    let scenario = Scenario {
         name: name.unwrap_or_else(|| fields.path.rsplit('.').next().unwrap_or_default().to_owned()),
         subjects: patterns(&mut fields, "subjects", found),
         clients: patterns(&mut fields, "clients", found),
@@ -160,14 +160,14 @@ fn read_row(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Row> 
         deny_tools: DeniedTools::new(patterns(&mut fields, "deny_tools", found).unwrap_or_default()),
         mode: fields.take("mode").and_then(|at| at.choice(&MODES, found)),
     };
-    known.check_issuers(&fields.path, row.issuers.as_deref(), found);
-    lint::check_actors(&fields.path, row.actors.as_deref().filter(|_| row.delegated != Some(true)), found);
-    if row.delegated == Some(false) && row.actors.is_some() {
+    known.check_issuers(&fields.path, scenario.issuers.as_deref(), found);
+    lint::check_actors(&fields.path, scenario.actors.as_deref().filter(|_| scenario.delegated != Some(true)), found);
+    if scenario.delegated == Some(false) && scenario.actors.is_some() {
         found.warn(&fields.path, "selects by an actor, and only callers without one: `delegated` is false");
     }
-    if row.scopes.is_none() && row.deny_tools.patterns().is_empty() {
+    if scenario.scopes.is_none() && scenario.deny_tools.patterns().is_empty() {
         found.warn(&fields.path, "narrows nothing: it has neither `scopes` nor `deny_tools`");
     }
     fields.finish(found);
-    Some(row)
+    Some(scenario)
 }

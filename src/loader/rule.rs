@@ -6,7 +6,7 @@ use crate::pattern::Pattern;
 use crate::policy::{ArgumentTest, Authentication, Condition, Mode, Requirement};
 use crate::scope::ScopeSet;
 
-/// The modes of a policy, a rule or a row.
+/// The modes of a policy, a rule or a scenario.
 pub(super) const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
 
 /// The largest number. Beyond it, a double cannot represent every integer.

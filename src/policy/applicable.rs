@@ -6,7 +6,7 @@ use crate::mcp;
 use crate::mcp::{Access, Part};
 
 impl Policy {
-    /// Whether a rule or row with this mode is enforced. Without its own mode, the policy's mode applies.
+    /// Whether a rule or scenario with this mode is enforced. Without its own mode, the policy's mode applies.
     pub(super) fn enforces(&self, mode: Option<Mode>) -> bool {
         mode.unwrap_or(self.mode) == Mode::Enforce
     }

@@ -2,27 +2,27 @@
 
 use std::cell::OnceCell;
 
-use super::{Matches, Policy, Row};
+use super::{Matches, Policy, Scenario};
 use crate::caller::Caller;
 use crate::scope::{Hierarchy, Scope, ScopeSet};
 
-/// The scopes of one caller under some rows of a policy's matrix.
+/// The scopes of one caller under some scenarios of a policy's matrix.
 ///
 /// A token may have thousands of scopes and a list thousands of entries. No method iterates over the caller's scopes:
 /// each is a lookup in a sorted set, and the implied scopes are computed once.
 #[derive(Debug)]
 pub struct Counted<'a> {
     caller: Caller,
-    rows: Matches<'a>,
+    scenarios: Matches<'a>,
     hierarchy: &'a Hierarchy,
     implied: OnceCell<ScopeSet>,
 }
 
 impl<'a> Counted<'a> {
-    /// The scopes of `caller` under the rows that select the caller and satisfy `keep`.
-    pub fn new(policy: &'a Policy, caller: Caller, keep: impl Fn(&Row) -> bool) -> Self {
-        let rows = Matches::new(&policy.matrix, &caller, keep);
-        Self { caller, rows, hierarchy: &policy.hierarchy, implied: OnceCell::new() }
+    /// The scopes of `caller` under the scenarios that select the caller and satisfy `keep`.
+    pub fn new(policy: &'a Policy, caller: Caller, keep: impl Fn(&Scenario) -> bool) -> Self {
+        let scenarios = Matches::new(&policy.matrix, &caller, keep);
+        Self { caller, scenarios, hierarchy: &policy.hierarchy, implied: OnceCell::new() }
     }
 
     /// The caller.
@@ -30,15 +30,15 @@ impl<'a> Counted<'a> {
         &self.caller
     }
 
-    /// The rows that narrow the scopes.
-    pub fn rows(&self) -> &Matches<'a> {
-        &self.rows
+    /// The scenarios that narrow the scopes.
+    pub fn scenarios(&self) -> &Matches<'a> {
+        &self.scenarios
     }
 
-    /// Whether the caller has `scope`. Rows narrow the granted scopes before the hierarchy expands them.
+    /// Whether the caller has `scope`. Scenarios narrow the granted scopes before the hierarchy expands them.
     pub fn has(&self, scope: &Scope) -> bool {
-        let holds =
-            |scope: &Scope| self.caller.has_scope(scope.as_str()) && self.rows.discounting(scope.as_str()).is_none();
+        let counts = |scope: &Scope| self.scenarios.discounting(scope.as_str()).is_none();
+        let holds = |scope: &Scope| self.caller.has_scope(scope.as_str()) && counts(scope);
         holds(scope) || self.implied.get_or_init(|| self.hierarchy.implied_by(holds)).contains(scope.as_str())
     }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::rules::Found;
-use super::{Arguments, Counted, Denial, Mode, Occasion, Outcome, Permit, Policy, Requirement, Row, Standing, Verdict};
+use super::{
+    Arguments, Counted, Denial, Mode, Occasion, Outcome, Permit, Policy, Requirement, Scenario, Standing, Verdict,
+};
 use crate::caller::Caller;
 use crate::mcp::Access;
 use crate::scope::{Scope, ScopeSet};
@@ -27,7 +29,7 @@ struct Asked<'a> {
 enum Counting {
     All,
     Enforced,
-    /// The scopes of all rules, and no other check. Finds the rows that deny, whatever else shadow mode lets pass.
+    /// The scopes of all rules, and no other check. Finds the scenarios that deny, whatever else shadow mode lets pass.
     Scopes,
 }
 
@@ -47,12 +49,12 @@ impl From<Denial> for Cause<'_> {
     }
 }
 
-/// A policy's decisions for one caller. The matching rows and the scopes that count are computed once.
+/// A policy's decisions for one caller. The matching scenarios and the scopes that count are computed once.
 #[derive(Debug)]
 pub struct Decider<'a> {
     policy: &'a Policy,
     counted: Counted<'a>,
-    /// The scopes under enforcing rows only, if some matching row or rule is in shadow mode.
+    /// The scopes under enforcing scenarios only, if some matching scenario or rule is in shadow mode.
     enforced: Option<Counted<'a>>,
 }
 
@@ -132,8 +134,8 @@ impl Policy {
         Caller: From<&'c C>,
     {
         let counted = Counted::new(self, caller.into(), |_| true);
-        let enforces = |row: &Row| self.enforces(row.mode);
-        let enforces_all = self.enforces(None) && !self.has_shadow_rules && counted.rows().all(enforces);
+        let enforces = |scenario: &Scenario| self.enforces(scenario.mode);
+        let enforces_all = self.enforces(None) && !self.has_shadow_rules && counted.scenarios().all(enforces);
         let caller = counted.caller();
         // Shadow mode is for callers that records can name: everything is enforced for anonymous ones.
         let enforced = (!caller.is_anonymous() && !enforces_all).then(|| Counted::new(self, caller.clone(), enforces));
@@ -183,30 +185,30 @@ impl Policy {
         self.unasked_issuers.iter().any(|issuer| issuer == caller.issuer())
     }
 
-    /// The denial by enforcing rules and rows. A denial by a row comes before one that a step-up would cure: the row
-    /// would still deny after the step-up.
+    /// The denial by enforcing rules and scenarios. A denial by a scenario comes before one that a step-up would cure:
+    /// the scenario would still deny after the step-up.
     fn enforced(&self, asked: Asked<'_>, counted: &Counted<'_>) -> Option<Denial> {
         let denial = self.judge(asked, counted, Counting::Enforced).err();
-        if counted.rows().is_empty() || denial.as_ref().is_some_and(|denial| !denial.is_step_up()) {
+        if counted.scenarios().is_empty() || denial.as_ref().is_some_and(|denial| !denial.is_step_up()) {
             return denial;
         }
-        self.denial_by_row(asked, counted).or(denial)
+        self.denial_by_scenario(asked, counted).or(denial)
     }
 
-    /// The denial by an enforcing row, whatever the rules enforce. A row also denies scopes that it narrows even if the
-    /// caller was never granted them. Otherwise a caller with fewer scopes could do more.
-    fn denial_by_row(&self, asked: Asked<'_>, counted: &Counted<'_>) -> Option<Denial> {
-        // A careless server would treat the method as a tool call, possibly of a tool that a row denies.
+    /// The denial by an enforcing scenario, whatever the rules enforce. A scenario also denies scopes that it narrows
+    /// even if the caller was never granted them. Otherwise a caller with fewer scopes could do more.
+    fn denial_by_scenario(&self, asked: Asked<'_>, counted: &Counted<'_>) -> Option<Denial> {
+        // A careless server would treat the method as a tool call, possibly of a tool that a scenario denies.
         if matches!(asked.access, Access::Method(_))
-            && counted.rows().denies_tools()
+            && counted.scenarios().denies_tools()
             && matches!(self.rules_for(asked.access), Err(Denial::NearName))
         {
             return Some(Denial::NearName);
         }
-        self.judge(asked, counted, Counting::Scopes).err().filter(Denial::is_by_row)
+        self.judge(asked, counted, Counting::Scopes).err().filter(Denial::is_by_scenario)
     }
 
-    /// Decides with the given rows and rules as if all of them were enforced.
+    /// Decides with the given scenarios and rules as if all of them were enforced.
     fn judge(&self, asked: Asked<'_>, counted: &Counted<'_>, counting: Counting) -> Result<(), Denial> {
         self.check(asked, counted, counting).map_err(|cause| match cause {
             Cause::Known(denial) => denial,
@@ -224,7 +226,7 @@ impl Policy {
     fn check(&self, asked: Asked<'_>, counted: &Counted<'_>, counting: Counting) -> Result<(), Cause<'_>> {
         let (Asked { access, occasion }, caller) = (asked, counted.caller().token());
         if let Access::Tool(name) = access
-            && let Some(denial) = counted.rows().denial(name, &self.tools)
+            && let Some(denial) = counted.scenarios().denial(name, &self.tools)
         {
             return Err(denial.into());
         }
@@ -288,7 +290,7 @@ impl Policy {
     }
 }
 
-/// The alternative with the fewest missing scopes among those that could be granted under the rows, and that a
+/// The alternative with the fewest missing scopes among those that could be granted under the scenarios, and that a
 /// challenge may ask for.
 fn cheapest_denial(policy: &Policy, counted: &Counted<'_>, base: &[Scope], rules: &[&Requirement]) -> Denial {
     let mut combined: Vec<ScopeSet> = vec![base.iter().cloned().collect()];
@@ -298,21 +300,21 @@ fn cheapest_denial(policy: &Policy, counted: &Counted<'_>, base: &[Scope], rules
     for rule in rules {
         combined = combine(policy, counted, combined, rule, most);
     }
-    let rows = counted.rows();
+    let scenarios = counted.scenarios();
     let candidates = combined.into_iter().map(|required| (counted.missing(&required), required));
     // A sign-in may bring mapped scopes, too.
     let asks = |scope: &Scope| counted.caller().is_anonymous() || policy.offers(scope);
-    let mut grantable = candidates.filter(|(missing, _)| rows.would_count(missing.iter())).peekable();
+    let mut grantable = candidates.filter(|(missing, _)| scenarios.would_count(missing.iter())).peekable();
     let is_grantable = grantable.peek().is_some();
     let offered = grantable.filter(|(missing, _)| missing.iter().all(asks));
-    match (offered.min_by_key(|(missing, _)| missing.len()), rows.narrowing()) {
-        (Some((missing, required)), row) => {
-            let row = row.map(|row| row.name.clone());
-            Denial::InsufficientScope { required, missing, ask: ScopeSet::new(), row }
+    match (offered.min_by_key(|(missing, _)| missing.len()), scenarios.narrowing()) {
+        (Some((missing, required)), scenario) => {
+            let scenario = scenario.map(|scenario| scenario.name.clone());
+            Denial::InsufficientScope { required, missing, ask: ScopeSet::new(), scenario }
         }
         (None, _) if is_grantable => Denial::NotOffered,
-        (None, Some(row)) => Denial::MatrixNarrows { row: row.name.clone() },
-        // Unreachable: without a narrowing row every scope counts. It denies in any case.
+        (None, Some(scenario)) => Denial::MatrixNarrows { scenario: scenario.name.clone() },
+        // Unreachable: without a narrowing scenario every scope counts. It denies in any case.
         (None, None) => Denial::Unlisted,
     }
 }
@@ -325,12 +327,12 @@ fn combine(
     rule: &Requirement,
     most: usize,
 ) -> Vec<ScopeSet> {
-    // Prefer alternatives that could be granted under the rows, and asked for, so that the limit does not change the
+    // Prefer alternatives that could be granted under the scenarios, and asked for, so that the limit does not change the
     // kind of denial.
     let cost = |scopes: &&ScopeSet| {
         let missing = counted.missing(scopes);
         let is_offered = missing.iter().all(|scope| policy.offers(scope));
-        (!counted.rows().would_count(missing.iter()), !is_offered, missing.len())
+        (!counted.scenarios().would_count(missing.iter()), !is_offered, missing.len())
     };
     let cheapest = || rule.alternatives.iter().min_by_key(cost);
     let alternatives: Vec<&ScopeSet> = if combined.len() * rule.alternatives.len() <= most {

@@ -1,4 +1,4 @@
-//! The scope matrix. Each row selects callers and clients and can only narrow what they may do.
+//! The scope matrix: scenarios. Each selects callers and clients and can only narrow what they may do.
 
 use super::{Denial, Mode, RuleSet};
 use crate::caller::Caller;
@@ -8,9 +8,9 @@ use crate::scope::{Scope, ScopeSet};
 use crate::text::{near, readings};
 use crate::token::ClaimTest;
 
-/// A row of the scope matrix. A missing selector matches everything; all given selectors must match.
+/// A scenario: an element of `matrix`. A missing selector matches everything; all given selectors must match.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct Scenario {
     /// The name in audit records.
     pub name: String,
     /// Patterns for the subject.
@@ -27,13 +27,13 @@ pub struct Row {
     pub claims: Vec<ClaimTest>,
     /// The granted scopes that count. Others are ignored.
     pub scopes: Option<ScopeSet>,
-    /// Tools that the row denies to every caller it selects.
+    /// Tools that the scenario denies to every caller it selects.
     pub deny_tools: DeniedTools,
-    /// Whether the row's denials are enforced. Without a value, the policy's mode applies.
+    /// Whether the scenario's denials are enforced. Without a value, the policy's mode applies.
     pub mode: Option<Mode>,
 }
 
-/// Names and patterns of tools that a row denies.
+/// Names and patterns of tools that a scenario denies.
 #[derive(Clone, Debug, Default)]
 pub struct DeniedTools {
     patterns: Vec<Pattern>,
@@ -55,15 +55,15 @@ impl DeniedTools {
     }
 }
 
-/// The rows that match one caller.
+/// The scenarios that match one caller.
 #[derive(Clone, Debug, Default)]
 pub struct Matches<'a> {
-    rows: Vec<&'a Row>,
+    scenarios: Vec<&'a Scenario>,
 }
 
-impl Row {
-    /// Whether the row selects this caller. A value that the token lacks is matched as an empty string, so `*` selects
-    /// every caller with a token. Only a row without selectors selects anonymous callers.
+impl Scenario {
+    /// Whether the scenario selects this caller. A value that the token lacks is matched as an empty string, so `*`
+    /// selects every caller with a token. Only a scenario without selectors selects anonymous callers.
     pub fn selects(&self, caller: &Caller) -> bool {
         let Some(caller) = caller.token() else { return !self.has_selectors() };
         let any = |patterns: &Option<Vec<Pattern>>, values: &[&str]| {
@@ -79,7 +79,7 @@ impl Row {
             && self.claims.iter().all(|test| test.holds(caller.claims()))
     }
 
-    /// Whether the row selects some callers only.
+    /// Whether the scenario selects some callers only.
     pub fn has_selectors(&self) -> bool {
         let patterns = [&self.subjects, &self.clients, &self.issuers, &self.actors];
         patterns.into_iter().any(Option::is_some) || self.delegated.is_some() || !self.claims.is_empty()
@@ -87,46 +87,47 @@ impl Row {
 }
 
 impl<'a> Matches<'a> {
-    /// The rows of `matrix` that select `caller` and satisfy `keep`.
-    pub fn new(matrix: &'a [Row], caller: &Caller, keep: impl Fn(&Row) -> bool) -> Self {
-        Self { rows: matrix.iter().filter(|row| keep(row) && row.selects(caller)).collect() }
+    /// The scenarios of `matrix` that select `caller` and satisfy `keep`.
+    pub fn new(matrix: &'a [Scenario], caller: &Caller, keep: impl Fn(&Scenario) -> bool) -> Self {
+        Self { scenarios: matrix.iter().filter(|scenario| keep(scenario) && scenario.selects(caller)).collect() }
     }
 
-    /// Whether all rows satisfy `test`.
-    pub fn all(&self, test: impl Fn(&Row) -> bool) -> bool {
-        self.rows.iter().all(|row| test(row))
+    /// Whether all scenarios satisfy `test`.
+    pub fn all(&self, test: impl Fn(&Scenario) -> bool) -> bool {
+        self.scenarios.iter().all(|scenario| test(scenario))
     }
 
-    /// Whether no row matches the caller.
+    /// Whether no scenario matches the caller.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.scenarios.is_empty()
     }
 
-    /// Whether a row denies tools by name.
+    /// Whether a scenario denies tools by name.
     pub fn denies_tools(&self) -> bool {
-        self.rows.iter().any(|row| !row.deny_tools.patterns.is_empty())
+        self.scenarios.iter().any(|scenario| !scenario.deny_tools.patterns.is_empty())
     }
 
-    /// The denial of `tool` by a row, regardless of scopes: the row denies its name, or a careless server would run a
-    /// tool that the row denies. A name listed exactly in `rules` is never a near name.
+    /// The denial of `tool` by a scenario, regardless of scopes: the scenario denies its name, or a careless server
+    /// would run a tool that the scenario denies. A name listed exactly in `rules` is never a near name.
     pub fn denial(&self, tool: &str, rules: &RuleSet) -> Option<Denial> {
-        let denies = |row: &&&Row| row.deny_tools.patterns.iter().any(|pattern| pattern.matches(tool));
-        if let Some(row) = self.rows.iter().find(denies) {
-            return Some(Denial::MatrixDeniesTool { row: row.name.clone() });
+        let denies = |scenario: &&&Scenario| scenario.deny_tools.patterns.iter().any(|pattern| pattern.matches(tool));
+        if let Some(scenario) = self.scenarios.iter().find(denies) {
+            return Some(Denial::MatrixDeniesTool { scenario: scenario.name.clone() });
         }
-        let mut guarding = self.rows.iter().filter(|row| !row.deny_tools.folded.is_empty()).peekable();
+        let mut guarding = self.scenarios.iter().filter(|scenario| !scenario.deny_tools.folded.is_empty()).peekable();
         if guarding.peek().is_none() || rules.lists_exactly(tool) {
             return None;
         }
         let readings = readings(tool);
-        let is_near = |row: &&Row| readings.iter().any(|reading| row.deny_tools.folded.contains(reading));
+        let is_near =
+            |scenario: &&Scenario| readings.iter().any(|reading| scenario.deny_tools.folded.contains(reading));
         guarding.any(is_near).then_some(Denial::NearName)
     }
 
-    /// The first row under which `scope` does not count.
-    pub fn discounting(&self, scope: &str) -> Option<&'a Row> {
-        let excludes = |row: &&Row| row.scopes.as_ref().is_some_and(|counted| !counted.contains(scope));
-        self.rows.iter().copied().find(excludes)
+    /// The first scenario under which `scope` does not count.
+    pub fn discounting(&self, scope: &str) -> Option<&'a Scenario> {
+        let excludes = |scenario: &&Scenario| scenario.scopes.as_ref().is_some_and(|counted| !counted.contains(scope));
+        self.scenarios.iter().copied().find(excludes)
     }
 
     /// Whether all of `scopes` would count if they were granted.
@@ -134,8 +135,8 @@ impl<'a> Matches<'a> {
         scopes.all(|scope| self.discounting(scope.as_str()).is_none())
     }
 
-    /// A row that narrows scopes, for records.
-    pub fn narrowing(&self) -> Option<&'a Row> {
-        self.rows.iter().copied().find(|row| row.scopes.is_some())
+    /// A scenario that narrows scopes, for records.
+    pub fn narrowing(&self) -> Option<&'a Scenario> {
+        self.scenarios.iter().copied().find(|scenario| scenario.scopes.is_some())
     }
 }

@@ -97,18 +97,18 @@ pub enum Denial {
         missing: ScopeSet,
         /// Scopes to ask for: `required` and the granted scopes that this resource names. Sorted.
         ask: ScopeSet,
-        /// The matrix row that narrowed the caller's scopes.
-        row: Option<String>,
+        /// The scenario that narrowed the caller's scopes.
+        scenario: Option<String>,
     },
-    /// A matrix row denies this tool.
+    /// A scenario denies this tool.
     MatrixDeniesTool {
-        /// The name of the row.
-        row: String,
+        /// The name of the scenario.
+        scenario: String,
     },
-    /// The scopes that would allow the operation do not count under this matrix row.
+    /// The scopes that would allow the operation do not count under this scenario.
     MatrixNarrows {
-        /// The name of the row.
-        row: String,
+        /// The name of the scenario.
+        scenario: String,
     },
     /// An unlisted name that resembles a listed one.
     NearName,
@@ -151,11 +151,11 @@ impl Denial {
         }
     }
 
-    /// The matrix row that took part in the denial.
-    pub fn row(&self) -> Option<&str> {
+    /// The scenario that took part in the denial.
+    pub fn scenario(&self) -> Option<&str> {
         match self {
-            Self::InsufficientScope { row, .. } => row.as_deref(),
-            Self::MatrixDeniesTool { row } | Self::MatrixNarrows { row } => Some(row),
+            Self::InsufficientScope { scenario, .. } => scenario.as_deref(),
+            Self::MatrixDeniesTool { scenario } | Self::MatrixNarrows { scenario } => Some(scenario),
             Self::Arguments | Self::Authentication(_) | Self::Drifted | Self::NearName => None,
             Self::NoToken { .. } | Self::NotOffered | Self::PolicyUnavailable | Self::Unlisted | Self::Unverifiable => {
                 None
@@ -163,7 +163,7 @@ impl Denial {
         }
     }
 
-    pub(super) fn is_by_row(&self) -> bool {
+    pub(super) fn is_by_scenario(&self) -> bool {
         matches!(self, Self::MatrixDeniesTool { .. } | Self::MatrixNarrows { .. })
     }
 }

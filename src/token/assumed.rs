@@ -19,7 +19,7 @@ pub struct Assumed {
     pub client: Option<String>,
     /// The issued scopes.
     pub scopes: Vec<String>,
-    /// Claims, for matrix rows that test them and headers that forward them.
+    /// Claims, for scenarios that test them and headers that forward them.
     pub claims: Vec<(String, Node)>,
 }
 

@@ -414,11 +414,11 @@ fn what_a_policy_cannot_mean_is_warned_of() {
         ),
         (
             json!({"tools": {"rm": {"scopes": []}, "ls": {"scopes": []}}, "matrix": [{"name": "r", "deny_tools": ["r*"]}]}),
-            Some("tools.rm: is denied to everyone by the row `r`"),
+            Some("tools.rm: is denied to everyone by the scenario `r`"),
         ),
         (
             json!({"tools": {"rm_*": {"scopes": []}}, "matrix": [{"name": "r", "subjects": ["*"], "deny_tools": ["r*"]}]}),
-            Some("tools.rm_*: is denied to everyone by the row `r`"),
+            Some("tools.rm_*: is denied to everyone by the scenario `r`"),
         ),
         (json!({"tools": {"rm": {"scopes": []}}, "matrix": [{"subjects": ["bot"], "deny_tools": ["rm"]}]}), None),
         (json!({"tools": {"rm": {"scopes": []}}, "matrix": [{"deny_tools": ["rm"], "mode": "shadow"}]}), None),

@@ -793,7 +793,7 @@ fn alice_with_claude_desktop_can_read_but_not_write() {
     let alice = caller(&Token::at(NOW).client("claude-desktop").scope(BOTH));
     let verdict = policy.decide(&alice, &Access::Tool("write_note"), &occasion());
     let denial = verdict.denial().unwrap();
-    assert_eq!((denial.row(), denial.is_step_up()), (Some("alice reads only"), false));
+    assert_eq!((denial.scenario(), denial.is_step_up()), (Some("alice reads only"), false));
 }
 
 #[test]
@@ -1164,7 +1164,7 @@ proptest! {
         let policy = written(&rules, &rows, &rest);
         for tool in TOOLS {
             let verdict = policy.decide(&caller, &Access::Tool(tool), &occasion());
-            if let Some(Denial::InsufficientScope { required, missing, ask, row }) = verdict.denial() {
+            if let Some(Denial::InsufficientScope { required, missing, ask, scenario }) = verdict.denial() {
                 prop_assert!(!missing.is_empty() && missing.iter().all(|scope| required.contains(scope.as_str())));
                 let ask: Vec<_> = ask.iter().map(ToString::to_string).collect();
                 let with = |scopes: &[String]| {
@@ -1186,7 +1186,7 @@ proptest! {
                 };
                 let loses = caller.scopes().iter().any(|granted| !ask.contains(granted) && is_implied(granted));
                 prop_assert!(
-                    replaced.outcome() != Outcome::Deny || (row.is_some() && loses),
+                    replaced.outcome() != Outcome::Deny || (scenario.is_some() && loses),
                     "{}: {} then {}", tool, show(&verdict), show(&replaced)
                 );
             }

@@ -227,7 +227,7 @@ fn a_sign_in_with_the_scopes_it_asked_for_opens_what_was_asked_for() {
             let signed_in = policy.decide(&alice(&scopes.join(" ")), &access, &occasion());
             // Rows may narrow what the signed-in caller may do.
             let is_allowed = signed_in.outcome() != Outcome::Deny;
-            assert!(is_allowed || signed_in.denial().unwrap().row().is_some(), "{tool} {scopes:?}: {signed_in:?}");
+            assert!(is_allowed || signed_in.denial().unwrap().scenario().is_some(), "{tool} {scopes:?}: {signed_in:?}");
         }
     }
 }
@@ -272,7 +272,7 @@ fn what_does_not_restrict_a_public_rule_is_warned_of() {
     };
     let base = "resources[0].policy.tools.help_*: is public: `base_scopes` do not apply to it";
     let escaped =
-        "resources[0].policy.tools.help_*: is public: callers that the row `r` denies can call it without a token";
+        "resources[0].policy.tools.help_*: is public: callers that the scenario `r` denies can call it without a token";
     let bot = json!({"subjects": ["bot"]});
     for (policy, expected) in [
         (json!({"tools": tools}), vec![]),

@@ -21,7 +21,7 @@ fn the_first_line_tells_the_build_the_host_and_what_is_enforced() {
     for (policy, resources, rules) in cases {
         let config = accepted(&set(minimal(), "/resources/0/policy", policy));
         let told =
-            format!("issuers: 1; resources: {resources}; rules and matrix rows: {rules}; request headers not held");
+            format!("issuers: 1; resources: {resources}; rules and scenarios: {rules}; request headers not held");
         assert_eq!(started(&config, ABI, "envoy 1.40.0"), format!("started: toolgate {LINE} on envoy 1.40.0; {told}"));
     }
 }

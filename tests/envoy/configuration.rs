@@ -282,7 +282,7 @@ fn the_first_line_of_the_log_tells_what_runs_where_and_what_is_enforced() {
         let host = if native::is_it() { "Envoy, as a native module".to_owned() } else { format!("envoy {version}") };
         let told = format!(
             "{host}; issuers: 1; resources: 1 enforced, 0 in shadow mode; \
-             rules and matrix rows: 5 enforced, 1 in shadow mode; request headers {held}"
+             rules and scenarios: 5 enforced, 1 in shadow mode; request headers {held}"
         );
         assert_eq!(rest, told);
         let abi = if native::is_it() { native::ABI } else { toolgate::version::ABI };

@@ -102,7 +102,7 @@ impl Ruling {
     pub fn json(&self) -> Value {
         json!({
             "decision": self.decision.as_str(), "reason": self.reason.as_str(), "missing": self.missing(), "ask": self.ask(),
-            "matrix_row": self.denial.as_ref().and_then(Denial::row),
+            "matrix_row": self.denial.as_ref().and_then(Denial::scenario),
         })
     }
 }

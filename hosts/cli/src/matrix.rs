@@ -221,11 +221,11 @@ fn need(resource: &Resource, scenario: &Scenario, ruling: &Ruling, target: &Targ
     match &ruling.denial {
         Some(Denial::InsufficientScope { .. }) => {
             let caller = scenario.caller(Vec::new());
-            let rows = Matches::new(&policy.matrix, &caller, |_| true);
+            let matches = Matches::new(&policy.matrix, &caller, |_| true);
             match rules_for(policy, target).as_slice() {
                 // For a single rule, all alternatives that the scenario leaves open.
                 [rule] => {
-                    let open = rule.alternatives.iter().filter(|scopes| rows.would_count(scopes.iter()));
+                    let open = rule.alternatives.iter().filter(|scopes| matches.would_count(scopes.iter()));
                     Need::Scopes(open.map(names).collect())
                 }
                 _ => Need::Scopes(vec![ruling.missing()]),

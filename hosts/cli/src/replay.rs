@@ -12,7 +12,7 @@ use toolgate::caller::Caller;
 use toolgate::config::{Config, Resource};
 use toolgate::mcp::TargetKind;
 use toolgate::node::Node;
-use toolgate::policy::{Authentication, Occasion, Revocation, Row};
+use toolgate::policy::{Authentication, Occasion, Revocation, Scenario};
 use toolgate::reason::{Family, Reason};
 use toolgate::time::UnixTime;
 use toolgate::token::{AccessToken, Assumed, acting};
@@ -190,9 +190,10 @@ fn depends_on_more(resource: &Resource, caller: &Caller) -> bool {
         return true;
     }
     let hashed = is_hashed(caller.subject()) || is_hashed(caller.actors().next());
-    resource.policy.matrix.iter().any(|row| {
-        let hides = !row.claims.is_empty() || (hashed && (row.subjects.is_some() || row.actors.is_some()));
-        let mut visible = Row { claims: Vec::new(), ..row.clone() };
+    resource.policy.matrix.iter().any(|scenario| {
+        let hides =
+            !scenario.claims.is_empty() || (hashed && (scenario.subjects.is_some() || scenario.actors.is_some()));
+        let mut visible = Scenario { claims: Vec::new(), ..scenario.clone() };
         if hashed {
             (visible.subjects, visible.actors) = (None, None);
         }

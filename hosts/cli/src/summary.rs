@@ -7,7 +7,7 @@ use toolgate::jwks::KeySource;
 use toolgate::mcp::{METHODS, Method, TargetKind};
 use toolgate::node::Node;
 use toolgate::pattern::Pattern;
-use toolgate::policy::{Lists, Mode, Policy, Requirement, Revocation, Row, RuleSet};
+use toolgate::policy::{Lists, Mode, Policy, Requirement, Revocation, RuleSet, Scenario};
 use toolgate::time::UnixTime;
 use toolgate::token::{ClaimTest, MappedScopes, Selector};
 
@@ -275,17 +275,17 @@ fn scenarios(policy: &Policy) -> Vec<String> {
     if policy.matrix.is_empty() {
         return vec!["none".to_owned()];
     }
-    policy.matrix.iter().map(row).collect()
+    policy.matrix.iter().map(scenario).collect()
 }
 
-fn row(row: &Row) -> String {
-    let scopes = row.scopes.as_ref().map(|scopes| format!("only {} count", list_or(&names(scopes), "no scopes")));
+fn scenario(scenario: &Scenario) -> String {
+    let scopes = scenario.scopes.as_ref().map(|scopes| format!("only {} count", list_or(&names(scopes), "no scopes")));
     let tools: Vec<_> =
-        row.deny_tools.patterns().iter().map(|pattern| format!("`{}`", visible(pattern.as_str()))).collect();
+        scenario.deny_tools.patterns().iter().map(|pattern| format!("`{}`", visible(pattern.as_str()))).collect();
     let tools = (!tools.is_empty()).then(|| format!("without tools {}", tools.join(", ")));
-    let mode = row.mode.filter(|mode| *mode == Mode::Shadow).map(|_| "recorded only".to_owned());
+    let mode = scenario.mode.filter(|mode| *mode == Mode::Shadow).map(|_| "recorded only".to_owned());
     let effects: Vec<_> = scopes.into_iter().chain(tools).chain(mode).collect();
-    format!("{}: {}", row.name, list_or(&effects, "narrows nothing"))
+    format!("{}: {}", scenario.name, list_or(&effects, "narrows nothing"))
 }
 
 fn revoked(entry: &Revocation) -> String {

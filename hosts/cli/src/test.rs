@@ -257,7 +257,7 @@ fn differences(case: &Case, ruling: &Ruling) -> Vec<String> {
         compare("reason", reason, ruling.reason.as_str());
     }
     if let Some(row) = &case.row {
-        let own = ruling.denial.as_ref().and_then(|denial| denial.row());
+        let own = ruling.denial.as_ref().and_then(|denial| denial.scenario());
         compare("row", row, own.unwrap_or("none"));
     }
     for (what, expected, got) in [("missing", &case.missing, ruling.missing()), ("ask", &case.ask, ruling.ask())] {

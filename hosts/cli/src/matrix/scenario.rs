@@ -1,19 +1,19 @@
-//! Scenarios: for each row of the policy's matrix, a caller that the row selects, and one that no row selects.
+//! Callers of the table: one that each scenario selects, and one that no scenario selects.
 
 use toolgate::bearer::NoCredentials;
 use toolgate::caller::Caller;
 use toolgate::config::{Config, Issuer, Resource};
 use toolgate::node::Node;
 use toolgate::pattern::Pattern;
-use toolgate::policy::{Mode, Row};
+use toolgate::policy::{self, Mode};
 use toolgate::token::{AccessToken, Assumed, acting};
 
-/// A caller, with a token or anonymous.
+/// A scenario of the policy, everybody else, or the anonymous caller.
 pub struct Scenario {
     pub name: String,
-    /// A description of the row's selectors.
+    /// A description of the scenario's selectors.
     pub about: String,
-    /// The other rows that select this caller.
+    /// The other scenarios that select this caller.
     pub also: Vec<String>,
     /// `None`: an anonymous caller.
     who: Option<Assumed>,
@@ -29,7 +29,7 @@ impl Scenario {
     }
 }
 
-/// The scenarios of `resource`, starting with the caller that no row selects, and the anonymous one if rules are public.
+/// The scenarios of `resource`, starting with the caller that none selects, and the anonymous one if rules are public.
 pub fn scenarios(config: &Config, resource: &Resource) -> Vec<Scenario> {
     let matrix = &resource.policy.matrix;
     let issuers: Vec<&Issuer> = resource.issuers.iter().filter_map(|place| config.issuers.get(*place)).collect();
@@ -38,36 +38,39 @@ pub fn scenarios(config: &Config, resource: &Resource) -> Vec<Scenario> {
         issuer_name: issuers.first().map(|issuer| issuer.name.clone()).unwrap_or_default(),
         ..Assumed::default()
     };
-    // Rows may select every caller of an issuer. Then use the issuer whose callers are selected by the fewest rows.
+    // Scenarios may select every caller of an issuer. Then use the issuer whose callers the fewest scenarios select.
     let of = |issuer: &&Issuer| Assumed {
         issuer: issuer.identifier.clone(),
         issuer_name: issuer.name.clone(),
         ..Assumed::default()
     };
-    let selected =
-        |who: &Assumed| matrix.iter().filter(|row| row.selects(&AccessToken::assumed(who.clone()).into())).count();
-    let anybody = issuers.iter().map(of).min_by_key(selected).unwrap_or(anybody);
-    let also = |who: &Assumed, own: Option<&Row>| {
+    let selected = |who: &Assumed| {
         let caller = AccessToken::assumed(who.clone()).into();
-        let others = matrix.iter().filter(|row| own.is_none_or(|own| !std::ptr::eq(*row, own)) && row.selects(&caller));
-        others.map(|row| row.name.clone()).collect()
+        matrix.iter().filter(|scenario| scenario.selects(&caller)).count()
+    };
+    let anybody = issuers.iter().map(of).min_by_key(selected).unwrap_or(anybody);
+    let also = |who: &Assumed, own: Option<&policy::Scenario>| {
+        let caller = AccessToken::assumed(who.clone()).into();
+        let is_own = |other| own.is_some_and(|own| std::ptr::eq(own, other));
+        let others = matrix.iter().filter(|other| !is_own(*other) && other.selects(&caller));
+        others.map(|other| other.name.clone()).collect()
     };
     let name = if matrix.is_empty() { "every caller" } else { "everybody else" };
     let first =
         Scenario { name: name.into(), about: String::new(), also: also(&anybody, None), who: Some(anybody.clone()) };
     let without_token = resource.policy.has_public_rules.then(|| {
-        let everybodys = matrix.iter().filter(|row| !row.has_selectors()).map(|row| row.name.clone());
+        let everybodys = matrix.iter().filter(|own| !own.has_selectors()).map(|own| own.name.clone());
         Scenario { name: "anonymous".into(), about: "no token".into(), also: everybodys.collect(), who: None }
     });
-    let row = |row: &Row| {
-        let who = selected_by(row, &issuers, &anybody);
-        Scenario { name: row.name.clone(), about: about(row), also: also(&who, Some(row)), who: Some(who) }
+    let shown = |own: &policy::Scenario| {
+        let who = selected_by(own, &issuers, &anybody);
+        Scenario { name: own.name.clone(), about: about(own), also: also(&who, Some(own)), who: Some(who) }
     };
-    std::iter::once(first).chain(without_token).chain(matrix.iter().map(row)).collect()
+    std::iter::once(first).chain(without_token).chain(matrix.iter().map(shown)).collect()
 }
 
-/// A caller that `row` selects: the first of several patterns, with `*` replaced by nothing.
-fn selected_by(row: &Row, issuers: &[&Issuer], anybody: &Assumed) -> Assumed {
+/// A caller that `scenario` selects: the first of several patterns, with `*` replaced by nothing.
+fn selected_by(scenario: &policy::Scenario, issuers: &[&Issuer], anybody: &Assumed) -> Assumed {
     let first = |patterns: &Option<Vec<Pattern>>| {
         let pattern = patterns.as_ref()?.first()?;
         Some(pattern.as_str().replace('*', ""))
@@ -76,23 +79,24 @@ fn selected_by(row: &Row, issuers: &[&Issuer], anybody: &Assumed) -> Assumed {
         let any = |patterns: &Vec<Pattern>| {
             patterns.iter().any(|pattern| pattern.matches(&issuer.name) || pattern.matches(&issuer.identifier))
         };
-        row.issuers.as_ref().is_none_or(any)
+        scenario.issuers.as_ref().is_none_or(any)
     };
-    let issuer = issuers.iter().find(wanted).filter(|_| row.issuers.is_some());
-    let actor = first(&row.actors).or_else(|| row.delegated.filter(|delegated| *delegated).map(|_| "agent".to_owned()));
-    let actor = actor.filter(|_| row.delegated != Some(false)).map(|actor| acting(&actor));
-    let claims = row.claims.iter().map(|test| (test.name.clone(), test.expected.clone())).chain(actor);
+    let issuer = issuers.iter().find(wanted).filter(|_| scenario.issuers.is_some());
+    let actor = first(&scenario.actors)
+        .or_else(|| scenario.delegated.filter(|delegated| *delegated).map(|_| "agent".to_owned()));
+    let actor = actor.filter(|_| scenario.delegated != Some(false)).map(|actor| acting(&actor));
+    let claims = scenario.claims.iter().map(|test| (test.name.clone(), test.expected.clone())).chain(actor);
     Assumed {
         issuer: issuer.map_or_else(|| anybody.issuer.clone(), |issuer| issuer.identifier.clone()),
         issuer_name: issuer.map_or_else(|| anybody.issuer_name.clone(), |issuer| issuer.name.clone()),
-        subject: first(&row.subjects),
-        client: first(&row.clients),
+        subject: first(&scenario.subjects),
+        client: first(&scenario.clients),
         scopes: Vec::new(),
         claims: claims.collect(),
     }
 }
 
-fn about(row: &Row) -> String {
+fn about(scenario: &policy::Scenario) -> String {
     let patterns = |name: &str, patterns: &Option<Vec<Pattern>>| {
         let texts: Vec<_> = patterns.as_ref()?.iter().map(Pattern::as_str).collect();
         Some(format!("{name} {}", texts.join(" or ")))
@@ -103,11 +107,15 @@ fn about(row: &Row) -> String {
         Node::Bool(flag) => flag.to_string(),
         other => other.type_name().to_owned(),
     };
-    let claims = row.claims.iter().map(|test| format!("{} is {}", test.name, value(&test.expected)));
-    let selectors =
-        [patterns("subject", &row.subjects), patterns("client", &row.clients), patterns("issuer", &row.issuers)];
-    let delegated = row.delegated.map(|delegated| if delegated { "delegated" } else { "not delegated" }.to_owned());
-    let delegated = patterns("actor", &row.actors).into_iter().chain(delegated);
-    let shadow = (row.mode == Some(Mode::Shadow)).then(|| "in shadow mode: recorded only".to_owned());
+    let claims = scenario.claims.iter().map(|test| format!("{} is {}", test.name, value(&test.expected)));
+    let selectors = [
+        patterns("subject", &scenario.subjects),
+        patterns("client", &scenario.clients),
+        patterns("issuer", &scenario.issuers),
+    ];
+    let delegated =
+        scenario.delegated.map(|delegated| if delegated { "delegated" } else { "not delegated" }.to_owned());
+    let delegated = patterns("actor", &scenario.actors).into_iter().chain(delegated);
+    let shadow = (scenario.mode == Some(Mode::Shadow)).then(|| "in shadow mode: recorded only".to_owned());
     selectors.into_iter().flatten().chain(delegated).chain(claims).chain(shadow).collect::<Vec<_>>().join(", ")
 }

@@ -30,7 +30,7 @@ pub struct Policy {
     /// Which entries lists keep
     lists: Option<Lists>,
     /// Scenarios that narrow what callers may do
-    matrix: Option<Vec<Row>>,
+    matrix: Option<Vec<Scenario>>,
     /// Tokens that are refused, in shadow mode too
     revoked: Option<Vec<Revocation>>,
     mode: Option<Mode>,
@@ -129,7 +129,7 @@ pub enum Lists {
 /// A scenario. Missing selectors match everything; all given selectors must match
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Row {
+pub struct Scenario {
     name: Option<Name>,
     /// Patterns
     #[schemars(length(min = 1))]
