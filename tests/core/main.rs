@@ -30,6 +30,7 @@ mod publish;
 mod remote_policy;
 mod routes;
 mod signatures;
+mod strict_json;
 mod token_rejections;
 mod uri_spellings;
 mod version;
