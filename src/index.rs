@@ -67,6 +67,11 @@ impl Index {
         found.get(..count).unwrap_or_default()
     }
 
+    /// Whether a name begins with these eight bytes, padded with zeros, the first as the highest.
+    pub fn has_start(&self, start: u64) -> bool {
+        self.starts.binary_search(&start).is_ok()
+    }
+
     /// Whether the index contains `name`.
     pub fn contains(&self, name: &str) -> bool {
         self.place(name).is_some()

@@ -9,6 +9,7 @@ mod authentication;
 mod counted;
 mod decide;
 mod matrix;
+mod near;
 mod requirement;
 mod revoked;
 mod rules;

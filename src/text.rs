@@ -80,6 +80,19 @@ pub fn readings(name: &str) -> Vec<String> {
     std::iter::once(near(name)).chain(cut).collect()
 }
 
+/// The first eight bytes of the only reading of `name`, as a number whose order is that of the readings. None unless the
+/// name is printable ASCII without surrounding spaces, as almost all are.
+pub fn plain_start(name: &str) -> Option<u64> {
+    let bytes = name.as_bytes();
+    let is_printable = count_ordinary(bytes, |byte| byte.wrapping_sub(b' ') <= b'~' - b' ') == bytes.len();
+    if !is_printable || bytes.first() == Some(&b' ') || bytes.last() == Some(&b' ') {
+        return None;
+    }
+    let mut start = [0; 8];
+    start.iter_mut().zip(bytes).for_each(|(to, byte)| *to = byte.to_ascii_uppercase());
+    Some(u64::from_be_bytes(start))
+}
+
 /// The name in `known` (lower-case ASCII, or compared so) for which a careless reader would take `name`, unless both
 /// are equal.
 pub fn look_alike<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {

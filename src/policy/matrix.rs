@@ -1,11 +1,10 @@
 //! The scope matrix: scenarios. Each selects callers and clients and can only narrow what they may do.
 
+use super::near::NearNames;
 use super::{Denial, Mode, RuleSet};
 use crate::caller::Caller;
-use crate::index::Index;
 use crate::pattern::Pattern;
 use crate::scope::{Scope, ScopeSet};
-use crate::text::{near, readings};
 use crate::token::ClaimTest;
 
 /// A scenario: an element of `matrix`. A missing selector matches everything; all given selectors must match.
@@ -37,16 +36,16 @@ pub struct Scenario {
 #[derive(Clone, Debug, Default)]
 pub struct DeniedTools {
     patterns: Vec<Pattern>,
-    /// The exact names, folded to the form that a careless server compares.
-    folded: Index,
+    /// The exact names, in the form that a careless server compares.
+    near: NearNames,
 }
 
 impl DeniedTools {
     /// Denies tools that match a pattern, and near names of the exact names.
     pub fn new(patterns: Vec<Pattern>) -> Self {
         let exact = patterns.iter().filter(|pattern| pattern.is_exact());
-        let folded = Index::new(exact.map(|pattern| near(pattern.as_str())));
-        Self { patterns, folded }
+        let near = NearNames::new(exact.map(Pattern::as_str));
+        Self { patterns, near }
     }
 
     /// The names and patterns, as written.
@@ -114,14 +113,11 @@ impl<'a> Matches<'a> {
         if let Some(scenario) = self.scenarios.iter().find(denies) {
             return Some(Denial::MatrixDeniesTool { scenario: scenario.name.clone() });
         }
-        let mut guarding = self.scenarios.iter().filter(|scenario| !scenario.deny_tools.folded.is_empty()).peekable();
+        let mut guarding = self.scenarios.iter().filter(|scenario| !scenario.deny_tools.near.is_empty()).peekable();
         if guarding.peek().is_none() || rules.lists_exactly(tool) {
             return None;
         }
-        let readings = readings(tool);
-        let is_near =
-            |scenario: &&Scenario| readings.iter().any(|reading| scenario.deny_tools.folded.contains(reading));
-        guarding.any(is_near).then_some(Denial::NearName)
+        guarding.any(|scenario| scenario.deny_tools.near.contains(tool)).then_some(Denial::NearName)
     }
 
     /// The first scenario under which `scope` does not count.

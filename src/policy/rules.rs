@@ -5,9 +5,9 @@ mod inspect;
 mod spelled;
 
 use super::Requirement;
+use super::near::NearNames;
 use crate::index::Index;
 use crate::pattern::Pattern;
-use crate::text::{near, readings};
 use crate::uri::spelling;
 use spelled::{Counts, Spelled};
 
@@ -30,7 +30,7 @@ pub struct RuleSet {
     careless: Option<Spelled>,
     /// Exact names from elsewhere, as written and folded. Such a name is not a near name of itself.
     guarded: Index,
-    folded_guarded: Index,
+    near_guarded: NearNames,
     unlisted: Unlisted,
 }
 
@@ -48,10 +48,10 @@ pub enum Found<'a> {
 impl RuleSet {
     /// Builds the set. Near names of `guarded`, exact names from elsewhere, are denied too.
     pub fn new(rules: Vec<(Pattern, Requirement)>, unlisted: Unlisted, guarded: &[&str]) -> Self {
-        let folded_guarded = Index::new(guarded.iter().map(|name| near(name)));
+        let near_guarded = NearNames::new(guarded.iter().copied());
         let guarded = Index::new(guarded.iter().map(|name| (*name).to_owned()));
         let spelled = Spelled::plain(&rules);
-        Self { written: rules, spelled, careless: None, guarded, folded_guarded, unlisted }
+        Self { written: rules, spelled, careless: None, guarded, near_guarded, unlisted }
     }
 
     /// Builds the rule set for resources. All spellings of a URI get the same decision.
@@ -136,7 +136,7 @@ impl RuleSet {
     /// Whether a careless server would take `name` for a guarded name. False if `name` is guarded or listed exactly.
     pub fn is_near_guarded(&self, name: &str) -> bool {
         !(self.guarded.is_empty() || self.guarded.contains(name) || self.lists_exactly(name))
-            && readings(name).iter().any(|reading| self.folded_guarded.contains(reading))
+            && self.near_guarded.contains(name)
     }
 
     /// All rules.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::Requirement;
 use crate::index::{Index, sorted};
 use crate::pattern::{Pattern, pairs};
-use crate::text::{near, readings};
+use crate::policy::near::NearNames;
 use crate::uri::spelling;
 
 /// For up to this many patterns, the byte pairs of a name are not computed: to try each pattern costs less.
@@ -24,8 +24,8 @@ pub struct Spelled {
     exact: Vec<usize>,
     /// Exact spellings, with places in `exact`. Several rules may share a spelling.
     names: Index,
-    /// Like `names`, folded to the form that a careless server compares.
-    folded: Index,
+    /// Like `names`, in the form that a careless server compares.
+    folded: NearNames,
     /// Sorted by number of literal characters, then by text, so that configuration order does not matter.
     patterns: Vec<(Pattern, usize)>,
 }
@@ -78,7 +78,7 @@ impl Spelled {
         };
         Self {
             names: Index::of_all(exact.iter().map(|(name, _)| name.as_str().to_owned())),
-            folded: Index::of_all(exact.iter().map(|(name, _)| near(name.as_str()))),
+            folded: NearNames::new(exact.iter().map(|(name, _)| name.as_str())),
             exact: exact.into_iter().map(|(_, place)| place).collect(),
             patterns: sorted(patterns, key),
         }
@@ -125,7 +125,7 @@ impl Spelled {
         if self.folded.is_empty() || self.lists_exactly(name) {
             return Vec::new();
         }
-        readings(name).iter().flat_map(|reading| self.rules_of(self.folded.places_of(reading))).collect()
+        self.rules_of(self.folded.places_of(name).into_iter()).collect()
     }
 
     /// The patterns that match `name`, closest first.
