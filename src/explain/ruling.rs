@@ -53,14 +53,24 @@ pub fn check(
 fn who(caller: &AccessToken) -> String {
     let subject = caller.subject().map_or("no subject".to_owned(), quoted);
     let client = caller.client().map(|client| format!(" through client {}", quoted(client)));
-    format!("{subject}{} of issuer {}", client.unwrap_or_default(), quoted(caller.issuer_name()))
+    let actor = caller.actors().next().map(|actor| format!(", for whom {} acts,", quoted(actor)));
+    format!(
+        "{subject}{}{} of issuer {}",
+        actor.unwrap_or_default(),
+        client.unwrap_or_default(),
+        quoted(caller.issuer_name())
+    )
 }
 
 fn granted(caller: &AccessToken) -> String {
     if caller.scopes().is_empty() {
         "no scope".to_owned()
     } else {
-        quoted_all(caller.scopes().iter().map(String::as_str))
+        let scopes = || caller.scopes().iter().map(String::as_str);
+        let (issued, mapped): (Vec<_>, Vec<_>) = scopes().partition(|scope| caller.was_issued(scope));
+        let issued = (!issued.is_empty()).then(|| quoted_all(issued));
+        let mapped = (!mapped.is_empty()).then(|| format!("{} by `scope_map`", quoted_all(mapped)));
+        issued.into_iter().chain(mapped).collect::<Vec<_>>().join(", and ")
     }
 }
 
