@@ -1,10 +1,10 @@
 // Fits `envoy/envoy.yaml`, the file that users copy, to the demo: addresses, identifiers and the
 // path of the module change, and the authorization server on loopback needs no TLS. Policy,
-// filters and limits are the ones in the file.
+// filters and limits are the ones in the file; only the walk makes one of its tools public.
 import { parse, stringify } from 'yaml';
 
 /** The text of envoy.yaml in, an Envoy configuration for this machine out. */
-export function fit(text, { listener, admin, mcpServer, issuer, resource, module, origins }) {
+export function fit(text, { listener, admin, mcpServer, issuer, resource, module, origins, publicTool }) {
   const bootstrap = parse(text);
   bootstrap.admin.address = loopback(admin);
 
@@ -30,6 +30,7 @@ export function fit(text, { listener, admin, mcpServer, issuer, resource, module
   const [protectedServer] = plugin.configuration.value.resources;
   protectedServer.resource = resource;
   if (origins) protectedServer.origins = origins;
+  if (publicTool) protectedServer.policy.tools[publicTool] = { public: true };
 
   return { yaml: stringify(bootstrap), scopes: scopesOf(protectedServer.policy) };
 }

@@ -16,7 +16,7 @@ const { PATH, HOME, LANG } = process.env;
 const BASE_ENV = Object.fromEntries(Object.entries({ PATH, HOME, LANG }).filter(([, value]) => value));
 
 /** Starts everything and gives its URLs, when all of it answers. Logs go into `.cache/<name>`. */
-export async function startStack(processes, name, { origins } = {}) {
+export async function startStack(processes, name, { origins, publicTool } = {}) {
   if (!existsSync(MODULE)) throw new Error(`${relative('.', MODULE)} is missing: run \`make build\``);
   const folder = here(`../.cache/${name}`);
   mkdirSync(folder, { recursive: true });
@@ -34,7 +34,7 @@ export async function startStack(processes, name, { origins } = {}) {
 
   const config = `${folder}/envoy.yaml`;
   const { yaml, scopes } = fit(readFileSync(here('../envoy/envoy.yaml'), 'utf8'), {
-    ...ports, issuer, resource, origins, module: MODULE,
+    ...ports, issuer, resource, origins, publicTool, module: MODULE,
   });
   writeFileSync(config, yaml);
 
