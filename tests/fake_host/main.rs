@@ -15,6 +15,7 @@ mod scenarios;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod anonymous;
 mod dpop;
 mod drift;
 mod freshness;
