@@ -87,6 +87,8 @@ pub struct Record {
     pub reason: Reason,
     /// The status of toolgate's own response.
     pub status: Option<u16>,
+    /// Whether the response is the result of a call.
+    pub in_band: bool,
     /// The resource's identifier. Without one, no audit line is written.
     pub resource: Option<String>,
     /// The MCP method, or the HTTP method of a request without a message.
@@ -114,6 +116,7 @@ impl Record {
             decision,
             reason,
             status: None,
+            in_band: false,
             resource: None,
             method: None,
             target: None,
@@ -137,6 +140,9 @@ impl Record {
         line.text("reason", Some(self.reason.as_str()));
         if let Some(status) = self.status {
             line.raw("status", &status.to_string());
+        }
+        if self.in_band {
+            line.raw("in_band", "true");
         }
         line.text("resource", self.resource.as_deref());
         line.text("method", self.method.as_deref());

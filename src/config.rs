@@ -11,7 +11,7 @@ pub use fault::Fault;
 pub use issuer::{Dpop, Issuer, Validation};
 pub use live::{Live, MAX_POLICY};
 pub(crate) use resource::{Follows, folded_header, published, told};
-pub use resource::{ForwardedHeader, IdentityValue, OnDrift, Resource, UntilSeen};
+pub use resource::{ForwardedHeader, IdentityValue, InBand, OnDrift, Resource, UntilSeen};
 
 use std::time::Duration;
 

@@ -4,6 +4,7 @@
 //! ```text
 //! request headers ─► route, origin, credentials ── no ► reply
 //!   └► token ── keys or introspection missing ────► AwaitingToken ─ they come ─┐
+//!       │                  └ refused, and told in a result ─► AwaitingCall ─ end of body ─► reply
 //!       └► verified ◄──────────────────────────────────────────────────────────┘── headers at fault ► reply
 //!            ├ no body ─► verdict
 //!            └ body ─► AwaitingBody: headers held, or let go ahead ─ end of body or trailers ─► verdict
@@ -22,6 +23,7 @@ mod decisions;
 mod event;
 mod expects;
 mod facts;
+mod in_band;
 mod possession;
 mod refusal;
 mod request;
@@ -46,6 +48,7 @@ use std::time::Duration;
 use admission::Asking;
 use answer::Answer;
 use facts::Facts;
+use in_band::Refused;
 use request::Request;
 use validation::Waiting;
 use verified::{Body, Verified};
@@ -82,7 +85,9 @@ enum State {
     Passing,
     /// The token waits for its issuer's keys or for introspection.
     AwaitingToken(Box<Asking>),
-    /// The token is verified. The verdict needs the body.
+    /// The token is refused. The body shows whether the refusal goes into a result.
+    AwaitingCall(Box<Refused>),
+    /// The token is verified, or there is none. The verdict needs the body.
     AwaitingBody(Box<Verified>),
     /// The body is complete and allowed. The verdict needs a fresh introspection response.
     AwaitingFreshness(Box<Verified>, Waiting),
@@ -181,6 +186,11 @@ impl Exchange {
                 step.effects.insert(0, Effect::Warn(event_line("misconfigured", None, detail)));
                 step
             }
+            // The host shows no body: the refusal is as ever.
+            State::AwaitingCall(refused) if !refused.body.seen && !env.now.within(BODY_WAIT, refused.since) => {
+                let Refused { request, refusal, .. } = *refused;
+                self.refuse(&Facts::of(&request), refusal, env)
+            }
             other => {
                 self.state = other;
                 Step::hold()
@@ -206,6 +216,10 @@ impl Exchange {
                 }
                 self.state = State::AwaitingBody(verified);
                 Step::hold()
+            }
+            State::AwaitingCall(refused) => {
+                *env.host_shows_bodies = true;
+                self.await_call(Refused { body, ..*refused }, Some(read), env)
             }
             other => self.after_the_request(other),
         }
@@ -235,6 +249,10 @@ impl Exchange {
                 // filter then continues in the trailers, Envoy takes the body as passed and drops the held one. A call
                 // to resume shows both again instead.
                 Step { flow: if step.flow == Flow::Continue { Flow::Resume } else { step.flow }, ..step }
+            }
+            State::AwaitingCall(refused) => {
+                let body = Body { seen: true, ended, ..refused.body };
+                self.await_call(Refused { body, ..*refused }, Some(read), env)
             }
             other => self.after_the_request(other),
         };
@@ -278,6 +296,7 @@ impl Exchange {
         let state = std::mem::replace(&mut self.state, State::Replied);
         let facts = match &state {
             State::AwaitingToken(asking) => Facts::of(&asking.request),
+            State::AwaitingCall(refused) => Facts::of(&refused.request),
             State::AwaitingBody(verified) | State::AwaitingFreshness(verified, _) => verified.facts(),
             _ => {
                 self.state = state;

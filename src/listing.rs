@@ -8,12 +8,13 @@ mod caching;
 mod edits;
 mod entries;
 mod glance;
+mod schemes;
 mod trim;
 
 pub use caching::PrivateResults;
 pub use entries::{Entries, KnownLists};
 pub use glance::Glance;
-pub use trim::{Private, trim};
+pub use trim::{Filter, Private, trim, trim_by};
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -62,6 +63,9 @@ pub struct Trimmed<'a> {
 /// Decides whether to keep an entry, given its kind, its name or URI, and its bytes. Without bytes, it decides on a
 /// notification about the resource.
 pub type Keeps<'k> = &'k dyn Fn(ListKind, &str, &[u8]) -> bool;
+
+/// The `securitySchemes` of a kept tool, as JSON.
+pub type Schemes<'k> = &'k dyn Fn(&str) -> String;
 
 #[cfg(test)]
 mod tests {

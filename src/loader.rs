@@ -7,6 +7,7 @@ mod endpoint;
 mod fields;
 mod form;
 mod forward;
+mod in_band;
 mod issuer;
 mod lint;
 mod live;

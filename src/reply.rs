@@ -2,12 +2,12 @@
 //!
 //! Identical requests get identical bytes. Only the JSON-RPC body of a 403 contains a decision id.
 
+mod challenge;
 mod denied;
 
 pub use denied::{Cause, Denied, DeniedElement};
-use denied::{SIGN_IN, STEP_UP};
 
-use crate::bearer::{BearerFault, Scheme};
+use crate::bearer::BearerFault;
 use crate::config::Resource;
 use crate::dpop::{ProofError, ReplayFault};
 use crate::json::Object;
@@ -15,12 +15,12 @@ use crate::jsonrpc::MessageFault;
 use crate::mcp::{HeaderFault, OperationFault};
 use crate::metadata;
 use crate::reason::Reason;
-use crate::signature::Algorithm;
 use crate::token::TokenError;
 
 /// The `Retry-After` in seconds if keys are unavailable: enough for a fetch and its first pause.
 const RETRY_AFTER: &str = "5";
 const PROOF: &str = "A proof of possession of the token's key is needed, for this request and of now";
+const TOKEN_NEEDED: &str = "An access token is required";
 /// How long a browser may cache a preflight response, in seconds.
 const PREFLIGHT_AGE: &str = "600";
 /// How long metadata may be cached, in seconds.
@@ -69,6 +69,8 @@ pub enum Refusal {
     Message(MessageFault, Option<String>),
     Operation(OperationFault, Option<String>),
     Denied(Box<Denied>),
+    /// A refusal of the call with this id, told in its result.
+    InBand(Box<Refusal>, String),
     /// The server's response must not be forwarded.
     BadGateway(Reason),
     /// The request waits for a body that the host does not pass on.
@@ -107,6 +109,7 @@ impl Refusal {
             Self::Message(fault, _) => fault.reason(),
             Self::Operation(fault, _) => fault.reason(),
             Self::Denied(denied) => denied.reason(),
+            Self::InBand(refusal, _) => refusal.reason(),
             Self::BadGateway(reason) => *reason,
             Self::Misconfigured => Reason::Misconfigured,
         }
@@ -115,6 +118,7 @@ impl Refusal {
     /// The status.
     pub fn status(&self) -> u16 {
         match self {
+            Self::InBand(..) => 200,
             Self::Tunnel | Self::InvalidRequest(_) | Self::BodyNotAllowed => 400,
             Self::Headers(..) | Self::Message(..) | Self::Operation(..) => 400,
             Self::Unauthorized | Self::InvalidToken(_) | Self::InvalidProof(..) => 401,
@@ -136,7 +140,13 @@ impl Refusal {
         let mut headers =
             vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
         let challenges = resource.map(|resource| self.challenges(resource)).unwrap_or_default();
-        headers.extend(challenges.into_iter().map(|challenge| ("www-authenticate", challenge)));
+        let body = match self {
+            Self::InBand(refusal, id) => refusal.result(id, &challenges),
+            _ => {
+                headers.extend(challenges.into_iter().map(|challenge| ("www-authenticate", challenge)));
+                self.body()
+            }
+        };
         match self {
             Self::KeysUnavailable | Self::IntrospectionUnavailable | Self::ProofsUnavailable(_) => {
                 headers.push(("retry-after", RETRY_AFTER.into()));
@@ -150,70 +160,7 @@ impl Refusal {
             let exposed = headers.iter_mut().filter(|(name, _)| *name == "access-control-expose-headers");
             exposed.for_each(|(_, names)| names.push_str(", DPoP-Nonce"));
         }
-        Reply { status: self.status(), headers, body: self.body(), reason: self.reason() }
-    }
-
-    /// The challenge (RFC 6750 section 3, RFC 9728 section 5.1). Existing clients need one line, these parameters in
-    /// this order, and no `scope` if there is nothing to ask for.
-    ///
-    /// If proofs are accepted, a `DPoP` challenge follows on its own line (RFC 9449 section 7.1), because existing
-    /// clients expect `Bearer` at the start. If a nonce is requested, only the `DPoP` challenge is sent.
-    fn challenges(&self, resource: &Resource) -> Vec<String> {
-        let Some(bearer) = self.challenge(resource, Scheme::Bearer) else { return Vec::new() };
-        let dpop = self.challenge(resource, Scheme::Dpop).filter(|_| resource.takes_proofs);
-        match self {
-            Self::InvalidProof(_, Some(_)) => dpop.into_iter().collect(),
-            _ => std::iter::once(bearer).chain(dpop).collect(),
-        }
-    }
-
-    fn challenge(&self, resource: &Resource, scheme: Scheme) -> Option<String> {
-        let challenge_scopes = || resource.challenge_scopes.join(" ");
-        let sign_in = match self {
-            Self::Denied(denied) => denied.sign_in(),
-            _ => None,
-        };
-        let (error, scope, description) = match self {
-            Self::Denied(_) if sign_in.is_some() => {
-                (Some("insufficient_user_authentication"), String::new(), Some(SIGN_IN))
-            }
-            Self::InvalidRequest(_) => (Some("invalid_request"), String::new(), None),
-            Self::Unauthorized => (None, challenge_scopes(), None),
-            Self::InvalidToken(fault) => (Some("invalid_token"), challenge_scopes(), Some(fault.description())),
-            Self::InvalidProof(..) => {
-                let error = if scheme == Scheme::Dpop { self.proof_error() } else { "invalid_token" };
-                (Some(error), challenge_scopes(), Some(PROOF))
-            }
-            Self::Denied(denied) => {
-                // Without scopes to ask for there is no challenge. Clients would take it for an offer and repeat the
-                // sign-in for ever.
-                let ask = resource.asked_for(&denied.step_up()?).join(" ");
-                if denied.lacks_token() { (None, ask, None) } else { (Some("insufficient_scope"), ask, Some(STEP_UP)) }
-            }
-            _ => return None,
-        };
-        let scope = Some(scope).filter(|scope| !scope.is_empty());
-        let levels = sign_in.as_ref().map(|wanted| wanted.levels.join(" ")).filter(|levels| !levels.is_empty());
-        let max_age = sign_in.and_then(|wanted| wanted.max_age).map(|age| age.as_secs().to_string());
-        let url = metadata::url(resource);
-        let algorithms = Algorithm::ALL.map(Algorithm::name).join(" ");
-        let parameters = [
-            ("error", error),
-            ("scope", scope.as_deref()),
-            ("acr_values", levels.as_deref()),
-            ("max_age", max_age.as_deref()),
-            ("resource_metadata", Some(url.as_str())),
-            ("error_description", description),
-            ("algs", Some(algorithms.as_str()).filter(|_| scheme == Scheme::Dpop)),
-        ];
-        let given = parameters.iter().filter_map(|(name, value)| Some(format!("{name}=\"{}\"", (*value)?)));
-        let name = if scheme == Scheme::Dpop { "DPoP" } else { "Bearer" };
-        Some(format!("{name} {}", given.collect::<Vec<_>>().join(", ")))
-    }
-
-    /// RFC 9449 sections 7.1 and 9.
-    fn proof_error(&self) -> &'static str {
-        if matches!(self, Self::InvalidProof(_, Some(_))) { "use_dpop_nonce" } else { "invalid_dpop_proof" }
+        Reply { status: self.status(), headers, body, reason: self.reason() }
     }
 
     fn body(&self) -> String {
@@ -242,6 +189,7 @@ impl Refusal {
             Self::Message(fault, id) => rpc_error(id.as_deref(), fault.error_code(), message_text(*fault), None),
             Self::Operation(fault, id) => rpc_error(id.as_deref(), fault.error_code(), operation_text(*fault), None),
             Self::Denied(denied) => denied.body(),
+            Self::InBand(refusal, _) => refusal.body(),
         }
     }
 }
@@ -251,7 +199,7 @@ fn error(code: &str) -> String {
 }
 
 fn unauthorized() -> String {
-    described("unauthorized", "An access token is required")
+    described("unauthorized", TOKEN_NEEDED)
 }
 
 fn described(code: &str, description: &str) -> String {

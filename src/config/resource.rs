@@ -4,6 +4,7 @@ use super::ControlPlane;
 use crate::ids::IssuerId;
 use crate::index::Index;
 use crate::manifest::Manifest;
+use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::routes::{HostPattern, PathPattern};
 use crate::scope::{Scope, ScopeSet};
@@ -63,6 +64,8 @@ pub struct Resource {
     pub on_drift: OnDrift,
     /// Whether a tool may be called before a complete list was seen.
     pub until_seen: UntilSeen,
+    /// The callers who get challenges inside results.
+    pub in_band: Option<InBand>,
     /// Whether the client's token is forwarded to the server.
     pub keep_authorization: bool,
     /// The parts of the identity that are forwarded to the server.
@@ -132,6 +135,27 @@ pub(crate) fn told(prefix: Option<&Scope>, scope: &str) -> String {
     match prefix {
         Some(prefix) if !scope.contains("://") => format!("{}{scope}", prefix.as_str()),
         _ => scope.to_owned(),
+    }
+}
+
+/// The callers who get challenges inside the results of tool calls, since they look for them nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InBand {
+    /// Patterns for the client of a verified token.
+    pub clients: Vec<Pattern>,
+    /// Patterns for `User-Agent`.
+    pub user_agents: Vec<Pattern>,
+    /// Whether tools in their lists have `securitySchemes`.
+    pub security_schemes: bool,
+}
+
+impl InBand {
+    /// Whether it is about a caller with this client and this `User-Agent`.
+    pub fn covers(&self, client: Option<&str>, user_agent: Option<&str>) -> bool {
+        let any = |patterns: &[Pattern], value: Option<&str>| {
+            value.is_some_and(|value| patterns.iter().any(|pattern| pattern.matches(value)))
+        };
+        any(&self.clients, client) || any(&self.user_agents, user_agent)
     }
 }
 

@@ -1,6 +1,5 @@
 //! From credentials, or none, to a known caller, and the decisions that need only the headers.
 
-use super::facts::Facts;
 use super::request::Request;
 use super::step::{Effect, Env, Step};
 use super::validation::{Unverified, Waiting, validate};
@@ -36,7 +35,7 @@ impl Exchange {
                 self.state = State::AwaitingToken(Box::new(Asking { request, body, waiting }));
                 Step::hold()
             }
-            Err(Unverified::Refused(refusal)) => self.refuse(&Facts::of(&request), refusal, env),
+            Err(Unverified::Refused(refusal)) => self.refuse_token(request, refusal, (body, read), env),
             Ok(caller) => {
                 let verified = Verified { request, caller, since: env.now, released: false, body };
                 self.admit(verified, read, env)

@@ -47,6 +47,8 @@ pub(super) struct Answer {
     streams: bool,
     /// The request for a list of tools, if a list in this answer may answer it.
     asked: Option<AskedList>,
+    /// Whether tools in its lists get `securitySchemes`.
+    told_schemes: bool,
     /// Whether the answer may prove that a tool is as approved. Any answer proves that a tool differs.
     may_approve: bool,
 }
@@ -90,8 +92,13 @@ impl Answer {
         asked: Option<AskedList>,
         ids: Ids,
         decision_id: String,
+        config: &Config,
     ) -> Self {
+        let resource = verified.request.resource(config);
+        let in_band = resource.and_then(|resource| resource.in_band.as_ref());
+        let told_schemes = in_band.is_some_and(|in_band| in_band.security_schemes);
         Self {
+            told_schemes: told_schemes && verified.facts().told_in_band(false, config),
             resource: verified.request.resource,
             origin: verified.request.origin.clone(),
             permit,

@@ -3,6 +3,7 @@
 use super::request::{Request, RequestHead};
 use super::step::Env;
 use crate::audit::{Decision, Record};
+use crate::config::Config;
 use crate::ids::ResourceId;
 use crate::mcp::Version;
 use crate::policy::Denial;
@@ -22,6 +23,7 @@ pub(super) struct Facts<'a> {
     /// The method of HTTP, until a message is read.
     pub method: Option<&'a str>,
     pub caller: Option<&'a AccessToken>,
+    pub user_agent: Option<&'a str>,
 }
 
 impl<'a> Facts<'a> {
@@ -31,6 +33,7 @@ impl<'a> Facts<'a> {
             method: Some(head.method()),
             request_id: head.request_id(),
             trace_id: head.trace_id(),
+            user_agent: head.user_agent(),
             ..Self::default()
         }
     }
@@ -49,6 +52,15 @@ impl<'a> Facts<'a> {
             protocol_version: declared.and_then(|mcp| mcp.version.as_ref()).map(Version::as_str),
             ..Self::nowhere(&request.head)
         }
+    }
+
+    /// Whether the caller gets challenges inside results. `is_401`: a 401, which clients of a resource without public
+    /// rules know from their first request.
+    pub fn told_in_band(&self, is_401: bool, config: &Config) -> bool {
+        let Some(resource) = self.resource.and_then(|id| config.resources.get(id)) else { return false };
+        let client = self.caller.and_then(AccessToken::client);
+        resource.in_band.as_ref().is_some_and(|in_band| in_band.covers(client, self.user_agent))
+            && (!is_401 || resource.policy.has_public_rules)
     }
 
     /// The record of a decision about the request as a whole.

@@ -33,7 +33,13 @@ impl Exchange {
             element.decision_id.clone_from(&record.decision_id);
             records.push(record);
         }
-        self.refuse_with(facts, Refusal::Denied(Box::new(denied)), records, env)
+        let call = denied.call().map(str::to_owned);
+        let refusal = Refusal::Denied(Box::new(denied));
+        let refusal = match call.filter(|_| facts.told_in_band(refusal.status() == 401, env.config)) {
+            Some(id) => Refusal::InBand(Box::new(refusal), id),
+            None => refusal,
+        };
+        self.refuse_with(facts, refusal, records, env)
     }
 
     /// Refuses the request with records that were made for it.
@@ -50,7 +56,8 @@ impl Exchange {
             Refusal::TooLarge => State::Overtaken(Box::new(reply.clone())),
             _ => State::Answered(reply.status),
         };
-        let with_status = |record| Effect::record(Record { status: Some(reply.status), ..record });
+        let in_band = matches!(refusal, Refusal::InBand(..));
+        let with_status = |record| Effect::record(Record { status: Some(reply.status), in_band, ..record });
         let mut effects: Vec<_> = records.into_iter().map(with_status).collect();
         effects.push(Effect::Reply(reply));
         Step::end(effects)

@@ -65,6 +65,11 @@ impl RequestHead {
         (is_valid && (version != "00" || parts.next().is_none())).then_some(trace)
     }
 
+    /// `User-Agent`, as the client calls itself.
+    pub fn user_agent(&self) -> Option<&str> {
+        self.headers.text("user-agent")
+    }
+
     /// Whether the request switches to another protocol than HTTP, which carries no messages to decide on. `Upgrade:
     /// h2c` does not count: it is ignored (RFC 9113 section 3.1).
     pub fn is_tunnel(&self) -> bool {

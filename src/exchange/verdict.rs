@@ -129,7 +129,8 @@ impl Exchange {
             effects.push(Effect::record(record));
         }
         let ids = Ids { ids, shape: decisions.shape };
-        let answer = Answer::new(permit, &verified, expects, asked_list, ids, decision_id.unwrap_or_default());
+        let answer =
+            Answer::new(permit, &verified, expects, asked_list, ids, decision_id.unwrap_or_default(), env.config);
         let answer = answer.revocable(&verified, env.config);
         self.state = State::Forwarded(Box::new(if expects.stream {
             answer.watched(Watch::new(verified, body, env))

@@ -54,7 +54,8 @@ impl Exchange {
     pub fn wants(&self) -> Wants {
         match &self.state {
             State::Start | State::Overtaken(_) => Wants::Body { held: 0 },
-            State::AwaitingToken(_) | State::AwaitingBody(_) | State::AwaitingFreshness(..) => Wants::Verdict,
+            State::AwaitingToken(_) | State::AwaitingCall(_) => Wants::Verdict,
+            State::AwaitingBody(_) | State::AwaitingFreshness(..) => Wants::Verdict,
             State::Passing => Wants::Status,
             State::Forwarded(answer) => answer.wants(),
             State::Answered(_) => Wants::Headers,
@@ -67,6 +68,7 @@ impl Exchange {
         match &self.state {
             State::AwaitingToken(asking) => FollowUp::TryAgain(asking.waiting.awaited),
             State::AwaitingFreshness(_, waiting) => FollowUp::TryAgain(waiting.awaited),
+            State::AwaitingCall(_) => FollowUp::Tick,
             State::AwaitingBody(verified) if !verified.released => FollowUp::Tick,
             State::Forwarded(answer) if answer.is_long_lived() => FollowUp::Watch,
             _ => FollowUp::Nothing,

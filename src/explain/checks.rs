@@ -18,7 +18,7 @@ pub fn run(question: &mut Question<'_>, request: &HttpRequest, answered: &Answer
     let head = RequestHead::new(headers.clone());
     let (route, resource) = route(question, &head);
     let mut checks = vec![route];
-    if resource.is_some() && answered.reply.as_ref().is_some_and(|reply| reply.status < 400) {
+    if resource.is_some() && answered.reason() == Some(Reason::Preflight) {
         checks
             .push(Check::passed("request", "a browser's preflight request from a listed origin, which needs no token"));
     } else if let Some(resource) = resource {
@@ -107,7 +107,7 @@ fn not_revoked(resource: &Resource, caller: &AccessToken, checks: &mut Vec<Check
 /// Adds a refusal that no check above explains, such as one for an HTTP header.
 fn explain_the_rest(checks: &mut Vec<Check>, answered: &Answered) {
     let Some(reason) = answered.reason() else { return };
-    let refused = answered.reply.as_ref().is_some_and(|reply| reply.status >= 400);
+    let refused = answered.reply.is_some() && reason.family() != Family::Allowed;
     if !refused || checks.iter().any(|check| check.reason() == Some(reason)) {
         return;
     }

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 /// The replacement for a part of the body.
 pub(super) enum Edit {
-    /// An array of the entries at these positions.
-    Entries(Vec<Range<usize>>),
+    /// An array of the entries at these positions, or of what replaces them.
+    Entries(Vec<(Range<usize>, Option<Vec<u8>>)>),
     /// Other text.
     Text(Vec<u8>),
 }
@@ -24,9 +24,9 @@ pub(super) fn apply<'a>(body: &'a [u8], edits: &[(Range<usize>, Edit)]) -> Cow<'
         match edit {
             Edit::Text(text) => out.extend_from_slice(text),
             Edit::Entries(kept) => {
-                for (n, entry) in kept.iter().enumerate() {
+                for (n, (entry, changed)) in kept.iter().enumerate() {
                     out.push(if n == 0 { b'[' } else { b',' });
-                    out.extend_from_slice(part(entry.clone()));
+                    out.extend_from_slice(changed.as_deref().unwrap_or_else(|| part(entry.clone())));
                 }
                 out.extend_from_slice(if kept.is_empty() { b"[]" } else { b"]" });
             }

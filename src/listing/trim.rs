@@ -7,7 +7,8 @@ use std::rc::Rc;
 use super::caching::{PRIVATE, shorter_ttl};
 use super::edits::{Edit, apply};
 use super::entries::{Entries, KnownLists};
-use super::{Keeps, ListFault, Trimmed};
+use super::schemes::with_schemes;
+use super::{Keeps, ListFault, Schemes, Trimmed};
 use crate::json::{self, Kind, Reader};
 use crate::mcp::ListKind;
 use crate::text::look_alike;
@@ -21,6 +22,19 @@ pub enum Private {
     All,
 }
 
+/// How a response is filtered.
+#[derive(Clone, Copy)]
+pub struct Filter<'k> {
+    /// Decides each entry.
+    pub keeps: Keeps<'k>,
+    /// The `securitySchemes` of tools, if they get any.
+    pub schemes: Option<Schemes<'k>>,
+    /// The results that become private to the caller.
+    pub private: Private,
+    /// The remaining lifetime of the caller's token in milliseconds.
+    pub ttl: u64,
+}
+
 /// Filters the message, or array of messages, in `body`. `keeps` decides each entry. `ttl` is the remaining lifetime of
 /// the caller's token in milliseconds. Lists among `known` are not parsed again; others are added.
 pub fn trim<'a>(
@@ -31,12 +45,20 @@ pub fn trim<'a>(
     known: &mut KnownLists,
     keeps: Keeps<'_>,
 ) -> Result<Trimmed<'a>, ListFault> {
+    trim_by(Filter { keeps, schemes: None, private, ttl }, body, depth, known)
+}
+
+/// Like [`trim`], by all of `filter`.
+pub fn trim_by<'a>(
+    filter: Filter<'_>,
+    body: &'a [u8],
+    depth: usize,
+    known: &mut KnownLists,
+) -> Result<Trimmed<'a>, ListFault> {
     let mut trimmer = Trimmer {
+        filter,
         body,
-        ttl,
-        private,
         known,
-        keeps,
         edits: Vec::new(),
         removed: 0,
         held_list: false,
@@ -61,11 +83,9 @@ pub fn trim<'a>(
 }
 
 struct Trimmer<'a, 'k> {
+    filter: Filter<'k>,
     body: &'a [u8],
-    ttl: u64,
-    private: Private,
     known: &'k mut KnownLists,
-    keeps: Keeps<'k>,
     next_cursor: Option<String>,
     /// Sorted by position, not nested.
     edits: Vec<(Range<usize>, Edit)>,
@@ -117,7 +137,7 @@ impl<'a> Trimmer<'a, '_> {
         })?;
         self.answers.extend(id.filter(|_| is_answer && method.is_none()));
         if method.as_deref() == Some(UPDATED) {
-            self.tells_of_denied |= !uri.is_some_and(|uri| (self.keeps)(ListKind::Resources, &uri, &[]));
+            self.tells_of_denied |= !uri.is_some_and(|uri| (self.filter.keeps)(ListKind::Resources, &uri, &[]));
         }
         Ok(id.filter(|_| is_plain && method.is_none()))
     }
@@ -177,12 +197,12 @@ impl<'a> Trimmer<'a, '_> {
                 // No client can request that page, so the list never becomes complete.
                 "nextCursor" if value != b"null" => self.next_cursor = Some(String::from("\0")),
                 "cacheScope" => caching.push((range, Edit::Text(PRIVATE.to_vec()))),
-                "ttlMs" => caching.push((range, Edit::Text(shorter_ttl(value, self.ttl)))),
+                "ttlMs" => caching.push((range, Edit::Text(shorter_ttl(value, self.filter.ttl)))),
                 _ => {}
             }
             Ok::<(), ListFault>(())
         })?;
-        if self.held_list || self.private == Private::All {
+        if self.held_list || self.filter.private == Private::All {
             // At most two, sorted into this result's edits. Sorting all edits for each element of a long array would be
             // quadratic.
             for edit in caching {
@@ -206,13 +226,20 @@ impl<'a> Trimmer<'a, '_> {
         let mut kept = Vec::new();
         for (name, place) in entries.named() {
             let place = start + place.start..start + place.end;
-            if (self.keeps)(kind, name, self.body.get(place.clone()).unwrap_or_default()) {
-                kept.push(place);
+            let entry = self.body.get(place.clone()).unwrap_or_default();
+            if !(self.filter.keeps)(kind, name, entry) {
+                continue;
             }
+            let schemes = self.filter.schemes.filter(|_| kind == ListKind::Tools);
+            let changed = schemes.map(|schemes| with_schemes(entry, &schemes(name))).transpose()?;
+            kept.push((place, changed));
         }
         let removed = entries.count() - kept.len();
         if removed > 0 {
             self.edits.push((start..reader.offset(), Edit::Entries(kept)));
+        } else {
+            let changed = kept.into_iter().filter_map(|(place, changed)| Some((place, Edit::Text(changed?))));
+            self.edits.extend(changed);
         }
         self.removed += removed;
         if kind == ListKind::Tools {

@@ -89,6 +89,15 @@ impl<'a> Decider<'a> {
         }
     }
 
+    /// The sets of scopes of which any one would allow this access, `base_scopes` included. None if it is public.
+    pub fn alternatives(&self, access: &Access<'_>) -> Vec<ScopeSet> {
+        if self.policy.is_public(access) {
+            return Vec::new();
+        }
+        let rules = self.policy.rules_for(access).unwrap_or_default();
+        combinations(self.policy, &self.counted, &self.policy.base_scopes, &rules)
+    }
+
     /// Whether another token of the same caller could be allowed this access.
     pub fn is_step_up(&self, access: &Access<'_>, occasion: &Occasion<'_>) -> bool {
         self.rule(access, occasion).denial().is_some_and(Denial::is_step_up)
@@ -293,13 +302,7 @@ impl Policy {
 /// The alternative with the fewest missing scopes among those that could be granted under the scenarios, and that a
 /// challenge may ask for.
 fn cheapest_denial(policy: &Policy, counted: &Counted<'_>, base: &[Scope], rules: &[&Requirement]) -> Denial {
-    let mut combined: Vec<ScopeSet> = vec![base.iter().cloned().collect()];
-    // Many rules mean many resources in one message, and the sets grow: then only the cheapest alternative of each
-    // counts.
-    let most = if rules.len() <= MAX_COMBINED { MAX_COMBINATIONS } else { 1 };
-    for rule in rules {
-        combined = combine(policy, counted, combined, rule, most);
-    }
+    let combined = combinations(policy, counted, base, rules);
     let scenarios = counted.scenarios();
     let candidates = combined.into_iter().map(|required| (counted.missing(&required), required));
     // A sign-in may bring mapped scopes, too.
@@ -317,6 +320,15 @@ fn cheapest_denial(policy: &Policy, counted: &Counted<'_>, base: &[Scope], rules
         // Unreachable: without a narrowing scenario every scope counts. It denies in any case.
         (None, None) => Denial::Unlisted,
     }
+}
+
+/// The sets of scopes that satisfy `base` and all of `rules`.
+fn combinations(policy: &Policy, counted: &Counted<'_>, base: &[Scope], rules: &[&Requirement]) -> Vec<ScopeSet> {
+    // Many rules mean many resources in one message, and the sets grow: then only the cheapest alternative of each
+    // counts.
+    let most = if rules.len() <= MAX_COMBINED { MAX_COMBINATIONS } else { 1 };
+    let start = vec![base.iter().cloned().collect()];
+    rules.iter().fold(start, |combined, rule| combine(policy, counted, combined, rule, most))
 }
 
 /// The union of each set in `combined` with each alternative of `rule`, in configuration order.

@@ -110,6 +110,14 @@ impl Denied {
         wanted
     }
 
+    /// The id of the only message, a tool call, if a token could allow it.
+    pub fn call(&self) -> Option<&str> {
+        let [element] = self.elements.as_slice() else { return None };
+        let is_call = self.shape == Shape::Single && element.method.as_deref() == Some("tools/call");
+        let helps = element.cause.denial().is_some_and(Denial::is_step_up);
+        element.id.as_deref().filter(|_| is_call && helps)
+    }
+
     pub(super) fn body(&self) -> String {
         if self.lacks_token() {
             return unauthorized();

@@ -25,6 +25,10 @@ pub const CONDITIONS: &str = "conditions.example.com";
 pub const PUBLIC: &str = "public.example.com";
 /// As [`PUBLIC`], in shadow mode, and shows in lists what signing in could unlock.
 pub const PUBLIC_SHADOW: &str = "public-shadow.example.com";
+/// Tells some clients of challenges inside results, and of what tools need in lists.
+pub const IN_BAND: &str = "in-band.example.com";
+/// As [`IN_BAND`], with no rule that is public.
+pub const IN_BAND_CLOSED: &str = "in-band-closed.example.com";
 /// Has a policy in shadow mode.
 pub const SHADOW: &str = "shadow.example.com";
 /// Shows in lists what a step-up could unlock.
@@ -220,6 +224,14 @@ fn resources() -> Value {
             &json!({"forward": {"headers": {"x-mcp-subject": "sub"}}, "origins": ["https://app.example.com"]})
         ),
         resource(PUBLIC_SHADOW, &public_shadow(), &json!({"challenge_scopes": null})),
+        resource(
+            IN_BAND,
+            &in_band(true),
+            &json!({"in_band": {
+                "clients": ["chat-*"], "user_agents": ["ChatClient/*", "*Agent*Kit*"], "security_schemes": true,
+            }})
+        ),
+        resource(IN_BAND_CLOSED, &in_band(false), &json!({"in_band": {"user_agents": ["ChatClient/*"]}})),
         resource(SHADOW, &shadow(), &json!({})),
         resource(OFFER, &with("lists", json!("offer")), &json!({})),
         resource(BROWSERS, &weather, &json!({"origins": ["https://app.example.com", "http://localhost:6274"]})),
@@ -443,6 +455,21 @@ fn public() -> Value {
                 "mcp:connect", "weather:read", "weather:write", "weather:admin", "pay:run", "docs:read", "x:run",
             ]},
         ],
+    })
+}
+
+fn in_band(public: bool) -> Value {
+    let help = if public { json!({"public": true}) } else { json!({"scopes": []}) };
+    json!({
+        "base_scopes": ["mcp:connect"],
+        "tools": {
+            "help": help,
+            "any_token": {"scopes": []},
+            "read": {"scopes": ["weather:read"]},
+            "write": {"any_of": [["weather:write", "weather:read"], ["weather:admin"]]},
+            "erase": {"scopes": ["weather:read"], "acr": "urn:x:mfa"},
+        },
+        "prompts": {"secret": {"scopes": ["weather:read"]}},
     })
 }
 

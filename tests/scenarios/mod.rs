@@ -34,6 +34,7 @@ mod delegation;
 mod forwarding;
 mod freshness;
 mod identity;
+mod in_band;
 mod introspection;
 mod lists;
 mod mapped_scopes;
@@ -126,6 +127,7 @@ pub fn all() -> Vec<Scenario> {
         forwarding::rows(),
         identity::rows(),
         public::rows(),
+        in_band::rows(),
     ];
     topics.into_iter().flatten().collect()
 }

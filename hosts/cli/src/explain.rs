@@ -84,7 +84,7 @@ impl Explain {
         let endpoint = answer.is_some().then_some(&endpoint as Endpoint<'_>);
         let mut question = Question { config: &config, keys: &mut keys, verifier, endpoint, now };
         let explanation = explain(&mut question, &request);
-        let is_well = explanation.answered.reply.as_ref().is_none_or(|reply| reply.status < 400);
+        let is_well = !is_refused(&explanation.answered);
         let text = if self.json { as_json(&explanation, signatures) } else { words(&explanation, signatures) };
         Ok(Report { text, notes: String::new(), is_well: is_well && !explanation.answered.waits })
     }
@@ -139,6 +139,11 @@ fn assume_keys(config: &mut Config, request: &toolgate::explain::HttpRequest) ->
     }
 }
 
+/// Whether the request is refused. A refusal inside a result has status 200.
+fn is_refused(answered: &Answered) -> bool {
+    answered.reply.is_some() && answered.reason().is_none_or(|reason| reason.family() != Family::Allowed)
+}
+
 /// The cause of a refusal, or the reason why the request passes.
 fn headline(explanation: &Explanation, signatures: Signatures) -> String {
     let answered = &explanation.answered;
@@ -148,7 +153,7 @@ fn headline(explanation: &Explanation, signatures: Signatures) -> String {
     let is_allowed = reason.is_some_and(|reason| reason.family() == Family::Allowed);
     let reason = reason.map(Reason::as_str).unwrap_or_default();
     match (&answered.reply, explanation.cause()) {
-        (Some(reply), _) if reply.status < 400 => format!("{} {reason}: answered without a token", reply.status),
+        (Some(reply), _) if !is_refused(answered) => format!("{} {reason}: answered without a token", reply.status),
         (Some(reply), Some(cause)) => {
             let hint = cause.hint.as_deref().map(sentence).unwrap_or_default();
             format!("{} {}: {}{hint}", reply.status, cause.reason, cause.detail)
@@ -168,7 +173,7 @@ fn sentence(hint: &str) -> String {
 
 fn words(explanation: &Explanation, signatures: Signatures) -> String {
     let Explanation { answered, checks } = explanation;
-    let goes_on = answered.reply.as_ref().is_none_or(|reply| reply.status < 400) && !answered.waits;
+    let goes_on = !is_refused(answered) && !answered.waits;
     let headline = headline(explanation, signatures);
     let mut text = format!("{}\n\n", if goes_on { good(&headline) } else { bad(&headline) });
     for check in checks {

@@ -52,6 +52,8 @@ struct Tool<'t> {
     title: Option<&'t str>,
     reads: bool,
     destroys: bool,
+    /// Whether the server says that it needs no sign-in.
+    no_auth: bool,
 }
 
 impl Init {
@@ -143,7 +145,8 @@ issuers:
                 let scope = if reads { &read } else { &write };
                 let title = tool.title.map(|title| format!("  # {}", one_line(title))).unwrap_or_default();
                 let warning = if tool.destroys { "  # destructive: a scope of its own?" } else { "" };
-                let _ = writeln!(text, "        {}: {{scopes: [{scope}]}}{title}{warning}", quoted(tool.name));
+                let no_auth = if tool.no_auth { "  # said to need no sign-in: {public: true}?" } else { "" };
+                let _ = writeln!(text, "        {}: {{scopes: [{scope}]}}{title}{warning}{no_auth}", quoted(tool.name));
             }
         }
         text.push_str(
@@ -195,12 +198,19 @@ fn read(tools: &Tools) -> Vec<Tool<'_>> {
             let (reads, destroys) = one(tool);
             let reads = reads == Some(Node::Bool(true));
             let title = tool.member("title").and_then(Node::as_text);
-            Tool { name, title, reads, destroys: !reads && destroys == Some(Node::Bool(true)) }
+            let destroys = !reads && destroys == Some(Node::Bool(true));
+            Tool { name, title, reads, destroys, no_auth: needs_no_auth(tool) }
         })
         .collect();
     read.sort_by_key(|tool| tool.name);
     read.dedup_by_key(|tool| tool.name);
     read
+}
+
+/// Whether one of the tool's `securitySchemes` is `noauth`.
+fn needs_no_auth(tool: &Node) -> bool {
+    let is_it = |scheme: &Node| scheme.member("type").and_then(Node::as_text) == Some("noauth");
+    matches!(tool.member("securitySchemes"), Some(Node::List(schemes)) if schemes.iter().any(is_it))
 }
 
 /// A string in YAML: plain if that is unambiguous, else quoted as in JSON.

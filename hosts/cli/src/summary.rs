@@ -57,6 +57,7 @@ fn facts(config: &Config, resource: &Resource) -> Facts {
         ("scenarios", scenarios(policy)),
         ("revoked", policy.revoked.iter().map(revoked).collect()),
         ("lists", vec![lists(policy)]),
+        ("in band", in_band(resource)),
         ("remote", remote(resource)),
         ("approved", vec![approved(resource)]),
         ("to server", vec![forwarded(resource)]),
@@ -311,6 +312,20 @@ fn lists(policy: &Policy) -> String {
         Mode::Enforce => lists.to_owned(),
         Mode::Shadow => doubtful("whole, because the policy is in shadow mode: denials are recorded and go on"),
     }
+}
+
+/// Who gets challenges inside results.
+fn in_band(resource: &Resource) -> Vec<String> {
+    let Some(in_band) = &resource.in_band else { return Vec::new() };
+    let quoted = |patterns: &[Pattern]| {
+        let patterns: Vec<_> = patterns.iter().map(|pattern| format!("`{}`", visible(pattern.as_str()))).collect();
+        any_of(&patterns)
+    };
+    let who = [("client", &in_band.clients), ("User-Agent", &in_band.user_agents)];
+    let who = who.into_iter().filter(|(_, patterns)| !patterns.is_empty());
+    let who: Vec<_> = who.map(|(what, patterns)| format!("{what} {}", quoted(patterns))).collect();
+    let schemes = if in_band.security_schemes { "; tools in lists say what they need" } else { "" };
+    vec![format!("challenges inside results of calls for {}{schemes}", any_of(&who))]
 }
 
 /// The use of control planes.

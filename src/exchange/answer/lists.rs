@@ -7,7 +7,8 @@ use crate::drift::Page;
 use crate::drift::asked::{AskedList, Unclaimed, canonical_id, name_of};
 use crate::exchange::Env;
 use crate::index::Index;
-use crate::listing::{self, ListFault, Private, Trimmed};
+use crate::json::Object;
+use crate::listing::{self, Filter, ListFault, Private, Schemes, Trimmed};
 use crate::mcp::{Access, ListKind, MAX_TARGET};
 use crate::policy::{Decider, Lists, Mode, Occasion, Outcome, Standing};
 use crate::time::UnixTime;
@@ -75,7 +76,14 @@ impl Answer {
         };
         // A stream may bring the answer to any request of its caller.
         let private = if self.expects.private || self.expects.stream { Private::All } else { Private::Lists };
-        let trimmed = listing::trim(body, depth, time_left, private, env.lists, &keeps)?;
+        let schemes = |name: &str| {
+            let alternatives = decider.alternatives(&Access::Tool(name));
+            let alternatives: Vec<_> = alternatives.iter().map(|scopes| resource.asked_for(scopes)).collect();
+            security_schemes(&alternatives)
+        };
+        let schemes = self.told_schemes.then_some(&schemes as Schemes<'_>);
+        let filter = Filter { keeps: &keeps, schemes, private, ttl: time_left };
+        let trimmed = listing::trim_by(filter, body, depth, env.lists)?;
         Ok((trimmed, entries.into_inner()))
     }
 
@@ -118,6 +126,20 @@ impl Answer {
     pub(super) fn time_left(&self, now: UnixTime) -> u64 {
         ((self.permit.caller().expires_at() - now.as_numeric_date()).max(0.0) * 1000.0) as u64
     }
+}
+
+/// The `securitySchemes` of a tool that any of these sets of scopes opens, or that is public without any.
+fn security_schemes(alternatives: &[Vec<String>]) -> String {
+    let scheme = |kind, scopes: Option<&Vec<String>>| {
+        let mut scheme = Object::new();
+        scheme.text("type", Some(kind));
+        if let Some(scopes) = scopes {
+            scheme.list("scopes", scopes.iter().map(String::as_str));
+        }
+        scheme.finish()
+    };
+    let schemes: Vec<_> = alternatives.iter().map(|scopes| scheme("oauth2", Some(scopes))).collect();
+    format!("[{}]", if schemes.is_empty() { scheme("noauth", None) } else { schemes.join(",") })
 }
 
 /// Whether an entry stays in its list, by the decision on its use.

@@ -54,11 +54,26 @@ pub struct Resource {
     publish: Option<Publish>,
     /// The approved tools of the server, written by `toolgate manifest`
     manifest: Option<Manifest>,
+    in_band: Option<InBand>,
     /// The treatment of tools that differ from the manifest
     on_drift: Option<OnDrift>,
     /// Whether tools may be called before a list was seen; `deny` requires `on_drift: deny`
     until_seen: Option<UntilSeen>,
     forward: Option<Forward>,
+}
+
+/// Callers who get challenges inside the results of tool calls
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, extend("anyOf" = [{"required": ["clients"]}, {"required": ["user_agents"]}]))]
+pub struct InBand {
+    /// Patterns for the client of a verified token
+    #[schemars(length(min = 1))]
+    clients: Option<Vec<Name>>,
+    /// Patterns for `User-Agent`
+    #[schemars(length(min = 1))]
+    user_agents: Option<Vec<Name>>,
+    /// Whether tools in their lists have `securitySchemes`
+    security_schemes: Option<bool>,
 }
 
 /// A control plane that provides the policy

@@ -85,4 +85,9 @@ fn the_page_about_public_tools_shows_the_files_that_its_commands_read() {
         let shown = read(file).lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
         assert!(page.contains(&format!("```yaml\n{shown}\n```")), "{file}");
     }
+    let in_band = page.split("```yaml\n").find(|block| block.starts_with("in_band:")).unwrap();
+    let indented = in_band.split("```").next().unwrap().lines().map(|line| format!("    {line}\n")).collect::<String>();
+    let place = place("docs-in-band");
+    place.file("in-band.yaml", read("docs/cli/public.yaml") + &indented);
+    assert!(place.run("check in-band.yaml").well().contains("challenges inside results"));
 }

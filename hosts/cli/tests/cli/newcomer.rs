@@ -11,7 +11,8 @@ use crate::support::upstream::Upstream;
 /// The response of the server as an event, the form that most MCP servers use.
 fn list() -> Answer {
     let tool = |name: &str, reads: bool| json!({"name": name, "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": reads}});
-    let tools = [tool("read_note", true), tool("write_note", false), tool("no", false)];
+    let mut tools = [tool("read_note", true), tool("write_note", false), tool("no", false)];
+    tools[0]["securitySchemes"] = json!([{"type": "noauth"}]);
     let message = json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}});
     Answer::new(200).header("content-type", "text/event-stream").body(format!("event: message\ndata: {message}\n\n"))
 }
@@ -34,6 +35,8 @@ fn five_commands_lead_from_a_server_to_a_tested_policy() {
 
     let configuration = place.run("init tools.json --cases cases.yaml --resource https://notes.example.com/mcp").well();
     assert!(configuration.contains("\"no\": {scopes: [mcp:write]}"), "{configuration}");
+    let hinted = "read_note: {scopes: [mcp:read]}  # said to need no sign-in: {public: true}?";
+    assert!(configuration.contains(hinted), "{configuration}");
     place.file("toolgate.yaml", configuration);
     let checked = place.run("check toolgate.yaml").well();
     assert!(checked.starts_with("toolgate.yaml: no fault, no warning\n"), "{checked}");

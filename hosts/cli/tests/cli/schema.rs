@@ -80,6 +80,7 @@ fn full() -> Value {
                 "annotations": {"readOnlyHint": true},
                 "definition": "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
             }}},
+            "in_band": {"clients": ["chat-*"], "user_agents": ["Chat*"], "security_schemes": true},
             "on_drift": "deny",
             "until_seen": "deny",
             "policy_source": {
@@ -214,6 +215,8 @@ fn values_that_cannot_be_are_refused_by_both() {
         ("/resources/0/policy/hierarchy/a:write", json!([])),
         ("/resources/0/policy/mode", json!("observe")),
         ("/resources/0/forward/headers/x-mcp-org", json!("claims.")),
+        ("/resources/0/in_band", json!({"security_schemes": true})),
+        ("/resources/0/in_band/clients", json!([])),
         ("/resources/0/on_drift", json!("warn")),
         ("/resources/0/until_seen", json!("never")),
         ("/resources/0/manifest/tools/a/definition", json!("sha256:00")),

@@ -1,6 +1,7 @@
 //! The scenario table, answered by the function behind `toolgate explain`. The same rows are held to a real Envoy in
 //! `tests/envoy/scenarios.rs`, so that what the command line answers is what the module answers.
 
+use toolgate::audit::Decision;
 use toolgate::explain::{Explanation, Finding};
 
 use crate::scenarios::explained::{configuration, outcome, run};
@@ -41,7 +42,9 @@ fn every_row_is_answered_as_the_module_answers_it() {
 /// An explanation of a refusal names a check that failed for the very reason that is recorded; one of what goes on
 /// has no failed check.
 fn unexplained(explanation: &Explanation) -> Vec<String> {
-    let refused = explanation.answered.reply.as_ref().is_some_and(|reply| reply.status >= 400);
+    // A refusal inside a result has status 200.
+    let is_denied = explanation.answered.records.iter().any(|record| record.decision == Decision::Deny);
+    let refused = is_denied && explanation.answered.reply.is_some();
     let failed: Vec<_> =
         explanation.checks.iter().filter(|check| matches!(check.finding, Finding::Refused(_))).collect();
     match (refused, explanation.cause()) {
