@@ -48,7 +48,7 @@ unsafe fn hook<T>(stream: *const c_void, otherwise: T, act: impl FnOnce(&Http) -
 unsafe fn main_hook(plugin: *const c_void, act: impl FnOnce(&Plugin)) {
     // SAFETY: it came from `Box::into_raw`. No hook destroys the configuration that it is about.
     let plugin = unsafe { &*plugin.cast::<Plugin>() };
-    guarded((), || plugin.recover(), || act(plugin));
+    guarded((), || {}, || act(plugin));
 }
 
 #[unsafe(no_mangle)]

@@ -175,5 +175,6 @@ impl Http {
     pub fn recover(&self) {
         self.open.refuse();
         self.worker.recover();
+        self.worker.open_mail(false);
     }
 }

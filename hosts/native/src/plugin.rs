@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -126,7 +127,12 @@ impl Plugin {
         self.settings.outbox.main_has_come();
         let workers = self.crew.all();
         for _ in 0..MAX_ROUNDS {
-            workers.iter().for_each(|worker| worker.open_mail(true));
+            for worker in &workers {
+                // Each by itself: the others have no part in its panic.
+                if catch_unwind(AssertUnwindSafe(|| worker.open_mail(true))).is_err() {
+                    worker.recover();
+                }
+            }
             let calls = self.settings.outbox.calls();
             if calls.is_empty() {
                 break;
@@ -168,11 +174,6 @@ impl Plugin {
             Some(_) => self.settings.outbox.clock.at(instant()),
             None => log::error!("no thread for the timer: nothing is fetched or written"),
         }
-    }
-
-    /// Something panicked on the main thread: every gate that it may have had is replaced.
-    pub fn recover(&self) {
-        self.crew.all().iter().for_each(|worker| worker.recover());
     }
 }
 

@@ -71,6 +71,8 @@ pub struct State {
     streams: HashMap<StreamId, Slot>,
     last: u32,
     mail: VecDeque<Mail>,
+    /// Actions for the worker's own thread that another thread came upon.
+    left: Vec<After>,
     /// Whether a thread was called for the mail and has not come yet.
     is_called: bool,
     period: Duration,
@@ -103,6 +105,7 @@ impl State {
             streams: HashMap::new(),
             last: 0,
             mail: VecDeque::new(),
+            left: Vec::new(),
             is_called: false,
             period: Duration::from_millis(AT_ONCE.into()),
             due: instant(),
@@ -121,7 +124,8 @@ impl State {
     /// A stream is gone. If the worker was called through it, it is called again.
     pub fn end(&mut self, id: StreamId) -> Reach {
         let slot = self.streams.remove(&id);
-        if slot.is_some_and(|slot| slot.scheduler.is_some()) && !self.mail.is_empty() {
+        let is_due = !self.mail.is_empty() || !self.left.is_empty();
+        if slot.is_some_and(|slot| slot.scheduler.is_some()) && is_due {
             self.is_called = false;
             return self.call();
         }
@@ -150,8 +154,8 @@ impl State {
         if slot.scheduler.is_none() && slot.stream.follow_up() != FollowUp::Nothing {
             slot.scheduler = Some(filter.scheduler()?);
         }
-        // No event of a stream wakes or ends another one.
-        let (_, reach) = self.carry_out(effects, outbox);
+        let (after, reach) = self.carry_out(effects, outbox);
+        self.leave(after);
         Some((step::apply(step, message, filter, self.subject), reach))
     }
 
@@ -189,9 +193,20 @@ impl State {
         (self.due, self.post(Mail::Tick))
     }
 
+    /// Leaves actions for the worker's own thread, which is called through one of the streams that they are about.
+    fn leave(&mut self, after: Vec<After>) {
+        if !after.is_empty() {
+            self.left.extend(after);
+            self.call();
+        }
+    }
+
     /// Hands one piece of mail to the gate. The main thread leaves it where streams wait.
     pub fn open_mail(&mut self, is_main: bool, outbox: &Outbox) -> Option<(Vec<After>, Reach)> {
         self.is_called = false;
+        if !is_main && !self.left.is_empty() {
+            return Some((std::mem::take(&mut self.left), Reach::Nobody));
+        }
         if self.mail.is_empty() {
             return None;
         }
@@ -215,17 +230,23 @@ impl State {
             }
             Mail::Refused(call, status) => self.gate.call_refused(call, status, &host, &streams),
         };
-        Some(self.carry_out(effects, outbox))
+        let (after, reach) = self.carry_out(effects, outbox);
+        if is_main {
+            self.leave(after);
+            return Some((Vec::new(), reach));
+        }
+        Some((after, reach))
     }
 
     /// Puts a new gate into the place of one that failed. Streams that waited for the old one are refused, those that it
     /// watched are ended, and the others need it no more.
-    pub fn replace_gate(&mut self, gate: Gate) -> (Gate, Vec<After>) {
-        let is_left = |slot: &Slot| slot.stream.follow_up() != FollowUp::Nothing;
-        let left = self.streams.values().filter(|slot| is_left(slot)).map(|slot| After::Refuse(slot.open.clone()));
-        let left = left.collect();
+    pub fn replace_gate(&mut self, gate: Gate) -> Gate {
+        let is_left = |slot: &&Slot| slot.stream.follow_up() != FollowUp::Nothing;
+        let left = self.streams.values().filter(is_left).map(|slot| After::Refuse(slot.open.clone())).collect();
         self.mail.clear();
-        (std::mem::replace(&mut self.gate, gate), left)
+        self.is_called = false;
+        self.leave(left);
+        std::mem::replace(&mut self.gate, gate)
     }
 
     /// The instance ends.

@@ -114,7 +114,7 @@ impl Worker {
         self.settings.reach(reach);
     }
 
-    /// Opens all mail. `is_main`: on the main thread, which leaves it where streams wait.
+    /// Opens all mail, on the worker's own thread or, `is_main`, on the main thread, which leaves it where streams wait.
     pub fn open_mail(&self, is_main: bool) {
         while let Some((after, reach)) = self.state.with(|state| state.open_mail(is_main, &self.settings.outbox)) {
             self.settings.reach(reach);
@@ -122,23 +122,20 @@ impl Worker {
         }
     }
 
-    /// The gate panicked: another one takes its place.
+    /// The gate panicked: another one takes its place. On any thread: what becomes of the streams is left to their own.
     pub fn recover(&self) {
         const PANIC: &str = "panic";
         let detail = "a panic refused a request, and the state of its worker begins anew: please report it";
         log::error!("{}", event_line(PANIC, None, detail));
         self.settings.outbox.measure(Measure::Count("events", PANIC, 1));
         self.settings.outbox.call_main();
-        let (after, reach) = self.state.with(|state| {
+        let reach = self.state.with(|state| {
             let (gate, effects) = self.settings.gate();
-            let (mut old, left) = state.replace_gate(gate);
-            old.release(&mut in_use(), &lend(now(), &|| None));
-            let (_, reach) = state.carry_out(effects, &self.settings.outbox);
-            (left, reach)
+            state.replace_gate(gate).release(&mut in_use(), &lend(now(), &|| None));
+            state.carry_out(effects, &self.settings.outbox).1
         });
         self.settings.reach(reach);
         self.settings.outbox.clock.at(instant());
-        carry_out(after);
     }
 
     /// The instance ends.
