@@ -10,6 +10,9 @@
     clippy::unwrap_used
 )]
 
+#[path = "../../hosts/native/src/signature.rs"]
+#[allow(dead_code)]
+mod native_signature;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -2,6 +2,7 @@
 //! what is valid verifies, what is not does not. What is left out is counted,
 //! with the reason; `cargo test --test core wycheproof -- --nocapture` prints it.
 
+use crate::native_signature;
 use crate::support::ring_host::{self, RingHost};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -45,11 +46,12 @@ impl Count {
     }
 }
 
-/// The result of both paths, which must agree.
+/// The result of all paths, which must agree.
 fn verifies(name: &str, algorithm: Algorithm, key: &PublicKey, text: &[u8], signature: &[u8]) -> bool {
     let pure = PureVerifier.verify(algorithm, key, text, signature);
     let by_host = HOST.with(|host| host.verify(algorithm, key, text, signature));
-    assert_eq!(by_host, pure, "{name}: the paths differ");
+    let by_ring = native_signature::verifier().verify(algorithm, key, text, signature);
+    assert_eq!((by_host, by_ring), (pure, pure), "{name}: the paths differ");
     pure
 }
 
