@@ -89,7 +89,7 @@ use crate::meter::Meter;
 use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::token::TokenCache;
-use crate::workers::{InUse, SharedNames};
+use crate::workers::{Instance, SharedNames};
 
 /// The period of the timer, in milliseconds.
 pub const TICK: u32 = 500;
@@ -118,12 +118,8 @@ pub struct Gate {
     effects: Vec<Effect>,
     /// Whether the host prints lines of the info level.
     prints_info: bool,
-    /// The names of all values that this instance shares.
-    names: Vec<String>,
-    /// The name of the shared value that lists them.
-    newest: String,
-    /// Whether it has ticked. The copy that only checks a configuration never ticks, and removes no shared values.
-    has_ticked: bool,
+    /// This instance among those that share data.
+    instance: Instance,
 }
 
 /// The shared fact that the host shows bodies while headers are held.
@@ -133,12 +129,11 @@ struct Bodies {
 }
 
 impl Gate {
-    /// A gate for `config`. It shares data under `names`; `in_use` has the names of all instances in one VM. `random`
-    /// fills a slice with random bytes, and returns whether it succeeded.
+    /// A gate for `config`. It shares data under `names`. `random` fills a slice with random bytes, and returns whether it
+    /// succeeded.
     pub fn new(
         config: Config,
         names: &SharedNames,
-        in_use: &mut InUse,
         random: &dyn Fn(&mut [u8]) -> bool,
         host: &Host<'_>,
     ) -> (Self, Vec<Effect>) {
@@ -148,6 +143,13 @@ impl Gate {
         // Decision ids are derived from the seed and are public. The secret must not be derivable from them.
         let secret = bytes(random).map_or(seed.rotate_left(32), u64::from_le_bytes);
         let number = || bytes(random).map_or(host.now.as_millis(), u64::from_le_bytes);
+        let (key_sources, told) = (KeySources::new(&config, names), Told::new(&config, names));
+        let policies = PolicySources::new(&config, names, number());
+        let publishing = Publishing::new(&config, names, number());
+        let uses = told.names().iter().cloned().chain(key_sources.names()).chain(publishing.names());
+        let uses = uses.chain(policies.names()).collect();
+        // Before an older instance ends, which may be at once.
+        let instance = Instance::begin(names, seed, uses, host.shared, host.now);
         let mut gate = Self {
             known: Known {
                 keys: IssuerKeys::new(config.key_sources(), seed),
@@ -162,10 +164,10 @@ impl Gate {
                 places: Places::new(&config.issuers),
                 meter: Meter::default(),
             },
-            key_sources: KeySources::new(&config, names),
-            policies: PolicySources::new(&config, names, number()),
-            publishing: Publishing::new(&config, names, number()),
-            told: Told::new(&config, names),
+            key_sources,
+            policies,
+            publishing,
+            told,
             bodies: Bodies { name: names.bodies(), is_told: false },
             sink: config.audit.sink.as_ref().map(|endpoint| Sink::new(endpoint.timeout)),
             metrics: Metrics::default(),
@@ -173,33 +175,21 @@ impl Gate {
             calls: Calls::default(),
             effects: Vec::new(),
             prints_info: true,
-            names: Vec::new(),
-            newest: names.newest(),
-            has_ticked: false,
+            instance,
             config,
         };
-        gate.names = gate
-            .told
-            .names()
-            .iter()
-            .cloned()
-            .chain(gate.key_sources.names())
-            .chain(gate.policies.names())
-            .chain(gate.publishing.names())
-            .collect();
-        in_use.begin(&gate.names);
-        // Written before an older instance ends, which may be immediately.
-        let _ = host.shared.overwrite(&gate.newest, gate.names.join("\n").as_bytes());
+        // What other workers know applies to the first request, which may come before the first tick.
         gate.look_at_host(host);
         gate.look_at_keys(host);
         gate.look_at_policies(host);
+        gate.told.adopt(&mut gate.known.drift, &gate.config, host.shared, host.now);
         let effects = std::mem::take(&mut gate.effects);
         (gate, effects)
     }
 
     /// Does everything that is due.
     pub fn tick(&mut self, host: &Host<'_>, streams: &dyn Streams) -> Vec<Effect> {
-        self.has_ticked = true;
+        self.instance.tick(host.shared, host.now);
         self.look_at_host(host);
         self.advance_policies(host);
         self.advance_publishing(host);
@@ -257,11 +247,10 @@ impl Gate {
         std::mem::take(&mut self.effects)
     }
 
-    /// Ends the instance and its fetches. Removes its shared values, unless another instance uses them.
-    pub fn release(&mut self, in_use: &mut InUse, host: &Host<'_>) {
-        self.release_keys(host);
-        let newest = host.shared.read(&self.newest).unwrap_or_default().bytes;
-        for name in in_use.end(&self.names, &newest).into_iter().filter(|_| self.has_ticked) {
+    /// Ends the instance and its calls. Removes its shared values, unless another instance uses them.
+    pub fn release(&mut self, host: &Host<'_>) {
+        self.release_calls(host);
+        for name in self.instance.end(host.shared, host.now) {
             let _ = host.shared.overwrite(name, &[]);
         }
     }

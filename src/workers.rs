@@ -7,17 +7,19 @@
 mod alone;
 mod attempts;
 mod document;
+mod instances;
 mod names;
 
 pub use alone::Alone;
 pub use attempts::{Attempts, Lease, Timing};
 pub use document::SharedDocument;
-pub use names::{InUse, SharedNames};
+pub use instances::Instance;
+pub use names::SharedNames;
 
 /// The number of the layouts. Another layout gets another number, and thereby other names.
 const LAYOUT: u8 = 1;
 /// How often a record is read again after another worker was faster. Each lost race means that another worker succeeded.
-const MAX_RACES: usize = 16;
+const MAX_RACES: usize = 32;
 
 /// The data that a host's workers share.
 pub trait SharedData {

@@ -7,7 +7,7 @@ use toolgate::headers::Headers;
 use toolgate::meter::Meter;
 use toolgate::signature::PureVerifier;
 use toolgate::time::UnixTime;
-use toolgate::workers::{Alone, InUse, SharedNames};
+use toolgate::workers::{Alone, SharedNames};
 
 /// One plugin instance of one worker.
 pub struct Gate {
@@ -23,7 +23,7 @@ impl Gate {
             true
         };
         let names = SharedNames::new(&[], &[]);
-        let (mut gate, _) = gate::Gate::new(config, &names, &mut InUse::default(), &random, &lend(&shared, now));
+        let (mut gate, _) = gate::Gate::new(config, &names, &random, &lend(&shared, now));
         gate.known().host_shows_bodies = true;
         // As on a host whose log is at the level of warnings.
         gate.set_prints_info(false);
@@ -57,14 +57,10 @@ impl Gate {
         self.event(&stream, Event::ResponseBody { size: document.len(), end: true, read: &read }, now)
     }
 
-    /// Forgets the work done so far: nobody waits for a turn here, because what is measured is the work itself.
-    pub fn rest(&mut self) {
-        self.gate.known().meter = Meter::default();
-    }
-
-    /// Runs one event. Its effects on the worker, a timer and lines of the log, are left out.
+    /// Runs one event. Nobody waits for a turn here: what is measured is the work itself. Its effects on the worker, a
+    /// timer and lines of the log, are left out.
     fn event(&mut self, stream: &Stream, event: Event<'_>, now: UnixTime) -> Step {
-        self.rest();
+        self.gate.known().meter = Meter::default();
         self.gate.stream(stream, event, &lend(&self.shared, now)).1
     }
 }

@@ -9,7 +9,7 @@ use crate::gate::{self, Answer, CallId, Effect, EffectHandler, Gate, Level, Stre
 use crate::headers::Headers;
 use crate::reason::Reason;
 use crate::reply::Reply;
-use crate::workers::{Alone, InUse, SharedNames};
+use crate::workers::{Alone, SharedNames};
 
 /// The maximum number of ticks to wait. A token waits for keys, for a response and for its turn, each at most twice.
 const MAX_TICKS: usize = 8;
@@ -146,7 +146,7 @@ pub fn decide(question: &mut Question<'_>, request: &HttpRequest) -> Answered {
     // No proof was used before.
     let shared = Alone::default();
     let (names, host) = (SharedNames::new(&[], &[]), lend(question, &shared));
-    let (mut gate, _) = Gate::new(config, &names, &mut InUse::default(), &|_| false, &host);
+    let (mut gate, _) = Gate::new(config, &names, &|_| false, &host);
     gate.set_prints_info(false);
     let known = gate.known();
     known.host_shows_bodies = true;

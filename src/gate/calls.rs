@@ -1,7 +1,7 @@
 //! The calls under way: one table for all purposes.
 
 use super::Gate;
-use super::effect::{CallId, Effect};
+use super::effect::{CallId, Effect, Host};
 use crate::callout::Request;
 use crate::ids::{IssuerId, ResourceId};
 use crate::token::TokenDigest;
@@ -22,11 +22,6 @@ pub(super) enum Purpose {
 }
 
 impl Purpose {
-    /// The issuer whose keys the call fetches.
-    pub fn of_keys(&self) -> Option<IssuerId> {
-        if let Self::Keys(issuer) = self { Some(*issuer) } else { None }
-    }
-
     /// The digest of the manifest of `resource` that the call publishes.
     pub fn of_manifest(&self, resource: ResourceId) -> Option<&str> {
         if let Self::Manifest(own, digest) = self { Some(digest.as_str()).filter(|_| *own == resource) } else { None }
@@ -65,6 +60,18 @@ impl Gate {
         let id = CallId(self.calls.last);
         self.calls.under_way.push((id, purpose));
         self.effects.push(Effect::Call(id, request));
+    }
+
+    /// Ends all calls, because the instance ends. Other workers may take their leases at once.
+    pub(super) fn release_calls(&mut self, host: &Host<'_>) {
+        for (_, purpose) in std::mem::take(&mut self.calls.under_way) {
+            match purpose {
+                Purpose::Keys(issuer) => self.release_keys(issuer, host),
+                Purpose::Policy(resource) => self.release_policy(resource, host),
+                Purpose::Manifest(resource, _) => self.release_manifest(resource, host),
+                Purpose::Introspection(..) | Purpose::Audit(_) => {}
+            }
+        }
     }
 
     /// The number of calls under way.

@@ -208,13 +208,10 @@ impl Gate {
         }
     }
 
-    /// Releases the leases of the fetches under way, because the instance ends.
-    pub(super) fn release_keys(&mut self, host: &Host<'_>) {
-        let issuers: Vec<_> = self.calls.purposes().filter_map(Purpose::of_keys).collect();
-        for issuer in issuers {
-            if let Some(mut worker) = self.key_worker(issuer, host.shared) {
-                worker.release(host.now);
-            }
+    /// Releases the lease of a fetch of these keys, because the instance ends.
+    pub(super) fn release_keys(&mut self, issuer: IssuerId, host: &Host<'_>) {
+        if let Some(mut worker) = self.key_worker(issuer, host.shared) {
+            worker.release(host.now);
         }
     }
 

@@ -94,6 +94,11 @@ impl Gate {
         Some(request)
     }
 
+    /// Releases the lease of a request for this policy, because the instance ends.
+    pub(super) fn release_policy(&mut self, id: ResourceId, host: &Host<'_>) {
+        self.with_policy(id, host, |worker| worker.release(host.now));
+    }
+
     /// The host could not send a request.
     pub(super) fn policy_refused(&mut self, id: ResourceId, status: u32, host: &Host<'_>) {
         let plane = self.config.resources.get(id).and_then(|resource| resource.policy_source.as_ref());

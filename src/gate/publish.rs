@@ -106,6 +106,13 @@ impl Gate {
         Ok(request.with("accept", "application/json").carrying(body.into_bytes()))
     }
 
+    /// Releases the lease of a request with this manifest, because the instance ends.
+    pub(super) fn release_manifest(&mut self, id: ResourceId, host: &Host<'_>) {
+        if let Some(publisher) = self.publisher(id, host) {
+            publisher.release();
+        }
+    }
+
     /// The host could not send a manifest.
     pub(super) fn manifest_refused(&mut self, id: ResourceId, digest: &str, status: u32, host: &Host<'_>) {
         let fault = super::policies::refused(self.control_plane(id), status);

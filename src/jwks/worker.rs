@@ -83,8 +83,10 @@ impl Worker<'_> {
         let _ = self.update(now, &mut |cache, record| Some(cache.renewed(record, now)));
     }
 
-    /// Ends this worker's fetch, with a set and the `document` it was parsed from, or without.
+    /// Ends this worker's fetch, with a set and the `document` it was parsed from, or without. A set that comes after that
+    /// of another worker may be older, with keys that the issuer has removed since: it is dropped.
     pub fn finish(&mut self, fetched: Option<(KeySet, &[u8])>, now: UnixTime) {
+        let fetched = fetched.filter(|_| !Attempts::are_done(self.data, &self.names.attempts));
         let document = fetched.as_ref().map(|(_, document)| *document);
         self.cache.finished(fetched.map(|(set, _)| set), now);
         if let Some(document) = document {

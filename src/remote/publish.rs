@@ -86,9 +86,13 @@ impl Publisher<'_> {
             (!waits).then(|| record.started(self.owner, false, self.timing, now))
         };
         agree(self.data, &self.names.attempts, &mut { start }).ok()??;
-        let inventory = Inventory::decode(&self.data.read(&self.names.inventory).ok()?.bytes);
-        // If it has become empty, the lease expires.
-        inventory.digest().map(|digest| (digest, inventory))
+        let inventory = Inventory::decode(&self.data.read(&self.names.inventory).unwrap_or_default().bytes);
+        let due = inventory.digest().map(|digest| (digest, inventory));
+        if due.is_none() {
+            // It has become empty, or cannot be read. The next list replaces it.
+            self.release();
+        }
+        due
     }
 
     /// Whether this worker's request can no longer be answered.
@@ -96,6 +100,11 @@ impl Publisher<'_> {
         let Ok(record) = self.data.read(&self.names.attempts) else { return false };
         let record = Attempts::decode(&record.bytes).unwrap_or_default();
         record.fetcher(self.timing, now) != Some(self.owner)
+    }
+
+    /// Ends this worker and its request, so that another worker may publish at once.
+    pub fn release(&self) {
+        let _ = agree(self.data, &self.names.attempts, &mut |record| Some(record.released(self.owner)));
     }
 
     /// Ends this worker's request. `arrived`: the inventory with this digest was accepted.

@@ -90,7 +90,7 @@ impl PolicyWorker<'_> {
     }
 
     /// Processes a response: its status, its entity tag, and its body unless that is too large. Redirects are not
-    /// followed.
+    /// followed. A response that comes after that of another worker may be older, and is dropped.
     pub fn answered(
         &mut self,
         status: Option<u16>,
@@ -98,6 +98,9 @@ impl PolicyWorker<'_> {
         body: Option<&[u8]>,
         now: UnixTime,
     ) -> Answered {
+        if Attempts::are_done(self.data, &self.names.attempts) {
+            return Answered::Same;
+        }
         let answered = match (status, body) {
             (Some(200), Some(body)) => self.received(etag, body, now),
             (Some(200), None) => Answered::Failed(format!("the response is over {MAX_POLICY} bytes")),
@@ -145,6 +148,11 @@ impl PolicyWorker<'_> {
         if self.update(now, None, &end).is_err() {
             self.policy.attempts = self.policy.attempts.ended(self.policy.owner, with_word, now);
         }
+    }
+
+    /// Ends this worker and its request, so that another worker may call at once.
+    pub fn release(&mut self, now: UnixTime) {
+        let _ = self.update(now, None, &|policy, record| Some(record.released(policy.owner)));
     }
 
     /// Ends an overdue request of this worker as failed and returns whether there was one. Called on a tick.

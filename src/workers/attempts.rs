@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use super::LAYOUT;
+use super::{LAYOUT, SharedData};
 use crate::time::UnixTime;
 
 /// The first pause after the end of a failed fetch; it doubles up to the cooldown.
@@ -79,6 +79,17 @@ impl Attempts {
     pub fn allows_refetch(&self, timing: Timing, now: UnixTime) -> bool {
         let spent = |at: &Option<UnixTime>| at.is_some_and(|at| now.within(timing.cooldown, at));
         !self.refetches.iter().all(spent)
+    }
+
+    /// Whether the latest attempt has brought a document. To a worker whose own attempt is under way, this means that
+    /// another took over and was faster: a response that is still to come may be older.
+    pub fn is_done(&self) -> bool {
+        self.fetched_at.is_some() && self.lease.is_none() && self.failures == 0
+    }
+
+    /// Whether the record `name` says so ([`Self::is_done`]).
+    pub fn are_done(data: &dyn SharedData, name: &str) -> bool {
+        data.read(name).is_ok_and(|value| Self::decode(&value.bytes).is_some_and(|record| record.is_done()))
     }
 
     /// `owner` starts a fetch. `refetch`: the fetch is for an unknown `kid`.

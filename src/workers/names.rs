@@ -1,4 +1,4 @@
-//! The names of shared values, and which of them are still in use.
+//! The names of shared values.
 
 use sha2::{Digest, Sha256};
 
@@ -28,9 +28,9 @@ impl SharedNames {
         format!("{}/proofs/{part}", self.prefix)
     }
 
-    /// The name of the list of names that the newest instance uses.
-    pub fn newest(&self) -> String {
-        format!("{}/newest", self.prefix)
+    /// The name of the list of instances ([`Instance`](super::Instance)).
+    pub fn instances(&self) -> String {
+        format!("{}/instances", self.prefix)
     }
 
     /// The name of the record that the host passes on bodies while it holds headers.
@@ -47,35 +47,4 @@ fn hash(parts: &[&[u8]]) -> String {
         digest.update(part);
     }
     format!("{:x}", digest.finalize())
-}
-
-/// The names in use by the plugin instances of one VM. When an instance ends, the values of names that no other
-/// instance uses are removed. Otherwise a host whose configuration changes for years would fill up.
-///
-/// An instance in another VM, such as one with another version of the module, is unknown here. Therefore the newest
-/// instance of a plugin shares the list of its names ([`SharedNames::newest`]), and their values stay. If the plugin
-/// itself is removed, those of its last configuration remain.
-#[derive(Debug, Default)]
-pub struct InUse {
-    /// One entry per use.
-    names: Vec<String>,
-}
-
-impl InUse {
-    /// Records that an instance starts to use these names.
-    pub fn begin(&mut self, names: &[String]) {
-        self.names.extend_from_slice(names);
-    }
-
-    /// Records that an instance no longer uses these names. Returns those that no instance uses now, the `newest` one
-    /// neither.
-    pub fn end<'n>(&mut self, names: &'n [String], newest: &[u8]) -> Vec<&'n String> {
-        for name in names {
-            if let Some(at) = self.names.iter().position(|own| own == name) {
-                self.names.swap_remove(at);
-            }
-        }
-        let newest: Vec<_> = newest.split(|byte| *byte == b'\n').collect();
-        names.iter().filter(|name| !self.names.contains(name) && !newest.contains(&name.as_bytes())).collect()
-    }
 }

@@ -1,7 +1,7 @@
 //! Sharing an issuer's keys between workers: who fetches, at what cost, and how a worker treats shared data that is
 //! old, broken or from the future.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use crate::support::core::{NOW, at_millis};
@@ -11,7 +11,7 @@ use toolgate::jwks::{KeyNames, KeyQuery, KeySet, KeySetCache, Lookup, Worker};
 use toolgate::signature::Algorithm;
 use toolgate::time::UnixTime;
 use toolgate::workers::{
-    Attempts, InUse, Lease, NotShared, SharedData, SharedDocument, SharedNames, Timing, Versioned,
+    Attempts, Instance, Lease, NotShared, SharedData, SharedDocument, SharedNames, Timing, Versioned,
 };
 
 const TIMING: Timing = Timing {
@@ -644,24 +644,53 @@ fn names_tell_plugins_roots_issuers_and_places_apart_and_nothing_else() {
 
 #[test]
 fn what_an_instance_shares_goes_with_the_last_one_that_uses_it() {
-    let [one, two, three] = ["one", "two", "three"].map(str::to_owned);
-    let (old, new) = ([one.clone(), two.clone()], [two.clone(), three.clone()]);
-    let mut in_use = InUse::default();
-    in_use.begin(&old);
-    in_use.begin(&new);
-    in_use.begin(&new);
-    assert_eq!(in_use.end(&old, b""), [&one], "the other is the new configuration's too");
-    assert_eq!(in_use.end(&new, b""), [""; 0], "a second listener has the same");
-    assert_eq!(in_use.end(&new, b""), [&two, &three]);
-    assert_eq!(in_use.end(&new, b""), [&two, &three], "what nobody uses is nobody's");
+    let data = Data::new(Fault::None);
+    let number = Cell::new(0);
+    let created = |plugin: &[u8], uses: &[&str], now| {
+        number.set(number.get() + 1);
+        let uses = uses.iter().map(|name| (*name).to_owned()).collect();
+        Instance::begin(&SharedNames::new(plugin, b""), number.get(), uses, &data, now)
+    };
+    let begin = |plugin: &[u8], uses: &[&str]| {
+        let mut instance = created(plugin, uses, at(0));
+        instance.tick(&data, at(1));
+        instance
+    };
+    let [old, new, same] = [["one", "two"], ["two", "three"], ["two", "three"]].map(|uses| begin(b"plugin", &uses));
+    let other = begin(b"another plugin", &["one", "two"]);
+    assert_eq!(old.end(&data, at(2)), ["one"], "the other is the new configuration's too");
+    assert_eq!(new.end(&data, at(2)), [""; 0], "a second listener has the same");
+    assert_eq!(same.end(&data, at(2)), ["two", "three"]);
+    assert_eq!(same.end(&data, at(2)), ["two", "three"], "what nobody uses is nobody's");
+    assert_eq!(other.end(&data, at(2)), ["one", "two"], "names of other plugins differ");
     // Two issuers of one configuration may be one for what is fetched.
-    let twice = [one.clone(), one.clone()];
-    in_use.begin(&twice);
-    in_use.begin(&twice);
-    assert_eq!(in_use.end(&twice, b""), [""; 0]);
-    assert_eq!(in_use.end(&twice, b""), [&one, &one]);
-    // An instance in another VM, which only the shared list tells of.
-    assert_eq!(in_use.end(&old, b"two\nthree"), [&one]);
+    let [one, other] = [["one", "one"], ["one", "one"]].map(|uses| begin(b"plugin", &uses));
+    assert_eq!(one.end(&data, at(2)), [""; 0]);
+    assert_eq!(other.end(&data, at(2)), ["one", "one"]);
+    // One that only checks never ticks, and nobody hears of its end. Nobody knows when the clock was set back.
+    for (now, kept) in [(59_999, true), (60_000, false), (-1, false)] {
+        let old = begin(b"plugin", &["one"]);
+        created(b"plugin", &["one"], at(0));
+        let ended = old.end(&data, at(now));
+        assert_eq!(ended.is_empty(), kept, "{now}");
+        created(b"plugin", &["one"], at(0)).end(&data, at(60_000));
+    }
+    // The next one that uses the same takes its place, as those of all workers do at first.
+    let mut all = [at(0); 3].map(|now| created(b"plugin", &["one"], now));
+    all.iter_mut().for_each(|own| own.tick(&data, at(1)));
+    let ended: Vec<_> = all.iter().map(|own| own.end(&data, at(2)).len()).collect();
+    assert_eq!(ended, [0, 0, 1]);
+    created(b"plugin", &["one"], at(0));
+    let all = [(); 2].map(|()| begin(b"plugin", &["one"]));
+    let ended: Vec<_> = all.iter().map(|own| own.end(&data, at(2)).len()).collect();
+    assert_eq!(ended, [0, 1]);
+    assert_eq!(created(b"plugin", &["one"], at(0)).end(&data, at(0)), [""; 0], "it leaves all to others");
+    for fault in [Fault::Absent, Fault::ReadOnly, Fault::Raced] {
+        data.fault.set(fault);
+        let mut alone = created(b"plugin", &["one"], at(0));
+        alone.tick(&data, at(0));
+        assert_eq!(alone.end(&data, at(0)), [""; 0], "in doubt it stays: {fault:?}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use toolgate::mcp::Access;
 use toolgate::policy::Policy;
 use toolgate::remote::{Answered, Names, PolicyWorker, RemotePolicy, State};
 use toolgate::time::UnixTime;
-use toolgate::workers::{SharedDocument, SharedNames, first_to_say};
+use toolgate::workers::{Attempts, Lease, SharedDocument, SharedNames, first_to_say};
 
 /// One resource, whose policy comes from a control plane that speaks `format`.
 fn configuration(format: &str) -> Value {
@@ -500,6 +500,74 @@ fn what_another_left_is_validated_again_and_broken_data_is_as_none() {
         host.data.put(document, left.to_vec());
         assert!(host.tick(1, after(1)), "it asks itself: {left:?}");
         assert_eq!(host.opens[1], None, "{left:?}");
+    }
+}
+
+#[test]
+fn a_record_that_another_left_brings_no_policy_into_force_and_holds_nobody_up() {
+    let good = Attempts { fetched_at: Some(after(0)), started_at: Some(after(0)), ..Attempts::default() };
+    let far = UnixTime::from_millis(u64::MAX);
+    let lease = |since| Some(Lease { owner: 7, since });
+    let cases = [
+        ("a good one", good.encode(), false, Some("a"), State::Live),
+        ("nothing", Vec::new(), true, None, State::Waiting),
+        ("one cut short", good.encode()[..40].to_vec(), true, None, State::Waiting),
+        ("another layout", [&[9], &good.encode()[1..]].concat(), true, None, State::Waiting),
+        ("too much", vec![1; 1 << 20], true, None, State::Waiting),
+        (
+            "a document of the future",
+            Attempts { fetched_at: Some(after(2)), ..good }.encode(),
+            true,
+            None,
+            State::Waiting,
+        ),
+        ("one of the far future", Attempts { fetched_at: Some(far), ..good }.encode(), true, None, State::Waiting),
+        (
+            "a lease",
+            Attempts { lease: lease(after(1)), fetched_at: None, ..good }.encode(),
+            false,
+            None,
+            State::Waiting,
+        ),
+        (
+            "a lease for ever",
+            Attempts { lease: lease(far), fetched_at: None, ..good }.encode(),
+            true,
+            None,
+            State::Failing,
+        ),
+        ("a lease that is over", Attempts { lease: lease(after(-8)), ..good }.encode(), false, Some("a"), State::Live),
+        ("failures", Attempts { failures: u32::MAX, ..good }.encode(), false, Some("a"), State::Failing),
+        (
+            "failures of the future",
+            Attempts { failures: 9, started_at: Some(far), ..good }.encode(),
+            true,
+            Some("a"),
+            State::Failing,
+        ),
+        (
+            "a document that is too old",
+            Attempts { fetched_at: Some(after(-1_000)), ..good }.encode(),
+            true,
+            Some("a"),
+            State::Stale,
+        ),
+    ];
+    for (what, left, asks, opens, state) in cases {
+        let mut host = Host::new(2, "toolgate", Fault::None);
+        assert!(host.tick(0, after(0)));
+        host.answer(0, 200, None, &opening("a"), after(0));
+        let names: Vec<String> = host.data.values.borrow().keys().cloned().collect();
+        let record = names.iter().find(|name| name.contains("policy/attempts")).expect("a record");
+        host.data.put(record, left);
+        assert_eq!(host.tick(1, after(1)), asks, "{what}");
+        assert_eq!((host.opens[1].as_deref(), host.policies[1].state(after(1))), (opens, state), "{what}");
+        if asks {
+            host.answer(1, 200, None, &opening("b"), after(1));
+            assert_eq!(host.opens[1].as_deref(), Some("b"), "{what}");
+            assert!(!host.tick(0, after(2)), "{what}");
+            assert_eq!(host.opens[0].as_deref(), Some("b"), "{what}: it is replaced");
+        }
     }
 }
 

@@ -309,11 +309,7 @@ fn another_module_finds_what_the_old_one_shared_and_keeps_it_beyond_its_end() {
     let fetches = total(&world, "jwks.success");
     for change in 0..3 {
         for n in 0..2 {
-            if change == 0 {
-                world.start_with_another_module(n, &configuration())
-            } else {
-                world.start(n, &configuration())
-            }
+            world.start(n, &configuration());
             world.run(100, &without(&["auth", "plane"]));
         }
         for n in 0..2 {
@@ -333,6 +329,75 @@ fn another_module_finds_what_the_old_one_shared_and_keeps_it_beyond_its_end() {
 }
 
 #[test]
+fn listeners_that_change_together_keep_what_each_of_them_shares() {
+    let mut other = configuration();
+    other["issuers"][0]["jwks"]["uri"] = json!(format!("{ISSUER}/other"));
+    let both = [configuration(), other];
+    let mut world = World::new(&both[0], 1, NOW);
+    world.start(1, &both[1]);
+    world.run(1_000, &provider(&["a"]));
+    let fetches = total(&world, "jwks.success");
+    assert_eq!(fetches, 2, "each has keys of its own");
+    for change in 0..3 {
+        world.start_all(&both);
+        world.run(100, &without(&["auth", "plane"]));
+        for n in 0..2 {
+            let id = world.request(n, &token("a"));
+            assert_eq!(world.workers[n].outcome(id), Outcome::Forwarded, "change {change}, listener {n}");
+        }
+    }
+    assert_eq!(sent_to(&world, "auth"), 0, "nothing was fetched anew");
+}
+
+#[test]
+fn values_go_with_the_last_configuration_that_uses_them_however_many_come_and_go() {
+    let mut world = World::new(&configuration(), 2, NOW);
+    let mut sizes = Vec::new();
+    for n in 0..20 {
+        let mut changed = configuration();
+        changed["issuers"][0]["jwks"]["uri"] = json!(format!("{ISSUER}/keys{n:02}"));
+        world.start_all(&[changed.clone(), changed]);
+        world.run(2_000, &provider(&["a"]));
+        sizes.push(world.shared.size());
+    }
+    assert!(sizes.iter().all(|size| *size == sizes[0]), "{sizes:?}");
+    // An instance that dies without notice, such as with its VM, holds up nobody.
+    let list = world.shared.values.borrow().keys().find(|name| name.ends_with("/instances")).unwrap().clone();
+    for left in [
+        b"0123456789abcdef 0 00000000\n".to_vec(),
+        b"\n\n 0\n".to_vec(),
+        vec![0xff; 100],
+        vec![b'x'; 5 << 20],
+        Vec::new(),
+    ] {
+        world.shared.put(&list, left);
+        world.start_all(&[configuration(), configuration()]);
+        world.run(2_000, &provider(&["a"]));
+        let id = world.request(0, &token("a"));
+        assert_eq!(world.workers[0].outcome(id), Outcome::Forwarded);
+        assert!(world.shared.values.borrow()[&list].0.len() < 1_000);
+    }
+}
+
+#[test]
+fn a_reload_gives_back_a_request_for_a_policy_and_one_with_a_manifest() {
+    let mut world = World::new(&configuration(), 2, NOW);
+    world.run(1_000, &without(&["plane"]));
+    assert_eq!(sent_to(&world, "plane"), 1);
+    world.start_all(&[configuration(), configuration()]);
+    world.run(100, &without(&["plane"]));
+    assert_eq!(sent_to(&world, "plane"), 1, "a new instance asks at once");
+    world.run(1_000, &provider(&["a"]));
+    assert_eq!((total(&world, "policy.success"), world.logged("outage")), (1, 0), "no request has failed");
+    world.list(0, &token("a"), &["echo"]);
+    world.run(1_000, &without(&["plane"]));
+    assert_eq!(sent_to(&world, "plane"), 1);
+    world.start_all(&[configuration(), configuration()]);
+    world.run(600, &without(&["plane"]));
+    assert_eq!(sent_to(&world, "plane"), 1, "a new instance publishes at once");
+}
+
+#[test]
 fn an_older_answer_with_keys_is_not_read_as_one_to_a_newer_attempt() {
     let mut world = World::new(&configuration(), 1, NOW);
     let id = world.request(0, &token("a"));
@@ -349,6 +414,34 @@ fn an_older_answer_with_keys_is_not_read_as_one_to_a_newer_attempt() {
     assert_eq!((total(&world, "jwks.failure"), world.workers[0].outcome(id)), (0, Outcome::Waits));
     world.run(1_000, &provider(&["a"]));
     assert_eq!((total(&world, "jwks.success"), world.workers[0].outcome(id)), (1, Outcome::Forwarded));
+}
+
+#[test]
+fn a_worker_that_was_held_up_does_not_bring_back_what_another_has_fetched_since() {
+    let mut world = World::new(&configuration(), 2, NOW);
+    world.run(1_000, &without(&["auth", "plane"]));
+    let take = |world: &mut World, cluster: &str| {
+        let at = world.network.iter().position(|sent| sent.request.cluster == cluster).expect("a call");
+        world.network.swap_remove(at)
+    };
+    let [keys_call, policy_call] = ["auth", "plane"].map(|cluster| take(&mut world, cluster));
+    assert_eq!((keys_call.worker, policy_call.worker), (0, 0));
+    // It does not run for so long that its leases end.
+    world.held_up = Some(0);
+    world.run(20_000, &provider(&["b"]));
+    world.held_up = None;
+    // Then its answers come first.
+    let old = |tool: &str| ok(&json!({"tools": {tool: {"scopes": []}}}));
+    world.answer_again(&keys_call, Some(&keys(&["a"])));
+    world.answer_again(&policy_call, Some(&old("old")));
+    world.run(2_000, &without(&["auth", "plane"]));
+    for n in 0..2 {
+        let (removed, current) = (world.request(n, &token("a")), world.request(n, &token("b")));
+        assert_eq!(world.workers[n].outcome(current), Outcome::Forwarded, "worker {n}");
+        assert_ne!(world.workers[n].outcome(removed), Outcome::Forwarded, "worker {n}");
+        let policy = &world.workers[n].host.gate.config().resources[0].policy;
+        assert_eq!(policy.tools.names().count(), 0, "worker {n}");
+    }
 }
 
 #[test]

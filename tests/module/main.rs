@@ -14,4 +14,5 @@
 mod support;
 
 mod imports;
+mod refusals;
 mod steps;

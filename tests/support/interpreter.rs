@@ -35,6 +35,8 @@ struct Host {
     body: Vec<u8>,
     answered: Option<u16>,
     log: Vec<String>,
+    /// Whether header fields stay as they are.
+    refuses_edits: bool,
 }
 
 /// One worker with one plugin.
@@ -78,6 +80,16 @@ impl Worker {
         worker
     }
 
+    /// From now on every change of a header field is refused.
+    pub fn refuse_edits(&mut self) {
+        self.store.data_mut().refuses_edits = true;
+    }
+
+    /// The first lines that the module logged.
+    pub fn log(&self) -> &[String] {
+        &self.store.data().log
+    }
+
     /// Instructions so far.
     pub fn steps(&self) -> u64 {
         u64::MAX - self.store.get_fuel().expect("a counter")
@@ -93,6 +105,11 @@ impl Worker {
     /// The answer to the request of the current stream, in pieces.
     pub fn answer(&mut self, headers: Fields, pieces: &[&[u8]]) -> Fate {
         self.pass("proxy_on_response", headers, pieces)
+    }
+
+    /// The current stream is over.
+    pub fn end(&mut self) {
+        self.call::<_, ()>("proxy_on_log", self.next_stream);
     }
 
     fn pass(&mut self, side: &str, headers: Fields, pieces: &[&[u8]]) -> Fate {
@@ -145,9 +162,9 @@ fn linker(engine: &Engine, module: &Module) -> Linker<Host> {
         linker.func_wrap("env", "proxy_log", log).is_ok(),
         linker.func_wrap("env", "proxy_get_property", |_: i32, _: i32, _: i32, _: i32| NOT_FOUND).is_ok(),
         linker.func_wrap("env", "proxy_set_property", |_: i32, _: i32, _: i32, _: i32| OK).is_ok(),
-        linker.func_wrap("env", "proxy_remove_header_map_value", |_: i32, _: i32, _: i32| OK).is_ok(),
-        linker.func_wrap("env", "proxy_replace_header_map_value", |_: i32, _: i32, _: i32, _: i32, _: i32| OK).is_ok(),
-        linker.func_wrap("env", "proxy_add_header_map_value", |_: i32, _: i32, _: i32, _: i32, _: i32| OK).is_ok(),
+        linker.func_wrap("env", "proxy_remove_header_map_value", remove).is_ok(),
+        linker.func_wrap("env", "proxy_replace_header_map_value", change).is_ok(),
+        linker.func_wrap("env", "proxy_add_header_map_value", change).is_ok(),
         linker.func_wrap("env", "proxy_set_tick_period_milliseconds", |_: i32| OK).is_ok(),
         linker.func_wrap("env", "proxy_set_effective_context", |_: i32| OK).is_ok(),
         linker.func_wrap("wasi_snapshot_preview1", "random_get", |_: i32, _: i32| OK).is_ok(),
@@ -198,6 +215,14 @@ fn get_pairs(mut caller: Caller<'_, Host>, _map: i32, data: i32, size: i32) -> i
         bytes.extend(text.bytes().chain([0]));
     }
     give(&mut caller, bytes, data, size)
+}
+
+fn remove(caller: Caller<'_, Host>, _map: i32, _: i32, _: i32) -> i32 {
+    if caller.data().refuses_edits { UNIMPLEMENTED } else { OK }
+}
+
+fn change(caller: Caller<'_, Host>, map: i32, name: i32, length: i32, _: i32, _: i32) -> i32 {
+    remove(caller, map, name, length)
 }
 
 #[allow(clippy::too_many_arguments)]

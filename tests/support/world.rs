@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use toolgate::audit::Record;
 use toolgate::callout::Request;
 use toolgate::gate::CallId;
-use toolgate::workers::InUse;
 
 use super::fake::{self, End, Fields, Outcome, Part, Response, Stream};
 use super::shared_data::{Data, Fault};
@@ -39,13 +38,13 @@ impl Worker {
 /// Everything that the workers have in common.
 pub struct World {
     pub workers: Vec<Worker>,
-    /// The names that each worker's instances share.
-    in_use: Vec<InUse>,
     pub shared: Rc<Data>,
     /// The requests under way.
     pub network: Vec<Sent>,
     /// The clusters to which the host can send nothing.
     pub refused: Vec<&'static str>,
+    /// The worker that is held up, and does not run.
+    pub held_up: Option<usize>,
     /// The clock of all workers, in milliseconds.
     pub now: u64,
     next_stream: u32,
@@ -56,10 +55,10 @@ impl World {
     pub fn new(configuration: &Value, workers: usize, now: i64) -> Self {
         let mut world = Self {
             workers: Vec::new(),
-            in_use: Vec::new(),
             shared: Rc::new(Data::new(Fault::None)),
             network: Vec::new(),
             refused: Vec::new(),
+            held_up: None,
             now: u64::try_from(now).expect("a time") * 1000,
             next_stream: 1,
         };
@@ -68,32 +67,36 @@ impl World {
     }
 
     /// Worker `n` gets this configuration. The instance that it may have had ends then, and nobody gets the answers to
-    /// its calls.
+    /// its calls. The module may be another one: instances know of each other by the shared data only.
     pub fn start(&mut self, n: usize, configuration: &Value) {
-        self.replace(n, configuration, None);
+        let old = self.begin(n, configuration);
+        self.end(n, old);
     }
 
-    /// As [`World::start`], with another module. Its instances do not know of those of the old one, and it not of them.
-    pub fn start_with_another_module(&mut self, n: usize, configuration: &Value) {
-        let ended = std::mem::take(&mut self.in_use[n]);
-        self.replace(n, configuration, Some(ended));
+    /// All workers get configurations, before any of the instances that they had ends.
+    pub fn start_all(&mut self, configurations: &[Value]) {
+        let old: Vec<_> = configurations.iter().enumerate().map(|(n, own)| self.begin(n, own)).collect();
+        old.into_iter().enumerate().for_each(|(n, old)| self.end(n, old));
     }
 
-    /// `ended`: the names in use in the VM of the old instance, if that is another one.
-    fn replace(&mut self, n: usize, configuration: &Value, mut ended: Option<InUse>) {
-        if n == self.in_use.len() {
-            self.in_use.push(InUse::default());
-        }
+    fn begin(&mut self, n: usize, configuration: &Value) -> Option<Worker> {
         let holds = configuration["hold_request_headers"] == true;
-        let host = fake::Worker::start(configuration, holds, self.now, &self.shared, &mut self.in_use[n]);
+        let host = fake::Worker::start(configuration, holds, self.now, &self.shared);
         let worker = Worker { host, streams: HashMap::new() };
-        if let Some(current) = self.workers.get_mut(n) {
-            let mut old = std::mem::replace(current, worker);
+        match self.workers.get_mut(n) {
+            Some(current) => Some(std::mem::replace(current, worker)),
+            None => {
+                self.workers.push(worker);
+                None
+            }
+        }
+    }
+
+    fn end(&mut self, n: usize, old: Option<Worker>) {
+        if let Some(mut old) = old {
             old.host.now = self.now;
-            old.host.release(ended.as_mut().unwrap_or(&mut self.in_use[n]));
+            old.host.release();
             self.network.retain(|sent| sent.worker != n);
-        } else {
-            self.workers.push(worker);
         }
     }
 
@@ -202,8 +205,9 @@ impl World {
             if left == 0 {
                 return;
             }
-            let next = self.workers.iter().map(|worker| worker.host.until_tick()).min().unwrap_or(left).min(left);
-            (0..self.workers.len()).for_each(|n| self.on(n, |worker| worker.host.pass(next)));
+            let awake: Vec<_> = (0..self.workers.len()).filter(|n| self.held_up != Some(*n)).collect();
+            let next = awake.iter().map(|n| self.workers[*n].host.until_tick()).min().unwrap_or(left).min(left);
+            awake.into_iter().for_each(|n| self.on(n, |worker| worker.host.pass(next)));
             self.now += next;
             left -= next;
         }

@@ -1,4 +1,4 @@
-//! N exchanges in the core, for `valgrind --tool=callgrind`: `exchange warm|cold|body|structured|structured-900|list|new-list N`.
+//! N exchanges in the core, for `valgrind --tool=callgrind`: `exchange warm|cold|list|new-list|body N`.
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -24,12 +24,6 @@ fn main() -> ExitCode {
                 black_box(gate.decide(headers.clone(), black_box(&body), samples::now()));
             });
         }
-        "structured" | "structured-900" => {
-            let body = samples::structured(if kind == "structured" { 200_000 } else { 900_000 });
-            repeat(count, || {
-                black_box(gate.decide(headers.clone(), black_box(&body), samples::now()));
-            });
-        }
         "list" => {
             let list = samples::list(1000);
             repeat(count, || {
@@ -46,9 +40,6 @@ fn main() -> ExitCode {
         // What the harness itself costs.
         "nothing" => repeat(count, || {
             black_box::<Headers>(headers.clone());
-            // Once for the headers, once for the body.
-            gate.rest();
-            gate.rest();
         }),
         _ => return usage(),
     }
@@ -67,6 +58,6 @@ fn call_with_a_note_of(bytes: usize) -> Vec<u8> {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: exchange warm|cold|body|structured|structured-900|list|new-list|nothing COUNT");
+    eprintln!("usage: exchange warm|cold|body|list|new-list|nothing COUNT");
     ExitCode::FAILURE
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use toolgate::workers::{InUse, NotShared, SharedData, Versioned};
+use toolgate::workers::{NotShared, SharedData, Versioned};
 
 #[derive(Default)]
 struct Values {
@@ -13,12 +13,6 @@ struct Values {
 }
 
 static VALUES: LazyLock<Mutex<Values>> = LazyLock::new(Mutex::default);
-static IN_USE: LazyLock<Mutex<InUse>> = LazyLock::new(Mutex::default);
-
-/// The names that the plugin instances of this process use.
-pub fn in_use() -> MutexGuard<'static, InUse> {
-    IN_USE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// The data of this process.
 pub struct Shared;

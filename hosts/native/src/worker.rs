@@ -29,7 +29,6 @@ use crate::clock::instant;
 use crate::host::{fill_random, lend, now};
 use crate::log::prints_info;
 use crate::outbox::{Measure, Outbox};
-use crate::shared::in_use;
 use crate::state::{After, Mail, Reach, State};
 use crate::step::Rest;
 use crate::stream::Open;
@@ -50,7 +49,7 @@ pub struct Settings {
 impl Settings {
     fn gate(&self) -> (Gate, Vec<Effect>) {
         let host = lend(now(), &|| None);
-        let (mut gate, effects) = Gate::new(self.config.clone(), &self.names, &mut in_use(), &fill_random, &host);
+        let (mut gate, effects) = Gate::new(self.config.clone(), &self.names, &fill_random, &host);
         gate.set_prints_info(prints_info());
         (gate, effects)
     }
@@ -131,7 +130,7 @@ impl Worker {
         self.settings.outbox.call_main();
         let reach = self.state.with(|state| {
             let (gate, effects) = self.settings.gate();
-            state.replace_gate(gate).release(&mut in_use(), &lend(now(), &|| None));
+            state.replace_gate(gate).release(&lend(now(), &|| None));
             state.carry_out(effects, &self.settings.outbox).1
         });
         self.settings.reach(reach);
@@ -140,7 +139,7 @@ impl Worker {
 
     /// The instance ends.
     pub fn release(&self) {
-        self.state.with(|state| state.gate().release(&mut in_use(), &lend(now(), &|| None)));
+        self.state.with(|state| state.gate().release(&lend(now(), &|| None)));
     }
 }
 

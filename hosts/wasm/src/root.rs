@@ -1,6 +1,5 @@
 //! The root context: reads the configuration, and passes on ticks and the answers to calls.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -12,15 +11,10 @@ use crate::worker::Worker;
 use toolgate::config::Config;
 use toolgate::gate::AT_ONCE;
 use toolgate::version;
-use toolgate::workers::{InUse, SharedNames};
+use toolgate::workers::SharedNames;
 
 /// The largest plugin configuration: far beyond any real one, far below a worker's memory.
 const MAX_CONFIGURATION: usize = 64 << 20;
-
-thread_local! {
-    /// The shared names of the instances in this VM. For a while, an old and a new configuration both have one.
-    static IN_USE: RefCell<InUse> = RefCell::default();
-}
 
 /// One plugin instance in one worker.
 pub struct Root {
@@ -44,7 +38,7 @@ impl Context for Root {
 
     fn on_done(&mut self) -> bool {
         if let Some(worker) = &self.worker {
-            IN_USE.with_borrow_mut(|in_use| worker.release(in_use));
+            worker.release();
         }
         true
     }
@@ -64,8 +58,7 @@ impl RootContext for Root {
         log::info!("{}", version::started(&config, version::ABI, &host_name()));
         let property = |name| host::property(name).unwrap_or_default();
         let names = SharedNames::new(&property("plugin_name"), &property("plugin_root_id"));
-        let worker = IN_USE.with_borrow_mut(|in_use| Worker::new(self.id, config, &names, in_use));
-        self.worker = Some(Rc::new(worker));
+        self.worker = Some(Rc::new(Worker::new(self.id, config, &names)));
         if host::set_tick_period(AT_ONCE).is_err() {
             log::error!("configuration refused: the host has no timer");
             return false;

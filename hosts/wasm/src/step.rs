@@ -26,6 +26,8 @@ pub fn apply(step: Step, side: Side, subject: SubjectForm) -> Flow {
         return flow;
     }
     log::error!("the host refused a call; the stream is ended");
+    // The decision is recorded all the same.
+    effects.for_each(|(_, effect)| log_line(&effect));
     let refusal = Refusal::BadGateway(Reason::HostCallFailed).render(None, None);
     if host::reply(&refusal).is_err() {
         log::error!("the host refused a reply");

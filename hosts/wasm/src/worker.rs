@@ -14,7 +14,7 @@ use toolgate::exchange::{Event, Flow, Step};
 use toolgate::gate::{CallId, Effect, EffectHandler, Gate, Host, Level, Stream, StreamId, Streams, carry_out};
 use toolgate::signature::HostVerifier;
 use toolgate::time::UnixTime;
-use toolgate::workers::{InUse, SharedNames};
+use toolgate::workers::SharedNames;
 
 /// The maximum number of calls that the gate gave up and that are still kept. The host should end each of them; this is
 /// for a host that does not.
@@ -69,9 +69,9 @@ fn lend(verifier: &HostVerifier<VerifySignature>, now: UnixTime) -> Host<'_> {
 
 impl Worker {
     /// A worker for `config` in the root context `root`.
-    pub fn new(root: u32, config: Config, names: &SharedNames, in_use: &mut InUse) -> Self {
+    pub fn new(root: u32, config: Config, names: &SharedNames) -> Self {
         let (verifier, subject) = (signature::verifier(), config.audit.subject);
-        let (mut gate, effects) = Gate::new(config, names, in_use, &host::fill_random, &lend(&verifier, host::now()));
+        let (mut gate, effects) = Gate::new(config, names, &host::fill_random, &lend(&verifier, host::now()));
         gate.set_prints_info(host::prints_info());
         let (gate, calls, metrics) = (RefCell::new(gate), RefCell::default(), RefCell::default());
         let worker = Self { root, gate, verifier, subject, calls, metrics };
@@ -110,8 +110,8 @@ impl Worker {
     }
 
     /// The instance ends.
-    pub fn release(&self, in_use: &mut InUse) {
-        self.gate.borrow_mut().release(in_use, &lend(&self.verifier, host::now()));
+    pub fn release(&self) {
+        self.gate.borrow_mut().release(&lend(&self.verifier, host::now()));
     }
 
     /// Handles an event of the current stream.

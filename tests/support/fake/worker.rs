@@ -15,7 +15,7 @@ use toolgate::gate::{
 use toolgate::meter::Meter;
 use toolgate::time::UnixTime;
 use toolgate::token::Thumbprint;
-use toolgate::workers::{InUse, SharedNames};
+use toolgate::workers::SharedNames;
 
 use super::stream::{State, WeakState};
 use super::verifier::Remembering;
@@ -102,16 +102,16 @@ impl Worker {
     /// A worker at a time in seconds, beside no other.
     pub fn new(configuration: &Value, flag: bool, now: i64) -> Self {
         let millis = u64::try_from(now).expect("a time") * 1000;
-        Self::start(configuration, flag, millis, &Rc::new(Data::new(Fault::None)), &mut InUse::default())
+        Self::start(configuration, flag, millis, &Rc::new(Data::new(Fault::None)))
     }
 
     /// Another worker of the same host, at the same time.
     pub fn beside(other: &Self, configuration: &Value) -> Self {
-        Self::start(configuration, other.flag, other.now, &other.shared, &mut InUse::default())
+        Self::start(configuration, other.flag, other.now, &other.shared)
     }
 
     /// A worker at a time in milliseconds.
-    pub fn start(configuration: &Value, flag: bool, now: u64, shared: &Rc<Data>, in_use: &mut InUse) -> Self {
+    pub fn start(configuration: &Value, flag: bool, now: u64, shared: &Rc<Data>) -> Self {
         let config = Config::parse(configuration.to_string().as_bytes(), &|_| None).expect("a configuration");
         let seed = Cell::new(shared.next_worker().wrapping_mul(7919));
         let random = |bytes: &mut [u8]| {
@@ -127,7 +127,7 @@ impl Worker {
             verifier: &Remembering,
             peer_certificate: &|| None,
         };
-        let (gate, effects) = Gate::new(config, &names(), in_use, &random, &host);
+        let (gate, effects) = Gate::new(config, &names(), &random, &host);
         let period = u64::from(AT_ONCE);
         let mut worker = Self {
             gate,
@@ -151,8 +151,8 @@ impl Worker {
     }
 
     /// The instance ends.
-    pub fn release(mut self, in_use: &mut InUse) {
-        self.with_gate(|gate, host, _| gate.release(in_use, host));
+    pub fn release(mut self) {
+        self.with_gate(|gate, host, _| gate.release(host));
     }
 
     fn with_gate<T>(&mut self, act: impl FnOnce(&mut Gate, &Host<'_>, &Open) -> T) -> T {
