@@ -87,10 +87,12 @@ pub fn key(caller: &str, id: &str) -> String {
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A key for all requests of a caller. Anonymous callers share one, which no caller with a token has.
+/// A key for all requests of a caller. The lengths tell callers apart whose names contain line feeds. Anonymous callers
+/// share one, which no caller with a token has.
 pub fn name_of(caller: &Caller) -> String {
     let Some(caller) = caller.token() else { return String::new() };
-    [caller.issuer(), caller.subject().unwrap_or_default(), caller.client().unwrap_or_default()].join("\n")
+    let parts = [caller.issuer(), caller.subject().unwrap_or_default(), caller.client().unwrap_or_default()];
+    parts.map(|part| format!("{} {part}\n", part.len())).concat()
 }
 
 /// The canonical form of a JSON-RPC id.
@@ -212,6 +214,15 @@ mod tests {
             lists.keep(list("99", 6_000));
         }
         assert_eq!(lists.unclaimed.len(), MAX_UNCLAIMED);
+    }
+
+    #[test]
+    fn callers_differ_whatever_is_in_their_names() {
+        let names =
+            [("a", "b"), ("a\nb", ""), ("a", "b\n0 "), ("a\n1 b", ""), ("", "a\nb"), ("1 a", "b"), ("a", "b\n")];
+        let names = names.map(|(issuer, subject)| name_of(&AccessToken::of(issuer, subject, &[])));
+        let keys: std::collections::HashSet<_> = names.iter().map(|name| key(name, "1")).collect();
+        assert_eq!(keys.len(), names.len(), "{names:?}");
     }
 
     #[test]

@@ -23,6 +23,8 @@ use crate::time::UnixTime;
 
 /// The maximum size of a published inventory. Workers share it, and control planes refuse larger ones.
 pub const MAX_BYTES: usize = 4 << 20;
+/// The maximum size of a shared inventory: the tools, their names again, and callers.
+const MAX_SHARED: usize = 3 * MAX_BYTES;
 /// The maximum number of published tools.
 const MAX_TOOLS: usize = 10_000;
 /// The maximum number of callers remembered per tool.
@@ -57,20 +59,27 @@ struct Live {
 }
 
 impl Inventory {
-    /// Reads what another worker wrote. Invalid data yields an empty inventory.
+    /// Reads what another worker wrote. Invalid data yields an empty inventory, as do tools that are not those of the
+    /// digest before them: they could never be published under it.
     pub fn decode(bytes: &[u8]) -> Self {
-        let mut lines = std::str::from_utf8(bytes).unwrap_or_default().lines();
-        let head = lines.next().and_then(|head| head.split_once(' ')).and_then(|(latest, _)| latest.parse().ok());
-        let Some(latest) = head.map(UnixTime::from_millis) else { return Self::default() };
+        let Some(text) = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= MAX_SHARED) else {
+            return Self::default();
+        };
+        let mut lines = text.lines();
+        let head = lines.next().and_then(|head| head.split_once(' '));
+        let Some((Ok(latest), digest)) = head.map(|(latest, digest)| (latest.parse(), digest)) else {
+            return Self::default();
+        };
         let mut tools = Vec::new();
-        while tools.len() < MAX_TOOLS
-            && let (Some(callers), Some(name), Some(tool)) = (lines.next(), lines.next(), lines.next())
-        {
+        while let (Some(callers), Some(name), Some(tool)) = (lines.next(), lines.next(), lines.next()) {
             let callers =
                 callers.split(',').take(MAX_CALLERS).filter_map(|hash| u64::from_str_radix(hash, 16).ok()).collect();
             tools.push(Live { callers, name: name.to_owned(), tool: tool.to_owned() });
         }
-        Self { latest, tools }
+        let read = Self { latest: UnixTime::from_millis(latest), tools };
+        let is_sorted = read.tools.is_sorted_by(|one, other| one.name < other.name);
+        let is_good = is_sorted && read.tools.len() <= MAX_TOOLS && read.digest().unwrap_or_default() == digest;
+        if is_good { read } else { Self::default() }
     }
 
     /// The digest in the first line of an encoded inventory. Empty if there are no tools.

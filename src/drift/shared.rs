@@ -1,14 +1,16 @@
 //! Drift state that the workers of a host share, so that each finding is reported once.
 //!
 //! ```text
-//! {"tools": {<the live tools that differ, as a manifest>}, "told": ["<finding>", ...], "granted": ["<scope>", ...],
+//! {"tools": {<the live tools that differ, as a manifest>}, "told": ["<finding> <when>", ...], "granted": ["<scope>", ...],
 //!  "settled": ["<tool> <when the list that shows it as approved was asked for>", ...],
 //!  "asked": ["<request for a list, to be answered on a stream>", ...],
 //!  "listed": <whether any worker saw a complete list>}
 //! ```
 //!
-//! Anyone with access to the host's shared data could have written it. It is parsed as strictly as a manifest, and each
-//! worker compares the tools itself. A forged record can only add or suppress reports.
+//! Another version of the module may have written it, or a worker whose clock was wrong. It is parsed as strictly as a
+//! manifest, each worker compares the tools itself, and a time in the future settles nothing.
+
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -24,6 +26,9 @@ use crate::time::UnixTime;
 const MAX_TOOLS: usize = crate::manifest::MAX_TOOLS;
 /// The maximum number of scopes and of reported findings. Beyond it, the oldest may be reported again.
 const MAX_TOLD: usize = 1024;
+/// A finding that is new to a worker is not reported again for this long. It may have been gone in between: lists of
+/// different callers may show it in turn, and the log must not fill with it.
+const QUIET: Duration = Duration::from_secs(3600);
 /// The maximum number of settled tools. Beyond it, the oldest may be reported again.
 const MAX_SETTLED: usize = 1024;
 /// The maximum number of announced requests. Beyond it, the oldest is not announced.
@@ -36,7 +41,7 @@ pub struct SharedDrift {
     pub live: Manifest,
     /// Scopes that a token had.
     pub granted: Vec<String>,
-    /// Reported findings: a hash of the subject, then a hash of the finding.
+    /// Reported findings: a hash of the subject, a hash of the finding, and the time in milliseconds.
     pub told: Vec<String>,
     /// Settled tools: a hash of the name, then the time in milliseconds.
     pub settled: Vec<String>,
@@ -54,11 +59,10 @@ impl SharedDrift {
             let items = node.member(name).and_then(Node::as_list).unwrap_or_default();
             items.iter().filter_map(Node::as_text).map(str::to_owned).take(MAX_TOLD).collect::<Vec<_>>()
         };
-        let told = texts("told").into_iter().filter(|id| id.len() == 2 * HASH).collect();
         let settled = texts("settled");
         let live = Manifest::read(&node).ok()?.first(MAX_TOOLS);
         let listed = node.member("listed") == Some(&Node::Bool(true));
-        Some(Self { live, granted: texts("granted"), told, settled, asked: texts("asked"), listed })
+        Some(Self { live, granted: texts("granted"), told: texts("told"), settled, asked: texts("asked"), listed })
     }
 
     /// Encodes the state for other workers.
@@ -74,8 +78,8 @@ impl SharedDrift {
         out.finish()
     }
 
-    /// Merges a worker's news. Returns the findings that no worker has reported, and the settled tools.
-    pub fn merge(&mut self, news: &News) -> Report {
+    /// Merges a worker's news. Returns the findings that no worker has reported lately, and the settled tools.
+    pub fn merge(&mut self, news: &News, now: UnixTime) -> Report {
         self.listed |= news.listed;
         self.asked.extend(news.asked.iter().cloned());
         self.asked.retain(|own| !news.answered.iter().any(|key| own.starts_with(key)));
@@ -89,13 +93,18 @@ impl SharedDrift {
         let mut new = Vec::new();
         for finding in &news.found {
             let id = id(finding);
-            if !self.told.contains(&id) {
-                if self.told.len() >= MAX_TOLD {
-                    self.told.remove(0);
-                }
-                self.told.push(id);
-                new.push(finding.clone());
+            let own = |told: &String| told.strip_prefix(&id).map(|at| at.trim_start().parse().unwrap_or_default());
+            let place = self.told.iter().position(|told| own(told).is_some());
+            let at = place.and_then(|place| own(self.told.get(place)?));
+            // A time in the future means that the clock was set back.
+            if at.is_some_and(|at| now.within(QUIET, UnixTime::from_millis(at))) {
+                continue;
             }
+            if let Some(place) = place.or((self.told.len() >= MAX_TOLD).then_some(0)) {
+                self.told.remove(place);
+            }
+            self.told.push(format!("{id} {}", now.as_millis()));
+            new.push(finding.clone());
         }
         // If two tools have one name, the first, newer one wins.
         let all = news.live.iter().take(MAX_TOOLS).chain(self.live.tools()).cloned().collect();
@@ -166,6 +175,10 @@ mod tests {
     use super::*;
     use crate::manifest::Tool;
 
+    fn at(seconds: u64) -> UnixTime {
+        UnixTime::from_millis(seconds * 1000)
+    }
+
     fn news(found: &[(&str, &'static str, &str)], settled: &[&str]) -> News {
         let finding = |(about, code, state): &(&str, &'static str, &str)| Finding {
             about: (*about).to_owned(),
@@ -199,21 +212,45 @@ mod tests {
         for (n, (news, found, settled)) in steps.into_iter().enumerate() {
             // Another worker reads what the last one wrote.
             shared = SharedDrift::decode(shared.encode().as_bytes()).unwrap();
-            let report = shared.merge(&news);
+            let report = shared.merge(&news, at(n as u64));
             assert_eq!((report.found.len(), report.settled.len()), (found, settled), "step {n}");
         }
         assert_eq!(shared.live.tools().iter().map(|tool| tool.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]
+    fn a_finding_that_comes_back_is_news_after_an_hour_and_whenever_the_clock_was_set_back() {
+        let finding = news(&[("a", "rule_without_tool", "")], &[]);
+        let mut shared = SharedDrift::default();
+        for (seconds, is_news) in [
+            (5_000, true),
+            (5_001, false),
+            (8_599, false),
+            (8_600, true),
+            (8_601, false),
+            (8_000, true),
+            (8_001, false),
+        ] {
+            shared = SharedDrift::decode(shared.encode().as_bytes()).unwrap();
+            assert_eq!(shared.merge(&finding, at(seconds)).found.len(), usize::from(is_news), "{seconds}");
+            assert_eq!(shared.told.len(), 1);
+        }
+        for left in ["", " ", " x", "1", " 99999999999999999999"] {
+            shared.told[0].truncate(2 * HASH);
+            shared.told[0].push_str(left);
+            assert_eq!(shared.merge(&finding, at(9_000)).found.len(), 1, "{left:?}");
+        }
+    }
+
+    #[test]
     fn a_request_is_shared_until_it_is_answered() {
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         let mut shared = SharedDrift::default();
-        shared.merge(&News { asked: texts(&["a 1", "b 1 x"]), ..News::default() });
+        shared.merge(&News { asked: texts(&["a 1", "b 1 x"]), ..News::default() }, at(0));
         shared = SharedDrift::decode(shared.encode().as_bytes()).unwrap();
-        shared.merge(&News { asked: texts(&["c 1"]), answered: texts(&["a"]), ..News::default() });
+        shared.merge(&News { asked: texts(&["c 1"]), answered: texts(&["a"]), ..News::default() }, at(0));
         assert_eq!(shared.asked, ["b 1 x", "c 1"]);
-        (0..100).for_each(|n| drop(shared.merge(&News { asked: vec![n.to_string()], ..News::default() })));
+        (0..100).for_each(|n| drop(shared.merge(&News { asked: vec![n.to_string()], ..News::default() }, at(0))));
         assert_eq!((shared.asked.len(), shared.asked.last().unwrap().as_str()), (MAX_ASKED, "99"));
     }
 
@@ -224,7 +261,7 @@ mod tests {
         }
         let mut shared = SharedDrift::default();
         for n in 0..2_000 {
-            shared.merge(&news(&[(&n.to_string(), "tool_added", "")], &[]));
+            shared.merge(&news(&[(&n.to_string(), "tool_added", "")], &[]), at(0));
         }
         assert_eq!(shared.told.len(), MAX_TOLD);
     }

@@ -124,14 +124,15 @@ impl Tools {
 
     /// Adopts the differences of other workers; each is compared again. A tool that no longer differs for them is
     /// settled here too if their list was requested after this worker last saw a difference. Otherwise the order is
-    /// unknown: the tool still differs, and the returned findings are reported to the others again.
+    /// unknown, as it is if that time is in the future: the tool still differs, and the returned findings are reported to
+    /// the others again.
     pub fn adopt(&mut self, manifest: &Manifest, told: &SharedDrift, now: UnixTime) -> Vec<Finding> {
         let mut again = Vec::new();
         let settled = told.settled();
         for (seen, approved) in self.seen.iter_mut().zip(manifest.tools()) {
             let live = told.live.tool(&approved.name);
             if let Some(off) = seen.off.as_mut().filter(|off| off.is_told && live.is_none()) {
-                if settled.at(&approved.name).is_some_and(|at| off.at < at) {
+                if settled.at(&approved.name).is_some_and(|at| off.at < at && at <= now) {
                     seen.off = None;
                 } else {
                     off.is_told = false;

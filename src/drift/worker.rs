@@ -36,13 +36,13 @@ impl Told {
     /// Shares the news with the other workers immediately, because later they could overwrite newer observations. If
     /// other workers win every race, the news wait for the next tick and are reported then. Without shared data, each
     /// worker reports its own findings.
-    pub fn report(&self, resource: ResourceId, drift: &mut Drift, shared: &dyn SharedData) -> Report {
+    pub fn report(&self, resource: ResourceId, drift: &mut Drift, shared: &dyn SharedData, now: UnixTime) -> Report {
         let news = drift.take(resource);
         let Some(name) = self.names.get(resource) else { return Report::default() };
         let mut report = None;
         let updated = update(shared, name, &mut |old| {
             let mut record = SharedDrift::decode(old).unwrap_or_default();
-            report = Some(record.merge(&news));
+            report = Some(record.merge(&news, now));
             Some(record.encode().into_bytes()).filter(|new| new != old)
         });
         match updated {
@@ -53,7 +53,7 @@ impl Told {
             }
             Err(_) => {}
         }
-        report.unwrap_or_else(|| SharedDrift::default().merge(&news))
+        report.unwrap_or_else(|| SharedDrift::default().merge(&news, now))
     }
 
     /// Adopts the observations of other workers for every resource where they matter.
@@ -66,7 +66,8 @@ impl Told {
             if *seen == record.bytes {
                 continue;
             }
-            let Some(told) = SharedDrift::decode(&record.bytes) else { continue };
+            // An unreadable record counts as empty: what this worker told is not known any more.
+            let told = SharedDrift::decode(&record.bytes).unwrap_or_default();
             drift.adopt(resource, config, &told, now);
             *seen = record.bytes;
         }

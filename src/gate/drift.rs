@@ -16,7 +16,7 @@ impl Gate {
     /// Reports the findings.
     pub(super) fn report_drift(&mut self, host: &Host<'_>) {
         while let Some(id) = self.known.drift.has_news() {
-            let report = self.told.report(id, &mut self.known.drift, host.shared);
+            let report = self.told.report(id, &mut self.known.drift, host.shared, host.now);
             let resource = self.resource_name(id);
             for finding in &report.found {
                 self.log_event("drift", drift_line("drift", &resource, finding.code, &finding.about));

@@ -8,7 +8,7 @@ use toolgate::drift::{Asked, Drift, Page};
 use toolgate::ids::ResourceId;
 use toolgate::remote::{PublishNames, Publisher};
 use toolgate::time::UnixTime;
-use toolgate::workers::{SharedNames, Timing};
+use toolgate::workers::{SharedData, SharedNames, Timing};
 
 fn configuration() -> Config {
     let publish = json!({"uri": "https://plane.example.com/m", "cluster": "plane"});
@@ -173,6 +173,48 @@ fn failures_are_repeated_ever_more_seldom_and_a_worker_that_dies_is_replaced() {
     assert!((1..7).all(|seconds| host.tick(1, after(seconds)).is_none()));
     assert_eq!(host.publishes(1, after(8)).as_deref(), Some("x"));
     assert_eq!(host.told, 1);
+}
+
+#[test]
+fn an_inventory_that_another_left_is_published_only_if_it_is_whole_and_the_next_list_replaces_it() {
+    let mut host = Host::new(1, Fault::None);
+    host.page(after(0), 0, "bob", None, None, "a b");
+    assert_eq!(host.publishes(0, after(0)).as_deref(), Some("a b"));
+    let names: Vec<String> = host.data.values.borrow().keys().cloned().collect();
+    let name = |part: &str| names.iter().find(|name| name.contains(part)).unwrap().clone();
+    let good = String::from_utf8(host.data.read(&name("/inventory/")).unwrap().bytes).unwrap();
+    let (head, rest) = good.split_once('\n').unwrap();
+    let (latest, digest) = head.split_once(' ').unwrap();
+    let lines: Vec<_> = rest.lines().collect();
+    let swapped = [&lines[3..], &lines[..3]].concat().join("\n");
+    let huge = format!("{head}\n{}", "x".repeat(13 << 20));
+    let cases = [
+        ("as it was", good.clone(), Some("a b"), "a b x"),
+        ("of the far future", format!("{} {digest}\n{rest}", u64::MAX), Some("a b"), "a b x"),
+        ("of a time that is none", format!("-1 {digest}\n{rest}"), None, "x"),
+        ("of a time too large", format!("{latest}0000000000000000 {digest}\n{rest}"), None, "x"),
+        ("with the digest of others", format!("{latest} {}\n{rest}", "0".repeat(64)), None, "x"),
+        ("with a changed tool", good.replace(r#"{"name":"b"}"#, r#"{"name":"b","title":"B"}"#), None, "x"),
+        ("with a tool that is none", good.replace(r#"{"name":"b"}"#, "b"), None, "x"),
+        ("in another order", format!("{head}\n{swapped}\n"), None, "x"),
+        ("cut short", good[..good.len() - 2].to_owned(), None, "x"),
+        ("without its last tool", format!("{head}\n{}\n", lines[..3].join("\n")), None, "x"),
+        ("its first line only", head.to_owned(), None, "x"),
+        ("too large", huge, None, "x"),
+        ("nothing", String::new(), None, "x"),
+        ("other text", r#"{"tools":{}}"#.to_owned(), None, "x"),
+    ];
+    for (what, left, published, then) in cases {
+        let mut host = Host::new(1, Fault::None);
+        host.data.put(&name("/inventory/"), left.into_bytes());
+        for seconds in 0..3 {
+            let expected = published.filter(|_| seconds == 0);
+            assert_eq!(host.publishes(0, after(seconds)).as_deref(), expected, "{what}");
+        }
+        host.page(after(4), 0, "alice", None, None, "x");
+        assert_eq!(host.publishes(0, after(4)).as_deref(), Some(then), "{what}");
+        assert_eq!(host.publishes(0, after(5)), None, "{what}");
+    }
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl Gate {
     }
 
     fn send(&mut self, caller: &str, message: &Value) -> Stream {
-        self.send_with(&Token::at(NOW).subject(caller).sign(&Key::ed25519()), message)
+        self.send_with(&Token::at(NOW).subject(caller).expires_in(100_000).sign(&Key::ed25519()), message)
     }
 
     fn send_with(&mut self, token: &str, message: &Value) -> Stream {
@@ -736,7 +736,7 @@ fn what_another_worker_saw_is_compared_again() {
     };
     let settled = |at: UnixTime| {
         let mut record = SharedDrift::default();
-        record.merge(&News { settled: vec![Settled { tool: "a".to_owned(), at }], ..News::default() });
+        record.merge(&News { settled: vec![Settled { tool: "a".to_owned(), at }], ..News::default() }, at);
         record
     };
     let mut gate = Gate::new(open_to_all(), &more);
@@ -767,6 +767,95 @@ fn what_another_worker_saw_is_compared_again() {
     gate.adopt(&SharedDrift::default());
     assert_eq!(gate.call("a"), "tool_drifted", "a record that was lost settles nothing");
     assert_eq!(gate.findings(), ["description_changed a"]);
+}
+
+#[test]
+fn what_workers_share_settles_nothing_unless_a_worker_of_this_time_can_have_written_it() {
+    let good = [tool("a", ""), tool("b", "")];
+    let changed = [tool("a", "changed"), tool("b", "")];
+    let more = json!({"manifest": approved(&good), "on_drift": "deny", "until_seen": "deny"});
+    // The hash of `a`, and the name of its record.
+    let mut settled = SharedDrift::default();
+    let news =
+        News { settled: vec![Settled { tool: "a".to_owned(), at: UnixTime::from_millis(1) }], ..News::default() };
+    settled.merge(&news, UnixTime::from_millis(1));
+    let name = settled.settled[0].split(' ').next().unwrap().to_owned();
+    let at = |millis: i64| format!("{name} {}", NOW * 1000 + 2_000 + millis);
+    let record =
+        |settled: &str, listed: Value| json!({"tools": {}, "settled": [settled], "listed": listed}).to_string();
+    let long = at(0) + &"0".repeat(10_000);
+    let [now, ahead, far, old] = [at(0), at(1), at(3_600_000), at(-2_001)].map(|at| record(&at, json!(true)));
+    let last = record(&format!("{name} {}", u64::MAX), json!(true));
+    for (left, settles, lists) in [
+        (now.as_str(), true, true),
+        (&ahead, false, true),
+        (&far, false, true),
+        (&last, false, true),
+        (&old, false, true),
+        (&record(&long, json!(true)), false, true),
+        (&record(&at(-10), json!("true")), true, false),
+        (&record(&at(-10).replace(' ', "\n"), json!(1)), true, false),
+        (&record(&name, json!(null)), false, false),
+        (&record("", json!([true])), false, false),
+        // These cannot be read.
+        ("", false, false),
+        (&now[..now.len() - 1], false, false),
+        (&format!("{now}{now}"), false, false),
+        (&now.replace("\"tools\":{}", "\"tools\":[]"), false, false),
+        (&now.replace("\"tools\":{}", "\"tool\":{}"), false, false),
+        (&"[".repeat(100_000), false, false),
+        ("\u{1}\0\0\0\0\0\0\0", false, false),
+    ] {
+        let shown = left.get(..200).unwrap_or(left);
+        let mut gate = Gate::new(open_to_all(), &more);
+        gate.list(&List { tools: &changed, ..List::default() });
+        gate.findings();
+        gate.worker.wait(2 * SECOND);
+        let name = gate.record_name();
+        gate.worker.shared.put(&name, left.as_bytes().to_vec());
+        // Another worker, which has seen no list, reads the same.
+        let mut other = Gate { worker: Worker::beside(&gate.worker, &configuration(open_to_all(), &more)), read: 0 };
+        assert_eq!(other.call("b") == "allowed", lists, "{shown}");
+        gate.worker.tick();
+        assert_eq!(gate.call("a") == "allowed", settles, "{shown}");
+        if !settles {
+            gate.list(&List { tools: &changed, ..List::default() });
+            gate.findings();
+            other.worker.tick();
+            assert_eq!(other.call("a"), "tool_drifted", "it is replaced: {shown}");
+        }
+    }
+}
+
+#[test]
+fn a_tool_that_differs_is_denied_from_the_first_request_of_another_instance() {
+    let good = [tool("a", ""), tool("b", "")];
+    let more = json!({"manifest": approved(&good), "on_drift": "deny"});
+    let mut gate = Gate::new(open_to_all(), &more);
+    gate.list(&List { tools: &[tool("a", "changed"), tool("b", "")], ..List::default() });
+    let mut changed = configuration(open_to_all(), &more);
+    changed["resources"][0]["name"] = json!("another");
+    let mut other = Gate { worker: Worker::beside(&gate.worker, &changed), read: 0 };
+    assert_eq!((other.call("a"), other.call("b")), ("tool_drifted", "allowed"), "before its first tick");
+}
+
+#[test]
+fn a_rule_that_loses_its_tool_again_is_told_of_again_though_not_at_once() {
+    let policy = json!({"tools": {"a": {"scopes": []}, "b": {"scopes": []}}});
+    let (all, one) = ([tool("a", ""), tool("b", "")], [tool("a", "")]);
+    let [mut gate, mut other] = Gate::two(policy, &json!({}));
+    let lists = |gate: &mut Gate, tools: &[Value], wait: u64| {
+        gate.worker.wait(Duration::from_secs(wait));
+        gate.list(&List { tools, ..List::default() });
+        gate.findings()
+    };
+    assert_eq!(lists(&mut gate, &all, 0), [""; 0]);
+    assert_eq!(lists(&mut gate, &one, 0), ["rule_without_tool b"]);
+    assert_eq!(lists(&mut gate, &all, 0), [""; 0]);
+    assert_eq!(lists(&mut gate, &one, 0), [""; 0], "callers may see different lists in turn");
+    assert_eq!(lists(&mut other, &one, 10), [""; 0], "once for all workers");
+    assert_eq!(lists(&mut gate, &all, 3_000), [""; 0]);
+    assert_eq!(lists(&mut gate, &one, 700), ["rule_without_tool b"]);
 }
 
 #[test]
