@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::sha256;
 use crate::time::UnixTime;
-use crate::workers::{NotShared, SharedData};
+use crate::workers::{NotShared, SharedData, Updated, update};
 
 /// In milliseconds: a nonce is issued during one span, and accepted during the same and the next.
 const SPAN: u64 = 60_000;
@@ -13,8 +13,6 @@ const SPAN: u64 = 60_000;
 const SIZE: usize = 16;
 /// The layout of the shared value: this octet, then the key.
 const VERSION: u8 = 1;
-/// How often the value is read again because another worker was faster.
-const MAX_RACES: usize = 4;
 
 /// The secret key for nonces.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,19 +33,14 @@ impl NonceKey {
 
     /// The key that the workers share under `name`: the `candidate` of the first one.
     pub fn shared(data: &dyn SharedData, name: &str, candidate: Option<[u8; 32]>) -> Result<Self, NotShared> {
-        for _ in 0..MAX_RACES {
-            let old = data.read(name)?;
-            if let Some((&VERSION, secret)) = old.bytes.split_first()
-                && let Ok(secret) = secret.try_into()
-            {
-                return Ok(Self(secret));
-            }
-            let secret = candidate.ok_or(NotShared)?;
-            if data.replace(name, &old, &[&[VERSION], secret.as_slice()].concat())? {
-                return Ok(Self(secret));
-            }
-        }
-        Err(NotShared)
+        let mut key = None;
+        let updated = update(data, name, &mut |old| {
+            let shared = old.split_first().filter(|(version, _)| **version == VERSION);
+            let shared = shared.and_then(|(_, secret)| secret.try_into().ok());
+            key = shared.or(candidate);
+            candidate.filter(|_| shared.is_none()).map(|secret| [&[VERSION], secret.as_slice()].concat())
+        })?;
+        key.filter(|_| updated != Updated::Lost).map(Self).ok_or(NotShared)
     }
 
     /// The current nonce.

@@ -12,7 +12,7 @@
 use super::{Proof, sha256};
 use crate::time::UnixTime;
 use crate::token::AccessToken;
-use crate::workers::{NotShared, SharedData};
+use crate::workers::{NotShared, SharedData, Updated, update};
 
 /// The number of shared values.
 pub const BUCKETS: usize = 256;
@@ -27,9 +27,6 @@ pub const MOST_PER_ACCOUNT: usize = MOST_PER_BUCKET / 4;
 /// with another layout may be accepted once more in the two minutes after an update. A value with another layout under
 /// these names is neither read nor replaced, because it is unknown which proofs were used.
 pub(super) const VERSION: u8 = 2;
-/// How often a bucket is read again because another worker was faster. Each lost race means that another worker
-/// succeeded.
-const MAX_RACES: usize = 32;
 /// In seconds. An entry that lasts longer was made with a wrong clock.
 const LONGEST: u32 = 3600;
 
@@ -113,15 +110,12 @@ pub(super) fn spend(
     let [bucket, mark @ ..] = proof.mark;
     let until = seconds(proof.until).saturating_add(1);
     let entry = Entry { mark, until, account: account.mark(bucket) };
-    let name = name(usize::from(bucket));
-    for _ in 0..MAX_RACES {
-        let old = data.read(&name)?;
-        let new = with(&old.bytes, entry, seconds(now))?;
-        if data.replace(&name, &old, &new)? {
-            return Ok(());
-        }
-    }
-    Err(ReplayFault::NotShared)
+    let mut fault = ReplayFault::NotShared;
+    let updated = update(data, &name(usize::from(bucket)), &mut |old| {
+        with(old, entry, seconds(now)).map_err(|own| fault = own).ok()
+    })?;
+    // Only what was written is known to all workers.
+    if updated == Updated::Written { Ok(()) } else { Err(fault) }
 }
 
 /// `bucket` with another entry and without expired ones.
@@ -223,6 +217,49 @@ mod tests {
         assert!(marks.len() > 250, "{}", marks.len());
         let alike = (0..=255).filter(|bucket| first.mark(*bucket) == second.mark(*bucket)).count();
         assert!(alike <= 1, "{alike}");
+    }
+
+    #[test]
+    fn a_value_that_another_left_lets_no_proof_in_again() {
+        let now = UnixTime::from_millis(u64::from(NOW) * 1000);
+        let proof = Proof::marked([7, 1, 2, 3, 4, 5, 6, 7, 8], now.plus(std::time::Duration::from_secs(90)));
+        let (one, other) = (Account([1; 32]), Account([2; 32]));
+        let bucket = |entries: &[Entry]| {
+            let mut bucket = vec![VERSION];
+            entries.iter().for_each(|entry| entry.append_to(&mut bucket));
+            bucket
+        };
+        let mine = |until| Entry { mark: [1, 2, 3, 4, 5, 6, 7, 8], until, account: [0; 2] };
+        let many: Vec<_> = (0..100_000).map(|n| entry(n, u16::try_from(n % 60_000).unwrap(), NOW + 90)).collect();
+        let cut = |mut bucket: Vec<u8>| {
+            bucket.pop();
+            bucket
+        };
+        let cases = [
+            ("nothing", Vec::new(), Ok(())),
+            ("an empty bucket", bucket(&[]), Ok(())),
+            ("others", bucket(&[entry(1, 1, NOW + 90)]), Ok(())),
+            ("this proof", bucket(&[mine(NOW + 90)]), Err(ReplayFault::Again)),
+            ("this proof, for as long as can be", bucket(&[mine(NOW + LONGEST)]), Err(ReplayFault::Again)),
+            ("this proof, which is over", bucket(&[mine(NOW)]), Ok(())),
+            ("one of a wrong clock", bucket(&[mine(NOW + LONGEST + 1)]), Ok(())),
+            ("far too many", bucket(&many), Err(ReplayFault::Full)),
+            ("far too many of a wrong clock", bucket(&vec![entry(1, 1, u32::MAX); 100_000]), Ok(())),
+            ("one cut short", cut(bucket(&[mine(NOW + 90)])), Err(ReplayFault::NotShared)),
+            ("another layout", vec![VERSION + 1; 15], Err(ReplayFault::NotShared)),
+            ("text", b"[]".to_vec(), Err(ReplayFault::NotShared)),
+        ];
+        for (what, left, expected) in cases {
+            let data = crate::workers::Alone::default();
+            data.overwrite("7", &left).unwrap();
+            let spend = |account| spend(&data, |bucket| bucket.to_string(), &proof, account, now);
+            assert_eq!(spend(&one), expected, "{what}");
+            let again = expected.err().unwrap_or(ReplayFault::Again);
+            assert_eq!(spend(&other), Err(again), "{what}, again");
+            if expected.is_err() {
+                assert_eq!(data.read("7").unwrap().bytes, left, "{what}: it stays, as nobody knows what it held");
+            }
+        }
     }
 
     #[test]
