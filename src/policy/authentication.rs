@@ -36,15 +36,21 @@ impl Authentication {
         level_is_enough && self.max_age.is_none_or(is_recent)
     }
 
-    /// The combination of both requirements. If they have no level in common, the levels of `self` are used.
-    pub fn and(&self, other: &Self) -> Self {
-        let common: Vec<_> = self.levels.iter().filter(|level| other.levels.contains(level)).cloned().collect();
-        let levels = match (common.is_empty(), self.levels.is_empty()) {
-            (false, _) => common,
-            (true, false) => self.levels.clone(),
-            (true, true) => other.levels.clone(),
-        };
-        let max_age = self.max_age.into_iter().chain(other.max_age).min();
-        Self { levels, max_age }
+    /// The combination of all requirements. If they have no level in common, no sign-in satisfies them: every level is
+    /// named, so that a reader of the challenge sees why.
+    pub fn of_all<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> Self {
+        let mut lists = all.clone().map(|one| &one.levels).filter(|levels| !levels.is_empty());
+        let mut levels = lists.next().cloned().unwrap_or_default();
+        let is_common = |level: &String| all.clone().all(|one| one.levels.is_empty() || one.levels.contains(level));
+        if levels.iter().any(is_common) {
+            levels.retain(is_common);
+        } else {
+            lists.flatten().for_each(|level| {
+                if !levels.contains(level) {
+                    levels.push(level.clone());
+                }
+            });
+        }
+        Self { levels, max_age: all.filter_map(|one| one.max_age).min() }
     }
 }

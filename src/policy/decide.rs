@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::rules::Found;
 use super::{
-    Arguments, Counted, Denial, Mode, Occasion, Outcome, Permit, Policy, Requirement, Scenario, Standing, Verdict,
+    Arguments, Authentication, Counted, Denial, Mode, Occasion, Outcome, Permit, Policy, Requirement, Scenario,
+    Standing, Verdict,
 };
 use crate::caller::Caller;
 use crate::mcp::Access;
@@ -260,14 +261,13 @@ impl Policy {
             let is_allowed = is_public && counted.caller().is_anonymous();
             return if is_allowed { Ok(()) } else { Err(Cause::Scopes { base, rules }) };
         };
-        let mut wanted = rules.iter().map(|rule| &rule.authentication);
+        let wanted = rules.iter().map(|rule| &rule.authentication);
         if wanted.clone().all(|wanted| wanted.holds(caller, occasion.now)) {
             return Ok(());
         }
         // The new sign-in must satisfy every rule, including those that the current one satisfies. Otherwise two rules
         // could ask for each other's sign-in in turn.
-        let first = wanted.next().cloned().unwrap_or_default();
-        Err(Denial::Authentication(wanted.fold(first, |all, more| all.and(more))).into())
+        Err(Denial::Authentication(Authentication::of_all(wanted)).into())
     }
 
     /// Checks freshness and the arguments of a call against the rules.

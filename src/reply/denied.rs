@@ -97,17 +97,15 @@ impl Denied {
 
     /// The required authentication, if that alone would allow all elements (RFC 9470).
     pub(super) fn sign_in(&self) -> Option<Authentication> {
-        let mut wanted: Option<Authentication> = None;
+        let mut wanted = Vec::new();
         for element in &self.elements {
             match &element.cause {
                 Cause::Companion => {}
-                Cause::Policy(Denial::Authentication(more)) => {
-                    wanted = Some(wanted.map_or_else(|| more.clone(), |wanted| wanted.and(more)));
-                }
+                Cause::Policy(Denial::Authentication(more)) => wanted.push(more),
                 Cause::Policy(_) | Cause::Unforwardable => return None,
             }
         }
-        wanted
+        (!wanted.is_empty()).then(|| Authentication::of_all(wanted.into_iter()))
     }
 
     /// The id of the only message, a tool call, if a token could allow it.

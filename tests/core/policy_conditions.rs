@@ -26,7 +26,7 @@ fn show(verdict: &Verdict) -> String {
 }
 
 fn call(policy: &Policy, token: &Token, tool: &str, arguments: &str) -> String {
-    let occasion = Occasion { arguments: Arguments::Given(Some(arguments.as_bytes())), ..Occasion::at(at(NOW)) };
+    let occasion = Occasion { arguments: Arguments::Given(Some(arguments)), ..Occasion::at(at(NOW)) };
     show(&policy.decide(&caller(token), &Access::Tool(tool), &occasion))
 }
 
@@ -138,6 +138,27 @@ fn what_a_sign_in_must_be_is_what_satisfies_every_rule() {
         assert_eq!(wanted, ("y".to_owned(), Some(300)));
     }
     assert_eq!(list(&policy, &signed_in("y", 60), "ab"), "allow");
+}
+
+#[test]
+fn every_level_is_named_where_no_sign_in_satisfies_every_rule() {
+    let policy = policy(json!({
+        "tools": {
+            "a*": {"scopes": [], "acr": ["x", "y"]},
+            "*b": {"scopes": [], "acr": "z"},
+            "aa*": {"scopes": [], "acr": "x"},
+            "*bb": {"scopes": [], "acr": ["z", "x"]},
+            "a*c": {"scopes": [], "acr": "x"},
+            "*bc": {"scopes": []},
+        },
+    }));
+    for (tool, levels) in [("ab", "z x y"), ("aabb", "x"), ("abc", "x")] {
+        for token in [alice(""), alice("").claim("acr", "y")] {
+            let verdict = policy.decide(&caller(&token), &Access::Tool(tool), &Occasion::at(at(NOW)));
+            let Some(Denial::Authentication(wanted)) = verdict.denial() else { panic!("{tool}: {verdict:?}") };
+            assert_eq!(wanted.levels.join(" "), levels, "{tool}");
+        }
+    }
 }
 
 #[test]
