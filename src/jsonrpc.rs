@@ -103,7 +103,7 @@ impl<'a> Member<'a> {
         if reader.kind()? == Kind::String {
             return Ok(reader.string()?.decode().map_or(Self::Unusable, Self::Is));
         }
-        Ok(if reader.skip()? == b"null" { Self::Absent } else { Self::Unusable })
+        Ok(if reader.skip()? == "null" { Self::Absent } else { Self::Unusable })
     }
 }
 
@@ -179,27 +179,18 @@ pub fn read(bytes: &[u8], depth: usize) -> Result<Message<'_>, Refused> {
 /// Reads `bytes` as one message, or as a batch of up to `batch` messages if batches are accepted.
 pub fn read_body(bytes: &[u8], depth: usize, batch: Option<usize>) -> Result<Body<'_>, Refused> {
     let without_id = |fault| Refused { fault, id: None };
-    let read = json::read(bytes, depth, |reader| match (reader.kind()?, batch) {
-        (Kind::Object, _) => Envelope::read(reader).map(Envelopes::Single),
-        (Kind::Array, Some(most)) => Envelope::read_all(reader, most).map(Envelopes::Batch),
+    let envelopes = json::read(bytes, depth, |reader| match (reader.kind()?, batch) {
+        (Kind::Object, _) => Envelope::read(reader).map(|envelope| (vec![envelope], Shape::Single)),
+        (Kind::Array, Some(most)) => Envelope::read_all(reader, most).map(|envelopes| (envelopes, Shape::Batch)),
         (Kind::Array, None) => Err(MessageFault::Batch),
         (Kind::String | Kind::Scalar, _) => reader.skip().map_err(Into::into).and(Err(MessageFault::NotJsonRpc)),
     });
-    match read.map_err(without_id)? {
-        Envelopes::Single(envelope) => Ok(Body { messages: vec![envelope.into_message()?], shape: Shape::Single }),
-        Envelopes::Batch(envelopes) => {
-            let messages: Vec<_> = envelopes.into_iter().map(Envelope::into_message).collect::<Result<_, _>>()?;
-            check_batch(&messages).map_err(without_id)?;
-            Ok(Body { messages, shape: Shape::Batch })
-        }
+    let (envelopes, shape) = envelopes.map_err(without_id)?;
+    let messages: Vec<_> = envelopes.into_iter().map(Envelope::into_message).collect::<Result<_, _>>()?;
+    if shape == Shape::Batch {
+        check_batch(&messages).map_err(without_id)?;
     }
-}
-
-/// The envelopes of a body. Their faults come after those of the JSON.
-#[allow(clippy::large_enum_variant)]
-enum Envelopes<'a> {
-    Batch(Vec<Envelope<'a>>),
-    Single(Envelope<'a>),
+    Ok(Body { messages, shape })
 }
 
 #[derive(Default)]
@@ -236,14 +227,14 @@ impl<'a> Envelope<'a> {
             match known(name, &ENVELOPE) {
                 Name::Known("jsonrpc") => envelope.version = Member::read(reader)?,
                 Name::Known("method") => envelope.method = Member::read(reader)?,
-                Name::Known("id") => envelope.id = Some(reader.skip_text()?),
+                Name::Known("id") => envelope.id = Some(reader.skip()?),
                 Name::Known("params") => envelope.params = Some(read_params(reader)?),
                 Name::Known("result") => {
                     envelope.results += 1;
                     reader.skip()?;
                 }
                 // Some libraries write the unused one of `result` and `error` as `null`.
-                Name::Known(_) => envelope.errors += usize::from(reader.skip()? != b"null"),
+                Name::Known(_) => envelope.errors += usize::from(reader.skip()? != "null"),
                 Name::LookAlike(_) => {
                     envelope.look_alike = true;
                     reader.skip()?;
@@ -293,10 +284,6 @@ enum Name {
 }
 
 fn known(name: &Text<'_>, names: &[&'static str]) -> Name {
-    // Nearly every name is written without escapes.
-    if let Some(known) = names.iter().find(|known| known.as_bytes() == name.raw()) {
-        return Name::Known(known);
-    }
     let Some(text) = name.decode() else {
         return lone_surrogate_look_alike(name, names);
     };

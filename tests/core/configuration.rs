@@ -9,8 +9,8 @@ use crate::support::core::{
 use crate::support::keys::Key;
 use serde_json::{Value, json};
 use toolgate::config::{
-    Audit, AuthenticationMethod, Batches, Config, Decisions, FilterState, Format, IdentityValue, Limits, SubjectForm,
-    UntilSeen, Validation,
+    Audit, AuthenticationMethod, Batches, Config, Decisions, Format, IdentityValue, Limits, SubjectForm, UntilSeen,
+    Validation,
 };
 use toolgate::jwks::KeySource;
 use toolgate::mcp::Access;
@@ -134,8 +134,7 @@ fn full() -> Value {
         "audit": {
             "decisions": "denied", "subject": "hash",
             "sink": {"uri": "https://audit.example.com/lines", "cluster": "audit", "timeout": "2s"}
-        },
-        "records": {"filter_state": "decision"}
+        }
     })
 }
 
@@ -297,7 +296,6 @@ fn every_field_is_there(config: &Config, form: &str) {
     );
     assert_eq!(config.token_cache_entries, 17);
     assert_eq!((config.audit.decisions, config.audit.subject), (Decisions::Denied, SubjectForm::Hash));
-    assert_eq!(config.filter_state, FilterState::Decision);
     let sink = config.audit.sink.as_ref().unwrap();
     assert_eq!((sink.uri.as_str(), sink.cluster.as_str()), ("https://audit.example.com/lines", "audit"));
     assert_eq!(sink.timeout, Duration::from_secs(2));
@@ -369,7 +367,6 @@ fn every_default_is_the_documented_one() {
     assert_eq!(config.token_cache_entries, 4096);
     let audit = Audit { decisions: Decisions::All, subject: SubjectForm::Plain, sink: None, arguments: Vec::new() };
     assert_eq!(config.audit, audit);
-    assert_eq!(config.filter_state, FilterState::All);
     let warned: Vec<_> = config.warnings.iter().map(|warning| warning.path.as_str()).collect();
     assert_eq!(warned, ["resources[0].policy.matrix[0].scopes"], "it counts what nothing needs");
 }
@@ -1003,12 +1000,6 @@ fn bad_settings_are_refused_at_their_path() {
         ("a time that is a number", vec![("/limits", json!({"stream": 3600}))], &["limits.stream"]),
         ("a size in words", vec![("/limits", json!({"body": "1MB"}))], &["limits.body"]),
         ("a negative cache", vec![("/token_cache", json!({"entries": -1}))], &["token_cache.entries"]),
-        (
-            "an unknown part of the filter state",
-            vec![("/records", json!({"filter_state": "some"}))],
-            &["records.filter_state"],
-        ),
-        ("an unknown field of the records", vec![("/records", json!({"state": "all"}))], &["records.state"]),
         ("unknown decisions", vec![("/audit", json!({"decisions": "some"}))], &["audit.decisions"]),
         (
             "a sink without a cluster",

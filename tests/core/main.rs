@@ -33,7 +33,6 @@ mod publish;
 mod remote_policy;
 mod routes;
 mod signatures;
-mod strict_json;
 mod token_rejections;
 mod uri_spellings;
 mod version;

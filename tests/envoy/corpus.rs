@@ -33,14 +33,16 @@ use crate::support::upstream::{HEADER, Recorded, Scenario, State, Upstream};
 /// The second is of a resource where all that is not listed is open to any
 /// token, the third of one with the older transport of two paths, the fourth of
 /// one where a pattern opens what has no exact rule, the fifth of one where
-/// such a pattern needs no token, the last of the same in shadow mode.
-const AUDIENCES: [&str; 6] = [
+/// such a pattern needs no token, the sixth of the same in shadow mode, the last
+/// of one where a pattern opens all and only a row of the matrix denies the tool.
+const AUDIENCES: [&str; 7] = [
     "https://mcp.example.com/mcp",
     "https://open.example.com/mcp",
     "https://classic.example.com/sse",
     "https://patterns.example.com/mcp",
     "https://public.example.com/mcp",
     "https://public-shadow.example.com/mcp",
+    "https://narrows.example.com/mcp",
 ];
 
 /// Needs no token.
@@ -310,6 +312,9 @@ fn config() -> Value {
         patterns[kind]["*"] = json!({"scopes": []});
     }
     patterns["resources"]["docs:*"] = json!({"scopes": []});
+    let mut narrows = patterns.clone();
+    narrows["tools"].as_object_mut().expect("rules").remove(TOOL);
+    narrows["matrix"] = json!([{"name": "contractors", "subjects": ["*"], "scopes": ["read"], "deny_tools": [TOOL]}]);
     let mut config = configuration(&rules);
     config["pass"] = json!([OPEN_PATH, "/assets/*"]);
     let resources = config["resources"].as_array_mut().expect("a list");
@@ -321,6 +326,7 @@ fn config() -> Value {
     public["mode"] = json!("shadow");
     public["unlisted"] = resources[1]["policy"]["unlisted"].clone();
     resources.push(json!({"resource": AUDIENCES[5], "policy": public}));
+    resources.push(json!({"resource": AUDIENCES[6], "policy": narrows}));
     config
 }
 
@@ -343,7 +349,10 @@ fn corpus(mode: Mode, batches: &str, wires: &[Wire]) {
 fn anonymous_corpus(mode: Mode) {
     let mut config = config();
     config["batches"] = json!("authorize_each");
-    for resource in config["resources"].as_array_mut().expect("a list") {
+    let resources = config["resources"].as_array_mut().expect("a list");
+    // In shadow mode no row denies, and all else is open there.
+    resources.pop();
+    for resource in resources {
         resource["policy"] = without_tokens(&resource["policy"]);
         resource["policy"]["mode"] = json!("shadow");
     }

@@ -11,6 +11,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -23,6 +24,7 @@ use crate::support::gate::{Mode, configuration, setup};
 use crate::support::keys::{Key, key_set};
 use crate::support::native;
 use crate::support::provider::{Behaviour, Provider};
+use crate::support::raw::Raw;
 use crate::support::tokens::Token;
 use crate::support::upstream::Upstream;
 use crate::support::wait_until;
@@ -203,6 +205,75 @@ fn a_change_of_policy_keeps_the_keys_though_the_issuer_is_down() {
         change(&envoy, &before, || fetched() && call("weather:read", &Key::rsa_a()) == 200);
         assert!(!envoy.log().contains("panicked"), "{}", envoy.log());
     }
+}
+
+/// Clients that send their bodies slowly, begun before and after a change of the configuration.
+struct SlowSenders {
+    mode: Mode,
+    envoy: Envoy,
+    /// For each, the body that it has not sent yet, and the status that it must get.
+    senders: Vec<(Raw, Vec<u8>, u16)>,
+    _upstream: Upstream,
+    _provider: Provider,
+}
+
+impl SlowSenders {
+    /// `changes`: what changes besides the configuration.
+    fn begin(mode: Mode, changes: fn(Setup) -> Setup) -> Self {
+        let upstream = Upstream::start();
+        let provider = Provider::start(Behaviour::Json(key_set([&Key::rsa_a()])));
+        let with = |scope: &str| {
+            let mut configuration = configuration(&json!({"tools": {"get_forecast": {"scopes": [scope]}}}));
+            configuration["resources"][0]["name"] = json!(scope);
+            let setup = setup(&upstream, mode, &configuration).provider(&provider).concurrency(2).updatable(600);
+            setup.http_manager(|http| http["request_timeout"] = json!("600s"))
+        };
+        let envoy = with("one").start();
+        let call = |scope: &str| {
+            let token = Token::new().scope(scope).sign(&Key::rsa_a());
+            Request::call("get_forecast").bearer(&token).bytes()
+        };
+        let begin = |scope: &str, status: u16| {
+            let bytes = call(scope);
+            let body = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+            let mut connection = envoy.client().raw();
+            connection.send(&bytes[..body]);
+            (connection, bytes[body..].to_vec(), status)
+        };
+        assert_eq!(envoy.client().raw().send(call("one")).response().status, 200);
+        let mut senders = vec![begin("one", 200), begin("two", 403)];
+        wait_until("both to wait", || envoy.stat("http.mcp.downstream_rq_active") == 2);
+        envoy.update(&changes(with("two")));
+        let metadata = Request::get("/.well-known/oauth-protected-resource/mcp");
+        wait_until("the new configuration to hold", || envoy.client().send(&metadata).text().contains("\"two\""));
+        // No body came to the new instance yet.
+        senders.extend([begin("one", 403), begin("two", 200)]);
+        Self { mode, envoy, senders, _upstream: upstream, _provider: provider }
+    }
+
+    fn finish(mut self) {
+        let mode = self.mode;
+        for (n, (connection, body, status)) in self.senders.iter_mut().enumerate() {
+            let (half, rest) = body.split_at(body.len() / 2);
+            connection.send_in_pieces([half, rest], Duration::from_millis(200));
+            assert_eq!(connection.response().status, *status, "{mode:?}, sender {n}: {}", self.envoy.log());
+        }
+        assert!(!self.envoy.log().contains("misconfigured"), "{mode:?}: {}", self.envoy.log());
+        let calls = self.envoy.audit().into_iter().filter(|record| record["method"] == "tools/call").count();
+        assert_eq!(calls, 5, "{mode:?}: {}", self.envoy.log());
+    }
+}
+
+#[test]
+fn slow_senders_get_their_answers_though_the_configuration_or_the_module_changes_meanwhile() {
+    let same: fn(Setup) -> Setup = |setup| setup;
+    let other: fn(Setup) -> Setup =
+        |setup| setup.plugin(|plugin| plugin["vm_config"]["code"]["local"]["filename"] = another_module());
+    let cases = [(Mode::Held, same), (Mode::Held, other), (Mode::Ahead, same)];
+    let slow = cases.map(|(mode, changes)| SlowSenders::begin(mode, changes));
+    // Longer than a request waits for a body where none was ever shown.
+    thread::sleep(Duration::from_secs(12));
+    slow.into_iter().for_each(SlowSenders::finish);
 }
 
 #[test]

@@ -410,6 +410,31 @@ fn an_answer_before_the_verdict_never_reaches_the_client() {
     }
 }
 
+/// No filter sees an interim answer.
+#[test]
+fn an_interim_answer_comes_before_the_verdict_only_where_envoy_passes_them_and_headers_go_ahead() {
+    for (mode, passes) in [(Mode::Ahead, false), (Mode::Ahead, true), (Mode::Held, true)] {
+        let gate = Gate::start_changed(mode, &configuration(&policy()), |setup| {
+            setup.http_manager(|http| http["proxy_100_continue"] = json!(passes))
+        });
+        let latch = Latch::new();
+        let rest = latch.clone();
+        let scenario = gate.upstream.early_scenario(move |_| {
+            let answer = Answer::raw("HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n").wait(&rest);
+            answer.body("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}")
+        });
+        let bytes = Request::post("/mcp", &forecast()).bearer(&token("weather:read")).scenario(&scenario).bytes();
+        let mut connection = gate.envoy.client().raw();
+        connection.send(&bytes[..bytes.len() - 5]);
+        let early = connection.peek(Duration::from_secs(1)).map(|bytes| bytes.starts_with(b"HTTP/1.1 103"));
+        assert_eq!(early, (mode == Mode::Ahead && passes).then_some(true), "{mode:?}, {passes}");
+        connection.send(&bytes[bytes.len() - 5..]);
+        gate.envoy.wait_for_audit(|record| record["reason"] == "allowed");
+        latch.open();
+        assert_eq!(connection.response().status, 200, "{mode:?}, {passes}");
+    }
+}
+
 #[test]
 fn headers_go_ahead_only_where_they_are_told_to() {
     for mode in Mode::ALL {

@@ -3,7 +3,6 @@
 
 use serde_json::{Value, json};
 
-use crate::dist;
 use crate::kubernetes::built;
 use crate::support::at_root;
 use crate::support::process::Scratch;
@@ -14,7 +13,6 @@ use crate::world::run;
 pub struct Overlay {
     platform: &'static str,
     components: &'static [&'static str],
-    namespace: &'static str,
     /// The document in `toolgate.yaml`.
     pub settings: Value,
     /// The policy in `policy.yaml`.
@@ -29,21 +27,12 @@ impl Overlay {
             serde_norway::from_str::<Value>(&text).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()))
         };
         let policy = document("policy.yaml")["policy"].take();
-        Self { platform, components, namespace: "mcp", settings: document("toolgate.yaml"), policy }
+        Self { platform, components, settings: document("toolgate.yaml"), policy }
     }
 
-    /// In the namespace of a gateway that was there before.
-    pub fn in_namespace(self, namespace: &'static str) -> Self {
-        Self { namespace, ..self }
-    }
-
-    pub fn is_istio(&self) -> bool {
-        self.platform == "istio"
-    }
-
-    /// With the module from the image that `make dist` made in this form.
-    pub fn image(mut self, form: &str) -> Self {
-        let image = format!("registry.example.com/toolgate@{}", dist::digest(&format!("oci-{form}")));
+    /// With the module from an image.
+    pub fn image(mut self, digest: &str) -> Self {
+        let image = format!("registry.example.com/toolgate@{digest}");
         match self.platform {
             "istio" => self.settings["module"]["url"] = json!(format!("oci://{image}")),
             _ => self.settings["module"]["image"] = json!(image),
@@ -52,15 +41,8 @@ impl Overlay {
     }
 
     /// With the module from a web server.
-    pub fn web(mut self) -> Self {
-        let sha256 = dist::sum_of_module();
+    pub fn web(mut self, sha256: &str) -> Self {
         self.settings["module"] = json!({"url": "https://example.com/toolgate.wasm", "sha256": sha256});
-        self
-    }
-
-    /// With keys from another path of the issuer, which toolgate does not have yet.
-    pub fn other_keys(mut self, path: &str) -> Self {
-        self.settings["config"]["issuers"][0]["jwks"]["uri"] = json!(format!("https://auth.example.com/{path}"));
         self
     }
 
@@ -86,7 +68,7 @@ impl Overlay {
         let kustomization = json!({
             "resources": [format!("{deploy}/base"), "toolgate.yaml", "policy.yaml"],
             "components": components.collect::<Vec<_>>(),
-            "namespace": self.namespace,
+            "namespace": "mcp",
         });
         let policy = json!({
             "apiVersion": "toolgate/v1",
