@@ -220,7 +220,8 @@ mod tests {
     fn callers_differ_whatever_is_in_their_names() {
         let names =
             [("a", "b"), ("a\nb", ""), ("a", "b\n0 "), ("a\n1 b", ""), ("", "a\nb"), ("1 a", "b"), ("a", "b\n")];
-        let names = names.map(|(issuer, subject)| name_of(&AccessToken::of(issuer, subject, &[])));
+        let names =
+            names.map(|(issuer, subject)| name_of(&Caller::from(crate::token::AccessToken::of(issuer, subject, &[]))));
         let keys: std::collections::HashSet<_> = names.iter().map(|name| key(name, "1")).collect();
         assert_eq!(keys.len(), names.len(), "{names:?}");
     }
