@@ -375,8 +375,9 @@ fn attempt(mode: Mode, config: &Value, caller: &str, wires: &[Wire]) {
             let statuses: Vec<_> = run.answers.iter().map(|answer| answer.status).collect();
             let ways: Vec<_> = settled(&run.scenario).iter().filter_map(way_around).collect();
             if let Some(known) = case.text("known") {
+                // Without a token, shadow mode opens nothing.
                 assert!(
-                    *wire != Wire::Http1 || !ways.is_empty(),
+                    *wire != Wire::Http1 || caller.is_empty() || !ways.is_empty(),
                     "{}: no longer reaches the server: {known}",
                     run.name
                 );

@@ -282,7 +282,11 @@ fn credentials() -> Vec<Scenario> {
             help().authorization(&["Bearer"]),
             invalid_request("malformed_credentials"),
         ),
-        row("two credentials are not none", help().authorization(&["", ""]), invalid_request("several_credentials")),
+        row(
+            "two credentials are not none",
+            help().authorization(&["Bearer a", "Basic b"]),
+            invalid_request("several_credentials"),
+        ),
         row(
             "a token that is none is refused at a public tool",
             help().authorization(&["Bearer nonsense"]),
