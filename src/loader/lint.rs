@@ -51,7 +51,7 @@ pub fn check_issuers(path: &str, matrix: &[Scenario], trusted: &[&Issuer], found
 /// Warns about a pattern for actors that also matches a token without an actor, in something that restricts.
 pub fn check_actors(path: &str, actors: Option<&[Pattern]>, found: &mut Findings) {
     if actors.unwrap_or_default().iter().any(|pattern| pattern.matches("")) {
-        let message = "matches tokens without an actor too: for tokens with one, a row has `delegated: true`";
+        let message = "matches tokens without an actor too: for tokens with one, a scenario has `delegated: true`";
         found.warn(&join(path, "actors"), message);
     }
 }

@@ -339,8 +339,8 @@ fn combine(
     rule: &Requirement,
     most: usize,
 ) -> Vec<ScopeSet> {
-    // Prefer alternatives that could be granted under the scenarios, and asked for, so that the limit does not change the
-    // kind of denial.
+    // Prefer alternatives that could be granted under the scenarios, and asked for, so that the limit does not change
+    // the kind of denial.
     let cost = |scopes: &&ScopeSet| {
         let missing = counted.missing(scopes);
         let is_offered = missing.iter().all(|scope| policy.offers(scope));
