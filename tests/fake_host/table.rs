@@ -55,9 +55,9 @@ fn the_table_is_large_and_its_names_are_sentences() {
     let rows = crate::scenarios::all();
     let mut names: Vec<_> = rows.iter().map(|row: &Scenario| row.name).collect();
     names.sort_unstable();
+    let twice: Vec<_> = names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    assert!(twice.is_empty(), "two rows have one name: {twice:?}");
     let count = names.len();
-    names.dedup();
-    assert_eq!(names.len(), count, "two rows have one name");
     assert!(count >= 300, "{count} rows");
 }
 

@@ -77,7 +77,7 @@ fn of_scopes() -> Vec<Scenario> {
     let grouped = |grant: Grant| grant.claim("groups", "any-actor");
     vec![
         row("an actor is mapped to scopes", read(by("agent-7")), forwarded()),
-        row("another actor is not", read(by("other")), lacks()),
+        row("another actor is mapped to none", read(by("other")), lacks()),
         row("an actor of before is not", read(acting(json!({"sub": "other", "act": {"sub": "agent-7"}}))), lacks()),
         row("a pattern for everything maps an actor", read(grouped(by("any"))), forwarded()),
         row("a pattern for everything maps no absent actor", read(grouped(person())), lacks()),

@@ -34,7 +34,7 @@ pub fn rows() -> Vec<Scenario> {
         taken("a token that was issued after is not", of("dave")),
         revoked("an actor is revoked, for the tokens of an issuer", agent().claim("iss", LOCAL)),
         taken("the actor with another issuer's token is not", agent()),
-        taken("another actor is not", token("").claim("iss", LOCAL).claim("act", json!({"sub": "other"}))),
+        taken("another actor is not revoked", token("").claim("iss", LOCAL).claim("act", json!({"sub": "other"}))),
         taken("who acts for himself is not", token("").claim("iss", LOCAL)),
         revoked("a pattern for everything revokes a token without a client", of("erin").without("client_id")),
         row(
