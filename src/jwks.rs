@@ -113,7 +113,7 @@ impl KeySet {
         if bytes.len() > MAX_BYTES {
             return Err(KeySetFault::TooLarge);
         }
-        let document: Node = serde_json::from_slice(bytes).map_err(|_| KeySetFault::NotAKeySet)?;
+        let document = Node::from_json(bytes).map_err(|_| KeySetFault::NotAKeySet)?;
         match document.member("keys") {
             Some(Node::List(keys)) if document.repeated_members().is_empty() => Self::from_nodes(keys),
             _ => Err(KeySetFault::NotAKeySet),

@@ -1,5 +1,7 @@
 //! JSON values as a tree, for small or trusted documents: configuration, key sets, claims.
 
+mod exact;
+
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -71,6 +73,16 @@ impl fmt::Display for Number {
 }
 
 impl Node {
+    /// Reads a JSON document. Numbers are exact: a schema has one digest, whoever computes it.
+    ///
+    /// # Errors
+    /// If `json` is no JSON, or nested more than 128 levels deep.
+    pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
+        let mut node = serde_json::from_slice(json)?;
+        exact::correct(&mut node, json);
+        Ok(node)
+    }
+
     /// The name of the type, for messages.
     pub fn type_name(&self) -> &'static str {
         match self {

@@ -97,7 +97,7 @@ pub fn name_of(caller: &Caller) -> String {
 
 /// The canonical form of a JSON-RPC id.
 pub fn canonical_id(id: &str) -> Option<String> {
-    canonical(&serde_json::from_slice::<Node>(id.as_bytes()).ok()?).ok()
+    canonical(&Node::from_json(id.as_bytes()).ok()?).ok()
 }
 
 /// Requests whose responses may arrive on a stream.

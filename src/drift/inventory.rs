@@ -140,7 +140,7 @@ impl Inventory {
     }
 
     fn nodes(&self) -> Vec<Node> {
-        self.tools.iter().filter_map(|live| serde_json::from_slice(live.tool.as_bytes()).ok()).collect()
+        self.tools.iter().filter_map(|live| Node::from_json(live.tool.as_bytes()).ok()).collect()
     }
 
     /// The inventory as a manifest, as the command line summarises a list.
@@ -163,7 +163,7 @@ impl Inventory {
 
 /// The parts of an entry to keep. For an unreadable entry only its name, if it has one.
 fn read(entry: &[u8]) -> Option<Live> {
-    let node = serde_json::from_slice::<Node>(entry).ok()?;
+    let node = Node::from_json(entry).ok()?;
     let name = node.member("name").filter(|name| matches!(name, Node::Text(text) if !text.is_empty()))?;
     let name = canonical(name).ok()?;
     let tool = canonical(&node).unwrap_or_else(|_| of_name(&name));

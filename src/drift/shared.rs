@@ -54,7 +54,7 @@ pub struct SharedDrift {
 impl SharedDrift {
     /// Reads what another worker wrote. Invalid or missing data says nothing; in particular not that no tool differs.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let node = serde_json::from_slice::<Node>(bytes).ok()?;
+        let node = Node::from_json(bytes).ok()?;
         let texts = |name: &str| {
             let items = node.member(name).and_then(Node::as_list).unwrap_or_default();
             items.iter().filter_map(Node::as_text).map(str::to_owned).take(MAX_TOLD).collect::<Vec<_>>()

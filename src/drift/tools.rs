@@ -151,6 +151,6 @@ impl Tools {
 }
 
 fn read(entry: &[u8]) -> Option<Tool> {
-    let node = serde_json::from_slice::<Node>(entry).ok()?;
+    let node = Node::from_json(entry).ok()?;
     Manifest::of_tools([&node]).ok()?.tools().first().cloned()
 }

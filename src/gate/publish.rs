@@ -128,7 +128,7 @@ impl Gate {
         let Some(publisher) = self.publisher(id, host) else { return };
         publisher.ended(digest, true, host.now);
         self.count("publish", "success");
-        let generation = answer.body(MAX_ANSWER).and_then(|body| serde_json::from_slice::<Node>(&body).ok());
+        let generation = answer.body(MAX_ANSWER).and_then(|body| Node::from_json(&body).ok());
         let generation = match generation.as_ref().and_then(|answer| answer.member("generation")) {
             Some(Node::Number(generation)) => format!(", generation {generation}"),
             _ => String::new(),

@@ -57,7 +57,7 @@ pub fn jwks_uri(document: &[u8], issuer: &Url) -> Result<Url, MetadataFault> {
     if document.len() > MAX_BYTES {
         return Err(MetadataFault::NotMetadata);
     }
-    let node: Node = serde_json::from_slice(document).map_err(|_| MetadataFault::NotMetadata)?;
+    let node = Node::from_json(document).map_err(|_| MetadataFault::NotMetadata)?;
     if !matches!(node, Node::Object(_)) || !node.repeated_members().is_empty() {
         return Err(MetadataFault::NotMetadata);
     }

@@ -12,7 +12,7 @@ pub fn read(bytes: &[u8]) -> Result<Node, String> {
     if bytes.is_empty() {
         return Ok(Node::Object(Vec::new()));
     }
-    serde_json::from_slice(bytes).or_else(|fault| {
+    Node::from_json(bytes).or_else(|fault| {
         protobuf::decode_struct(bytes).ok_or_else(|| format!("neither a JSON object nor a protobuf Struct: {fault}"))
     })
 }

@@ -46,7 +46,7 @@ impl Config {
         if let Err(fault) = json::check(document, MAX_DEPTH) {
             return found.fault("", format!("is not one strict JSON value: {fault:?}"));
         }
-        let node = match serde_json::from_slice::<Node>(document) {
+        let node = match Node::from_json(document) {
             Ok(node) => node,
             Err(fault) => return found.fault("", format!("is not JSON: {fault}")),
         };

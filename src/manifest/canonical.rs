@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     fn form(text: &str) -> Result<String, NotCanonical> {
-        canonical(&serde_json::from_str::<Node>(text).unwrap())
+        canonical(&Node::from_json(text.as_bytes()).unwrap())
     }
 
     #[test]

@@ -67,7 +67,7 @@ fn argument(arguments: &str, path: &[String]) -> Option<Node> {
     let found = find(arguments, path).filter(|found| !found.is_doubtful)?;
     let digits = found.json.bytes().filter(u8::is_ascii_digit).count();
     let number = found.json.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
-    if number && digits > MAX_DIGITS { None } else { serde_json::from_slice(found.json.as_bytes()).ok() }
+    if number && digits > MAX_DIGITS { None } else { Node::from_json(found.json.as_bytes()).ok() }
 }
 
 /// The JSON of the scalar at `path`, as a strict parser finds it.

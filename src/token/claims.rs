@@ -13,7 +13,7 @@ impl Claims {
     /// Parses strict JSON. `None` if it is not an object.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         json::check(bytes, MAX_DEPTH).ok()?;
-        match serde_json::from_slice(bytes).ok()? {
+        match Node::from_json(bytes).ok()? {
             Node::Object(members) => Some(Self(members)),
             _ => None,
         }

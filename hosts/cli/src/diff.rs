@@ -29,7 +29,7 @@ pub struct Diff {
 impl Diff {
     pub fn run(self) -> Result<Report, Trouble> {
         let trouble = |fault: String| Trouble(format!("{}: {fault}", self.manifest.display()));
-        let document = serde_json::from_slice(&read(&self.manifest)?).map_err(|fault| trouble(fault.to_string()))?;
+        let document = Node::from_json(&read(&self.manifest)?).map_err(|fault| trouble(fault.to_string()))?;
         let approved = Manifest::read(&document).map_err(|fault| trouble(fault.to_string()))?;
         let tools = read_tools(&self.tools)?;
         let (entries, repeated) = once_each(&tools.entries);

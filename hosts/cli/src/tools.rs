@@ -27,7 +27,7 @@ impl Tools {
 pub fn read_tools(path: &Path) -> Result<Tools, Trouble> {
     let bytes = read(path)?;
     let trouble = |what: &str| Trouble(format!("{}: {what}", path.display()));
-    let documents: Vec<Node> = match serde_json::from_slice(&bytes) {
+    let documents = match Node::from_json(&bytes) {
         Ok(document) => vec![document],
         Err(fault) => {
             let events = events(&bytes);
