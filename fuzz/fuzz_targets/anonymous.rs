@@ -42,7 +42,8 @@ static CONFIG: LazyLock<Config> = LazyLock::new(|| {
 /// Header fields, one a line, and after an empty line the body.
 fn request(text: &str) -> Option<HttpRequest> {
     let (head, body) = text.split_once("\n\n")?;
-    let mut headers = vec![(":method", "POST"), (":authority", "mcp.example.com"), ("content-type", "application/json")];
+    let mut headers =
+        vec![(":method", "POST"), (":authority", "mcp.example.com"), ("content-type", "application/json")];
     let mut path = "/mcp";
     for line in head.lines() {
         match line.split_once(':')? {
