@@ -40,11 +40,10 @@ demo: build ## walk the whole OAuth loop with a real MCP client
 up: build ## the demo's stack, left running until Ctrl-C
 	@node demo/setup.mjs && exec node demo/up.mjs
 
-test: build build-native ## run all tests, on a real Envoy too
+test: build ## run all tests, on a real Envoy too
 	@node demo/setup.mjs
 	tools/get-envoy-test.sh
 	ENVOY_BIN="$$(tools/get-envoy.sh)" cargo test --locked --workspace
-	ENVOY_BIN="$$(tools/get-envoy.sh)" TOOLGATE_HOST=native cargo test --locked --workspace --test envoy -- table:: corpus:: native::
 	@node bench/smoke.mjs
 
 # The other module panics where a request asks for it.
