@@ -6,7 +6,7 @@ mod rules;
 mod scope_map;
 
 pub use rules::claim_tests;
-pub use scope_map::{check_scope_maps, patterns};
+pub use scope_map::{check_scope_maps, patterns, selector};
 
 use std::time::Duration;
 

@@ -38,10 +38,10 @@ pub fn check(path: &str, policy: &Policy, written: &[Written<'_>], found: &mut F
 pub fn check_issuers(path: &str, matrix: &[Scenario], trusted: &[&Issuer], found: &mut Findings) {
     for (n, scenario) in matrix.iter().enumerate() {
         let matches = |issuer: &&Issuer| {
-            let patterns = scenario.issuers.iter().flatten();
+            let patterns = scenario.who.issuers.iter().flatten();
             patterns.into_iter().any(|p| p.matches(&issuer.name) || p.matches(&issuer.identifier))
         };
-        if scenario.issuers.is_some() && !trusted.is_empty() && !trusted.iter().any(matches) {
+        if scenario.who.issuers.is_some() && !trusted.is_empty() && !trusted.iter().any(matches) {
             let path = format!("{}[{n}].issuers", join(path, "matrix"));
             found.warn(&path, "never matches: this resource trusts none of these issuers");
         }
@@ -143,10 +143,8 @@ fn counted_scopes(path: &str, scenario: &Scenario, policy: &Policy, found: &mut 
 
 /// Warns about tools that a scenario without selectors denies to everyone.
 fn denied_to_everybody(path: &str, rules: &[(Pattern, Requirement)], policy: &Policy, found: &mut Findings) {
-    let all = |patterns: &Option<Vec<Pattern>>| patterns.iter().flatten().all(|p| p.as_str() == "*");
     let is_for_all = |scenario: &&Scenario| {
-        let selectors = [&scenario.subjects, &scenario.clients, &scenario.issuers, &scenario.actors];
-        selectors.into_iter().all(all)
+        scenario.who.is_for_all()
             && scenario.claims.is_empty()
             && scenario.delegated.is_none()
             && scenario.mode.unwrap_or(policy.mode) == Mode::Enforce

@@ -1,7 +1,7 @@
 //! `resources[].policy`: rules, hierarchy, matrix.
 
 use super::fields::{At, Fields, Findings, Zero, join};
-use super::issuer::{Known, claim_tests, patterns};
+use super::issuer::{Known, claim_tests, patterns, selector};
 use super::lint::{self, Written};
 use super::revoked;
 use super::rule::{self, MODES, scope_set};
@@ -150,19 +150,20 @@ fn read_scenario(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<
     let name = fields.take("name").and_then(|at| at.text(found)).map(str::to_owned);
     let scenario = Scenario {
         name: name.unwrap_or_else(|| fields.path.rsplit('.').next().unwrap_or_default().to_owned()),
-        subjects: patterns(&mut fields, "subjects", found),
-        clients: patterns(&mut fields, "clients", found),
-        issuers: patterns(&mut fields, "issuers", found),
-        actors: patterns(&mut fields, "actors", found),
+        who: selector(&mut fields, found),
         delegated: fields.take("delegated").and_then(|at| at.flag(found)),
         claims: fields.take("claims").and_then(|at| claim_tests(&at, found)).unwrap_or_default(),
         scopes: fields.take("scopes").and_then(|at| scope_set(&at, Zero::Allow, found)),
         deny_tools: DeniedTools::new(patterns(&mut fields, "deny_tools", found).unwrap_or_default()),
         mode: fields.take("mode").and_then(|at| at.choice(&MODES, found)),
     };
-    known.check_issuers(&fields.path, scenario.issuers.as_deref(), found);
-    lint::check_actors(&fields.path, scenario.actors.as_deref().filter(|_| scenario.delegated != Some(true)), found);
-    if scenario.delegated == Some(false) && scenario.actors.is_some() {
+    known.check_issuers(&fields.path, scenario.who.issuers.as_deref(), found);
+    lint::check_actors(
+        &fields.path,
+        scenario.who.actors.as_deref().filter(|_| scenario.delegated != Some(true)),
+        found,
+    );
+    if scenario.delegated == Some(false) && scenario.who.actors.is_some() {
         found.warn(&fields.path, "selects by an actor, and only callers without one: `delegated` is false");
     }
     if scenario.scopes.is_none() && scenario.deny_tools.patterns().is_empty() {

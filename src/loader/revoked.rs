@@ -1,22 +1,15 @@
 //! `policy.revoked`: tokens that are refused.
 
 use super::fields::{At, Findings, Zero};
-use super::issuer::{Known, patterns};
+use super::issuer::{Known, selector};
 use crate::index::Index;
-use crate::pattern::Pattern;
 use crate::policy::Revocation;
 use crate::time::UnixTime;
-use crate::token::Selector;
 
 /// Reads one entry.
 pub fn read(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Revocation> {
     let mut fields = at.fields(found)?;
-    let who = Selector {
-        subjects: patterns(&mut fields, "subjects", found),
-        clients: patterns(&mut fields, "clients", found),
-        issuers: patterns(&mut fields, "issuers", found),
-        actors: patterns(&mut fields, "actors", found),
-    };
+    let who = selector(&mut fields, found);
     known.check_issuers(&fields.path, who.issuers.as_deref(), found);
     let ids = fields.take("jti").and_then(|at| at.texts(Zero::Refuse, found));
     let issued_before = fields.take("issued_before").and_then(|at| match UnixTime::parse(at.text(found)?) {
@@ -29,8 +22,7 @@ pub fn read(at: &At<'_>, known: Known<'_>, found: &mut Findings) -> Option<Revoc
         return found.fault(&at.path, "needs `subjects`, `clients`, `issuers` or `jti`");
     }
     super::lint::check_actors(&at.path, who.actors.as_deref(), found);
-    let for_all = |patterns: &Option<Vec<Pattern>>| patterns.iter().flatten().all(|pattern| pattern.as_str() == "*");
-    if [&who.subjects, &who.clients, &who.issuers, &who.actors].into_iter().all(for_all) && ids.is_none() {
+    if who.is_for_all() && ids.is_none() {
         found.warn(
             &at.path,
             match issued_before {

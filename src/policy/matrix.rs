@@ -5,21 +5,15 @@ use super::{Denial, Mode, RuleSet};
 use crate::caller::Caller;
 use crate::pattern::Pattern;
 use crate::scope::{Scope, ScopeSet};
-use crate::token::ClaimTest;
+use crate::token::{ClaimTest, Selector};
 
 /// A scenario: an element of `matrix`. A missing selector matches everything; all given selectors must match.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// The name in audit records.
     pub name: String,
-    /// Patterns for the subject.
-    pub subjects: Option<Vec<Pattern>>,
-    /// Patterns for the client.
-    pub clients: Option<Vec<Pattern>>,
-    /// Patterns for the issuer's name or identifier.
-    pub issuers: Option<Vec<Pattern>>,
-    /// Patterns for the actor.
-    pub actors: Option<Vec<Pattern>>,
+    /// Selects by identity. A value that the token lacks is matched as an empty string, so `*` selects every token.
+    pub who: Selector,
     /// Whether there must be an actor, or must be none.
     pub delegated: Option<bool>,
     /// Conditions on the token's claims.
@@ -61,27 +55,17 @@ pub struct Matches<'a> {
 }
 
 impl Scenario {
-    /// Whether the scenario selects this caller. A value that the token lacks is matched as an empty string, so `*`
-    /// selects every caller with a token. Only a scenario without selectors selects anonymous callers.
+    /// Whether the scenario selects this caller. Only a scenario without selectors selects anonymous callers.
     pub fn selects(&self, caller: &Caller) -> bool {
         let Some(caller) = caller.token() else { return !self.has_selectors() };
-        let any = |patterns: &Option<Vec<Pattern>>, values: &[&str]| {
-            patterns
-                .as_ref()
-                .is_none_or(|patterns| patterns.iter().any(|p| values.iter().any(|value| p.matches(value))))
-        };
-        any(&self.subjects, &[caller.subject().unwrap_or_default()])
-            && any(&self.clients, &[caller.client().unwrap_or_default()])
-            && any(&self.issuers, &[caller.issuer_name(), caller.issuer()])
-            && any(&self.actors, &[caller.actors().next().unwrap_or_default()])
+        self.who.selects(caller, Some(""))
             && self.delegated.is_none_or(|delegated| delegated == caller.actors().next().is_some())
             && self.claims.iter().all(|test| test.holds(caller.claims()))
     }
 
     /// Whether the scenario selects some callers only.
     pub fn has_selectors(&self) -> bool {
-        let patterns = [&self.subjects, &self.clients, &self.issuers, &self.actors];
-        patterns.into_iter().any(Option::is_some) || self.delegated.is_some() || !self.claims.is_empty()
+        !self.who.is_empty() || self.delegated.is_some() || !self.claims.is_empty()
     }
 }
 

@@ -31,6 +31,12 @@ impl Selector {
             && (any(&self.issuers, Some(caller.issuer_name())) || any(&self.issuers, Some(caller.issuer())))
     }
 
+    /// Whether every pattern is `*`, or there is none.
+    pub fn is_for_all(&self) -> bool {
+        let all = |patterns: &Option<Vec<Pattern>>| patterns.iter().flatten().all(|pattern| pattern.as_str() == "*");
+        [&self.subjects, &self.clients, &self.issuers, &self.actors].into_iter().all(all)
+    }
+
     /// Whether there is no selector.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

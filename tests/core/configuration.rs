@@ -284,8 +284,8 @@ fn every_field_is_there(config: &Config, form: &str) {
     assert_eq!(policy.named_scopes().len(), 6);
     let row = &policy.matrix[0];
     assert_eq!(row.name, "alice looks, she does not touch");
-    assert_eq!((row.subjects.as_ref().unwrap().len(), row.clients.as_ref().unwrap().len()), (2, 1));
-    assert_eq!((row.issuers.as_ref().unwrap().len(), row.claims.len(), row.deny_tools.patterns().len()), (1, 3, 1));
+    assert_eq!((row.who.subjects.as_ref().unwrap().len(), row.who.clients.as_ref().unwrap().len()), (2, 1));
+    assert_eq!((row.who.issuers.as_ref().unwrap().len(), row.claims.len(), row.deny_tools.patterns().len()), (1, 3, 1));
     assert_eq!((row.scopes.as_ref().unwrap().len(), row.mode), (1, Some(Mode::Shadow)));
 
     assert!(config.hold_request_headers);

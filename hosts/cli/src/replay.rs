@@ -191,11 +191,11 @@ fn depends_on_more(resource: &Resource, caller: &Caller) -> bool {
     }
     let hashed = is_hashed(caller.subject()) || is_hashed(caller.actors().next());
     resource.policy.matrix.iter().any(|scenario| {
-        let hides =
-            !scenario.claims.is_empty() || (hashed && (scenario.subjects.is_some() || scenario.actors.is_some()));
+        let hides = !scenario.claims.is_empty()
+            || (hashed && (scenario.who.subjects.is_some() || scenario.who.actors.is_some()));
         let mut visible = Scenario { claims: Vec::new(), ..scenario.clone() };
         if hashed {
-            (visible.subjects, visible.actors) = (None, None);
+            (visible.who.subjects, visible.who.actors) = (None, None);
         }
         hides && visible.selects(&caller.into())
     })

@@ -131,29 +131,34 @@ fn issuer(issuer: &Issuer) -> Vec<String> {
 /// Scopes that are granted by claims.
 fn mapped(entry: &MappedScopes) -> String {
     let scopes: Vec<_> = entry.scopes.iter().map(ToString::to_string).collect();
-    format!("  and {} for {}", scopes.join(", "), visible(&selectors(&entry.who, &entry.claims)))
+    let who: Vec<_> = identities(&entry.who).chain(claims(&entry.claims)).collect();
+    format!("  and {} for {}", scopes.join(", "), visible(&who.join(", ")))
 }
 
-/// The callers that a selector and tests on claims select.
-pub fn selectors(who: &Selector, claims: &[ClaimTest]) -> String {
+/// The identities that a selector selects, by part.
+pub fn identities(who: &Selector) -> impl Iterator<Item = String> {
     let patterns = |name: &str, patterns: &Option<Vec<Pattern>>| {
         let texts: Vec<_> = patterns.as_ref()?.iter().map(Pattern::as_str).collect();
         Some(format!("{name} {}", texts.join(" or ")))
     };
+    let parts = [
+        patterns("subject", &who.subjects),
+        patterns("client", &who.clients),
+        patterns("issuer", &who.issuers),
+        patterns("actor", &who.actors),
+    ];
+    parts.into_iter().flatten()
+}
+
+/// Tests on claims, one by one.
+pub fn claims(tests: &[ClaimTest]) -> impl Iterator<Item = String> {
     let value = |node: &Node| match node {
         Node::Text(text) => text.clone(),
         Node::Number(number) => number.to_string(),
         Node::Bool(flag) => flag.to_string(),
         other => other.type_name().to_owned(),
     };
-    let claims = claims.iter().map(|test| format!("{} is {}", test.name, value(&test.expected)));
-    let selectors = [
-        patterns("subject", &who.subjects),
-        patterns("client", &who.clients),
-        patterns("issuer", &who.issuers),
-        patterns("actor", &who.actors),
-    ];
-    selectors.into_iter().flatten().chain(claims).collect::<Vec<_>>().join(", ")
+    tests.iter().map(move |test| format!("{} is {}", test.name, value(&test.expected)))
 }
 
 fn introspection(introspection: &Introspection) -> String {
@@ -290,10 +295,9 @@ fn scenario(scenario: &Scenario) -> String {
 }
 
 fn revoked(entry: &Revocation) -> String {
-    let who = Some(selectors(&entry.who, &[])).filter(|who| !who.is_empty());
     let ids = entry.ids.as_ref().map(|ids| counted(ids.names().count(), "token id"));
     let before = entry.issued_before.map(|time| format!("issued before {}", rfc3339(time)));
-    visible(&who.into_iter().chain(ids).chain(before).collect::<Vec<_>>().join(", "))
+    visible(&identities(&entry.who).chain(ids).chain(before).collect::<Vec<_>>().join(", "))
 }
 
 fn rfc3339(time: UnixTime) -> String {

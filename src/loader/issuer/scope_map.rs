@@ -52,6 +52,16 @@ pub fn check_scope_maps(issuers: &Issuers, resources: &[Resource], found: &mut F
     }
 }
 
+/// Reads patterns for each part of a caller's identity.
+pub fn selector(fields: &mut Fields<'_>, found: &mut Findings) -> Selector {
+    Selector {
+        subjects: patterns(fields, "subjects", found),
+        clients: patterns(fields, "clients", found),
+        issuers: patterns(fields, "issuers", found),
+        actors: patterns(fields, "actors", found),
+    }
+}
+
 /// Reads the patterns `name`, if they are given.
 pub fn patterns(fields: &mut Fields<'_>, name: &'static str, found: &mut Findings) -> Option<Vec<Pattern>> {
     let texts = fields.take(name).and_then(|at| at.texts(Zero::Refuse, found))?;

@@ -3,10 +3,11 @@
 use toolgate::bearer::NoCredentials;
 use toolgate::caller::Caller;
 use toolgate::config::{Config, Issuer, Resource};
-use toolgate::node::Node;
 use toolgate::pattern::Pattern;
 use toolgate::policy::{self, Mode};
 use toolgate::token::{AccessToken, Assumed, acting};
+
+use crate::summary::{claims, identities};
 
 /// A scenario of the policy, everybody else, or the anonymous caller.
 pub struct Scenario {
@@ -79,43 +80,27 @@ fn selected_by(scenario: &policy::Scenario, issuers: &[&Issuer], anybody: &Assum
         let any = |patterns: &Vec<Pattern>| {
             patterns.iter().any(|pattern| pattern.matches(&issuer.name) || pattern.matches(&issuer.identifier))
         };
-        scenario.issuers.as_ref().is_none_or(any)
+        scenario.who.issuers.as_ref().is_none_or(any)
     };
-    let issuer = issuers.iter().find(wanted).filter(|_| scenario.issuers.is_some());
-    let actor = first(&scenario.actors)
+    let issuer = issuers.iter().find(wanted).filter(|_| scenario.who.issuers.is_some());
+    let actor = first(&scenario.who.actors)
         .or_else(|| scenario.delegated.filter(|delegated| *delegated).map(|_| "agent".to_owned()));
     let actor = actor.filter(|_| scenario.delegated != Some(false)).map(|actor| acting(&actor));
     let claims = scenario.claims.iter().map(|test| (test.name.clone(), test.expected.clone())).chain(actor);
     Assumed {
         issuer: issuer.map_or_else(|| anybody.issuer.clone(), |issuer| issuer.identifier.clone()),
         issuer_name: issuer.map_or_else(|| anybody.issuer_name.clone(), |issuer| issuer.name.clone()),
-        subject: first(&scenario.subjects),
-        client: first(&scenario.clients),
+        subject: first(&scenario.who.subjects),
+        client: first(&scenario.who.clients),
         scopes: Vec::new(),
         claims: claims.collect(),
     }
 }
 
 fn about(scenario: &policy::Scenario) -> String {
-    let patterns = |name: &str, patterns: &Option<Vec<Pattern>>| {
-        let texts: Vec<_> = patterns.as_ref()?.iter().map(Pattern::as_str).collect();
-        Some(format!("{name} {}", texts.join(" or ")))
-    };
-    let value = |node: &Node| match node {
-        Node::Text(text) => text.clone(),
-        Node::Number(number) => number.to_string(),
-        Node::Bool(flag) => flag.to_string(),
-        other => other.type_name().to_owned(),
-    };
-    let claims = scenario.claims.iter().map(|test| format!("{} is {}", test.name, value(&test.expected)));
-    let selectors = [
-        patterns("subject", &scenario.subjects),
-        patterns("client", &scenario.clients),
-        patterns("issuer", &scenario.issuers),
-    ];
     let delegated =
         scenario.delegated.map(|delegated| if delegated { "delegated" } else { "not delegated" }.to_owned());
-    let delegated = patterns("actor", &scenario.actors).into_iter().chain(delegated);
     let shadow = (scenario.mode == Some(Mode::Shadow)).then(|| "in shadow mode: recorded only".to_owned());
-    selectors.into_iter().flatten().chain(delegated).chain(claims).chain(shadow).collect::<Vec<_>>().join(", ")
+    let selected = identities(&scenario.who).chain(delegated).chain(claims(&scenario.claims)).chain(shadow);
+    selected.collect::<Vec<_>>().join(", ")
 }
