@@ -180,11 +180,18 @@ fn a_change_of_policy_keeps_the_keys_though_the_issuer_is_down() {
             let token = Token::new().scope(scope).sign(key);
             envoy.client().send(&Request::call("get_forecast").bearer(&token)).status
         };
+        // Asks whether a change has come. Envoy 1.40 with two workers was seen to reset connections that arrive while it
+        // switches, with older modules too; what answers once it has is asserted below.
+        let answers = |scope: &str, status: u16| {
+            let request = Request::call("get_forecast").bearer(&Token::new().scope(scope).sign(&Key::rsa_a()));
+            let response = envoy.client().raw().send(request.bytes()).try_response();
+            response.is_ok_and(|response| response.status == status)
+        };
         assert_eq!(call("weather:read", &Key::rsa_a()), 200);
         let fetches = provider.fetches();
         provider.stop();
         for (scope, changed) in &changes {
-            change(&envoy, changed, || call(scope, &Key::rsa_a()) == 200);
+            change(&envoy, changed, || answers(scope, 200));
             for n in 0..10 {
                 assert_eq!(call(scope, &Key::rsa_a()), 200, "{mode:?}: {scope}, {n}");
                 assert_eq!(call("none", &Key::rsa_a()), 403, "{mode:?}: {scope}, {n}");
@@ -193,16 +200,16 @@ fn a_change_of_policy_keeps_the_keys_though_the_issuer_is_down() {
             }
         }
         // What was fetched is taken as the new configuration takes it.
-        change(&envoy, &narrower, || call("weather:read", &Key::rsa_a()) == 401);
+        change(&envoy, &narrower, || answers("weather:read", 401));
         assert_eq!(provider.fetches(), fetches, "{mode:?}: nothing was fetched anew");
         assert!(!envoy.log().contains("could not be fetched"), "{mode:?}: {}", envoy.log());
         // What no configuration uses any more is gone, and fetched again.
         provider.restart();
-        change(&envoy, &elsewhere, || call("weather:read", &Key::rsa_a()) == 200);
+        change(&envoy, &elsewhere, || answers("weather:read", 200));
         let fetches = provider.fetches();
         // The native module may learn of the end of a configuration after the next one has begun, which then takes over.
         let fetched = || native::is_it() || provider.fetches() > fetches;
-        change(&envoy, &before, || fetched() && call("weather:read", &Key::rsa_a()) == 200);
+        change(&envoy, &before, || fetched() && answers("weather:read", 200));
         assert!(!envoy.log().contains("panicked"), "{}", envoy.log());
     }
 }
