@@ -13,12 +13,12 @@ const DEBIAN = { wrk: 'wrk', taskset: 'util-linux' };
 /** Gives Envoy, the folder for what is written, and the servers of the benchmark. Without `builds`: for no load. */
 export async function setUp(processes, { builds = true } = {}) {
   if (!existsSync(MODULE)) throw new Error('toolgate.wasm is missing: run `make build`');
-  if (!existsSync(NATIVE)) throw new Error('libtoolgate.so is missing: run `make build-native`');
   const envoy = (await processes.complete([here('../tools/get-envoy.sh')])).trim();
   const folder = `${CACHE}/${builds ? 'run' : 'smoke'}`;
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   if (!builds) return { envoy, folder };
+  if (!existsSync(NATIVE)) throw new Error('libtoolgate.so is missing: run `make build-native`');
   for (const [tool, debian] of Object.entries(DEBIAN)) {
     const found = await processes.complete(['/bin/sh', '-c', `command -v ${tool} || true`]);
     if (!found.trim()) throw new Error(`the benchmark needs ${tool}. On Debian and Ubuntu: apt install ${debian}`);
