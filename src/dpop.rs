@@ -17,18 +17,8 @@ pub use proof::{Expected, Proof, ProofError};
 pub use replay::{Account, BUCKETS, MOST_PER_ACCOUNT, ReplayFault};
 pub use target::is_for;
 
-use sha2::{Digest, Sha256};
-
 use crate::time::UnixTime;
 use crate::workers::{NotShared, SharedData, SharedNames};
-
-/// The SHA-256 of the concatenated `parts`. Not inlined, to keep a single copy in the module.
-#[inline(never)]
-fn sha256(parts: &[&[u8]]) -> [u8; 32] {
-    let mut digest = Sha256::new();
-    parts.iter().for_each(|part| digest.update(part));
-    digest.finalize().into()
-}
 
 /// The state of proofs that the workers of a host share: the nonce key, and the used proofs.
 ///

@@ -28,6 +28,7 @@ mod possession;
 mod refusal;
 mod request;
 mod response;
+mod session;
 mod step;
 mod validation;
 mod verdict;

@@ -37,7 +37,7 @@
 //! | `explain` | why a request gets its answer, for the command line | |
 //! | [`exchange`] | the state machine of one request and its answer | MCP, Streamable HTTP |
 //! | [`gate`] | the machine of one worker: calls under way, streams that wait, records | |
-//! | [`headers`], `bytes`, [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`], [`ids`], [`protobuf`] | leaf types, which use no other module's rules | RFC 9110, RFC 3986 |
+//! | [`headers`], `bytes`, `hash`, [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`], [`ids`], [`protobuf`] | leaf types, which use no other module's rules | RFC 9110, RFC 3986 |
 //! | [`identity`] | the caller's identity as headers for the server | |
 //! | [`introspection`] | calls to introspection endpoints, and cached responses | RFC 7662 |
 //! | [`json`] | the strict JSON reader, and a writer | RFC 8259 |
@@ -54,6 +54,7 @@
 //! | [`remote`] | policies from a control plane, and manifests published to it | RFC 9110 section 13 |
 //! | [`reply`] | all responses and challenges | RFC 6750 section 3, RFC 9728 section 5.1 |
 //! | [`routes`] | hosts and paths, and look-alike paths | |
+//! | [`sessions`] | session ids, bound to their caller by a tag | MCP, RFC 2104 |
 //! | [`signature`] | algorithms and their verification, by the host or in pure Rust | RFC 7518 section 3, RFC 8037 |
 //! | [`token`] | access tokens, with provider profiles, mapped scopes and actors; the token cache | RFC 7519, RFC 8725, RFC 9068, RFC 8693 section 4.1 |
 //! | [`version`] | version, commit and interface of the build; the start-up line | |
@@ -76,6 +77,7 @@ pub mod exchange;
 #[cfg(not(target_family = "wasm"))]
 pub mod explain;
 pub mod gate;
+mod hash;
 pub mod headers;
 pub mod identity;
 pub mod ids;
@@ -101,6 +103,7 @@ pub mod remote;
 pub mod reply;
 pub mod routes;
 pub mod scope;
+pub mod sessions;
 pub mod signature;
 pub mod sse;
 pub mod text;

@@ -17,6 +17,7 @@ mod protobuf;
 mod resource;
 mod revoked;
 mod rule;
+mod sessions;
 
 use std::time::Duration;
 

@@ -126,6 +126,8 @@ reasons! {
         McpHeaderMissing = "mcp_header_missing": "this protocol version requires `MCP-Protocol-Version`, the same version in `_meta`, `Mcp-Method` and `Mcp-Name`",
         McpHeaderMismatch = "mcp_header_mismatch": "`Mcp-Method`, `Mcp-Name` or `MCP-Protocol-Version` disagrees with the body",
         McpVersionNotInBody = "mcp_version_not_in_body": "the body's `_meta` lacks the version of `MCP-Protocol-Version`",
+        SessionMismatch = "session_mismatch": "the session id is not one of this caller, or it is unclear which id counts",
+        SessionUntagged = "session_untagged": "the session id has no tag that binds it to a caller",
     }
     Message {
         BatchRefused = "batch_refused": "a batch, and `batches` is `reject`",

@@ -15,6 +15,7 @@ use crate::jsonrpc::MessageFault;
 use crate::mcp::{HeaderFault, OperationFault};
 use crate::metadata;
 use crate::reason::Reason;
+use crate::sessions::SessionFault;
 use crate::token::TokenError;
 
 /// The `Retry-After` in seconds if keys are unavailable: enough for a fetch and its first pause.
@@ -62,6 +63,8 @@ pub enum Refusal {
     ContentEncoding,
     /// An unreadable header, or one that disagrees with the body.
     Headers(HeaderFault, Option<String>),
+    /// A session id that is not one of this caller, on a POST or another method.
+    Session(SessionFault, bool),
     TooLarge,
     /// The client waits for 100 (Continue), but the headers wait for the body.
     ExpectationFailed,
@@ -104,6 +107,7 @@ impl Refusal {
             Self::UnsupportedMedia => Reason::UnsupportedMediaType,
             Self::ContentEncoding => Reason::UnsupportedContentEncoding,
             Self::Headers(fault, _) => fault.reason(),
+            Self::Session(fault, _) => fault.reason(),
             Self::TooLarge => Reason::PayloadTooLarge,
             Self::ExpectationFailed => Reason::ExpectationFailed,
             Self::Message(fault, _) => fault.reason(),
@@ -124,7 +128,7 @@ impl Refusal {
             Self::Unauthorized | Self::InvalidToken(_) | Self::InvalidProof(..) => 401,
             Self::Denied(denied) if denied.lacks_token() || denied.sign_in().is_some() => 401,
             Self::ForbiddenOrigin | Self::Denied(_) => 403,
-            Self::NotFound => 404,
+            Self::NotFound | Self::Session(..) => 404,
             Self::MethodNotAllowed => 405,
             Self::TooLarge => 413,
             Self::UnsupportedMedia | Self::ContentEncoding => 415,
@@ -178,6 +182,8 @@ impl Refusal {
                 error("temporarily_unavailable")
             }
             Self::MethodNotAllowed => error("method_not_allowed"),
+            Self::Session(_, true) => rpc_error(None, -32001, "Session not found", None),
+            Self::Session(_, false) => error("session_not_found"),
             Self::TooLarge => error("payload_too_large"),
             Self::ExpectationFailed => error("expectation_failed"),
             Self::BadGateway(_) => error("bad_gateway"),

@@ -8,6 +8,7 @@ use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::routes::{HostPattern, PathPattern};
 use crate::scope::{Scope, ScopeSet};
+use crate::sessions::Sessions;
 use crate::url::Url;
 
 /// One protected MCP server.
@@ -66,6 +67,8 @@ pub struct Resource {
     pub until_seen: UntilSeen,
     /// The callers who get challenges inside results.
     pub in_band: Option<InBand>,
+    /// The secrets that bind sessions to their caller.
+    pub sessions: Option<Sessions>,
     /// Whether the client's token is forwarded to the server.
     pub keep_authorization: bool,
     /// The parts of the identity that are forwarded to the server.

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::sha256;
+use crate::hash::hmac;
 use crate::time::UnixTime;
 use crate::workers::{NotShared, SharedData, Updated, update};
 
@@ -61,29 +61,9 @@ impl NonceKey {
     }
 }
 
-/// HMAC-SHA256 (RFC 2104) with a key of the digest's size.
-fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
-    const BLOCK: usize = 64;
-    let padded = |pad: u8| {
-        let mut block = [pad; BLOCK];
-        block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
-        block
-    };
-    let inner = sha256(&[&padded(0x36), message]);
-    sha256(&[&padded(0x5c), &inner])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_hmac_is_that_of_another_library() {
-        for (key, message) in [([0; 32], b"".as_slice()), ([0xaa; 32], b"Hi There"), ([7; 32], &[1; 200])] {
-            let other = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &key);
-            assert_eq!(hmac(&key, message), ring::hmac::sign(&other, message).as_ref(), "{key:?}");
-        }
-    }
 
     #[test]
     fn a_nonce_is_taken_for_its_span_and_the_next_by_whoever_has_the_key() {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{NonceKey, is_for, sha256};
+use super::{NonceKey, is_for};
 use crate::config::Resource;
+use crate::hash::sha256;
 use crate::json::Object;
 use crate::jwks::JwkFault;
 use crate::node::Node;

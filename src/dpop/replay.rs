@@ -9,7 +9,8 @@
 //! entries are removed when a bucket is written. A full bucket refuses further proofs, because forgetting one would
 //! allow its replay. No account can fill a bucket alone, even by choosing the ids of its proofs.
 
-use super::{Proof, sha256};
+use super::Proof;
+use crate::hash::sha256;
 use crate::time::UnixTime;
 use crate::token::AccessToken;
 use crate::workers::{NotShared, SharedData, Updated, update};

@@ -1,6 +1,7 @@
 //! From credentials, or none, to a known caller, and the decisions that need only the headers.
 
 use super::request::Request;
+use super::session::Session;
 use super::step::{Effect, Env, Step};
 use super::validation::{Unverified, Waiting, validate};
 use super::verified::{Body, Verified};
@@ -37,7 +38,8 @@ impl Exchange {
             }
             Err(Unverified::Refused(refusal)) => self.refuse_token(request, refusal, (body, read), env),
             Ok(caller) => {
-                let verified = Verified { request, caller, since: env.now, released: false, body };
+                let session = Session::default();
+                let verified = Verified { request, caller, since: env.now, released: false, session, body };
                 self.admit(verified, read, env)
             }
         }
@@ -48,7 +50,7 @@ impl Exchange {
         if let Some(token) = verified.caller.token() {
             env.drift.saw(verified.request.resource, env.config, token, env.now);
         }
-        if let Err(refusal) = verified.request.after_token() {
+        if let Err(refusal) = verified.request.after_token().and_then(|()| verified.bind_session(env.config)) {
             return self.refuse(&verified.facts(), refusal, env);
         }
         if !verified.request.has_body {

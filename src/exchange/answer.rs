@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::expects::Expects;
 use super::request::{is_json_type, is_utf8_type};
+use super::session::Session;
 use super::step::{Effect, Env, Flow, HeaderEdit, Step};
 use super::verified::Verified;
 use super::wants::Wants;
@@ -34,6 +35,8 @@ pub(super) struct Answer {
     /// The ids of the requests, for the errors that replace a list.
     ids: Ids,
     decision_id: String,
+    /// The session, if sessions are bound.
+    session: Session,
     /// Whether the host shows bodies while headers are held. Then a fault can still lead to a 502.
     may_hold_headers: bool,
     phase: Phase,
@@ -105,6 +108,7 @@ impl Answer {
             expects,
             ids,
             decision_id,
+            session: verified.session.clone(),
             may_hold_headers: verified.body.seen && !verified.released,
             phase: Phase::Untouched,
             held: 0,
@@ -119,12 +123,15 @@ impl Answer {
     /// The parts of the answer that it needs from now on.
     pub fn wants(&self) -> Wants {
         match self.phase {
-            Phase::Untouched if self.expects.is_any() || self.origin.is_some() || self.revocable.is_some() => {
-                Wants::Headers
-            }
+            Phase::Untouched if self.needs_headers() => Wants::Headers,
             Phase::Untouched => Wants::Status,
             _ => Wants::Body { held: self.held },
         }
+    }
+
+    fn needs_headers(&self) -> bool {
+        let is_edited = self.origin.is_some() || self.session.is_bound();
+        is_edited || self.expects.is_any() || self.revocable.is_some()
     }
 
     /// Makes the answer a long-lived stream, which ends when `watch` says so.
@@ -176,6 +183,7 @@ impl Answer {
             Ok(phase) => {
                 self.phase = phase;
                 let mut edits = self.cors_edits(headers);
+                edits.extend(self.session.answer_edits(headers, env.config));
                 if !matches!(self.phase, Phase::Untouched) {
                     edits.push(HeaderEdit::remove("content-length"));
                 }

@@ -87,6 +87,11 @@ impl RequestHead {
         self.headers.weight()
     }
 
+    /// `Mcp-Session-Id`
+    pub fn session_id(&self) -> Option<&str> {
+        self.headers.text("mcp-session-id")
+    }
+
     fn origin(&self) -> Single<'_> {
         self.headers.single("origin")
     }

@@ -114,7 +114,7 @@ impl Exchange {
             (identity, _) => return self.deny(&facts, decisions.into_denied(identity.is_ok()), env),
         };
         let expects = decisions.expects();
-        let edits = verified.request.forward_edits(identity, expects.is_any(), env.config);
+        let edits = verified.forward_edits(identity, expects.is_any(), env.config);
         let asked_list = verified.asks_for_tools(&decisions, env);
         let mut effects = Vec::with_capacity(decisions.all.len() + 1);
         if !verified.released {

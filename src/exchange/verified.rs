@@ -4,6 +4,7 @@ use super::decisions::{Decided, Decisions};
 use super::expects::Expects;
 use super::facts::Facts;
 use super::request::Request;
+use super::session::Session;
 use super::step::{Env, HeaderEdit};
 use crate::caller::Caller;
 use crate::config::{Batches, Config};
@@ -22,6 +23,8 @@ pub(super) struct Verified {
     pub since: UnixTime,
     /// Whether the headers were forwarded ahead of the body.
     pub released: bool,
+    /// The session, if sessions are bound.
+    pub session: Session,
     pub body: Body,
 }
 
@@ -57,6 +60,19 @@ impl Verified {
             Some(resource) => identity::headers(resource, caller),
             None => Err(identity::Unforwardable),
         }
+    }
+
+    /// Checks the session ids of the request.
+    pub fn bind_session(&mut self, config: &Config) -> Result<(), Refusal> {
+        self.session = Session::of(&self.request, &self.caller, config)?;
+        Ok(())
+    }
+
+    /// The edits of the forwarded request.
+    pub fn forward_edits(&self, identity: Vec<(String, String)>, may_list: bool, config: &Config) -> Vec<HeaderEdit> {
+        let mut edits = self.request.forward_edits(identity, may_list, config);
+        edits.extend_from_slice(&self.session.edits);
+        edits
     }
 
     /// The policy's verdict. An unknown resource denies.
@@ -141,6 +157,6 @@ impl Verified {
         let identity = self.identity(env.config).map_err(|_| denied(Cause::Unforwardable, false))?;
         let may_list =
             mcp.and_then(|mcp| mcp.method.as_deref()).is_none_or(|method| Expects::of(method, || true).is_any());
-        Ok(self.request.forward_edits(identity, may_list, env.config))
+        Ok(self.forward_edits(identity, may_list, env.config))
     }
 }

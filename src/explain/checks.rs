@@ -10,6 +10,7 @@ use crate::exchange::RequestHead;
 use crate::headers::Headers;
 use crate::reason::{Family, Reason};
 use crate::routes::Route;
+use crate::sessions::Owner;
 use crate::token::AccessToken;
 
 /// The checks of `request`, which got `answered`.
@@ -23,6 +24,7 @@ pub fn run(question: &mut Question<'_>, request: &HttpRequest, answered: &Answer
             .push(Check::passed("request", "a browser's preflight request from a listed origin, which needs no token"));
     } else if let Some(resource) = resource {
         let caller = credentials(question, &headers, &head, resource, &mut checks);
+        session(resource, &head, caller.as_ref(), answered, &mut checks);
         message::check(question, resource, &headers, request, caller.as_ref(), &mut checks);
     }
     explain_the_rest(&mut checks, answered);
@@ -102,6 +104,30 @@ fn not_revoked(resource: &Resource, caller: &AccessToken, checks: &mut Vec<Check
         checks.push(Check::passed("revoked", "no entry of `policy.revoked` matches"));
     }
     true
+}
+
+/// Checks the session id of the header, if sessions are bound.
+fn session(
+    resource: &Resource,
+    head: &RequestHead,
+    caller: Option<&Caller>,
+    answered: &Answered,
+    checks: &mut Vec<Check>,
+) {
+    let hint = match answered.reason() {
+        Some(Reason::SessionMismatch) => hints::OTHER_SESSION,
+        Some(Reason::SessionUntagged) => hints::BARE_SESSION,
+        _ => {
+            let bound = resource.sessions.as_ref().zip(caller).zip(head.session_id());
+            let own = bound.is_some_and(|((sessions, caller), id)| {
+                sessions.own(Owner { resource: resource.identifier.as_str(), caller }, id).is_ok()
+            });
+            return if own {
+                checks.push(Check::passed("session", "its tag is that of this caller"))
+            };
+        }
+    };
+    checks.extend(answered.reason().map(|reason| Check::refused_for("session", reason).hint(Some(hint.to_owned()))));
 }
 
 /// Adds a refusal that no check above explains, such as one for an HTTP header.

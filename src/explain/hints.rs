@@ -19,6 +19,9 @@ pub(super) const UNKNOWN_KEY: &str = "the key was rotated away (get a new token)
 pub(super) const BAD_SIGNATURE: &str =
     "the token was changed on the way, or the keys are of another issuer or tenant whose `kid` is the same";
 
+pub(super) const OTHER_SESSION: &str = "it was given to another subject or client, or under another secret (the variable of `secret_env` needs the proxy's value here too): initialize again";
+pub(super) const BARE_SESSION: &str = "clients get ids with a tag through this gate: initialize again, through it";
+
 /// The usual cause of a token that is not a JWT.
 pub fn malformed(parts: usize) -> Option<String> {
     match parts {

@@ -2,7 +2,7 @@
 
 use super::fields::{At, Fields, Findings, Zero, join};
 use super::issuer::Issuers;
-use super::{Environment, endpoint, forward, in_band, lint, manifest, path_pattern, policy};
+use super::{Environment, endpoint, forward, in_band, lint, manifest, path_pattern, policy, sessions};
 use crate::config::{Dpop, Follows, OnDrift, Resource, UntilSeen, published, told};
 use crate::ids::IssuerId;
 use crate::policy::Policy;
@@ -38,6 +38,7 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
     };
     let (keep_authorization, forwarded) = forward::read(fields.take("forward"), found);
     let in_band = fields.take("in_band").and_then(|at| in_band::read(&at, found));
+    let sessions = fields.take("sessions").and_then(|at| sessions::read(&at, environment, found));
     let manifest = fields.take("manifest").and_then(|at| manifest::read(&at, found));
     let on_drift = read_on_drift(&mut fields, manifest.is_some(), found);
     let until_seen = read_until_seen(&mut fields, on_drift, found);
@@ -77,6 +78,7 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
         on_drift,
         until_seen,
         in_band,
+        sessions,
         keep_authorization,
         forwarded,
         identifier,

@@ -240,3 +240,64 @@ fn an_anonymous_caller_is_told_to_sign_in_though_only_a_role_would_bring_the_sco
     let verdict = resource.policy.decide(&alice("openid"), &Access::Tool("admin"), &occasion());
     assert_eq!(verdict.denial(), Some(&Denial::NotOffered), "who is signed in has no such role");
 }
+
+#[test]
+fn sessions_without_a_secret_are_refused_at_their_path() {
+    let at = "/resources/0/sessions";
+    let bound = |secret: &str| json!({"bind": true, "secret_env": secret});
+    refused(vec![
+        ("bound", at, bound("SESSION_SECRET"), &[]),
+        (
+            "with the secret before",
+            at,
+            json!({"bind": true, "secret_env": "SESSION_SECRET", "previous_secret_env": "SESSION_SECRET_BEFORE"}),
+            &[],
+        ),
+        ("not bound", at, json!({"bind": false}), &[]),
+        ("nothing", at, json!({}), &["resources[0].sessions.bind"]),
+        ("no object", at, json!(true), &["resources[0].sessions"]),
+        (
+            "a flag that is a text",
+            at,
+            json!({"bind": "true", "secret_env": "SESSION_SECRET"}),
+            &["resources[0].sessions.bind"],
+        ),
+        ("no secret", at, json!({"bind": true}), &["resources[0].sessions.secret_env"]),
+        (
+            "only the secret before",
+            at,
+            json!({"bind": true, "previous_secret_env": "SESSION_SECRET"}),
+            &["resources[0].sessions.secret_env"],
+        ),
+        ("a variable without a name", at, bound(""), &["resources[0].sessions.secret_env"]),
+        ("a variable that is not set", at, bound("UNSET"), &["resources[0].sessions.secret_env"]),
+        ("a secret that is too short", at, bound("SECRET"), &["resources[0].sessions.secret_env"]),
+        (
+            "a short secret of sessions that are not bound",
+            at,
+            json!({"bind": false, "secret_env": "SECRET"}),
+            &["resources[0].sessions.secret_env"],
+        ),
+        (
+            "a secret before that is too short",
+            at,
+            json!({"bind": true, "secret_env": "SESSION_SECRET", "previous_secret_env": "SECRET"}),
+            &["resources[0].sessions.previous_secret_env"],
+        ),
+        (
+            "a secret in the configuration",
+            at,
+            json!({"bind": true, "secret": "0123456789abcdef0123456789abcdef"}),
+            &["resources[0].sessions.secret", "resources[0].sessions.secret_env"],
+        ),
+    ]);
+    let config = accepted(&set(minimal(), at, bound("SESSION_SECRET")));
+    let shown = format!("{config:?}");
+    assert!(shown.contains("Sessions {") && !shown.contains("SESSION_SECRETSESSION"), "{shown}");
+    assert!(
+        accepted(&set(minimal(), at, json!({"bind": false})))
+            .resources
+            .iter()
+            .all(|resource| resource.sessions.is_none())
+    );
+}

@@ -165,7 +165,7 @@ impl Diff {
         };
         let Some(seen) = seen else { return self.equal("a request at the server", &true, &false) };
         self.equal("method at the server", &request.method, &seen.method);
-        self.equal("path at the server", &request.path, &seen.target);
+        self.equal("path at the server", expected.path.as_ref().unwrap_or(&request.path), &seen.target);
         self.equal("body at the server", &text(&request.bytes()), &text(&seen.body));
         self.equal("the end of the request at the server", &true, &seen.complete);
         for (name, expected) in fields {

@@ -85,6 +85,12 @@ pub const AUDIENCELESS: &str = "audienceless.example.com";
 pub const LOOSE: &str = "https://loose.example.com";
 /// Has a policy that revokes tokens, in shadow mode.
 pub const REVOKED: &str = "revoked.example.com";
+/// Binds sessions to their caller, and speaks the older transport too.
+pub const SESSIONS: &str = "sessions.example.com";
+/// As [`SESSIONS`], in shadow mode, with base scopes.
+pub const SESSIONS_SHADOW: &str = "sessions-shadow.example.com";
+/// The variables of its secret, and of the one before.
+pub const SECRETS: [&str; 2] = ["SESSION_SECRET", "SESSION_SECRET_BEFORE"];
 /// The issuer of [`DOWN`].
 pub const DOWN_ISSUER: &str = "https://down-auth.example.com";
 
@@ -295,6 +301,15 @@ fn resources() -> Value {
         ),
         resource(AUDIENCELESS, &small, &json!({"issuers": ["loose"]})),
         resource(REVOKED, &revoked(), &json!({"issuers": ["main", "local"]})),
+        resource(
+            SESSIONS,
+            &json!({"tools": {"echo": {"scopes": []}, "read": {"scopes": ["weather:read"]}, "help": {"public": true}}}),
+            &json!({
+                "paths": ["/mcp", "/sse", "/messages"], "sessions": bound(),
+                "issuers": ["main", "mapping"], "origins": ["https://app.example.com"],
+            })
+        ),
+        resource(SESSIONS_SHADOW, &shadow(), &json!({"sessions": bound()})),
         resource(OPAQUE, &small, &json!({"issuers": ["asked-only"]})),
         resource(
             MAIN,
@@ -328,6 +343,11 @@ fn weather() -> Value {
         "resources": {"weather://*": {"scopes": ["weather:read"]}, "weather://public/*": {"scopes": []}},
         "methods": {"tasks/*": {"scopes": ["tasks:run"]}},
     })
+}
+
+fn bound() -> Value {
+    let [secret, previous] = SECRETS;
+    json!({"bind": true, "secret_env": secret, "previous_secret_env": previous})
 }
 
 fn open() -> Value {

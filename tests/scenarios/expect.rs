@@ -12,6 +12,8 @@ pub struct Expected {
     pub headers: Vec<(&'static str, Option<String>)>,
     pub body: Body,
     pub server: Server,
+    /// The path at the server, if it is not that of the request.
+    pub path: Option<String>,
     pub decision: &'static str,
     pub reason: &'static str,
     /// Whether there is an audit line: the request reached a resource.
@@ -92,6 +94,7 @@ fn refused(status: u16, reason: &'static str, body: Body) -> Expected {
         headers: vec![("content-type", Some("application/json".to_owned()))],
         body,
         server: Server::Nothing,
+        path: None,
         decision: "deny",
         reason,
         audited: true,
@@ -312,6 +315,11 @@ impl Expected {
             fields.push((name, values.iter().map(|value| (*value).to_owned()).collect()));
         }
         self
+    }
+
+    /// The server gets this path.
+    pub fn server_gets_path(self, path: &str) -> Self {
+        Self { path: Some(path.to_owned()), ..self }
     }
 
     /// As [`Self::server_gets`], of the trailers.

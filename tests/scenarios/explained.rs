@@ -12,6 +12,7 @@ use super::check::{self, Outcome, Received, Seen};
 use super::request::Request;
 use super::{Scenario, config, endpoint};
 use crate::support::gate::Mode;
+use crate::support::tokens::environment;
 
 type Fields = Vec<(String, Vec<u8>)>;
 
@@ -19,7 +20,7 @@ type Fields = Vec<(String, Vec<u8>)>;
 pub fn configuration(mode: Mode) -> Config {
     let mut configuration = config::configuration();
     configuration["hold_request_headers"] = mode.holds().into();
-    let mut config = Config::parse(configuration.to_string().as_bytes(), &|_| None).unwrap();
+    let mut config = Config::parse(configuration.to_string().as_bytes(), &environment).unwrap();
     let keys = KeySet::parse(config::published_keys().to_string().as_bytes()).unwrap();
     // As `--keys main=FILE` does.
     config.issuers.iter_mut().find(|issuer| issuer.name == "main").unwrap().keys = Some(KeySource::Fixed(keys));
@@ -56,6 +57,14 @@ fn edited(mut fields: Fields, edits: &[HeaderEdit]) -> Fields {
     fields
 }
 
+fn target(request: &Request, edits: &[HeaderEdit]) -> String {
+    let set = |edit: &HeaderEdit| match edit {
+        HeaderEdit::Set(name, value) if name == ":path" => Some(value.clone()),
+        _ => None,
+    };
+    edits.iter().find_map(set).unwrap_or_else(|| request.path.clone())
+}
+
 /// Whether an answer to it has no body: that is so of HEAD, and Envoy drops the body of its own answers to gRPC.
 fn has_no_answer_body(request: &Request) -> bool {
     request.method == "HEAD" || request.headers.iter().any(|(_, value)| value.starts_with(b"application/grpc"))
@@ -77,7 +86,7 @@ pub fn outcome(request: &Request, sent: &HttpRequest, explanation: &Explanation)
     });
     let server = answered.reply.is_none().then(|| Seen {
         method: request.method.clone(),
-        target: request.path.clone(),
+        target: target(request, &answered.edits),
         headers: edited(sent.headers.clone(), &answered.edits),
         body: sent.body.clone().unwrap_or_default(),
         trailers: edited(sent.trailers.clone(), &answered.trailer_edits),

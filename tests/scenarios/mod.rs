@@ -49,6 +49,7 @@ mod proofs;
 mod public;
 mod records;
 mod revoked;
+mod sessions;
 mod step_up;
 mod streams;
 mod tokens;
@@ -128,6 +129,7 @@ pub fn all() -> Vec<Scenario> {
         identity::rows(),
         public::rows(),
         in_band::rows(),
+        sessions::rows(),
     ];
     topics.into_iter().flatten().collect()
 }

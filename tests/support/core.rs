@@ -13,7 +13,7 @@ use toolgate::time::UnixTime;
 use toolgate::token::{AccessToken, Expectations, TokenError, UntrustedJwt};
 
 use super::keys::Key;
-use super::tokens::{AUDIENCE, ISSUER, Token};
+use super::tokens::{AUDIENCE, ISSUER, Token, environment};
 
 pub use super::protobuf_struct::to_struct;
 
@@ -54,9 +54,9 @@ pub fn accepted(value: &Value) -> Config {
     parse(value.to_string().as_bytes()).unwrap_or_else(|faults| panic!("refused: {:?}\n{value:#}", paths(&faults)))
 }
 
-/// Reads a configuration where no variable but `SECRET` is set.
+/// Reads a configuration where the variables `SECRET`, and those of [`environment`], are set.
 pub fn parse(bytes: &[u8]) -> Result<Config, Vec<Fault>> {
-    Config::parse(bytes, &|name| (name == "SECRET").then(|| "from-env".to_owned()))
+    Config::parse(bytes, &|name| if name == "SECRET" { Some("from-env".to_owned()) } else { environment(name) })
 }
 
 /// The faults, sorted by path, of a configuration that both forms refuse

@@ -9,6 +9,11 @@ use super::keys::{Key, base64url};
 
 /// `iss` of a token that says nothing else.
 pub const ISSUER: &str = "https://auth.example.com";
+/// The environment of the tests: variables whose name begins so hold their name, often enough for a secret.
+pub fn environment(name: &str) -> Option<String> {
+    name.starts_with("SESSION_SECRET").then(|| name.repeat(3))
+}
+
 /// `aud` of a token that says nothing else.
 pub const AUDIENCE: &str = "https://mcp.example.com/mcp";
 

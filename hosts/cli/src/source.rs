@@ -17,6 +17,9 @@ use toolgate::config::{Config, Fault};
 
 use crate::output::{Trouble, read_text};
 
+/// Stands for a secret that is not set on this machine. It is long enough for any.
+const UNSET: &str = "unset on this machine, where no request is";
+
 /// A value and its line, counted from 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spot {
@@ -89,6 +92,25 @@ impl Spot {
                 let member = |member: &Member| format!("{}:{}", quote(&member.name), member.value.to_json());
                 format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(","))
             }
+        }
+    }
+
+    /// Passes the path of each field that names an environment variable, and that name.
+    fn variables(&self, path: String, each: &mut impl FnMut(String, &str)) {
+        match &self.value {
+            Value::Object(members) => {
+                for Member { name, value, .. } in members {
+                    let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                    match value.text().filter(|_| name.ends_with("secret_env")) {
+                        Some(variable) => each(path, variable),
+                        None => value.variables(path, each),
+                    }
+                }
+            }
+            Value::List(items) => {
+                items.iter().enumerate().for_each(|(n, item)| item.variables(format!("{path}[{n}]"), each));
+            }
+            _ => {}
         }
     }
 
@@ -218,7 +240,7 @@ impl Found {
             let value = std::env::var(name).ok().filter(|value| !value.is_empty());
             Some(value.unwrap_or_else(|| {
                 unset.borrow_mut().insert(name.to_owned());
-                "unset".to_owned()
+                UNSET.to_owned()
             }))
         };
         let (config, faults) = match Config::parse(self.root.to_json().as_bytes(), &environment) {
@@ -226,15 +248,12 @@ impl Found {
             Err(faults) => (None, faults),
         };
         let mut warnings = config.as_ref().map(|config| config.warnings.clone()).unwrap_or_default();
-        let issuers = self.root.member("issuers").map(Spot::items).unwrap_or_default();
-        for (n, issuer) in issuers.iter().enumerate() {
-            let named = issuer.member("introspection").and_then(|own| own.member("client_secret_env")?.text());
-            if let Some(name) = named.filter(|name| unset.borrow().contains(*name)) {
-                let path = format!("issuers[{n}].introspection.client_secret_env");
+        self.root.variables(String::new(), &mut |path, name| {
+            if unset.borrow().contains(name) {
                 let message = format!("`{name}` is not set here: it must be in the plugin's `environment_variables`");
                 warnings.push(Fault { path, message });
             }
-        }
+        });
         let sorted = |faults: Vec<Fault>, others: Vec<Remark>| {
             let mut all: Vec<_> = faults.into_iter().map(|fault| Remark::inside(&self.root, fault)).collect();
             all.extend(others);

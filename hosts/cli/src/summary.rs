@@ -56,6 +56,7 @@ fn facts(config: &Config, resource: &Resource) -> Facts {
         ("revoked", policy.revoked.iter().map(revoked).collect()),
         ("lists", vec![lists(policy)]),
         ("in band", in_band(resource)),
+        ("sessions", sessions(resource)),
         ("remote", remote(resource)),
         ("approved", vec![approved(resource)]),
         ("to server", vec![forwarded(resource)]),
@@ -328,6 +329,13 @@ fn in_band(resource: &Resource) -> Vec<String> {
     let who: Vec<_> = who.map(|(what, patterns)| format!("{what} {}", quoted(patterns))).collect();
     let schemes = if in_band.security_schemes { "; tools in lists say what they need" } else { "" };
     vec![format!("challenges inside results of calls for {}{schemes}", any_of(&who))]
+}
+
+/// Whether sessions are bound.
+fn sessions(resource: &Resource) -> Vec<String> {
+    let Some(sessions) = &resource.sessions else { return Vec::new() };
+    let previous = if sessions.rotates() { "; those under the previous secret are accepted too" } else { "" };
+    vec![format!("bound to their caller by a tag{previous}")]
 }
 
 /// The use of control planes.

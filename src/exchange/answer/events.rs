@@ -15,6 +15,9 @@ use crate::time::UnixTime;
 /// the worker busy with it.
 const MOST_TOLD: usize = 100;
 
+/// The type of the event that tells where to send messages.
+const ENDPOINT: &[u8] = b"endpoint";
+
 /// How long noise is held, because trailers may follow it. It may also be a heartbeat, which keeps a connection alive:
 /// of those, proxies want one within half a minute or more.
 const NOISE_WAIT: Duration = Duration::from_secs(5);
@@ -159,7 +162,9 @@ impl Answer {
         let Some(data) = data else {
             dropped.is_resumable |= event.has_id;
             out.ends_in_event |= !event.has_stray;
-            return out.pass(event, None);
+            let endpoint = event.data.as_deref().filter(|_| event.event_type == Some(ENDPOINT));
+            let tagged = endpoint.and_then(|url| self.session.tagged_endpoint(url, env.config));
+            return out.pass(event, tagged.as_deref());
         };
         match self.trim(data, env) {
             Ok(trimmed) if trimmed.tells_of_denied && self.expects.stream => match trimmed.answers.is_empty() {
@@ -235,5 +240,5 @@ impl Out {
 
 /// The first event of the older HTTP+SSE transport: a URL, in which no client looks for a list.
 fn is_endpoint(event_type: Option<&[u8]>, data: &[u8]) -> bool {
-    event_type == Some(b"endpoint") && !data.contains(&b'{') && !data.contains(&b'[')
+    event_type == Some(ENDPOINT) && !data.contains(&b'{') && !data.contains(&b'[')
 }

@@ -20,6 +20,7 @@ use toolgate::workers::SharedNames;
 use super::stream::{State, WeakState};
 use super::verifier::Remembering;
 use crate::support::shared_data::{Data, Fault};
+use crate::support::tokens::environment;
 
 /// The status, the entity tag and the body of an answer.
 pub type Response = (u16, Option<String>, String);
@@ -112,7 +113,7 @@ impl Worker {
 
     /// A worker at a time in milliseconds.
     pub fn start(configuration: &Value, flag: bool, now: u64, shared: &Rc<Data>) -> Self {
-        let config = Config::parse(configuration.to_string().as_bytes(), &|_| None).expect("a configuration");
+        let config = Config::parse(configuration.to_string().as_bytes(), &environment).expect("a configuration");
         let seed = Cell::new(shared.next_worker().wrapping_mul(7919));
         let random = |bytes: &mut [u8]| {
             bytes.fill_with(|| {

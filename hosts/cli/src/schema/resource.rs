@@ -55,6 +55,7 @@ pub struct Resource {
     /// The approved tools of the server, written by `toolgate manifest`
     manifest: Option<Manifest>,
     in_band: Option<InBand>,
+    sessions: Option<Sessions>,
     /// The treatment of tools that differ from the manifest
     on_drift: Option<OnDrift>,
     /// Whether tools may be called before a list was seen; `deny` requires `on_drift: deny`
@@ -74,6 +75,18 @@ pub struct InBand {
     user_agents: Option<Vec<Name>>,
     /// Whether tools in their lists have `securitySchemes`
     security_schemes: Option<bool>,
+}
+
+/// Sessions bound to their caller
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Sessions {
+    /// Whether session ids get a tag that binds them to their caller; `true` requires `secret_env`
+    bind: bool,
+    /// The environment variable of the Wasm VM that contains the secret, of at least 32 bytes
+    secret_env: Option<Name>,
+    /// The variable of the secret before, under which tags are still accepted
+    previous_secret_env: Option<Name>,
 }
 
 /// A control plane that provides the policy

@@ -144,11 +144,20 @@ issuers:
       client_id: gate
       client_secret_env: A_VARIABLE_THAT_NOBODY_SETS
 resources:
-  - {resource: https://mcp.example.com/mcp, policy: {}}
+  - resource: https://mcp.example.com/mcp
+    policy: {}
+    sessions: {bind: true, secret_env: ANOTHER_THAT_NOBODY_SETS}
+    publish: {uri: \"https://p.example.com\", cluster: p, client_id: g, client_secret_env: A_THIRD_THAT_NOBODY_SETS}
 ";
     let (code, found) = findings("unset.yaml", content);
     assert_eq!(code, 0);
-    assert!(found.contains(&"8 issuers[0].introspection.client_secret_env".to_owned()), "{found:?}");
+    for place in [
+        "8 issuers[0].introspection.client_secret_env",
+        "12 resources[0].sessions.secret_env",
+        "13 resources[0].publish.client_secret_env",
+    ] {
+        assert!(found.contains(&place.to_owned()), "{found:?}");
+    }
     let place = Place::new("check-strict");
     place.file("unset.yaml", content);
     assert_eq!(place.run("check --strict unset.yaml").code, 1);

@@ -5,9 +5,10 @@ use toolgate::config::Config;
 
 use crate::run::Place;
 
-const PAGES: [(&str, &str); 3] = [
+const PAGES: [(&str, &str); 4] = [
     ("delegation", include_str!("../../../../docs/delegation.md")),
     ("revocation", include_str!("../../../../docs/revocation.md")),
+    ("sessions", include_str!("../../../../docs/sessions.md")),
     ("scopes-from-claims", include_str!("../../../../docs/scopes-from-claims.md")),
 ];
 
@@ -35,7 +36,7 @@ fn every_configuration_of_a_page_is_accepted_without_a_warning() {
         assert!(!configurations.is_empty(), "{name}");
         for shown in configurations {
             let whole = whole(shown).to_string();
-            match Config::parse(whole.as_bytes(), &|_| None) {
+            match Config::parse(whole.as_bytes(), &|_| Some("s".repeat(32))) {
                 Ok(config) => assert_eq!(config.warnings, [], "{name}: {whole}"),
                 Err(faults) => panic!("{name}: {faults:#?}\n{whole}"),
             }

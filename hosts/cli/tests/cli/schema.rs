@@ -81,6 +81,7 @@ fn full() -> Value {
                 "definition": "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
             }}},
             "in_band": {"clients": ["chat-*"], "user_agents": ["Chat*"], "security_schemes": true},
+            "sessions": {"bind": true, "secret_env": "SECRET", "previous_secret_env": "PREVIOUS"},
             "on_drift": "deny",
             "until_seen": "deny",
             "policy_source": {
@@ -104,7 +105,7 @@ fn full() -> Value {
 
 /// Whether the core takes it.
 fn is_accepted(configuration: &Value) -> bool {
-    Config::parse(configuration.to_string().as_bytes(), &|_| None).is_ok()
+    Config::parse(configuration.to_string().as_bytes(), &|_| Some("s".repeat(32))).is_ok()
 }
 
 #[test]
@@ -216,6 +217,10 @@ fn values_that_cannot_be_are_refused_by_both() {
         ("/resources/0/forward/headers/x-mcp-org", json!("claims.")),
         ("/resources/0/in_band", json!({"security_schemes": true})),
         ("/resources/0/in_band/clients", json!([])),
+        ("/resources/0/sessions", json!({"secret_env": "SECRET"})),
+        ("/resources/0/sessions", json!({"bind": true, "secret": "0123456789abcdef0123456789abcdef"})),
+        ("/resources/0/sessions/bind", json!("yes")),
+        ("/resources/0/sessions/secret_env", json!("")),
         ("/resources/0/on_drift", json!("warn")),
         ("/resources/0/until_seen", json!("never")),
         ("/resources/0/manifest/tools/a/definition", json!("sha256:00")),

@@ -1,0 +1,163 @@
+//! Session ids in the query of a URL, where the HTTP+SSE transport (MCP 2024-11-05) has them.
+
+use std::ops::Range;
+
+use super::{Owner, SessionFault, Sessions};
+use crate::text::fold;
+use crate::uri::percent_decode;
+
+impl Sessions {
+    /// The target of a request with the server's own session id, if its query has one.
+    pub fn own_target(&self, owner: Owner<'_>, target: &str) -> Result<Option<String>, SessionFault> {
+        let Some(value) = parameter(target)? else { return Ok(None) };
+        let id = self.own(owner, target.get(value.clone()).unwrap_or_default())?;
+        Ok(Some(spliced(target, value, id)))
+    }
+
+    /// The URL of an `endpoint` event with the session id that `owner` sees, if its query has one. An id that no request
+    /// may use stays as it is.
+    pub fn tagged_endpoint(&self, owner: Owner<'_>, url: &str) -> Option<String> {
+        // Clients ignore the white space after a URL.
+        let value = parameter(url.trim_ascii_end()).ok()??;
+        let seen = self.tagged(owner, url.get(value.clone()).unwrap_or_default());
+        Some(spliced(url, value, &seen))
+    }
+}
+
+fn spliced(url: &str, range: Range<usize>, text: &str) -> String {
+    let (before, after) = (url.get(..range.start), url.get(range.end..));
+    [before.unwrap_or_default(), text, after.unwrap_or_default()].concat()
+}
+
+/// The place of the session id in the query of `url`. Only one parameter may be taken for it.
+///
+/// The id counts as it is spelled: the server's own spelling, without a change of its escapes. Servers split a query at
+/// `&`, and some at `;` too. A fragment ends it.
+fn parameter(url: &str) -> Result<Option<Range<usize>>, SessionFault> {
+    let Some((path, query)) = url.split_once('?') else { return Ok(None) };
+    let (mut at, mut found) = (path.len() + 1, None);
+    for pair in query.split(['&', ';', '#']) {
+        let (name, value) = pair.split_once('=').map_or((pair, None), |(name, value)| (name, Some(value)));
+        let end = at + pair.len();
+        if is_session(name) {
+            if found.is_some() || !matches!(name, "sessionId" | "session_id") {
+                return Err(SessionFault::Mismatch);
+            }
+            found = Some(end - value.ok_or(SessionFault::Untagged)?.len()..end);
+        }
+        at = end + 1;
+    }
+    Ok(found)
+}
+
+/// Whether a server may read `name` as `sessionId` or `session_id`. Servers differ in case, in the part from `[` on, and
+/// in what they write as `_`.
+fn is_session(name: &str) -> bool {
+    let decoded = percent_decode(name.replace('+', " ").as_bytes());
+    let decoded = String::from_utf8_lossy(&decoded);
+    // Bytes that are not UTF-8 may be left out.
+    let is_it = |name: &str| fold(name).replace(['_', ' ', '.', char::REPLACEMENT_CHARACTER], "") == "SESSIONID";
+    decoded.split(['[', '\0']).next().is_some_and(is_it) || is_it(&decoded.replace('[', ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bearer::NoCredentials;
+    use crate::caller::Caller;
+
+    fn sessions() -> Sessions {
+        Sessions::new("0123456789abcdef0123456789abcdef".to_owned(), None)
+    }
+
+    #[test]
+    fn the_endpoint_is_tagged_and_its_messages_get_the_own_id_of_the_server() {
+        let nobody = Caller::Anonymous(NoCredentials::assumed());
+        let owner = Owner { resource: "https://mcp.example.com/mcp", caller: &nobody };
+        let (sessions, tag) = (sessions(), "wZQDjaMtjlty6IPgJqPAnQ");
+        for (url, expected) in [
+            ("/messages?sessionId=abc", format!("/messages?sessionId=abc.{tag}")),
+            ("/messages/?session_id=abc", format!("/messages/?session_id=abc.{tag}")),
+            (
+                "https://mcp.example.com/m?a=b&sessionId=abc&c",
+                format!("https://mcp.example.com/m?a=b&sessionId=abc.{tag}&c"),
+            ),
+            ("?sessionId=abc;x", format!("?sessionId=abc.{tag};x")),
+            ("/m?sessionId=abc#x", format!("/m?sessionId=abc.{tag}#x")),
+            ("/m?sessionId=abc \t", format!("/m?sessionId=abc.{tag} \t")),
+        ] {
+            assert_eq!(sessions.tagged_endpoint(owner, url), Some(expected.clone()), "{url}");
+            assert_eq!(
+                sessions.own_target(owner, expected.trim_end()),
+                Ok(Some(url.trim_end().to_owned())),
+                "{expected}"
+            );
+        }
+        for url in [
+            "/messages",
+            "/m?",
+            "/m?session=abc",
+            "/m?x=sessionId=abc",
+            "/sessionId=abc",
+            "/m?sessionIds=abc",
+            "/m?id=1&&",
+        ] {
+            assert_eq!(sessions.tagged_endpoint(owner, url), None, "{url}");
+            assert_eq!(sessions.own_target(owner, url), Ok(None), "{url}");
+        }
+    }
+
+    #[test]
+    fn only_one_parameter_of_one_spelling_is_a_session_id() {
+        let nobody = Caller::Anonymous(NoCredentials::assumed());
+        let owner = Owner { resource: "https://mcp.example.com/mcp", caller: &nobody };
+        let (sessions, seen) = (sessions(), "abc.wZQDjaMtjlty6IPgJqPAnQ");
+        for name in [
+            "sessionid",
+            "SessionId",
+            "SESSION_ID",
+            "session_Id",
+            "Session_id",
+            "s_e_s_s_i_o_n_i_d",
+            "_sessionId",
+            "sessionId_",
+            "session%49d",
+            "%73essionId",
+            "%2573essionId",
+            "session%5Fid",
+            "sessionId[]",
+            "session_id[0]",
+            "sessionId[a][b]",
+            "sessionId%5B%5D",
+            "session[id",
+            "session.id",
+            "session+id",
+            "+sessionId",
+            "%20session_id",
+            "sessionId%00x",
+            "\u{17f}essionId",
+            "%C5%BFessionId",
+            "session\u{200b}Id",
+            "sessionId%ff",
+        ] {
+            let target = format!("/m?a=b&{name}={seen}");
+            assert_eq!(sessions.own_target(owner, &target), Err(SessionFault::Mismatch), "{target}");
+            assert_eq!(sessions.tagged_endpoint(owner, &format!("/m?{name}=abc")), None, "{name}");
+            let both = format!("/m?sessionId={seen}&{name}=abc");
+            assert_eq!(sessions.own_target(owner, &both), Err(SessionFault::Mismatch), "{both}");
+        }
+        for (target, fault) in [
+            ("/m?sessionId=abc", SessionFault::Untagged),
+            ("/m?sessionId=", SessionFault::Untagged),
+            ("/m?sessionId", SessionFault::Untagged),
+            ("/m?a;sessionId=abc", SessionFault::Untagged),
+            ("/m?a=b#&sessionId=abc", SessionFault::Untagged),
+            ("/m?sessionId=abc%2EwZQDjaMtjlty6IPgJqPAnQ", SessionFault::Untagged),
+            ("/m?sessionId=%61bc.wZQDjaMtjlty6IPgJqPAnQ", SessionFault::Mismatch),
+            ("/m?sessionId=abc.wZQDjaMtjlty6IPgJqPAnQ&sessionId=abc.wZQDjaMtjlty6IPgJqPAnQ", SessionFault::Mismatch),
+            ("/m?sessionId=abc.wZQDjaMtjlty6IPgJqPAnQ&session_id=abc.wZQDjaMtjlty6IPgJqPAnQ", SessionFault::Mismatch),
+        ] {
+            assert_eq!(sessions.own_target(owner, target), Err(fault), "{target}");
+        }
+    }
+}
