@@ -43,6 +43,7 @@ mod observability;
 mod outage;
 mod provider;
 mod publish;
+mod quotas;
 mod records;
 mod remote_policy;
 mod responsive;

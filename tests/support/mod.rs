@@ -37,6 +37,7 @@ pub mod process;
 pub mod proofs;
 pub mod protobuf_struct;
 pub mod provider;
+pub mod ratelimit;
 pub mod raw;
 pub mod readers;
 pub mod ring_host;
