@@ -11,6 +11,13 @@ use crate::support::ratelimit::{Descriptor, RateLimit};
 use crate::support::raw::Response;
 use crate::support::tokens::Token;
 
+const PAGE: &str = include_str!("../../docs/quotas.md");
+
+/// The first block of the page in this language.
+fn block(language: &str) -> &'static str {
+    PAGE.split(&format!("```{language}\n")).nth(1).unwrap().split("```").next().unwrap()
+}
+
 /// The number of calls that each bucket of the tests has.
 const LIMIT: u32 = 2;
 
@@ -69,6 +76,12 @@ fn limits(response: &Response) -> [Option<String>; 3] {
 }
 
 #[test]
+fn the_page_shows_the_numbers_of_the_file() {
+    let shown: Value = serde_norway::from_str(block("yaml")).unwrap();
+    assert_eq!(shown["descriptors"], part("local")["typed_config"]["descriptors"]);
+}
+
+#[test]
 fn each_caller_has_a_quota_for_each_tool() {
     let gate = start(Mode::Held, |setup| behind_toolgate(setup, local()).concurrency(2));
     let (client, forecast) = (gate.envoy.client(), Request::call("get_forecast"));
@@ -78,7 +91,9 @@ fn each_caller_has_a_quota_for_each_tool() {
     assert_eq!(calls(&gate, "alice", &Request::call("simulate-research-query")), [200, 429], "a tool with fewer");
 
     // Headers of the client count for nothing.
-    for (name, value) in [("x-mcp-subject", "carol"), ("X-MCP-Subject", "carol"), ("mcp-name", "simulate-research-query")] {
+    for (name, value) in
+        [("x-mcp-subject", "carol"), ("X-MCP-Subject", "carol"), ("mcp-name", "simulate-research-query")]
+    {
         let forged = forecast.clone().header(name, value);
         assert_ne!(calls(&gate, "alice", &forged), [200], "{name}");
     }
@@ -100,7 +115,8 @@ fn each_caller_has_a_quota_for_each_tool() {
     assert_eq!(calls(&gate, "erin", &forecast), [200, 200, 429]);
 
     // Of a batch, the last element counts. The documentation warns of it.
-    let call = |id: u32| json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": "get_forecast"}});
+    let call =
+        |id: u32| json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": "get_forecast"}});
     let batch = Request::post("/mcp", &json!([call(1), call(2), call(3)]));
     assert_eq!(calls(&gate, "frank", &batch), [200, 200, 429]);
 }
@@ -137,6 +153,10 @@ fn a_429_tells_when_to_try_again_and_is_in_the_access_log() {
     assert_eq!(refused.header("retry-after").as_deref(), Some("60"));
     let [limit, remaining, _] = limits(&refused);
     assert_eq!([limit.as_deref(), remaining.as_deref()], [Some("2"), Some("0")]);
+    for shown in block("http").lines().skip(1).take_while(|line| !line.is_empty()) {
+        let (name, value) = shown.split_once(": ").unwrap();
+        assert_eq!(refused.header(name).as_deref(), Some(value), "the page shows it");
+    }
     let cors = refused.header("access-control-allow-origin");
     assert_eq!(cors.as_deref(), Some("https://app.example.com"), "a page may read it");
 
@@ -145,6 +165,10 @@ fn a_429_tells_when_to_try_again_and_is_in_the_access_log() {
     assert_eq!([&line["decision"], &line["target"], &line["subject"]], ["allow", "get_forecast", "alice"]);
     let record = gate.envoy.wait_for_audit(|record| record["decision_id"] == line["decision_id"]);
     assert_eq!((&record["decision"], record.get("status")), (&json!("allow"), None), "toolgate allowed it");
+    let shown: Value = serde_json::from_str(block("json")).unwrap();
+    for (name, value) in shown.as_object().unwrap() {
+        assert_eq!(line[name], *value, "the page shows it");
+    }
     assert_eq!(gate.envoy.stat("quotas.http_local_rate_limit.rate_limited"), 1);
 }
 
@@ -156,6 +180,25 @@ fn headers_that_go_ahead_are_in_no_bucket() {
         let expected = if mode.holds() { [200, 200, 429] } else { [200; 3] };
         assert_eq!(calls(&gate, "alice", &Request::call("get_forecast")), expected, "{mode:?}");
     }
+}
+
+/// The documentation says so, and that a list by subject alone helps.
+#[test]
+fn a_bucket_that_made_room_is_full_again() {
+    let mut filter = local();
+    let settings = &mut filter["typed_config"];
+    settings["max_dynamic_descriptors"] = json!(1);
+    settings["rate_limits"].as_array_mut().unwrap().push(json!({
+        "actions": [{"request_headers": {"header_name": "x-mcp-subject", "descriptor_key": "subject"}}],
+    }));
+    settings["descriptors"].as_array_mut().unwrap().push(json!({
+        "entries": [{"key": "subject"}],
+        "token_bucket": {"max_tokens": 6, "tokens_per_fill": 1, "fill_interval": "3600s"},
+    }));
+    let gate = start(Mode::Held, |setup| behind_toolgate(setup, filter));
+    let turns = ["get_forecast", "get_help"].iter().cycle().take(7);
+    let statuses: Vec<_> = turns.map(|tool| calls::<1>(&gate, "alice", &Request::call(tool))[0]).collect();
+    assert_eq!(statuses, [200, 200, 200, 200, 200, 200, 429]);
 }
 
 #[test]
@@ -188,16 +231,15 @@ fn a_service_counts_by_caller_and_tool() {
     assert_eq!([&line["flags"], &line["details"]], ["RL", "request_rate_limited"]);
 
     // What the service was asked about.
-    type Entries = &'static [(&'static str, &'static str)];
-    const CALL: Entries = &[("method", "tools/call"), ("tool", "get_forecast")];
-    const HELP: Entries = &[("remote_address", "127.0.0.1"), ("method", "tools/call"), ("tool", "get_help")];
-    let asked = [("alice", CALL, 4), ("bob", CALL, 1), ("none", HELP, 3), ("alice", CALL, 1)];
-    let expected = asked.iter().flat_map(|(subject, rest, times)| {
-        let entries = [&[("subject", *subject)], *rest].concat();
-        let entries: Descriptor = entries.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-        std::iter::repeat_n(entries, *times)
-    });
-    assert_eq!(service.asked(), expected.collect::<Vec<_>>());
+    let of = |caller: &[(&str, &str)], tool: &str| -> Descriptor {
+        let entries = [caller, &[("method", "tools/call"), ("tool", tool)]].concat();
+        entries.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    };
+    let subject = |name: &str| of(&[("subject", name)], "get_forecast");
+    let anonymous = of(&[("caller", "without_subject"), ("remote_address", "127.0.0.1")], "get_help");
+    let expected = [(subject("alice"), 4), (subject("bob"), 1), (anonymous, 3), (subject("alice"), 1)];
+    let expected: Vec<_> = expected.into_iter().flat_map(|(one, times)| std::iter::repeat_n(one, times)).collect();
+    assert_eq!(service.asked(), expected);
 
     drop(service);
     let failed = gate.envoy.client().send(&forecast.bearer(&token("carol")));

@@ -91,7 +91,8 @@ async fn serve(socket: tokio::net::TcpStream, limit: u32, asked: Arc<Mutex<Vec<D
             let framed = [&[0][..], &length.to_be_bytes(), &message].concat();
             let _ = stream.send_data(framed.into(), false);
             let status = http::HeaderValue::from_static("0");
-            let _ = stream.send_trailers([(http::HeaderName::from_static("grpc-status"), status)].into_iter().collect());
+            let _ =
+                stream.send_trailers([(http::HeaderName::from_static("grpc-status"), status)].into_iter().collect());
         });
     }
 }
