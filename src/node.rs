@@ -1,10 +1,12 @@
 //! JSON values as a tree, for small or trusted documents: configuration, key sets, claims.
 
-mod exact;
+#[cfg(not(target_family = "wasm"))]
+mod deserialize;
+mod read;
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+pub use read::{MAX_DEPTH, NotJson};
 
 use crate::index::Index;
 
@@ -76,11 +78,10 @@ impl Node {
     /// Reads a JSON document. Numbers are exact: a schema has one digest, whoever computes it.
     ///
     /// # Errors
-    /// If `json` is no JSON, or nested more than 128 levels deep.
-    pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
-        let mut node = serde_json::from_slice(json)?;
-        exact::correct(&mut node, json);
-        Ok(node)
+    /// If `json` is no JSON, has a lone surrogate or a number beyond every double, or is nested deeper than
+    /// [`MAX_DEPTH`].
+    pub fn from_json(json: &[u8]) -> Result<Self, NotJson> {
+        read::document(json)
     }
 
     /// The name of the type, for messages.
@@ -163,60 +164,4 @@ impl Node {
 pub fn allocated(bytes: usize) -> usize {
     const OVERHEAD: usize = 16;
     if bytes == 0 { 0 } else { bytes + OVERHEAD }
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
-    }
-}
-
-struct NodeVisitor;
-
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
-        Ok(Node::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
-        Ok(Node::Number(Number::Negative(value)))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
-        Ok(Node::Number(Number::Whole(value)))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
-        Ok(Node::Number(Number::Double(value)))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Node, E> {
-        Ok(Node::Text(value.to_owned()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Node::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
-        let mut members = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            members.push(entry);
-        }
-        Ok(Node::Object(members))
-    }
 }

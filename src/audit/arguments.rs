@@ -2,6 +2,7 @@
 
 use crate::config::{Audit, Pointer};
 use crate::json::Object;
+use crate::node::Node;
 use crate::policy::scalar_at;
 use crate::text::truncate;
 
@@ -21,9 +22,12 @@ impl Audit {
             }
             let Some(json) = scalar_at(arguments, &pointer.path) else { continue };
             named.push(pointer);
-            let text = json.strip_prefix('"').map(|_| serde_json::from_str::<String>(json).ok());
+            let text = json.strip_prefix('"').map(|_| Node::from_json(json.as_bytes()).ok());
             match text {
-                Some(text) => object.text(&pointer.text, Some(truncate(&text.unwrap_or_default(), MAX_VALUE))),
+                Some(node) => {
+                    let text = node.as_ref().and_then(Node::as_text).unwrap_or_default();
+                    object.text(&pointer.text, Some(truncate(text, MAX_VALUE)))
+                }
                 // A number may be written with any number of digits.
                 None if json.len() > MAX_VALUE => object.text(&pointer.text, Some(truncate(json, MAX_VALUE))),
                 None => object.raw(&pointer.text, json),

@@ -6,14 +6,11 @@
 //! ListValue { repeated Value values = 1 }
 //! ```
 
-use crate::node::{Node, Number};
+use crate::node::{MAX_DEPTH, Node, Number};
 use crate::protobuf::{Wire, for_each_field};
 
-/// The maximum nesting depth of structs and lists, equal to that of `serde_json`, so that both formats accept the same
-/// configurations. The stack could hold far more.
-const MAX_DEPTH: usize = 127;
-
-/// Decodes a `Struct`. `None` if the bytes are not one.
+/// Decodes a `Struct`. `None` if the bytes are not one, or are nested deeper than JSON may be: both formats accept the same
+/// configurations.
 pub fn decode_struct(bytes: &[u8]) -> Option<Node> {
     read_struct(bytes, MAX_DEPTH)
 }

@@ -1,4 +1,5 @@
-//! JSON with the line of every value. serde_json, which the module uses, decides what is valid.
+//! JSON with the line of every value. serde_json decides what is valid, as the module's own reader does: a test of the core
+//! compares them. Its messages are for people.
 
 use jsonc_parser::ast;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
