@@ -1,5 +1,5 @@
 //! The structure of `src` is as its map says: no cycle of modules, no circle of files, and no use of `explain` by the rest.
-//! Nor have the hosts circles. No doc line anywhere begins with "What".
+//! Nor have the hosts circles. No doc line anywhere begins with "What", and files are short.
 //!
 //! The graph is read from the source text: every path that leads to a module of the crate is a use. A path to a name that
 //! a module re-exports is a use of the file that defines the name.
@@ -12,6 +12,10 @@ use std::path::Path;
 const SOURCES: [&str; 4] = ["src", "hosts/wasm/src", "hosts/cli/src", "hosts/native/src"];
 /// The folders of all code in Rust.
 const FOLDERS: [&str; 6] = ["src", "hosts", "tests", "bench", "fuzz", "tools"];
+
+/// The folders whose files are short, and the longest one's lines.
+const SHORT: [&str; 3] = ["src", "hosts", "tests/core"];
+const MAX_LINES: usize = 400;
 
 /// The parts of a path such as `jwks::cache`.
 type Name = Vec<String>;
@@ -52,6 +56,16 @@ fn no_doc_line_begins_with_a_relative_clause() {
         for (name, text) in files {
             let found: Vec<_> = text.lines().filter(|line| doc(line)).collect();
             assert!(found.is_empty(), "{folder}/{}: name the thing instead: {found:?}", name.join("/"));
+        }
+    }
+}
+
+#[test]
+fn no_file_is_long() {
+    for folder in SHORT {
+        for (name, text) in read(folder) {
+            let lines = text.lines().count();
+            assert!(lines <= MAX_LINES, "{folder}/{}: {lines} lines", name.join("/"));
         }
     }
 }

@@ -107,6 +107,18 @@ pub fn visible(text: &str) -> String {
     out
 }
 
+/// Escapes `text` for HTML and XML.
+pub fn markup(text: &str) -> String {
+    let escape = |c: char| match c {
+        '&' => "&amp;".to_owned(),
+        '<' => "&lt;".to_owned(),
+        '>' => "&gt;".to_owned(),
+        '"' => "&quot;".to_owned(),
+        c => c.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
 /// Escapes `text` for a terminal. Line breaks and colours stay; other control sequences are escaped.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

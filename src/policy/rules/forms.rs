@@ -116,7 +116,7 @@ mod tests {
     use super::super::{Found, Unlisted};
     use super::*;
     use crate::pattern::Pattern;
-    use crate::policy::{Authentication, Requirement};
+    use crate::policy::Requirement;
 
     /// Each form is looked up in all rules, so their number is bounded. Three forms are spelled as written. The careless
     /// forms are those of the URI, of the decoded URI, and the first ones decoded. Each of these three has up to three
@@ -126,14 +126,7 @@ mod tests {
 
     #[test]
     fn no_uri_has_many_forms() {
-        let rule = Requirement {
-            alternatives: Vec::new(),
-            public: false,
-            arguments: Vec::new(),
-            authentication: Authentication::default(),
-            fresh: None,
-            mode: None,
-        };
+        let rule = rule("a");
         let rules = |names: &[&str]| names.iter().map(|name| (Pattern::new(name), rule.clone())).collect();
         let sets = [&["*"][..], &["*", "docs://a*?*"], &["*", "*#*"], &["*;*"]]
             .map(|names| RuleSet::of_uris(rules(names), Unlisted::Authenticated));
@@ -160,14 +153,7 @@ mod tests {
     fn a_listed_name_is_found_at_once_as_it_is_form_by_form() {
         const LISTED: &[&str] = &["a", "A", "ab", " ab", "abcdefgh", "abcdefghi", "abcdefgh\0", "a*", "*", "abcdefgh*"];
         const OTHERS: &[&str] = &["", "aB", "ABCDEFGHI", "abcdefghij", "abcdefgh\0i", "x", "abc", "guarded", "Guarded"];
-        let rule = Requirement {
-            alternatives: Vec::new(),
-            public: false,
-            arguments: Vec::new(),
-            authentication: Authentication::default(),
-            fresh: None,
-            mode: None,
-        };
+        let rule = rule("a");
         for (chosen, unlisted) in
             (0..1 << LISTED.len()).flat_map(|chosen| [(chosen, Unlisted::Deny), (chosen, Unlisted::Authenticated)])
         {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Cell, Cells, Need, Row, Scenario, Table};
+use crate::output::{markup, visible};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -192,12 +193,5 @@ fn row_head(row: &Row) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    let escape = |c: char| match c {
-        '&' => "&amp;".to_owned(),
-        '<' => "&lt;".to_owned(),
-        '>' => "&gt;".to_owned(),
-        '"' => "&quot;".to_owned(),
-        c => c.to_string(),
-    };
-    crate::output::visible(text).chars().map(escape).collect()
+    markup(&visible(text))
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::Outcome;
+use crate::output::markup;
 
 /// The report about `outcomes`.
 pub fn report(outcomes: &[Outcome]) -> String {
@@ -27,13 +28,5 @@ pub fn report(outcomes: &[Outcome]) -> String {
 
 /// Escapes text for an attribute. XML 1.0 does not allow control characters.
 fn escaped(text: &str) -> String {
-    let escape = |c: char| match c {
-        '&' => "&amp;".to_owned(),
-        '<' => "&lt;".to_owned(),
-        '>' => "&gt;".to_owned(),
-        '"' => "&quot;".to_owned(),
-        c if c.is_control() => " ".to_owned(),
-        c => c.to_string(),
-    };
-    text.chars().map(escape).collect()
+    markup(&text.replace(char::is_control, " "))
 }
