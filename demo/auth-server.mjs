@@ -1,12 +1,13 @@
 // The authorization server of the demo: npm `oidc-provider`, in memory, on loopback.
 //
 // It issues JWT access tokens (RFC 9068) for one resource, the MCP server behind toolgate,
-// registers clients dynamically, and gives tokens for client credentials as well as after a
-// login in a browser, where any name and password will do. Not for production.
+// knows a client by its document or registers it dynamically, and gives tokens for client
+// credentials as well as after a login in a browser, where any name and password will do.
+// Not for production.
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { errors, Provider } from 'oidc-provider';
 
-const { ISSUER, RESOURCE, SCOPES, CLIENT_SECRET } = process.env;
+const { ISSUER, RESOURCE, SCOPES, CLIENT_SECRET, CLIENT_DOCUMENT } = process.env;
 const TOKEN_SECONDS = 3600;
 
 // New keys at each start: toolgate fetches them, nobody else needs to know them.
@@ -44,7 +45,16 @@ const provider = new Provider(ISSUER, {
   clientBasedCORS: () => true,
   ttl: { ClientCredentials: TOKEN_SECONDS, Grant: 86400, IdToken: TOKEN_SECONDS, Interaction: 600, Session: 86400 },
 
+  // Whoever asks for a token makes a server fetch a URL, which must not lead into its own network.
+  // oidc-provider sees to that; only for the demo's document, which is on loopback, it must not.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, url === CLIENT_DOCUMENT ? options : { dispatcher, ...options }),
+
   features: {
+    clientIdMetadataDocument: {
+      ack: 'draft-02',
+      enabled: Boolean(CLIENT_DOCUMENT),
+      allowFetch: (_context, url) => url === CLIENT_DOCUMENT,
+    },
     clientCredentials: { enabled: true },
     devInteractions: { enabled: true },
     // The demo's client has no key that a token could be bound to.

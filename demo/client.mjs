@@ -1,26 +1,46 @@
 // A real MCP client that is given one URL and finds out the rest by itself.
+import { generateKeyPairSync } from 'node:crypto';
+import { createPrivateKeyJwtAuth } from '@modelcontextprotocol/sdk/client/auth-extensions.js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { parseChallenge } from './wire.mjs';
+
+const ALGORITHM = 'ES256';
+const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+
+/** Who the client is: its document says this, and so does its registration. No secret is shared with anyone. */
+export const identity = {
+  client_name: 'toolgate demo',
+  grant_types: ['client_credentials'],
+  redirect_uris: [],
+  response_types: [],
+  token_endpoint_auth_method: 'private_key_jwt',
+  token_endpoint_auth_signing_alg: ALGORITHM,
+  jwks: { keys: [publicKey.export({ format: 'jwk' })] },
+};
 
 /** What the SDK asks of an application: who it is, and where it keeps what it was given. */
 class MachineClient {
   #scope;
   #state = {};
 
+  /** With the URL of its document, which the SDK uses where the authorization server reads such. Elsewhere it registers. */
+  constructor(document) {
+    this.clientMetadataUrl = document;
+  }
+
   // No URL to send a browser to: the SDK then asks for tokens itself, without a user.
   redirectUrl = undefined;
 
   get clientMetadata() {
-    return {
-      client_name: 'toolgate demo',
-      grant_types: ['client_credentials'],
-      redirect_uris: [],
-      response_types: [],
-      token_endpoint_auth_method: 'client_secret_basic',
-      scope: this.#scope,
-    };
+    return { ...identity, scope: this.#scope };
   }
+
+  // It signs its requests for tokens with its key (RFC 7523).
+  addClientAuthentication = (...request) => {
+    const id = this.#state.client.client_id;
+    return createPrivateKeyJwtAuth({ issuer: id, subject: id, privateKey: privateKey.export({ format: 'jwk' }), alg: ALGORITHM })(...request);
+  };
 
   // The SDK puts the scope of a challenge into the URL for the browser, but not into the token
   // request of a client without one: so this reads each challenge, and asks for what it says.
@@ -43,9 +63,9 @@ class MachineClient {
   codeVerifier = () => '';
 }
 
-/** Connects to an MCP server, with OAuth when it asks for it. */
-export async function connect(url, wire) {
-  const authProvider = new MachineClient();
+/** Connects to an MCP server, with OAuth when it asks for it. `document` is the URL of the client's document. */
+export async function connect(url, wire, document) {
+  const authProvider = new MachineClient(document);
   const recorded = async (...request) => {
     const response = await wire.fetch(...request);
     authProvider.heed(response);

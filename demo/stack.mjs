@@ -15,8 +15,11 @@ const MCP_SERVER = here('node_modules/@modelcontextprotocol/server-everything/di
 const { PATH, HOME, LANG } = process.env;
 const BASE_ENV = Object.fromEntries(Object.entries({ PATH, HOME, LANG }).filter(([, value]) => value));
 
-/** Starts everything and gives its URLs, when all of it answers. Logs go into `.cache/<name>`. */
-export async function startStack(processes, name, { origins, publicTool } = {}) {
+/**
+ * Starts everything and gives its URLs, when all of it answers. Logs go into `.cache/<name>`.
+ * With a client's `document`, the authorization server knows that client by it.
+ */
+export async function startStack(processes, name, { origins, publicTool, document } = {}) {
   if (!existsSync(MODULE)) throw new Error(`${relative('.', MODULE)} is missing: run \`make build\``);
   const folder = here(`../.cache/${name}`);
   mkdirSync(folder, { recursive: true });
@@ -38,6 +41,14 @@ export async function startStack(processes, name, { origins, publicTool } = {}) 
   });
   writeFileSync(config, yaml);
 
+  const reading = {};
+  if (document) {
+    // The authorization server has to trust the certificate of the document's server.
+    const trusted = `${folder}/document.pem`;
+    writeFileSync(trusted, document.certificate);
+    Object.assign(reading, { CLIENT_DOCUMENT: document.url, NODE_EXTRA_CA_CERTS: trusted });
+  }
+
   const start = async (name, url, command, env, ready) => {
     const since = Date.now();
     const log = `${folder}/${name.replaceAll(' ', '-').toLowerCase()}.log`;
@@ -49,7 +60,7 @@ export async function startStack(processes, name, { origins, publicTool } = {}) 
 
   await start('Authorization server', issuer,
     [process.execPath, here('auth-server.mjs')],
-    { ISSUER: issuer, RESOURCE: resource, SCOPES: scopes.join(' '), CLIENT_SECRET: clientSecret },
+    { ISSUER: issuer, RESOURCE: resource, SCOPES: scopes.join(' '), CLIENT_SECRET: clientSecret, ...reading },
     () => answers(`${issuer}/.well-known/oauth-authorization-server`));
   await start('MCP server', direct,
     [process.execPath, '--import', new URL('loopback.mjs', import.meta.url).href, MCP_SERVER, 'streamableHttp'],

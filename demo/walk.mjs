@@ -1,16 +1,21 @@
 // `make demo`: an MCP client walks the whole OAuth loop in front of a real MCP server.
 //
 // The client is the official SDK, and it is told nothing but the URL. Challenge, discovery,
-// registration, token and step-up are its own doing; this script looks at the wire, shows it,
+// identification, token and step-up are its own doing; this script looks at the wire, shows it,
 // and holds every step to what it should have been. Exit code 0: every step was as expected.
+//
+// With `--register`, the authorization server reads no clients' documents, as many do not: the
+// client then registers.
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect } from './client.mjs';
+import { connect, identity } from './client.mjs';
+import { publish } from './document.mjs';
 import { run } from './processes.mjs';
 import { startStack } from './stack.mjs';
 import { decode, detail, message, paint, shorten, show, Wire } from './wire.mjs';
 
+const registers = process.argv.includes('--register');
 const outcome = { steps: 0, checks: 0, failures: [] };
 
 function step(title) {
@@ -45,7 +50,7 @@ async function showToken(exchange) {
   return { header, claims };
 }
 
-async function walk(stack) {
+async function walk(stack, published) {
   const metadataUrl = stack.resource.replace('/mcp', '/.well-known/oauth-protected-resource/mcp');
 
   // Straight to the server, past the gate: what there is to be trimmed.
@@ -55,7 +60,7 @@ async function walk(stack) {
   console.log(`\nThe MCP server has ${all.length} tools. Now a client is given the URL ${paint('bold', stack.resource)}`);
 
   const wire = new Wire();
-  const client = await connect(stack.resource, wire);
+  const client = await connect(stack.resource, wire, published.url);
 
   step('Without a token: the client is let in, because one tool is public');
   const first = wire.take(sends('initialize'));
@@ -99,15 +104,27 @@ async function walk(stack) {
   const discovery = wire.take(asks('GET', '/.well-known/oauth-authorization-server'));
   show(discovery);
   const server = await message(discovery);
-  for (const name of ['issuer', 'registration_endpoint', 'token_endpoint']) detail(name, server[name]);
+  const described = ['issuer', 'token_endpoint', 'registration_endpoint', 'client_id_metadata_document_supported'];
+  for (const name of described) detail(name, server[name] ?? 'no');
   expect('its issuer is the one that the metadata names', server.issuer, stack.issuer);
 
-  step('The client registers itself (RFC 7591)');
-  const registration = wire.take(asks('POST', '/reg'));
-  show(registration);
-  const { client_id: clientId = '' } = await message(registration);
-  detail('client_id', shorten(clientId));
-  expect('it is a client now', registration.status, 201);
+  let clientId = published.url;
+  if (registers) {
+    step('It reads no documents of clients, so this client registers (RFC 7591)');
+    const registration = wire.take(asks('POST', '/reg'));
+    show(registration);
+    ({ client_id: clientId = '' } = await message(registration));
+    detail('client_id', shorten(clientId));
+    expect('it is a client now', registration.status, 201);
+    expect('nobody asked for its document', published.reads, 0);
+  } else {
+    step('It reads documents of clients, so this client registers nowhere: its id is the URL of its document');
+    detail('client_id', clientId);
+    detail('document', JSON.stringify(published.document, ['client_id', ...Object.keys(identity)].filter((name) => name !== 'jwks')));
+    expect('the authorization server says that it reads documents', server.client_id_metadata_document_supported, true);
+    expect('it has read this one', published.reads, 1);
+    expect('the client has sent no registration', wire.exchanges.some(asks('POST', '/reg')), false);
+  }
 
   step('It gets a token with the scope of the challenge, for this resource (RFC 8707)');
   const readToken = wire.take(asks('POST', '/token'));
@@ -115,6 +132,7 @@ async function walk(stack) {
   const read = await showToken(readToken);
   expect('the audience is the resource', read.claims.aud, stack.resource);
   expect('the scope is the one of the challenge', read.claims.scope, 'mcp:read');
+  expect('it names the client', read.claims.client_id, clientId);
 
   step('The same call, with the token');
   const sumCall = wire.take(sends('tools/call', 'get-sum'));
@@ -188,7 +206,7 @@ async function walk(stack) {
   step('All of it is on record');
   const record = await audited(stack.envoyLog, error.data.decision_id);
   detail(`audit line of step ${deniedAt}`, JSON.stringify(record));
-  expect('the denial is found by the id that the client got', [record?.decision, record?.target], ['deny', 'get-env']);
+  expect('the denial is found by the id that the client got', [record?.decision, record?.target, record?.client], ['deny', 'get-env', clientId]);
   const log = readFileSync(stack.envoyLog, 'utf8');
   const tokens = [readToken, adminToken].map(async (exchange) => (await message(exchange)).access_token);
   const leaked = (await Promise.all(tokens)).some((token) => log.includes(token.split('.')[2]));
@@ -208,9 +226,10 @@ async function audited(path, id) {
 
 await run(async (processes) => {
   console.log('Starting the stack');
-  const stack = await startStack(processes, 'demo', { publicTool: 'echo' });
+  const published = await publish(identity);
+  const stack = await startStack(processes, 'demo', { publicTool: 'echo', document: registers ? undefined : published });
   try {
-    await walk(stack);
+    await walk(stack, published);
   } catch (error) {
     if (processes.stopped) return 1;
     // A step that went wrong can leave the next without what it needs.

@@ -148,8 +148,19 @@ fn the_demo_walks_the_whole_loop_with_success() {
     let output = demo.output();
     assert!(output.contains("all as expected") && !output.contains('✗'), "{output}");
     assert!(!output.contains('\u{1b}'), "no colours where no terminal is");
+    assert!(output.contains("so this client registers nowhere"), "{output}");
     assert_readme_shows(&output);
     nothing_is_left(&family);
+}
+
+#[test]
+fn a_client_registers_where_its_document_is_not_read() {
+    set_up();
+    let mut demo = Started::new(&["node", "demo/walk.mjs", "--register"]);
+    assert_eq!(demo.wait(PATIENCE), Some(0));
+    let output = demo.output();
+    assert!(output.contains("so this client registers (RFC 7591)"), "{output}");
+    assert!(output.contains("all as expected") && !output.contains('✗'), "{output}");
 }
 
 /// Asserts that the README shows the output of the walk. Ports may differ.
