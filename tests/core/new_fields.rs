@@ -28,6 +28,28 @@ fn warned(base: &Value, cases: Vec<Case>) {
 }
 
 #[test]
+fn a_pattern_that_grants_scopes_to_clients_at_any_host_is_warned_of() {
+    const CASES: &[(&str, bool)] = &[
+        ("https://*.example.com/client.json", true),
+        ("https://*/client.json", true),
+        ("https://app.example.com*/client.json", true),
+        ("*/client.json", true),
+        ("https://app.example.com/*", false),
+        ("https://app.example.com/*/client.json", false),
+        ("https://app.example.com/client.json", false),
+        ("desktop-*", false),
+        ("*", false),
+    ];
+    for (client, is_warned_of) in CASES {
+        let entry = json!([{"clients": [client], "scopes": ["weather:read"]}]);
+        let config = accepted(&set(minimal(), "/issuers/0/scope_map", entry));
+        let is_it = |path: &str| path == "issuers[0].scope_map[0].clients";
+        let warned = config.warnings.iter().any(|warning| is_it(&warning.path));
+        assert_eq!(warned, *is_warned_of, "{client}: {:?}", config.warnings);
+    }
+}
+
+#[test]
 fn a_bad_scope_map_is_refused_at_its_path() {
     let at = "/issuers/0/scope_map";
     let scopes = json!(["weather:read"]);

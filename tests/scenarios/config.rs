@@ -408,6 +408,7 @@ fn matrix() -> Value {
                 "name": "apps of example only read", "clients": ["https://*.example.com/mcp/client.json"],
                 "scopes": ["mcp:connect", "weather:read"],
             },
+            {"name": "apps of one host delete nothing", "clients": ["https://apps.example.net/*"], "deny_tools": ["delete_*"]},
             {"name": "one app deletes nothing", "clients": ["https://app.example.net/oauth"], "deny_tools": ["delete_*"]},
             {"name": "a guest reads nothing", "subjects": ["guest"], "scopes": ["mcp:connect"]},
             {"name": "nobody of no scope", "subjects": ["nobody"], "scopes": []},

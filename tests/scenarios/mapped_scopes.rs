@@ -109,6 +109,10 @@ fn of_identities() -> Vec<Scenario> {
             "a client whose URL only contains the pattern is not",
             by("https://evil.test/?.example.com/client.json#"),
         ),
+        read(
+            "a star in the place of a host matches any URL that ends so, as the loader warns",
+            by("https://evil.test/x.example.com/client.json"),
+        ),
         no_read("one selector of two is not enough", by("https://app.example.com/other.json")),
         no_read("nor is the other", by("https://app.example.com/client.json").claim("sub", "eve")),
     ]

@@ -6,6 +6,45 @@ use super::request::{Grant, answer_json, call, list_tools, rpc, token};
 use super::{Scenario, row};
 
 pub fn rows() -> Vec<Scenario> {
+    [of_scenarios(), of_clients_at_a_host()].concat()
+}
+
+/// Clients whose ids are URLs, and a row for `https://apps.example.net/*`. Nothing is normalised: the authorization server
+/// compares the id of a client with its document byte for byte too.
+fn of_clients_at_a_host() -> Vec<Scenario> {
+    let deletes = |name, client: &str| {
+        let token = token("mcp:connect").claim("client_id", client);
+        row(name, call("delete_all").at(MATRIX).bearer(token), forwarded())
+    };
+    let stays = |name, client: &str| Scenario {
+        expected: denied("tools/call", "delete_all", "matrix_denies_tool")
+            .audit("matrix_row", "apps of one host delete nothing")
+            .audit("client", client),
+        ..deletes(name, client)
+    };
+    vec![
+        stays("a pattern for a host has its clients", "https://apps.example.net/client.json"),
+        stays("a star crosses slashes", "https://apps.example.net/mcp/2/client.json"),
+        stays("a star has a query", "https://apps.example.net/client.json?version=2"),
+        stays("a star may be empty", "https://apps.example.net/"),
+        stays("a star keeps dots that the path has", "https://apps.example.net/../client.json"),
+        deletes("a host without a slash is no match", "https://apps.example.net"),
+        deletes("a host in capitals is another", "https://APPS.example.net/client.json"),
+        deletes("a scheme in capitals is another", "HTTPS://apps.example.net/client.json"),
+        deletes("another scheme is no match", "http://apps.example.net/client.json"),
+        deletes("the default port makes another", "https://apps.example.net:443/client.json"),
+        deletes("a user makes another", "https://user@apps.example.net/client.json"),
+        deletes("the host as a user is no match", "https://apps.example.net@evil.test/client.json"),
+        deletes("the host as a password is no match", "https://x:apps.example.net@evil.test/client.json"),
+        deletes("the host within a longer one is no match", "https://apps.example.net.evil.test/client.json"),
+        deletes("a final dot makes another host", "https://apps.example.net./client.json"),
+        deletes("a backslash is no slash", "https://apps.example.net\\client.json"),
+        deletes("an encoded host is another", "https://apps%2Eexample.net/client.json"),
+        deletes("the URL in another's path is no match", "https://evil.test/https://apps.example.net/client.json"),
+    ]
+}
+
+fn of_scenarios() -> Vec<Scenario> {
     let by = |tool: &str, grant: Grant| call(tool).at(MATRIX).bearer(grant);
     let all = || token("mcp:connect weather:write");
     let alice = |scope: &str| token(scope).claim("client_id", "desktop-1");

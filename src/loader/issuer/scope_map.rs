@@ -3,6 +3,8 @@
 use super::Issuers;
 use super::rules::claim_tests;
 use crate::config::Resource;
+#[cfg(not(target_family = "wasm"))]
+use crate::loader::fields::join;
 use crate::loader::fields::{At, Fields, Findings, Zero};
 use crate::loader::lint::leads_somewhere;
 use crate::node::Node;
@@ -33,7 +35,28 @@ pub(super) fn read(at: &At<'_>, found: &mut Findings) -> Option<MappedScopes> {
     if is_for_all && !["subjects", "clients", "actors"].iter().any(|name| at.node.member(name).is_some()) {
         return found.fault(&path, "needs `claims`, `subjects`, `clients` or `actors`: it is for every caller");
     }
+    // The module has no room for it, and says nothing. `toolgate check` does.
+    #[cfg(not(target_family = "wasm"))]
+    check_hosts(&path, who.clients.as_deref(), found);
     Some(MappedScopes { who, claims: tests.unwrap_or_default(), scopes: scopes? })
+}
+
+/// Warns about patterns for clients that fix no host. Whoever publishes a document about a client chooses the client's
+/// id, which is the document's URL (draft-ietf-oauth-client-id-metadata-document).
+#[cfg(not(target_family = "wasm"))]
+fn check_hosts(path: &str, clients: Option<&[Pattern]>, found: &mut Findings) {
+    let is_any_host = |pattern: &&Pattern| {
+        let prefix = pattern.prefix();
+        let host = prefix.split_once("://").map_or(prefix, |(_, rest)| rest);
+        !pattern.is_exact() && pattern.as_str().contains('/') && !host.contains('/')
+    };
+    if let Some(pattern) = clients.unwrap_or_default().iter().find(is_any_host) {
+        let message = format!(
+            "`{}` also matches URLs at hosts of others, because `*` matches `/` and `?`: begin with the whole host",
+            pattern.as_str()
+        );
+        found.warn(&join(path, "clients"), message);
+    }
 }
 
 /// Warns about scopes that no resource needs that trusts the issuer. They are probably misspelled.

@@ -5,7 +5,8 @@ use toolgate::config::Config;
 
 use crate::run::Place;
 
-const PAGES: [(&str, &str); 4] = [
+const PAGES: [(&str, &str); 5] = [
+    ("client-ids", include_str!("../../../../docs/client-ids.md")),
     ("delegation", include_str!("../../../../docs/delegation.md")),
     ("revocation", include_str!("../../../../docs/revocation.md")),
     ("sessions", include_str!("../../../../docs/sessions.md")),
@@ -57,7 +58,7 @@ fn every_case_of_a_page_passes_with_its_first_configuration() {
             ran += 1;
         }
     }
-    assert_eq!(ran, 2);
+    assert_eq!(ran, 3);
 }
 
 #[test]
