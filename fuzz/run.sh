@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${TIME:-60}
 version=0.13.2
-targets=${TARGETS:-anonymous configuration events jsonrpc listing proof token}
+targets=${TARGETS:-anonymous configuration events jsonrpc listing proof sessions token}
 
 export PATH="$PWD/.cache/tools/bin:$PATH"
 command -v cargo-fuzz >/dev/null || cargo install --quiet --locked --root .cache/tools cargo-fuzz --version "$version"

@@ -12,22 +12,19 @@ pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 
 /// HMAC-SHA256 (RFC 2104).
 pub fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
+    padded(key, 0x5c, &padded(key, 0x36, message))
+}
+
+/// The SHA-256 of the padded key and `message`.
+#[inline(never)]
+fn padded(key: &[u8], pad: u8, message: &[u8]) -> [u8; 32] {
     const BLOCK: usize = 64;
-    let digest;
-    let key = match key.len() {
-        ..=BLOCK => key,
-        _ => {
-            digest = sha256(&[key]);
-            &digest
-        }
-    };
-    let padded = |pad: u8| {
-        let mut block = [pad; BLOCK];
-        block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
-        block
-    };
-    let inner = sha256(&[&padded(0x36), message]);
-    sha256(&[&padded(0x5c), &inner])
+    if key.len() > BLOCK {
+        return padded(&sha256(&[key]), pad, message);
+    }
+    let mut block = [pad; BLOCK];
+    block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+    sha256(&[&block, message])
 }
 
 #[cfg(test)]

@@ -79,20 +79,22 @@ impl Sessions {
 
     /// The session id that `owner` sees for the server's `id`.
     pub fn tagged(&self, owner: Owner<'_>, id: &str) -> String {
-        format!("{id}.{}", tag(&self.secret, owner, id))
+        [id, ".", &tag(&self.secret, owner, id)].concat()
     }
 
     /// The server's id of the session that `owner` calls `seen`.
     pub fn own<'s>(&self, owner: Owner<'_>, seen: &'s str) -> Result<&'s str, SessionFault> {
-        let is_tag =
-            |tag: &str| tag.len() == LENGTH && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-        let (id, given) = seen.rsplit_once('.').filter(|(_, tag)| is_tag(tag)).ok_or(SessionFault::Untagged)?;
-        let is_right = |secret: &String| equal(&tag(secret, owner, id), given);
-        let is_own = is_right(&self.secret) || self.previous.as_ref().is_some_and(is_right);
+        let is_shaped = |tag: &&str| tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        let parts = seen.len().checked_sub(LENGTH + 1).and_then(|end| seen.split_at_checked(end));
+        let (id, end) = parts.ok_or(SessionFault::Untagged)?;
+        let given = end.strip_prefix('.').filter(is_shaped).ok_or(SessionFault::Untagged)?;
+        let is_own = is_tag(&self.secret, owner, id, given)
+            || self.previous.as_ref().is_some_and(|secret| is_tag(secret, owner, id, given));
         if is_own { Ok(id) } else { Err(SessionFault::Mismatch) }
     }
 }
 
+#[inline(never)]
 fn tag(secret: &str, owner: Owner<'_>, id: &str) -> String {
     let token = owner.caller.token();
     let mut message = vec![u8::from(token.is_none())];
@@ -106,10 +108,12 @@ fn tag(secret: &str, owner: Owner<'_>, id: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest.first_chunk::<SIZE>().unwrap_or(&[0; SIZE]))
 }
 
-/// Whether two texts are equal, in a time that does not depend on where they differ.
-fn equal(a: &str, b: &str) -> bool {
-    let differs = a.bytes().zip(b.bytes()).fold(0, |differs, (a, b)| std::hint::black_box(differs | (a ^ b)));
-    a.len() == b.len() && differs == 0
+/// Whether `given` is the tag, in a time that does not depend on where both differ.
+#[inline(never)]
+fn is_tag(secret: &str, owner: Owner<'_>, id: &str, given: &str) -> bool {
+    let tag = tag(secret, owner, id);
+    let differ = |differs: u8, (a, b): (u8, u8)| std::hint::black_box(differs | (a ^ b));
+    tag.len() == given.len() && tag.bytes().zip(given.bytes()).fold(0, differ) == 0
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::expects::Expects;
 use super::request::{is_json_type, is_utf8_type};
-use super::session::Session;
+use super::session::Bound;
 use super::step::{Effect, Env, Flow, HeaderEdit, Step};
 use super::verified::Verified;
 use super::wants::Wants;
@@ -36,7 +36,7 @@ pub(super) struct Answer {
     ids: Ids,
     decision_id: String,
     /// The session, if sessions are bound.
-    session: Session,
+    session: Bound,
     /// Whether the host shows bodies while headers are held. Then a fault can still lead to a 502.
     may_hold_headers: bool,
     phase: Phase,
@@ -108,7 +108,7 @@ impl Answer {
             expects,
             ids,
             decision_id,
-            session: verified.session.clone(),
+            session: verified.session.bound.clone(),
             may_hold_headers: verified.body.seen && !verified.released,
             phase: Phase::Untouched,
             held: 0,
@@ -183,7 +183,7 @@ impl Answer {
             Ok(phase) => {
                 self.phase = phase;
                 let mut edits = self.cors_edits(headers);
-                edits.extend(self.session.answer_edits(headers, env.config));
+                self.session.edit(headers, &mut edits, env.config);
                 if !matches!(self.phase, Phase::Untouched) {
                     edits.push(HeaderEdit::remove("content-length"));
                 }

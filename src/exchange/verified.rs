@@ -71,7 +71,7 @@ impl Verified {
     /// The edits of the forwarded request.
     pub fn forward_edits(&self, identity: Vec<(String, String)>, may_list: bool, config: &Config) -> Vec<HeaderEdit> {
         let mut edits = self.request.forward_edits(identity, may_list, config);
-        edits.extend_from_slice(&self.session.edits);
+        self.session.edit(&mut edits);
         edits
     }
 

@@ -23,11 +23,9 @@ pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> 
 
 fn read_secret(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> Option<String> {
     let name = at.text(found)?;
-    match environment(name) {
-        Some(secret) if secret.len() >= MIN_SECRET => Some(secret),
-        Some(secret) if !secret.is_empty() => {
-            found.fault(&at.path, format!("the variable `{name}` has less than {MIN_SECRET} bytes"))
-        }
-        _ => found.fault(&at.path, format!("the variable `{name}` is not set")),
+    let secret = environment(name).filter(|secret| secret.len() >= MIN_SECRET);
+    if secret.is_none() {
+        found.fault::<()>(&at.path, format!("the variable `{name}` is not set, or has less than {MIN_SECRET} bytes"));
     }
+    secret
 }

@@ -17,9 +17,11 @@ impl Sessions {
     /// The URL of an `endpoint` event with the session id that `owner` sees, if its query has one. An id that no request
     /// may use stays as it is.
     pub fn tagged_endpoint(&self, owner: Owner<'_>, url: &str) -> Option<String> {
-        // Clients ignore the white space after a URL.
-        let value = parameter(url.trim_ascii_end()).ok()??;
-        let seen = self.tagged(owner, url.get(value.clone()).unwrap_or_default());
+        let Range { start, end } = parameter(url).ok()??;
+        // Clients send no fragment, and ignore the white space after a URL.
+        let sent = url.get(..before(url.as_bytes(), b"#").len())?.trim_ascii_end();
+        let value = start..end.min(sent.len());
+        let seen = self.tagged(owner, url.get(value.clone())?);
         Some(spliced(url, value, &seen))
     }
 }
@@ -29,35 +31,47 @@ fn spliced(url: &str, range: Range<usize>, text: &str) -> String {
     [before.unwrap_or_default(), text, after.unwrap_or_default()].concat()
 }
 
+/// The bytes before the first of `ends`.
+fn before<'b>(bytes: &'b [u8], ends: &[u8]) -> &'b [u8] {
+    let end = bytes.iter().position(|byte| ends.contains(byte)).unwrap_or(bytes.len());
+    bytes.get(..end).unwrap_or_default()
+}
+
 /// The place of the session id in the query of `url`. Only one parameter may be taken for it.
 ///
 /// The id counts as it is spelled: the server's own spelling, without a change of its escapes. Servers split a query at
-/// `&`, and some at `;` too. A fragment ends it.
+/// `&`. Some split it at `;` too, and may ignore a fragment, so no session may be there.
 fn parameter(url: &str) -> Result<Option<Range<usize>>, SessionFault> {
-    let Some((path, query)) = url.split_once('?') else { return Ok(None) };
-    let (mut at, mut found) = (path.len() + 1, None);
-    for pair in query.split(['&', ';', '#']) {
-        let (name, value) = pair.split_once('=').map_or((pair, None), |(name, value)| (name, Some(value)));
-        let end = at + pair.len();
+    let bytes = url.as_bytes();
+    let (mut at, mut found) = (0, None);
+    let mut part = before(bytes, b"?");
+    loop {
+        at += part.len() + 1;
+        let Some(rest) = bytes.get(at..) else { return Ok(found) };
+        let begins_pair = matches!(bytes.get(at - 1), Some(b'?' | b'&'));
+        part = before(rest, b"&;#");
+        let name = before(part, b"=");
         if is_session(name) {
-            if found.is_some() || !matches!(name, "sessionId" | "session_id") {
+            if !begins_pair || found.is_some() || !matches!(name, b"sessionId" | b"session_id") {
                 return Err(SessionFault::Mismatch);
             }
-            found = Some(end - value.ok_or(SessionFault::Untagged)?.len()..end);
+            if name.len() == part.len() {
+                return Err(SessionFault::Untagged);
+            }
+            found = Some(at + name.len() + 1..at + before(rest, b"&").len());
         }
-        at = end + 1;
     }
-    Ok(found)
 }
 
-/// Whether a server may read `name` as `sessionId` or `session_id`. Servers differ in case, in the part from `[` on, and
-/// in what they write as `_`.
-fn is_session(name: &str) -> bool {
-    let decoded = percent_decode(name.replace('+', " ").as_bytes());
-    let decoded = String::from_utf8_lossy(&decoded);
-    // Bytes that are not UTF-8 may be left out.
-    let is_it = |name: &str| fold(name).replace(['_', ' ', '.', char::REPLACEMENT_CHARACTER], "") == "SESSIONID";
-    decoded.split(['[', '\0']).next().is_some_and(is_it) || is_it(&decoded.replace('[', ""))
+/// Whether a server may read `name` as `sessionId` or `session_id`. Servers differ in case, in the part from `[` on, in
+/// the characters that they write as `_`, and in bytes that they leave out.
+fn is_session(name: &[u8]) -> bool {
+    let decoded = percent_decode(name);
+    let is_it = |name: &[u8]| {
+        let folded = fold(&String::from_utf8_lossy(name));
+        folded.bytes().filter(|byte| byte.is_ascii() && !b"_ .+[".contains(byte)).eq(*b"SESSIONID")
+    };
+    is_it(before(&decoded, b"[\0")) || is_it(&decoded)
 }
 
 #[cfg(test)]
@@ -82,8 +96,6 @@ mod tests {
                 "https://mcp.example.com/m?a=b&sessionId=abc&c",
                 format!("https://mcp.example.com/m?a=b&sessionId=abc.{tag}&c"),
             ),
-            ("?sessionId=abc;x", format!("?sessionId=abc.{tag};x")),
-            ("/m?sessionId=abc#x", format!("/m?sessionId=abc.{tag}#x")),
             ("/m?sessionId=abc \t", format!("/m?sessionId=abc.{tag} \t")),
         ] {
             assert_eq!(sessions.tagged_endpoint(owner, url), Some(expected.clone()), "{url}");
@@ -92,6 +104,14 @@ mod tests {
                 Ok(Some(url.trim_end().to_owned())),
                 "{expected}"
             );
+        }
+        let (url, tagged) = ("/m?sessionId=abc#x", format!("/m?sessionId=abc.{tag}#x"));
+        assert_eq!(sessions.tagged_endpoint(owner, url), Some(tagged.clone()));
+        assert_eq!(sessions.own_target(owner, &tagged), Err(SessionFault::Untagged), "no client sends a fragment");
+        for reflected in
+            ["/m?x=&sessionId=victim&sessionId=abc", "/m?x=&sessionId=victim#&sessionId=abc", "/m?x#sessionId=abc"]
+        {
+            assert_eq!(sessions.tagged_endpoint(owner, reflected), None, "{reflected}");
         }
         for url in [
             "/messages",
@@ -150,7 +170,11 @@ mod tests {
             ("/m?sessionId=abc", SessionFault::Untagged),
             ("/m?sessionId=", SessionFault::Untagged),
             ("/m?sessionId", SessionFault::Untagged),
-            ("/m?a;sessionId=abc", SessionFault::Untagged),
+            ("/m?a;sessionId=abc", SessionFault::Mismatch),
+            ("/m?a=b#sessionId=abc", SessionFault::Mismatch),
+            ("/m?sessionId=abc.wZQDjaMtjlty6IPgJqPAnQ;a", SessionFault::Untagged),
+            ("/m?sessionId=abc.wZQDjaMtjlty6IPgJqPAnQ;b=SESSIONID", SessionFault::Untagged),
+            ("/m?sessionId=abc.wZQDjaMtjlty6IPgJqPAnQ;SESSIONID=b", SessionFault::Mismatch),
             ("/m?a=b#&sessionId=abc", SessionFault::Untagged),
             ("/m?sessionId=abc%2EwZQDjaMtjlty6IPgJqPAnQ", SessionFault::Untagged),
             ("/m?sessionId=%61bc.wZQDjaMtjlty6IPgJqPAnQ", SessionFault::Mismatch),

@@ -24,7 +24,9 @@ const RUNS = [
   { server: 'fastmcp', set: '2025-11-25' },
   { server: 'fastmcp', set: '2026-07-28' },
 ];
-const HOST_MODES = [true, false]; // `hold_request_headers`; see the README
+// `hold_request_headers`, and whether sessions are bound to their caller; see the README.
+const MODES = [{ hold: true }, { hold: false }, { hold: true, bound: true }, { hold: false, bound: true }];
+const SECRET = { name: 'TOOLGATE_SESSION_SECRET', value: 'of the conformance suite, for nothing else' };
 
 const { PATH, HOME, LANG } = process.env;
 const BASE_ENV = Object.fromEntries(Object.entries({ PATH, HOME, LANG }).filter(([, value]) => value));
@@ -41,11 +43,11 @@ await run(async (processes) => {
   for (const { server, set } of RUNS) {
     const name = `${server}-${set}`;
     const direct = await runSuite(processes, tools, set, `${results}/${name}-direct`, (folder) => startServer(processes, tools, server, folder));
-    for (const hold of HOST_MODES) {
-      const mode = hold ? 'held' : 'not held';
-      const through = await runSuite(processes, tools, set, `${results}/${name}-${mode.replace(' ', '-')}`, async (folder) => {
+    for (const { hold, bound } of MODES) {
+      const mode = `${hold ? 'held' : 'not held'}${bound ? ', bound' : ''}`;
+      const through = await runSuite(processes, tools, set, `${results}/${name}-${mode.replaceAll(/\W+/g, '-')}`, async (folder) => {
         const port = await startServer(processes, tools, server, folder);
-        return startGate(processes, { envoy, issuer, folder, hold, mcpServer: port });
+        return startGate(processes, { envoy, issuer, folder, hold, bound, mcpServer: port });
       });
       rows.push({ server, set, mode, checks: compare(direct, through) });
     }
@@ -75,11 +77,11 @@ async function startServer(processes, { python }, server, folder) {
 }
 
 /** Envoy with toolgate, and the proxy that adds the token. Gives the proxy's port. */
-async function startGate(processes, { envoy, issuer, folder, hold, mcpServer }) {
+async function startGate(processes, { envoy, issuer, folder, hold, bound, mcpServer }) {
   const [listener, admin, proxy] = [await freePort(0), await freePort(0), await freePort(0)];
   const resource = `http://localhost:${proxy}/mcp`;
   const config = `${folder}/envoy.yaml`;
-  writeFileSync(config, configure({ listener, admin, mcpServer, resource, hold, jwk: issuer.jwk }));
+  writeFileSync(config, configure({ listener, admin, mcpServer, resource, hold, bound, jwk: issuer.jwk }));
   const gate = processes.start('Envoy with toolgate',
     [envoy, '-c', config, '--concurrency', '1', '--disable-hot-restart',
       '--log-level', 'warning', '--component-log-level', 'wasm:info', '--file-flush-interval-msec', '200'],
@@ -94,7 +96,7 @@ async function startGate(processes, { envoy, issuer, folder, hold, mcpServer }) 
 }
 
 /** `envoy/envoy.yaml` with a policy that lets every valid token do everything. */
-function configure({ listener, admin, mcpServer, resource, hold, jwk }) {
+function configure({ listener, admin, mcpServer, resource, hold, bound, jwk }) {
   const { yaml } = fit(readFileSync(here('../../envoy/envoy.yaml'), 'utf8'), {
     listener, admin, mcpServer, resource, issuer: ISSUER, module: MODULE,
   });
@@ -110,6 +112,10 @@ function configure({ listener, admin, mcpServer, resource, hold, jwk }) {
     tools: anyToken, prompts: anyToken, resources: anyToken, methods: anyToken,
     unlisted: { tools: 'authenticated', prompts: 'authenticated', resources: 'authenticated', methods: 'authenticated' },
   };
+  if (bound) {
+    plugin.vm_config.environment_variables = { key_values: { [SECRET.name]: SECRET.value } };
+    toolgate.resources[0].sessions = { bind: true, secret_env: SECRET.name };
+  }
   return stringify(bootstrap, { aliasDuplicateObjects: false });
 }
 
@@ -138,7 +144,7 @@ async function answers(port, path) {
 
 /** Prints the table and the differences; gives the exit code. */
 function report(rows) {
-  const columns = [19, 12, 9, 8, 7, 7];
+  const columns = [19, 12, 15, 8, 7, 7];
   const line = (cells) => console.log(
     cells.map((cell, index) => String(cell)[index < 3 ? 'padEnd' : 'padStart'](columns[index])).join(' '));
   line(['server', 'set', 'headers', 'equal', 'better', 'worse']);

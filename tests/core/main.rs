@@ -32,6 +32,7 @@ mod public_rules;
 mod publish;
 mod remote_policy;
 mod routes;
+mod sessions;
 mod signatures;
 mod token_rejections;
 mod uri_spellings;

@@ -23,19 +23,21 @@ use serde_json::{Value, json};
 
 use super::weather::{permissive, token_for};
 use crate::support::client::HOST;
-use crate::support::gate::{Gate, Mode, configuration, setup};
+use crate::support::gate::{Gate, Mode, configuration, setup, with_secrets};
 use crate::support::http2::Http2;
 use crate::support::native;
 use crate::support::raw::{Raw, Response};
 use crate::support::readers::{self, Reader, TOOL};
+use crate::support::session_readers::SessionReader;
 use crate::support::upstream::{HEADER, Recorded, Scenario, State, Upstream};
 
 /// The second is of a resource where all that is not listed is open to any
 /// token, the third of one with the older transport of two paths, the fourth of
 /// one where a pattern opens what has no exact rule, the fifth of one where
-/// such a pattern needs no token, the sixth of the same in shadow mode, the last
-/// of one where a pattern opens all and only a row of the matrix denies the tool.
-const AUDIENCES: [&str; 7] = [
+/// such a pattern needs no token, the sixth of the same in shadow mode, the next
+/// of one where a pattern opens all and only a row of the matrix denies the tool,
+/// the last of one where sessions are bound to their caller.
+const AUDIENCES: [&str; 8] = [
     "https://mcp.example.com/mcp",
     "https://open.example.com/mcp",
     "https://classic.example.com/sse",
@@ -43,7 +45,11 @@ const AUDIENCES: [&str; 7] = [
     "https://public.example.com/mcp",
     "https://public-shadow.example.com/mcp",
     "https://narrows.example.com/mcp",
+    "https://sessions.example.com/mcp",
 ];
+
+/// The variable of the secret for sessions.
+const SECRET: &str = "SESSION_SECRET";
 
 /// Needs no token.
 const OPEN_PATH: &str = "/healthz";
@@ -283,6 +289,11 @@ fn way_around(request: &Recorded) -> Option<String> {
     if !["/mcp", "/sse", "/message"].contains(&path) {
         return Some(format!("`{path}` was never decided on"));
     }
+    // No caller of the corpus has a session.
+    let is_bound = request.headers.all("host").iter().any(|host| host == "sessions.example.com");
+    if is_bound && let Some(session) = sessions(request).first() {
+        return Some(format!("read as a message of session `{session}`"));
+    }
     // What a server that trusts its gateway's headers would act on.
     let overrides = ["x-http-method-override", "x-http-method", "x-method-override"];
     for (name, value) in request.headers.0.iter().chain(&request.trailers.0) {
@@ -295,6 +306,14 @@ fn way_around(request: &Recorded) -> Option<String> {
         }
     }
     None
+}
+
+/// The session ids that a server may find in a request.
+fn sessions(request: &Recorded) -> Vec<String> {
+    let is_session = |name: &str| name.to_ascii_lowercase().replace('_', "-") == "mcp-session-id";
+    let fields = request.headers.0.iter().chain(&request.trailers.0).filter(|(name, _)| is_session(name));
+    let in_fields = fields.map(|(_, value)| String::from_utf8_lossy(value).into_owned());
+    in_fields.chain(SessionReader::ALL.into_iter().flat_map(|reader| reader.read(&request.target))).collect()
 }
 
 fn config() -> Value {
@@ -326,6 +345,8 @@ fn config() -> Value {
     public["mode"] = json!("shadow");
     public["unlisted"] = resources[1]["policy"]["unlisted"].clone();
     resources.push(json!({"resource": AUDIENCES[5], "policy": public}));
+    let sessions = json!({"bind": true, "secret_env": SECRET});
+    resources.push(json!({"resource": AUDIENCES[7], "policy": rules, "sessions": sessions}));
     resources.push(json!({"resource": AUDIENCES[6], "policy": narrows}));
     config
 }
@@ -361,7 +382,7 @@ fn anonymous_corpus(mode: Mode) {
 
 fn attempt(mode: Mode, config: &Value, caller: &str, wires: &[Wire]) {
     let batches = &config["batches"];
-    let gate = Gate::start_changed(mode, config, |setup| permissive(setup).unnormalised());
+    let gate = Gate::start_changed(mode, config, |setup| with_secrets(permissive(setup).unnormalised(), &[SECRET]));
     let administrator = token_for(&AUDIENCES, "admin");
     let cases = Case::all();
     for wire in wires {

@@ -71,7 +71,7 @@ fn every_row_holds(mode: Mode) {
         if request.target == config::DOWN_PATH { keys.status(500) } else { keys }
     })));
     let setup = gate::setup(&upstream, mode, &config::configuration()).provider(&provider);
-    let envoy = with_secrets(as_sent(setup)).start();
+    let envoy = gate::with_secrets(as_sent(setup), &config::SECRETS).start();
 
     let rows = scenarios::all().into_iter().enumerate();
     let sent: Vec<_> = rows.map(|(number, row)| send_twice(&envoy, &upstream, row, number)).collect();
@@ -104,16 +104,6 @@ fn as_sent(setup: Setup) -> Setup {
         http["preserve_external_request_id"] = json!(true);
         let filters = http["http_filters"].as_array_mut().expect("a list of filters");
         filters.retain(|filter| filter["name"] != "envoy.filters.http.compressor");
-    })
-}
-
-/// The variables that hold the secrets of sessions.
-fn with_secrets(setup: Setup) -> Setup {
-    config::SECRETS.into_iter().fold(setup, |setup, name| {
-        let secret = tokens::environment(name).expect("a secret");
-        // The native module reads Envoy's own environment.
-        let setup = setup.environment(name, &secret);
-        setup.plugin(|plugin| plugin["vm_config"]["environment_variables"]["key_values"][name] = json!(secret))
     })
 }
 

@@ -22,6 +22,7 @@ mod freshness;
 mod gates;
 mod lenient_clients;
 mod revocation;
+mod sessions;
 mod table;
 mod token_cache;
 mod turns;

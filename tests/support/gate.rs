@@ -8,7 +8,7 @@ use super::envoy::Envoy;
 use super::keys::{Key, key_set};
 use super::native;
 use super::provider::{Behaviour, Provider};
-use super::tokens::{AUDIENCE, ISSUER};
+use super::tokens::{AUDIENCE, ISSUER, environment};
 use super::upstream::Upstream;
 
 /// The host's treatment of headers while the body is being decided. The setting
@@ -72,6 +72,16 @@ pub fn setup(upstream: &Upstream, mode: Mode, configuration: &Value) -> Setup {
     let mut configuration = configuration.clone();
     configuration["hold_request_headers"] = json!(mode.holds());
     Setup::new(upstream).configuration(&Configuration::Struct(configuration)).host_flag(mode.holds())
+}
+
+/// With these variables that hold a secret, see [`environment`].
+pub fn with_secrets(setup: Setup, names: &[&str]) -> Setup {
+    names.iter().copied().fold(setup, |setup, name| {
+        let secret = environment(name).expect("a secret");
+        // The native module reads Envoy's own environment.
+        let setup = setup.environment(name, &secret);
+        setup.plugin(|plugin| plugin["vm_config"]["environment_variables"]["key_values"][name] = json!(secret))
+    })
 }
 
 /// The smallest configuration that fits [`super::tokens::Token`], around a

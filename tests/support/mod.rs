@@ -42,6 +42,7 @@ pub mod raw;
 pub mod readers;
 pub mod ring_host;
 pub mod server;
+pub mod session_readers;
 pub mod shared_data;
 pub mod tls;
 pub mod tokens;
