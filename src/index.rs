@@ -59,8 +59,14 @@ impl Index {
     fn found(&self, name: &str) -> &[(String, usize)] {
         let start = start(name);
         let first = self.starts.partition_point(|own| *own < start);
-        let end = self.starts.partition_point(|own| *own <= start);
-        let alike = self.entries.get(first..end).unwrap_or_default();
+        let rest = self.starts.get(first..).unwrap_or_default();
+        // Most names that are looked up are absent or the only ones with their start.
+        let alike = if rest.get(1) == Some(&start) {
+            rest.partition_point(|own| *own == start)
+        } else {
+            usize::from(rest.first() == Some(&start))
+        };
+        let alike = self.entries.get(first..first + alike).unwrap_or_default();
         let from = alike.partition_point(|(own, _)| own.as_str() < name);
         let found = alike.get(from..).unwrap_or_default();
         let count = found.iter().take_while(|(own, _)| own == name).count();

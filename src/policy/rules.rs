@@ -76,20 +76,38 @@ impl RuleSet {
     }
 
     fn find_or(&self, name: &str, lets_unlisted_through: bool) -> Found<'_> {
-        if let Some(rule) = self.own(name) {
-            return Found::Rules(vec![rule]);
+        if self.careless.is_none() {
+            return self.find_plain(name, lets_unlisted_through);
         }
         let mut places = Vec::new();
         let mut is_near = self.is_near_guarded(name);
         for form in self.forms(name, &|_| true) {
-            let found = form.rules.find(&form.text, &|_| true);
-            if found.is_empty() && form.is_own && !lets_unlisted_through {
+            let before = places.len();
+            places.extend(form.rules.find(&form.text, &|_| true));
+            if places.len() == before && form.is_own && !lets_unlisted_through {
                 return Found::Unlisted;
             }
             is_near |= !form.rules.near(&form.text).is_empty();
-            places.extend(found);
         }
         if is_near { Found::NearName } else { Found::Rules(self.rules_at(places)) }
+    }
+
+    /// [`Self::find_or`] for names of one form. A list has a thousand of them, so each costs one allocation.
+    fn find_plain(&self, name: &str, lets_unlisted_through: bool) -> Found<'_> {
+        let exact = self.requirements(self.spelled.exact(name));
+        if !exact.is_empty() {
+            return Found::Rules(exact);
+        }
+        let rules = self.requirements(self.spelled.closest(name, &|_| true).map(|(_, place)| *place));
+        if rules.is_empty() && !lets_unlisted_through {
+            return Found::Unlisted;
+        }
+        let is_near = self.spelled.is_near_other(name) || self.is_near_guarded(name);
+        if is_near { Found::NearName } else { Found::Rules(rules) }
+    }
+
+    fn requirements(&self, places: impl Iterator<Item = usize>) -> Vec<&Requirement> {
+        places.filter_map(|place| self.rule_at(place)).collect()
     }
 
     /// The rules for every expansion of `template`: the patterns that cover it, and all stricter rules it can reach. An
@@ -107,8 +125,11 @@ impl RuleSet {
 
     /// The rules for `name` that satisfy `counts`: the exact name, else the closest patterns. May be empty.
     pub fn find_counted(&self, name: &str, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
-        let form_by_form = || self.rules_at(self.places(name, &|place| self.rule_at(place).is_some_and(&counts)));
-        self.own(name).filter(|rule| counts(rule)).map_or_else(form_by_form, |rule| vec![rule])
+        let counts = |place| self.rule_at(place).is_some_and(&counts);
+        if self.careless.is_none() {
+            return self.requirements(self.spelled.find(name, &counts));
+        }
+        self.rules_at(self.places(name, &counts))
     }
 
     /// Like [`RuleSet::find_counted`], for every expansion of `template`.
@@ -126,10 +147,10 @@ impl RuleSet {
     /// The rules that satisfy `counts` of the exact names that a careless server would take `name` for. Empty if `name`
     /// itself is listed.
     pub fn near_rules(&self, name: &str, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
-        if self.own(name).is_some() {
-            return Vec::new();
-        }
-        let places = self.forms(name, &|_| true).iter().flat_map(|form| form.rules.near(&form.text)).collect();
+        let places = match self.careless {
+            None => self.spelled.near(name),
+            Some(_) => self.forms(name, &|_| true).iter().flat_map(|form| form.rules.near(&form.text)).collect(),
+        };
         self.rules_at(places).into_iter().filter(|rule| counts(rule)).collect()
     }
 
@@ -154,15 +175,13 @@ impl RuleSet {
         self.spelled.lists_exactly(name)
     }
 
-    /// The rule that lists exactly `name`. Not used for URIs: their other forms may match further rules.
-    fn own(&self, name: &str) -> Option<&Requirement> {
-        let place = if self.careless.is_none() { self.spelled.only(name) } else { None };
-        self.rule_at(place?)
-    }
-
     /// The places of the rules for `name` that satisfy `counts`.
     fn places(&self, name: &str, counts: Counts<'_>) -> Vec<usize> {
-        self.forms(name, counts).iter().flat_map(|form| form.rules.find(&form.text, counts)).collect()
+        let mut places = Vec::new();
+        for form in self.forms(name, counts) {
+            places.extend(form.rules.find(&form.text, counts));
+        }
+        places
     }
 
     /// The places of the rules that decide some expansion of the pattern `template`, and whether rules cover all of its

@@ -81,10 +81,12 @@ impl RuleSet {
         };
         let mut others = Vec::new();
         // An exact rule for this spelling decides it alone.
-        if self.spelled.exact(&written, counts).is_empty() {
+        if !self.spelled.has_exact(&written, counts) {
             let other = |rules, text| Form { text: Cow::Owned(text), rules, is_own: false };
             let found = OnceCell::new();
-            let deciding = || found.get_or_init(|| self.names_at(&self.spelled.find(&written, counts))).as_slice();
+            let deciding = || {
+                found.get_or_init(|| self.names_at(&self.spelled.find(&written, counts).collect::<Vec<_>>())).as_slice()
+            };
             let decoded = spelling::decoded(name);
             let mut texts = Vec::new();
             // A plain URI is looked up as written, and its decoded form below.

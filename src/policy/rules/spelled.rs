@@ -89,22 +89,28 @@ impl Spelled {
         self.names.contains(name)
     }
 
-    /// The rules of the exact spelling `name`.
-    pub fn exact(&self, name: &str, counts: Counts<'_>) -> Vec<usize> {
-        self.rules_of(self.names.places_of(name)).filter(|place| counts(*place)).collect()
+    /// Whether a rule that counts has the exact spelling `name`.
+    pub fn has_exact(&self, name: &str, counts: Counts<'_>) -> bool {
+        self.exact(name).any(counts)
     }
 
-    /// The rule of the exact spelling `name`, if exactly one rule has it.
-    pub fn only(&self, name: &str) -> Option<usize> {
-        let mut rules = self.rules_of(self.names.places_of(name));
-        let first = rules.next();
-        if rules.next().is_none() { first } else { None }
+    /// The rules of the exact spelling `name`.
+    pub fn exact(&self, name: &str) -> impl Iterator<Item = usize> {
+        self.rules_of(self.names.places_of(name))
+    }
+
+    /// The patterns closest to `name`, several if they tie.
+    pub fn closest<'a>(&'a self, name: &'a str, counts: Counts<'a>) -> impl Iterator<Item = &'a (Pattern, usize)> {
+        let mut matching = self.matches(name).filter(move |(_, place)| counts(*place)).peekable();
+        let literals = matching.peek().map(|(pattern, _)| pattern.literals());
+        matching.take_while(move |(pattern, _)| Some(pattern.literals()) == literals)
     }
 
     /// The rules for `name`: those of its exact spelling, else the closest pattern, or several if they tie.
-    pub fn find(&self, name: &str, counts: Counts<'_>) -> Vec<usize> {
-        let exact = self.exact(name, counts);
-        if exact.is_empty() { self.closest(name, counts).map(|(_, place)| *place).collect() } else { exact }
+    pub fn find<'a>(&'a self, name: &'a str, counts: Counts<'a>) -> impl Iterator<Item = usize> + 'a {
+        let mut exact = self.exact(name).filter(move |place| counts(*place)).peekable();
+        let patterns = exact.peek().is_none().then(|| self.closest(name, counts));
+        exact.chain(patterns.into_iter().flatten().map(|(_, place)| *place))
     }
 
     /// The rules that decide some name matching `template`, and whether a pattern covers all such names.
@@ -128,6 +134,11 @@ impl Spelled {
         self.rules_of(self.folded.places_of(name).into_iter()).collect()
     }
 
+    /// Whether a careless server would take `name`, which is no exact spelling, for one.
+    pub fn is_near_other(&self, name: &str) -> bool {
+        self.folded.contains(name)
+    }
+
     /// The patterns that match `name`, closest first.
     pub fn matching(&self, name: &str) -> Vec<usize> {
         self.matches(name).map(|(_, place)| *place).collect()
@@ -137,15 +148,9 @@ impl Spelled {
         places.filter_map(|place| self.exact.get(place).copied())
     }
 
-    fn matches(&self, name: &str) -> impl Iterator<Item = &(Pattern, usize)> {
+    fn matches<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a (Pattern, usize)> {
         // With many patterns, this leaves few to try.
         let pairs = if self.patterns.len() > FEW { pairs(name) } else { u64::MAX };
         self.patterns.iter().filter(move |(pattern, _)| pattern.matches_with(name, pairs))
-    }
-
-    fn closest(&self, name: &str, counts: Counts<'_>) -> impl Iterator<Item = &(Pattern, usize)> {
-        let mut matching = self.matches(name).filter(move |(_, place)| counts(*place)).peekable();
-        let literals = matching.peek().map(|(pattern, _)| pattern.literals());
-        matching.take_while(move |(pattern, _)| Some(pattern.literals()) == literals)
     }
 }
