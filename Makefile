@@ -56,7 +56,7 @@ manifests: ## hold deploy/ to the schemas of Istio, Envoy Gateway and compose; n
 	@if command -v go >/dev/null; then tools/manifests/run.sh; \
 	else echo "SKIPPED, nothing was tested: Go, which builds the checkers, is not installed"; fi
 
-mesh: build ## run toolgate in Istio and in Envoy Gateway, for real; needs Go
+mesh: dist ## run toolgate in Istio and in Envoy Gateway, for real; needs Go
 	@tools/mesh/run.sh
 
 cli: ## build the command line: target/release/toolgate

@@ -1,20 +1,22 @@
 //! Envoy Gateway on the Kubernetes API, and its Envoy with the arguments and files that the pod of its Deployment would have.
 
-use std::fs;
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
 use crate::kubernetes::{Kubernetes, built};
+use crate::pod::files_of;
 use crate::proxy::{self, try_send};
 use crate::support::client::Request;
-use crate::support::keys::decode_base64;
 use crate::support::process::{Process, Scratch};
 use crate::support::raw::Raw;
 use crate::world::{GATEWAY, within};
 
 /// Where everything of Envoy Gateway's own lives.
 const NAMESPACE: &str = "envoy-gateway-system";
+
+/// Where a gateway listens that ends TLS: a port below 1024 is moved up by 10000 in the pod.
+pub const TLS_PORT: u16 = 10443;
 
 /// Starts Envoy Gateway, which may patch what it makes and use backends that are no services, as `deploy/` needs.
 pub fn control_plane(kubernetes: &Kubernetes) -> Process {
@@ -35,7 +37,7 @@ pub fn control_plane(kubernetes: &Kubernetes) -> Process {
         "extensionApis": {"enableBackend": true, "enableEnvoyPatchPolicy": true},
     });
     let configuration = scratch.write("envoy-gateway.yaml", &configuration.to_string());
-    let files = files_of(kubernetes, &scratch, "secret", "envoy-gateway");
+    let files = files_of(kubernetes, &scratch, NAMESPACE, ("secret", "envoy-gateway"));
     let home = scratch.path("");
     let command = [&*built("bin/envoy-gateway"), "server", "--config-path", &configuration];
     let command = [&mounted(&[(&files, "/certs")])[..], &command.map(str::to_owned)].concat();
@@ -65,8 +67,8 @@ impl proxy::Proxy for Proxy<'_> {
         let scratch = Scratch::new();
         let deployment = within(60, "the proxy's Deployment", || deployment(self.kubernetes));
         let name = deployment["metadata"]["name"].as_str().expect("a name");
-        let certificates = files_of(self.kubernetes, &scratch, "secret", "envoy");
-        let discovery = files_of(self.kubernetes, &scratch, "configmap", name);
+        let certificates = files_of(self.kubernetes, &scratch, NAMESPACE, ("secret", "envoy"));
+        let discovery = files_of(self.kubernetes, &scratch, NAMESPACE, ("configmap", name));
         let mut command = mounted(&[(&certificates, "/certs"), (&discovery, "/sds")]);
         command.push(std::env::var("ENVOY_BIN").expect("ENVOY_BIN"));
         command.extend(arguments(&deployment));
@@ -83,9 +85,21 @@ impl proxy::Proxy for Proxy<'_> {
         try_send(at, &Request::get("/ready")).is_ok_and(|response| response.status == 200)
     }
 
-    /// A port below 1024 is moved up by 10000 in the pod.
+    /// Moved up, as [`TLS_PORT`].
     fn address(&self) -> SocketAddr {
         format!("{GATEWAY}:10080").parse().expect("an address")
+    }
+
+    fn administration(&self) -> SocketAddr {
+        "127.0.0.1:19100".parse().expect("an address")
+    }
+
+    fn refused_at_start(&self) -> u16 {
+        503
+    }
+
+    fn without_module(&self) -> u16 {
+        500
     }
 
     fn status(&self) -> String {
@@ -99,7 +113,8 @@ impl proxy::Proxy for Proxy<'_> {
     }
 }
 
-fn deployment(kubernetes: &Kubernetes) -> Option<Value> {
+/// The Deployment that Envoy Gateway makes for the gateway.
+pub fn deployment(kubernetes: &Kubernetes) -> Option<Value> {
     let label = "--selector=gateway.envoyproxy.io/owning-gateway-name=mcp";
     let found =
         kubernetes.try_kubectl(&["get", "deployments", "--namespace", NAMESPACE, label, "--output=json"]).ok()?;
@@ -125,19 +140,6 @@ fn arguments(deployment: &Value) -> Vec<String> {
     let replace = |text: &str| replaced.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
     // Neither is there a limit on processors.
     arguments.filter(|argument| *argument != "--cpuset-threads").map(replace).collect()
-}
-
-/// Writes what a Secret or a ConfigMap holds, as a pod would have it; the folder.
-fn files_of(kubernetes: &Kubernetes, scratch: &Scratch, kind: &str, name: &str) -> String {
-    let folder = scratch.path(&format!("{kind}-{name}"));
-    fs::create_dir_all(&folder).expect("a folder");
-    let object = kubernetes.get(kind, NAMESPACE, name).unwrap_or_else(|| panic!("no {kind} {name}"));
-    for (file, value) in object["data"].as_object().into_iter().flatten() {
-        let text = value.as_str().expect("text");
-        let bytes = if kind == "secret" { decode_base64(text).expect("base64") } else { text.as_bytes().to_vec() };
-        fs::write(format!("{folder}/{file}"), bytes).expect("a file");
-    }
-    folder
 }
 
 /// The beginning of a command for a process that sees these folders at these places.

@@ -1,23 +1,23 @@
 //! Faults and unusual requests in a mesh. Each starts from a proxy that answers, and leaves the proxy as it was.
 
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::kubernetes::Kubernetes;
 use crate::load::Load;
 use crate::overlay::Overlay;
-use crate::proxy::{Proxy, list};
+use crate::proxy::{Proxy, list, try_send};
 use crate::report::Report;
 use crate::support::answer::Answer;
 use crate::support::client::{Client, Request};
+use crate::support::tls::Authority;
 use crate::world::{World, within};
 
 /// How long a sender waits at most before it sends what it was not asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Longer than toolgate waits for a body before it suspects the host.
-const SLOW: Duration = Duration::from_secs(6);
+/// Longer than the 10 s that toolgate waits for a body before it suspects the host.
+const SLOW: Duration = Duration::from_secs(12);
 
 /// How toolgate says that it does not run with a configuration.
 const REFUSED: &str = "configuration refused";
@@ -42,12 +42,15 @@ impl Case<'_> {
     /// Changes that are good, bad, and untimely.
     pub fn changes(&mut self, report: &mut Report) {
         type Check<'a> = fn(&mut Case<'a>) -> String;
-        let checks: [(&str, Check<'_>); 5] = [
+        let checks: [(&str, Check<'_>); 8] = [
             ("policy changes under load", Self::changes_under_load),
             ("policy change while the issuer is down", Self::change_without_issuer),
+            ("an issuer with a wrong certificate", Self::wrong_certificate),
             ("bad configuration", Self::bad_configuration),
             ("restart with a bad configuration", Self::bad_start),
+            ("the same, failing open", Self::fails_open),
             ("registry away", Self::no_registry),
+            ("module with another digest", Self::other_digest),
         ];
         for (name, check) in checks {
             if !report.check(self.place, name, || check(self)) {
@@ -58,7 +61,7 @@ impl Case<'_> {
 
     /// A check that failed may have left anything behind.
     fn mend(&mut self) {
-        self.world.issuer_is_back();
+        self.world.issuer_returns();
         self.world.registry.restart();
         self.kubernetes.apply(&self.overlay.build());
         self.proxy.restart();
@@ -137,10 +140,13 @@ impl Case<'_> {
         let token = self.world.token("mcp:read");
         let request = Request::call("get-env").bearer(&token);
         within(30, "the new policy", || {
-            let response = crate::proxy::try_send(self.proxy.address(), &request).ok()?;
+            let response = try_send(self.proxy.address(), &request).ok()?;
             let wants = response.challenge().unwrap_or_default();
-            let is_new = response.status == 200 && scope == "mcp:read" || wants.contains(scope);
-            (is_new || response.status == 503).then_some(())
+            let is_new = match scope {
+                "mcp:read" => response.status == 200,
+                _ => response.status == 403 && wants.contains(scope),
+            };
+            is_new.then_some(())
         });
         start.elapsed()
     }
@@ -176,68 +182,183 @@ impl Case<'_> {
         "keys kept, 10 calls 200".to_owned()
     }
 
+    /// Keys come from who proves to be the issuer, or not at all.
+    fn wrong_certificate(&mut self) -> String {
+        let (failures, mut told) = ("toolgate_jwks_failure{}", Vec::new());
+        let stranger = Authority::new();
+        for (what, stranger, name, count) in [
+            ("another name", None, "other.example.com", "fail_verify_san"),
+            ("another CA", Some(&stranger), "auth.example.com", "fail_verify_error"),
+        ] {
+            let request = Request::call("get-sum").bearer(&self.world.token("mcp:read"));
+            self.world.impostor(stranger, name);
+            let before = (self.refused_certificates(count), self.proxy.count(failures).unwrap_or_default());
+            // Other keys than those that are there already.
+            self.kubernetes.apply(&self.overlay.clone().other_keys(name).build());
+            let response = within(30, "keys that are missed", || {
+                let answer = try_send(self.proxy.address(), &request).ok()?;
+                (answer.status != 200).then_some(answer)
+            });
+            assert_eq!(response.status, 503, "{}", response.text());
+            assert!(response.header("retry-after").is_some(), "no Retry-After");
+            assert_eq!(self.world.issuer.fetches(), 0, "a request that reached {what}");
+            within(10, failures, || (self.proxy.count(failures)? > before.1).then_some(()));
+            within(10, "a record", || self.proxy.line(&["toolgate.audit", r#""reason":"keys_unavailable""#]));
+            // Istio has its proxies keep no such count.
+            let counted = if self.overlay.is_istio() {
+                String::new()
+            } else {
+                within(10, count, || (self.refused_certificates(count) > before.0).then_some(()));
+                format!(", ssl.{count}")
+            };
+            self.world.issuer_returns();
+            within(60, "the issuer's keys", || {
+                (try_send(self.proxy.address(), &request).ok()?.status == 200).then_some(())
+            });
+            told.push(format!("{what}: 503 keys_unavailable; counted: {failures}{counted}"));
+        }
+        self.kubernetes.apply(&self.overlay.build());
+        told.join("; ")
+    }
+
+    /// How many certificates Envoy has refused for this reason.
+    fn refused_certificates(&self, count: &str) -> u64 {
+        let stats = self.proxy.administer(&format!("/stats?filter=^cluster\\..*ssl\\.{count}$"));
+        stats.lines().filter_map(|line| line.rsplit(": ").next()?.parse::<u64>().ok()).sum()
+    }
+
     fn bad_configuration(&mut self) -> String {
         let token = self.world.token("mcp:read");
         self.kubernetes.apply(&self.overlay.clone().misspelt().build());
         let seen = within(30, "a line of the log", || self.proxy.line(&[REFUSED]));
+        within(30, "Envoy's refusal", || self.proxy.line(&["rejected: ", "Unable to create Wasm"]));
         let answers = [self.proxy.call("get-sum", &token), self.proxy.call("get-env", &token), self.proxy.answer()];
         let (status, ready) = (self.proxy.status(), self.proxy.is_ready());
         self.kubernetes.apply(&self.overlay.build());
         assert_eq!(answers, [Ok(200), Ok(403), Ok(401)], "the old policy");
+        assert!(ready, "a proxy that is ready");
+        assert!(accepted(&status), "{status}");
         format!("the old one stays in force; status: {status}; ready: {ready}; log: {seen}")
     }
 
+    /// Neither control plane reads toolgate's configuration, so nothing but the proxy's log shows that it is refused.
     fn bad_start(&mut self) -> String {
+        let token = self.world.token("mcp:read");
         self.kubernetes.apply(&self.overlay.clone().misspelt().build());
         self.proxy.restart();
         within(60, "a line of the log", || self.proxy.line(&[REFUSED]));
-        let mut told = String::new();
-        let start = Instant::now();
-        // What it settles on.
-        std::thread::sleep(Duration::from_secs(3));
-        let _ = write!(
-            told,
-            "{:?}, ready: {}, status: {}",
-            self.proxy.answer(),
-            self.proxy.is_ready(),
-            self.proxy.status()
-        );
-        self.kubernetes.apply(&self.overlay.build());
-        let repaired = Instant::now();
-        self.proxy.wait_for_challenge();
-        let _ = write!(told, "; repaired {:.1} s after a good one", repaired.elapsed().as_secs_f64());
-        assert!(start.elapsed() < Duration::from_secs(120), "{told}");
-        told
+        let refused = self.proxy.refused_at_start();
+        within(30, "an answer", || (self.proxy.answer() == Ok(refused)).then_some(()));
+        let answers = [self.proxy.answer(), self.proxy.call("get-sum", &token), self.proxy.call("get-env", &token)];
+        let (status, ready) = (self.proxy.status(), self.proxy.is_ready());
+        assert_eq!(answers, [Ok(refused), Ok(refused), Ok(refused)], "to everybody");
+        assert!(ready, "a proxy that is ready all the same");
+        assert!(accepted(&status), "{status}");
+        let seconds = self.repair();
+        format!("{refused} to everything, ready: {ready}, status: {status}; repaired {seconds:.1} s after a good one")
+    }
+
+    /// The setting that none of the files has, and that `toolgate check` warns of.
+    fn fails_open(&mut self) -> String {
+        self.kubernetes.apply(&self.overlay.clone().misspelt().build());
+        let is_istio = self.overlay.is_istio();
+        if is_istio {
+            self.kubernetes.patch("wasmplugin", "toolgate", &json!({"spec": {"failStrategy": "FAIL_OPEN"}}));
+        } else {
+            let policy = self.kubernetes.get("envoyextensionpolicy", "mcp", "toolgate").expect("the policy");
+            let mut wasm = policy["spec"]["wasm"].clone();
+            wasm[0]["failOpen"] = json!(true);
+            self.kubernetes.patch("envoyextensionpolicy", "toolgate", &json!({"spec": {"wasm": wasm}}));
+        }
+        self.proxy.restart();
+        within(60, "a line of the log", || self.proxy.line(&[REFUSED]));
+        if is_istio {
+            // A refused configuration never gets so far as to fail open; a module that cannot be had does.
+            within(30, "500", || (self.proxy.answer() == Ok(500)).then_some(()));
+            self.kubernetes.patch("wasmplugin", "toolgate", &json!({"spec": other_module()}));
+        }
+        within(30, "an answer of the server", || (self.proxy.answer() == Ok(200)).then_some(()));
+        assert_eq!(self.proxy.call("get-env", "no token"), Ok(200), "nobody decides");
+        if is_istio {
+            self.kubernetes.delete_all("wasmplugins");
+        }
+        let seconds = self.repair();
+        let first = if is_istio { "500 for the configuration; for a module with another digest " } else { "" };
+        format!("{first}the server answers everybody; repaired {seconds:.1} s after a good one")
     }
 
     /// The image in its other form has not been fetched before.
     fn no_registry(&mut self) -> String {
         self.world.registry.stop();
-        let other = self.overlay.clone().image(&self.world.registry.artifact);
+        let other = self.overlay.clone().image("artifact");
         self.kubernetes.apply(&other.build());
-        let start = Instant::now();
-        let answer = |proxy: &dyn Proxy| {
-            while start.elapsed() < Duration::from_secs(15) {
-                std::thread::sleep(Duration::from_millis(100));
-                if proxy.answer() != Ok(401) {
-                    break;
-                }
-            }
-            proxy.answer()
-        };
-        let told = answer(self.proxy);
-        let status = self.proxy.status();
+        let told = self.without_module("connection refused");
         self.world.registry.restart();
-        let back = Instant::now();
-        let recovered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            within(30, "401", || (self.proxy.answer() == Ok(401)).then_some(()));
-        }));
-        let after = match recovered {
-            Ok(()) => format!("401 again {:.1} s after it is back", back.elapsed().as_secs_f64()),
-            Err(_) => format!("still {:?} 30 s after it is back", self.proxy.answer()),
-        };
-        self.kubernetes.apply(&self.overlay.build());
-        self.proxy.wait_for_challenge();
-        format!("a module that is not there yet: {told:?}; status: {status}; {after}")
+        // Nobody asks the registry again until something changes.
+        std::thread::sleep(Duration::from_secs(30));
+        let refused = self.proxy.without_module();
+        assert_eq!(self.proxy.answer(), Ok(refused), "30 s after the registry is back");
+        let seconds = self.repair();
+        format!("{told}; still {refused} 30 s after it is back; repaired {seconds:.1} s after the next change")
     }
+
+    /// The web server has a module with another digest than the one that is pinned.
+    fn other_digest(&mut self) -> String {
+        let (kind, patch) = if self.overlay.is_istio() {
+            ("wasmplugin", json!({"spec": other_module()}))
+        } else {
+            let code = json!({"type": "HTTP", "http": other_module()});
+            let policy = self.kubernetes.get("envoyextensionpolicy", "mcp", "toolgate").expect("the policy");
+            let mut wasm = policy["spec"]["wasm"].clone();
+            wasm[0]["code"] = code;
+            ("envoyextensionpolicy", json!({"spec": {"wasm": wasm}}))
+        };
+        self.kubernetes.patch(kind, "toolgate", &patch);
+        let told = self.without_module("does not match");
+        // What a patch added, no manifest takes away.
+        self.kubernetes.kubectl(&["delete", kind, "toolgate", "--namespace", "mcp"]);
+        let seconds = self.repair();
+        format!("{told}; repaired {seconds:.1} s after a good one")
+    }
+
+    /// All are refused while the module cannot be had, and an operator is told of this fault.
+    fn without_module(&self, fault: &str) -> String {
+        let token = self.world.token("mcp:read");
+        let refused = self.proxy.without_module();
+        within(30, "the module to be missed", || (self.proxy.answer() == Ok(refused)).then_some(()));
+        let response = try_send(self.proxy.address(), &list()).expect("an answer");
+        let answers = [Ok(response.status), self.proxy.call("get-sum", &token), self.proxy.call("get-env", &token)];
+        assert_eq!(answers, [Ok(refused), Ok(refused), Ok(refused)], "to everybody");
+        assert_eq!(response.challenge(), None, "no challenge");
+        assert!(self.proxy.is_ready(), "a proxy that is ready");
+        let status = self.proxy.status();
+        let told = if self.overlay.is_istio() {
+            let line = self.proxy.line(&["error in converting the wasm config to local", fault]);
+            line.unwrap_or_else(|| {
+                panic!("no line of the agent with {fault:?}: {:?}", self.proxy.line(&["wasm config to local"]))
+            })
+        } else {
+            assert!(status.starts_with("Accepted=False: Wasm: ") && status.contains(fault), "{status}");
+            "see the status".to_owned()
+        };
+        format!("{refused} to everything, {:?}; status: {status}; log: {told}", response.text())
+    }
+
+    /// Applies the good configuration; how many seconds it takes.
+    fn repair(&self) -> f64 {
+        self.kubernetes.apply(&self.overlay.build());
+        let start = Instant::now();
+        self.proxy.wait_for_challenge();
+        start.elapsed().as_secs_f64()
+    }
+}
+
+/// The module from the web server, as if it had another digest.
+fn other_module() -> Value {
+    json!({"url": "https://example.com/toolgate.wasm", "sha256": "0".repeat(64)})
+}
+
+/// Whether the control plane has nothing against the object.
+fn accepted(status: &str) -> bool {
+    status == "no status" || status.starts_with("Accepted=True: Policy has been accepted.")
 }

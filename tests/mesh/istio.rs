@@ -2,13 +2,17 @@
 
 use std::net::SocketAddr;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::kubernetes::{Kubernetes, built};
+use crate::pod;
 use crate::proxy;
 use crate::support::process::{Process, Scratch};
 use crate::support::raw::Raw;
 use crate::world::{GATEWAY, SERVER_PORT, SIDECAR, within};
+
+/// Where a gateway listens that ends TLS, behind port 443 of its Service.
+pub const TLS_PORT: u16 = 8443;
 
 /// Starts istiod and waits until it is ready.
 pub fn control_plane(kubernetes: &Kubernetes) -> Process {
@@ -21,8 +25,11 @@ pub fn control_plane(kubernetes: &Kubernetes) -> Process {
         "defaultConfig": {"discoveryAddress": "127.0.0.1:15010"},
     });
     let mesh = scratch.write("mesh.yaml", &mesh.to_string());
+    templates(&scratch);
+    let folder = scratch.path("");
     #[rustfmt::skip]
     let command = [
+        "env", "--chdir", &folder,
         &*built("bin/pilot-discovery"), "discovery", "--kubeconfig", &kubernetes.kubeconfig, "--registries", "Kubernetes",
         "--meshConfig", &mesh, "--grpcAddr", "127.0.0.1:15010", "--secureGRPCAddr", "", "--httpsAddr", "",
         "--httpAddr", "127.0.0.1:18080", "--monitoringAddr", "127.0.0.1:15014", "--ctrlz_port", "0",
@@ -31,35 +38,60 @@ pub fn control_plane(kubernetes: &Kubernetes) -> Process {
         ("POD_NAME", "istiod"),
         ("POD_NAMESPACE", "istio-system"),
         ("ENABLE_CA_SERVER", "false"),
+        // Certificates of gateways are for who proves his account, here without TLS.
+        ("XDS_AUTH_PLAINTEXT", "true"),
         // These filters are in Istio's own build of Envoy only.
         ("PILOT_ENABLE_ALPN_FILTER", "false"),
         ("PILOT_ENABLE_METADATA_EXCHANGE", "false"),
-        // Without nodes a Deployment makes no pod: the test starts the gateway itself.
-        ("PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER", "false"),
     ];
     let process = Process::start(scratch, &command, &owned(&environment));
     within(60, "istiod", || is_ready("127.0.0.1:18080", "/ready").then_some(()));
     process
 }
 
+/// Writes Istio's template for the Deployments of gateways, and its values, as its chart gives them to istiod.
+fn templates(scratch: &Scratch) {
+    let read = |name: &str| std::fs::read_to_string(built(&format!("istio/{name}"))).expect("a file of Istio");
+    let mut values: Value = serde_norway::from_str(&read("values.yaml")).expect("YAML");
+    let values = values["_internal_defaults_do_not_set"].take();
+    let values = json!({
+        "global": values["global"],
+        "sidecarInjectorWebhook": values["sidecarInjectorWebhook"],
+        "revision": values["revision"],
+        "pilot": {"cni": values["cni"], "env": values["env"]},
+        "gateways": values["gateways"],
+    });
+    let configuration = json!({
+        "policy": "enabled",
+        "defaultTemplates": [],
+        "templates": {"kube-gateway": read("kube-gateway.yaml")},
+    });
+    std::fs::create_dir_all(scratch.path("var/lib/istio/inject")).expect("a folder");
+    scratch.write("var/lib/istio/inject/config", &configuration.to_string());
+    scratch.write("var/lib/istio/inject/values", &values.to_string());
+}
+
 /// A proxy with its agent; dropping it ends both.
-pub struct Proxy {
+pub struct Proxy<'a> {
+    kubernetes: &'a Kubernetes,
     process: Option<Process>,
     place: Place,
-    log_levels: String,
 }
 
 /// Whose proxy it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Place {
+    /// Of the Gateway `mcp`, with the Deployment that Istio makes for it.
     Gateway,
+    /// Of an ingress gateway that was there before.
+    Ingress,
     Sidecar,
 }
 
-impl Proxy {
-    /// Starts the proxy of this place. `log_levels` are those that the gateway's annotation asks for.
-    pub fn start(place: Place, log_levels: &str) -> Self {
-        Self { process: Some(agent(place, log_levels)), place, log_levels: log_levels.to_owned() }
+impl<'a> Proxy<'a> {
+    /// Starts the proxy of this place.
+    pub fn start(kubernetes: &'a Kubernetes, place: Place) -> Self {
+        Self { kubernetes, process: Some(agent(kubernetes, place)), place }
     }
 
     fn stop(&mut self) {
@@ -74,13 +106,13 @@ impl Proxy {
     }
 }
 
-impl proxy::Proxy for Proxy {
+impl proxy::Proxy for Proxy<'_> {
     /// Without the modules that it had fetched.
     fn restart(&mut self) {
         self.stop();
         let _ = std::fs::remove_dir_all("/var/lib/istio/data");
         std::fs::create_dir_all("/var/lib/istio/data").expect("a namespace with folders of its own: run `make mesh`");
-        self.process = Some(agent(self.place, &self.log_levels));
+        self.process = Some(agent(self.kubernetes, self.place));
     }
 
     fn log(&self) -> String {
@@ -93,27 +125,79 @@ impl proxy::Proxy for Proxy {
 
     fn address(&self) -> SocketAddr {
         match self.place {
-            Place::Gateway => address(&format!("{GATEWAY}:80")),
+            Place::Gateway | Place::Ingress => address(&format!("{GATEWAY}:80")),
             Place::Sidecar => address(&format!("{SIDECAR}:3000")),
         }
     }
 
+    fn administration(&self) -> SocketAddr {
+        address("127.0.0.1:15000")
+    }
+
+    /// Istio writes none.
     fn status(&self) -> String {
+        let object = self.kubernetes.get("wasmplugin", "mcp", "toolgate").unwrap_or_default();
+        assert_eq!(object.get("status"), None);
         "no status".to_owned()
+    }
+
+    fn refused_at_start(&self) -> u16 {
+        500
+    }
+
+    fn without_module(&self) -> u16 {
+        403
     }
 }
 
-impl Drop for Proxy {
+impl Drop for Proxy<'_> {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Makes the ingress gateway that a user has already, with a route to the MCP server.
+pub fn ingress_gateway(kubernetes: &Kubernetes) {
+    let labels = json!({"istio": "ingressgateway"});
+    kubernetes.pod("istio-system", "istio-ingressgateway", &labels, GATEWAY, &[("http", 80)]);
+    let metadata = json!({"name": "ingress", "namespace": "istio-system"});
+    let hosts = json!(["mcp.example.com"]);
+    let destination = json!({"host": "mcp-server.mcp.svc.cluster.local", "port": {"number": 3000}});
+    let objects = json!({"apiVersion": "v1", "kind": "List", "items": [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "istio-ingressgateway", "namespace": "istio-system", "labels": labels},
+            "spec": {"selector": labels, "ports": [{"name": "http", "port": 80}]},
+        },
+        {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "Gateway",
+            "metadata": metadata,
+            "spec": {
+                "selector": labels,
+                "servers": [{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": hosts}],
+            },
+        },
+        {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "VirtualService",
+            "metadata": metadata,
+            "spec": {
+                "hosts": hosts,
+                "gateways": ["ingress"],
+                "http": [{"route": [{"destination": destination}]}],
+            },
+        },
+    ]});
+    kubernetes.apply(&objects.to_string());
 }
 
 /// Makes the pod of an MCP server with a sidecar, which listens itself: nothing redirects connections to it here. Nor are there
 /// certificates for workloads.
 pub fn sidecar(kubernetes: &Kubernetes) {
     let labels = json!({"app": "mcp-server"});
-    kubernetes.service("mcp-sidecar", &labels, SIDECAR, (3000, 3000), "10.98.0.70");
+    kubernetes.service("mcp-sidecar", &labels, SIDECAR, (3000, 3000));
     let metadata = json!({"name": "mcp-sidecar", "namespace": "mcp"});
     let listener = json!({
         "port": {"number": 3000, "protocol": "HTTP", "name": "http"},
@@ -138,48 +222,91 @@ pub fn sidecar(kubernetes: &Kubernetes) {
     kubernetes.apply(&objects.to_string());
 }
 
-fn agent(place: Place, log_levels: &str) -> Process {
+/// Makes the pod of the Gateway's Service, with the ports of its listeners.
+fn gateway_pod(kubernetes: &Kubernetes) {
+    let numbers = |list: &Value| {
+        let ports = list.as_array().into_iter().flatten().filter_map(|port| port["port"].as_u64());
+        ports.map(|port| u16::try_from(port).expect("a port")).collect::<Vec<_>>()
+    };
+    let gateway = kubernetes.get("gateways.gateway.networking.k8s.io", "mcp", "mcp").expect("the Gateway");
+    let wanted = numbers(&gateway["spec"]["listeners"]);
+    within(60, "the Gateway's Service", || {
+        let service = kubernetes.get("service", "mcp", "mcp-istio")?;
+        wanted.iter().all(|port| numbers(&service["spec"]["ports"]).contains(port)).then_some(())
+    });
+    let target = |port: &u16| ("mcp", if *port == 443 { TLS_PORT } else { *port });
+    if wanted.contains(&443) {
+        // Other machines of the test listen on 443, which a pod would not see.
+        let ports = json!({"spec": {"ports": [{"port": 443, "targetPort": TLS_PORT}]}}).to_string();
+        kubernetes.kubectl(&["patch", "service", "mcp-istio", "--namespace", "mcp", "--patch", &ports]);
+    }
+    let ports: Vec<_> = wanted.iter().map(target).collect();
+    let labels = json!({"gateway.networking.k8s.io/gateway-name": "mcp"});
+    kubernetes.pod("mcp", "mcp-istio", &labels, GATEWAY, &ports);
+}
+
+fn agent(kubernetes: &Kubernetes, place: Place) -> Process {
     let scratch = Scratch::new();
+    let (role, namespace, name, account, address, labels) = match place {
+        Place::Gateway => {
+            let labels = json!({"gateway.networking.k8s.io/gateway-name": "mcp"});
+            ("router", "mcp", "mcp-istio-1", "mcp-istio", GATEWAY, labels)
+        }
+        Place::Ingress => {
+            let labels = json!({"istio": "ingressgateway"});
+            ("router", "istio-system", "ingress-1", "default", GATEWAY, labels)
+        }
+        Place::Sidecar => ("sidecar", "mcp", "mcp-sidecar-1", "default", SIDECAR, json!({"app": "mcp-server"})),
+    };
+    let container = (place == Place::Gateway).then(|| {
+        gateway_pod(kubernetes);
+        pod::container(kubernetes, &scratch, "mcp", "mcp-istio")
+    });
     let configuration = json!({
         "binaryPath": std::env::var("ENVOY_BIN").expect("ENVOY_BIN"),
-        "proxyBootstrapTemplatePath": built("envoy_bootstrap.json"),
+        "proxyBootstrapTemplatePath": built("istio/envoy_bootstrap.json"),
         "configPath": scratch.path("proxy"),
         "discoveryAddress": "127.0.0.1:15010",
         "controlPlaneAuthPolicy": "NONE",
         "statusPort": 15020,
         "concurrency": 2,
     });
-    let (role, name, address, labels) = match place {
-        Place::Gateway => ("router", "mcp-istio-1", GATEWAY, json!({"gateway.networking.k8s.io/gateway-name": "mcp"})),
-        Place::Sidecar => ("sidecar", "mcp-sidecar-1", SIDECAR, json!({"app": "mcp-server"})),
-    };
-    let (configuration, labels) = (configuration.to_string(), labels.to_string());
-    let environment = [
-        ("PROXY_CONFIG", &*configuration),
+    let domain = format!("{namespace}.svc.cluster.local");
+    #[rustfmt::skip]
+    let (arguments, mut environment) = container.unwrap_or_else(|| {
+        // With the level of the annotation that docs/istio.md tells to set on such pods.
+        let arguments = [
+            "proxy", role, "--domain", &domain,
+            "--proxyLogLevel", "warning", "--proxyComponentLogLevel", "misc:error,wasm:info",
+        ];
+        (arguments.map(str::to_owned).to_vec(), Vec::new())
+    });
+    // What a pod would have of its node, and what differs here: no certificates of workloads, and nothing that redirects a
+    // pod's connections, so that the listeners are on the pod's address.
+    environment.extend(owned(&[
+        ("PROXY_CONFIG", &configuration.to_string()),
         ("POD_NAME", name),
-        ("POD_NAMESPACE", "mcp"),
+        ("POD_NAMESPACE", namespace),
         ("INSTANCE_IP", address),
-        ("SERVICE_ACCOUNT", "default"),
+        ("SERVICE_ACCOUNT", account),
         ("ISTIO_META_CLUSTER_ID", "Kubernetes"),
         ("ISTIO_META_WORKLOAD_NAME", name),
-        ("ISTIO_METAJSON_LABELS", &*labels),
-        // Nothing redirects a pod's connections here: the listeners are on the pod's address.
+        ("ISTIO_METAJSON_LABELS", &labels.to_string()),
         ("ISTIO_META_INTERCEPTION_MODE", "NONE"),
         ("ISTIO_META_DNS_CAPTURE", "false"),
         ("CA_PROVIDER", "Citadel"),
-        ("JWT_POLICY", "none"),
+        ("JWT_POLICY", "third-party-jwt"),
         ("FILE_MOUNTED_CERTS", "true"),
-    ];
-    #[rustfmt::skip]
-    let command = [
-        &*built("bin/pilot-agent"), "proxy", role, "--domain", "mcp.svc.cluster.local",
-        "--proxyLogLevel", "warning", "--proxyComponentLogLevel", log_levels,
-        "--log_output_level", "default:info,wasm:debug",
-    ];
-    // Its folder must be one that it may write to.
+    ]));
+    // The agent looks for it below its folder, which must also be one that it may write to.
+    std::fs::create_dir_all(scratch.path("var/run/secrets/tokens")).expect("a folder");
+    let token = ["create", "token", account, "--namespace", namespace, "--audience", "istio-ca"];
+    scratch.write("var/run/secrets/tokens/istio-token", kubernetes.kubectl(&token).trim());
     let folder = scratch.path("");
-    let command = [&["env", "--chdir", &folder][..], &command].concat();
-    Process::start(scratch, &command, &owned(&environment))
+    let agent = built("bin/pilot-agent");
+    let command = ["env", "--chdir", &folder, &agent].into_iter().chain(arguments.iter().map(String::as_str));
+    let command: Vec<_> = command.collect();
+    Process::start(scratch, &command, &environment)
 }
 
 /// The Envoy under an agent, which any thread of it may have started.

@@ -46,7 +46,7 @@ impl Kubernetes {
         let kubeconfig = files.write("kubeconfig", &kubeconfig.to_string());
         let processes = [etcd(), api_server(&tokens)];
         let kubernetes = Self { files, kubeconfig, _processes: processes };
-        within(60, "the Kubernetes API", || kubernetes.try_kubectl(&["get", "--raw", "/readyz"]).ok());
+        within(180, "the Kubernetes API", || kubernetes.try_kubectl(&["get", "--raw", "/readyz"]).ok());
         kubernetes.define();
         kubernetes
     }
@@ -58,6 +58,10 @@ impl Kubernetes {
         self.kubectl(&["wait", "--for=condition=established", "--timeout=60s", "crd", "--all"]);
         for namespace in ["mcp", "istio-system", "envoy-gateway-system"] {
             self.kubectl(&["create", "namespace", namespace]);
+            // As a controller would.
+            if namespace != "envoy-gateway-system" {
+                self.kubectl(&["create", "serviceaccount", "default", "--namespace", namespace]);
+            }
         }
     }
 
@@ -79,6 +83,11 @@ impl Kubernetes {
         self.kubectl(&["apply", "-f", &self.files.write("objects.yaml", manifests)]);
     }
 
+    /// Changes an object in the namespace `mcp`.
+    pub fn patch(&self, kind: &str, name: &str, patch: &Value) {
+        self.kubectl(&["patch", kind, name, "--namespace", "mcp", "--type=merge", "--patch", &patch.to_string()]);
+    }
+
     /// Has the API judge these objects, fields it does not know included.
     pub fn judge(&self, manifests: &str) -> Result<String, String> {
         let file = self.files.write("objects.yaml", manifests);
@@ -91,32 +100,56 @@ impl Kubernetes {
         serde_json::from_str(&found).ok()
     }
 
-    /// A service with one pod, which is ready, at this address; its port, and the pod's.
-    pub fn service(&self, name: &str, labels: &Value, address: &str, (port, target): (u16, u16), cluster_ip: &str) {
-        let (pod, service_label) = (format!("{name}-1"), "kubernetes.io/service-name");
-        let pod_of = json!({"kind": "Pod", "name": pod, "namespace": "mcp"});
+    /// Deletes all objects of these kinds in the namespace `mcp`.
+    pub fn delete_all(&self, kinds: &str) {
+        self.kubectl(&["delete", kinds, "--all", "--namespace", "mcp"]);
+    }
+
+    /// Waits until an object (its kind, namespace and name) has this text in it.
+    pub fn wait_for(&self, (kind, namespace, name): (&str, &str, &str), text: &str) {
+        within(60, text, || self.get(kind, namespace, name)?.to_string().contains(text).then_some(()));
+    }
+
+    /// A service with one pod at this address; its port, and the pod's.
+    pub fn service(&self, name: &str, labels: &Value, address: &str, (port, target): (u16, u16)) {
         let ports = json!([{"name": "http", "port": port, "targetPort": target, "appProtocol": "http"}]);
-        let of = |kind: &str, version: &str, name: &str, mut object: Value| {
-            (object["kind"], object["apiVersion"]) = (json!(kind), json!(version));
-            (object["metadata"]["name"], object["metadata"]["namespace"]) = (json!(name), json!("mcp"));
-            object
-        };
-        let metadata = json!({"labels": labels});
+        let service = json!({
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": name, "namespace": "mcp", "labels": labels},
+            "spec": {"selector": labels, "ports": ports},
+        });
+        self.apply(&service.to_string());
+        self.pod("mcp", name, labels, address, &[("http", target)]);
+    }
+
+    /// The one pod of a service, which is ready, at this address, with these ports.
+    pub fn pod(&self, namespace: &str, service: &str, labels: &Value, address: &str, ports: &[(&str, u16)]) {
+        let pod = format!("{service}-1");
+        let port = |(name, port): &(&str, u16)| json!({"name": name, "port": port, "protocol": "TCP"});
         let objects = json!({"apiVersion": "v1", "kind": "List", "items": [
-            of("Service", "v1", name, json!({
-                "metadata": metadata,
-                "spec": {"clusterIP": cluster_ip, "selector": labels, "ports": ports},
-            })),
-            of("Pod", "v1", &pod, json!({
-                "metadata": metadata,
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": pod, "namespace": namespace, "labels": labels},
                 "spec": {"nodeName": "none", "containers": [{"name": "main", "image": "none"}]},
-            })),
-            of("EndpointSlice", "discovery.k8s.io/v1", &pod, json!({
-                "metadata": {"labels": {service_label: name}},
+            },
+            {
+                "apiVersion": "discovery.k8s.io/v1",
+                "kind": "EndpointSlice",
+                "metadata": {
+                    "name": pod,
+                    "namespace": namespace,
+                    "labels": {"kubernetes.io/service-name": service},
+                },
                 "addressType": "IPv4",
-                "endpoints": [{"addresses": [address], "conditions": {"ready": true}, "targetRef": pod_of}],
-                "ports": [{"name": "http", "port": target, "protocol": "TCP"}],
-            })),
+                "endpoints": [{
+                    "addresses": [address],
+                    "conditions": {"ready": true},
+                    "targetRef": {"kind": "Pod", "name": pod, "namespace": namespace},
+                }],
+                "ports": ports.iter().map(port).collect::<Vec<_>>(),
+            },
         ]});
         self.apply(&objects.to_string());
     }

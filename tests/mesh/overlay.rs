@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::dist;
 use crate::kubernetes::built;
 use crate::support::at_root;
 use crate::support::process::Scratch;
@@ -13,6 +14,7 @@ use crate::world::run;
 pub struct Overlay {
     platform: &'static str,
     components: &'static [&'static str],
+    namespace: &'static str,
     /// The document in `toolgate.yaml`.
     pub settings: Value,
     /// The policy in `policy.yaml`.
@@ -27,12 +29,21 @@ impl Overlay {
             serde_norway::from_str::<Value>(&text).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()))
         };
         let policy = document("policy.yaml")["policy"].take();
-        Self { platform, components, settings: document("toolgate.yaml"), policy }
+        Self { platform, components, namespace: "mcp", settings: document("toolgate.yaml"), policy }
     }
 
-    /// With the module from an image.
-    pub fn image(mut self, digest: &str) -> Self {
-        let image = format!("registry.example.com/toolgate@{digest}");
+    /// In the namespace of a gateway that was there before.
+    pub fn in_namespace(self, namespace: &'static str) -> Self {
+        Self { namespace, ..self }
+    }
+
+    pub fn is_istio(&self) -> bool {
+        self.platform == "istio"
+    }
+
+    /// With the module from the image that `make dist` made in this form.
+    pub fn image(mut self, form: &str) -> Self {
+        let image = format!("registry.example.com/toolgate@{}", dist::digest(&format!("oci-{form}")));
         match self.platform {
             "istio" => self.settings["module"]["url"] = json!(format!("oci://{image}")),
             _ => self.settings["module"]["image"] = json!(image),
@@ -41,8 +52,15 @@ impl Overlay {
     }
 
     /// With the module from a web server.
-    pub fn web(mut self, sha256: &str) -> Self {
+    pub fn web(mut self) -> Self {
+        let sha256 = dist::sum_of_module();
         self.settings["module"] = json!({"url": "https://example.com/toolgate.wasm", "sha256": sha256});
+        self
+    }
+
+    /// With keys from another path of the issuer, which toolgate does not have yet.
+    pub fn other_keys(mut self, path: &str) -> Self {
+        self.settings["config"]["issuers"][0]["jwks"]["uri"] = json!(format!("https://auth.example.com/{path}"));
         self
     }
 
@@ -68,7 +86,7 @@ impl Overlay {
         let kustomization = json!({
             "resources": [format!("{deploy}/base"), "toolgate.yaml", "policy.yaml"],
             "components": components.collect::<Vec<_>>(),
-            "namespace": "mcp",
+            "namespace": self.namespace,
         });
         let policy = json!({
             "apiVersion": "toolgate/v1",

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::client::Request;
 use crate::support::raw::{Raw, Response};
@@ -22,8 +22,37 @@ pub trait Proxy {
     /// Where clients connect.
     fn address(&self) -> SocketAddr;
 
+    /// Where Envoy's administration listens.
+    fn administration(&self) -> SocketAddr;
+
     /// The status that the control plane reports in the plugin's object.
     fn status(&self) -> String;
+
+    /// The HTTP status of all answers after a start with a configuration that toolgate refuses.
+    fn refused_at_start(&self) -> u16;
+
+    /// The HTTP status of all answers while the module cannot be had.
+    fn without_module(&self) -> u16;
+
+    /// An answer of Envoy's administration; nothing, if it does not run.
+    fn administer(&self, path: &str) -> String {
+        try_send(self.administration(), &Request::get(path)).map(|response| response.text()).unwrap_or_default()
+    }
+
+    /// The names of the HTTP filters beside toolgate, in their order, the first of the listener that has it.
+    fn filters(&self) -> Vec<String> {
+        let dump = serde_json::from_str(&self.administer("/config_dump?include_eds=off")).unwrap_or(Value::Null);
+        let mut lists = Vec::new();
+        filters_in(&dump, &mut lists);
+        let has_toolgate = |list: &&Vec<String>| list.iter().any(|name| name == "toolgate");
+        lists.iter().find(has_toolgate).cloned().unwrap_or_default()
+    }
+
+    /// The count of a metric with its labels, as Prometheus gets them.
+    fn count(&self, metric: &str) -> Option<u64> {
+        let text = self.administer("/stats/prometheus");
+        text.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' ')?.parse().ok())
+    }
 
     /// The status of a request without a token, or why there is none.
     fn answer(&self) -> Result<u16, String> {
@@ -58,4 +87,25 @@ pub fn try_send(address: SocketAddr, request: &Request) -> std::io::Result<Respo
 /// A `tools/list`.
 pub fn list() -> Request {
     Request::rpc("tools/list", json!({}))
+}
+
+/// The lists of HTTP filters anywhere in a configuration, each filter by a short name.
+fn filters_in(value: &Value, lists: &mut Vec<Vec<String>>) {
+    match value {
+        Value::Object(members) => {
+            if let Some(filters) = members.get("http_filters").and_then(Value::as_array) {
+                lists.push(filters.iter().filter_map(|filter| filter["name"].as_str()).map(short).collect());
+            }
+            members.values().for_each(|member| filters_in(member, lists));
+        }
+        Value::Array(elements) => elements.iter().for_each(|element| filters_in(element, lists)),
+        _ => {}
+    }
+}
+
+fn short(name: &str) -> String {
+    if name.contains("toolgate") {
+        return "toolgate".to_owned();
+    }
+    name.rsplit('.').next().unwrap_or(name).to_owned()
 }

@@ -46,8 +46,8 @@ impl Report {
         passed
     }
 
-    /// Prints the table; whether all passed.
-    pub fn finish(self, folders: &[&Path]) -> bool {
+    /// Prints the table; whether all passed. `files` is the folder of this run's files, `programs` that of what it ran.
+    pub fn finish(self, files: &Path, programs: &Path) -> bool {
         let mut places: Vec<&str> = Vec::new();
         for (place, ..) in &self.rows {
             if !places.contains(&place.as_str()) {
@@ -61,14 +61,13 @@ impl Report {
             println!("| {place} | {} | {} |", of_place().count() - failed.len(), failed.join("; "));
         }
         let megabytes = |bytes: u64| bytes / 1_000_000;
-        let disk: u64 = folders.iter().map(|folder| size(folder)).sum();
         println!(
-            "\n{} checks in {} s, peak memory {} MB, disk {} MB (programs {} MB)",
+            "\n{} checks in {} s, peak memory {} MB, beside {} MB of files in memory, on disk {} MB of programs",
             self.rows.len(),
             self.start.elapsed().as_secs(),
             megabytes(self.memory.peak()),
-            megabytes(disk),
-            megabytes(folders.last().map_or(0, |programs| size(programs))),
+            megabytes(size(files)),
+            megabytes(size(programs)),
         );
         self.rows.iter().all(|row| row.2.is_ok())
     }

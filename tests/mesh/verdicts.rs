@@ -1,4 +1,4 @@
-//! The five answers that show that toolgate runs: challenge, metadata, trimmed list, call, denial.
+//! The five answers that show that toolgate runs: challenge, metadata, trimmed list, call, denial; and how it tells of them.
 
 use std::time::Instant;
 
@@ -8,10 +8,10 @@ use crate::proxy::{Proxy, list};
 use crate::report::Report;
 use crate::support::answer::Answer;
 use crate::support::client::{Client, Request};
-use crate::world::World;
+use crate::world::{World, within};
 
 /// Where the challenge points.
-const METADATA: &str = "https://mcp.example.com/.well-known/oauth-protected-resource/mcp";
+pub const METADATA: &str = "https://mcp.example.com/.well-known/oauth-protected-resource/mcp";
 
 /// Waits until toolgate answers; how many seconds that took is the remark.
 pub fn answers(report: &mut Report, place: &str, proxy: &dyn Proxy) -> bool {
@@ -28,8 +28,8 @@ pub fn answers(report: &mut Report, place: &str, proxy: &dyn Proxy) -> bool {
     answered
 }
 
-/// Runs the five checks.
-pub fn five(report: &mut Report, place: &str, world: &World, proxy: &dyn Proxy) {
+/// Runs them, and looks for the record and the count of the denial.
+pub fn all(report: &mut Report, place: &str, world: &World, proxy: &dyn Proxy) {
     let client = Client::new(proxy.address());
     let token = world.token("mcp:read");
     report.check(place, "challenge", || {
@@ -70,5 +70,41 @@ pub fn five(report: &mut Report, place: &str, world: &World, proxy: &dyn Proxy) 
             assert!(challenge.contains(part), "{challenge}");
         }
         String::new()
+    });
+    report.check(place, "record in the log", || {
+        assert_eq!(client.send(&Request::call("get-env").bearer(&world.token_of(place, "mcp:read"))).status, 403);
+        let subject = format!("\"subject\":\"{place}\"");
+        let parts =
+            ["toolgate.audit", r#""decision":"deny","reason":"insufficient_scope""#, r#""target":"get-env""#, &subject];
+        within(10, "a record", || proxy.line(&parts));
+        String::new()
+    });
+    report.check(place, "count", || {
+        let metric = "toolgate_decisions_insufficient_scope{}";
+        let count = within(10, metric, || proxy.count(metric).filter(|count| *count > 0));
+        format!("{metric} {count}")
+    });
+}
+
+/// With the component `metrics`: labels take the place of the ends of names.
+pub fn labels(report: &mut Report, place: &str, world: &World, proxy: &dyn Proxy) {
+    if !answers(report, place, proxy) {
+        return;
+    }
+    report.check(place, "labels", || {
+        let client = Client::new(proxy.address());
+        assert_eq!(client.send(&Request::call("get-sum").bearer(&world.token("mcp:read"))).status, 200);
+        let metrics = [
+            r#"toolgate_decisions{reason="no_token"}"#,
+            r#"toolgate_decisions{reason="allowed"}"#,
+            r#"toolgate_jwks{outcome="success"}"#,
+            r#"toolgate_cache{outcome="miss"}"#,
+        ];
+        let told = metrics.map(|metric| {
+            let count = within(10, metric, || proxy.count(metric).filter(|count| *count > 0));
+            format!("{metric} {count}")
+        });
+        assert_eq!(proxy.count("toolgate_decisions_no_token{}"), None, "the name without a label");
+        told.join(", ")
     });
 }

@@ -2,16 +2,17 @@
 //! registry, a web server. They have the names that the files in `deploy/` use, and certificates for them.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::image;
+use crate::dist;
 use crate::support::answer::Answer;
-use crate::support::bootstrap::module_bytes;
 use crate::support::keys::{Key, key_set};
 use crate::support::process::{Process, Scratch};
 use crate::support::provider::{Behaviour, Provider};
@@ -32,13 +33,14 @@ const REGISTRY: &str = "10.99.0.5";
 const WEB: &str = "10.99.0.6";
 
 /// Names as a cluster's DNS and the Internet's would have them.
-const NAMES: [(&str, &str); 6] = [
+const NAMES: [(&str, &str); 7] = [
     ("127.0.0.1", "localhost"),
     ("127.0.0.1", "envoy-gateway envoy-gateway.envoy-gateway-system.svc.cluster.local"),
     (ISSUER, "auth.example.com"),
     (REGISTRY, "registry.example.com"),
     (WEB, "example.com"),
     (SERVER, "mcp-server.mcp.svc.cluster.local"),
+    (GATEWAY, "mcp.example.com"),
 ];
 
 /// The machines; dropping it ends them.
@@ -46,6 +48,8 @@ pub struct World {
     pub server: Upstream,
     pub issuer: Provider,
     pub registry: Registry,
+    /// Whom all in this namespace trust.
+    pub authority: Authority,
     _web: Provider,
     key: Key,
 }
@@ -62,7 +66,7 @@ impl World {
 
         let key = Key::rsa_a();
         let keys = Behaviour::Json(key_set([&key]));
-        let module = module_bytes();
+        let module = dist::module();
         let module =
             move |_: &Recorded| Answer::new(200).header("content-type", "application/wasm").body(module.clone());
         let provider =
@@ -72,13 +76,38 @@ impl World {
             issuer: provider(ISSUER, "auth.example.com", keys),
             _web: provider(WEB, "example.com", Behaviour::Script(Arc::new(module))),
             registry: Registry::start(&authority),
+            authority,
             key,
         }
     }
 
     /// A token that is good for all of a run.
     pub fn token(&self, scope: &str) -> String {
-        Token::new().scope(scope).expires_in(3600).sign(&self.key)
+        self.token_of("alice", scope)
+    }
+
+    /// One of this subject, whose records are told apart by it.
+    pub fn token_of(&self, subject: &str, scope: &str) -> String {
+        Token::new().subject(subject).scope(scope).expires_in(3600).sign(&self.key)
+    }
+
+    /// A token that nobody issued.
+    pub fn forged_token(&self) -> String {
+        Token::new().scope("mcp:read").expires_in(3600).sign(&Key::rsa_b().named(self.key.kid()))
+    }
+
+    /// Another takes the issuer's place, with a certificate for this name of an authority that nobody trusts, or of the one
+    /// that all trust.
+    pub fn impostor(&mut self, stranger: Option<&Authority>, name: &str) {
+        self.issuer.stop();
+        let keys = Behaviour::Json(key_set([&self.key]));
+        let authority = stranger.unwrap_or(&self.authority);
+        self.issuer = Provider::start_tls_at(listen(ISSUER, 443), authority, name, keys);
+    }
+
+    /// The issuer has its place again.
+    pub fn issuer_returns(&mut self) {
+        self.impostor(None, "auth.example.com");
     }
 
     /// The issuer's key endpoint fails from now on.
@@ -108,14 +137,11 @@ fn answer(request: &Recorded) -> Answer {
     Answer::json(&json!({"jsonrpc": "2.0", "id": message["id"], "result": result}))
 }
 
-/// A registry, with the module as an image in both forms.
+/// A registry.
 pub struct Registry {
     process: Option<Process>,
     configuration: String,
     _files: Scratch,
-    /// The digest of each form's manifest.
-    pub compat: String,
-    pub artifact: String,
 }
 
 impl Registry {
@@ -132,11 +158,8 @@ impl Registry {
         });
         // JSON is YAML.
         let configuration = files.write("registry.yml", &configuration.to_string());
-        let mut registry =
-            Self { process: None, configuration, _files: files, compat: String::new(), artifact: String::new() };
+        let mut registry = Self { process: None, configuration, _files: files };
         registry.restart();
-        registry.compat = image::push("compat");
-        registry.artifact = image::push("artifact");
         registry
     }
 
@@ -148,7 +171,7 @@ impl Registry {
         self.stop();
         let command = ["docker-registry", "serve", &self.configuration];
         self.process = Some(Process::start(Scratch::new(), &command, &[]));
-        within(20, "the registry", || std::net::TcpStream::connect((REGISTRY, 443)).ok());
+        within(20, "the registry", || TcpStream::connect((REGISTRY, 443)).ok());
     }
 }
 
@@ -171,13 +194,73 @@ pub fn try_run(program: &str, arguments: &[&str]) -> Result<String, String> {
 ///
 /// # Panics
 /// Names `what` if that takes longer than these seconds.
-pub fn within<T>(seconds: u64, what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+pub fn within<T>(seconds: u64, what: &str, attempt: impl FnMut() -> Option<T>) -> T {
+    try_within(seconds, attempt).unwrap_or_else(|| panic!("waited {seconds} s in vain for {what}"))
+}
+
+/// As [`within`], for a value that may not come.
+pub fn try_within<T>(seconds: u64, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();
     loop {
         if let Some(value) = attempt() {
-            return value;
+            return Some(value);
         }
-        assert!(start.elapsed() < Duration::from_secs(seconds), "waited {seconds} s in vain for {what}");
-        std::thread::sleep(Duration::from_millis(50));
+        if start.elapsed() >= Duration::from_secs(seconds) {
+            return None;
+        }
+        thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Passes connections on from one address to another, as a Service would; dropping it ends that.
+pub struct Forward {
+    from: (&'static str, u16),
+    stopped: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Forward {
+    pub fn start(from: (&'static str, u16), to: (&'static str, u16)) -> Self {
+        let stopped = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&stopped);
+        let is_stopped = move || told.load(Ordering::Relaxed);
+        let thread = thread::spawn(move || {
+            // Connections are refused until somebody listens there.
+            while TcpStream::connect(to).is_err() {
+                if is_stopped() {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(100));
+            }
+            for client in listen(from.0, from.1).incoming().flatten() {
+                if is_stopped() {
+                    return;
+                }
+                if let Ok(server) = TcpStream::connect(to) {
+                    copy(&client, &server);
+                    copy(&server, &client);
+                }
+            }
+        });
+        Self { from, stopped, thread: Some(thread) }
+    }
+}
+
+impl Drop for Forward {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        // Wakes the thread, which closes the port.
+        let _ = TcpStream::connect(self.from);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// Passes on what comes on a connection until it ends.
+fn copy(from: &TcpStream, to: &TcpStream) {
+    let clone = |connection: &TcpStream| connection.try_clone().expect("another handle of a connection");
+    let (mut from, mut to) = (clone(from), clone(to));
+    thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    });
 }

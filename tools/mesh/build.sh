@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds both control planes and the Kubernetes API into .cache/mesh/bin, each from the go.mod and go.sum beside this script,
-# once: what is there for the same files is kept. From nothing: about 3.6 GB of modules and twelve minutes of two cores.
+# once: what is there for the same files is kept. From nothing: 3.6 GB of modules, 7.6 GB of build cache, and 22 minutes of
+# processor time.
 set -euo pipefail
 cd "$(dirname "$0")"
 out=$(cd ../.. && pwd)/.cache/mesh
@@ -36,7 +37,7 @@ for program in "${programs[@]}"; do
   echo "mesh: [$number/${#programs[@]}] $name: $((SECONDS - started)) s"
 done
 
-# The definitions of their kinds, and Istio's template for the proxy, are files of the same modules.
+# The definitions of their kinds, and Istio's templates for the proxy and its Deployment, are files of the same modules.
 folder() { (cd "$1" && go list -m -f '{{.Dir}}' "$2"); }
 join() { for file in "$@"; do cat "$file" && printf '\n---\n'; done; }
 istio=$(folder istio istio.io/istio)
@@ -45,5 +46,5 @@ gateway_api=$(folder envoy-gateway sigs.k8s.io/gateway-api)
 join "$istio/manifests/charts/base/files/crd-all.gen.yaml" >"$out/crds/istio.yaml"
 join "$gateway_api"/config/crd/standard/gateway.networking.k8s.io_*.yaml >"$out/crds/gateway-api.yaml"
 join "$gateway"/charts/gateway-helm/charts/crds/crds/generated/*.yaml >"$out/crds/envoy-gateway.yaml"
-cp "$istio/tools/packaging/common/envoy_bootstrap.json" "$out/envoy_bootstrap.json"
-chmod u+w "$out/envoy_bootstrap.json"
+chart=$istio/manifests/charts/istio-control/istio-discovery
+install -D -m 644 -t "$out/istio" "$istio/tools/packaging/common/envoy_bootstrap.json" "$chart/values.yaml" "$chart/files/kube-gateway.yaml"

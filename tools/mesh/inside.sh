@@ -20,6 +20,12 @@ done
 mkdir "$root/certs" "$root/sds"
 mount -t tmpfs toolgate-mesh "$root/var/lib"
 mkdir -p "$root/var/lib/istio/data"
+# The files of the test's processes, unless somebody wants to read them afterwards.
+if [ -z "${TOOLGATE_KEEP_LOGS:-}" ]; then
+  processes=${CARGO_TARGET_DIR:-$PWD/target}/tmp/processes
+  mkdir -p "$processes"
+  mount -t tmpfs toolgate-mesh "$root$processes"
+fi
 # The test has its own names and trusts its own authority.
 mount -t tmpfs toolgate-mesh "$root/etc/ssl/certs"
 touch "$root/var/lib/hosts"

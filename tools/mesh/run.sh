@@ -9,6 +9,7 @@ needs() { command -v "$1" >/dev/null || missing+=("$2"); }
 needs docker-registry docker-registry
 needs skopeo skopeo
 needs ip iproute2
+needs curl curl
 needs unshare util-linux
 needs mount util-linux
 [ -d /etc/ssl/certs ] || missing+=(ca-certificates)
@@ -26,5 +27,15 @@ cargo test --locked --quiet --test mesh --no-run
 # Others than root become root in a namespace of users.
 user=()
 [ "$(id -u)" = 0 ] || user=(--map-root-user)
-exec unshare "${user[@]}" --net --mount --pid --fork --kill-child --mount-proc \
-  tools/mesh/inside.sh cargo test --locked --offline --quiet --test mesh -- "$@"
+# In the background, because a shell takes signals while it waits, but not while a command runs. The end of `unshare` is
+# the end of its child, which is the first process of the namespace, and so of all in there.
+unshare "${user[@]}" --net --mount --pid --fork --kill-child --mount-proc \
+  tools/mesh/inside.sh cargo test --locked --offline --quiet --test mesh -- "$@" &
+namespace=$!
+interrupt() {
+  kill -KILL "$namespace" 2>/dev/null || :
+  exit "$1"
+}
+trap 'interrupt 130' INT
+trap 'interrupt 143' TERM HUP
+wait "$namespace"
