@@ -111,7 +111,7 @@ pub fn envoy_gateway(report: &mut Report, place: &str, world: &World, kubernetes
     check(report, place, world, proxy, &usual);
 }
 
-/// Whether these filters are in this order, and give these answers, a while after a change.
+/// Checks the order of the filters and their answers, which may take a while after a change.
 fn check(report: &mut Report, place: &str, world: &World, proxy: &dyn Proxy, order: &Order) {
     report.check(place, order.name, || {
         let concerned = || {
@@ -135,7 +135,7 @@ fn check(report: &mut Report, place: &str, world: &World, proxy: &dyn Proxy, ord
     });
 }
 
-/// What the server learns of a good token's caller.
+/// Checks that the server learns the caller of a good token, and whether it gets the token.
 fn forwarded(report: &mut Report, place: &str, world: &World, proxy: &dyn Proxy, token_too: bool) {
     let name = if token_too { "identity and token forwarded" } else { "identity forwarded, the token is not" };
     report.check(place, name, || {
@@ -150,7 +150,7 @@ fn forwarded(report: &mut Report, place: &str, world: &World, proxy: &dyn Proxy,
     });
 }
 
-/// Who gave an answer.
+/// The filter that gave an answer.
 fn who(response: &Response) -> String {
     let challenge = response.challenge().unwrap_or_default();
     match response.status {

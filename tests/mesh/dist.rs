@@ -1,4 +1,4 @@
-//! What `make dist` made: the same bytes that a release has.
+//! The packages of `make dist`: the same bytes that a release has.
 
 use std::fs;
 use std::path::PathBuf;

@@ -15,7 +15,7 @@ use crate::world::{GATEWAY, within};
 /// Where everything of Envoy Gateway's own lives.
 const NAMESPACE: &str = "envoy-gateway-system";
 
-/// Where a gateway listens that ends TLS: a port below 1024 is moved up by 10000 in the pod.
+/// The port of a gateway that ends TLS: a port below 1024 is moved up by 10000 in the pod.
 pub const TLS_PORT: u16 = 10443;
 
 /// Starts Envoy Gateway, which may patch what it makes and use backends that are no services, as `deploy/` needs.

@@ -11,7 +11,7 @@ use crate::support::process::{Process, Scratch};
 use crate::support::raw::Raw;
 use crate::world::{GATEWAY, SERVER_PORT, SIDECAR, within};
 
-/// Where a gateway listens that ends TLS, behind port 443 of its Service.
+/// The port of a gateway that ends TLS, behind port 443 of its Service.
 pub const TLS_PORT: u16 = 8443;
 
 /// Starts istiod and waits until it is ready.

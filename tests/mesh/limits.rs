@@ -9,7 +9,7 @@ use crate::support::answer::Answer;
 use crate::support::client::{Client, Request};
 use crate::world::{World, within};
 
-/// What clients get with the default buffer of 32 KiB, and that toolgate tells of it.
+/// Checks the answers that clients get with the default buffer of 32 KiB, and that toolgate tells of it.
 pub fn small_buffer(
     report: &mut Report,
     place: &str,

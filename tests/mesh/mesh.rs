@@ -12,7 +12,7 @@ use crate::{beside, envoy_gateway, istio, limits, verdicts};
 /// A way to load toolgate: what it is called, its components, and the source of the module.
 type Way = (&'static str, &'static [&'static str], Source);
 
-/// Where a proxy's module comes from.
+/// The source of a proxy's module.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Source {
     /// A registry, which has an image in this form.
@@ -41,7 +41,7 @@ const ENVOY_GATEWAY: [Way; 3] = [
 const EG_METRICS: Way = ("Envoy Gateway metrics", &["configuration", "image", "metrics"], COMPAT);
 const EG_BESIDE: Way = ("Envoy Gateway beside JWT", &["configuration", "image", "beside-jwt"], COMPAT);
 
-/// Where it all happens.
+/// The environment of all checks, and the report on them.
 pub struct Mesh<'a> {
     pub report: &'a mut Report,
     pub world: &'a mut World,

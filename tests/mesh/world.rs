@@ -48,7 +48,7 @@ pub struct World {
     pub server: Upstream,
     pub issuer: Provider,
     pub registry: Registry,
-    /// Whom all in this namespace trust.
+    /// The authority that every process of this namespace trusts.
     pub authority: Authority,
     _web: Provider,
     key: Key,
