@@ -26,6 +26,23 @@ row() { printf "| %s | %d |\n" "$1" $(($(of_one "$2" "$3") - base)); }
 row "a call of 130 bytes, token from the cache" warm 1000
 row "a call of 130 bytes, token verified (RS256)" cold 20
 row "a call of 200,000 bytes, token from the cache" body 10
+row "the same size, half of it small objects" structured 10
+row "900,000 bytes, half of it small objects" structured-900 4
 row "a list of 1,000 tools (400,000 bytes) trimmed by half" list 20
 row "the same, another list each time" new-list 8
+
+# By function: what a function does itself, inlined ones included, of the exchanges that the second run has more.
+by_function() { # by_function FILE
+  callgrind_annotate --auto=no --threshold=100 "$1" 2>/dev/null |
+    sed -nE 's/ \[[^]]*\]$//; s/^ *([0-9,]+) \([^)]*\) +[^:]*:(.*)$/\1 \2/p' |
+    awk '{ count = $1; gsub(",", "", count); $1 = ""; all[$0] += count } END { for (name in all) print all[name] "\t" name }'
+}
+instructions warm 1000 >"$folder/count"
+by_function "$folder/warm.out" >"$folder/once"
+instructions warm 2000 >"$folder/count"
+by_function "$folder/warm.out" >"$folder/twice"
+printf '\n| the dearest functions of a call, token from the cache | instructions of their own |\n| --- | ---: |\n'
+awk -F '\t' 'NR == FNR { once[$2] = $1; next } { printf "%d\t%s\n", ($1 - once[$2]) / 1000, $2 }' "$folder/once" "$folder/twice" |
+  sort -rn | head -10 | awk -F '\t' '{ sub(/^ */, "", $2); printf "| `%s` | %d |\n", $2, $1 }'
+echo
 echo "profiles: $folder/*.out, to be read with callgrind_annotate"

@@ -21,6 +21,21 @@ export function prose(size, tool = TOOL) {
   return call(text.repeat(Math.max(0, times)));
 }
 
+/** A call as programs write them: half a file in base64, half an array of small objects. */
+export function structured(size, tool = TOOL) {
+  const items = [];
+  for (let n = 0, bytes = 0; bytes < size / 2; n++) {
+    const item = {
+      id: 100_000 + n, name: `Grüße ${n}`, path: `C:\\daten\\${n}.txt`, says: '"ja"\n', price: n * 1.25 - 500,
+      tags: ['neu', 'öffentlich'], at: [[n, n + 1], [[n % 7], []]], active: n % 2 === 0, parent: null,
+    };
+    items.push(item);
+    bytes += Buffer.byteLength(JSON.stringify(item)) + 1;
+  }
+  const file = Array.from({ length: Math.round(size / 2) }, (_, n) => 'Zm9vYmFyL2Jheg+0'[(n * n) % 16]).join('');
+  return JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: tool, arguments: { file, items } } });
+}
+
 /** Writes what wrk sends: the body, and the tokens to take in turns. Gives the arguments of the script. */
 export function writeWorkload(folder, name, { tokens, body, answer = '' }) {
   writeFileSync(`${folder}/${name}.tokens`, `${tokens.join('\n')}\n`);

@@ -1,6 +1,6 @@
 // Scale: how the cost grows with the size of things, each series as ratios to one of its own cases.
 import { startEnvoy } from './envoy.mjs';
-import { callOf, prose, round, writeWorkload } from './load.mjs';
+import { callOf, prose, round, structured, writeWorkload } from './load.mjs';
 import { TEN, nativeChain, numbered, toolgate, toolgateConfig } from './policies.mjs';
 import { MODULE } from './setup.mjs';
 import { median, micros, percent, ratio, spread, table } from './statistics.mjs';
@@ -43,6 +43,8 @@ export function allSeries(issuer, upstream) {
       beside(`${n.toLocaleString('en')} bytes`, { body: callOf(n) }, undefined, { native: n < 1_000_000 }))) },
     { name: 'size of the body: code with escapes and umlauts', cases: [10_000, 200_000, 900_000].flatMap((n) => (
       beside(`${n.toLocaleString('en')} bytes`, { body: prose(n) }, undefined, { native: false }))) },
+    { name: 'size of the body: half base64, half small objects', cases: [10_000, 200_000, 900_000].flatMap((n) => (
+      beside(`${n.toLocaleString('en')} bytes`, { body: structured(n) }))) },
     ...['json', 'events'].map((form) => ({ name: `lists trimmed by half (${form})`, cases: [
       ...[10, 100, 1000, 2400].flatMap((n) => beside(`${n} tools`, { body: list, answer: `${form}:${n}` }, lists, { native: false })),
       // So that it is never one that was read before.

@@ -57,6 +57,8 @@ fn bodies(c: &mut Criterion) {
             b.iter(|| jsonrpc::read(black_box(call.as_bytes()), 64).is_ok());
         });
     }
+    let call = samples::structured(200_000);
+    c.bench_function("jsonrpc/200000 bytes, structured", |b| b.iter(|| jsonrpc::read(black_box(&call), 64).is_ok()));
     let message = jsonrpc::read(CALL, 64).expect("a message");
     c.bench_function("mcp/operation", |b| b.iter(|| Operation::of(black_box(&message)).is_ok()));
 }

@@ -58,6 +58,25 @@ pub fn headers() -> Headers {
     Headers::new(fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect())
 }
 
+/// A call of about this many bytes as programs write them: half a file in base64, half an array of small objects.
+pub fn structured(size: usize) -> Vec<u8> {
+    let item = |n: usize| {
+        json!({"id": 100_000 + n, "name": format!("Grüße {n}"), "path": format!("C:\\daten\\{n}.txt"), "says": "\"ja\"\n",
+            "price": n as f64 * 1.25 - 500.0, "tags": ["neu", "öffentlich"], "at": [[n, n + 1], [[n % 7], []]],
+            "active": n % 2 == 0, "parent": null})
+    };
+    let mut items = Vec::new();
+    let mut bytes = 0;
+    while bytes < size / 2 {
+        let item = item(items.len());
+        bytes += item.to_string().len() + 1;
+        items.push(item);
+    }
+    let file: String = (0..size / 2).map(|n| char::from(b"Zm9vYmFyL2Jheg+0"[n * n % 16])).collect();
+    let params = json!({"name": "get_forecast", "arguments": {"file": file, "items": items}});
+    json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string().into_bytes()
+}
+
 /// The answer to a `tools/list` with this many tools of 400 bytes, half of which the policy denies.
 pub fn list(count: usize) -> Vec<u8> {
     list_of(count, 0)

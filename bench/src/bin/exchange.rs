@@ -1,4 +1,4 @@
-//! N exchanges in the core, for `valgrind --tool=callgrind`: `exchange warm|cold|list|new-list|body N`.
+//! N exchanges in the core, for `valgrind --tool=callgrind`: `exchange warm|cold|body|structured|structured-900|list|new-list N`.
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -20,6 +20,12 @@ fn main() -> ExitCode {
         }),
         "body" => {
             let body = call_with_a_note_of(200_000);
+            repeat(count, || {
+                black_box(gate.decide(headers.clone(), black_box(&body), samples::now()));
+            });
+        }
+        "structured" | "structured-900" => {
+            let body = samples::structured(if kind == "structured" { 200_000 } else { 900_000 });
             repeat(count, || {
                 black_box(gate.decide(headers.clone(), black_box(&body), samples::now()));
             });
@@ -58,6 +64,6 @@ fn call_with_a_note_of(bytes: usize) -> Vec<u8> {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: exchange warm|cold|body|list|new-list|nothing COUNT");
+    eprintln!("usage: exchange warm|cold|body|structured|structured-900|list|new-list|nothing COUNT");
     ExitCode::FAILURE
 }
