@@ -1,10 +1,10 @@
-//! Scans long runs of bytes, 32 at a time.
+//! Scans long runs of bytes, 64 at a time.
 //!
 //! Simple loops over fixed-size blocks without branches, which the compiler vectorises: with `simd128` in the module,
 //! and with the native instructions elsewhere.
 
 /// The block size of a scan.
-const BLOCK: usize = 32;
+const BLOCK: usize = 64;
 /// The block size of a comparison, which rarely ends early.
 const LONG_BLOCK: usize = 128;
 
@@ -49,10 +49,71 @@ pub fn count_ordinary(bytes: &[u8], ordinary: impl Fn(u8) -> bool) -> usize {
 }
 
 /// The number of leading bytes of a JSON string that need no unescaping: all except `"`, `\` and control characters.
-/// Most strings are short, so the first bytes are tested eight at a time, and the rest in blocks.
-#[inline]
+/// Most strings end within the first eight.
+#[inline(always)]
 pub fn count_unescaped(bytes: &[u8]) -> usize {
-    count(bytes, is_unescaped, by_words)
+    first_special(bytes).unwrap_or_else(|| count_unescaped_of_many(bytes))
+}
+
+/// [`count_unescaped`], if it is less than eight.
+#[inline(always)]
+pub fn first_special(bytes: &[u8]) -> Option<usize> {
+    first_marked(bytes, special)
+}
+
+#[inline(never)]
+fn count_unescaped_of_many(bytes: &[u8]) -> usize {
+    count(bytes, is_unescaped, |bytes| by_words(bytes, special, is_unescaped))
+}
+
+/// The number of leading digits.
+#[inline(always)]
+pub fn count_digits(bytes: &[u8]) -> usize {
+    first_no_digit(bytes).unwrap_or_else(|| count_ordinary(bytes, |byte| byte.is_ascii_digit()))
+}
+
+/// [`count_digits`], if it is less than eight.
+#[inline(always)]
+pub fn first_no_digit(bytes: &[u8]) -> Option<usize> {
+    first_marked(bytes, no_digits)
+}
+
+/// Whether `bytes` are UTF-8 (RFC 3629 section 4). The standard library's check has no vector instructions.
+pub fn is_utf8(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    loop {
+        rest = rest.get(count_ascii(rest)..).unwrap_or_default();
+        if rest.is_empty() {
+            return true;
+        }
+        // Characters of several bytes often come together.
+        while !rest.first().is_none_or(u8::is_ascii) {
+            let Some(length) = sequence_length(rest) else { return false };
+            rest = rest.get(length..).unwrap_or_default();
+        }
+    }
+}
+
+#[inline(always)]
+fn count_ascii(bytes: &[u8]) -> usize {
+    let is_ascii = |byte: u8| byte < 0x80;
+    first_marked(bytes, |word| word & TOPS)
+        .unwrap_or_else(|| count(bytes, is_ascii, |bytes| by_words(bytes, |word| word & TOPS, is_ascii)))
+}
+
+/// The length of the sequence of several bytes at the start of `bytes`: `UTF8-2`, `UTF8-3` or `UTF8-4`.
+#[inline(always)]
+fn sequence_length(bytes: &[u8]) -> Option<usize> {
+    match bytes {
+        [0xc2..=0xdf, 0x80..=0xbf, ..] => Some(2),
+        [0xe0, 0xa0..=0xbf, 0x80..=0xbf, ..]
+        | [0xe1..=0xec | 0xee..=0xef, 0x80..=0xbf, 0x80..=0xbf, ..]
+        | [0xed, 0x80..=0x9f, 0x80..=0xbf, ..] => Some(3),
+        [0xf0, 0x90..=0xbf, 0x80..=0xbf, 0x80..=0xbf, ..]
+        | [0xf1..=0xf3, 0x80..=0xbf, 0x80..=0xbf, 0x80..=0xbf, ..]
+        | [0xf4, 0x80..=0x8f, 0x80..=0xbf, 0x80..=0xbf, ..] => Some(4),
+        _ => None,
+    }
 }
 
 /// The number of leading bytes that are `ordinary`. `few` counts them before the first and after the last block.
@@ -71,28 +132,42 @@ fn is_unescaped(byte: u8) -> bool {
     (byte != b'"') & (byte != b'\\') & (byte >= 0x20)
 }
 
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
+
+/// The place of the first of eight bytes that `marks` gives its top bit, if one of them has it.
+#[inline(always)]
+fn first_marked(bytes: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
+    let marked = marks(u64::from_le_bytes(*bytes.first_chunk()?));
+    (marked != 0).then(|| marked.trailing_zeros() as usize / 8)
+}
+
+/// The number of leading bytes that are `ordinary`, of which `marks` marks none.
 #[inline]
-fn by_words(bytes: &[u8]) -> usize {
-    let (words, rest) = bytes.as_chunks();
+fn by_words(bytes: &[u8], marks: impl Fn(u64) -> u64, ordinary: impl Fn(u8) -> bool) -> usize {
+    let (words, rest) = bytes.as_chunks::<8>();
     for (n, word) in words.iter().enumerate() {
-        let special = special(u64::from_le_bytes(*word));
-        if special != 0 {
-            return n * 8 + special.trailing_zeros() as usize / 8;
+        if let Some(place) = first_marked(word, &marks) {
+            return n * 8 + place;
         }
     }
-    words.len() * 8 + rest.iter().take_while(|byte| is_unescaped(**byte)).count()
+    words.len() * 8 + rest.iter().take_while(|byte| ordinary(**byte)).count()
+}
+
+/// Sets the top bit of each byte that is no digit. Bytes above the first such byte may be wrong.
+#[inline(always)]
+fn no_digits(word: u64) -> u64 {
+    let value = word ^ (ONES * b'0' as u64);
+    (value.wrapping_add(ONES * (0x80 - 10)) | value) & TOPS
 }
 
 /// Sets the top bit of each byte for which [`is_unescaped`] is false. Bytes above the first such byte may be wrong. `(x
 /// - 1) & !x` has the top bit of a byte `x` only if it was zero, or if a byte below it borrowed.
-#[inline]
+#[inline(always)]
 fn special(word: u64) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
-    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
-    let quote = below(word ^ (ONES * b'"' as u64), 1);
-    let backslash = below(word ^ (ONES * b'\\' as u64), 1);
-    (quote | backslash | below(word, 0x20)) & TOPS
+    let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+    let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    (quote | backslash | word.wrapping_sub(ONES * 0x20)) & !word & TOPS
 }
 
 #[cfg(test)]
@@ -111,6 +186,44 @@ mod tests {
                     let expected = bytes.iter().take_while(|byte| is_unescaped(**byte)).count();
                     assert_eq!(count_unescaped(&bytes), expected, "{byte:#x} at {at} of {length}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn digits_are_counted_wherever_they_end() {
+        for byte in 0..=255_u8 {
+            for at in 0..20 {
+                let mut bytes = vec![b'7'; 20];
+                bytes[at] = byte;
+                let expected = if byte.is_ascii_digit() { 20 } else { at };
+                assert_eq!(count_digits(&bytes), expected, "{byte:#x} at {at}");
+                assert_eq!(count_digits(&bytes[..=at]), expected.min(at + 1), "{byte:#x} at {at}, the last");
+            }
+        }
+    }
+
+    #[test]
+    fn utf_8_is_what_the_standard_library_takes_for_it() {
+        // What is valid or not depends on the first two bytes, and on whether the others continue.
+        let edges = [0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xe1, 0xf1, 0xff];
+        for pair in 0..=u16::MAX {
+            let [first, second] = pair.to_be_bytes();
+            for (third, fourth) in edges.iter().flat_map(|third| edges.map(|fourth| (*third, fourth))) {
+                let bytes = [first, second, third, fourth];
+                for length in 1..=4 {
+                    let text = &bytes[..length];
+                    assert_eq!(is_utf8(text), std::str::from_utf8(text).is_ok(), "{text:x?}");
+                }
+            }
+        }
+        for at in 0..200 {
+            for sequence in
+                ["é", "€", "😀"].map(str::as_bytes).into_iter().chain([&b"\xff"[..], b"\xc3", b"\xed\xa0\x80"])
+            {
+                let mut bytes = vec![b'a'; 200];
+                bytes.splice(at..at, sequence.iter().copied());
+                assert_eq!(is_utf8(&bytes), std::str::from_utf8(&bytes).is_ok(), "{sequence:x?} at {at}");
             }
         }
     }

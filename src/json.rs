@@ -11,6 +11,7 @@
 //! array  = "[" [ value *( "," value ) ] "]"
 //! ```
 
+mod cursor;
 mod names;
 mod reader;
 mod string;
@@ -19,6 +20,8 @@ mod write;
 pub use reader::Reader;
 pub use string::Text;
 pub use write::Object;
+
+use crate::bytes::is_utf8;
 
 /// Why bytes are not one strict JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +66,10 @@ pub fn read<'a, T, E: From<JsonFault>>(
     if bytes.starts_with(b"\xef\xbb\xbf") {
         return Err(JsonFault::ByteOrderMark.into());
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| JsonFault::Utf8)?;
-    let mut reader = Reader::new(text, depth);
+    if !is_utf8(bytes) {
+        return Err(JsonFault::Utf8.into());
+    }
+    let mut reader = Reader::new(bytes, depth);
     let taken = take(&mut reader)?;
     reader.end()?;
     Ok(taken)
@@ -136,12 +141,12 @@ mod tests {
         let mut seen = Vec::new();
         read::<_, JsonFault>(b" {\"a\" : [1, {\"b\":2}], \"c\":\"x\"} ", 4, |reader| {
             reader.object(|reader, name| {
-                seen.push((name.raw().to_owned(), reader.skip()?.to_owned()));
+                seen.push((name.decode().unwrap(), reader.skip()?));
                 Ok::<(), JsonFault>(())
             })
         })
         .unwrap();
-        assert_eq!(seen, [("a".into(), "[1, {\"b\":2}]".into()), ("c".into(), "\"x\"".to_owned())]);
+        assert_eq!(seen, [("a".into(), &b"[1, {\"b\":2}]"[..]), ("c".into(), b"\"x\"")]);
     }
 
     #[test]

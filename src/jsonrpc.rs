@@ -103,7 +103,7 @@ impl<'a> Member<'a> {
         if reader.kind()? == Kind::String {
             return Ok(reader.string()?.decode().map_or(Self::Unusable, Self::Is));
         }
-        Ok(if reader.skip()? == "null" { Self::Absent } else { Self::Unusable })
+        Ok(if reader.skip()? == b"null" { Self::Absent } else { Self::Unusable })
     }
 }
 
@@ -227,14 +227,14 @@ impl<'a> Envelope<'a> {
             match known(name, &ENVELOPE) {
                 Name::Known("jsonrpc") => envelope.version = Member::read(reader)?,
                 Name::Known("method") => envelope.method = Member::read(reader)?,
-                Name::Known("id") => envelope.id = Some(reader.skip()?),
+                Name::Known("id") => envelope.id = Some(reader.skip_text()?),
                 Name::Known("params") => envelope.params = Some(read_params(reader)?),
                 Name::Known("result") => {
                     envelope.results += 1;
                     reader.skip()?;
                 }
                 // Some libraries write the unused one of `result` and `error` as `null`.
-                Name::Known(_) => envelope.errors += usize::from(reader.skip()? != "null"),
+                Name::Known(_) => envelope.errors += usize::from(reader.skip()? != b"null"),
                 Name::LookAlike(_) => {
                     envelope.look_alike = true;
                     reader.skip()?;
@@ -284,6 +284,10 @@ enum Name {
 }
 
 fn known(name: &Text<'_>, names: &[&'static str]) -> Name {
+    // Nearly every name is written without escapes.
+    if let Some(known) = names.iter().find(|known| known.as_bytes() == name.raw()) {
+        return Name::Known(known);
+    }
     let Some(text) = name.decode() else {
         return lone_surrogate_look_alike(name, names);
     };

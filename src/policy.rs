@@ -53,7 +53,7 @@ pub enum Standing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arguments<'a> {
     /// The complete JSON of `params.arguments`, or `None` if the call has none.
-    Given(Option<&'a str>),
+    Given(Option<&'a [u8]>),
     /// Not known: a list entry, or a call whose body has not arrived. Conditions on arguments are skipped.
     Open,
 }

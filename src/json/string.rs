@@ -3,40 +3,45 @@
 use std::borrow::Cow;
 
 use super::JsonFault;
-use crate::bytes::count_unescaped;
+use crate::bytes::{count_unescaped, first_special};
 
 /// A string as written in the text, without its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Text<'a> {
-    raw: &'a str,
+    raw: &'a [u8],
     escaped: bool,
 }
 
-/// Scans the string whose opening quote is at `start` of `text`.
-#[inline]
-pub(super) fn scan(text: &str, start: usize) -> Result<Text<'_>, JsonFault> {
-    let from = start + 1;
-    let bytes = text.as_bytes().get(from..).ok_or(JsonFault::Syntax)?;
-    let mut escaped = false;
-    let mut at = 0;
-    loop {
-        // Only quotes, backslashes and control characters are special. UTF-8 was validated before.
-        at += count_unescaped(bytes.get(at..).unwrap_or_default());
-        match bytes.get(at) {
-            Some(b'"') => {
-                let raw = text.get(from..from + at).ok_or(JsonFault::Syntax)?;
-                return Ok(Text { raw, escaped });
-            }
-            Some(b'\\') => {
-                escaped = true;
-                at += escape_length(bytes.get(at + 1..).unwrap_or_default()).ok_or(JsonFault::Syntax)?;
-            }
-            _ => return Err(JsonFault::Syntax),
-        }
+/// Scans the string that starts at `from` of `text`, after its opening quote.
+#[inline(always)]
+pub(super) fn scan(text: &[u8], from: usize) -> Result<Text<'_>, JsonFault> {
+    let bytes = text.get(from..).unwrap_or_default();
+    if let Some(length) = first_special(bytes)
+        && bytes.get(length) == Some(&b'"')
+    {
+        let raw = bytes.get(..length).unwrap_or_default();
+        return Ok(Text { raw, escaped: false });
     }
+    scan_long(bytes).ok_or(JsonFault::Syntax)
+}
+
+/// Scans a string that is long or has escapes.
+#[inline(never)]
+fn scan_long(bytes: &[u8]) -> Option<Text<'_>> {
+    let mut escaped = false;
+    // Only quotes, backslashes and control characters are special. UTF-8 was validated before.
+    let mut at = count_unescaped(bytes);
+    while bytes.get(at) != Some(&b'"') {
+        let after = bytes.get(at..)?.strip_prefix(b"\\")?;
+        escaped = true;
+        at += escape_length(after)?;
+        at += count_unescaped(bytes.get(at..)?);
+    }
+    Some(Text { raw: bytes.get(..at)?, escaped })
 }
 
 /// The length of an escape including its backslash, given the bytes after it.
+#[inline(always)]
 fn escape_length(after: &[u8]) -> Option<usize> {
     match after.first()? {
         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
@@ -47,8 +52,13 @@ fn escape_length(after: &[u8]) -> Option<usize> {
 
 impl<'a> Text<'a> {
     /// The string as written, with escapes.
-    pub fn raw(&self) -> &'a str {
+    pub fn raw(&self) -> &'a [u8] {
         self.raw
+    }
+
+    /// Whether the string has escapes.
+    pub fn has_escapes(&self) -> bool {
+        self.escaped
     }
 
     /// The decoded string. `None` if it has a lone surrogate (`\ud800`), which some parsers replace, some keep and some
@@ -58,31 +68,31 @@ impl<'a> Text<'a> {
         if self.escaped {
             String::from_utf8(self.unescaped()).ok().map(Cow::Owned)
         } else {
-            Some(Cow::Borrowed(self.raw))
+            std::str::from_utf8(self.raw).ok().map(Cow::Borrowed)
         }
     }
 
     /// The decoded string as bytes. A lone surrogate becomes three bytes, as if UTF-8 allowed it.
     #[inline]
     pub fn bytes(&self) -> Cow<'a, [u8]> {
-        if self.escaped { Cow::Owned(self.unescaped()) } else { Cow::Borrowed(self.raw.as_bytes()) }
+        if self.escaped { Cow::Owned(self.unescaped()) } else { Cow::Borrowed(self.raw) }
     }
 
     fn unescaped(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.raw.len());
         let mut rest = self.raw;
-        while let Some((plain, after)) = rest.split_once('\\') {
-            out.extend_from_slice(plain.as_bytes());
+        loop {
+            let (plain, after) = rest.split_at(count_unescaped(rest));
+            out.extend_from_slice(plain);
+            let Some(after) = after.get(1..) else { return out };
             rest = unescape(after, &mut out);
         }
-        out.extend_from_slice(rest.as_bytes());
-        out
     }
 }
 
-/// Appends the value of an escape, given the text after its backslash. Returns the rest of the text.
-fn unescape<'a>(after: &'a str, out: &mut Vec<u8>) -> &'a str {
-    let single = match after.as_bytes().first() {
+/// Appends the value of an escape, given the bytes after its backslash. Returns the rest of the bytes.
+fn unescape<'a>(after: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+    let single = match after.first() {
         Some(b'b') => 8,
         Some(b'f') => 12,
         Some(b'n') => b'\n',
@@ -90,26 +100,31 @@ fn unescape<'a>(after: &'a str, out: &mut Vec<u8>) -> &'a str {
         Some(b't') => b'\t',
         Some(b'u') => return unescape_unicode(after, out),
         Some(byte) => *byte,
-        None => return "",
+        None => return &[],
     };
     out.push(single);
     after.get(1..).unwrap_or_default()
 }
 
-fn unescape_unicode<'a>(after: &'a str, out: &mut Vec<u8>) -> &'a str {
-    let unit = |text: &str| text.get(1..5).and_then(|hex| u32::from_str_radix(hex, 16).ok()).unwrap_or(0xfffd);
-    let first = unit(after);
+fn unescape_unicode<'a>(after: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+    let first = code_unit(after);
     let mut rest = after.get(5..).unwrap_or_default();
     let mut code = first;
     if (0xd800..0xdc00).contains(&first)
-        && let Some(low) = rest.strip_prefix('\\').filter(|low| low.starts_with('u'))
-        && (0xdc00..0xe000).contains(&unit(low))
+        && let Some(low) = rest.strip_prefix(b"\\").filter(|low| low.starts_with(b"u"))
+        && (0xdc00..0xe000).contains(&code_unit(low))
     {
-        code = 0x10000 + ((first - 0xd800) << 10) + (unit(low) - 0xdc00);
+        code = 0x10000 + ((first - 0xd800) << 10) + (code_unit(low) - 0xdc00);
         rest = low.get(5..).unwrap_or_default();
     }
     push_code_point(code, out);
     rest
+}
+
+/// The value of the four hexadecimal digits after `u`.
+fn code_unit(escape: &[u8]) -> u32 {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16).unwrap_or_default();
+    escape.iter().skip(1).take(4).fold(0, |unit, byte| unit << 4 | digit(byte))
 }
 
 /// Appends `code` in UTF-8. A surrogate yields bytes that fail any later check for UTF-8.
@@ -139,7 +154,7 @@ mod tests {
             (r#""\ud800\u0041""#, None),
         ];
         for (text, expected) in CASES {
-            assert_eq!(scan(text, 0).unwrap().decode().as_deref(), *expected, "{text}");
+            assert_eq!(scan(text.as_bytes(), 1).unwrap().decode().as_deref(), *expected, "{text}");
         }
     }
 
@@ -147,7 +162,7 @@ mod tests {
     fn the_decoding_agrees_with_serde_json() {
         for text in [r#""a\u0000b""#, r#""\uffff\u0800\u0080""#, r#""\udbff\udfff""#, r#""é\\u0041""#] {
             let expected: String = serde_json::from_str(text).unwrap();
-            assert_eq!(scan(text, 0).unwrap().decode().as_deref(), Some(expected.as_str()), "{text}");
+            assert_eq!(scan(text.as_bytes(), 1).unwrap().decode().as_deref(), Some(expected.as_str()), "{text}");
         }
     }
 }

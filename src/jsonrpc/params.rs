@@ -15,7 +15,7 @@ pub struct Params<'a> {
     /// `uri`
     pub uri: Member<'a>,
     /// The JSON of `arguments`.
-    pub arguments: Option<&'a str>,
+    pub arguments: Option<&'a [u8]>,
     /// `cursor`, the page of a list
     pub cursor: Member<'a>,
     /// `taskId`
@@ -123,7 +123,7 @@ fn read_notifications<'a>(reader: &mut Reader<'a>, params: &mut Params<'a>) -> P
 /// Skips a value of another type. `null` is accepted, because many clients write it for optional members that are not
 /// set.
 fn null_or_fault(reader: &mut Reader<'_>) -> Part {
-    Ok(if reader.skip()? == "null" { Ok(()) } else { Err(MessageFault::Params) })
+    Ok(if reader.skip()? == b"null" { Ok(()) } else { Err(MessageFault::Params) })
 }
 
 /// Reads an object and passes the members in `names` to `member`. A value that is neither an object nor `null`, or a

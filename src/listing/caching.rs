@@ -201,7 +201,7 @@ impl PrivateResults {
         let written = std::mem::take(&mut self.token);
         match std::mem::replace(&mut self.value, Value::Any) {
             Value::Scope => out.extend_from_slice(PRIVATE),
-            _ => out.extend(shorter_ttl(std::str::from_utf8(&written).unwrap_or_default(), self.ttl)),
+            _ => out.extend(shorter_ttl(&written, self.ttl)),
         }
     }
 }
@@ -210,13 +210,14 @@ impl PrivateResults {
 pub(super) const PRIVATE: &[u8] = b"\"private\"";
 
 /// The written `ttlMs`, or `ttl` if that is shorter.
-pub(super) fn shorter_ttl(written: &str, ttl: u64) -> Vec<u8> {
-    let keep = written.parse::<f64>().is_ok_and(|written| {
+pub(super) fn shorter_ttl(written: &[u8], ttl: u64) -> Vec<u8> {
+    let number = std::str::from_utf8(written).unwrap_or_default().parse::<f64>();
+    let keep = number.is_ok_and(|written| {
         #[allow(clippy::cast_precision_loss)]
         let ttl = ttl as f64;
         (0.0..=ttl).contains(&written)
     });
-    if keep { written.as_bytes().to_vec() } else { ttl.to_string().into_bytes() }
+    if keep { written.to_vec() } else { ttl.to_string().into_bytes() }
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ impl<'a> Trimmer<'a, '_> {
             let name = name.decode().ok_or(ListFault::LookAlike)?;
             is_answer |= matches!(name.as_ref(), "error" | "result");
             match (name.as_ref(), reader.kind()?) {
-                ("id", _) => id = Some(reader.skip()?),
+                ("id", _) => id = Some(reader.skip_text()?),
                 ("result", Kind::Object) => return self.result(reader),
                 ("method", Kind::String) => method = reader.string()?.decode(),
                 ("params", Kind::Object) => uri = self.params(reader)?,
@@ -195,7 +195,7 @@ impl<'a> Trimmer<'a, '_> {
             let range = start..start + value.len();
             match name.as_ref() {
                 // No client can request that page, so the list never becomes complete.
-                "nextCursor" if value != "null" => self.next_cursor = Some(String::from("\0")),
+                "nextCursor" if value != b"null" => self.next_cursor = Some(String::from("\0")),
                 "cacheScope" => caching.push((range, Edit::Text(PRIVATE.to_vec()))),
                 "ttlMs" => caching.push((range, Edit::Text(shorter_ttl(value, self.filter.ttl)))),
                 _ => {}
@@ -218,7 +218,7 @@ impl<'a> Trimmer<'a, '_> {
     fn list(&mut self, reader: &mut Reader<'a>, kind: ListKind, key: &str) -> Result<(), ListFault> {
         if reader.kind()? != Kind::Array {
             // `null` is not a list, so there is nothing to remove.
-            return if reader.skip()? == "null" { Ok(()) } else { Err(ListFault::Shape) };
+            return if reader.skip()? == b"null" { Ok(()) } else { Err(ListFault::Shape) };
         }
         self.held_list = true;
         let start = reader.position();

@@ -39,7 +39,7 @@ pub enum Condition {
 impl ArgumentTest {
     /// Whether `arguments`, the JSON of a call's arguments, satisfies the condition for a caller with these claims.
     /// Without claims, any value may be that of a claim: the caller is anonymous, and could sign in.
-    pub fn holds(&self, arguments: Option<&str>, claims: Option<&Claims>) -> bool {
+    pub fn holds(&self, arguments: Option<&[u8]>, claims: Option<&Claims>) -> bool {
         let Some(value) = arguments.and_then(|arguments| argument(arguments, &self.path)) else { return false };
         match &self.condition {
             // A null claim says nothing about the caller, and a server may read a null argument as "all".
@@ -63,28 +63,28 @@ fn is_scalar(node: &Node) -> bool {
 }
 
 /// The scalar at `path`, if every parser finds the same one there.
-fn argument(arguments: &str, path: &[String]) -> Option<Node> {
+fn argument(arguments: &[u8], path: &[String]) -> Option<Node> {
     let found = find(arguments, path).filter(|found| !found.is_doubtful)?;
-    let digits = found.json.bytes().filter(u8::is_ascii_digit).count();
-    let number = found.json.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
-    if number && digits > MAX_DIGITS { None } else { Node::from_json(found.json.as_bytes()).ok() }
+    let digits = found.json.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let number = matches!(found.json.first(), Some(b'-' | b'0'..=b'9'));
+    if number && digits > MAX_DIGITS { None } else { Node::from_json(found.json).ok() }
 }
 
 /// The JSON of the scalar at `path`, as a strict parser finds it.
-pub fn scalar_at<'a>(arguments: &'a str, path: &[String]) -> Option<&'a str> {
-    find(arguments, path).map(|found| found.json)
+pub fn scalar_at<'a>(arguments: &'a [u8], path: &[String]) -> Option<&'a str> {
+    find(arguments, path).and_then(|found| std::str::from_utf8(found.json).ok())
 }
 
 /// A scalar.
 struct Scalar<'a> {
-    json: &'a str,
+    json: &'a [u8],
     /// Whether a server may read another value in its place.
     is_doubtful: bool,
 }
 
-fn find<'a>(arguments: &'a str, path: &[String]) -> Option<Scalar<'a>> {
+fn find<'a>(arguments: &'a [u8], path: &[String]) -> Option<Scalar<'a>> {
     // The depth was checked when the body was parsed.
-    json::read(arguments.as_bytes(), usize::MAX, |reader| Ok::<_, JsonFault>(walk(reader, path))).ok()?.ok()?
+    json::read(arguments, usize::MAX, |reader| Ok::<_, JsonFault>(walk(reader, path))).ok()?.ok()?
 }
 
 type Walk<'a> = Result<Option<Scalar<'a>>, JsonFault>;
@@ -193,7 +193,7 @@ mod tests {
         for (pointer, condition, arguments, holds) in cases {
             let path = pointer.split('/').skip(1).map(str::to_owned).collect();
             let test = ArgumentTest { path, condition };
-            assert_eq!(test.holds(Some(arguments), Some(&claims)), holds, "{test:?} of {arguments}");
+            assert_eq!(test.holds(Some(arguments.as_bytes()), Some(&claims)), holds, "{test:?} of {arguments}");
             assert!(!test.holds(None, Some(&claims)), "a call without arguments");
         }
     }

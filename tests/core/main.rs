@@ -34,6 +34,7 @@ mod remote_policy;
 mod routes;
 mod sessions;
 mod signatures;
+mod strict_json;
 mod token_rejections;
 mod uri_spellings;
 mod version;

@@ -28,7 +28,7 @@ fn show(verdict: &Verdict) -> String {
 }
 
 fn call(policy: &Policy, token: &Token, tool: &str, arguments: &str) -> String {
-    let occasion = Occasion { arguments: Arguments::Given(Some(arguments)), ..Occasion::at(at(NOW)) };
+    let occasion = Occasion { arguments: Arguments::Given(Some(arguments.as_bytes())), ..Occasion::at(at(NOW)) };
     show(&policy.decide(&caller(token), &Access::Tool(tool), &occasion))
 }
 

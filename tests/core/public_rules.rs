@@ -116,7 +116,7 @@ fn only_arguments_that_a_claim_could_satisfy_lead_to_a_sign_in() {
         ("own", Some(r#"{"n":1}"#), "Deny arguments_refused"),
         ("own", Some(r#"{"n":2,"who":"alice"}"#), "Deny arguments_refused"),
     ] {
-        let occasion = Occasion { arguments: Arguments::Given(arguments), ..occasion() };
+        let occasion = Occasion { arguments: Arguments::Given(arguments.map(str::as_bytes)), ..occasion() };
         assert_eq!(show(&policy.decide(&nobody(), &Access::Tool(tool), &occasion)), expected, "{tool} {arguments:?}");
     }
     assert_eq!(anonymous(&policy, &Access::Tool("open")), "allow", "a list entry, whose arguments are not known");

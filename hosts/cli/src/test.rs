@@ -191,7 +191,7 @@ fn run(config: &Config, suite: &Suite, case: &Case) -> Result<Outcome, Trouble> 
         },
     };
     let target = target(case)?;
-    let arguments = case.arguments.as_ref().map(ToString::to_string);
+    let arguments = case.arguments.as_ref().map(|arguments| arguments.to_string().into_bytes());
     let now = moment(suite.time.as_deref()).map_err(|fault| Trouble(format!("time: {fault}")))?;
     let occasion = Occasion { now, arguments: Arguments::Given(arguments.as_deref()), standing: Standing::Approved };
     let ruling = ask(config, resource, &caller, &target, &occasion);
