@@ -21,6 +21,33 @@ impl std::fmt::Debug for BearerToken<'_> {
     }
 }
 
+/// A token as it was sent, whose syntax is not checked. `Debug` omits it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SentToken<'a>(&'a [u8]);
+
+impl<'a> SentToken<'a> {
+    /// The bytes, for a comparison with known tokens.
+    pub fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Checks the syntax.
+    pub fn check(self) -> Result<BearerToken<'a>, BearerFault> {
+        let body = count_ordinary(self.0, is_of_token);
+        let padded = self.0.iter().skip(body).all(|b| *b == b'=');
+        match std::str::from_utf8(self.0) {
+            Ok(text) if body > 0 && padded => Ok(BearerToken(text)),
+            _ => Err(BearerFault::of(self.0)),
+        }
+    }
+}
+
+impl std::fmt::Debug for SentToken<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SentToken(..)")
+    }
+}
+
 /// The authentication scheme of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
@@ -42,6 +69,11 @@ pub enum BearerFault {
 }
 
 impl BearerFault {
+    /// The fault of what follows the scheme, if it is no token.
+    fn of(credentials: &[u8]) -> Self {
+        if credentials.contains(&b',') { Self::Several } else { Self::Syntax }
+    }
+
     /// The reason in records.
     pub fn reason(self) -> Reason {
         match self {
@@ -79,6 +111,16 @@ pub fn extract<'h>(
     target: &str,
     takes_proofs: bool,
 ) -> Result<Option<(Scheme, BearerToken<'h>)>, BearerFault> {
+    let found = find(headers, target, takes_proofs)?;
+    found.map(|(scheme, token)| Ok((scheme, token.check()?))).transpose()
+}
+
+/// [`extract`], without a check of the token's syntax. A known token needs none.
+pub fn find<'h>(
+    headers: &'h Headers,
+    target: &str,
+    takes_proofs: bool,
+) -> Result<Option<(Scheme, SentToken<'h>)>, BearerFault> {
     if has_token_in_query(target) {
         return Err(BearerFault::InQuery);
     }
@@ -97,7 +139,7 @@ fn is_of_token(byte: u8) -> bool {
     letter | (sign & (byte != b',')) | (byte == b'_') | (byte == b'~')
 }
 
-fn read(value: &[u8], takes_proofs: bool) -> Result<Option<(Scheme, BearerToken<'_>)>, BearerFault> {
+fn read(value: &[u8], takes_proofs: bool) -> Result<Option<(Scheme, SentToken<'_>)>, BearerFault> {
     let scheme_of = |name: &[u8]| match name {
         name if name.eq_ignore_ascii_case(b"bearer") => Some(Scheme::Bearer),
         name if takes_proofs && name.eq_ignore_ascii_case(b"dpop") => Some(Scheme::Dpop),
@@ -114,14 +156,8 @@ fn read(value: &[u8], takes_proofs: bool) -> Result<Option<(Scheme, BearerToken<
         return if hidden { Err(BearerFault::Several) } else { Ok(None) };
     };
     let token = rest.strip_prefix(b" ").unwrap_or_default().trim_ascii();
-    let body = count_ordinary(token, is_of_token);
-    let padded = token.iter().skip(body).all(|b| *b == b'=');
-    let only_spaces = || rest.len() == token.len() + 1 || !rest.contains(&b'\t');
-    match std::str::from_utf8(token) {
-        Ok(text) if body > 0 && padded && only_spaces() => Ok(Some((scheme, BearerToken(text)))),
-        _ if rest.contains(&b',') => Err(BearerFault::Several),
-        _ => Err(BearerFault::Syntax),
-    }
+    let only_spaces = rest.len() == token.len() + 1 || !rest.contains(&b'\t');
+    if token.is_empty() || !only_spaces { Err(BearerFault::of(rest)) } else { Ok(Some((scheme, SentToken(token)))) }
 }
 
 /// RFC 6750 section 2.3, removed in OAuth 2.1: the parameter `access_token`, in any percent-encoding.

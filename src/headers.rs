@@ -9,13 +9,19 @@ pub struct Headers {
     entries: Vec<Entry>,
     /// Whether a name contains an underscore. This is rare, and such requests are checked more closely.
     has_underscore: bool,
-    /// A bit for each length that names have. Most lookups are for absent fields.
-    lengths: u64,
+    /// The first field of each [`slot`], as its number plus one.
+    slots: [u32; SLOTS],
 }
 
-/// The bit for names of this length. The longest share one.
-fn bit(length: usize) -> u64 {
-    1 << length.min(63)
+/// The number of slots. Lookups are for about thirty names, most of which are absent.
+const SLOTS: usize = 32;
+
+/// The slot of a name, by its length and three of its bytes. The factors keep most of the names apart that occur.
+#[inline(always)]
+fn slot(name: &[u8]) -> usize {
+    let byte = |at: usize| usize::from(name.get(at).copied().unwrap_or_default());
+    let length = name.len();
+    (byte(0) + byte(length / 2) * 17 + byte(length.wrapping_sub(1)) * 15 + length * 7) % SLOTS
 }
 
 /// The position of a field.
@@ -23,6 +29,8 @@ fn bit(length: usize) -> u64 {
 struct Entry {
     name: Range<usize>,
     value: Range<usize>,
+    /// The next field of the same slot, as its number plus one.
+    next: u32,
 }
 
 /// How often a field occurs.
@@ -52,9 +60,9 @@ impl Headers {
             headers.bytes.extend_from_slice(name);
             headers.bytes.extend_from_slice(value);
             let between = at + name.len();
-            headers.entries.push(Entry { name: at..between, value: between..between + value.len() });
+            headers.entries.push(Entry { name: at..between, value: between..between + value.len(), next: 0 });
         }
-        headers.lower_names();
+        headers.index_names();
         headers
     }
 
@@ -72,23 +80,33 @@ impl Headers {
         for n in 0..count {
             let between = at.checked_add(number(4 + 8 * n)?)?;
             let end = between.checked_add(1)?.checked_add(number(8 + 8 * n)?)?;
-            entries.push(Entry { name: at..between, value: between + 1..end });
+            entries.push(Entry { name: at..between, value: between + 1..end, next: 0 });
             at = end.checked_add(1)?;
         }
         let whole = entries.last().is_none_or(|last| last.value.end <= bytes.len());
         let mut headers = Self { bytes, entries, ..Self::default() };
-        headers.lower_names();
+        headers.index_names();
         whole.then_some(headers)
     }
 
-    fn lower_names(&mut self) {
-        for entry in &self.entries {
-            self.lengths |= bit(entry.name.end - entry.name.start);
-            for byte in self.bytes.get_mut(entry.name.clone()).unwrap_or_default() {
+    /// Brings the names into lower case and notes their places: the only pass over all fields.
+    fn index_names(&mut self) {
+        // From the last, so that the first field of a slot comes first.
+        for (place, entry) in self.entries.iter_mut().enumerate().rev() {
+            let name = self.bytes.get_mut(entry.name.clone()).unwrap_or_default();
+            for byte in name.iter_mut() {
                 byte.make_ascii_lowercase();
                 self.has_underscore |= *byte == b'_';
             }
+            if let Some(first) = self.slots.get_mut(slot(name)) {
+                entry.next = std::mem::replace(first, u32::try_from(place + 1).unwrap_or_default());
+            }
         }
+    }
+
+    /// The field with this number, counted from one.
+    fn entry(&self, number: u32) -> Option<&Entry> {
+        self.entries.get((number as usize).checked_sub(1)?)
     }
 
     /// The size in memory, in bytes.
@@ -105,8 +123,9 @@ impl Headers {
         let is_it = move |entry: &&Entry| {
             entry.name.end - entry.name.start == name.len() && self.slice(&entry.name) == name.as_bytes()
         };
-        let looked_at = if self.lengths & bit(name.len()) == 0 { &[] } else { self.entries.as_slice() };
-        looked_at.iter().filter(is_it).map(|entry| self.slice(&entry.value))
+        let first = self.slots.get(slot(name.as_bytes())).copied().unwrap_or_default();
+        let looked_at = std::iter::successors(self.entry(first), |entry| self.entry(entry.next));
+        looked_at.filter(is_it).map(|entry| self.slice(&entry.value))
     }
 
     /// The value of `name`, if there is exactly one.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::request::Request;
 use super::step::Env;
-use crate::bearer::Scheme;
+use crate::bearer::{Scheme, SentToken};
 use crate::config::Dpop;
 use crate::dpop::{Account, Expected, Proof, ProofError, ReplayFault};
 use crate::meter::{Charged, Payer};
@@ -15,7 +15,7 @@ use crate::token::{AccessToken, Thumbprint, TokenError};
 /// Checks the proof of possession that `caller`, the verified token of `request`, requires.
 pub(super) fn prove(
     request: &Request,
-    (scheme, token): (Scheme, &str),
+    (scheme, token): (Scheme, SentToken<'_>),
     caller: &AccessToken,
     env: &mut Env<'_>,
 ) -> Result<(), Refusal> {
@@ -46,7 +46,7 @@ pub(super) fn prove(
 fn prove_key(
     request: &Request,
     caller: &AccessToken,
-    (token, key, window): (&str, Thumbprint, Duration),
+    (token, key, window): (SentToken<'_>, Thumbprint, Duration),
     env: &mut Env<'_>,
 ) -> Result<(), Refusal> {
     if let Some(proven) = request.proven.get() {
@@ -60,7 +60,7 @@ fn prove_key(
     };
     let expected = Expected {
         key,
-        token,
+        token: token.check().map_err(Refusal::InvalidRequest)?.reveal(),
         method: request.head.method(),
         resource,
         window,

@@ -3,7 +3,7 @@
 use std::cell::{Cell, OnceCell};
 
 use super::step::HeaderEdit;
-use crate::bearer::{self, NoCredentials, Scheme};
+use crate::bearer::{self, NoCredentials, Scheme, SentToken};
 use crate::config::{Config, Resource};
 use crate::dpop::ProofError;
 use crate::headers::{Headers, Single};
@@ -166,14 +166,15 @@ impl Request {
     }
 
     /// The token, and its authentication scheme.
-    pub fn credentials(&self, config: &Config) -> Result<(Scheme, &str), Refusal> {
+    pub fn credentials(&self, config: &Config) -> Result<(Scheme, SentToken<'_>), Refusal> {
         let takes_proofs = self.resource(config).is_some_and(|resource| resource.takes_proofs);
-        let sent = bearer::extract(&self.head.headers, self.head.target(), takes_proofs);
+        let sent = bearer::find(&self.head.headers, self.head.target(), takes_proofs);
         let (scheme, token) = sent.map_err(Refusal::InvalidRequest)?.ok_or(Refusal::Unauthorized)?;
-        if token.reveal().len() > config.limits.token {
+        if token.bytes().len() > config.limits.token {
+            token.check().map_err(Refusal::InvalidRequest)?;
             return Err(Refusal::InvalidToken(TokenError::TooLong));
         }
-        Ok((scheme, token.reveal()))
+        Ok((scheme, token))
     }
 
     /// The DPoP proof, if there is exactly one.

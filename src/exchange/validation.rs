@@ -3,7 +3,7 @@
 use super::possession;
 use super::request::Request;
 use super::step::Env;
-use crate::bearer::Scheme;
+use crate::bearer::{Scheme, SentToken};
 use crate::config::{Issuer, Resource, Validation};
 use crate::ids::IssuerId;
 use crate::introspection::{Fresh, Lookup as Said};
@@ -75,7 +75,7 @@ pub(super) fn validate(request: &Request, fresh: Option<Fresh>, env: &mut Env<'_
     // A proof costs the verification of another signature, by a key that the client chose.
     if scheme == Scheme::Dpop && request.proven.get().is_none() && request.dpop_proof(env.config).is_ok() {
         let issuer = env.config.issuers.find(|issuer| issuer.identifier == caller.issuer());
-        let waiter = Waiter { issuer, digest: env.tokens.digest(token), standing: Standing::Verified };
+        let waiter = Waiter { issuer, digest: env.tokens.digest(token.bytes()), standing: Standing::Verified };
         admit(request, &waiter, (env.meter, env.places), env.now)?;
     }
     possession::prove(request, (scheme, token), &caller, env).map_err(Unverified::Refused)?;
@@ -102,29 +102,35 @@ pub(super) fn not_revoked(request: &Request, caller: &AccessToken, env: &Env<'_>
 }
 
 /// Verifies the token, without proof of possession.
-fn vouched(request: &Request, token: &str, fresh: Option<Fresh>, env: &mut Env<'_>) -> Result<AccessToken, Unverified> {
+fn vouched(
+    request: &Request,
+    sent: SentToken<'_>,
+    fresh: Option<Fresh>,
+    env: &mut Env<'_>,
+) -> Result<AccessToken, Unverified> {
     let resource = request.resource(env.config).ok_or(TokenError::IssuerMismatch)?;
-    let digest = env.tokens.digest(token);
+    let digest = env.tokens.digest(sent.bytes());
     let wanted = (fresh, request.head.weight());
     let (keys, now) = (&*env.keys, env.now);
     if let Some((id, known)) = env.tokens.find(&digest, |id| keys.generation(id, now))
-        && let Some(asked) = Asked::of(id, resource, (digest, token), wanted, env)
+        && let Some(asked) = Asked::of(id, resource, (digest, sent), wanted, env)
     {
         known.check(&resource.audiences, &asked.issuer.rules, now)?;
         return asked.after_signature(known, env);
     }
+    let token = sent.check().map_err(|fault| Unverified::Refused(Refusal::InvalidRequest(fault)))?.reveal();
     let takes_opaque = |id: &IssuerId| env.config.issuers.get(*id).is_some_and(Issuer::takes_opaque_tokens);
     if let Some(id) = resource.issuers.iter().copied().find(takes_opaque)
         && !UntrustedJwt::is_shaped_like(token)
     {
-        let asked = Asked::of(id, resource, (digest, token), wanted, env).ok_or(TokenError::IssuerMismatch)?;
+        let asked = Asked::of(id, resource, (digest, sent), wanted, env).ok_or(TokenError::IssuerMismatch)?;
         return asked.confirm(Standing::Stranger, env, Active::vouch);
     }
     let jwt = UntrustedJwt::parse(token)?;
     let claimed = jwt.issuer()?;
     let is_named = |id: &IssuerId| env.config.issuers.get(*id).is_some_and(|issuer| issuer.identifier == claimed);
     let id = resource.issuers.iter().copied().find(is_named).ok_or(TokenError::IssuerMismatch)?;
-    let asked = Asked::of(id, resource, (digest, token), wanted, env).ok_or(TokenError::IssuerMismatch)?;
+    let asked = Asked::of(id, resource, (digest, sent), wanted, env).ok_or(TokenError::IssuerMismatch)?;
     let candidate = jwt.check(asked.expected, now)?;
     asked.judge(request, candidate, env)
 }
@@ -158,7 +164,7 @@ struct Asked<'a> {
     issuer: &'a Issuer,
     expected: Expectations<'a>,
     digest: TokenDigest,
-    token: &'a str,
+    token: SentToken<'a>,
     fresh: Option<Fresh>,
     /// The memory that the request takes while it waits, in bytes.
     size: usize,
@@ -169,7 +175,7 @@ impl<'a> Asked<'a> {
     fn of(
         id: IssuerId,
         resource: &'a Resource,
-        (digest, token): (TokenDigest, &'a str),
+        (digest, token): (TokenDigest, SentToken<'a>),
         (fresh, size): (Option<Fresh>, usize),
         env: &Env<'a>,
     ) -> Option<Self> {
@@ -256,7 +262,8 @@ impl<'a> Asked<'a> {
                 let standing = if was_active { Standing::Verified } else { standing };
                 // A request without a place may not call the endpoint.
                 let taken = env.places.take(&self.waiter(standing), self.size).ok_or_else(unavailable)?;
-                if !env.introspection.ask(issuer, (digest, self.token), standing, env.now) {
+                let token = self.token.check().map_err(|fault| Unverified::Refused(Refusal::InvalidRequest(fault)))?;
+                if !env.introspection.ask(issuer, (digest, token.reveal()), standing, env.now) {
                     return Err(unavailable());
                 }
                 Err(Unverified::Waits(Waiting::new(Awaited::Answer(digest), taken)))

@@ -85,7 +85,7 @@ impl Watch {
         let renewal = issuer.filter(|_| is_endless).and_then(|(id, issuer)| {
             let asked = issuer.introspection.as_ref()?;
             let (_, token) = verified.request.credentials(env.config).ok()?;
-            let digest = env.tokens.digest(token);
+            let digest = env.tokens.digest(token.bytes());
             let every = asked.cache_ttl.max(SHORTEST);
             let good = env.introspection.asked_at(id, &digest).unwrap_or(env.now);
             let longest = every * 2 + asked.endpoint.timeout;

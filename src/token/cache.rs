@@ -47,7 +47,7 @@ impl TokenCache {
     }
 
     /// The digest that identifies `token`.
-    pub fn digest(&self, token: &str) -> TokenDigest {
+    pub fn digest(&self, token: &[u8]) -> TokenDigest {
         self.digester.digest(token)
     }
 
