@@ -13,7 +13,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::bytes::count_ordinary;
-use crate::config::SubjectForm;
+use crate::config::{FilterState, SubjectForm};
 use crate::json::Object;
 use crate::manifest::Manifest;
 use crate::reason::Reason;
@@ -104,6 +104,8 @@ pub struct Record {
     pub protocol_version: Option<String>,
     /// The recorded arguments of a call, a JSON object.
     pub arguments: Option<String>,
+    /// The part that is put into the filter state.
+    pub shown: FilterState,
 }
 
 impl Record {
@@ -126,6 +128,7 @@ impl Record {
             trace_id: None,
             protocol_version: None,
             arguments: None,
+            shown: FilterState::All,
         }
     }
 
@@ -176,7 +179,8 @@ impl Record {
         fn plain(value: &str) -> Cow<'_, str> {
             printable(value, MAX_STATE)
         }
-        let subject = self.subject_as(subject).map(|subject| match subject {
+        let all = self.shown == FilterState::All;
+        let subject = self.subject_as(subject).filter(|_| all).map(|subject| match subject {
             Cow::Borrowed(subject) => plain(subject),
             Cow::Owned(subject) => Cow::Owned(plain(&subject).into_owned()),
         });
@@ -189,7 +193,12 @@ impl Record {
             ("toolgate_client", self.caller.as_ref().and_then(AccessToken::client).map(plain)),
             ("toolgate_decision_id", Some(plain(&self.decision_id))),
         ];
-        values.into_iter().filter_map(|(name, value)| Some((name, value?)))
+        let most = match self.shown {
+            FilterState::All => values.len(),
+            FilterState::Decision => 1,
+            FilterState::None => 0,
+        };
+        values.into_iter().take(most).filter_map(|(name, value)| Some((name, value?)))
     }
 
     fn subject_as(&self, form: SubjectForm) -> Option<Cow<'_, str>> {

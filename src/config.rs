@@ -40,6 +40,8 @@ pub struct Config {
     pub token_cache_entries: usize,
     /// The settings for audit records.
     pub audit: Audit,
+    /// The part of a decision that access logs can read.
+    pub filter_state: FilterState,
     /// Headers that are removed from requests, folded as in [`Self::must_scrub`], without duplicates.
     pub(crate) scrubbed: Vec<String>,
     /// Warnings about the configuration.
@@ -102,6 +104,17 @@ pub enum Decisions {
     /// Denials, including those in shadow mode.
     Denied,
     /// No decisions.
+    None,
+}
+
+/// The part of a decision that is put into the host's filter state. Each value is a host call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilterState {
+    /// All values.
+    All,
+    /// Whether the request was allowed.
+    Decision,
+    /// Nothing.
     None,
 }
 

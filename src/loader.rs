@@ -24,7 +24,9 @@ use std::time::Duration;
 use fields::{At, Fields, Findings, Zero};
 use issuer::Issuers;
 
-use crate::config::{Audit, Batches, Config, Decisions, Fault, Limits, OVERRIDES, Pointer, Resource, SubjectForm};
+use crate::config::{
+    Audit, Batches, Config, Decisions, Fault, FilterState, Limits, OVERRIDES, Pointer, Resource, SubjectForm,
+};
 use crate::ids::{ById, ResourceId};
 use crate::index::Index;
 use crate::pattern::Pattern;
@@ -90,6 +92,7 @@ impl Config {
             limits: read_limits(fields.take("limits"), found),
             token_cache_entries: read_token_cache(fields.take("token_cache"), found),
             audit: read_audit(fields.take("audit"), found),
+            filter_state: read_records(fields.take("records"), found),
             warnings: Vec::new(),
         };
         fields.finish(found);
@@ -145,6 +148,15 @@ fn read_token_cache(at: Option<At<'_>>, found: &mut Findings) -> usize {
     let entries = fields.take("entries").and_then(|at| at.whole(0, MOST, found));
     fields.finish(found);
     entries.unwrap_or(default)
+}
+
+fn read_records(at: Option<At<'_>>, found: &mut Findings) -> FilterState {
+    let default = FilterState::All;
+    let Some(mut fields) = at.and_then(|at| at.fields(found)) else { return default };
+    let parts = [("all", FilterState::All), ("decision", FilterState::Decision), ("none", FilterState::None)];
+    let filter_state = fields.take("filter_state").and_then(|at| at.choice(&parts, found));
+    fields.finish(found);
+    filter_state.unwrap_or(default)
 }
 
 fn read_audit(at: Option<At<'_>>, found: &mut Findings) -> Audit {

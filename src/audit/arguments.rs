@@ -11,7 +11,7 @@ const MAX_VALUE: usize = 128;
 
 impl Audit {
     /// The recorded arguments of a call of `tool`, as a JSON object. `None` if none is recorded.
-    pub fn recorded(&self, tool: &str, arguments: Option<&str>) -> Option<String> {
+    pub fn recorded(&self, tool: &str, arguments: Option<&[u8]>) -> Option<String> {
         let arguments = arguments?;
         let pointers = self.arguments.iter().filter(|(tools, _)| tools.matches(tool)).flat_map(|(_, all)| all);
         let mut named: Vec<&Pointer> = Vec::new();

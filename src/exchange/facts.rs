@@ -87,6 +87,7 @@ impl<'a> Facts<'a> {
             request_id: self.request_id.map(str::to_owned),
             trace_id: self.trace_id.map(str::to_owned),
             protocol_version: self.protocol_version.map(str::to_owned),
+            shown: env.config.filter_state,
             ..Record::new(env.ids.next_id(), decision, reason)
         }
     }

@@ -13,7 +13,7 @@ use crate::support::core::{accepted, faults, minimal, node, parse, paths, set, t
 use crate::support::keys::Key;
 use serde_json::{Value, json};
 use toolgate::config::{
-    Audit, AuthenticationMethod, Batches, Config, Decisions, IdentityValue, Limits, SubjectForm, Validation,
+    Audit, AuthenticationMethod, Batches, Config, Decisions, FilterState, IdentityValue, Limits, SubjectForm, Validation,
 };
 use toolgate::jwks::KeySource;
 use toolgate::node::{Node, Number};
@@ -135,7 +135,8 @@ fn full() -> Value {
         "audit": {
             "decisions": "denied", "subject": "hash",
             "sink": {"uri": "https://audit.example.com/lines", "cluster": "audit", "timeout": "2s"}
-        }
+        },
+        "records": {"filter_state": "decision"}
     })
 }
 
@@ -233,6 +234,7 @@ fn every_field_is_there(config: &Config, form: &str) {
     );
     assert_eq!(config.token_cache_entries, 17);
     assert_eq!((config.audit.decisions, config.audit.subject), (Decisions::Denied, SubjectForm::Hash));
+    assert_eq!(config.filter_state, FilterState::Decision);
     let sink = config.audit.sink.as_ref().unwrap();
     assert_eq!((sink.uri.as_str(), sink.cluster.as_str()), ("https://audit.example.com/lines", "audit"));
     assert_eq!(sink.timeout, Duration::from_secs(2));
@@ -304,6 +306,7 @@ fn every_default_is_the_documented_one() {
     assert_eq!(config.token_cache_entries, 4096);
     let audit = Audit { decisions: Decisions::All, subject: SubjectForm::Plain, sink: None, arguments: Vec::new() };
     assert_eq!(config.audit, audit);
+    assert_eq!(config.filter_state, FilterState::All);
     let warned: Vec<_> = config.warnings.iter().map(|warning| warning.path.as_str()).collect();
     assert_eq!(warned, ["resources[0].policy.matrix[0].scopes"], "it counts what nothing needs");
 }

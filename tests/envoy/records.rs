@@ -218,6 +218,26 @@ fn the_access_log_shows_one_element_of_a_batch_and_nothing_of_others() {
 }
 
 #[test]
+fn the_access_log_has_only_the_part_of_a_decision_that_is_configured() {
+    for (part, decision) in [("decision", json!("deny")), ("none", json!(null))] {
+        let mut configuration = configuration(&policy());
+        configuration["records"] = json!({"filter_state": part});
+        let gate = Gate::start_changed(Mode::Held, &configuration, |setup| {
+            permissive(setup).http_manager(|http| http["preserve_external_request_id"] = json!(true))
+        });
+        let id = request_id();
+        let request = Request::call("set_alert").bearer(&token("weather:read")).header("x-request-id", id.as_str());
+        assert_eq!(gate.envoy.client().send(&request).status, 403, "{part}");
+        let line = access(&gate, &id);
+        assert_eq!(line["decision"], decision, "{part}");
+        for other in ["reason", "method", "target", "subject", "client", "decision_id"] {
+            assert_eq!(line[other], json!(null), "{part}: {other}");
+        }
+        assert_eq!(audited(&gate, &id)["target"], "set_alert", "{part}: the audit line is whole");
+    }
+}
+
+#[test]
 fn only_denials_are_recorded_if_so_configured_and_subjects_as_digests() {
     let gate = start(Mode::Ahead, json!({"decisions": "denied", "subject": "hash"}));
     let ask = |tool: &str, subject: &str| {

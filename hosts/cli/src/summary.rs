@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use toolgate::config::{Config, Decisions, Dpop, Introspection, Issuer, OnDrift, Resource, UntilSeen, Validation};
+use toolgate::config::{
+    Config, Decisions, Dpop, FilterState, Introspection, Issuer, OnDrift, Resource, UntilSeen, Validation,
+};
 use toolgate::jwks::KeySource;
 use toolgate::mcp::{METHODS, Method, TargetKind};
 use toolgate::node::Node;
@@ -371,9 +373,14 @@ fn forwarded(resource: &Resource) -> String {
 }
 
 fn recorded(config: &Config) -> String {
-    match config.audit.decisions {
+    let lines = match config.audit.decisions {
         Decisions::All => "all decisions".to_owned(),
         Decisions::Denied => "denials".to_owned(),
         Decisions::None => doubtful("nothing"),
+    };
+    match config.filter_state {
+        FilterState::All => lines,
+        FilterState::Decision => format!("{lines}; the decision alone for access logs"),
+        FilterState::None => format!("{lines}; nothing for access logs"),
     }
 }

@@ -24,6 +24,12 @@ fn bad_settings_are_refused_at_their_path() {
         ("a time that is a number", vec![("/limits", json!({"stream": 3600}))], &["limits.stream"]),
         ("a size in words", vec![("/limits", json!({"body": "1MB"}))], &["limits.body"]),
         ("a negative cache", vec![("/token_cache", json!({"entries": -1}))], &["token_cache.entries"]),
+        (
+            "an unknown part of the filter state",
+            vec![("/records", json!({"filter_state": "some"}))],
+            &["records.filter_state"],
+        ),
+        ("an unknown field of the records", vec![("/records", json!({"state": "all"}))], &["records.state"]),
         ("unknown decisions", vec![("/audit", json!({"decisions": "some"}))], &["audit.decisions"]),
         (
             "a sink without a cluster",

@@ -31,6 +31,7 @@ pub struct Configuration {
     /// The number of verified tokens kept per worker
     token_cache: Option<TokenCache>,
     audit: Option<Audit>,
+    records: Option<Records>,
 }
 
 #[derive(JsonSchema)]
@@ -90,6 +91,22 @@ pub struct Pointers(#[schemars(length(min = 1))] Vec<Pointer>);
 /// A JSON Pointer (RFC 6901) into `params.arguments`
 #[derive(JsonSchema)]
 pub struct Pointer(#[schemars(regex(pattern = r"^(/([^~/]|~[01])*)+$"))] String);
+
+/// Records besides the audit lines
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Records {
+    /// The values that access logs can read as `%FILTER_STATE(wasm.toolgate_...)%`
+    filter_state: Option<FilterState>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+pub enum FilterState {
+    All,
+    Decision,
+    None,
+}
 
 /// An endpoint that receives audit lines, one JSON object per line
 #[derive(JsonSchema)]

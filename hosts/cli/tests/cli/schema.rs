@@ -100,6 +100,7 @@ fn full() -> Value {
             "decisions": "denied", "subject": "hash", "arguments": {"pay*": ["/amount", "/a~1b/0"]},
             "sink": {"uri": "https://audit.example.com/", "cluster": "audit", "timeout": "2s"},
         },
+        "records": {"filter_state": "decision"},
     })
 }
 
