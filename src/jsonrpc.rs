@@ -179,18 +179,27 @@ pub fn read(bytes: &[u8], depth: usize) -> Result<Message<'_>, Refused> {
 /// Reads `bytes` as one message, or as a batch of up to `batch` messages if batches are accepted.
 pub fn read_body(bytes: &[u8], depth: usize, batch: Option<usize>) -> Result<Body<'_>, Refused> {
     let without_id = |fault| Refused { fault, id: None };
-    let envelopes = json::read(bytes, depth, |reader| match (reader.kind()?, batch) {
-        (Kind::Object, _) => Envelope::read(reader).map(|envelope| (vec![envelope], Shape::Single)),
-        (Kind::Array, Some(most)) => Envelope::read_all(reader, most).map(|envelopes| (envelopes, Shape::Batch)),
+    let read = json::read(bytes, depth, |reader| match (reader.kind()?, batch) {
+        (Kind::Object, _) => Envelope::read(reader).map(Envelopes::Single),
+        (Kind::Array, Some(most)) => Envelope::read_all(reader, most).map(Envelopes::Batch),
         (Kind::Array, None) => Err(MessageFault::Batch),
         (Kind::String | Kind::Scalar, _) => reader.skip().map_err(Into::into).and(Err(MessageFault::NotJsonRpc)),
     });
-    let (envelopes, shape) = envelopes.map_err(without_id)?;
-    let messages: Vec<_> = envelopes.into_iter().map(Envelope::into_message).collect::<Result<_, _>>()?;
-    if shape == Shape::Batch {
-        check_batch(&messages).map_err(without_id)?;
+    match read.map_err(without_id)? {
+        Envelopes::Single(envelope) => Ok(Body { messages: vec![envelope.into_message()?], shape: Shape::Single }),
+        Envelopes::Batch(envelopes) => {
+            let messages: Vec<_> = envelopes.into_iter().map(Envelope::into_message).collect::<Result<_, _>>()?;
+            check_batch(&messages).map_err(without_id)?;
+            Ok(Body { messages, shape: Shape::Batch })
+        }
     }
-    Ok(Body { messages, shape })
+}
+
+/// The envelopes of a body. Their faults come after those of the JSON.
+#[allow(clippy::large_enum_variant)]
+enum Envelopes<'a> {
+    Batch(Vec<Envelope<'a>>),
+    Single(Envelope<'a>),
 }
 
 #[derive(Default)]

@@ -57,10 +57,14 @@ impl Gate {
         self.event(&stream, Event::ResponseBody { size: document.len(), end: true, read: &read }, now)
     }
 
-    /// Runs one event. Nobody waits for a turn here: what is measured is the work itself. Its effects on the worker, a
-    /// timer and lines of the log, are left out.
-    fn event(&mut self, stream: &Stream, event: Event<'_>, now: UnixTime) -> Step {
+    /// Forgets the work done so far: nobody waits for a turn here, because what is measured is the work itself.
+    pub fn rest(&mut self) {
         self.gate.known().meter = Meter::default();
+    }
+
+    /// Runs one event. Its effects on the worker, a timer and lines of the log, are left out.
+    fn event(&mut self, stream: &Stream, event: Event<'_>, now: UnixTime) -> Step {
+        self.rest();
         self.gate.stream(stream, event, &lend(&self.shared, now)).1
     }
 }

@@ -16,12 +16,18 @@ use crate::token::{Thumbprint, TokenError};
 #[derive(Clone, Debug)]
 pub struct RequestHead {
     headers: Headers,
+    is_post: bool,
 }
 
 impl RequestHead {
     /// A head with these fields, in the order of the host.
     pub fn new(headers: Headers) -> Self {
-        Self { headers }
+        Self { is_post: headers.text(":method") == Some("POST"), headers }
+    }
+
+    /// Whether the method is `POST`.
+    pub fn is_post(&self) -> bool {
+        self.is_post
     }
 
     /// `:method`
@@ -151,7 +157,7 @@ impl Request {
             return Err(Refusal::ForbiddenOrigin);
         }
         let is_preflight =
-            self.head.method() == "OPTIONS" && !self.has_body && self.head.headers.has("access-control-request-method");
+            !self.has_body && self.head.headers.has("access-control-request-method") && self.head.method() == "OPTIONS";
         if let Some(origin) = self.origin.as_deref().filter(|_| is_preflight) {
             let requested = self.head.headers.text("access-control-request-headers").unwrap_or_default();
             return Ok(Some(reply::preflight_reply(self.resource(config), origin, requested)));
@@ -191,7 +197,7 @@ impl Request {
 
     /// The checks of headers that follow a valid token, in the documented order of refusals.
     pub fn after_token(&self) -> Result<(), Refusal> {
-        let posts = self.head.method() == "POST";
+        let posts = self.head.is_post();
         if !posts && !matches!(self.head.method(), "GET" | "HEAD" | "DELETE") {
             return Err(Refusal::MethodNotAllowed);
         }
@@ -215,12 +221,12 @@ impl Request {
     /// The maximum size of the body. If no body is allowed, an empty one may still be framed: as chunks without data,
     /// or an empty DATA frame.
     pub fn body_limit(&self, config: &Config) -> usize {
-        if self.head.method() == "POST" { config.limits.body } else { 0 }
+        if self.head.is_post() { config.limits.body } else { 0 }
     }
 
     /// The refusal of a body over the limit.
     pub fn too_large(&self) -> Refusal {
-        if self.head.method() == "POST" { Refusal::TooLarge } else { Refusal::BodyNotAllowed }
+        if self.head.is_post() { Refusal::TooLarge } else { Refusal::BodyNotAllowed }
     }
 
     /// Whether the declared size of the body is over the limit.
@@ -268,11 +274,16 @@ impl Request {
 
 /// `application/json`, with no charset but UTF-8 (RFC 8259 section 8.1).
 pub fn is_json_type(value: &str) -> bool {
+    const JSON: &str = "application/json";
+    // Nearly every client sends just this.
+    if value == JSON {
+        return true;
+    }
     let mut parts = value.split(';').map(str::trim_ascii);
     // Several types on one line are joined by commas.
     !value.contains(',')
         && is_utf8_type(value.as_bytes())
-        && parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"))
+        && parts.next().is_some_and(|media| media.eq_ignore_ascii_case(JSON))
         && parts.all(|parameter| parameter.is_empty() || parameter.contains('='))
 }
 

@@ -19,7 +19,7 @@ use crate::reply::Refusal;
 impl Exchange {
     /// The verdict on a request without a body, which uses only the endpoint itself.
     pub(super) fn decide_bodiless(&mut self, verified: Verified, env: &mut Env<'_>) -> Step {
-        if verified.request.head.method() == "POST" {
+        if verified.request.head.is_post() {
             let fault = Refusal::Message(MessageFault::Json(crate::json::JsonFault::Syntax), None);
             return self.refuse(&verified.facts(), fault, env);
         }
@@ -51,7 +51,7 @@ impl Exchange {
         if bytes.len() > limit {
             return self.refuse(&verified.facts(), verified.request.too_large(), env);
         }
-        if verified.request.head.method() != "POST" {
+        if !verified.request.head.is_post() {
             return self.decide_bodiless(verified, env);
         }
         match verified.read(&bytes, env) {
