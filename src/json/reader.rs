@@ -208,14 +208,15 @@ impl Levels {
     fn next_or_close(&mut self, cursor: &mut Cursor<'_>, inner: Option<Open>) -> Result<bool, JsonFault> {
         let byte = cursor.next();
         cursor.advance(1);
-        match (byte, inner) {
+        let unique = match (byte, inner) {
             (Some(b','), Some(_)) => return Ok(true),
-            (Some(b']'), Some(Open::Array)) => {}
-            (Some(b'}'), Some(Open::Object(first))) => self.names.differ(cursor.bytes(), first)?,
+            (Some(b']'), Some(Open::Array)) => Ok(()),
+            (Some(b'}'), Some(Open::Object(first))) => self.names.differ(cursor.bytes(), first),
             _ => return Err(JsonFault::Syntax),
-        }
+        };
+        // The object is closed even if a name occurs twice: a reader of trees goes on.
         self.open.pop();
-        Ok(false)
+        unique.map(|()| false)
     }
 
     /// Reads a member's name and the colon.

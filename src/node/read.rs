@@ -47,7 +47,7 @@ fn value(reader: &mut Reader<'_>) -> Result<Node, JsonFault> {
     Ok(match reader.kind()? {
         Kind::Array => Node::List(list(reader)?),
         Kind::Object => Node::Object(members(reader)?),
-        Kind::Scalar => scalar(reader.scalar()?)?,
+        Kind::Scalar => scalar(reader.skip_text()?)?,
         Kind::String => Node::Text(text(&reader.string()?)?),
     })
 }

@@ -13,7 +13,8 @@ use crate::support::core::{accepted, faults, minimal, node, parse, paths, set, t
 use crate::support::keys::Key;
 use serde_json::{Value, json};
 use toolgate::config::{
-    Audit, AuthenticationMethod, Batches, Config, Decisions, FilterState, IdentityValue, Limits, SubjectForm, Validation,
+    Audit, AuthenticationMethod, Batches, Config, Decisions, FilterState, IdentityValue, Limits, SubjectForm,
+    Validation,
 };
 use toolgate::jwks::KeySource;
 use toolgate::node::{Node, Number};
