@@ -8,10 +8,13 @@ use serde_json::{Value, json};
 
 use super::weather::token;
 use crate::support::answer::{Answer, Latch};
+use crate::support::bootstrap::Setup;
 use crate::support::client::Request;
-use crate::support::gate::{Gate, Mode, configuration};
+use crate::support::gate::{Gate, Mode, configuration, with_secrets};
+use crate::support::keys::Key;
 use crate::support::process::{Process, Scratch};
 use crate::support::raw::Streaming;
+use crate::support::tokens::Token;
 use crate::support::upstream::State;
 use crate::support::wait_until;
 
@@ -98,9 +101,12 @@ fn a_real_server_of_that_transport_works_through_the_gate() {
         "tools": {"echo": {"scopes": []}, "get-sum": {"scopes": []}, "get-env": {"scopes": ["admin"]}},
         "resources": {},
     });
-    for mode in Mode::ALL {
+    let mut bound = config(&policy);
+    bound["resources"][0]["sessions"] = json!({"bind": true, "secret_env": "SESSION_SECRET"});
+    for (mode, config) in Mode::ALL.into_iter().flat_map(|mode| [(mode, config(&policy)), (mode, bound.clone())]) {
         let server = Everything::start();
-        let gate = Gate::start_changed(mode, &config(&policy), |setup| setup.server(server.address));
+        let change = |setup: Setup| with_secrets(setup.server(server.address), &["SESSION_SECRET"]);
+        let gate = Gate::start_changed(mode, &config, change);
         let token = token("");
         let stream = gate.envoy.client().open(&open(&token));
         let mut stream = Events { stream, read: String::new() };
@@ -109,6 +115,13 @@ fn a_real_server_of_that_transport_works_through_the_gate() {
         assert!(path.starts_with("/message?sessionId="), "{mode:?} {endpoint}");
 
         let post = |request: Request| gate.envoy.client().send(&request.bearer(&token)).status;
+        if let Some((untagged, _)) = path.split_once('.') {
+            let ping = |path: &str| message(path, 0, "ping", json!({}));
+            let other = Token::new().subject("bob").sign(&Key::rsa_a());
+            assert_eq!(gate.envoy.client().send(&ping(&path).bearer(&other)).status, 404, "{mode:?}: another caller");
+            assert_eq!(post(ping(untagged)), 404, "{mode:?}: the id of the server");
+        }
+        assert_eq!(path.contains('.'), config == bound, "{mode:?} {path}");
         let client = json!({"name": "test", "version": "1"});
         let hello = json!({"protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": client});
         assert_eq!(post(message(&path, 1, "initialize", hello)), 202, "{mode:?}");

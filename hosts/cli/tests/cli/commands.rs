@@ -108,6 +108,23 @@ fn a_request_is_an_http_message_too() {
 }
 
 #[test]
+fn a_session_that_is_not_the_callers_is_explained() {
+    let place = place("explain-session");
+    let mut configuration: Value = serde_json::from_str(&place.read("toolgate.json")).unwrap();
+    configuration["resources"][0]["sessions"] = json!({"bind": true, "secret_env": "A_SECRET_THAT_NOBODY_SETS"});
+    place.file("bound.json", configuration.to_string());
+    let explain = format!("explain bound.json --token token.txt --keys jwks.json --at {NOW} --request request.http");
+    for (session, reason, hint) in [
+        ("abc", "session_untagged", "clients get ids with a tag through this gate"),
+        ("abc.AAAAAAAAAAAAAAAAAAAAAA", "session_mismatch", "`secret_env` needs the proxy's value here too"),
+    ] {
+        let head = format!("GET /mcp HTTP/1.1\nHost: mcp.example.com\nMcp-Session-Id: {session}\n");
+        let out = place.file("request.http", head).run(&explain).out;
+        assert!(first_line(&out).starts_with(&format!("404 {reason}: ")) && out.contains(hint), "{out}");
+    }
+}
+
+#[test]
 fn a_failed_case_fails_the_run_and_is_told_to_ci() {
     let place = place("test-junit");
     let cases = "\
