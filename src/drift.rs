@@ -36,6 +36,7 @@ use crate::policy::{Policy, Standing};
 use crate::time::UnixTime;
 use crate::token::AccessToken;
 use asked::{AskedList, Unclaimed, key};
+use chain::Whole;
 use findings::of_list;
 use inventory::Listed;
 use scopes::Unseen;
@@ -64,12 +65,6 @@ pub struct Page<'a> {
     pub next: Option<&'a str>,
     /// The tools on the page.
     pub lists: &'a [Rc<Entries>],
-}
-
-impl<'a> Page<'a> {
-    fn names(&self) -> impl Iterator<Item = &'a str> {
-        self.lists.iter().flat_map(|list| list.named()).map(|(name, _)| name)
-    }
 }
 
 impl Drift {
@@ -205,7 +200,6 @@ impl Drift {
     /// Records a page. Once one caller's pages are complete, tools that the list shows as approved are settled, and the
     /// list is queued for comparison.
     pub fn page(&mut self, resource: ResourceId, config: &Config, page: Page<'_>, now: UnixTime) {
-        let secret = self.secret;
         let Some((server, settings)) = self.servers.get_mut(resource).zip(config.resources.get(resource)) else {
             return;
         };
@@ -222,17 +216,6 @@ impl Drift {
         let Some(list) = server.chains.extend(page) else { return };
         server.page = only.map(Rc::downgrade).unwrap_or_default();
         server.learn(settings, &list, now);
-        let mut hash = hasher(secret);
-        list.names.iter().chain(&list.repeated).for_each(|name| {
-            hash.write(name.as_bytes());
-            hash.write_u8(0xff);
-        });
-        let hash = hash.finish();
-        // An unchanged list has no new findings, and a comparison costs as much as there are rules.
-        if server.list == Some(hash) {
-            return;
-        }
-        server.list = Some(hash);
         server.complete = Some(list);
     }
 
@@ -240,7 +223,17 @@ impl Drift {
     pub fn look(&mut self, config: &Config) {
         for (server, settings) in self.servers.iter_mut().zip(config.resources.iter()) {
             server.is_postponed = false;
-            let Some(list) = server.complete.take() else { continue };
+            let Some(list) = server.complete.take().map(|list| Whole::of(&list)) else { continue };
+            let mut hash = hasher(self.secret);
+            list.names.iter().chain(&list.repeated).for_each(|name| {
+                hash.write(name.as_bytes());
+                hash.write_u8(0xff);
+            });
+            let hash = Some(hash.finish());
+            // An unchanged list has no new findings, and a comparison costs as much as there are rules.
+            if std::mem::replace(&mut server.list, hash) == hash {
+                continue;
+            }
             let now = of_list(settings, &list);
             server.found.extend(now.iter().filter(|finding| !server.of_list.contains(finding)).cloned());
             server.of_list = now;

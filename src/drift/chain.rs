@@ -1,13 +1,16 @@
 //! Joins the pages of one caller's list by their cursors.
 
+use std::rc::Rc;
+
 use super::Page;
 use crate::index::Index;
+use crate::listing::Entries;
 use crate::time::UnixTime;
 
 /// The maximum number of callers whose pages are followed at once. Beyond it, the oldest chain is dropped.
 const MAX_CHAINS: usize = 16;
-/// The maximum size in bytes of the names in one chain, including empty names, so that endless pages are not followed.
-/// It has room for 10,000 tools, the largest manifest, with names of 80 bytes.
+/// The maximum size in bytes of the pages in one chain, so that endless pages are not followed. It has room for 10,000
+/// tools, the largest manifest, with names of 70 bytes.
 const MAX_BYTES: usize = 1 << 20;
 
 /// A position in the order in which differences were seen. It is not a time, because clocks may be set back.
@@ -22,7 +25,16 @@ pub struct Asked {
     pub at: UnixTime,
 }
 
-/// A list that one caller was shown completely.
+/// A list that one caller was shown completely, by its pages.
+#[derive(Clone, Debug)]
+pub struct Complete {
+    /// When its first page was requested.
+    pub asked: Asked,
+    /// The lists on its pages.
+    pub lists: Vec<Rc<Entries>>,
+}
+
+/// The names of a complete list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Whole {
     /// When its first page was requested.
@@ -34,10 +46,12 @@ pub struct Whole {
 }
 
 impl Whole {
-    fn new(asked: Asked, names: &[String]) -> Self {
-        let index = Index::new(names.iter().cloned());
-        let repeated = index.repeated(names.iter().map(String::as_str)).map(str::to_owned).collect();
-        Self { asked, names: index.into_names(), repeated }
+    /// Sorts the names of `list`.
+    pub fn of(list: &Complete) -> Self {
+        let names = || list.lists.iter().flat_map(|list| list.named()).map(|(name, _)| name);
+        let index = Index::new(names().map(str::to_owned));
+        let repeated = index.repeated(names()).map(str::to_owned).collect();
+        Self { asked: list.asked, names: index.into_names(), repeated }
     }
 
     /// Whether the list contains this name.
@@ -60,7 +74,7 @@ struct Chain {
     asked: Asked,
     /// The cursor of the next page.
     next: String,
-    names: Vec<String>,
+    lists: Vec<Rc<Entries>>,
 }
 
 impl Chains {
@@ -70,31 +84,29 @@ impl Chains {
     }
 
     /// Adds a page. Returns the list if this completes one caller's unbroken chain.
-    pub fn extend(&mut self, page: Page<'_>) -> Option<Whole> {
+    pub fn extend(&mut self, page: Page<'_>) -> Option<Complete> {
         let own = self.open.iter().position(|chain| chain.caller == page.caller);
         let before = own.map(|place| self.open.remove(place));
-        let (asked, mut names) = match (page.cursor, before) {
+        let (asked, mut lists) = match (page.cursor, before) {
             (None, _) => (page.asked, Vec::new()),
-            (Some(cursor), Some(chain)) if chain.next == cursor => (chain.asked, chain.names),
+            (Some(cursor), Some(chain)) if chain.next == cursor => (chain.asked, chain.lists),
             // Continues a chain that was never started.
             (Some(_), _) => return None,
         };
-        names.extend(page.names().map(str::to_owned));
-        let Some(next) = page.next else {
-            return Some(Whole::new(asked, &names));
-        };
-        if size(&names) <= MAX_BYTES {
+        lists.extend_from_slice(page.lists);
+        let Some(next) = page.next else { return Some(Complete { asked, lists }) };
+        if size(&lists) <= MAX_BYTES {
             if self.open.len() >= MAX_CHAINS {
                 self.open.remove(0);
             }
-            self.open.push(Chain { caller: page.caller.to_owned(), asked, next: next.to_owned(), names });
+            self.open.push(Chain { caller: page.caller.to_owned(), asked, next: next.to_owned(), lists });
         }
         None
     }
 }
 
-fn size(names: &[String]) -> usize {
-    names.iter().map(|name| size_of::<String>() + name.len()).sum()
+fn size(lists: &[Rc<Entries>]) -> usize {
+    lists.iter().map(|list| size_of::<Rc<Entries>>() + list.size()).sum()
 }
 
 #[cfg(test)]
@@ -153,7 +165,7 @@ mod tests {
             for (caller, cursor, on_page, next, complete) in *rows {
                 let on_page = Entries::of(on_page.split_whitespace());
                 let found = chains.extend(page(caller, *cursor, &[on_page], *next));
-                assert_eq!(found.map(|list| list.names), complete.map(names), "{name}");
+                assert_eq!(found.map(|list| Whole::of(&list).names), complete.map(names), "{name}");
             }
         }
     }
@@ -178,7 +190,7 @@ mod tests {
             let (cursor, next) = (n.to_string(), (n + 1).to_string());
             chains.extend(page("nameless", Some(&*cursor).filter(|_| n > 0), &nameless, Some(&next)));
         }
-        assert!(chains.open.iter().all(|chain| size(&chain.names) <= MAX_BYTES));
+        assert!(chains.open.iter().all(|chain| size(&chain.lists) <= MAX_BYTES));
     }
 
     #[test]
@@ -186,8 +198,11 @@ mod tests {
         let at = |moment| Asked { moment: Some(moment), ..Asked::default() };
         let mut chains = Chains::default();
         let (first, second) = ([Entries::of(["b", "a"].into_iter())], [Entries::of(["a", "c"].into_iter())]);
-        assert_eq!(chains.extend(Page { asked: at(5), ..page("a", None, &first, Some("1")) }), None);
+        assert!(chains.extend(Page { asked: at(5), ..page("a", None, &first, Some("1")) }).is_none());
         let list = chains.extend(Page { asked: at(7), ..page("a", Some("1"), &second, None) });
-        assert_eq!(list, Some(Whole { asked: at(5), names: names("a b c"), repeated: names("a") }));
+        assert_eq!(
+            list.as_ref().map(Whole::of),
+            Some(Whole { asked: at(5), names: names("a b c"), repeated: names("a") })
+        );
     }
 }

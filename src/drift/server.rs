@@ -3,7 +3,7 @@
 use std::rc::Weak;
 
 use super::asked::AskedLists;
-use super::chain::{Chains, Whole};
+use super::chain::{Chains, Complete, Whole};
 use super::findings::{Finding, MAX_FINDINGS, Settled};
 use super::lists::Lists;
 use super::scopes::Unseen;
@@ -32,8 +32,8 @@ pub struct Server {
     /// Tools settled since the last call of `take`.
     pub settled: Vec<Settled>,
     /// A complete list to compare with policy and manifest.
-    pub complete: Option<Whole>,
-    /// The hash of the last complete list.
+    pub complete: Option<Complete>,
+    /// The hash of the last complete list that was compared.
     pub list: Option<u64>,
     /// The entries of that list if it had one page. Weak, because the list cache bounds what is kept.
     pub page: Weak<Entries>,
@@ -56,11 +56,12 @@ impl Server {
     }
 
     /// Applies a complete list that answers the requests for its pages.
-    pub fn learn(&mut self, settings: &Resource, list: &Whole, now: UnixTime) {
+    pub fn learn(&mut self, settings: &Resource, list: &Complete, now: UnixTime) {
         if settings.until_seen == UntilSeen::Deny && !self.was_listed {
             (self.was_listed, self.tells_listed) = (true, true);
         }
         let Some(manifest) = &settings.manifest else { return };
+        let list = &Whole::of(list);
         list.repeated.iter().for_each(|name| self.repeated(manifest, name, now));
         self.settled.extend(self.tools.settle(manifest, list));
     }

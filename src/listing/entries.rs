@@ -89,7 +89,7 @@ impl Entries {
     }
 
     /// The size in memory, in bytes.
-    fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.names.len() + self.named.len() * size_of::<Entry>()
     }
 }
