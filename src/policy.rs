@@ -22,7 +22,7 @@ pub use decide::Decider;
 pub use matrix::{DeniedTools, Matches, Scenario};
 pub use requirement::Requirement;
 pub use revoked::Revocation;
-pub use rules::{Found, RuleSet, Unlisted};
+pub use rules::{Found, RuleSet, Rules, Unlisted};
 pub use verdict::{Denial, Outcome, Permit, Verdict};
 
 use crate::scope::{Hierarchy, Scope, ScopeSet};

@@ -299,7 +299,7 @@ fn scopes(
 /// The scopes of the first alternative of each rule that no challenge may ask for.
 fn unoffered<'p>(policy: &'p Policy, access: &Access<'_>) -> Vec<&'p str> {
     let rules = lookups(policy, access).into_iter().filter_map(|(_, rules, name)| match rules.find(name) {
-        Found::Rules(found) => Some(found),
+        Found::Rules(found) => Some(found.to_vec()),
         Found::NearName | Found::Unlisted => None,
     });
     let scopes = rules.flatten().filter_map(|rule| rule.alternatives.first()).flatten();

@@ -1,6 +1,6 @@
 //! The rules that apply to an access.
 
-use super::rules::{Found, RuleSet};
+use super::rules::{Found, RuleSet, Rules};
 use super::{Denial, Mode, Policy, Requirement};
 use crate::mcp;
 use crate::mcp::{Access, Part};
@@ -12,12 +12,12 @@ impl Policy {
     }
 
     /// The rules for `access`, without duplicates. All of them must be satisfied.
-    pub(super) fn rules_for(&self, access: &Access<'_>) -> Result<Vec<&Requirement>, Denial> {
-        let mut rules = Vec::new();
+    pub(super) fn rules_for<'p>(&'p self, access: &Access<'_>) -> Result<Rules<'p>, Denial> {
+        let mut rules = Rules::none();
         for part in access.parts() {
             match self.find(part) {
                 Found::NearName => return Err(Denial::NearName),
-                Found::Rules(found) => add_once(&mut rules, found),
+                Found::Rules(found) => rules.add_once(found),
                 Found::Unlisted => return Err(Denial::Unlisted),
             }
         }
@@ -40,9 +40,9 @@ impl Policy {
 
     /// Like [`Self::rules_for`], with enforcing rules only. Shadow rules neither deny nor allow anything. In a shadow
     /// policy, an unlisted name is denied only if a careless server would take it for the subject of an enforcing rule.
-    pub(super) fn enforced_rules(&self, access: &Access<'_>) -> Result<Vec<&Requirement>, Denial> {
+    pub(super) fn enforced_rules<'p>(&'p self, access: &Access<'_>) -> Result<Rules<'p>, Denial> {
         let counts = |rule: &Requirement| self.enforces(rule.mode);
-        let mut rules = Vec::new();
+        let mut rules = Rules::none();
         for part in access.parts() {
             let (set, name) = self.set_of(part);
             if self.enforces(None) {
@@ -56,18 +56,18 @@ impl Policy {
             if !self.near_rules(part, counts).is_empty() {
                 return Err(Denial::NearName);
             }
-            add_once(&mut rules, self.counted_rules(part, counts));
+            rules.add_once(self.counted_rules(part, counts));
         }
         Ok(rules)
     }
 
     /// All rules for `access`, without duplicates, and those of the names that it resembles, because a careless server
     /// would use these. Unlisted names and near names are not denied.
-    pub(super) fn unguarded_rules(&self, access: &Access<'_>) -> Vec<&Requirement> {
-        let mut rules = Vec::new();
+    pub(super) fn unguarded_rules<'p>(&'p self, access: &Access<'_>) -> Rules<'p> {
+        let mut rules = Rules::none();
         for part in access.parts() {
-            add_once(&mut rules, self.counted_rules(part, |_| true));
-            add_once(&mut rules, self.near_rules(part, |_| true));
+            rules.add_once(self.counted_rules(part, |_| true));
+            rules.add_once(Rules::Many(self.near_rules(part, |_| true)));
         }
         rules
     }
@@ -94,7 +94,7 @@ impl Policy {
     }
 
     /// The rules for `part` that satisfy `counts`, as if there were no others.
-    pub(super) fn counted_rules(&self, part: Part<'_>, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
+    pub(super) fn counted_rules(&self, part: Part<'_>, counts: impl Fn(&Requirement) -> bool) -> Rules<'_> {
         match (part, self.set_of(part)) {
             (Part::Template(template), (set, _)) => set.find_template_counted(template, counts),
             (_, (set, name)) => set.find_counted(name, counts),
@@ -109,20 +109,6 @@ impl Policy {
                 sets.into_iter().flat_map(RuleSet::rules).filter(|rule| counts(rule)).collect()
             }
             (_, (set, name)) => set.near_rules(name, counts),
-        }
-    }
-}
-
-/// Appends the rules of `more` that are not in `rules`.
-fn add_once<'p>(rules: &mut Vec<&'p Requirement>, more: Vec<&'p Requirement>) {
-    // Fast path: a template may match every rule, and `more` has no duplicates.
-    if rules.is_empty() {
-        *rules = more;
-        return;
-    }
-    for rule in more {
-        if !rules.iter().any(|known| std::ptr::eq(*known, rule)) {
-            rules.push(rule);
         }
     }
 }

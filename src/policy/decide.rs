@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::rules::Found;
+use super::rules::{Found, Rules};
 use super::{
     Arguments, Authentication, Counted, Denial, Mode, Occasion, Outcome, Permit, Policy, Requirement, Scenario,
     Standing, Verdict,
@@ -40,7 +40,7 @@ enum Cause<'p> {
     /// The caller lacks a scope of `base`, or has no complete alternative of one of the rules.
     Scopes {
         base: &'p [Scope],
-        rules: Vec<&'p Requirement>,
+        rules: Rules<'p>,
     },
 }
 
@@ -95,7 +95,7 @@ impl<'a> Decider<'a> {
         if self.policy.is_public(access) {
             return Vec::new();
         }
-        let rules = self.policy.rules_for(access).unwrap_or_default();
+        let rules = self.policy.rules_for(access).unwrap_or(Rules::none());
         combinations(self.policy, &self.counted, &self.policy.base_scopes, &rules)
     }
 
@@ -162,18 +162,18 @@ impl Policy {
         let mut rules = Vec::new();
         for part in access.parts() {
             match self.find(part) {
-                Found::Rules(found) => rules.extend(found),
+                Found::Rules(found) => rules.extend_from_slice(&found),
                 // Denied, so freshness does not matter.
                 _ if self.enforces(None) && !self.has_shadow_rules => {}
                 // Shadow mode may forward it, and a careless server would use the name that it resembles.
                 Found::NearName | Found::Unlisted => {
                     rules.extend(self.near_rules(part, |_| true));
-                    rules.extend(self.counted_rules(part, |_| true));
+                    rules.extend_from_slice(&self.counted_rules(part, |_| true));
                 }
             }
             // A shadow rule may take precedence over the enforced one. It must not relax the requirement.
             if self.has_shadow_rules {
-                rules.extend(self.counted_rules(part, |rule| self.enforces(rule.mode)));
+                rules.extend_from_slice(&self.counted_rules(part, |rule| self.enforces(rule.mode)));
             }
         }
         rules.iter().filter_map(|rule| rule.fresh).min()
@@ -185,7 +185,7 @@ impl Policy {
             return !self.is_public(access);
         }
         let is_open = |part| match self.find(part) {
-            Found::Rules(rules) => rules.into_iter().all(Requirement::is_any_token),
+            Found::Rules(rules) => rules.iter().all(|rule| rule.is_any_token()),
             Found::NearName | Found::Unlisted => false,
         };
         !self.base_scopes.is_empty() || !access.parts().all(is_open)

@@ -34,11 +34,63 @@ pub struct RuleSet {
     unlisted: Unlisted,
 }
 
+/// Some rules. One alone, as nearly every name has, takes no allocation.
+#[derive(Clone, Debug)]
+pub enum Rules<'a> {
+    /// One rule.
+    One(&'a Requirement),
+    /// Any number of rules.
+    Many(Vec<&'a Requirement>),
+}
+
+impl<'a> Rules<'a> {
+    /// No rules.
+    pub fn none() -> Self {
+        Self::Many(Vec::new())
+    }
+
+    /// Appends those of `more` that are not among them.
+    pub fn add_once(&mut self, more: Self) {
+        // Fast path: a template may match every rule, and `more` has no duplicates.
+        if self.is_empty() {
+            *self = more;
+            return;
+        }
+        let mut all = match std::mem::replace(self, Self::none()) {
+            Self::One(rule) => vec![rule],
+            Self::Many(rules) => rules,
+        };
+        for rule in more.iter() {
+            if !all.iter().any(|known| std::ptr::eq(*known, *rule)) {
+                all.push(rule);
+            }
+        }
+        *self = Self::Many(all);
+    }
+}
+
+impl<'a> std::ops::Deref for Rules<'a> {
+    type Target = [&'a Requirement];
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::One(rule) => std::slice::from_ref(rule),
+            Self::Many(rules) => rules,
+        }
+    }
+}
+
+impl PartialEq for Rules<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
 /// The result of looking up one name.
 #[derive(Debug, PartialEq)]
 pub enum Found<'a> {
     /// All of these rules must be satisfied.
-    Rules(Vec<&'a Requirement>),
+    Rules(Rules<'a>),
     /// A pattern or `unlisted` would allow the name, but a careless server would use the listed name that it resembles.
     NearName,
     /// No rule matches, and `unlisted` denies.
@@ -89,10 +141,10 @@ impl RuleSet {
             }
             is_near |= !form.rules.near(&form.text).is_empty();
         }
-        if is_near { Found::NearName } else { Found::Rules(self.rules_at(places)) }
+        if is_near { Found::NearName } else { Found::Rules(Rules::Many(self.rules_at(places))) }
     }
 
-    /// [`Self::find_or`] for names of one form. A list has a thousand of them, so each costs one allocation.
+    /// [`Self::find_or`] for names of one form. A list has a thousand of them, so none costs an allocation.
     fn find_plain(&self, name: &str, lets_unlisted_through: bool) -> Found<'_> {
         let exact = self.requirements(self.spelled.exact(name));
         if !exact.is_empty() {
@@ -106,8 +158,13 @@ impl RuleSet {
         if is_near { Found::NearName } else { Found::Rules(rules) }
     }
 
-    fn requirements(&self, places: impl Iterator<Item = usize>) -> Vec<&Requirement> {
-        places.filter_map(|place| self.rule_at(place)).collect()
+    fn requirements(&self, places: impl Iterator<Item = usize>) -> Rules<'_> {
+        let mut rules = places.filter_map(|place| self.rule_at(place));
+        match (rules.next(), rules.next()) {
+            (None, _) => Rules::none(),
+            (Some(one), None) => Rules::One(one),
+            (Some(one), Some(other)) => Rules::Many([one, other].into_iter().chain(rules).collect()),
+        }
     }
 
     /// The rules for every expansion of `template`: the patterns that cover it, and all stricter rules it can reach. An
@@ -115,7 +172,7 @@ impl RuleSet {
     pub fn find_template(&self, template: &str) -> Found<'_> {
         match spelling::of_template(template) {
             Some(pattern) if pattern.contains('*') => match self.reach(&pattern, &|_| true) {
-                (places, true) => Found::Rules(self.rules_at(places)),
+                (places, true) => Found::Rules(Rules::Many(self.rules_at(places))),
                 (_, false) => Found::Unlisted,
             },
             Some(name) => self.find(&name),
@@ -124,23 +181,23 @@ impl RuleSet {
     }
 
     /// The rules for `name` that satisfy `counts`: the exact name, else the closest patterns. May be empty.
-    pub fn find_counted(&self, name: &str, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
+    pub fn find_counted(&self, name: &str, counts: impl Fn(&Requirement) -> bool) -> Rules<'_> {
         let counts = |place| self.rule_at(place).is_some_and(&counts);
         if self.careless.is_none() {
             return self.requirements(self.spelled.find(name, &counts));
         }
-        self.rules_at(self.places(name, &counts))
+        Rules::Many(self.rules_at(self.places(name, &counts)))
     }
 
     /// Like [`RuleSet::find_counted`], for every expansion of `template`.
-    pub fn find_template_counted(&self, template: &str, counts: impl Fn(&Requirement) -> bool) -> Vec<&Requirement> {
+    pub fn find_template_counted(&self, template: &str, counts: impl Fn(&Requirement) -> bool) -> Rules<'_> {
         match spelling::of_template(template) {
             Some(pattern) if pattern.contains('*') => {
                 let counts = |place| self.rule_at(place).is_some_and(&counts);
-                self.rules_at(self.reach(&pattern, &counts).0)
+                Rules::Many(self.rules_at(self.reach(&pattern, &counts).0))
             }
             Some(name) => self.find_counted(&name, counts),
-            None => Vec::new(),
+            None => Rules::none(),
         }
     }
 
@@ -308,9 +365,9 @@ mod tests {
             (" delete_all\t", Found::NearName),
             ("delete\u{200b}_all", Found::NearName),
             ("GUARDED", Found::NearName),
-            ("guarded", Found::Rules(vec![])),
-            ("echo", Found::Rules(vec![])),
-            ("Admin_x", Found::Rules(vec![])),
+            ("guarded", Found::Rules(Rules::none())),
+            ("echo", Found::Rules(Rules::none())),
+            ("Admin_x", Found::Rules(Rules::none())),
         ] {
             assert_eq!(rules.find(name), expected, "{name:?}");
         }

@@ -184,7 +184,7 @@ fn an_anonymous_caller_never_gets_more_than_a_public_rule_gives_and_never_shadow
             let verdict = policy.decide(&nobody(), &access, &occasion());
             assert_ne!(verdict.outcome(), Outcome::ShadowDeny, "{tool} {policy:?}");
             if verdict.outcome() == Outcome::Allow {
-                let rules: Vec<_> = match policy.tools.find(tool) {
+                let rules = match policy.tools.find(tool) {
                     toolgate::policy::Found::Rules(rules) => rules,
                     other => panic!("{other:?}"),
                 };

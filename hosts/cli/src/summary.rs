@@ -198,7 +198,7 @@ pub fn rules_for<'p>(policy: &'p Policy, target: &Target) -> Vec<&'p Requirement
     let (kind, name) = target.words();
     let rules = kinds(policy).into_iter().find(|(own, _)| own.strip_suffix('s') == Some(kind));
     match rules.map(|(_, rules)| rules.find(name)) {
-        Some(toolgate::policy::Found::Rules(rules)) => rules,
+        Some(toolgate::policy::Found::Rules(rules)) => rules.to_vec(),
         _ => Vec::new(),
     }
 }

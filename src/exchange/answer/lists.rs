@@ -63,11 +63,13 @@ impl Answer {
         let decider = resource.policy.for_caller(self.permit.caller());
         let entries = RefCell::new(Vec::new());
         let drift = RefCell::new(&mut *env.drift);
+        let has_manifest = resource.manifest.is_some();
         let keeps = |kind, name: &str, entry: &[u8]| {
             if publishes && kind == ListKind::Tools {
                 entries.borrow_mut().push(entry.to_vec());
             }
             let standing = match kind {
+                ListKind::Tools if !has_manifest => Standing::Approved,
                 ListKind::Tools if repeated.contains(name) => drift.borrow().standing(self.resource, env.config, name),
                 ListKind::Tools => drift.borrow_mut().observe(self.resource, env.config, name, entry, now),
                 _ => Standing::Approved,

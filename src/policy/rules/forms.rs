@@ -115,7 +115,7 @@ impl RuleSet {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{rule, scopes};
-    use super::super::{Found, Unlisted};
+    use super::super::{Found, Rules, Unlisted};
     use super::*;
     use crate::pattern::Pattern;
     use crate::policy::Requirement;
@@ -167,7 +167,7 @@ mod tests {
                 let expected = match set.places(name, &|_| true) {
                     places if places.is_empty() && unlisted == Unlisted::Deny => Found::Unlisted,
                     _ if set.is_near_guarded(name) || !near.is_empty() => Found::NearName,
-                    places => Found::Rules(set.rules_at(places)),
+                    places => Found::Rules(Rules::Many(set.rules_at(places))),
                 };
                 assert_eq!(set.find(name), expected, "{chosen:b}: {name:?}");
                 assert_eq!(set.near_rules(name, |_| true), set.rules_at(near), "{chosen:b}: {name:?}");
@@ -177,8 +177,8 @@ mod tests {
                     let found = set.find_counted(name, is_shown);
                     assert!(
                         found
-                            .into_iter()
-                            .map(std::ptr::from_ref)
+                            .iter()
+                            .map(|rule| std::ptr::from_ref(*rule))
                             .eq(set.rules_at(places).into_iter().map(std::ptr::from_ref))
                     );
                 }

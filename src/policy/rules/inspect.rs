@@ -1,6 +1,6 @@
 //! Questions about rules that decide nothing, for explanations, manifests and lints.
 
-use super::{Found, RuleSet};
+use super::{Found, RuleSet, Rules};
 use crate::pattern::Pattern;
 use crate::policy::Requirement;
 use crate::scope::ScopeSet;
@@ -40,7 +40,7 @@ impl RuleSet {
     pub fn scopes_for(&self, name: &str) -> ScopeSet {
         let rules = match self.find(name) {
             Found::Rules(rules) => rules,
-            Found::NearName | Found::Unlisted => Vec::new(),
+            Found::NearName | Found::Unlisted => Rules::none(),
         };
         rules.iter().flat_map(|rule| rule.alternatives.iter().flatten()).cloned().collect()
     }

@@ -101,9 +101,14 @@ impl Spelled {
 
     /// The patterns closest to `name`, several if they tie.
     pub fn closest<'a>(&'a self, name: &'a str, counts: Counts<'a>) -> impl Iterator<Item = &'a (Pattern, usize)> {
-        let mut matching = self.matches(name).filter(move |(_, place)| counts(*place)).peekable();
-        let literals = matching.peek().map(|(pattern, _)| pattern.literals());
-        matching.take_while(move |(pattern, _)| Some(pattern.literals()) == literals)
+        let pairs = self.pairs_of(name);
+        let matches = move |(pattern, place): &(Pattern, usize)| pattern.matches_with(name, pairs) && counts(*place);
+        let first = self.patterns.iter().position(matches).unwrap_or(self.patterns.len());
+        let rest = self.patterns.get(first..).unwrap_or_default();
+        let literals = rest.first().map(|(pattern, _)| pattern.literals());
+        // Later patterns have fewer literals.
+        let alike = rest.iter().take_while(move |(pattern, _)| Some(pattern.literals()) == literals);
+        alike.enumerate().filter(move |(n, pattern)| *n == 0 || matches(pattern)).map(|(_, pattern)| pattern)
     }
 
     /// The rules for `name`: those of its exact spelling, else the closest pattern, or several if they tie.
@@ -148,9 +153,13 @@ impl Spelled {
         places.filter_map(|place| self.exact.get(place).copied())
     }
 
+    /// The pairs of `name`, which leave few of many patterns to try.
+    fn pairs_of(&self, name: &str) -> u64 {
+        if self.patterns.len() > FEW { pairs(name) } else { u64::MAX }
+    }
+
     fn matches<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a (Pattern, usize)> {
-        // With many patterns, this leaves few to try.
-        let pairs = if self.patterns.len() > FEW { pairs(name) } else { u64::MAX };
+        let pairs = self.pairs_of(name);
         self.patterns.iter().filter(move |(pattern, _)| pattern.matches_with(name, pairs))
     }
 }
