@@ -31,6 +31,11 @@ const PER_CALL: f64 = 15_000.0;
 
 /// To decide on an entry of a list that has a rule by its exact name.
 const PER_LISTED_NAME: u64 = 8_000;
+/// To trim a list of 1,000 tools, and to trim it again.
+const NEW_LIST: u64 = 20_000_000;
+const KNOWN_LIST: u64 = 8_500_000;
+/// To decide on a short call with a token that was verified before.
+const KNOWN_CALL: u64 = 178_000;
 
 /// To decide on a plain URI by 200 exact rules and 200 patterns that begin alike, and on one in all its forms.
 const PER_URI: u64 = 98_000;
@@ -590,4 +595,58 @@ fn nobody_chooses_the_dearest_signature() {
         println!("{name}: {steps} steps");
         assert!(steps <= most, "{name}: {steps} steps, not {most}");
     }
+}
+
+/// Instructions for a list of 1,000 tools that was not read before, and for the same list again. An exact rule decides
+/// on each, or one of two patterns, which denies every other.
+fn trimmed(tools: &Value, name: impl Fn(usize) -> String) -> [u64; 2] {
+    let config = set(configuration(true, 0), "/resources/0/policy", json!({"tools": tools}));
+    let mut worker = Worker::start(&config, NOW);
+    let token = Token::at(NOW).scope("x").sign(&Key::ed25519());
+    let mut steps = |version: usize| {
+        let question = br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+        assert_eq!(worker.request(head_with(&token, question.len()), &[question]), Fate::GoesOn(question.to_vec()));
+        let entries: Vec<_> = (0..1_000).map(|k| format!(r#"{{"name":"{}","title":"{version}"}}"#, name(k))).collect();
+        let before = worker.steps();
+        let fate = worker.answer(answer_head("application/json"), &[list(&entries.join(",")).as_bytes()]);
+        assert!(matches!(fate, Fate::GoesOn(_)), "{fate:?}");
+        worker.steps() - before
+    };
+    // The first time, memory grows.
+    steps(0);
+    [steps(1), steps(1)]
+}
+
+#[test]
+fn a_list_costs_little_and_less_if_it_was_read_before() {
+    let exact: Value = (0..1_000).map(|k| (format!("tool_{k}"), json!({"scopes": ["x"]}))).collect();
+    let patterns = json!({"read_*": {"scopes": ["x"]}, "write_*": {"scopes": ["y"]}, "a": {"scopes": []}});
+    let by_pattern = |k: usize| format!("{}_{k}", if k.is_multiple_of(2) { "read" } else { "write" });
+    for (rules, [new, known]) in
+        [("exact rules", trimmed(&exact, |k| format!("tool_{k}"))), ("patterns", trimmed(&patterns, by_pattern))]
+    {
+        println!("1,000 tools, {rules}: {new} steps for a new list, {known} for a known one");
+        assert!(new < NEW_LIST, "{rules}: {new} steps for a new list");
+        assert!(known < KNOWN_LIST, "{rules}: {known} steps for a known list");
+    }
+}
+
+#[test]
+fn a_call_costs_little_if_its_token_is_known() {
+    let tools = json!({"echo": {"scopes": ["x"]}, "admin": {"scopes": ["y"]}, "read_*": {"scopes": ["x"]}});
+    let config = set(minimal(), "/hold_request_headers", json!(true));
+    let mut worker = Worker::start(&set(config, "/resources/0/policy", json!({"tools": tools})), NOW);
+    let token = Token::at(NOW).scope("x").sign(&Key::ed25519());
+    let body = call("echo", r#"{"city":"Bern","note":"xxxxxxxxxxxxxx"}"#);
+    let mut steps = || {
+        let before = worker.steps();
+        let fate = worker.request(head_with(&token, body.len()), &[body.as_bytes()]);
+        assert_eq!(fate, Fate::GoesOn(body.clone().into_bytes()));
+        worker.steps() - before
+    };
+    // The first time, its signature is verified.
+    steps();
+    let known = steps();
+    println!("a call with a known token: {known} steps");
+    assert!(known < KNOWN_CALL, "{known} steps");
 }
