@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn utf_8_is_what_the_standard_library_takes_for_it() {
-        // What is valid or not depends on the first two bytes, and on whether the others continue.
+        // Validity depends on the first two bytes, and on whether the others continue.
         let edges = [0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xe1, 0xf1, 0xff];
         for pair in 0..=u16::MAX {
             let [first, second] = pair.to_be_bytes();

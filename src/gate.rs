@@ -178,7 +178,7 @@ impl Gate {
             instance,
             config,
         };
-        // What other workers know applies to the first request, which may come before the first tick.
+        // Drift that other workers know applies to the first request, which may come before the first tick.
         gate.look_at_host(host);
         gate.look_at_keys(host);
         gate.look_at_policies(host);

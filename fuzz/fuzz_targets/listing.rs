@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
     let trim = |bytes, known: &mut KnownLists| listing::trim(bytes, 64, TTL, Private::Lists, known, &keeps);
     let mut known = KnownLists::default();
     let first = trim(bytes, &mut known);
-    // What was read of it before a fault is known as well.
+    // Lists that were read before a fault are known as well.
     assert_eq!(trim(bytes, &mut known), first, "a list that is known is as one that is read");
     let Ok(trimmed) = first else { return };
     let again = trim(&trimmed.body, &mut known).expect("what was trimmed can be read");

@@ -262,7 +262,7 @@ fn unknown_kids_cost_all_workers_together_two_fetches_a_cooldown() {
             (1_100, 0, Ask("x0", "401")),
             (1_110, 1, Tick(Not)),
             (1_110, 1, Ask("x1", "401")),
-            // What this one does not know yet, it learns before it fetches.
+            // This one learns what others know before it fetches.
             (2_000, 2, Ask("x2", "wait")),
             (2_000, 2, Tick(Not)),
             (2_000, 2, Ask("x2", "wait")),

@@ -27,7 +27,7 @@ fn every_configuration_it_shows_is_accepted_without_a_warning() {
     let whole: Vec<serde_json::Value> = samples.iter().map(|sample| serde_norway::from_str(sample).unwrap()).collect();
     for (sample, json) in samples.iter().zip(&whole) {
         let mut json = json.clone();
-        // What is no whole configuration is a part of a policy: it goes into the first one that is shown.
+        // A block that is no whole configuration is part of a policy: it goes into the first one that is shown.
         if json.get("issuers").is_none() {
             let policy = std::mem::replace(&mut json, whole[0].clone());
             json["resources"][0]["policy"] = policy;

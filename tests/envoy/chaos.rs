@@ -209,7 +209,7 @@ impl Chaos {
         for (fault, time) in FAULTS.iter().cycle() {
             self.truth.lock().unwrap().fault = Some(*fault);
             if *fault == Fault::Dead {
-                // What is being answered is answered before.
+                // Requests under way are answered before.
                 self.pause(Duration::from_millis(50));
                 provider.stop();
             }

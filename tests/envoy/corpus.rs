@@ -183,7 +183,7 @@ impl Case {
             .and_then(|rest| rest.split_once('/'))
             .map_or(path.clone(), |(_, path)| format!("/{path}"));
         let mut request = Http2::new(self.text("method").unwrap_or("POST"), &format!("http://{host}{path}"));
-        // What frames a message in HTTP/1.1 has no place in HTTP/2 (RFC 9113 section 8.2.2).
+        // A header that frames a message in HTTP/1.1 has no place in HTTP/2 (RFC 9113 section 8.2.2).
         let of_connection = |name: &str| {
             let own = ["connection", "expect", "keep-alive", "transfer-encoding", "upgrade"];
             own.iter().any(|own| name.eq_ignore_ascii_case(own))
@@ -271,7 +271,7 @@ fn way_around(request: &Recorded) -> Option<String> {
     if request.body_state != State::Complete {
         return None;
     }
-    // What a server that takes its path from a header would act on.
+    // Headers on which a server that takes its path from them would act.
     let folded = |name: &str| name.to_ascii_lowercase().replace('_', "-");
     for (name, _) in request.headers.0.iter().chain(&request.trailers.0) {
         if ["x-original-url", "x-rewrite-url"].contains(&&*folded(name)) {
@@ -294,7 +294,7 @@ fn way_around(request: &Recorded) -> Option<String> {
     if is_bound && let Some(session) = sessions(request).first() {
         return Some(format!("read as a message of session `{session}`"));
     }
-    // What a server that trusts its gateway's headers would act on.
+    // Headers on which a server that trusts its gateway would act.
     let overrides = ["x-http-method-override", "x-http-method", "x-method-override"];
     for (name, value) in request.headers.0.iter().chain(&request.trailers.0) {
         let value = String::from_utf8_lossy(value);

@@ -199,11 +199,11 @@ fn a_change_of_policy_keeps_the_keys_though_the_issuer_is_down() {
                 assert_eq!(call(scope, &forged), 401, "{mode:?}: {scope}, {n}: a forgery");
             }
         }
-        // What was fetched is taken as the new configuration takes it.
+        // Fetched keys are read by the new configuration's rules.
         change(&envoy, &narrower, || answers("weather:read", 401));
         assert_eq!(provider.fetches(), fetches, "{mode:?}: nothing was fetched anew");
         assert!(!envoy.log().contains("could not be fetched"), "{mode:?}: {}", envoy.log());
-        // What no configuration uses any more is gone, and fetched again.
+        // Keys that no configuration uses any more are gone, and fetched again.
         provider.restart();
         change(&envoy, &elsewhere, || answers("weather:read", 200));
         let fetches = provider.fetches();

@@ -290,7 +290,7 @@ fn a_rotation_with_overlapping_sets_loses_no_request() {
                 scope.spawn(|| {
                     let mut seen = BTreeSet::new();
                     while !done.load(Ordering::SeqCst) {
-                        // What an issuer signs with is always in the set that it serves.
+                        // The key that an issuer signs with is always in the set that it serves.
                         let key = if rotated.load(Ordering::SeqCst) { &new } else { &old };
                         seen.insert(call(key));
                         thread::sleep(Duration::from_millis(5));

@@ -99,7 +99,7 @@ fn each_caller_has_a_quota_for_each_tool() {
     }
     assert_eq!(calls(&gate, "carol", &forecast), [200, 200, 429], "none of carol's were used up");
 
-    // What toolgate denies uses none, not even where the tool of the denied call is the same.
+    // A call that toolgate denies uses none, not even where the tool of the denied call is the same.
     assert_eq!(calls(&gate, "dave", &Request::call("set_alert")), [403; 4]);
     let expired = Token::new().subject("dave").scope("weather:read").expires_in(-300).sign(&Key::rsa_a());
     assert_eq!([(); 4].map(|()| client.send(&forecast.clone().bearer(&expired)).status), [401; 4]);
@@ -109,7 +109,7 @@ fn each_caller_has_a_quota_for_each_tool() {
     assert_eq!(calls(&gate, "dave", &unparsed), [400; 4]);
     assert_eq!(calls(&gate, "dave", &forecast), [200, 200, 429]);
 
-    // What is no call of a tool, neither, though a prompt has a tool's name.
+    // Nor does a request that calls no tool, though a prompt has a tool's name.
     assert_eq!(calls(&gate, "erin", &Request::rpc("ping", json!({}))), [200; 4]);
     assert_eq!(calls(&gate, "erin", &Request::rpc("prompts/get", json!({"name": "get_forecast"}))), [200; 4]);
     assert_eq!(calls(&gate, "erin", &forecast), [200, 200, 429]);
@@ -230,7 +230,7 @@ fn a_service_counts_by_caller_and_tool() {
     let line = gate.envoy.wait_for_access(|line| line["status"] == 429);
     assert_eq!([&line["flags"], &line["details"]], ["RL", "request_rate_limited"]);
 
-    // What the service was asked about.
+    // The descriptors that the service was asked about.
     let of = |caller: &[(&str, &str)], tool: &str| -> Descriptor {
         let entries = [caller, &[("method", "tools/call"), ("tool", tool)]].concat();
         entries.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()

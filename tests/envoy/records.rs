@@ -189,7 +189,7 @@ fn the_access_log_has_the_decision_on_every_path() {
                 assert_eq!(line["details"], format!("toolgate_{reason}"), "{mode:?} {name}");
             }
         }
-        // What happened after the decision is an event.
+        // A failure after the decision is an event.
         let events = gate.envoy.events();
         assert!(events.iter().any(|event| event["event"] == "bad_gateway"), "{mode:?} {events:?}");
         assert_eq!(gate.envoy.audit(), [] as [Value; 0], "{mode:?}: `none` means none");

@@ -84,7 +84,7 @@ fn a_policy_is_swapped_under_load_and_every_request_is_answered_by_the_old_or_th
     let envoy = start(&upstream, &keys, &plane, 4, &remote(&json!({})));
     wait_for_status(&envoy, "get_forecast", 200);
 
-    // What every policy opens is open throughout; of the two tools that take turns, each is open or denied.
+    // The tool that every policy opens is open throughout; of the two tools that take turns, each is open or denied.
     let documents: Vec<(&str, Value)> = ["\"1\"", "\"2\"", "\"3\"", "\"4\""]
         .into_iter()
         .enumerate()

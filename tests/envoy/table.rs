@@ -93,7 +93,7 @@ fn every_row_holds(mode: Mode) {
         })
         .collect();
     assert!(failures.is_empty(), "{} rows fail:{}", failures.len(), check::report(&failures));
-    // What the command line explains of toolgate's own answers is what Envoy sent, byte for byte.
+    // The command line explains toolgate's own answers as Envoy sent them, byte for byte.
     assert!(explained >= 250, "{explained} answers were compared");
 }
 

@@ -224,7 +224,7 @@ fn what_a_token_is_bound_to_and_how_it_is_sent_must_agree() {
 fn the_url_of_a_proof_is_the_resources_whatever_the_request_says_of_its_host() {
     let token = bound();
     let cases = [
-        // What the resource has besides, the request's host and path, the proof's URL.
+        // Further fields of the resource, the request's host and path, the proof's URL.
         (json!({"hosts": ["*"]}), "evil.example.com", "/mcp", "https://evil.example.com/mcp", "dpop_url"),
         (json!({"hosts": ["*"]}), "evil.example.com", "/mcp", URL, "allowed"),
         (json!({"hosts": ["*"]}), "10.0.0.7:8080", "/mcp?x=1", URL, "allowed"),

@@ -699,7 +699,7 @@ fn a_list_that_cannot_be_read_tells_nothing() {
 fn a_list_that_comes_again_on_one_page_tells_nothing_new_and_ends_what_its_caller_began() {
     let policy = json!({"tools": {"a": {"scopes": []}, "b": {"scopes": []}}});
     let mut gate = Gate::new(policy, &json!({}));
-    // What workers share would hold that it was told of before.
+    // The shared data would say that it was told before.
     gate.worker.shared.fault.set(Fault::Absent);
     let (only, other) = ([tool("a", ""), tool("b", "")], [tool("b", ""), tool("new", "")]);
     let list = |tools| List { tools, ..List::default() };

@@ -318,7 +318,7 @@ fn another_module_finds_what_the_old_one_shared_and_keeps_it_beyond_its_end() {
         }
     }
     assert_eq!((fetches, sent_to(&world, "auth")), (1, 0), "nothing was fetched anew");
-    // What no configuration uses any more is gone all the same.
+    // Data that no configuration uses any more are gone all the same.
     let mut elsewhere = configuration();
     elsewhere["issuers"][0]["jwks"]["uri"] = json!(format!("{ISSUER}/elsewhere"));
     let size = world.shared.size();

@@ -315,7 +315,7 @@ impl Case<'_> {
         };
         self.kubernetes.patch(kind, "toolgate", &patch);
         let told = self.without_module("does not match");
-        // What a patch added, no manifest takes away.
+        // No manifest takes away a field that a patch added.
         self.kubernetes.kubectl(&["delete", kind, "toolgate", "--namespace", "mcp"]);
         let seconds = self.repair();
         format!("{told}; repaired {seconds:.1} s after a good one")

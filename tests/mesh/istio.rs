@@ -281,7 +281,7 @@ fn agent(kubernetes: &Kubernetes, place: Place) -> Process {
         ];
         (arguments.map(str::to_owned).to_vec(), Vec::new())
     });
-    // What a pod would have of its node, and what differs here: no certificates of workloads, and nothing that redirects a
+    // The files that a pod would have of its node, and the differences here: no certificates of workloads, and nothing that redirects a
     // pod's connections, so that the listeners are on the pod's address.
     environment.extend(owned(&[
         ("PROXY_CONFIG", &configuration.to_string()),

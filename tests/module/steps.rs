@@ -321,7 +321,7 @@ fn too_dear(kind: &str, shapes: &[Shape], way: Way, held: bool) -> Vec<String> {
     let mut worker = Worker::start(&configuration(held, patterns), NOW);
     // The first time, memory grows.
     steps_of(&mut worker, kind, &shapes[0], sizes[1], way);
-    // What any request costs, its token above all, grows with nothing.
+    // The fixed cost of a request, its token above all, does not grow.
     let least: Shape = ("the least", 200, |_| call("echo", "{}"));
     let fixed = if kind == "request" { steps_of(&mut worker, kind, &least, 0, Way::Whole).2 } else { 0 };
     let mut found = Vec::new();
@@ -332,7 +332,7 @@ fn too_dear(kind: &str, shapes: &[Shape], way: Way, held: bool) -> Vec<String> {
         });
         let n_log_n = |n: usize| n as f64 * (n as f64).log2();
         let may_grow = n_log_n(large.0) / n_log_n(small.0) * GROWTH;
-        // What is refused before it is read costs a few steps a byte, and says nothing.
+        // A body that is refused before it is read costs a few steps a byte, which proves nothing.
         let grows = large.2 as f64 / small.2.max(10 * small.0 as u64) as f64;
         let may_cost = n_log_n(large.0) * PER_BYTE + large.1 as f64 * PER_CALL;
         let line = format!(

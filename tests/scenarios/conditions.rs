@@ -18,7 +18,7 @@ fn signed_in(acr: &str, seconds_ago: i64) -> Grant {
 pub fn rows() -> Vec<Scenario> {
     let read = || token("weather:read");
     let pay = |arguments| call("pay", arguments).bearer(read());
-    // What the headers alone deny would come ahead of this; conditions need the body.
+    // A denial by headers alone would come before this one; conditions need the body.
     let refused = |name, request| row(name, request, denied("tools/call", "pay", "arguments_refused"));
     vec![
         row(

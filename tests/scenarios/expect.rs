@@ -298,7 +298,7 @@ impl Expected {
         if let Body::Denial { data, .. } = &mut self.body {
             (data["method"], data["target"]) = (method.clone(), target.clone());
         }
-        // What the headers say is recorded as what a body says would be.
+        // Method and name of the headers are recorded like those of a body.
         self.audit.retain(|(member, _)| !matches!(*member, "method" | "target"));
         self.audit.push(("method", if method.is_null() { Value::from("POST") } else { method }));
         self.audit.push(("target", target));

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
                 black_box(gate.list(&headers, black_box(list), samples::now()));
             });
         }
-        // What the harness itself costs.
+        // The cost of the harness itself.
         "nothing" => repeat(count, || {
             black_box::<Headers>(headers.clone());
             // Once for the headers, once for the body.

@@ -253,7 +253,7 @@ fn names_tell_plugins_roots_issuers_and_places_apart_and_nothing_else() {
         ["toolgate", "root", "https://a.example", "https://b.example/jwks", "auth"],
         ["toolgate", "root", "https://a.example", "https://a.example/jwks", "other"],
         ["toolgate", "root", "https://a.example", "discover", "auth"],
-        // What is not said where a part ends could be either.
+        // Without a mark where a part ends, it could be either.
         ["toolgater", "oot", "https://a.example", "https://a.example/jwks", "auth"],
         ["", "toolgateroot", "https://a.example", "https://a.example/jwks", "auth"],
         ["toolgate", "root", "https://a.examplehttps://a.example/jwks", "", "auth"],

@@ -29,7 +29,7 @@ fn a_rule_in_shadow_mode_denies_nothing_that_is_its_own() {
         ("alice", "base", "try", "shadow insufficient_scope"),
         ("alice", "base", "try_arguments", "shadow arguments_refused"),
         ("alice", "base", "try_acr", "shadow insufficient_user_authentication"),
-        // What is not the rule's own is enforced.
+        // Everything but the rule itself is enforced.
         ("alice", "new", "try", "deny insufficient_scope"),
         ("alice", "base", "held", "deny insufficient_scope"),
         ("alice", "base", "unlisted", "deny unlisted"),

@@ -295,7 +295,7 @@ impl State {
         if self.replied.is_some() || self.response.ended {
             return;
         }
-        // What the client has begun to get can only be cut off; else the host says so itself.
+        // An answer that has begun can only be cut off; otherwise the host answers itself.
         self.reset = self.response.sent.is_some();
         if !self.reset {
             let headers = vec![(":status".to_owned(), b"502".to_vec())];

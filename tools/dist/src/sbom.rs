@@ -62,7 +62,7 @@ pub fn bill(artifact: &Artifact<'_>, tree: &str, lock: &str, timestamp: &str) ->
             // Older packages write `/` for `OR`.
             component["licenses"] = json!([{"expression": package.license.replace('/', " OR ")}]);
         }
-        // What has no digest is of this workspace, and in no registry.
+        // A package without a digest is of this workspace, and in no registry.
         if let Some(digest) = digests.get(&(package.name.as_str(), package.version.as_str())) {
             component["purl"] = json!(reference);
             component["hashes"] = json!([{"alg": "SHA-256", "content": digest}]);

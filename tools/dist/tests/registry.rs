@@ -73,7 +73,7 @@ fn a_layout_is_pushed_and_pulled_by_its_digest_with_the_same_bytes() {
         let _ = writeln!(std::io::stderr(), "SKIPPED, nothing was pushed: {missing} is not installed");
         return;
     }
-    // What `make dist` made, if it did.
+    // The packages that `make dist` made, if it did.
     let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist/toolgate.wasm");
     let module = std::fs::read(made).unwrap_or_else(|_| b"\0asm\x01\0\0\0".to_vec());
     let folder = folder();

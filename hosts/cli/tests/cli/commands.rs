@@ -277,7 +277,7 @@ fn a_list_of_tools_is_read_in_every_form_that_it_is_saved_in() {
     let ran = place.file("tools", partial).run("diff manifest tools");
     assert_eq!((ran.code, ran.out.as_str()), (0, "1 tool, as approved\n"));
     assert!(ran.err.contains("nextCursor"), "{}", ran.err);
-    // What an earlier version approved does not tell everything.
+    // A manifest that an earlier version approved lacks some parts.
     let old = manifests[0].lines().map(|line| match line.split_once(r#""definition":""#) {
         Some((before, _)) => format!("{}}},\n", before.trim_end_matches(',')),
         None => format!("{line}\n"),

@@ -177,7 +177,7 @@ fn what_has_another_shape_is_refused_by_both() {
     let mut all = Vec::new();
     places(&full, "", &mut all);
     let mut tried = 0;
-    // What stands in a JWK is the key's own, in annotations the server's, and an argument may be null.
+    // Members of a JWK are the key's own, those of annotations the server's, and an argument may be null.
     let free = ["/jwks/keys/", "/annotations", "/equals", "/in/"];
     for place in all.iter().filter(|place| !free.iter().any(|part| place.contains(part))) {
         for wrong in [json!(null), json!([[1]]), json!({"unknown": [[1]]})] {
