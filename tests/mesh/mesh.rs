@@ -193,6 +193,9 @@ impl<'a> Mesh<'a> {
             assert!(tools.contains("get-sum") && !tools.contains("get-env"), "{tools}");
             format!("{} blocks of commands, to 401 over TLS; with a token, the trimmed list", told.len())
         });
+        // The next page makes it, too.
+        let secret = ["delete", "secret", "mcp-tls", "--namespace", "mcp", "--ignore-not-found"];
+        self.kubernetes.kubectl(&secret);
     }
 
     fn deploy(&mut self, way: Way) -> Overlay {
