@@ -1,5 +1,5 @@
 # Two commands for users: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build build-native demo up test test-native test-envoys test-func-e dist dist-test dist-reproducible manifests mesh providers chaos cli conformance bench bench-core soak fuzz oracles responsive check size clean
+.PHONY: help build build-native demo up test test-native test-envoys test-func-e dist dist-test dist-reproducible manifests mesh providers chaos cli conformance bench bench-core soak fuzz oracles responsive check lint licences size clean
 .DEFAULT_GOAL := help
 
 MODULE := target/wasm32-wasip1/release/toolgate.wasm
@@ -95,7 +95,9 @@ providers: build ## JWTs that a real provider revokes, Ory Hydra; needs Go
 conformance: build ## the official MCP suite, directly and through toolgate
 	@node demo/setup.mjs && node tests/conformance/run.mjs && node tests/conformance/dpop.mjs
 
-check: build size ## formatting, lints, documentation, licences
+check: size lint licences ## formatting, lints, documentation, licences
+
+lint:
 	cargo fmt --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --target wasm32-wasip1 --package toolgate-wasm -- -D warnings
@@ -105,6 +107,8 @@ check: build size ## formatting, lints, documentation, licences
 	cargo fmt --check --manifest-path tools/dist/Cargo.toml
 	CARGO_TARGET_DIR=target/dist cargo clippy --locked --all-targets --manifest-path tools/dist/Cargo.toml -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+
+licences:
 	@if command -v cargo-deny >/dev/null; then \
 	cargo fetch --quiet --locked && cargo deny --offline check bans licenses sources && \
 	cargo fetch --quiet --locked --manifest-path bench/Cargo.toml && \
