@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds both control planes and the Kubernetes API into .cache/mesh/bin, each from the go.mod and go.sum beside this script,
-# once: what is there for the same files is kept. From nothing: 3.6 GB of modules, 7.6 GB of build cache, and 22 minutes of
+# once: what is there for the same files is kept. From nothing: 2.1 GB of modules, 6.6 GB of build cache, and 26 minutes of
 # processor time.
 set -euo pipefail
 cd "$(dirname "$0")"
