@@ -63,7 +63,7 @@ pub fn structured(size: usize) -> Vec<u8> {
     let item = |n: usize| {
         json!({"id": 100_000 + n, "name": format!("Grüße {n}"), "path": format!("C:\\daten\\{n}.txt"), "says": "\"ja\"\n",
             "price": n as f64 * 1.25 - 500.0, "tags": ["neu", "öffentlich"], "at": [[n, n + 1], [[n % 7], []]],
-            "active": n % 2 == 0, "parent": null})
+            "active": n.is_multiple_of(2), "parent": null})
     };
     let mut items = Vec::new();
     let mut bytes = 0;
