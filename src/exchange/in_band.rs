@@ -49,7 +49,7 @@ impl Exchange {
         let waits = holds
             && matches!(refusal, Refusal::InvalidToken(_))
             && request.has_body
-            && request.head.method() == "POST"
+            && request.head.is_post()
             && request.after_token().is_ok()
             && !request.declares_too_much(env.config)
             && (body.seen || !request.expects_to_continue())

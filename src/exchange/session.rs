@@ -36,7 +36,7 @@ impl Session {
             session.bound = Bound(Some((request.resource, caller.clone())));
         }
         if let Some((sessions, owner)) = session.bound.secrets(config) {
-            let refused = |fault| Refusal::Session(fault, request.head.method() == "POST");
+            let refused = |fault| Refusal::Session(fault, request.head.is_post());
             let id = request.head.session_id().map(|seen| sessions.own(owner, seen)).transpose();
             let (id, target) = (id.map_err(refused)?, sessions.own_target(owner, request.head.target()));
             (session.id, session.target) = (id.map(str::to_owned), target.map_err(refused)?);
