@@ -61,16 +61,7 @@ fn request(head: &str, seen: &str) -> Option<HttpRequest> {
 
 /// The fields that the server gets.
 fn edited(mut fields: Vec<(String, Vec<u8>)>, edits: &[HeaderEdit]) -> Vec<(String, String)> {
-    for edit in edits {
-        match edit {
-            HeaderEdit::Add(name, value) => fields.push((name.clone(), value.clone().into_bytes())),
-            HeaderEdit::Remove(name) => fields.retain(|(own, _)| own != name),
-            HeaderEdit::Set(name, value) => {
-                fields.retain(|(own, _)| own != name);
-                fields.push((name.clone(), value.clone().into_bytes()));
-            }
-        }
-    }
+    edits.iter().for_each(|edit| edit.apply(&mut fields));
     fields.into_iter().map(|(name, value)| (name, String::from_utf8_lossy(&value).into_owned())).collect()
 }
 

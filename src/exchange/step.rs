@@ -83,6 +83,19 @@ impl HeaderEdit {
     pub fn remove(name: &str) -> Self {
         Self::Remove(Cow::Owned(name.to_owned()))
     }
+
+    /// Applies the edit to `fields`, whose names are in lower case. Hosts with a map of their own do the same by its
+    /// functions.
+    pub fn apply(&self, fields: &mut Vec<(String, Vec<u8>)>) {
+        match self {
+            Self::Add(name, value) => fields.push((name.clone(), value.clone().into_bytes())),
+            Self::Remove(name) => fields.retain(|(own, _)| own != name.as_ref()),
+            Self::Set(name, value) => {
+                fields.retain(|(own, _)| own != name);
+                fields.push((name.clone(), value.clone().into_bytes()));
+            }
+        }
+    }
 }
 
 /// An action of the host. It carries them out in order.

@@ -44,16 +44,7 @@ fn http(request: &Request, now: i64) -> HttpRequest {
 }
 
 fn edited(mut fields: Fields, edits: &[HeaderEdit]) -> Fields {
-    for edit in edits {
-        match edit {
-            HeaderEdit::Add(name, value) => fields.push((name.clone(), value.clone().into_bytes())),
-            HeaderEdit::Remove(name) => fields.retain(|(own, _)| own != name),
-            HeaderEdit::Set(name, value) => {
-                fields.retain(|(own, _)| own != name);
-                fields.push((name.clone(), value.clone().into_bytes()));
-            }
-        }
-    }
+    edits.iter().for_each(|edit| edit.apply(&mut fields));
     fields
 }
 

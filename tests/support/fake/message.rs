@@ -85,18 +85,6 @@ impl Side {
 
     pub fn edit(&mut self, edits: &[HeaderEdit]) {
         assert!(edits.is_empty() || self.sent.is_none(), "the host refuses: these headers are gone: {edits:?}");
-        edits.iter().for_each(|edit| change(&mut self.headers, edit));
-    }
-}
-
-/// Applies an edit.
-pub fn change(fields: &mut Fields, edit: &HeaderEdit) {
-    match edit {
-        HeaderEdit::Add(name, value) => fields.push((name.clone(), value.clone().into_bytes())),
-        HeaderEdit::Remove(name) => fields.retain(|(own, _)| own != name.as_ref()),
-        HeaderEdit::Set(name, value) => {
-            fields.retain(|(own, _)| own != name);
-            fields.push((name.clone(), value.clone().into_bytes()));
-        }
+        edits.iter().for_each(|edit| edit.apply(&mut self.headers));
     }
 }

@@ -9,7 +9,7 @@ use toolgate::gate;
 use toolgate::headers::Headers;
 use toolgate::reply::Reply;
 
-use super::message::{End, Fields, Hold, Message, Part, Side, change};
+use super::message::{End, Fields, Hold, Message, Part, Side};
 use super::worker::Worker;
 
 /// Envoy's default for `per_connection_buffer_limit_bytes`.
@@ -312,7 +312,7 @@ impl State {
                 (Effect::EditHeaders(edits), Direction::Request) => self.request.edit(&edits),
                 (Effect::EditHeaders(edits), Direction::Response) => self.response.edit(&edits),
                 (Effect::EditTrailers(edits), _) => {
-                    edits.iter().for_each(|edit| change(&mut self.request.trailers, edit));
+                    edits.iter().for_each(|edit| edit.apply(&mut self.request.trailers));
                 }
                 (Effect::Event(_, line) | Effect::Warn(line), _) => self.events.push(line),
                 (Effect::Listed(_), _) => {}
