@@ -53,6 +53,19 @@ impl MessageFault {
         }
     }
 
+    /// The message in the error that the client gets.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Batch => "Batches are not accepted",
+            Self::BatchElements => "A batch may neither repeat an id nor initialize",
+            Self::BatchTooLong => "The batch has too many elements",
+            Self::Json(_) => "The body is not one strict JSON value",
+            Self::LookAlike => "A member's name looks like another's",
+            Self::NotJsonRpc => "The body is not a JSON-RPC 2.0 message",
+            Self::Params => "The parameters are not of the expected types",
+        }
+    }
+
     /// The reason in records.
     pub fn reason(self) -> Reason {
         match self {

@@ -191,9 +191,9 @@ impl Refusal {
             Self::BodyNotAllowed => rpc_error(None, -32600, "Only POST may have a body", None),
             Self::UnsupportedMedia => rpc_error(None, -32600, "The body must be application/json in UTF-8", None),
             Self::ContentEncoding => rpc_error(None, -32600, "The body must not be encoded", None),
-            Self::Headers(fault, id) => rpc_error(id.as_deref(), fault.error_code(), header_message(*fault), None),
-            Self::Message(fault, id) => rpc_error(id.as_deref(), fault.error_code(), message_text(*fault), None),
-            Self::Operation(fault, id) => rpc_error(id.as_deref(), fault.error_code(), operation_text(*fault), None),
+            Self::Headers(fault, id) => rpc_error(id.as_deref(), fault.error_code(), fault.message(), None),
+            Self::Message(fault, id) => rpc_error(id.as_deref(), fault.error_code(), fault.message(), None),
+            Self::Operation(fault, id) => rpc_error(id.as_deref(), fault.error_code(), fault.message(), None),
             Self::Denied(denied) => denied.body(),
             Self::InBand(refusal, _) => refusal.body(),
         }
@@ -222,38 +222,6 @@ pub fn rpc_error(id: Option<&str>, code: i32, message: &str, data: Option<&str>)
 /// The error in place of a list that must not be forwarded in a response that has started.
 pub fn bad_gateway_message(id: Option<&str>) -> String {
     rpc_error(id, 502, "The server's answer could not be read", Some("{\"error\":\"bad_gateway\"}"))
-}
-
-fn header_message(fault: HeaderFault) -> &'static str {
-    match fault {
-        HeaderFault::Doubled => "An MCP header is given with different values",
-        HeaderFault::Mismatch => "An MCP header disagrees with the body",
-        HeaderFault::Missing => "An MCP header is missing that this protocol version requires",
-        HeaderFault::Unreadable => "An MCP header cannot be read",
-        HeaderFault::VersionNotInBody => "The body lacks the protocol version that the header has",
-    }
-}
-
-fn message_text(fault: MessageFault) -> &'static str {
-    match fault {
-        MessageFault::Batch => "Batches are not accepted",
-        MessageFault::BatchElements => "A batch may neither repeat an id nor initialize",
-        MessageFault::BatchTooLong => "The batch has too many elements",
-        MessageFault::Json(_) => "The body is not one strict JSON value",
-        MessageFault::LookAlike => "A member's name looks like another's",
-        MessageFault::NotJsonRpc => "The body is not a JSON-RPC 2.0 message",
-        MessageFault::Params => "The parameters are not of the expected types",
-    }
-}
-
-fn operation_text(fault: OperationFault) -> &'static str {
-    match fault {
-        OperationFault::LookAlike => "A member's name looks like another's",
-        OperationFault::Params => "The parameters are not of the expected types",
-        OperationFault::Target => "The name or uri is missing or not a string",
-        OperationFault::TargetTooLong => "The name or uri is too long",
-        OperationFault::Uri(_) => "The uri must be in its normal form",
-    }
 }
 
 /// The responses for the metadata document (RFC 9728 section 3.2), readable from any origin.

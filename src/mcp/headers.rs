@@ -70,6 +70,17 @@ impl HeaderFault {
         if self == Self::VersionNotInBody { -32602 } else { -32020 }
     }
 
+    /// The message in the error that the client gets.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Doubled => "An MCP header is given with different values",
+            Self::Mismatch => "An MCP header disagrees with the body",
+            Self::Missing => "An MCP header is missing that this protocol version requires",
+            Self::Unreadable => "An MCP header cannot be read",
+            Self::VersionNotInBody => "The body lacks the protocol version that the header has",
+        }
+    }
+
     /// The reason in records.
     pub fn reason(self) -> Reason {
         match self {

@@ -47,6 +47,17 @@ impl OperationFault {
         }
     }
 
+    /// The message in the error that the client gets.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::LookAlike => "A member's name looks like another's",
+            Self::Params => "The parameters are not of the expected types",
+            Self::Target => "The name or uri is missing or not a string",
+            Self::TargetTooLong => "The name or uri is too long",
+            Self::Uri(_) => "The uri must be in its normal form",
+        }
+    }
+
     /// The reason in records.
     pub fn reason(self) -> Reason {
         match self {
