@@ -8,7 +8,7 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { errors, Provider } from 'oidc-provider';
 
 const { ISSUER, RESOURCE, SCOPES, CLIENT_SECRET, CLIENT_DOCUMENT } = process.env;
-const TOKEN_SECONDS = 3600;
+const TOKEN_SECONDS = Number(process.env.TOKEN_SECONDS ?? 3600);
 
 // New keys at each start: toolgate fetches them, nobody else needs to know them.
 const key = (type, options, alg) => ({
@@ -77,6 +77,15 @@ const provider = new Provider(ISSUER, {
       },
     },
   },
+});
+
+// Pages on any origin may register, too, which oidc-provider leaves to others.
+provider.use(async (context, next) => {
+  if (context.path !== '/reg' || !context.get('origin')) return next();
+  context.set({ 'access-control-allow-origin': context.get('origin'), vary: 'Origin' });
+  if (context.method !== 'OPTIONS') return next();
+  context.set({ 'access-control-allow-methods': 'POST', 'access-control-allow-headers': 'content-type', 'access-control-max-age': '3600' });
+  context.status = 204;
 });
 
 provider.on('server_error', (_context, error) => console.error(error));

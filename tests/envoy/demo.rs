@@ -11,7 +11,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
+use crate::support::client::{Client, Request};
 use crate::support::process::Scratch;
+use crate::support::raw::Response;
 use crate::support::wait_until;
 
 /// Generous: the first run downloads.
@@ -173,6 +177,45 @@ fn assert_readme_shows(output: &str) {
     let printed: BTreeSet<String> = output.lines().map(ports).collect();
     for line in shown.lines() {
         assert!(line.is_empty() || printed.contains(&ports(line)), "the README shows what is not printed: {line}");
+    }
+}
+
+#[test]
+fn a_page_finds_and_registers_all_it_needs_in_the_stack_of_make_up() {
+    set_up();
+    let mut up = Started::new(&["node", "demo/up.mjs"]);
+    up.wait_for_output(RUNNING);
+    let output = up.output();
+    let server = |name: &str| {
+        let running = output.lines().skip_while(|line| *line != "Running");
+        let url = running.filter_map(|line| line.strip_prefix(name)).next().expect(name).trim();
+        let host = url.trim_start_matches("http://").trim_end_matches("/mcp").to_owned();
+        let client = Client::new(host.parse().expect("an address"));
+        move |request: Request| client.send(&request.host(&host))
+    };
+    let (gate, authorization) = (server("MCP endpoint, behind toolgate"), server("Authorization server"));
+    let origin = "http://127.0.0.1:6274";
+    let scopes = |answer: &Response| {
+        let document = answer.json();
+        let scopes = document["scopes_supported"].as_array().expect("scopes").clone();
+        scopes.iter().map(|scope| scope.as_str().expect("a scope").to_owned()).collect::<BTreeSet<_>>()
+    };
+    let asked = scopes(&gate(Request::get("/.well-known/oauth-protected-resource/mcp")));
+    let known = scopes(&authorization(Request::get("/.well-known/oauth-authorization-server")));
+    assert!(!asked.is_empty() && asked.is_subset(&known), "{asked:?}: {known:?}");
+
+    let preflight = Request::new("OPTIONS", "/reg").header("origin", origin);
+    let preflight = preflight.header("access-control-request-method", "POST");
+    let preflight = authorization(preflight.header("access-control-request-headers", "content-type"));
+    assert_eq!(preflight.status, 204, "{}", preflight.text());
+    assert_eq!(preflight.header("access-control-allow-headers").as_deref(), Some("content-type"));
+    let metadata = json!({
+        "redirect_uris": [format!("{origin}/oauth/callback")], "token_endpoint_auth_method": "none", "scope": "mcp:read",
+    });
+    let registered = authorization(Request::post("/reg", &metadata).header("origin", origin));
+    assert_eq!(registered.status, 201, "{}", registered.text());
+    for answer in [&preflight, &registered] {
+        assert_eq!(answer.header("access-control-allow-origin").as_deref(), Some(origin));
     }
 }
 
