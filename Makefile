@@ -1,5 +1,5 @@
 # Two commands for users: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build build-native demo up test test-native test-envoys test-func-e dist dist-test dist-reproducible manifests mesh providers chaos cli conformance bench bench-core soak fuzz oracles responsive check lint licences size clean
+.PHONY: help build build-native demo up test test-native test-envoys test-func-e dist dist-test dist-reproducible manifests mesh providers interop chaos cli conformance bench bench-core soak fuzz oracles responsive check lint licences size clean
 .DEFAULT_GOAL := help
 
 MODULE := target/wasm32-wasip1/release/toolgate.wasm
@@ -92,6 +92,9 @@ providers: build ## JWTs that a real provider revokes, Ory Hydra; needs Go
 	ENVOY_BIN="$$(tools/get-envoy.sh)" cargo test --locked --workspace --test envoy hydra -- --ignored --nocapture --test-threads 1; \
 	else echo "SKIPPED, nothing was tested: Go, which builds Ory Hydra, is not installed"; fi
 
+interop: build ## real providers and clients; needs Java 17 or newer
+	@node tests/interop/setup.mjs && node tests/interop/run.mjs $(PART)
+
 conformance: build ## the official MCP suite, directly and through toolgate
 	@node demo/setup.mjs && node tests/conformance/run.mjs && node tests/conformance/dpop.mjs
 
@@ -146,4 +149,4 @@ responsive: build ## how long one busy worker keeps another connection waiting
 	ENVOY_BIN="$$(tools/get-envoy.sh)" cargo test --locked --workspace --test envoy responsive -- --ignored --nocapture
 
 clean: ## remove everything that was built or downloaded
-	rm -rf target .cache dist demo/node_modules optimize/node_modules
+	rm -rf target .cache dist demo/node_modules optimize/node_modules tests/interop/node_modules

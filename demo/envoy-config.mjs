@@ -3,8 +3,8 @@
 // filters and limits are the ones in the file; only the walk makes one of its tools public.
 import { parse, stringify } from 'yaml';
 
-/** The text of envoy.yaml in, an Envoy configuration for this machine out. */
-export function fit(text, { listener, admin, mcpServer, issuer, resource, module, origins, publicTool }) {
+/** The text of envoy.yaml in, an Envoy configuration for this machine out. `configure` may change what toolgate gets. */
+export function fit(text, { listener, admin, mcpServer, issuer, resource, module, origins, publicTool, configure }) {
   const bootstrap = parse(text);
   bootstrap.admin.address = loopback(admin);
 
@@ -31,6 +31,7 @@ export function fit(text, { listener, admin, mcpServer, issuer, resource, module
   protectedServer.resource = resource;
   if (origins) protectedServer.origins = origins;
   if (publicTool) protectedServer.policy.tools[publicTool] = { public: true };
+  configure?.(plugin.configuration.value);
 
   return { yaml: stringify(bootstrap), scopes: scopesOf(protectedServer.policy) };
 }

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -42,6 +43,17 @@ export class Processes {
     const code = await running.ended;
     if (code !== 0) throw new Error(`${command.join(' ')} failed`);
     return printed;
+  }
+
+  /** Runs a command to its end, whatever that is, within some seconds. `onLine` is called with each line that it prints. */
+  async follow(command, { log, env, seconds, onLine }) {
+    const out = openSync(log, 'w');
+    const running = this.#launch(command, { env, stdio: ['pipe', 'pipe', out] });
+    closeSync(out);
+    const patience = setTimeout(() => end(running), seconds * 1000);
+    for await (const line of createInterface({ input: running.child.stdout })) onLine(line);
+    await running.ended;
+    clearTimeout(patience);
   }
 
   #launch(command, options) {

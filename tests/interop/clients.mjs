@@ -1,0 +1,87 @@
+// The clients of the matrix: how each is installed and run. What they are asked to do is in clients/steps.mjs.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { CACHE, here } from './gate.mjs';
+
+// A client that goes on for longer is stopped.
+const PATIENCE = 180;
+
+const python = (name) => ({
+  files: [`clients/python/${name}.txt`],
+  install: async (complete) => {
+    await complete(['python3', '-m', 'venv', '--clear', `${CACHE}/python/${name}`]);
+    const pip = [`${CACHE}/python/${name}/bin/pip`, 'install', '--quiet', '--disable-pip-version-check'];
+    await complete([...pip, '-r', here(`clients/python/${name}.txt`)]);
+  },
+  command: [`${CACHE}/python/${name}/bin/python`, here('clients/python/client.py')],
+});
+const npm = (name) => ({
+  command: [process.execPath, here('clients/typescript.mjs')],
+  env: { PACKAGE: name },
+  version: () => JSON.parse(readFileSync(here(`node_modules/${name}/package.json`), 'utf8')).version,
+});
+const pinned = (file, pattern) => () => readFileSync(here(file), 'utf8').match(pattern)[1];
+
+export const CLIENTS = {
+  'Python mcp 1': { ...python('mcp-1'), version: pinned('clients/python/mcp-1.txt', /^mcp==(.*)$/m) },
+  'Python mcp 2': { ...python('mcp-2'), version: pinned('clients/python/mcp-2.txt', /^mcp==(.*)$/m) },
+  fastmcp: { ...python('fastmcp'), env: { PACKAGE: 'fastmcp' }, version: pinned('clients/python/fastmcp.txt', /^fastmcp==(.*)$/m) },
+  'TypeScript sdk': npm('@modelcontextprotocol/sdk'),
+  'TypeScript client': npm('@modelcontextprotocol/client'),
+  'Go go-sdk': {
+    files: ['clients/go/main.go', 'clients/go/go.mod', 'clients/go/go.sum'],
+    needs: ['go', 'version'],
+    install: (complete) => complete(['go', 'build', '-trimpath', '-o', `${CACHE}/go-client`, '.'], here('clients/go')),
+    command: [`${CACHE}/go-client`],
+    version: pinned('clients/go/go.mod', /go-sdk v(\S+)/),
+  },
+  'Rust rmcp': {
+    files: ['clients/rmcp/src/main.rs', 'clients/rmcp/Cargo.toml', 'clients/rmcp/Cargo.lock'],
+    install: (complete) => complete([
+      'cargo', 'build', '--quiet', '--locked', '--manifest-path', here('clients/rmcp/Cargo.toml'), '--target-dir', `${CACHE}/rmcp`,
+    ]),
+    command: [`${CACHE}/rmcp/debug/toolgate-interop-rmcp`],
+    version: pinned('clients/rmcp/Cargo.toml', /rmcp = .*?"=([^"]+)"/),
+  },
+};
+
+/** Installs a client unless it is there; says why where that is not possible. */
+export async function install(processes, name) {
+  const { files = [], needs, install: act } = CLIENTS[name];
+  if (!act) return undefined;
+  const marker = `${CACHE}/${name.replaceAll(' ', '-')}.installed`;
+  const wanted = createHash('sha256').update(files.map((file) => readFileSync(here(file), 'utf8')).join('\0')).digest('hex');
+  if (existsSync(marker) && readFileSync(marker, 'utf8') === wanted) return undefined;
+  try {
+    if (needs) await processes.complete(needs);
+  } catch {
+    return `${needs[0]} is not installed`;
+  }
+  console.log(`Installing ${name} (once)`);
+  mkdirSync(CACHE, { recursive: true });
+  await act((command, cwd) => processes.complete(command, { cwd, show: true }));
+  writeFileSync(marker, wanted); // last: an interrupted install is done again
+  return undefined;
+}
+
+/**
+ * Runs a client: what it told of each step. `onStep(step)` is called as it goes, and may change what surrounds the client
+ * while it waits.
+ */
+export async function follow(processes, name, { url, steps, env, log, onStep }) {
+  const { command, env: own } = CLIENTS[name];
+  const { PATH, HOME, LANG } = process.env;
+  const login = JSON.stringify([process.execPath, here('login.mjs')]);
+  const told = [];
+  await processes.follow([...command, url, JSON.stringify(steps)], {
+    log,
+    env: { PATH, HOME, LANG, LOGIN: login, ...own, ...env },
+    seconds: PATIENCE,
+    onLine(line) {
+      if (!line.startsWith('{')) return;
+      told.push(JSON.parse(line));
+      onStep?.(told.at(-1));
+    },
+  });
+  return told;
+}
