@@ -2,7 +2,7 @@
 // Tokens and secrets are never shown in full.
 import { styleText } from 'node:util';
 
-const colours = process.env.NO_COLOR ? false : process.stdout.isTTY;
+const colours = process.env.NO_COLOR ? false : process.env.FORCE_COLOR === '1' || process.stdout.isTTY;
 export const paint = (style, text) => (colours ? styleText(style, text) : text);
 
 /** Records every exchange made through its `fetch`. */

@@ -61,7 +61,7 @@
 //! | [`workers`] | coordination between workers: shared data, leases, names | |
 //!
 //! A new rule gets rows in `tests/scenarios/`, which run on a fake host and on a real Envoy. A new field of the
-//! configuration or a new reason also gets a row in the README; `tests/docs` checks that it does.
+//! configuration or a new reason also gets a row in `docs/`; `tests/docs` checks that it does.
 
 #![forbid(unsafe_code)]
 

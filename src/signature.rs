@@ -183,7 +183,7 @@ impl PublicKey {
     }
 
     /// The work of one verification, by the host or by the module itself, in units of about a microsecond of an Envoy
-    /// worker. The values are measurements from the README. Work is counted, not timed, so that runs are reproducible.
+    /// worker. The values are measurements from `docs/signatures.md`. Work is counted, not timed, so that runs are reproducible.
     pub fn cost(&self, by_host: bool) -> u64 {
         let (host, module) = match &self.material {
             Material::Ec { curve: Curve::P256, .. } => (80, 700),

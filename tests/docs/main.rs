@@ -10,5 +10,9 @@
     clippy::unwrap_used
 )]
 
-mod readme;
+mod blocks;
+mod front;
+mod links;
+mod pages;
+mod reference;
 mod structure;

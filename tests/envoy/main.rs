@@ -32,6 +32,7 @@ mod dpop_client;
 mod drift;
 mod framing;
 mod freshness;
+mod front_door;
 mod gone;
 mod harness;
 mod hostile;

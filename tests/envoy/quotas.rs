@@ -77,7 +77,7 @@ fn limits(response: &Response) -> [Option<String>; 3] {
 
 #[test]
 fn the_page_shows_the_numbers_of_the_file() {
-    let shown: Value = serde_norway::from_str(block("yaml")).unwrap();
+    let shown: Value = serde_norway::from_str(block("yaml envoy")).unwrap();
     assert_eq!(shown["descriptors"], part("local")["typed_config"]["descriptors"]);
 }
 

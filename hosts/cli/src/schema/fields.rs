@@ -1,4 +1,4 @@
-//! The fields at the root of the configuration, as in the README's table.
+//! The fields at the root of the configuration, as in the table of `docs/configuration.md`.
 
 // Never constructed: only the shape of these types is used.
 #![allow(dead_code)]

@@ -23,8 +23,8 @@ fn five_commands_lead_from_a_server_to_a_tested_policy() {
     let server = Upstream::start();
     let scenario = server.scenario(|_| list());
     // The first command is that of the documentation, to this server.
-    let text = include_str!("../../../../docs/cli.md");
-    let curl = text.split("```\ncurl ").nth(1).unwrap().split("\n```").next().unwrap().replace("\\\n ", "");
+    let text = std::fs::read_to_string(crate::support::at_root("docs/cli.md")).unwrap();
+    let curl = text.split("```sh\ncurl ").nth(1).unwrap().split("\n```").next().unwrap().replace("\\\n ", "");
     let curl = curl.replace("http://127.0.0.1:8000", &format!("http://{}", server.address()));
     let header = format!("{}: {}", crate::support::upstream::HEADER, scenario.id());
     // The rest of the line goes where the documentation sends it.

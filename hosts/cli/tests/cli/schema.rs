@@ -118,17 +118,17 @@ fn the_committed_schema_is_the_programs() {
 fn what_the_core_accepts_is_valid() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
     let mut samples = vec![("the full one".to_owned(), full()), ("the scenarios'".to_owned(), config::configuration())];
-    for file in ["docs/cli/toolgate.yaml", "README.md", "envoy/envoy.yaml"] {
+    for file in ["docs/cli/toolgate.yaml", "docs/configuration.md", "envoy/envoy.yaml"] {
         let text = fs::read_to_string(at_root(file)).unwrap();
         let blocks: Vec<&str> = match file {
             // Those that are whole.
-            "README.md" => {
+            "docs/configuration.md" => {
                 text.split("```yaml\nissuers:").skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect()
             }
             _ => vec![&text],
         };
         for (n, block) in blocks.into_iter().enumerate() {
-            let block = if file == "README.md" { format!("issuers:{block}") } else { block.to_owned() };
+            let block = if file == "docs/configuration.md" { format!("issuers:{block}") } else { block.to_owned() };
             let value: Value = serde_norway::from_str(&block).unwrap();
             samples.push((format!("{file}, {n}"), inner(&value).unwrap_or(&value).clone()));
         }

@@ -1,19 +1,10 @@
-//! The README is accurate: its configurations load, and its tables of fields, profiles and reasons match the code.
-
-use std::collections::BTreeSet;
+//! The reference is accurate: its tables of fields, profiles and reasons match the code.
 
 use toolgate::config::Config;
 use toolgate::reason::Reason;
 use toolgate::token::PROFILES;
 
-const README: &str = include_str!("../../README.md");
-
-/// The contents of the fenced blocks marked `language`.
-fn blocks(language: &str) -> Vec<String> {
-    let fence = format!("```{language}\n");
-    let opened = README.split(&fence).skip(1);
-    opened.map(|rest| rest.split("\n```").next().unwrap().to_owned()).collect()
-}
+use crate::pages::page;
 
 fn parse(json: &serde_json::Value) -> Result<Config, Vec<String>> {
     let bytes = serde_json::to_vec(json).unwrap();
@@ -21,30 +12,10 @@ fn parse(json: &serde_json::Value) -> Result<Config, Vec<String>> {
 }
 
 #[test]
-fn every_configuration_it_shows_is_accepted_without_a_warning() {
-    let samples = blocks("yaml");
-    assert_eq!(samples.len(), 4);
-    let whole: Vec<serde_json::Value> = samples.iter().map(|sample| serde_norway::from_str(sample).unwrap()).collect();
-    for (sample, json) in samples.iter().zip(&whole) {
-        let mut json = json.clone();
-        // A block that is no whole configuration is part of a policy: it goes into the first one that is shown.
-        if json.get("issuers").is_none() {
-            let policy = std::mem::replace(&mut json, whole[0].clone());
-            json["resources"][0]["policy"] = policy;
-            // The tokens of the first one's issuer can be asked about, which a rule may want.
-            json["issuers"][0]["introspection"] = serde_json::json!({"uri": "https://a.example/i", "cluster": "auth"});
-        }
-        match parse(&json) {
-            Ok(config) => assert_eq!(config.warnings, [], "{sample}"),
-            Err(faults) => panic!("{faults:#?} in\n{sample}"),
-        }
-    }
-}
-
-#[test]
 fn every_field_of_its_table_is_one_that_the_code_knows() {
-    let full: serde_json::Value = serde_norway::from_str(&blocks("yaml")[0]).unwrap();
-    let rows = README.lines().filter_map(|line| line.strip_prefix("| `")).filter_map(|row| row.split(" |").next());
+    let own = page("docs/configuration.md");
+    let full: serde_json::Value = serde_norway::from_str(&own.blocks()[0].text).unwrap();
+    let rows = own.text.lines().filter_map(|line| line.strip_prefix("| `")).filter_map(|row| row.split(" |").next());
     let mut checked = 0;
     for row in rows {
         // A row names one field, or several of one parent: `issuers[].jwks.uri`, `cluster`.
@@ -79,10 +50,10 @@ fn put(config: &mut serde_json::Value, field: &str, value: serde_json::Value) {
     *at = value;
 }
 
-/// The cells of the rows of the table whose header begins with `first`.
-fn table(first: &str) -> Vec<Vec<String>> {
+/// The cells of the rows of the first table in a text whose header begins with `first`.
+fn table(text: &str, first: &str) -> Vec<Vec<String>> {
     let header = format!("| {first} |");
-    let lines = README.lines().skip_while(|line| !line.starts_with(&header)).skip(2);
+    let lines = text.lines().skip_while(|line| !line.starts_with(&header)).skip(2);
     let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
     lines.take_while(|line| line.starts_with('|')).map(cells).collect()
 }
@@ -94,7 +65,7 @@ fn names(cell: &str) -> Vec<String> {
 
 #[test]
 fn its_profiles_are_those_of_the_code() {
-    let rows = table("profile");
+    let rows = table(&page("docs/profiles.md").text, "profile");
     assert_eq!(rows.len(), PROFILES.len());
     for (row, profile) in rows.iter().zip(&PROFILES) {
         let name = profile.name;
@@ -111,19 +82,32 @@ fn its_profiles_are_those_of_the_code() {
 }
 
 #[test]
-fn its_reasons_are_those_of_the_code_family_by_family() {
+fn its_reasons_and_their_meanings_are_those_of_the_code_family_by_family() {
+    let text = page("docs/reasons.md").text;
+    let sections: Vec<(&str, &str)> =
+        text.split("\n## ").skip(1).filter_map(|section| section.split_once('\n')).collect();
     let families = Reason::ALL.chunk_by(|one, next| one.family() == next.family());
-    let own: Vec<(&str, BTreeSet<&str>)> = families
-        .map(|reasons| (reasons[0].family().as_str(), reasons.iter().map(|reason| reason.as_str()).collect()))
+    let own: Vec<(&str, Vec<(String, &str)>)> = families
+        .map(|reasons| {
+            let shown = |reason: &Reason| (format!("`{reason}`"), reason.meaning());
+            (reasons[0].family().as_str(), reasons.iter().map(shown).collect())
+        })
         .collect();
-    let rows: Vec<(String, Vec<String>)> = table("when").iter().map(|row| (row[0].clone(), names(&row[1]))).collect();
-    let listed: Vec<(&str, BTreeSet<&str>)> =
-        rows.iter().map(|(family, codes)| (family.as_str(), codes.iter().map(String::as_str).collect())).collect();
-    assert_eq!(listed, own);
+    assert_eq!(
+        sections.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        own.iter().map(|(name, _)| *name).collect::<Vec<_>>()
+    );
+    for ((name, section), (_, reasons)) in sections.into_iter().zip(own) {
+        let rows = table(section, "reason");
+        let listed: Vec<(String, &str)> = rows.iter().map(|row| (row[0].clone(), row[1].as_str())).collect();
+        assert_eq!(listed, reasons, "{name}");
+        let helped = name == "allowed" || rows.iter().all(|row| row.get(2).is_some_and(|help| !help.is_empty()));
+        assert!(helped, "{name}: each has a cure");
+    }
 }
 
 #[test]
-fn the_changelog_begins_with_the_version_of_the_package() {
-    let newest = include_str!("../../CHANGELOG.md").lines().find_map(|line| line.strip_prefix("## ")).unwrap();
-    assert!(newest.starts_with(env!("CARGO_PKG_VERSION")), "{newest}");
+fn a_table_of_reasons_is_read() {
+    let rows = table("text\n| reason | meaning |\n|---|---|\n| `a` | b |\n\n| reason | c |", "reason");
+    assert_eq!(rows, [["`a`", "b"]]);
 }

@@ -1,0 +1,71 @@
+//! The README: short, with figures that its sources have and commands that are run.
+
+use crate::pages::page;
+
+/// Enough for a first page: a reader decides within a minute.
+const MOST_BYTES: usize = 12_000;
+
+#[test]
+fn the_readme_is_short() {
+    let bytes = page("README.md").text.len();
+    assert!(bytes <= MOST_BYTES, "README.md: {bytes} bytes");
+}
+
+/// The text of a page without line breaks.
+fn flowing(path: &str) -> String {
+    page(path).text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn its_figures_are_those_of_their_sources() {
+    let readme = flowing("README.md");
+    let of = |path: &str, figures: &[(&str, &str)]| {
+        let source = flowing(path);
+        for (shown, row) in figures {
+            assert!(readme.contains(shown), "README.md does not say `{shown}` any more: change this test too");
+            assert!(source.contains(row), "{path} does not say `{row}` any more: README.md says `{shown}`");
+        }
+    };
+    of(
+        "docs/native-mcp-filter.md",
+        &[
+            ("218 of 267", "`PASS_THROUGH` (the default) | 267 | 218 |"),
+            ("(69 in their strict mode)", "`REJECT_NO_MCP` | 267 | 69 |"),
+            ("none of 578", "`authorize_each` | 578 | 0 |"),
+        ],
+    );
+    of(
+        "docs/performance.md",
+        &[
+            ("118 µs of CPU with an audit line", "| D: toolgate, audit on | 118 µs |"),
+            ("together take 101 µs", "| B: jwt_authn with its cache, mcp, rbac | 101 µs |"),
+            (
+                "an external authorizer takes 130 µs",
+                "| F: ext_authz with toolgate's core in a service | 111 µs, +18.5 in the service |",
+            ),
+            ("A body of 200 kB takes 227 µs", "| D, 200,000 bytes | 227 µs |"),
+            ("it takes 1,027 µs", "| B, 200,000 bytes | 1,027 µs |"),
+        ],
+    );
+}
+
+#[test]
+fn its_commands_for_a_mesh_are_those_of_the_pages_that_are_run() {
+    let blocks: Vec<_> =
+        page("README.md").blocks().into_iter().filter(|block| block.text.contains("kubectl")).collect();
+    assert_eq!(blocks.len(), 2);
+    for (block, path) in blocks.iter().zip(["docs/istio.md", "docs/envoy-gateway.md"]) {
+        let run: String = page(path).blocks().iter().map(|block| block.text.as_str()).collect();
+        for line in block.text.lines() {
+            let command = line.split('#').next().unwrap().trim_end();
+            assert!(run.contains(command), "{path} does not run `{command}`");
+        }
+    }
+}
+
+#[test]
+fn the_changelog_begins_with_the_version_of_the_package() {
+    let newest = page("CHANGELOG.md").text;
+    let newest = newest.lines().find_map(|line| line.strip_prefix("## ")).unwrap();
+    assert!(newest.starts_with(env!("CARGO_PKG_VERSION")), "{newest}");
+}
