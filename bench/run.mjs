@@ -1,12 +1,12 @@
 // `make bench`: cases A to N in interleaved rounds, the scale series, memory; tables and a plot.
 // ROUNDS (5); SECONDS (4) of each case in a round, after WARM (3) to warm up, of the series a quarter and a third;
-// ONLY: some of `cases`, `series`, `memory`.
+// ONLY: some of `cases`, `series`, `memory`; SERIES: part of a series' name; BEFORE: an older module to measure beside.
 //
 // Every round starts every Envoy anew: two processes with the same module differ by up to a tenth, for as long as they
 // live, by where their memory happens to lie.
 import { writeFileSync } from 'node:fs';
 import { freePort, run } from '../demo/processes.mjs';
-import { envoyCases, RATIOS } from './cases.mjs';
+import { ADDED, envoyCases, RATIOS } from './cases.mjs';
 import { startEnvoy } from './envoy.mjs';
 import { callOf, round, writeWorkload } from './load.mjs';
 import { describeMachine } from './machine.mjs';
@@ -69,6 +69,10 @@ async function measureCases({ processes, tools, upstream, rounds, seconds, warm 
   report(cases, measured);
 }
 
+function divisions(name, each) {
+  return [name, ratio(median(each)), `${ratio(Math.min(...each))} to ${ratio(Math.max(...each))}`];
+}
+
 function report(cases, measured) {
   const cost = (name) => measured.get(name).map(({ cpu }) => cpu[0]);
   const rows = cases.map(({ name, what }) => {
@@ -83,9 +87,11 @@ function report(cases, measured) {
   console.log(table(['case', 'CPU per request', '±', 'requests/s', 'p50 ms', 'p99 ms'], rows));
   const divided = RATIOS.map(([over, under]) => {
     // Of each round, whose parts lie less than a minute apart: what disturbs a machine for longer disturbs neither more.
-    const each = cost(over).map((value, n) => value / cost(under)[n]);
-    return [`${over}/${under}`, ratio(median(each)), `${ratio(Math.min(...each))} to ${ratio(Math.max(...each))}`];
+    return divisions(`${over}/${under}`, cost(over).map((value, n) => value / cost(under)[n]));
   });
+  const [alone, chain] = [cost('A'), cost('B')];
+  divided.push(...ADDED.map((name) => (
+    divisions(`(${name}-A)/(B-A)`, cost(name).map((value, n) => (value - alone[n]) / (chain[n] - alone[n]))))));
   console.log(`\n${table(['ratio of CPU per request', 'median', 'rounds'], divided)}\n`);
   writeFileSync(PLOT, bars('CPU per request in microseconds, by case', cases.map(({ name, what }) => {
     const all = measured.get(name).map(({ cpu }) => cpu.reduce((total, part) => total + part));

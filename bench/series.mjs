@@ -1,8 +1,8 @@
 // Scale: how the cost grows with the size of things, each series as ratios to one of its own cases.
 import { startEnvoy } from './envoy.mjs';
 import { callOf, prose, round, structured, writeWorkload } from './load.mjs';
-import { TEN, nativeChain, numbered, toolgate, toolgateConfig } from './policies.mjs';
-import { MODULE } from './setup.mjs';
+import { TEN, nativeChain, numbered, toolgate, toolgateConfig, toolgateNative } from './policies.mjs';
+import { MODULE, NATIVE } from './setup.mjs';
 import { median, micros, percent, ratio, spread, table } from './statistics.mjs';
 import { newIssuer } from './tokens.mjs';
 
@@ -12,12 +12,18 @@ const CALL = { tokens: 1, body: callOf(130), answer: '' };
 export function allSeries(issuer, upstream) {
   const gate = (change, tools) => [toolgate(MODULE, toolgateConfig(issuer, tools, change))];
   const first = (cases) => cases.map((one, n) => ({ ...CALL, ...one, base: n === 0 ? undefined : cases[0].name }));
-  /** Envoy alone, toolgate, and the native chain with the same messages. */
-  const beside = (name, given, allowed, { native = true } = {}) => [
-    { ...CALL, ...given, name: `A, ${name}`, filters: [] },
-    { ...CALL, ...given, name: `D, ${name}`, filters: gate(allowed), base: `A, ${name}` },
-    ...(native ? [{ ...CALL, ...given, name: `B, ${name}`, filters: nativeChain(issuer, { cache: true }), base: `A, ${name}` }] : []),
-  ];
+  /** Envoy alone, toolgate in both hosts, and the native chain with the same messages. */
+  const beside = (name, given, allowed, { native = true } = {}) => {
+    const base = `A, ${name}`;
+    const chain = native ? `B, ${name}` : undefined;
+    const module = [toolgateNative(NATIVE, toolgateConfig(issuer, undefined, allowed))];
+    return [
+      { name: base, filters: [] },
+      { name: `D, ${name}`, filters: gate(allowed), base, chain },
+      { name: `N, ${name}`, filters: module, base, chain },
+      ...(chain ? [{ name: chain, filters: nativeChain(issuer, { cache: true }), base }] : []),
+    ].map((one) => ({ ...CALL, ...given, ...one }));
+  };
   const lists = (config) => (config.resources[0].policy.tools = { 'read_*': { scopes: ['tools:read'] }, 'write_*': { scopes: ['tools:admin'] } });
   const list = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' });
   return [
@@ -96,10 +102,11 @@ export async function measureSeries({ processes, tools, upstream, rounds, second
 
 function print(name, cases) {
   const costs = new Map(cases.map(({ name: own, costs: measured }) => [own, measured]));
-  const rows = cases.map(({ name: own, base, costs: measured }) => {
-    const divided = base ? ratio(median(measured.map((value, n) => value / costs.get(base)[n]))) : '';
-    return [own, `${micros(median(measured))} µs`, percent(spread(measured)), divided];
-  });
+  const to = (measured, other) => (other ? ratio(median(measured.map((value, n) => value / costs.get(other)[n]))) : '');
+  const rows = cases.map(({ name: own, base, chain, costs: measured }) => (
+    [own, `${micros(median(measured))} µs`, percent(spread(measured)), to(measured, base), to(measured, chain)]));
   const against = cases.some(({ name: own }) => own.startsWith('A,')) ? 'to A with the same' : 'to the first';
-  console.log(`${table([name, 'CPU per request', '±', against], rows)}\n`);
+  const columns = [name, 'CPU per request', '±', against, 'to B with the same'];
+  const wanted = cases.some(({ chain }) => chain) ? columns.length : columns.length - 1;
+  console.log(`${table(columns.slice(0, wanted), rows.map((row) => row.slice(0, wanted)))}\n`);
 }
