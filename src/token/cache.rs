@@ -15,10 +15,16 @@ const BYTES_PER_ENTRY: usize = 4096;
 /// A minimum that keeps a long token even if there are few entries.
 const LEAST_BYTES: usize = 1 << 20;
 
+/// The tokens whose digests are remembered, at least: 16,384 in 1.5 MB. They outnumber the tokens kept, so that a caller
+/// whose token was evicted, or is never kept, does not wait behind strangers.
+const LEAST_KNOWN: usize = 1 << 14;
+
 /// The tokens that one plugin instance has verified.
 #[derive(Debug)]
 pub struct TokenCache {
     tokens: Recent<Kept>,
+    /// Tokens that were verified before. They are verified again, but those who send them are no strangers.
+    known: Recent<()>,
     digester: Digester,
     /// Lookups that found a token.
     pub hits: u64,
@@ -43,7 +49,13 @@ impl TokenCache {
     /// Like [`Self::new`], with a secret of this worker, which makes digests cheap.
     pub fn keyed(entries: usize, secret: Option<[u8; 16]>) -> Self {
         let bytes = entries.saturating_mul(BYTES_PER_ENTRY).max(LEAST_BYTES);
-        Self { tokens: Recent::new(entries, bytes), digester: Digester::new(secret), hits: 0, misses: 0 }
+        Self {
+            tokens: Recent::new(entries, bytes),
+            known: Recent::new(entries.max(LEAST_KNOWN), usize::MAX),
+            digester: Digester::new(secret),
+            hits: 0,
+            misses: 0,
+        }
     }
 
     /// The digest that identifies `token`.
@@ -71,14 +83,16 @@ impl TokenCache {
         None
     }
 
-    /// Whether the token with this digest was verified before, perhaps with keys that are no longer in use.
+    /// Whether the token with this digest was verified before, perhaps with keys that are no longer in use. It need not be
+    /// kept.
     pub fn was_verified(&mut self, digest: &TokenDigest) -> bool {
-        self.tokens.get(digest).is_some()
+        self.known.get(digest).is_some()
     }
 
     /// Stores a token that was verified with this generation of the issuer's key set.
     pub fn insert(&mut self, digest: TokenDigest, issuer: IssuerId, generation: u64, token: AccessToken) {
         let weight = token.weight();
+        self.known.insert(digest, (), 0);
         self.tokens.insert(digest, Kept { issuer, generation, token }, weight);
     }
 

@@ -24,18 +24,18 @@ fn worker() -> Worker {
 
 fn worker_of(keys: &Value) -> Worker {
     let other = json!({"keys": key_set([&Key::p256()])["keys"]});
-    let mut worker = Worker::new(
-        &json!({
-            "issuers": [
-                {"issuer": ISSUER, "name": "main", "dpop": "optional", "jwks": keys},
-                {"issuer": OTHER, "name": "other", "jwks": other},
-            ],
-            "resources": [{"resource": AUDIENCE, "policy": {}}],
-            "hold_request_headers": true,
-        }),
-        true,
-        NOW,
-    );
+    metered(&json!({
+        "issuers": [
+            {"issuer": ISSUER, "name": "main", "dpop": "optional", "jwks": keys},
+            {"issuer": OTHER, "name": "other", "jwks": other},
+        ],
+        "resources": [{"resource": AUDIENCE, "policy": {}}],
+        "hold_request_headers": true,
+    }))
+}
+
+fn metered(configuration: &Value) -> Worker {
+    let mut worker = Worker::new(configuration, true, NOW);
     worker.metered = true;
     worker
 }
@@ -105,6 +105,25 @@ fn forged_tokens_use_up_the_share_of_strangers_and_a_known_token_passes_at_once(
     assert_eq!(worker.gate.known().places.taken(), 0);
     worker.wait(Duration::from_secs(1));
     assert_eq!(reasons(&get(&mut worker, &good("carol"))), ["allowed"], "after a quiet time nobody waits");
+}
+
+#[test]
+fn a_caller_whose_token_is_not_kept_does_not_wait_behind_forged_ones_and_has_a_share_that_ends() {
+    let mut worker = metered(&json!({
+        "issuers": [{"issuer": ISSUER, "jwks": {"keys": key_set([&Key::ed25519()])["keys"]}}],
+        "resources": [{"resource": AUDIENCE, "policy": {}}],
+        "hold_request_headers": true,
+        "token_cache": {"entries": 0},
+    }));
+    let known = good("alice");
+    assert_eq!(reasons(&get(&mut worker, &known)), ["allowed"]);
+    worker.wait(Duration::from_secs(1));
+    let (_, forged) = flood(&mut worker);
+    assert_eq!(reasons(&get(&mut worker, &known)), ["allowed"], "it was verified before");
+    assert_eq!(get(&mut worker, &good("bob")).awaits(), OWN_TURN, "nobody knows it");
+    let at_once = (0..1_000).take_while(|_| get(&mut worker, &known).awaits().is_none()).count();
+    assert!((5..=16).contains(&at_once), "each costs a signature: {at_once}");
+    assert_eq!(forged.awaits(), OWN_TURN);
 }
 
 #[test]
