@@ -1,9 +1,11 @@
 //! Records: one audit line per decision, and the same values as filter state for access logs.
 
 mod arguments;
+mod event;
 mod ids;
 pub mod sink;
 
+pub use event::{Event, manifest_line};
 pub use ids::DecisionIds;
 
 use std::borrow::Cow;
@@ -15,7 +17,6 @@ use sha2::{Digest, Sha256};
 use crate::bytes::count_ordinary;
 use crate::config::{FilterState, SubjectForm};
 use crate::json::Object;
-use crate::manifest::Manifest;
 use crate::reason::Reason;
 use crate::text::{printable, push_visible, truncate};
 use crate::time::UnixTime;
@@ -53,6 +54,23 @@ impl LookAlikes {
         }
         self.written = self.written.saturating_add(1);
         self.written <= LOOK_ALIKES
+    }
+}
+
+/// When and where a line was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp<'a> {
+    /// The time.
+    pub now: UnixTime,
+    /// The host's name for itself, such as Envoy's node id, if it tells.
+    pub node: Option<&'a str>,
+}
+
+impl Stamp<'_> {
+    /// Adds the members `time` and `node`.
+    fn add(&self, line: &mut Object) {
+        line.text("time", Some(&self.now.rfc3339()));
+        line.text("node", self.node);
     }
 }
 
@@ -133,7 +151,7 @@ impl Record {
     }
 
     /// The audit line: [`LINE_PREFIX`] and a JSON object. Unknown values are omitted.
-    pub fn line(&self, subject: SubjectForm) -> String {
+    pub fn line(&self, subject: SubjectForm, stamp: &Stamp<'_>) -> String {
         let mut line = Object::line(LINE_PREFIX, MAX_TEXT);
         line.text("decision_id", Some(&self.decision_id));
         line.text("decision", Some(self.decision.as_str()));
@@ -171,6 +189,7 @@ impl Record {
         line.text("request_id", self.request_id.as_deref());
         line.text("trace_id", self.trace_id.as_deref());
         line.text("protocol_version", self.protocol_version.as_deref());
+        stamp.add(&mut line);
         line.finish()
     }
 
@@ -253,43 +272,13 @@ pub fn log_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
-/// An event line, for events after the decision.
-pub fn event_line(event: &str, decision_id: Option<&str>, detail: &str) -> String {
-    let mut line = Object::line(EVENT_PREFIX, MAX_TEXT);
-    line.text("event", Some(event));
-    line.text("decision_id", decision_id);
-    line.text("detail", Some(detail));
-    line.finish()
-}
-
-/// An event line with the complete manifest of a server's live tools.
-pub fn manifest_line(resource: &str, manifest: &Manifest) -> String {
-    // Line feeds inside strings are escaped.
-    let tools: String = manifest.tools_json().lines().map(str::trim_start).collect();
-    let mut document = Object::new();
-    document.raw("tools", &tools);
-    let mut line = Object::new();
-    line.text("event", Some("manifest"));
-    line.text("resource", Some(resource));
-    line.raw("manifest", &document.finish());
-    format!("{EVENT_PREFIX}{}", line.finish())
-}
-
-/// An event line for a finding about a server's tools.
-pub fn drift_line(event: &str, resource: &str, code: &str, about: &str) -> String {
-    let mut line = Object::line(EVENT_PREFIX, MAX_TEXT);
-    line.text("event", Some(event));
-    line.text("resource", Some(resource));
-    line.text("detail", Some(code));
-    line.text("target", Some(about));
-    line.finish()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::node::Node;
     use crate::token::Assumed;
+
+    const AT: Stamp<'_> = Stamp { now: UnixTime::from_millis(1_795_867_200_007), node: Some("edge-1") };
 
     fn record() -> Record {
         Record {
@@ -302,11 +291,12 @@ mod tests {
 
     #[test]
     fn a_line_is_one_json_object_on_one_line() {
-        let line = record().line(SubjectForm::Plain);
+        let line = record().line(SubjectForm::Plain, &AT);
         let json: serde_json::Value = serde_json::from_str(line.strip_prefix("toolgate.audit ").unwrap()).unwrap();
         assert_eq!(json["target"], "a\nb\u{202e}\"\u{2028}\u{e0041}");
         assert_eq!(json["required"], serde_json::json!([]));
         assert!(json.get("status").is_none() && json.get("jti").is_none());
+        assert_eq!((&json["time"], &json["node"]), (&"2026-11-28T12:00:00.007Z".into(), &"edge-1".into()));
         assert!(line.is_ascii() && !line.contains('\n'), "{line}");
     }
 
@@ -331,21 +321,9 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_is_one_line_whatever_it_holds() {
-        let text = "a\nb\u{202e}\u{2028}";
-        let tool = serde_json::json!({"name": text, "description": text, "annotations": {text: text}});
-        let node: Node = serde_json::from_value(tool).unwrap();
-        let line = manifest_line(text, &Manifest::of_tools([&node]).unwrap());
-        let line = log_line(&line);
-        assert!(line.is_ascii() && !line.contains('\n'), "{line}");
-        let json: serde_json::Value = serde_json::from_str(line.strip_prefix(EVENT_PREFIX).unwrap()).unwrap();
-        assert_eq!(json["manifest"]["tools"][text]["annotations"][text], text);
-    }
-
-    #[test]
     fn strings_are_cut() {
         let long = Record { target: Some("é".repeat(1000)), ..record() };
-        assert!(long.line(SubjectForm::Plain).len() < 800);
+        assert!(long.line(SubjectForm::Plain, &AT).len() < 800);
         assert!(long.filter_state(SubjectForm::Plain).all(|(_, value)| value.len() <= 256 && value.is_ascii()));
     }
 
@@ -357,7 +335,7 @@ mod tests {
         };
         assert_eq!(hashed("alice"), hashed("alice"));
         assert_ne!(hashed("alice"), hashed("bob"));
-        assert!(!record().line(SubjectForm::Hash).contains("alice"));
+        assert!(!record().line(SubjectForm::Hash, &AT).contains("alice"));
     }
 
     #[test]
@@ -368,7 +346,7 @@ mod tests {
             Assumed { subject: Some("alice".into()), claims: vec![("act".into(), claims)], ..Assumed::default() };
         let record = Record { caller: Some(AccessToken::assumed(caller)), ..record() };
         let read = |form| {
-            let line = record.line(form);
+            let line = record.line(form, &AT);
             serde_json::from_str::<serde_json::Value>(line.strip_prefix(LINE_PREFIX).unwrap()).unwrap()
         };
         let (plain, hashed) = (read(SubjectForm::Plain), read(SubjectForm::Hash));

@@ -54,7 +54,7 @@ use request::Request;
 use validation::Waiting;
 use verified::{Body, Verified};
 
-use crate::audit::{Decision, event_line};
+use crate::audit::{self, Decision};
 use crate::config::CHECKED_PREFIXES;
 use crate::headers::Headers;
 use crate::ids::ResourceId;
@@ -65,6 +65,8 @@ use crate::routes::Route;
 /// A request waits this long for a body that the host may never show. The client needs time to send it, too.
 const BODY_WAIT: Duration = Duration::from_secs(10);
 
+/// The event of a host whose settings let no body be seen.
+const MISCONFIGURED: &str = "misconfigured";
 /// The event of a body that the host's buffer cannot hold.
 const BUFFER_EXCEEDED: &str = "buffer_exceeded";
 
@@ -184,7 +186,7 @@ impl Exchange {
             {
                 let mut step = self.refuse(&verified.facts(), Refusal::Misconfigured, env);
                 let detail = "no body was shown for 10 s while headers were held: either hold_request_headers is true and the plugin's allow_on_headers_stop_iteration is not, or the client sends too slowly";
-                step.effects.insert(0, Effect::Warn(event_line("misconfigured", None, detail)));
+                step.effects.insert(0, Effect::event(audit::Event::new(MISCONFIGURED, detail)));
                 step
             }
             // The host shows no body: the refusal is as ever.
@@ -315,5 +317,6 @@ fn buffer_exceeded(decision_id: &str, message: &str, limit: &str) -> Effect {
         "the {message} is larger than Envoy's buffer: set per_connection_buffer_limit_bytes of the listener (Envoy Gateway: \
          connection.bufferLimit of a ClientTrafficPolicy) well above limits.{limit}"
     );
-    Effect::Event(BUFFER_EXCEEDED, event_line(BUFFER_EXCEEDED, Some(decision_id), &detail))
+    let decision_id = Some(decision_id.to_owned());
+    Effect::event(audit::Event { decision_id, ..audit::Event::new(BUFFER_EXCEEDED, detail) })
 }

@@ -70,5 +70,5 @@ impl Gate {
 }
 
 fn lend(shared: &Alone, now: UnixTime) -> Host<'_> {
-    Host { now, shared, verifier: &PureVerifier, peer_certificate: &|| None }
+    Host { now, node: None, shared, verifier: &PureVerifier, peer_certificate: &|| None }
 }

@@ -13,7 +13,7 @@ use super::verified::Verified;
 use super::wants::Wants;
 use super::watch::Watch;
 use super::{ReadBody, buffer_exceeded};
-use crate::audit::event_line;
+use crate::audit;
 use crate::config::Config;
 use crate::drift::asked::AskedList;
 use crate::headers::{Headers, Single};
@@ -338,7 +338,8 @@ impl Answer {
     }
 
     fn event(&self, event: &'static str, reason: Reason) -> Effect {
-        Effect::Event(event, event_line(event, Some(&self.decision_id), reason.as_str()))
+        let decision_id = Some(self.decision_id.clone());
+        Effect::event(audit::Event { decision_id, ..audit::Event::new(event, reason.as_str()) })
     }
 }
 

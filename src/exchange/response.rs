@@ -2,7 +2,7 @@
 
 use super::step::{Effect, Env, HeaderEdit, Step};
 use super::{Exchange, ReadBody, State};
-use crate::audit::event_line;
+use crate::audit;
 use crate::headers::Headers;
 use crate::reason::Reason;
 use crate::reply::Refusal;
@@ -40,9 +40,9 @@ impl Exchange {
             // An upgraded connection carries no messages to decide on, with or without a token.
             State::Passing if status == 101 => {
                 self.state = State::Replied;
-                let event = event_line("bad_gateway", None, Reason::AnswerUpgrades.as_str());
+                let event = audit::Event::new("bad_gateway", Reason::AnswerUpgrades.as_str());
                 let reply = Refusal::BadGateway(Reason::AnswerUpgrades).render(None, None);
-                Step::end(vec![Effect::Event("bad_gateway", event), Effect::Reply(reply)])
+                Step::end(vec![Effect::event(event), Effect::Reply(reply)])
             }
             // The server answered before the verdict: nothing of that may reach the client.
             State::AwaitingBody(verified) | State::AwaitingFreshness(verified, _) if verified.released => {

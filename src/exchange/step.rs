@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use log::Level;
 
-use super::BUFFER_EXCEEDED;
-use crate::audit::{DecisionIds, LookAlikes, Record};
+use super::{BUFFER_EXCEEDED, MISCONFIGURED};
+use crate::audit::{self, DecisionIds, LookAlikes, Record};
 use crate::config::Config;
 use crate::dpop::Proofs;
 use crate::drift::Drift;
@@ -105,14 +105,12 @@ pub enum Effect {
     EditHeaders(Vec<HeaderEdit>),
     /// Change the trailers of the event.
     EditTrailers(Vec<HeaderEdit>),
-    /// Log a `toolgate.event` line about this event.
-    Event(&'static str, String),
+    /// Log the line of this event, which the gate adds, and counts the event.
+    Event(audit::Event, Option<String>),
     /// Count a list that passed: `whole` or `trimmed`.
     Listed(&'static str),
     /// Put the decision into the filter state, and log its line, which the gate adds if the host prints it.
     Record(Box<Record>, Option<String>),
-    /// Log a problem that the operator has to fix.
-    Warn(String),
     /// Replace the buffered body.
     ReplaceBody(Vec<u8>),
     /// Answer the client.
@@ -125,12 +123,19 @@ impl Effect {
         Self::Record(Box::new(record), None)
     }
 
+    /// An event after a decision, or without one.
+    pub fn event(event: audit::Event) -> Self {
+        Self::Event(event, None)
+    }
+
     /// The line to log, if there is one.
     pub fn line(&self) -> Option<(Level, &str)> {
         match self {
-            // Hosts of a mesh print no more than warnings, and only their operator can raise the limit.
-            Self::Warn(line) | Self::Event(BUFFER_EXCEEDED, line) => Some((Level::Warn, line)),
-            Self::Event(_, line) | Self::Record(_, Some(line)) => Some((Level::Info, line)),
+            // Hosts of a mesh print no more than warnings, and only their operator can mend these.
+            Self::Event(event, Some(line)) if matches!(event.name, BUFFER_EXCEEDED | MISCONFIGURED) => {
+                Some((Level::Warn, line))
+            }
+            Self::Event(_, Some(line)) | Self::Record(_, Some(line)) => Some((Level::Info, line)),
             _ => None,
         }
     }

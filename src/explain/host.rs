@@ -44,10 +44,7 @@ impl Answered {
                 StreamEffect::EditTrailers(edits) => self.trailer_edits.extend(edits),
                 StreamEffect::Record(record, _) => self.records.push(*record),
                 StreamEffect::Reply(reply) => self.reply = Some(reply),
-                StreamEffect::Event(..)
-                | StreamEffect::Listed(_)
-                | StreamEffect::ReplaceBody(_)
-                | StreamEffect::Warn(_) => {}
+                StreamEffect::Event(..) | StreamEffect::Listed(_) | StreamEffect::ReplaceBody(_) => {}
             }
         }
     }
@@ -80,7 +77,7 @@ impl Streams for Body<'_> {
 }
 
 fn lend<'q>(question: &Question<'q>, shared: &'q Alone) -> gate::Host<'q> {
-    gate::Host { now: question.now, shared, verifier: question.verifier, peer_certificate: &|| None }
+    gate::Host { now: question.now, shared, verifier: question.verifier, peer_certificate: &|| None, node: None }
 }
 
 impl<'q> Host<'q, '_> {

@@ -2,7 +2,7 @@
 
 use super::Gate;
 use super::effect::Host;
-use crate::audit::drift_line;
+use crate::audit::Event;
 use crate::ids::ResourceId;
 
 impl Gate {
@@ -19,12 +19,17 @@ impl Gate {
             let report = self.told.report(id, &mut self.known.drift, host.shared, host.now);
             let resource = self.resource_name(id);
             for finding in &report.found {
-                self.log_event("drift", drift_line("drift", &resource, finding.code, &finding.about));
+                self.drift_event("drift", &resource, (finding.code, &finding.about), host);
             }
             for tool in &report.settled {
-                self.log_event("drift_settled", drift_line("drift_settled", &resource, "as_approved", tool));
+                self.drift_event("drift_settled", &resource, ("as_approved", tool), host);
             }
         }
+    }
+
+    fn drift_event(&mut self, name: &'static str, resource: &str, (code, about): (&str, &str), host: &Host<'_>) {
+        let (resource, target) = (Some(resource.to_owned()), Some(about.to_owned()));
+        self.event(&Event { resource, target, ..Event::new(name, code) }, host);
     }
 
     /// The identifier of `resource`, for logs.

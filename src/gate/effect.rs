@@ -2,6 +2,7 @@
 
 use log::Level;
 
+use crate::audit::Stamp;
 use crate::callout::Request;
 use crate::exchange::Step;
 use crate::signature::SignatureVerifier;
@@ -18,12 +19,21 @@ pub struct StreamId(pub u32);
 pub struct Host<'h> {
     /// The time.
     pub now: UnixTime,
+    /// The host's name for itself, such as Envoy's node id, if it tells. It is in every record.
+    pub node: Option<&'h str>,
     /// The data that the host's workers share.
     pub shared: &'h dyn SharedData,
     /// The verifier of signatures.
     pub verifier: &'h dyn SignatureVerifier,
     /// The client certificate of the current stream's connection, if the host terminates mutual TLS.
     pub peer_certificate: &'h dyn Fn() -> Option<Thumbprint>,
+}
+
+impl<'h> Host<'h> {
+    /// When and where a record is made.
+    pub(super) fn stamp(&self) -> Stamp<'h> {
+        Stamp { now: self.now, node: self.node }
+    }
 }
 
 /// The host's open streams, for events that concern several of them.

@@ -2,6 +2,7 @@
 
 use super::effect::{Answer, Host, Streams};
 use super::{Gate, Purpose};
+use crate::audit::Event;
 use crate::callout::Request;
 use crate::exchange::Awaited;
 use crate::ids::IssuerId;
@@ -85,7 +86,7 @@ impl Gate {
             let name = self.issuer_name(issuer);
             let detail = fault.as_deref().unwrap_or("the endpoint answers again");
             let event = if change == Change::Fails { "outage" } else { "recovered" };
-            self.event(event, &format!("introspection of issuer {name}: {detail}"));
+            self.event(&Event::new(event, format!("introspection of issuer {name}: {detail}")), host);
         }
         self.try_again(Awaited::Answer(digest), host, streams);
     }

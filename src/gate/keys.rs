@@ -7,6 +7,7 @@ use log::Level;
 
 use super::effect::{Answer, Host, Streams};
 use super::{Gate, Purpose};
+use crate::audit::Event;
 use crate::callout::Request;
 use crate::config::{Config, Issuer};
 use crate::exchange::Awaited;
@@ -71,7 +72,7 @@ impl Gate {
             if self.key_worker(*issuer, host.shared).is_some_and(|mut worker| worker.tick(host.now)) {
                 self.calls.give_up(|purpose| *purpose == Purpose::Keys(*issuer));
                 self.fetch_failed(*issuer, "no answer in time");
-                self.tell_outage(*issuer, was_failing);
+                self.tell_outage(*issuer, was_failing, host);
                 changed = true;
             }
         }
@@ -185,7 +186,7 @@ impl Gate {
         if let Some(mut worker) = self.key_worker(issuer, host.shared) {
             worker.finish(fetched, host.now);
         }
-        self.tell_outage(issuer, was_failing);
+        self.tell_outage(issuer, was_failing, host);
     }
 
     fn fetch_failed(&mut self, issuer: IssuerId, fault: &str) {
@@ -199,13 +200,14 @@ impl Gate {
     }
 
     /// Records an outage that began or ended with an attempt.
-    fn tell_outage(&mut self, issuer: IssuerId, was_failing: bool) {
+    fn tell_outage(&mut self, issuer: IssuerId, was_failing: bool, host: &Host<'_>) {
         let name = self.issuer_name(issuer);
-        match (was_failing, self.keys_fail(issuer)) {
-            (false, true) => self.event("outage", &format!("the keys of issuer {name} are unavailable")),
-            (true, false) => self.event("recovered", &format!("the keys of issuer {name} are available again")),
-            _ => {}
-        }
+        let event = match (was_failing, self.keys_fail(issuer)) {
+            (false, true) => Event::new("outage", format!("the keys of issuer {name} are unavailable")),
+            (true, false) => Event::new("recovered", format!("the keys of issuer {name} are available again")),
+            _ => return,
+        };
+        self.event(&event, host);
     }
 
     /// Releases the lease of a fetch of these keys, because the instance ends.

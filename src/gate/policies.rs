@@ -4,7 +4,7 @@ use log::Level;
 
 use super::effect::{Answer, Host};
 use super::{Gate, Purpose};
-use crate::audit::event_line;
+use crate::audit::Event;
 use crate::callout::Request;
 use crate::config::{Config, ControlPlane, Live, MAX_POLICY, Resource};
 use crate::ids::{ById, ResourceId};
@@ -117,7 +117,7 @@ impl Gate {
         match answered {
             Some(Answered::New(new)) => {
                 self.count("policy", "success");
-                self.tell_policy(id, &new);
+                self.tell_policy(id, &new, host);
                 live = Some(new);
             }
             Some(Answered::Same) => self.count("policy", "success"),
@@ -169,16 +169,16 @@ impl Gate {
             State::Withheld => ("outage", "the control plane's policy is not complete: everything is denied"),
         };
         let resource = self.resource_name(id);
-        self.event(event, &format!("policy of {resource}: {detail}"));
+        self.event(&Event::new(event, format!("policy of {resource}: {detail}")), host);
     }
 
     /// Logs a new document. Only the worker that fetched it does.
-    fn tell_policy(&mut self, id: ResourceId, live: &Live) {
+    fn tell_policy(&mut self, id: ResourceId, live: &Live, host: &Host<'_>) {
         let resource = self.resource_name(id);
         match live {
             Live::InForce { warnings, .. } => {
-                let line = event_line("policy_changed", None, &format!("policy of {resource}: a new one is in force"));
-                self.log_event("policy_changed", line);
+                let detail = format!("policy of {resource}: a new one is in force");
+                self.event(&Event::new("policy_changed", detail), host);
                 warnings.iter().for_each(|warning| self.policy_warning(id, &warning.to_string()));
             }
             Live::Withheld { state } => self.policy_warning(id, &format!("withheld in state {state}")),

@@ -4,7 +4,7 @@ use log::Level;
 
 use super::effect::{Answer, Host};
 use super::{Gate, Purpose};
-use crate::audit::{event_line, manifest_line};
+use crate::audit::{Event, manifest_line};
 use crate::callout::Request;
 use crate::config::{Config, ControlPlane, Format, Resource};
 use crate::drift::inventory::{Inventory, MAX_BYTES};
@@ -84,7 +84,7 @@ impl Gate {
         let merged = self.publisher(id, host).map(|publisher| publisher.merge(&lists, host.now));
         let (changed, late) = merged.unwrap_or_default();
         if let Some(inventory) = changed {
-            let line = manifest_line(&self.resource_name(id), &inventory.manifest());
+            let line = manifest_line(&self.resource_name(id), &inventory.manifest(), &host.stamp());
             self.log_event("manifest", line);
         }
         if late {
@@ -134,7 +134,7 @@ impl Gate {
             _ => String::new(),
         };
         let detail = format!("manifest of {}: accepted{generation}", self.resource_name(id));
-        self.log_event("manifest_published", event_line("manifest_published", None, &detail));
+        self.event(&Event::new("manifest_published", detail), host);
     }
 
     fn publishing_failed(&mut self, id: ResourceId, digest: &str, fault: &str, host: &Host<'_>) {

@@ -5,7 +5,7 @@ use log::Level;
 use super::Gate;
 use super::effect::{Effect, Host};
 use crate::audit::sink::Cause;
-use crate::audit::{Decision, LINE_PREFIX, Record, event_line};
+use crate::audit::{Decision, Event, LINE_PREFIX, Record, Stamp};
 use crate::config::Decisions;
 use crate::exchange::{Effect as StreamEffect, Step};
 use crate::metrics;
@@ -21,24 +21,27 @@ impl Gate {
         self.effects.push(Effect::Log(level, line));
     }
 
-    /// Records an event that belongs to no request.
-    pub(super) fn event(&mut self, event: &'static str, detail: &str) {
-        self.log_event(event, event_line(event, None, detail));
+    /// Counts an event that belongs to no request, and logs its line.
+    pub(super) fn event(&mut self, event: &Event, host: &Host<'_>) {
+        self.log_event(event.name, event.line(&host.stamp()));
     }
 
-    /// Logs the line of an event.
+    /// Counts an event, and logs this line of it.
     pub(super) fn log_event(&mut self, event: &'static str, line: String) {
         self.count("events", event);
         self.log(Level::Info, line);
     }
 
-    /// Counts and records the effects of a step, and adds the audit lines that the host prints.
-    pub(super) fn book(&mut self, step: &mut Step) {
+    /// Counts and records the effects of a step, and adds the lines that the host prints.
+    pub(super) fn book(&mut self, step: &mut Step, host: &Host<'_>) {
         for effect in &mut step.effects {
             match effect {
-                StreamEffect::Event(event, _) => self.count("events", event),
+                StreamEffect::Event(event, line) => {
+                    self.count("events", event.name);
+                    *line = Some(event.line(&host.stamp()));
+                }
                 StreamEffect::Listed(outcome) => self.count("lists", outcome),
-                StreamEffect::Record(record, line) => *line = self.record(record),
+                StreamEffect::Record(record, line) => *line = self.record(record, &host.stamp()),
                 _ => {}
             }
         }
@@ -46,7 +49,7 @@ impl Gate {
 
     /// Records a decision. Returns its audit line if the host prints it. Records are best effort: a decision does not
     /// change because its record fails.
-    fn record(&mut self, record: &Record) -> Option<String> {
+    fn record(&mut self, record: &Record, stamp: &Stamp<'_>) -> Option<String> {
         let counter = if record.decision == Decision::ShadowDeny { "shadow_denials" } else { "decisions" };
         self.count(counter, record.reason.as_str());
         let audit = &self.config.audit;
@@ -58,7 +61,7 @@ impl Gate {
         if !wanted || record.resource.is_none() || !(self.prints_info || self.sink.is_some()) {
             return None;
         }
-        let line = record.line(audit.subject);
+        let line = record.line(audit.subject, stamp);
         if let Some(sink) = &mut self.sink {
             let cause = if record.caller.is_some() { Cause::Caller } else { Cause::Stranger };
             let lost = sink.push(line.strip_prefix(LINE_PREFIX).unwrap_or_default(), cause);

@@ -86,7 +86,7 @@ impl Gate {
     fn run(&mut self, exchange: &RefCell<Exchange>, event: Event<'_>, host: &Host<'_>) -> Step {
         let mut step = exchange.borrow_mut().handle(event, &mut self.env(host));
         self.share_news(host);
-        self.book(&mut step);
+        self.book(&mut step, host);
         step
     }
 
@@ -232,8 +232,8 @@ impl Gate {
                 kept.push((id, stream));
                 continue;
             };
-            if let StreamEffect::Event(event, line) = ends {
-                self.log_event(event, line);
+            if let StreamEffect::Event(event, _) = ends {
+                self.event(&event, host);
             }
             self.effects.push(Effect::End(id));
         }

@@ -4,13 +4,15 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use toolgate::time::UnixTime;
 
 use super::weather::{permissive, policy, token};
 use crate::support::answer::Answer;
 use crate::support::client::Request;
 use crate::support::gate::{Gate, Mode, configuration};
 use crate::support::keys::{Key, base64url};
-use crate::support::tokens::{AUDIENCE, ISSUER, Token};
+use crate::support::native;
+use crate::support::tokens::{AUDIENCE, ISSUER, Token, now};
 
 fn start(mode: Mode, audit: Value) -> Gate {
     let mut configuration = configuration(&policy());
@@ -24,7 +26,9 @@ fn start(mode: Mode, audit: Value) -> Gate {
     }));
     Gate::start_changed(mode, &configuration, |setup| {
         // The project's file has Envoy make its own; here they tell the requests of a test apart.
-        permissive(setup).http_manager(|http| http["preserve_external_request_id"] = json!(true))
+        permissive(setup)
+            .http_manager(|http| http["preserve_external_request_id"] = json!(true))
+            .edit(|bootstrap| bootstrap["node"] = json!({"id": "edge-1", "cluster": "edges"}))
     })
 }
 
@@ -59,7 +63,7 @@ fn an_audit_line_tells_who_asked_for_what_and_why_it_was_decided_so() {
         let (response, record, line) = ask(call.bearer(&token("weather:read extra")));
         assert_eq!(response.status, 200, "{mode:?}");
         let id = record["decision_id"].as_str().unwrap();
-        let expected = json!({
+        let mut expected = json!({
             "decision_id": id,
             "decision": "allow",
             "reason": "allowed",
@@ -73,8 +77,15 @@ fn an_audit_line_tells_who_asked_for_what_and_why_it_was_decided_so() {
             "jti": "j-1",
             "request_id": record["request_id"],
             "protocol_version": "2025-06-18",
+            "time": record["time"],
         });
+        if !native::is_it() {
+            // Envoy tells a native module no name of its own.
+            expected["node"] = json!("edge-1");
+        }
         assert_eq!(record, expected, "{mode:?}");
+        let time = record["time"].as_str().and_then(UnixTime::parse).expect("a time").as_millis() / 1000;
+        assert!(u64::try_from(now()).unwrap().abs_diff(time) < 60, "{mode:?}: {time}");
         assert_eq!(
             [&line["decision"], &line["reason"], &line["method"], &line["target"], &line["subject"], &line["client"]],
             ["allow", "allowed", "tools/call", "get_forecast", "alice", "test-client"],

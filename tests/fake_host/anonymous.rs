@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::fake::{End, Part, Stream, Worker, ok};
+use crate::support::fake::{End, Part, STAMP, Stream, Worker, ok};
 use crate::support::keys::{Key, key_set};
 use crate::support::tokens::{AUDIENCE, ISSUER, Token};
 use toolgate::config::SubjectForm;
@@ -100,7 +100,7 @@ fn records_of_anonymous_callers_name_nobody() {
         let is = |name: &str, value: &str| state.iter().any(|(own, found)| *own == name && found == value);
         assert!(is("toolgate_reason", reason) && is("toolgate_target", tool), "{state:?}");
         assert!(!state.iter().any(|(name, _)| matches!(*name, "toolgate_subject" | "toolgate_client")), "{state:?}");
-        let line = records[0].line(SubjectForm::Hash);
+        let line = records[0].line(SubjectForm::Hash, &STAMP);
         for member in ["subject", "client", "issuer", "\"scopes\"", "jti"] {
             assert!(!line.contains(member), "{line}");
         }

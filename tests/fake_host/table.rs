@@ -7,7 +7,7 @@ use crate::scenarios::check::{self, Outcome, Received, Seen};
 use crate::scenarios::keys_and_bodies::{self, BODY_WAIT, Cell, Keys, PER_HOST};
 use crate::scenarios::request::{Answer, Request};
 use crate::scenarios::{Scenario, config, endpoint};
-use crate::support::fake::{End, Fields, Message, Part, Response, Stream, Worker, ok};
+use crate::support::fake::{End, Fields, Message, Part, Response, STAMP, Stream, Worker, ok};
 use crate::support::gate::Mode;
 use toolgate::callout::Request as Call;
 use toolgate::config::SubjectForm;
@@ -276,7 +276,7 @@ fn outcome(stream: &Stream, request: &Request) -> Outcome {
     };
     let audited = records.iter().filter(|record| record.resource.is_some());
     let audit = audited.map(|record| {
-        let line = record.line(SubjectForm::Plain);
+        let line = record.line(SubjectForm::Plain, &STAMP);
         let (_, json) = line.split_once("toolgate.audit ").expect("an audit line");
         serde_json::from_str(json).expect("JSON")
     });

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use serde_json::{Value, json};
+use toolgate::time::UnixTime;
 
 use super::Scenario;
 use super::expect::{Body, Challenge, Expected, Server};
@@ -180,6 +181,10 @@ impl Diff {
         self.equal("decision", &expected.decision, &outcome.decision.as_str());
         self.equal("reason", &expected.reason, &outcome.reason.as_str());
         self.equal("audit lines", &usize::from(expected.audited), &outcome.audit.len());
+        for line in &outcome.audit {
+            let time = line["time"].as_str().and_then(UnixTime::parse);
+            self.equal("a time in the audit line", &true, &time.is_some());
+        }
         let Some(line) = outcome.audit.first() else { return };
         self.equal("decision in the audit line", &json!(expected.decision), &line["decision"]);
         self.equal("reason in the audit line", &json!(expected.reason), &line["reason"]);

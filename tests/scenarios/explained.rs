@@ -11,6 +11,7 @@ use toolgate::time::UnixTime;
 use super::check::{self, Outcome, Received, Seen};
 use super::request::Request;
 use super::{Scenario, config, endpoint};
+use crate::support::fake::STAMP;
 use crate::support::gate::Mode;
 use crate::support::tokens::environment;
 
@@ -89,7 +90,7 @@ pub fn outcome(request: &Request, sent: &HttpRequest, explanation: &Explanation)
     };
     let audited = answered.records.iter().filter(|record| record.resource.is_some());
     let audit = audited.map(|record| {
-        let line = record.line(SubjectForm::Plain);
+        let line = record.line(SubjectForm::Plain, &STAMP);
         serde_json::from_str(line.split_once("toolgate.audit ").unwrap().1).unwrap()
     });
     Outcome {

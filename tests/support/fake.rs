@@ -21,4 +21,4 @@ mod worker;
 pub use message::{End, Fields, Message, Part};
 pub use stream::{Outcome, Stream};
 #[allow(unused_imports)]
-pub use worker::{Response, Sent, Worker, names, ok};
+pub use worker::{Response, STAMP, Sent, Worker, names, ok};

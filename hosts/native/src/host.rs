@@ -26,7 +26,8 @@ pub fn fill_random(bytes: &mut [u8]) -> bool {
 
 /// A host at this time.
 pub fn lend<'h>(now: UnixTime, peer_certificate: &'h dyn Fn() -> Option<Thumbprint>) -> Host<'h> {
-    Host { now, shared: &Shared, verifier: verifier(), peer_certificate }
+    // Envoy tells a module no name of its own.
+    Host { now, node: None, shared: &Shared, verifier: verifier(), peer_certificate }
 }
 
 /// The digest of the certificate that the client proved to have the key of, where Envoy itself ended the TLS connection.

@@ -49,7 +49,7 @@ fn apply_one(effect: Effect, message: Message, filter: Filter, shown: Option<Sub
         }
         (Effect::ReplaceBody(bytes), Message::Response) => filter.replace_body(message, &bytes),
         (Effect::ReplaceBody(_), Message::Request) => Err(HostFault),
-        (Effect::Event(..) | Effect::Listed(_) | Effect::Warn(_) | Effect::Reply(_), _) => Ok(()),
+        (Effect::Event(..) | Effect::Listed(_) | Effect::Reply(_), _) => Ok(()),
     }
 }
 

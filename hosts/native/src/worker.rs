@@ -32,7 +32,7 @@ use crate::outbox::{Measure, Outbox};
 use crate::state::{After, Mail, Reach, State};
 use crate::step::Rest;
 use crate::stream::Open;
-use toolgate::audit::event_line;
+use toolgate::audit::{self, Stamp};
 use toolgate::config::Config;
 use toolgate::exchange::{Event, Wants};
 use toolgate::gate::{Effect, Gate, StreamId};
@@ -125,7 +125,7 @@ impl Worker {
     pub fn recover(&self) {
         const PANIC: &str = "panic";
         let detail = "a panic refused a request, and the state of its worker begins anew: please report it";
-        log::error!("{}", event_line(PANIC, None, detail));
+        log::error!("{}", audit::Event::new(PANIC, detail).line(&Stamp { now: now(), node: None }));
         self.settings.outbox.measure(Measure::Count("events", PANIC, 1));
         self.settings.outbox.call_main();
         let reach = self.state.with(|state| {

@@ -171,6 +171,13 @@ pub fn property(path: &str) -> Option<Vec<u8>> {
     }
 }
 
+/// The name of this Envoy among those of its control plane.
+pub fn node() -> Option<String> {
+    // Envoy before 1.36 knows the other path only.
+    let id = property("xds\0node\0id").or_else(|| property("node\0id"))?;
+    String::from_utf8(id).ok().filter(|id| !id.is_empty())
+}
+
 /// The data that the plugins of one `vm_id` share, in all workers.
 pub struct Shared;
 

@@ -42,7 +42,7 @@ fn apply_one(effect: Effect, side: Side, shown: Option<SubjectForm>) -> Result<(
         (Effect::EditHeaders(edits), Side::Request) => edit(&edits, Map::RequestHeaders)?,
         (Effect::EditHeaders(edits), Side::Response { .. }) => edit(&edits, Map::ResponseHeaders)?,
         (Effect::EditTrailers(edits), _) => edit(&edits, Map::RequestTrailers)?,
-        (Effect::Event(..) | Effect::Listed(_) | Effect::Warn(_), _) => {}
+        (Effect::Event(..) | Effect::Listed(_), _) => {}
         (Effect::Record(record, _), _) => {
             for (name, value) in shown.into_iter().flat_map(|subject| record.filter_state(subject)) {
                 if host::set_filter_state(name, &value).is_err() {

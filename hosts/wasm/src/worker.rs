@@ -24,7 +24,7 @@ const MAX_GIVEN_UP: usize = 64;
 pub struct Worker {
     root: u32,
     gate: RefCell<Gate>,
-    verifier: HostVerifier<VerifySignature>,
+    lent: Lent,
     subject: SubjectForm,
     /// The calls under way: the host's id and the gate's.
     calls: RefCell<Vec<(u32, CallId)>>,
@@ -63,18 +63,32 @@ impl Streams for Current<'_> {
     }
 }
 
-fn lend(verifier: &HostVerifier<VerifySignature>, now: UnixTime) -> Host<'_> {
-    Host { now, shared: &host::Shared, verifier, peer_certificate: &peer_certificate }
+/// The host as it is lent to the gate, but for the time.
+struct Lent {
+    verifier: HostVerifier<VerifySignature>,
+    node: Option<String>,
+}
+
+impl Lent {
+    fn now(&self) -> Host<'_> {
+        self.at(host::now())
+    }
+
+    fn at(&self, now: UnixTime) -> Host<'_> {
+        let node = self.node.as_deref();
+        Host { now, node, shared: &host::Shared, verifier: &self.verifier, peer_certificate: &peer_certificate }
+    }
 }
 
 impl Worker {
     /// A worker for `config` in the root context `root`.
     pub fn new(root: u32, config: Config, names: &SharedNames) -> Self {
-        let (verifier, subject) = (signature::verifier(), config.audit.subject);
-        let (mut gate, effects) = Gate::new(config, names, &host::fill_random, &lend(&verifier, host::now()));
+        let subject = config.audit.subject;
+        let lent = Lent { verifier: signature::verifier(), node: host::node() };
+        let (mut gate, effects) = Gate::new(config, names, &host::fill_random, &lent.now());
         gate.set_prints_info(host::prints_info());
         let (gate, calls, metrics) = (RefCell::new(gate), RefCell::default(), RefCell::default());
-        let worker = Self { root, gate, verifier, subject, calls, metrics };
+        let worker = Self { root, gate, lent, subject, calls, metrics };
         worker.current().carry_out(effects);
         worker
     }
@@ -85,7 +99,7 @@ impl Worker {
 
     /// The timer has ticked.
     pub fn tick(&self) {
-        let (host, mut current) = (lend(&self.verifier, host::now()), self.current());
+        let (host, mut current) = (self.lent.now(), self.current());
         let effects = {
             let mut gate = self.gate.borrow_mut();
             gate.set_prints_info(host::prints_info());
@@ -102,7 +116,7 @@ impl Worker {
     pub fn answered(&self, call: u32, body_size: usize) {
         let Some(at) = self.calls.borrow().iter().position(|(own, _)| *own == call) else { return };
         let (_, id) = self.calls.borrow_mut().swap_remove(at);
-        let (host, mut current) = (lend(&self.verifier, host::now()), self.current());
+        let (host, mut current) = (self.lent.now(), self.current());
         let headers = host::headers(Map::CallResponseHeaders).unwrap_or_default();
         let answer = callout::answer(&headers, body_size);
         let effects = self.gate.borrow_mut().answered(id, &answer, &host, &current);
@@ -111,12 +125,12 @@ impl Worker {
 
     /// The instance ends.
     pub fn release(&self) {
-        self.gate.borrow_mut().release(&lend(&self.verifier, host::now()));
+        self.gate.borrow_mut().release(&self.lent.now());
     }
 
     /// Handles an event of the current stream.
     pub fn stream(&self, stream: &Stream, event: Event<'_>, side: Side, now: UnixTime) -> Flow {
-        let (effects, step) = self.gate.borrow_mut().stream(stream, event, &lend(&self.verifier, now));
+        let (effects, step) = self.gate.borrow_mut().stream(stream, event, &self.lent.at(now));
         // None of them depends on the context.
         carry_out(effects, &mut self.current());
         step::apply(step, side, self.subject)
@@ -137,7 +151,7 @@ impl EffectHandler for Current<'_> {
         match callout::send(&request) {
             Ok(own) => self.worker.calls.borrow_mut().push((own, call)),
             Err(status) => {
-                let host = lend(&self.worker.verifier, host::now());
+                let host = self.worker.lent.now();
                 return self.worker.gate.borrow_mut().call_refused(call, status, &host, self);
             }
         }

@@ -314,7 +314,7 @@ impl State {
                 (Effect::EditTrailers(edits), _) => {
                     edits.iter().for_each(|edit| edit.apply(&mut self.request.trailers));
                 }
-                (Effect::Event(_, line) | Effect::Warn(line), _) => self.events.push(line),
+                (Effect::Event(_, line), _) => self.events.extend(line),
                 (Effect::Listed(_), _) => {}
                 (Effect::Record(record, _), _) => self.records.push(*record),
                 (Effect::ReplaceBody(bytes), Direction::Response) => self.response.body = bytes,

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::Value;
+use toolgate::audit::Stamp;
 use toolgate::callout::Request;
 use toolgate::config::Config;
 use toolgate::exchange::{Event, Step};
@@ -21,6 +22,11 @@ use super::stream::{State, WeakState};
 use super::verifier::Remembering;
 use crate::support::shared_data::{Data, Fault};
 use crate::support::tokens::environment;
+
+/// The host's name for itself.
+const NODE: &str = "fake-host";
+/// For records that the gate has not written.
+pub const STAMP: Stamp<'static> = Stamp { now: UnixTime::from_millis(1_800_000_000_000), node: Some(NODE) };
 
 /// The status, the entity tag and the body of an answer.
 pub type Response = (u16, Option<String>, String);
@@ -124,6 +130,7 @@ impl Worker {
         };
         let host = Host {
             now: UnixTime::from_millis(now),
+            node: Some(NODE),
             shared: &**shared,
             verifier: &Remembering,
             peer_certificate: &|| None,
@@ -161,7 +168,13 @@ impl Worker {
             self.gate.known().meter = Meter::default();
         }
         let peer = self.peer_certificate;
-        let host = Host { now: self.time(), shared: &*self.shared, verifier: &Remembering, peer_certificate: &|| peer };
+        let host = Host {
+            now: self.time(),
+            node: Some(NODE),
+            shared: &*self.shared,
+            verifier: &Remembering,
+            peer_certificate: &|| peer,
+        };
         act(&mut self.gate, &host, &self.open)
     }
 
