@@ -14,5 +14,6 @@
 mod support;
 
 mod imports;
+mod memory;
 mod refusals;
 mod steps;
