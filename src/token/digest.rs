@@ -6,8 +6,19 @@ use sha2::{Digest, Sha256};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 /// A token's digest. The token itself is not kept, and two tokens with the same digest cannot be constructed.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Eq)]
 pub struct TokenDigest([u8; 32]);
+
+/// By words: the module's own comparison of byte slices is a loop over bytes.
+impl PartialEq for TokenDigest {
+    fn eq(&self, other: &Self) -> bool {
+        let words = |digest: &Self| {
+            let (words, _) = digest.0.as_chunks();
+            [0, 1, 2, 3].map(|n| words.get(n).map_or(0, |word| u64::from_le_bytes(*word)))
+        };
+        words(self).iter().zip(words(other)).fold(0, |differ, (one, other)| differ | (one ^ other)) == 0
+    }
+}
 
 /// Computes digests: 128-bit SipHash-1-3 under a secret of this worker, in a twentieth of SHA-256's time. Without the
 /// secret, an attacker can only guess collisions, at one request per guess.

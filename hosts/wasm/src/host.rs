@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 mod abi;
+mod memory;
 
 use std::ptr::null_mut;
 
