@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::bytes::count_ordinary;
+use crate::bytes::{holds, is_printable};
 use crate::config::{FilterState, SubjectForm};
 use crate::json::Object;
 use crate::reason::Reason;
@@ -250,12 +250,17 @@ fn shown<'s>(subject: &'s str, caller: &AccessToken, form: SubjectForm) -> Cow<'
 pub fn log_line(text: &str) -> Cow<'_, str> {
     let prefix = [LINE_PREFIX, EVENT_PREFIX].into_iter().find(|prefix| text.starts_with(prefix)).unwrap_or_default();
     let rest = text.get(prefix.len()..).unwrap_or_default();
-    let is_plain = count_ordinary(rest.as_bytes(), |byte| matches!(byte, b' '..=b'~')) == rest.len();
-    if is_plain && !prefix.is_empty() && !rest.contains("toolgate.") {
+    if !prefix.is_empty() && is_printable(rest.as_bytes()) && !holds(rest.as_bytes(), b"toolgate", b'.') {
         return Cow::Borrowed(text);
     }
     let rest = if prefix.is_empty() { truncate(rest, MAX_LINE) } else { rest };
-    let mut line = String::with_capacity(text.len());
+    Cow::Owned(escaped(prefix, rest))
+}
+
+/// `prefix` and the escaped `rest`.
+#[inline(never)]
+fn escaped(prefix: &str, rest: &str) -> String {
+    let mut line = String::with_capacity(prefix.len() + rest.len());
     line.push_str(prefix);
     for (at, c) in rest.char_indices() {
         // Log processors search for these prefixes anywhere in a line.
@@ -269,7 +274,7 @@ pub fn log_line(text: &str) -> Cow<'_, str> {
             push_visible(&mut line, c);
         }
     }
-    Cow::Owned(line)
+    line
 }
 
 #[cfg(test)]

@@ -32,7 +32,19 @@ pub fn same(one: &[u8], other: &[u8]) -> bool {
 pub fn first_word(bytes: &[u8]) -> u64 {
     match bytes.first_chunk() {
         Some(first) => u64::from_le_bytes(*first),
-        None => bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte)),
+        None => short_word(bytes),
+    }
+}
+
+/// [`first_word`] of less than eight bytes: the first four and the last four, which may be the same.
+#[inline(never)]
+fn short_word(bytes: &[u8]) -> u64 {
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => {
+            let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+            u64::from(first) | u64::from(last) << (8 * (bytes.len() - 4))
+        }
+        _ => bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte)),
     }
 }
 
@@ -46,6 +58,42 @@ pub fn first_bits(length: usize) -> u64 {
 #[inline]
 pub fn count_ordinary(bytes: &[u8], ordinary: impl Fn(u8) -> bool) -> usize {
     count(bytes, &ordinary, |bytes| bytes.iter().take_while(|byte| ordinary(**byte)).count())
+}
+
+/// Whether all bytes are printable ASCII.
+#[inline(never)]
+pub fn is_printable(bytes: &[u8]) -> bool {
+    none_marked(bytes, not_printable)
+}
+
+/// Whether some place in `bytes` is `last`, right after the eight bytes `before`.
+pub fn holds(bytes: &[u8], before: &[u8; 8], last: u8) -> bool {
+    let is_it =
+        |at: usize| bytes.get(at) == Some(&last) && bytes.get(..at).and_then(<[u8]>::last_chunk) == Some(before);
+    let (words, rest) = bytes.as_chunks();
+    let has_last = |word: &[u8; 8]| zeros(u64::from_le_bytes(*word) ^ (ONES * u64::from(last))) != 0;
+    let in_words = words.iter().enumerate().filter(|(_, word)| has_last(word));
+    let mut places = in_words.flat_map(|(n, _)| n * 8..n * 8 + 8).chain(bytes.len() - rest.len()..bytes.len());
+    places.any(is_it)
+}
+
+/// Whether no byte is an upper-case ASCII letter, an underscore, or one of the few other bytes that differ from them in
+/// the low bits only.
+#[inline(never)]
+pub fn is_lower(bytes: &[u8]) -> bool {
+    none_marked(bytes, |word| (word << 1) & !(word << 2) & !word & TOPS)
+}
+
+/// Whether all bytes are printable ASCII other than `%`.
+#[inline(never)]
+pub fn is_unescaped_printable(bytes: &[u8]) -> bool {
+    none_marked(bytes, |word| not_printable(word) | zeros(word ^ (ONES * u64::from(b'%'))))
+}
+
+/// Whether all bytes are printable ASCII that a JSON string holds as it is: neither `"` nor `\`.
+#[inline(never)]
+pub fn is_plain(bytes: &[u8]) -> bool {
+    none_marked(bytes, |word| not_printable(word) | special(word))
 }
 
 /// The number of leading bytes of a JSON string that need no unescaping: all except `"`, `\` and control characters.
@@ -142,6 +190,22 @@ fn first_marked(bytes: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
     (marked != 0).then(|| marked.trailing_zeros() as usize / 8)
 }
 
+/// Whether `marks` marks none of the bytes. It marks no space.
+#[inline(always)]
+fn none_marked(bytes: &[u8], marks: impl Fn(u64) -> u64) -> bool {
+    let (words, rest) = bytes.as_chunks();
+    if words.iter().any(|word| marks(u64::from_le_bytes(*word)) != 0) {
+        return false;
+    }
+    // The last eight bytes again, or all of a short text with spaces.
+    let last = match bytes.last_chunk() {
+        _ if rest.is_empty() => return true,
+        Some(last) => u64::from_le_bytes(*last),
+        None => short_word(rest) | ((ONES * u64::from(b' ')) & !first_bits(rest.len())),
+    };
+    marks(last) == 0
+}
+
 /// The number of leading bytes that are `ordinary`, of which `marks` marks none.
 #[inline]
 fn by_words(bytes: &[u8], marks: impl Fn(u64) -> u64, ordinary: impl Fn(u8) -> bool) -> usize {
@@ -159,6 +223,18 @@ fn by_words(bytes: &[u8], marks: impl Fn(u64) -> u64, ordinary: impl Fn(u8) -> b
 fn no_digits(word: u64) -> u64 {
     let value = word ^ (ONES * b'0' as u64);
     (value.wrapping_add(ONES * (0x80 - 10)) | value) & TOPS
+}
+
+/// Sets the top bit of each byte that is zero. Bytes above the first such byte may be wrong.
+#[inline(always)]
+fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & TOPS
+}
+
+/// Sets the top bit of each byte that is no printable ASCII. Bytes above the first such byte may be wrong.
+#[inline(always)]
+fn not_printable(word: u64) -> u64 {
+    (word | word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES)) & TOPS
 }
 
 /// Sets the top bit of each byte for which [`is_unescaped`] is false. Bytes above the first such byte may be wrong. `(x
@@ -204,6 +280,40 @@ mod tests {
     }
 
     #[test]
+    fn text_is_plain_only_if_each_byte_is() {
+        for byte in 0..=255_u8 {
+            for length in 1..40 {
+                for at in 0..length {
+                    let mut bytes = vec![b'~'; length];
+                    bytes[at] = byte;
+                    let printable = matches!(byte, b' '..=b'~');
+                    assert_eq!(is_printable(&bytes), printable, "{byte:#x} at {at} of {length}");
+                    assert_eq!(is_plain(&bytes), printable && is_unescaped(byte), "{byte:#x} at {at} of {length}");
+                    let state = is_unescaped_printable(&bytes);
+                    assert_eq!(state, printable && byte != b'%', "{byte:#x} at {at} of {length}");
+                    bytes.iter_mut().filter(|byte| **byte == b'~').for_each(|byte| *byte = b'z');
+                    let lower = !matches!(byte, b'@'..=b'_');
+                    assert_eq!(is_lower(&bytes), lower, "{byte:#x} at {at} of {length}");
+                }
+            }
+        }
+        assert!(is_printable(b"") && is_plain(b""));
+    }
+
+    #[test]
+    fn what_follows_eight_bytes_is_found_wherever_it_stands() {
+        for length in 0..40 {
+            for at in 0..length {
+                let mut text = ".x".repeat(length);
+                text.insert_str(at, "toolgate.");
+                assert!(holds(text.as_bytes(), b"toolgate", b'.'), "{text}");
+                assert!(!holds(text.replace("e.", "E.").as_bytes(), b"toolgate", b'.'), "{text}");
+            }
+        }
+        assert!(!holds(b"oolgate.toolgat.toolgate", b"toolgate", b'.'));
+    }
+
+    #[test]
     fn utf_8_is_what_the_standard_library_takes_for_it() {
         // Validity depends on the first two bytes, and on whether the others continue.
         let edges = [0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xe1, 0xf1, 0xff];
@@ -244,7 +354,16 @@ mod tests {
 
     #[test]
     fn the_first_bytes_are_one_number() {
-        for (bytes, word) in [(&b""[..], 0), (b"a", 0x61), (b"ab", 0x6261), (b"abcdefghij", 0x6867_6665_6463_6261)] {
+        for (bytes, word) in [
+            (&b""[..], 0),
+            (b"a", 0x61),
+            (b"ab", 0x6261),
+            (b"abc", 0x63_6261),
+            (b"abcd", 0x6463_6261),
+            (b"abcde", 0x65_6463_6261),
+            (b"abcdefg", 0x67_6665_6463_6261),
+            (b"abcdefghij", 0x6867_6665_6463_6261),
+        ] {
             assert_eq!(first_word(bytes), word, "{bytes:?}");
         }
     }

@@ -150,7 +150,7 @@ impl Manifest {
             }
             member.text("definition", tool.definition.as_deref());
             let mut named = Object::new();
-            named.raw(&tool.name, &member.finish());
+            named.raw_of(&tool.name, &member.finish());
             let named = named.finish();
             // Strip the braces around the single member.
             named.get(1..named.len().saturating_sub(1)).map(|member| format!("    {member}")).unwrap_or_default()

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::bytes::count_ordinary;
+use crate::bytes::{is_printable, is_unescaped_printable};
 
 /// Whether `c` is not visible: a control character or one of Unicode's default ignorables.
 pub fn is_invisible(c: char) -> bool {
@@ -38,7 +38,7 @@ pub fn push_visible(out: &mut String, c: char) {
 /// `text` as a careless reader sees it: without invisible characters, ignoring case.
 pub fn fold(text: &str) -> String {
     // Fast path for almost every name: printable ASCII.
-    if count_ordinary(text.as_bytes(), |byte| byte.wrapping_sub(b' ') <= b'~' - b' ') == text.len() {
+    if is_printable(text.as_bytes()) {
         return text.to_ascii_uppercase();
     }
     let mut out = String::with_capacity(text.len());
@@ -84,8 +84,7 @@ pub fn readings(name: &str) -> Vec<String> {
 /// name is printable ASCII without surrounding spaces, as almost all are.
 pub fn plain_start(name: &str) -> Option<u64> {
     let bytes = name.as_bytes();
-    let is_printable = count_ordinary(bytes, |byte| byte.wrapping_sub(b' ') <= b'~' - b' ') == bytes.len();
-    if !is_printable || bytes.first() == Some(&b' ') || bytes.last() == Some(&b' ') {
+    if !is_printable(bytes) || bytes.first() == Some(&b' ') || bytes.last() == Some(&b' ') {
         return None;
     }
     let mut start = [0; 8];
@@ -122,7 +121,7 @@ pub fn truncate(text: &str, max: usize) -> &str {
 /// never cut.
 pub fn printable(text: &str, max: usize) -> Cow<'_, str> {
     let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'%';
-    if text.len() <= max && text.bytes().all(is_plain) {
+    if text.len() <= max && is_unescaped_printable(text.as_bytes()) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len().min(max));

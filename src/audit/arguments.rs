@@ -26,11 +26,11 @@ impl Audit {
             match text {
                 Some(node) => {
                     let text = node.as_ref().and_then(Node::as_text).unwrap_or_default();
-                    object.text(&pointer.text, Some(truncate(text, MAX_VALUE)))
+                    object.text_of(&pointer.text, truncate(text, MAX_VALUE))
                 }
                 // A number may be written with any number of digits.
-                None if json.len() > MAX_VALUE => object.text(&pointer.text, Some(truncate(json, MAX_VALUE))),
-                None => object.raw(&pointer.text, json),
+                None if json.len() > MAX_VALUE => object.text_of(&pointer.text, truncate(json, MAX_VALUE)),
+                None => object.raw_of(&pointer.text, json),
             };
         }
         (!named.is_empty()).then(|| object.finish())

@@ -1,5 +1,6 @@
 //! A writer for JSON objects on one line, with members in the given order.
 
+use crate::bytes::is_plain;
 use crate::text::{push_visible, truncate};
 
 /// An object under construction.
@@ -25,13 +26,26 @@ impl Object {
     }
 
     /// Adds a member whose value is JSON.
-    pub fn raw(&mut self, name: &str, json: &str) -> &mut Self {
+    pub fn raw(&mut self, name: &'static str, json: &str) -> &mut Self {
         self.name(name).push_str(json);
         self
     }
 
+    /// [`Self::raw`], with any name.
+    pub fn raw_of(&mut self, name: &str, json: &str) -> &mut Self {
+        self.any_name(name).push_str(json);
+        self
+    }
+
+    /// Adds a string member with any name.
+    pub fn text_of(&mut self, name: &str, value: &str) -> &mut Self {
+        let max = self.max_string;
+        push_quoted(self.any_name(name), truncate(value, max));
+        self
+    }
+
     /// Adds a string member. `None` is omitted.
-    pub fn text(&mut self, name: &str, value: Option<&str>) -> &mut Self {
+    pub fn text(&mut self, name: &'static str, value: Option<&str>) -> &mut Self {
         if let Some(value) = value {
             let max = self.max_string;
             push_quoted(self.name(name), truncate(value, max));
@@ -40,12 +54,12 @@ impl Object {
     }
 
     /// Adds a string member. `None` becomes `null`.
-    pub fn text_or_null(&mut self, name: &str, value: Option<&str>) -> &mut Self {
+    pub fn text_or_null(&mut self, name: &'static str, value: Option<&str>) -> &mut Self {
         if value.is_some() { self.text(name, value) } else { self.raw(name, "null") }
     }
 
     /// Adds an array of strings.
-    pub fn list<'i>(&mut self, name: &str, items: impl Iterator<Item = &'i str>) -> &mut Self {
+    pub fn list<'i>(&mut self, name: &'static str, items: impl Iterator<Item = &'i str>) -> &mut Self {
         let max = self.max_string;
         let text = self.name(name);
         text.push('[');
@@ -66,14 +80,27 @@ impl Object {
         text
     }
 
-    /// Starts a member.
-    fn name(&mut self, name: &str) -> &mut String {
-        if self.text.len() > self.start {
-            self.text.push(',');
-        }
+    /// Starts a member. The names in this program need no escapes.
+    fn name(&mut self, name: &'static str) -> &mut String {
+        self.separate();
+        self.text.push('"');
+        self.text.push_str(name);
+        self.text.push_str("\":");
+        &mut self.text
+    }
+
+    /// Starts a member with any name.
+    fn any_name(&mut self, name: &str) -> &mut String {
+        self.separate();
         push_quoted(&mut self.text, name);
         self.text.push(':');
         &mut self.text
+    }
+
+    fn separate(&mut self) {
+        if self.text.len() > self.start {
+            self.text.push(',');
+        }
     }
 }
 
@@ -90,7 +117,7 @@ impl Default for Object {
 /// characters are escaped.
 fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
-    if text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\') {
+    if is_plain(text.as_bytes()) {
         out.push_str(text);
         out.push('"');
         return;
@@ -118,9 +145,11 @@ mod tests {
             .text("left out", None)
             .text_or_null("n", None)
             .raw("r", "1")
+            .raw_of(text, "2")
+            .text_of("\"", text)
             .list("l", [text, ""].into_iter());
         let json = object.finish();
-        let expected = serde_json::json!({ "t": text, "n": null, "r": 1, "l": [text, ""] });
+        let expected = serde_json::json!({ "t": text, "n": null, "r": 1, text: 2, "\"": text, "l": [text, ""] });
         assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap(), expected);
         assert!(!json.contains(['\n', '\u{202e}', '\u{2028}', '\u{e0041}']), "{json}");
     }

@@ -63,7 +63,7 @@ fn set_filter_state(filter: Filter, name: &str, value: &str) {
 /// Logs the line of an effect, if it has one.
 pub fn log_line(effect: &Effect) {
     if let Some((level, line)) = effect.line() {
-        log::log!(level, "{line}");
+        crate::log::write(level, line);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::host::{self, LogLevel};
 use toolgate::audit::log_line;
@@ -16,17 +16,22 @@ impl Log for Lines {
     }
 
     fn log(&self, record: &Record<'_>) {
-        let level = match record.level() {
-            log::Level::Error => LogLevel::Error,
-            log::Level::Warn => LogLevel::Warn,
-            log::Level::Info => LogLevel::Info,
-            log::Level::Debug | log::Level::Trace => LogLevel::Debug,
-        };
         let text = record.args().as_str().map_or_else(|| Cow::Owned(record.args().to_string()), Cow::Borrowed);
-        host::log(level, &log_line(&text));
+        write(record.level(), &text);
     }
 
     fn flush(&self) {}
+}
+
+/// Writes a line. The macros lead here too, by way of a copy that a line of each request does not need.
+pub fn write(level: Level, text: &str) {
+    let level = match level {
+        Level::Error => LogLevel::Error,
+        Level::Warn => LogLevel::Warn,
+        Level::Info => LogLevel::Info,
+        Level::Debug | Level::Trace => LogLevel::Debug,
+    };
+    host::log(level, &log_line(text));
 }
 
 /// Starts to log, at the info level and above.

@@ -62,7 +62,7 @@ fn apply_one(effect: Effect, side: Side, shown: Option<SubjectForm>) -> Result<(
 /// Logs the line of an effect, if it has one.
 pub fn log_line(effect: &Effect) {
     if let Some((level, line)) = effect.line() {
-        log::log!(level, "{line}");
+        crate::log::write(level, line);
     }
 }
 
