@@ -139,6 +139,7 @@ impl Exchange {
         }
     }
 
+    #[inline(never)]
     fn metadata(&mut self, resource: ResourceId, head: &RequestHead, env: &mut Env<'_>) -> Step {
         match env.config.resources.get(resource) {
             Some(resource) => {
@@ -151,6 +152,7 @@ impl Exchange {
 
     /// Tries the token again, because the awaited keys or response arrived or the attempt to get them ended. `read`
     /// gives the buffered body. On [`Flow::Continue`] the host resumes the stream.
+    #[inline(never)]
     pub fn try_again(&mut self, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         if self.waits_for_turn(env.meter, env.now) {
             return Step::hold();
@@ -176,6 +178,7 @@ impl Exchange {
     }
 
     /// Handles a tick: a request whose body the host does not show in time is refused.
+    #[inline(never)]
     pub fn tick(&mut self, env: &mut Env<'_>) -> Step {
         match std::mem::take(&mut self.state) {
             State::AwaitingBody(verified)
@@ -229,6 +232,7 @@ impl Exchange {
     }
 
     /// The request ended in trailers. They lead to the verdict as the end of the body does.
+    #[inline(never)]
     pub fn request_trailers(&mut self, trailers: &Headers, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
         // No check compares MCP headers in trailers with the body, or verifies credentials or the type of the body in
         // them.
@@ -278,6 +282,7 @@ impl Exchange {
 
     /// The host's buffer cannot hold the body of the request, or a response that must be trimmed. The host refuses the
     /// request, or cuts the response: the client may get status 200 without a body.
+    #[inline(never)]
     pub fn buffer_exceeded(&mut self, env: &mut Env<'_>) -> Step {
         if let State::Forwarded(answer) = &self.state {
             return Step::go_on(vec![answer.is_cut()]);
@@ -295,6 +300,7 @@ impl Exchange {
         self.ended(Reason::EndedByClient, env)
     }
 
+    #[inline(never)]
     fn ended(&mut self, reason: Reason, env: &mut Env<'_>) -> Step {
         let state = std::mem::replace(&mut self.state, State::Replied);
         let facts = match &state {

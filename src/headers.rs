@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::bytes::is_lower;
+
 /// The header fields of a message, in one buffer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers {
@@ -72,14 +74,15 @@ impl Headers {
         if bytes.is_empty() {
             return Some(Self::default());
         }
-        let number = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?) as usize);
-        let count = number(0)?;
+        let (count, sizes) = bytes.split_first_chunk()?;
+        let count = u32::from_le_bytes(*count) as usize;
         let mut at = count.checked_mul(8)?.checked_add(4)?;
-        // Bounded by the input, regardless of the count.
-        let mut entries = Vec::with_capacity(count.min(bytes.len() / 8));
-        for n in 0..count {
-            let between = at.checked_add(number(4 + 8 * n)?)?;
-            let end = between.checked_add(1)?.checked_add(number(8 + 8 * n)?)?;
+        let sizes = sizes.as_chunks().0.get(..count)?;
+        let mut entries = Vec::with_capacity(count);
+        for pair in sizes {
+            let pair = u64::from_le_bytes(*pair);
+            let between = at.checked_add((pair & u64::from(u32::MAX)) as usize)?;
+            let end = between.checked_add(1)?.checked_add((pair >> 32) as usize)?;
             entries.push(Entry { name: at..between, value: between + 1..end, next: 0 });
             at = end.checked_add(1)?;
         }
@@ -94,9 +97,9 @@ impl Headers {
         // From the last, so that the first field of a slot comes first.
         for (place, entry) in self.entries.iter_mut().enumerate().rev() {
             let name = self.bytes.get_mut(entry.name.clone()).unwrap_or_default();
-            for byte in name.iter_mut() {
-                byte.make_ascii_lowercase();
-                self.has_underscore |= *byte == b'_';
+            if !is_lower(name) {
+                name.make_ascii_lowercase();
+                self.has_underscore |= name.contains(&b'_');
             }
             if let Some(first) = self.slots.get_mut(slot(name)) {
                 entry.next = std::mem::replace(first, u32::try_from(place + 1).unwrap_or_default());
@@ -118,29 +121,66 @@ impl Headers {
         self.bytes.get(range.clone()).unwrap_or_default()
     }
 
+    /// The number of the first field with the slot of `name`. Inlined, so that the slot of a constant is constant: most
+    /// of the names that are looked up are absent, and cost one comparison.
+    #[inline(always)]
+    fn first(&self, name: &str) -> u32 {
+        self.slots.get(slot(name.as_bytes())).copied().unwrap_or_default()
+    }
+
+    /// The first value of `name` from the field with this number on, and the number of the next field.
+    #[inline(never)]
+    fn value_from(&self, mut number: u32, name: &str) -> Option<(&[u8], u32)> {
+        while let Some(entry) = self.entry(number) {
+            if self.slice(&entry.name) == name.as_bytes() {
+                return Some((self.slice(&entry.value), entry.next));
+            }
+            number = entry.next;
+        }
+        None
+    }
+
     /// All values of `name`.
+    #[inline(always)]
     pub fn all<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
-        let is_it = move |entry: &&Entry| {
-            entry.name.end - entry.name.start == name.len() && self.slice(&entry.name) == name.as_bytes()
-        };
-        let first = self.slots.get(slot(name.as_bytes())).copied().unwrap_or_default();
-        let looked_at = std::iter::successors(self.entry(first), |entry| self.entry(entry.next));
-        looked_at.filter(is_it).map(|entry| self.slice(&entry.value))
+        let mut number = self.first(name);
+        std::iter::from_fn(move || {
+            let (value, next) = if number == 0 { None } else { self.value_from(number, name) }?;
+            number = next;
+            Some(value)
+        })
     }
 
     /// The value of `name`, if there is exactly one.
+    #[inline(always)]
     pub fn single<'h>(&'h self, name: &'h str) -> Single<'h> {
-        let mut values = self.all(name);
-        match (values.next(), values.next()) {
-            (None, _) => Single::None,
-            (Some(value), None) => Single::One(value),
-            (Some(_), Some(_)) => Single::Many,
+        match self.first(name) {
+            0 => Single::None,
+            number => self.single_from(number, name),
+        }
+    }
+
+    #[inline(never)]
+    fn single_from(&self, number: u32, name: &str) -> Single<'_> {
+        match self.value_from(number, name) {
+            None => Single::None,
+            Some((_, next)) if self.value_from(next, name).is_some() => Single::Many,
+            Some((value, _)) => Single::One(value),
         }
     }
 
     /// The first value of `name`, if it is UTF-8.
+    #[inline(always)]
     pub fn text<'h>(&'h self, name: &'h str) -> Option<&'h str> {
-        self.all(name).next().and_then(|value| std::str::from_utf8(value).ok())
+        match self.first(name) {
+            0 => None,
+            number => self.text_from(number, name),
+        }
+    }
+
+    #[inline(never)]
+    fn text_from(&self, number: u32, name: &str) -> Option<&str> {
+        self.value_from(number, name).and_then(|(value, _)| std::str::from_utf8(value).ok())
     }
 
     /// Whether the content is encoded. `identity` does not count (RFC 9110 section 8.4.1).
@@ -150,8 +190,12 @@ impl Headers {
     }
 
     /// Whether `name` is present.
+    #[inline(always)]
     pub fn has(&self, name: &str) -> bool {
-        self.all(name).next().is_some()
+        match self.first(name) {
+            0 => false,
+            number => self.value_from(number, name).is_some(),
+        }
     }
 
     /// Whether a name contains an underscore, which many servers read as `-`.

@@ -161,9 +161,29 @@ impl Authority {
             _ => return None,
         };
         let host = host.strip_suffix('.').unwrap_or(host);
-        let legal = |b: u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()+,;=[]:".contains(&b);
+        // A bit for each legal character: letters, digits, and a few signs.
+        const LEGAL: [u64; 2] = legal(b"-._~%!$&'()+,;=[]:");
+        let legal = |b: u8| LEGAL.get(usize::from(b >> 6)).is_some_and(|bits| bits >> (b & 63) & 1 == 1);
         (!host.is_empty() && host.bytes().all(legal)).then(|| Self { host: host.to_ascii_lowercase(), port })
     }
+}
+
+/// The set of the ASCII letters, digits, and `signs`, as bits.
+const fn legal(signs: &[u8]) -> [u64; 2] {
+    let mut bits: u128 = 0;
+    let mut byte = 0_u8;
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() {
+            bits |= 1 << byte;
+        }
+        byte += 1;
+    }
+    let mut rest = signs;
+    while let [sign, after @ ..] = rest {
+        bits |= 1 << *sign;
+        rest = after;
+    }
+    [bits as u64, (bits >> 64) as u64]
 }
 
 /// Appends `text` as `application/x-www-form-urlencoded` (RFC 6749 appendix B). A space becomes `%20`, which every

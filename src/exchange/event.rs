@@ -49,7 +49,7 @@ pub enum Event<'e> {
 }
 
 impl Exchange {
-    /// Handles an event.
+    /// Handles an event. The handlers of rare events are not inlined, so that the code of a usual request stays together.
     pub fn handle(&mut self, event: Event<'_>, env: &mut Env<'_>) -> Step {
         match event {
             Event::RequestHeaders { head, end } => self.request_headers(head, end, env),

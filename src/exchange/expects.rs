@@ -14,9 +14,8 @@ pub(super) struct Expects {
 }
 
 impl Expects {
-    /// The answer to a message with this method. `is_restricted`: not every valid token is enough for it.
-    pub fn of(method: &str, is_restricted: impl FnOnce() -> bool) -> Self {
-        let answer = AnswerKind::of(method);
+    /// This answer to a message. `is_restricted`: not every valid token is enough for it.
+    pub fn of(answer: AnswerKind, is_restricted: impl FnOnce() -> bool) -> Self {
         Self {
             list: matches!(answer, AnswerKind::List(_) | AnswerKind::Task),
             private: answer == AnswerKind::Contents && is_restricted(),

@@ -8,6 +8,7 @@ use crate::reply::{Denied, Refusal, Reply};
 
 impl Exchange {
     /// Answers a request that needs no token: for metadata or a CORS preflight.
+    #[inline(never)]
     pub(super) fn reply_to_anyone(&mut self, facts: &Facts<'_>, reply: Reply, env: &mut Env<'_>) -> Step {
         self.state = State::Answered(reply.status);
         let decision = if reply.status < 400 { Decision::Allow } else { Decision::Deny };
@@ -16,12 +17,14 @@ impl Exchange {
     }
 
     /// Refuses the request.
+    #[inline(never)]
     pub(super) fn refuse(&mut self, facts: &Facts<'_>, refusal: Refusal, env: &mut Env<'_>) -> Step {
         let record = facts.record(Decision::Deny, refusal.reason(), env);
         self.refuse_with(facts, refusal, vec![record], env)
     }
 
     /// Refuses a message, or all messages of a batch, each with a record of its own.
+    #[inline(never)]
     pub(super) fn deny(&mut self, facts: &Facts<'_>, mut denied: Denied, env: &mut Env<'_>) -> Step {
         let mut records = Vec::new();
         for element in &mut denied.elements {

@@ -17,12 +17,16 @@ use crate::token::{Thumbprint, TokenError};
 pub struct RequestHead {
     headers: Headers,
     is_post: bool,
+    is_tunnel: bool,
 }
 
 impl RequestHead {
     /// A head with these fields, in the order of the host.
     pub fn new(headers: Headers) -> Self {
-        Self { is_post: headers.text(":method") == Some("POST"), headers }
+        let method = headers.text(":method").unwrap_or_default();
+        let upgrades = || headers.all("upgrade").any(|value| !value.trim_ascii().eq_ignore_ascii_case(b"h2c"));
+        let is_tunnel = method == "CONNECT" || headers.has(":protocol") || upgrades();
+        Self { is_post: method == "POST", is_tunnel, headers }
     }
 
     /// Whether the method is `POST`.
@@ -32,7 +36,7 @@ impl RequestHead {
 
     /// `:method`
     pub fn method(&self) -> &str {
-        self.headers.text(":method").unwrap_or_default()
+        if self.is_post { "POST" } else { self.headers.text(":method").unwrap_or_default() }
     }
 
     /// `:path`, with its query.
@@ -73,8 +77,7 @@ impl RequestHead {
     /// Whether the request switches to another protocol than HTTP, which carries no messages to decide on. `Upgrade:
     /// h2c` does not count: it is ignored (RFC 9113 section 3.1).
     pub fn is_tunnel(&self) -> bool {
-        let upgrades = self.headers.all("upgrade").any(|value| !value.trim_ascii().eq_ignore_ascii_case(b"h2c"));
-        self.method() == "CONNECT" || self.headers.has(":protocol") || upgrades
+        self.is_tunnel
     }
 
     /// Whether the request declares gRPC. Envoy's local replies to it are gRPC, too.
@@ -204,7 +207,9 @@ impl Request {
         if !posts && self.head.declared_length().is_some_and(|length| length > 0) {
             return Err(Refusal::BodyNotAllowed);
         }
-        if self.head.is_grpc() || (posts && !self.is_json()) {
+        // What is JSON is no gRPC.
+        let is_json = posts && self.is_json();
+        if !is_json && (posts || self.head.is_grpc()) {
             return Err(Refusal::UnsupportedMedia);
         }
         if posts && self.head.headers.has_encoding() {
@@ -244,6 +249,8 @@ impl Request {
     /// Whether exactly one content type declares JSON in UTF-8.
     fn is_json(&self) -> bool {
         match self.head.headers.single("content-type") {
+            // Nearly every client sends just this.
+            Single::One(b"application/json") => true,
             Single::One(value) => std::str::from_utf8(value).is_ok_and(is_json_type),
             Single::None | Single::Many => false,
         }
@@ -263,7 +270,9 @@ impl Request {
             edits.extend(self.head.headers.names().filter(conditional).map(HeaderEdit::remove));
         }
         for name in mcp::CHECKED {
-            if let (Single::Many, Some(value)) = (self.head.headers.single(name), self.head.headers.text(name)) {
+            if self.head.headers.single(name) == Single::Many
+                && let Some(value) = self.head.headers.text(name)
+            {
                 edits.push(HeaderEdit::Set(name.to_owned(), value.to_owned()));
             }
         }
@@ -275,10 +284,6 @@ impl Request {
 /// `application/json`, with no charset but UTF-8 (RFC 8259 section 8.1).
 pub fn is_json_type(value: &str) -> bool {
     const JSON: &str = "application/json";
-    // Nearly every client sends just this.
-    if value == JSON {
-        return true;
-    }
     let mut parts = value.split(';').map(str::trim_ascii);
     // Several types on one line are joined by commas.
     !value.contains(',')

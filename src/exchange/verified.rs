@@ -11,7 +11,7 @@ use crate::config::{Batches, Config};
 use crate::drift::asked::AskedList;
 use crate::identity;
 use crate::jsonrpc::{self, Message, Shape};
-use crate::mcp::{Access, ListKind, McpHeaders, Operation};
+use crate::mcp::{Access, AnswerKind, ListKind, McpHeaders, Operation};
 use crate::policy::{Arguments, Denial, Occasion, Permit, Standing, Verdict};
 use crate::reply::{Cause, Denied, DeniedElement, Refusal};
 use crate::time::UnixTime;
@@ -118,7 +118,7 @@ impl Verified {
         let fresh = policy.zip(self.caller.token());
         let fresh = fresh.and_then(|(policy, caller)| policy.freshness(caller, &operation.access));
         let is_restricted = || policy.is_none_or(|policy| policy.is_restricted(&operation.access));
-        let expects = Expects::of(&message.method, is_restricted);
+        let expects = Expects::of(AnswerKind::of_method(operation.method, &message.method), is_restricted);
         let recorded = match operation.access {
             Access::Tool(name) => env.config.audit.recorded(name, message.params.arguments),
             _ => None,
@@ -128,7 +128,7 @@ impl Verified {
             arguments: recorded,
             method: method().unwrap_or_else(|| "response".to_owned()),
             target: operation.target,
-            list: operation.list,
+            list: operation.method.and_then(|method| method.answer.list()),
             cursor: message.params.cursor.text().map(str::to_owned),
             id: id(),
             version: message.params.version.text().map(str::to_owned),
@@ -155,8 +155,9 @@ impl Verified {
             }
         }
         let identity = self.identity(env.config).map_err(|_| denied(Cause::Unforwardable, false))?;
-        let may_list =
-            mcp.and_then(|mcp| mcp.method.as_deref()).is_none_or(|method| Expects::of(method, || true).is_any());
+        let may_list = mcp
+            .and_then(|mcp| mcp.method.as_deref())
+            .is_none_or(|method| Expects::of(AnswerKind::of(method), || true).is_any());
         Ok(self.forward_edits(identity, may_list, env.config))
     }
 }

@@ -4,8 +4,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::methods::{Method, TargetKind, is_notification};
+use super::methods::{TargetKind, is_notification};
 use super::{Access, Operation};
+use crate::bytes::is_printable;
 use crate::headers::Headers;
 use crate::jsonrpc::{Member, Message, MessageKind};
 use crate::reason::Reason;
@@ -106,8 +107,7 @@ pub struct McpHeaders {
 
 /// Whether `text` holds a control character.
 fn is_controlled(text: &str) -> bool {
-    let plain = text.bytes().all(|b| matches!(b, b' '..=b'~'));
-    !plain && text.chars().any(char::is_control)
+    !is_printable(text.as_bytes()) && text.chars().any(char::is_control)
 }
 
 impl McpHeaders {
@@ -154,7 +154,7 @@ impl McpHeaders {
         present(self.method.as_deref(), method, required)?;
         let name = mirrored_name(message, operation);
         // For other methods, `Mcp-Name` is optional but must agree.
-        let requires_name = Method::find(&message.method).is_some_and(|method| method.requires_name);
+        let requires_name = operation.method.is_some_and(|method| method.requires_name);
         present(self.name.as_deref(), name, required && name.is_some() && requires_name)
     }
 

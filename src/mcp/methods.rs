@@ -3,7 +3,7 @@
 use crate::text::{look_alike, near};
 
 /// A method with its own handling in the policy, the response or the headers.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Method {
     /// The name of the method.
     pub name: &'static str,
@@ -109,7 +109,12 @@ impl Method {
 impl TargetKind {
     /// The target that decides a request of the method `name`.
     pub fn of(name: &str) -> Self {
-        match Method::find(name) {
+        Self::of_method(Method::find(name), name)
+    }
+
+    /// [`Self::of`], where the method was found before.
+    pub(super) fn of_method(method: Option<&Method>, name: &str) -> Self {
+        match method {
             Some(method) => method.target,
             None if name.starts_with("tasks/") => Self::Task,
             None => Self::Method,
@@ -134,7 +139,12 @@ impl TargetKind {
 impl AnswerKind {
     /// The content of a response to the method `name`.
     pub fn of(name: &str) -> Self {
-        match Method::find(name) {
+        Self::of_method(Method::find(name), name)
+    }
+
+    /// [`Self::of`], where the method was found before.
+    pub fn of_method(method: Option<&Method>, name: &str) -> Self {
+        match method {
             Some(method) => method.answer,
             // A careless server may treat the method as a task method.
             None if near(name).starts_with("TASKS/") => Self::Task,

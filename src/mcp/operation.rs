@@ -1,7 +1,7 @@
 //! Maps a message to the access it asks for.
 
 use super::Access;
-use super::methods::{ListKind, Method, TargetKind, is_notification};
+use super::methods::{Method, TargetKind, is_notification};
 use crate::jsonrpc::{Member, Message, MessageFault, MessageKind, Params, Reference};
 use crate::reason::Reason;
 use crate::uri::{UriFault, check_template, check_uri};
@@ -19,8 +19,8 @@ pub struct Operation<'a> {
     pub access: Access<'a>,
     /// The requested name or URI, for records and responses.
     pub target: Option<String>,
-    /// The requested list.
-    pub list: Option<ListKind>,
+    /// The method, if it has its own handling.
+    pub method: Option<&'static Method>,
 }
 
 /// Why a message has no target that can be decided.
@@ -74,10 +74,11 @@ impl<'a> Operation<'a> {
     /// The operation that `message` asks for.
     pub fn of(message: &'a Message<'a>) -> Result<Self, OperationFault> {
         if message.kind == MessageKind::Response {
-            return Ok(Self { access: Access::Open, target: None, list: None });
+            return Ok(Self { access: Access::Open, target: None, method: None });
         }
         let name = message.method.as_ref();
-        let decides = TargetKind::of(name);
+        let method = Method::find(name);
+        let decides = TargetKind::of_method(method, name);
         match message.params.fault_of(decides.members()) {
             Some(MessageFault::LookAlike) => return Err(OperationFault::LookAlike),
             Some(_) => return Err(OperationFault::Params),
@@ -92,7 +93,7 @@ impl<'a> Operation<'a> {
             Access::Resources(uris) | Access::ResourcesAndTasks(uris) if !uris.is_empty() => Some(uris.join(" ")),
             _ => None,
         };
-        Ok(Self { access, target, list: Method::find(name).and_then(|method| method.answer.list()) })
+        Ok(Self { access, target, method })
     }
 }
 
@@ -158,11 +159,13 @@ fn uri<'a>(member: &'a Member<'a>) -> Result<&'a str, OperationFault> {
 mod tests {
     use super::*;
     use crate::jsonrpc;
+    use crate::mcp::ListKind;
 
     fn of(body: &str) -> Result<(String, Option<String>, Option<ListKind>), String> {
         let message = jsonrpc::read(body.as_bytes(), 64).map_err(|refused| refused.fault.reason().to_string())?;
         let operation = Operation::of(&message).map_err(|fault| fault.reason().to_string())?;
-        Ok((format!("{:?}", operation.access), operation.target, operation.list))
+        let list = operation.method.and_then(|method| method.answer.list());
+        Ok((format!("{:?}", operation.access), operation.target, list))
     }
 
     fn access(body: &str) -> String {
