@@ -1,5 +1,5 @@
 # Two commands for users: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build build-native demo up test test-native test-envoys test-func-e dist dist-test dist-reproducible manifests mesh providers interop chaos cli conformance bench bench-core soak fuzz oracles responsive check lint licences size docs clean
+.PHONY: help build build-native demo up test test-native test-envoys test-func-e dist dist-test dist-reproducible manifests mesh providers interop chaos cli conformance bench bench-core soak fuzz oracles responsive check lint licences size docs spelling clean
 .DEFAULT_GOAL := help
 
 MODULE := target/wasm32-wasip1/release/toolgate.wasm
@@ -150,6 +150,9 @@ responsive: build ## how long one busy worker keeps another connection waiting
 
 docs: ## the documentation as a book, with search: target/book/docs/index.html
 	@tools/docs/book.sh
+
+spelling: ## the spelling of pages, comments and messages
+	@tools/docs/spelling.sh
 
 clean: ## remove everything that was built or downloaded
 	rm -rf target .cache dist demo/node_modules optimize/node_modules tests/interop/node_modules

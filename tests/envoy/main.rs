@@ -30,6 +30,7 @@ mod discovery;
 mod dpop;
 mod dpop_client;
 mod drift;
+mod examples;
 mod framing;
 mod freshness;
 mod front_door;

@@ -20,6 +20,7 @@ mod commands;
 mod compose;
 mod deploy;
 mod docs;
+mod examples;
 mod mesh;
 mod misconfigurations;
 mod newcomer;
