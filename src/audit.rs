@@ -96,6 +96,15 @@ impl Decision {
     }
 }
 
+/// A refused token. Nobody vouches for any of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedToken {
+    /// The claimed `iss`, `aud` and `client`, a JSON object. None if the token cannot be read.
+    pub claimed: Option<String>,
+    /// The error: what was expected, and what came.
+    pub detail: String,
+}
+
 /// A decision and its circumstances. Never contains a token or a part of one.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
@@ -122,6 +131,8 @@ pub struct Record {
     pub protocol_version: Option<String>,
     /// The recorded arguments of a call, a JSON object.
     pub arguments: Option<String>,
+    /// The token, if it was refused.
+    pub refused: Option<Box<RefusedToken>>,
     /// The part that is put into the filter state.
     pub shown: FilterState,
 }
@@ -146,6 +157,7 @@ impl Record {
             trace_id: None,
             protocol_version: None,
             arguments: None,
+            refused: None,
             shown: FilterState::All,
         }
     }
@@ -180,6 +192,12 @@ impl Record {
         if self.decision != Decision::Allow && (self.caller.is_some() || !self.required.is_empty()) {
             line.list("required", self.required.iter().map(String::as_str));
             line.list("missing", self.missing.iter().map(String::as_str));
+        }
+        if let Some(refused) = &self.refused {
+            line.text("detail", Some(&refused.detail));
+            if let Some(claimed) = &refused.claimed {
+                line.raw("claimed", claimed);
+            }
         }
         line.text("matrix_row", self.matrix_row.as_deref());
         line.text("jti", self.caller.as_ref().and_then(AccessToken::id));

@@ -81,6 +81,8 @@ pub struct Audit {
     pub decisions: Decisions,
     /// The form of the subject.
     pub subject: SubjectForm,
+    /// Whether records say what is wrong with a refused token, and what it claims.
+    pub detail: bool,
     /// The endpoint that receives audit lines in addition to the log.
     pub sink: Option<Endpoint>,
     /// The recorded arguments of calls, by tool.

@@ -26,6 +26,7 @@ mod facts;
 mod in_band;
 mod possession;
 mod refusal;
+mod refused;
 mod request;
 mod response;
 mod session;

@@ -160,7 +160,13 @@ fn read_records(at: Option<At<'_>>, found: &mut Findings) -> FilterState {
 }
 
 fn read_audit(at: Option<At<'_>>, found: &mut Findings) -> Audit {
-    let mut audit = Audit { decisions: Decisions::All, subject: SubjectForm::Plain, sink: None, arguments: Vec::new() };
+    let mut audit = Audit {
+        decisions: Decisions::All,
+        subject: SubjectForm::Plain,
+        detail: true,
+        sink: None,
+        arguments: Vec::new(),
+    };
     let Some(mut fields) = at.and_then(|at| at.fields(found)) else { return audit };
     let decisions = [("all", Decisions::All), ("denied", Decisions::Denied), ("none", Decisions::None)];
     if let Some(decisions) = fields.take("decisions").and_then(|at| at.choice(&decisions, found)) {
@@ -169,6 +175,9 @@ fn read_audit(at: Option<At<'_>>, found: &mut Findings) -> Audit {
     let forms = [("plain", SubjectForm::Plain), ("hash", SubjectForm::Hash)];
     if let Some(form) = fields.take("subject").and_then(|at| at.choice(&forms, found)) {
         audit.subject = form;
+    }
+    if let Some(detail) = fields.take("detail").and_then(|at| at.flag(found)) {
+        audit.detail = detail;
     }
     audit.arguments = fields.take("arguments").map(|at| read_recorded(&at, found)).unwrap_or_default();
     audit.sink = fields.take("sink").and_then(|at| endpoint::read_sink(&at, found));

@@ -87,6 +87,15 @@ impl From<TokenError> for Refusal {
 }
 
 impl Refusal {
+    /// The error of a refused token, if it is one.
+    pub fn of_token(&self) -> Option<TokenError> {
+        match self {
+            Self::InvalidToken(error) => Some(*error),
+            Self::InBand(refusal, _) => refusal.of_token(),
+            _ => None,
+        }
+    }
+
     /// The reason in records.
     pub fn reason(&self) -> Reason {
         match self {

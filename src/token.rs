@@ -8,6 +8,7 @@ mod cache;
 mod claims;
 mod confirmation;
 mod digest;
+pub mod fault;
 mod introspected;
 mod jwt;
 mod profile;
@@ -19,6 +20,7 @@ mod selector;
 #[cfg(not(target_family = "wasm"))]
 pub use assumed::{Assumed, acting};
 pub use cache::TokenCache;
+pub(crate) use claims::first_text;
 pub use claims::{ClaimTest, Claims};
 pub use confirmation::{Confirmation, Thumbprint};
 pub use digest::{ByFirstBytes, TokenDigest};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Introspection;
 use crate::jwks::KeySource;
 use crate::signature::Algorithm;
-use crate::token::TokenRules;
+use crate::token::{Expectations, TokenRules};
 use crate::url::Url;
 
 /// A trusted authorization server.
@@ -76,6 +76,17 @@ impl Issuer {
     /// Whether clients can discover the issuer, because its identifier is a URL.
     pub fn can_be_found(&self) -> bool {
         Url::parse(&self.identifier).is_ok()
+    }
+
+    /// The expectations of its tokens at a resource with these audiences.
+    pub fn expectations<'e>(&'e self, audiences: &'e [String]) -> Expectations<'e> {
+        Expectations {
+            issuer: &self.identifier,
+            issuer_name: &self.name,
+            algorithms: self.algorithms.as_deref(),
+            rules: &self.rules,
+            audiences,
+        }
     }
 
     /// Whether an opaque token can be from this issuer.

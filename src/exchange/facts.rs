@@ -1,5 +1,6 @@
 //! The facts about a request, and the records made of them.
 
+use super::refused;
 use super::request::{Request, RequestHead};
 use super::step::Env;
 use crate::audit::{Decision, Record};
@@ -8,6 +9,7 @@ use crate::ids::ResourceId;
 use crate::mcp::Version;
 use crate::policy::Denial;
 use crate::reason::Reason;
+use crate::reply::Refusal;
 use crate::token::AccessToken;
 
 /// The facts about a request that its records and answers state.
@@ -20,6 +22,8 @@ pub(super) struct Facts<'a> {
     pub request_id: Option<&'a str>,
     pub trace_id: Option<&'a str>,
     pub protocol_version: Option<&'a str>,
+    /// The request, whose token may be refused.
+    pub request: Option<&'a Request>,
     /// The method of HTTP, until a message is read.
     pub method: Option<&'a str>,
     pub caller: Option<&'a AccessToken>,
@@ -50,6 +54,7 @@ impl<'a> Facts<'a> {
             resource: Some(request.resource),
             origin: request.origin.as_deref(),
             protocol_version: declared.and_then(|mcp| mcp.version.as_ref()).map(Version::as_str),
+            request: Some(request),
             ..Self::nowhere(&request.head)
         }
     }
@@ -67,6 +72,16 @@ impl<'a> Facts<'a> {
     pub fn record(&self, decision: Decision, reason: Reason, env: &mut Env<'_>) -> Record {
         let method = self.method.map(str::to_owned);
         self.record_of(method, None, decision, reason, env)
+    }
+
+    /// The record of a refusal. Of a refused token it has only what the token claims, and what is wrong with it.
+    pub fn record_refusal(&self, refusal: &Refusal, env: &mut Env<'_>) -> Record {
+        let mut record = self.record(Decision::Deny, refusal.reason(), env);
+        if let Some(error) = refusal.of_token() {
+            record.caller = None;
+            record.refused = self.request.and_then(|request| refused::token(request, error, env)).map(Box::new);
+        }
+        record
     }
 
     /// The record of a decision about one message.

@@ -19,7 +19,7 @@ impl Exchange {
     /// Refuses the request.
     #[inline(never)]
     pub(super) fn refuse(&mut self, facts: &Facts<'_>, refusal: Refusal, env: &mut Env<'_>) -> Step {
-        let record = facts.record(Decision::Deny, refusal.reason(), env);
+        let record = facts.record_refusal(&refusal, env);
         self.refuse_with(facts, refusal, vec![record], env)
     }
 

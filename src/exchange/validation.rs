@@ -180,13 +180,7 @@ impl<'a> Asked<'a> {
         env: &Env<'a>,
     ) -> Option<Self> {
         let issuer = env.config.issuers.get(id).filter(|_| resource.issuers.contains(&id))?;
-        let expected = Expectations {
-            issuer: &issuer.identifier,
-            issuer_name: &issuer.name,
-            algorithms: issuer.algorithms.as_deref(),
-            rules: &issuer.rules,
-            audiences: &resource.audiences,
-        };
+        let expected = issuer.expectations(&resource.audiences);
         Some(Self { id, issuer, expected, digest, token, fresh, size })
     }
 

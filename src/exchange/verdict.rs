@@ -9,7 +9,6 @@ use super::validation::{Unverified, not_revoked, validate};
 use super::verified::Verified;
 use super::watch::Watch;
 use super::{Exchange, ReadBody, State};
-use crate::audit::Decision;
 use crate::introspection::Fresh;
 use crate::jsonrpc::{MessageFault, Shape};
 use crate::mcp::Access;
@@ -81,7 +80,7 @@ impl Exchange {
             }
             Err(Unverified::Refused(refusal)) => {
                 let facts = verified.facts();
-                let mut record = facts.record(Decision::Deny, refusal.reason(), env);
+                let mut record = facts.record_refusal(&refusal, env);
                 if let [one] = decisions.all.as_slice() {
                     (record.method, record.target) = (Some(one.method.clone()), one.target.clone());
                     record.arguments.clone_from(&one.arguments);

@@ -2,7 +2,7 @@
 //! shows it.
 
 use super::places::Places;
-use super::words::{against, date, of, quoted, quoted_all, set, value};
+use super::words::{date, quoted, quoted_all, set};
 use crate::caller::Caller;
 use crate::config::{Config, Resource};
 use crate::mcp::{Access, Part};
@@ -10,10 +10,9 @@ use crate::node::Node;
 use crate::pattern::Pattern;
 use crate::policy::{Counted, Denial, Found, Policy, Requirement, RuleSet};
 use crate::scope::Scope;
-use crate::signature::Algorithm;
 use crate::text::{near, readings};
 use crate::time::UnixTime;
-use crate::token::{AccessToken, Claims, Expectations, TokenError, TokenRules, UntrustedJwt};
+use crate::token::{AccessToken, Claims, Expectations, TokenError, UntrustedJwt};
 
 pub(super) const UNKNOWN_KEY: &str = "the key was rotated away (get a new token), or the key set is stale or of another issuer (compare with the issuer's `jwks_uri`)";
 pub(super) const BAD_SIGNATURE: &str =
@@ -57,75 +56,6 @@ pub fn issuer(claimed: &str, resource: &Resource, config: &Config) -> Option<Str
         );
     }
     None
-}
-
-/// The actual value, for errors of checks that cover several values.
-pub fn detail(jwt: &UntrustedJwt, error: TokenError, expected: &Expectations<'_>, now: UnixTime) -> Option<String> {
-    let (header, rules) = (jwt.claimed_header(), expected.rules);
-    let claims = jwt.claimed();
-    Some(match error {
-        TokenError::AlgorithmNotAllowed => {
-            let allowed =
-                quoted_all(expected.algorithms.unwrap_or(&Algorithm::ALL).iter().map(|algorithm| algorithm.name()));
-            format!("alg: expected one of {allowed}, got {}", value(header.get("alg")))
-        }
-        TokenError::TypeNotAllowed => {
-            let absent = if rules.type_may_be_absent { " or none" } else { "" };
-            let allowed = quoted_all(rules.types.iter().map(String::as_str));
-            format!("typ: expected {allowed}{absent}, got {}", value(header.get("typ")))
-        }
-        TokenError::CriticalHeader => "the header has `crit` or `b64`, which require unsupported extensions".to_owned(),
-        TokenError::Bound => {
-            "`cnf` binds it to something that cannot be verified: a `jkt` requires `dpop` of its issuer".to_owned()
-        }
-        TokenError::NotAnAccessToken => format!("it is another kind of token: {}", marks(claims)),
-        TokenError::AudienceMissing => format!("aud: expected {}, got nothing", accepted(expected)),
-        TokenError::AudienceMismatch => format!("aud: expected {}, got {}", accepted(expected), of(jwt, "aud")),
-        TokenError::ExpiryMissing => "exp: expected a time, got nothing".to_owned(),
-        TokenError::Expired => {
-            let leeway = rules.leeway.as_secs();
-            format!("exp: {}, and the leeway is {leeway} s", against(claims, "exp", now))
-        }
-        TokenError::NotYetValid => format!("nbf: {}", against(claims, "nbf", now)),
-        TokenError::IssuedInFuture => format!("iat: {}", against(claims, "iat", now)),
-        TokenError::RequiredClaim => unmet(jwt, rules),
-        TokenError::ActMalformed => {
-            format!("act: expected an object with a text in `sub`, at each of at most 8 levels, got {}", of(jwt, "act"))
-        }
-        TokenError::ClaimMalformed => "a claim has the wrong type".to_owned(),
-        _ => return None,
-    })
-}
-
-fn accepted(expected: &Expectations<'_>) -> String {
-    let accepted = quoted_all(expected.audiences.iter().map(String::as_str));
-    if expected.audiences.len() > 1 { format!("one of {accepted}") } else { accepted }
-}
-
-/// The claims that mark another kind of token.
-fn marks(claims: &Claims) -> String {
-    let named = ["nonce", "at_hash", "c_hash", "events", "token_use", "typ"];
-    let there = |name: &&str| claims.has(name);
-    let told: Vec<_> = named
-        .into_iter()
-        .filter(there)
-        .map(|name| match claims.get(name) {
-            Some(text @ Node::Text(_)) if matches!(name, "token_use" | "typ") => {
-                format!("`{name}` {}", value(Some(text)))
-            }
-            _ => format!("`{name}`"),
-        })
-        .collect();
-    format!("it has {}", told.join(", "))
-}
-
-fn unmet(jwt: &UntrustedJwt, rules: &TokenRules) -> String {
-    let tests = rules.required_claims.iter().filter(|test| !test.holds(jwt.claimed()));
-    let wrong = tests
-        .map(|test| format!("{}: expected {}, got {}", test.name, value(Some(&test.expected)), of(jwt, &test.name)));
-    let absent = rules.present_claims.iter().filter(|name| !jwt.claimed().has(name));
-    let absent = absent.map(|name| format!("{name}: expected a value, got nothing"));
-    wrong.chain(absent).collect::<Vec<_>>().join("; ")
 }
 
 /// The usual cause of a refused token.

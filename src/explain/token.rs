@@ -10,6 +10,7 @@ use crate::jwks::{KeySource, Lookup};
 use crate::node::Node;
 use crate::reason::Reason;
 use crate::signature::SignatureVerifier;
+use crate::token::fault::{self, Reader};
 use crate::token::{
     AccessToken, Active, Answer, Candidate, Checked, Expectations, TokenCheck, TokenError, UntrustedJwt,
 };
@@ -34,7 +35,7 @@ pub fn check(
     {
         checks.push(Check::passed("token", "opaque: only its issuer can validate it"));
         let issuer = config.issuers.get(id)?;
-        return ask(question, id, token, expectations(issuer, resource), checks, Active::vouch);
+        return ask(question, id, token, issuer.expectations(&resource.audiences), checks, Active::vouch);
     }
     let jwt = match UntrustedJwt::parse(token) {
         Ok(jwt) => jwt,
@@ -45,7 +46,7 @@ pub fn check(
     };
     checks.push(Check::passed("token", "a JWT, well-formed"));
     let (id, issuer) = issuer(question, &jwt, resource, checks)?;
-    let expected = expectations(issuer, resource);
+    let expected = issuer.expectations(&resource.audiences);
     for one in jwt.checks(expected, question.now) {
         checks.push(describe(&jwt, one, &expected, question));
     }
@@ -65,16 +66,6 @@ pub fn check(
             ask(question, id, token, expected, checks, |active, expected| verified.confirmed_by(active, expected))
         }
         _ => Some(verified),
-    }
-}
-
-fn expectations<'c>(issuer: &'c Issuer, resource: &'c Resource) -> Expectations<'c> {
-    Expectations {
-        issuer: &issuer.identifier,
-        issuer_name: &issuer.name,
-        algorithms: issuer.algorithms.as_deref(),
-        rules: &issuer.rules,
-        audiences: &resource.audiences,
     }
 }
 
@@ -173,14 +164,8 @@ fn counted(keys: usize) -> String {
 }
 
 fn not_a_jwt(error: TokenError, token: &str) -> Check {
-    let parts = token.split('.').count();
-    let detail = match parts {
-        3 => "three parts, but not two strict JSON objects and a signature in base64url".to_owned(),
-        5 => "five parts: an encrypted token (JWE), which only its recipient can read".to_owned(),
-        1 => "one part: an opaque token, and no issuer of this resource has `introspection`".to_owned(),
-        parts => format!("{parts} parts separated by dots, where a JWT has three"),
-    };
-    Check::refused("token", error.reason(), detail).hint(hints::malformed(parts))
+    let (parts, told) = fault::not_a_jwt(token);
+    Check::refused("token", error.reason(), told).hint(hints::malformed(parts))
 }
 
 /// Finds the issuer that the token names.
@@ -210,8 +195,7 @@ fn issuer<'c>(
             Some((id, issuer))
         }
         None => {
-            let expected = quoted_all(trusted.map(|(_, issuer)| issuer.identifier.as_str()));
-            let detail = format!("iss: expected {expected}, got {}", quoted(claimed));
+            let detail = fault::other_issuer(trusted.map(|(_, issuer)| issuer.identifier.as_str()), claimed);
             let hint = hints::issuer(claimed, resource, config);
             checks.push(Check::refused("iss", TokenError::IssuerMismatch.reason(), detail).hint(hint));
             None
@@ -225,7 +209,7 @@ fn describe(jwt: &UntrustedJwt, check: TokenCheck, expected: &Expectations<'_>, 
     match check.outcome {
         Ok(()) => Check::passed(about, told),
         Err(error) => {
-            let detail = hints::detail(jwt, error, expected, question.now).unwrap_or(told);
+            let detail = fault::detail(jwt, error, expected, question.now, Reader::Holder).unwrap_or(told);
             Check::refused(about, error.reason(), detail).hint(hints::token(jwt, error, expected, question.now))
         }
     }

@@ -329,6 +329,16 @@ impl KeySetCache {
         self.attempts.failures > 0
     }
 
+    /// The number of keys in use.
+    pub fn len(&self) -> usize {
+        self.set.len()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.set.is_empty()
+    }
+
     /// The age of the set for records. `None` before the first fetch.
     pub fn age(&self, now: UnixTime) -> Option<Duration> {
         self.fetched_at.map(|at| now.since(at).unwrap_or_default())

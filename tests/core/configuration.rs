@@ -305,7 +305,13 @@ fn every_default_is_the_documented_one() {
         }
     );
     assert_eq!(config.token_cache_entries, 4096);
-    let audit = Audit { decisions: Decisions::All, subject: SubjectForm::Plain, sink: None, arguments: Vec::new() };
+    let audit = Audit {
+        decisions: Decisions::All,
+        subject: SubjectForm::Plain,
+        detail: true,
+        sink: None,
+        arguments: Vec::new(),
+    };
     assert_eq!(config.audit, audit);
     assert_eq!(config.filter_state, FilterState::All);
     let warned: Vec<_> = config.warnings.iter().map(|warning| warning.path.as_str()).collect();

@@ -21,6 +21,7 @@ mod drift;
 mod freshness;
 mod gates;
 mod lenient_clients;
+mod refused_tokens;
 mod revocation;
 mod sessions;
 mod table;

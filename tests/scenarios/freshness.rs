@@ -1,6 +1,6 @@
 //! Rules that want the issuer's word on the token, and a recent one.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::config::{BOTH, FRESH, LOCAL};
 use super::endpoint::{Said, active, inactive, text};
@@ -36,7 +36,12 @@ pub fn rows() -> Vec<Scenario> {
         row(
             "a verified token that is revoked is refused where a rule asks",
             erase(inactive()),
-            gone().audit("method", "tools/call").audit("target", "erase").audit("subject", "alice"),
+            // Whose token it was is not recorded: it was refused.
+            gone()
+                .audit("method", "tools/call")
+                .audit("target", "erase")
+                .audit("subject", Value::Null)
+                .audit("detail", "the introspection endpoint reports the token as inactive"),
         ),
         row(
             "a word that a rule wants and cannot have is nobody's fault",

@@ -79,6 +79,8 @@ pub struct Audit {
     decisions: Option<Decisions>,
     /// The form of subjects in records: unchanged, or as a digest
     subject: Option<SubjectForm>,
+    /// Whether records say what is wrong with a refused token, and which `iss`, `aud` and client it claims
+    detail: Option<bool>,
     /// The arguments of calls that are recorded: JSON Pointers by tool name; `*` matches any characters
     arguments: Option<BTreeMap<String, Pointers>>,
     /// The endpoint that receives audit lines in addition to the log
