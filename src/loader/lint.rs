@@ -8,6 +8,7 @@ use crate::pattern::Pattern;
 use crate::policy::{Mode, Policy, Requirement, Scenario};
 use crate::routes::PathPattern;
 use crate::scope::Scope;
+use crate::sessions::Sessions;
 use crate::url::Url;
 
 /// The rules of one kind, as written.
@@ -75,6 +76,16 @@ pub fn check_asked_scopes(path: &str, resource: &Resource, trusted: &[&Issuer], 
     for scope in resource.challenge_scopes.iter().filter(|scope| !resource.scopes_supported.contains(scope)) {
         let message = format!("`{scope}` is not in `scopes_supported`, so no challenge asks for it");
         found.warn(&join(path, "challenge_scopes"), message);
+    }
+}
+
+/// Warns about sessions of signed-in callers that callers without a token may use.
+pub fn check_sessions(path: &str, policy: &Policy, sessions: Option<&Sessions>, found: &mut Findings) {
+    let protects =
+        || [&policy.tools, &policy.prompts, &policy.resources, &policy.methods].iter().any(|set| set.protects());
+    if policy.has_public_rules && sessions.is_none() && protects() {
+        let message = "is not set, and some rules are public: whoever learns a session id can use it without a token";
+        found.warn(&join(path, "sessions"), message);
     }
 }
 

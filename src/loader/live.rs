@@ -61,6 +61,7 @@ impl Config {
         let policy = policy::read(&At { path: String::new(), node: &parts.policy }, known, found)?;
         let trusted: Vec<_> = resource.issuers.iter().filter_map(|id| self.issuers.get(*id)).collect();
         lint::check_issuers("", &policy.matrix, &trusted, found);
+        lint::check_sessions("resources[]", &policy, resource.sessions.as_ref(), found);
         let (supported, ttl, warnings) = (parts.supported, parts.ttl, Vec::new());
         Some(Live::InForce { policy: Box::new(policy), supported, ttl, warnings })
     }

@@ -53,6 +53,7 @@ pub fn read(at: &At<'_>, issuers: &Issuers, environment: Environment<'_>, found:
     let (identifier, policy) = identifier.zip(policy)?;
     lint::check_paths(&join(&path, "paths"), &identifier, paths.as_deref().unwrap_or_default(), found);
     lint::check_issuers(&join(&path, "policy"), &policy.matrix, &issuers_of, found);
+    lint::check_sessions(&path, &policy, sessions.as_ref(), found);
     let default_servers =
         || trusted.iter().filter_map(|id| issuers.read.get(*id)).map(|issuer| issuer.identifier.clone()).collect();
     let base = || policy.base_scopes.iter().map(|scope| told(prefix.as_ref(), scope.as_str())).collect();

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use toolgate::bearer::NoCredentials;
 use toolgate::caller::Caller;
+use toolgate::config::Live;
 use toolgate::mcp::Access;
 use toolgate::policy::{Arguments, Denial, Occasion, Outcome, Policy, Verdict};
 
@@ -260,10 +261,8 @@ fn a_public_rule_has_nothing_that_a_token_would_have_to_satisfy() {
 
 #[test]
 fn what_does_not_restrict_a_public_rule_is_warned_of() {
-    let warned = |policy: Value| {
-        let config = accepted(&set(minimal(), "/resources/0/policy", policy));
-        config.warnings.iter().map(ToString::to_string).collect::<Vec<_>>()
-    };
+    let bound = set(minimal(), "/resources/0/sessions", json!({"bind": true, "secret_env": "SESSION_SECRET"}));
+    let warned = |policy: Value| warnings(&set(bound.clone(), "/resources/0/policy", policy));
     let tools = json!({"help_*": {"public": true}, "read": {"scopes": ["a"]}});
     let row = |selector: Value, denied: &str| {
         let mut row = json!({"name": "r", "deny_tools": [denied]});
@@ -287,5 +286,62 @@ fn what_does_not_restrict_a_public_rule_is_warned_of() {
         ),
     ] {
         assert_eq!(warned(policy.clone()), expected, "{policy}");
+    }
+}
+
+/// The warnings of a configuration that is accepted.
+fn warnings(configuration: &Value) -> Vec<String> {
+    accepted(configuration).warnings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn sessions_that_callers_with_and_without_a_token_share_are_warned_of() {
+    let public = json!({"public": true});
+    let secret = |bind: bool| json!({"bind": bind, "secret_env": "SESSION_SECRET"});
+    let mixed = json!({"tools": {"a": public, "b": {"scopes": ["b"]}}});
+    let shared = vec![
+        "resources[0].sessions: is not set, and some rules are public: whoever learns a session id can use it without a \
+         token",
+    ];
+    let cases = [
+        ("public and protected tools", mixed.clone(), None, shared.clone()),
+        (
+            "a protected tool of a caller without scopes",
+            json!({"tools": {"a": public, "b": {"scopes": []}}}),
+            None,
+            shared.clone(),
+        ),
+        (
+            "a public prompt and a protected method",
+            json!({"prompts": {"a": public}, "methods": {"b": {"scopes": ["b"]}}}),
+            None,
+            shared.clone(),
+        ),
+        (
+            "public tools, and unlisted ones for a token",
+            json!({"tools": {"a": public}, "unlisted": {"tools": "authenticated"}}),
+            None,
+            shared.clone(),
+        ),
+        ("sessions that are not bound", mixed.clone(), Some(secret(false)), shared.clone()),
+        ("sessions that are bound", mixed, Some(secret(true)), vec![]),
+        ("public rules only", json!({"tools": {"a": public}, "resources": {"*": public}}), None, vec![]),
+        ("protected rules only", json!({"tools": {"a": {"scopes": []}}}), None, vec![]),
+    ];
+    for (name, policy, sessions, expected) in cases {
+        let mut configuration = set(minimal(), "/resources/0/policy", policy.clone());
+        if let Some(sessions) = &sessions {
+            configuration = set(configuration, "/resources/0/sessions", sessions.clone());
+        }
+        assert_eq!(warnings(&configuration), expected, "{name}");
+        // A control plane's policy is told of alike.
+        let plane = json!({"uri": "https://plane.example.com/policy", "cluster": "plane"});
+        let remote = accepted(&set(configuration, "/resources/0/policy_source", plane));
+        let resource = remote.resources.ids().next().unwrap();
+        let Ok(Live::InForce { warnings, .. }) = remote.read_policy(resource, policy.to_string().as_bytes()) else {
+            panic!("{name}: a policy")
+        };
+        let told: Vec<_> = warnings.iter().map(|told| told.to_string().replace("[]", "[0]")).collect();
+        assert_eq!(told, expected, "{name}, from a control plane");
     }
 }

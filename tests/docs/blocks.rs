@@ -59,6 +59,7 @@ fn whole() -> Value {
         "resources": [{
             "resource": "https://mcp.example.com/mcp",
             "policy": {"tools": {"get_forecast": {"scopes": ["weather:read"]}, "get_help": {"public": true}}},
+            "sessions": {"bind": true, "secret_env": "SECRET"},
         }],
     })
 }

@@ -45,6 +45,11 @@ impl RuleSet {
         rules.iter().flat_map(|rule| rule.alternatives.iter().flatten()).cloned().collect()
     }
 
+    /// Whether something needs a token: a rule that is not public, or an unlisted name.
+    pub fn protects(&self) -> bool {
+        self.lets_unlisted_through() || self.rules().any(|rule| !rule.public)
+    }
+
     /// The names and patterns of all rules, as written.
     pub fn names(&self) -> impl Iterator<Item = &Pattern> {
         self.written.iter().map(|(name, _)| name)
