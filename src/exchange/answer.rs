@@ -315,11 +315,14 @@ impl Answer {
 
     /// Trailers arrived. If the host holds a part of the body, they end it as its own end would.
     pub fn trailers(&mut self, read: ReadBody<'_>, env: &mut Env<'_>) -> Step {
-        match &self.phase {
+        let mut step = match &self.phase {
             Phase::Document => self.body(self.held, true, read, env),
             Phase::Events(events) if events.is_held => self.body(self.held, true, read, env),
             Phase::Events(_) | Phase::Private(_) | Phase::Replaced | Phase::Untouched => Step::go_on(Vec::new()),
-        }
+        };
+        // A reply is the last effect of a step.
+        step.effects.splice(0..0, self.session.edit_trailers());
+        step
     }
 
     /// Replaces a document that must not pass: by a 502 if its headers are still held, else by an error in its body.

@@ -1,7 +1,7 @@
 //! The session of a request, where sessions are bound to their caller.
 
 use super::request::Request;
-use super::step::HeaderEdit;
+use super::step::{Effect, HeaderEdit};
 use crate::caller::Caller;
 use crate::config::Config;
 use crate::headers::Headers;
@@ -75,6 +75,11 @@ impl Bound {
                 edits.push(HeaderEdit::Add(SESSION_ID.to_owned(), sessions.tagged(owner, id)));
             }
         }
+    }
+
+    /// The edits that leave the trailers of an answer without a session id, which no client looks for there.
+    pub fn edit_trailers(&self) -> Option<Effect> {
+        self.is_bound().then(|| Effect::EditTrailers(vec![HeaderEdit::remove(SESSION_ID)]))
     }
 
     /// The data of an `endpoint` event with the tagged session id, if it has one.

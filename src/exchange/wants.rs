@@ -16,7 +16,7 @@ pub enum Wants {
     Nothing,
     /// The status. The host may leave out the headers.
     Status,
-    /// The status and the headers.
+    /// The status, the headers, and the trailers.
     Headers,
     /// The status, the headers, the body, and the trailers. If the stream ends while bytes are held, because the host's
     /// buffer is full, the host sends [`Event::BufferExceeded`](super::Event::BufferExceeded).
@@ -45,6 +45,17 @@ impl FollowUp {
         match self {
             Self::TryAgain(awaited) => Some(awaited),
             Self::Nothing | Self::Tick | Self::Watch => None,
+        }
+    }
+}
+
+impl Wants {
+    /// The number of bytes of the body that the host holds before trailers, if the stream needs those.
+    pub fn trailers(self) -> Option<usize> {
+        match self {
+            Self::Body { held } => Some(held),
+            Self::Headers => Some(0),
+            Self::Verdict | Self::Nothing | Self::Status => None,
         }
     }
 }

@@ -17,13 +17,20 @@ impl Sessions {
     /// The URL of an `endpoint` event with the session id that `owner` sees, if its query has one. An id that no request
     /// may use stays as it is.
     pub fn tagged_endpoint(&self, owner: Owner<'_>, url: &str) -> Option<String> {
+        let url = &as_parsed(url);
         let Range { start, end } = parameter(url).ok()??;
-        // Clients send no fragment, and ignore the white space after a URL.
-        let sent = url.get(..before(url.as_bytes(), b"#").len())?.trim_ascii_end();
-        let value = start..end.min(sent.len());
+        // Clients send no fragment.
+        let value = start..end.min(before(url.as_bytes(), b"#").len());
         let seen = self.tagged(owner, url.get(value.clone())?);
         Some(spliced(url, value, &seen))
     }
+}
+
+/// `url` as clients parse it: without control characters and spaces around it, and without tabs and line breaks anywhere
+/// (WHATWG URL section 4.4, Python's `urlsplit`). The id is tagged as they send it.
+fn as_parsed(url: &str) -> String {
+    let trimmed = url.trim_matches(|c| c <= ' ');
+    trimmed.chars().filter(|c| !matches!(c, '\t' | '\n' | '\r')).collect()
 }
 
 fn spliced(url: &str, range: Range<usize>, text: &str) -> String {
@@ -96,14 +103,24 @@ mod tests {
                 "https://mcp.example.com/m?a=b&sessionId=abc&c",
                 format!("https://mcp.example.com/m?a=b&sessionId=abc.{tag}&c"),
             ),
-            ("/m?sessionId=abc \t", format!("/m?sessionId=abc.{tag} \t")),
         ] {
             assert_eq!(sessions.tagged_endpoint(owner, url), Some(expected.clone()), "{url}");
-            assert_eq!(
-                sessions.own_target(owner, expected.trim_end()),
-                Ok(Some(url.trim_end().to_owned())),
-                "{expected}"
-            );
+            assert_eq!(sessions.own_target(owner, &expected), Ok(Some(url.to_owned())), "{expected}");
+        }
+        // Bytes that the parsers of clients leave out.
+        for url in [
+            "/m?sessionId=abc \t",
+            " \n/m?sessionId=abc",
+            "\0/m?sessionId=abc\x1f",
+            "/m?sessionId=a\tbc",
+            "/m?sessionId=a\nb\rc",
+            "/m?session\tId=abc",
+            "/m?\nsessionId\n=\nabc\n",
+        ] {
+            assert_eq!(sessions.tagged_endpoint(owner, url), Some(format!("/m?sessionId=abc.{tag}")), "{url:?}");
+        }
+        for two in ["/m?session\tId=victim&sessionId=abc", "/m?sessionId=abc&\nsession_\rid=victim"] {
+            assert_eq!(sessions.tagged_endpoint(owner, two), None, "{two:?}");
         }
         let (url, tagged) = ("/m?sessionId=abc#x", format!("/m?sessionId=abc.{tag}#x"));
         assert_eq!(sessions.tagged_endpoint(owner, url), Some(tagged.clone()));

@@ -193,8 +193,8 @@ fn send(envoy: &Envoy, row: &Scenario, id: &str, server: &upstream::Scenario) ->
 }
 
 fn received(response: Response) -> Received {
-    let Response { status, headers, body, complete, .. } = response;
-    Received { status, headers: headers.0, body, complete }
+    let Response { status, headers, body, trailers, complete, .. } = response;
+    Received { status, headers: headers.0, body, trailers: trailers.0, complete }
 }
 
 /// The request on the wire, in the pieces in which it is sent.

@@ -46,7 +46,11 @@ fn token(subject: &str) -> String {
 
 /// A call of this session.
 fn call(worker: &mut Worker, token: &str, session: Option<&str>) -> Stream {
-    let stream = Stream::open(worker, fields("POST", "/mcp", token, session), End::More);
+    send_call(worker, fields("POST", "/mcp", token, session))
+}
+
+fn send_call(worker: &mut Worker, fields: Fields) -> Stream {
+    let stream = Stream::open(worker, fields, End::More);
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "echo"}}).to_string();
     stream.receive(worker, Part::Data(body.into_bytes(), End::Last));
     stream
@@ -97,6 +101,63 @@ fn a_secret_is_rotated_without_the_loss_of_a_session() {
     let after = call(&mut new, &alice, Some(&second));
     assert_eq!(value(&after.server().expect("a request")), "abc");
     assert_eq!(call(&mut old, &alice, Some(&second)).outcome(), Outcome::Replied(404, "session_mismatch"));
+}
+
+/// Public tools beside protected ones: whoever learns the id of a caller who signed in, and drops the token.
+#[test]
+fn the_session_of_a_caller_is_of_no_use_without_a_token() {
+    let configuration = |sessions: Option<Value>| {
+        let mut configuration = json!({
+            "issuers": [{"issuer": ISSUER, "jwks": {"keys": key_set(&[Key::ed25519()])["keys"]}}],
+            "resources": [{
+                "resource": AUDIENCE, "paths": ["/mcp", "/sse", "/messages"],
+                "policy": {"tools": {"echo": {"public": true}, "write": {"scopes": ["write"]}}},
+            }],
+            "hold_request_headers": true,
+        });
+        configuration["resources"][0].as_object_mut().unwrap().extend(sessions.map(|own| ("sessions".to_owned(), own)));
+        configuration
+    };
+    let uses = |seen: &str| {
+        let of = |method: &'static str, path: String, header: bool| (method, path, header.then(|| seen.to_owned()));
+        [
+            of("GET", "/mcp".to_owned(), true),
+            of("HEAD", "/mcp".to_owned(), true),
+            of("DELETE", "/mcp".to_owned(), true),
+            of("POST", "/mcp".to_owned(), true),
+            of("GET", format!("/sse?sessionId={seen}"), false),
+            of("POST", format!("/messages?sessionId={seen}"), false),
+            of("POST", format!("/messages?session_id={seen}"), false),
+        ]
+    };
+    let alice = token("alice");
+    let mut host = Worker::new(&configuration(Some(bound("SESSION_SECRET"))), true, NOW);
+    let seen = answer(&call(&mut host, &alice, None), &mut host, "abc");
+    for (ids, reason) in [(uses(&seen), "session_mismatch"), (uses("abc"), "session_untagged")] {
+        for (method, path, session) in ids {
+            let stolen = nobodys(&mut host, method, &path, session.as_deref());
+            assert_eq!(stolen.outcome(), Outcome::Replied(404, reason), "{method} {path}");
+            assert!(stolen.server().is_none(), "{method} {path}");
+        }
+    }
+    // Their own session is theirs, and is of no use to one who signs in.
+    let own = answer(&nobodys(&mut host, "POST", "/mcp", None), &mut host, "abc");
+    assert_ne!(own, seen);
+    assert_eq!(nobodys(&mut host, "POST", "/mcp", Some(&own)).outcome(), Outcome::Forwarded);
+    assert_eq!(call(&mut host, &alice, Some(&own)).outcome(), Outcome::Replied(404, "session_mismatch"));
+    // What a warning says of the same resource without `sessions`.
+    let mut open = Worker::new(&configuration(None), true, NOW);
+    for (method, path, session) in uses("abc") {
+        let stolen = nobodys(&mut open, method, &path, session.as_deref());
+        assert_eq!(stolen.outcome(), Outcome::Forwarded, "{method} {path}");
+    }
+}
+
+/// A request without a token: a call of the public tool, or one without a body.
+fn nobodys(worker: &mut Worker, method: &str, path: &str, session: Option<&str>) -> Stream {
+    let mut fields = fields(method, path, "", session);
+    fields.retain(|(name, _)| name != "authorization");
+    if method == "POST" { send_call(worker, fields) } else { Stream::open(worker, fields, End::Last) }
 }
 
 /// A proxy or a server that says two ids, or one that is no text.

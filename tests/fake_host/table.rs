@@ -259,6 +259,7 @@ fn outcome(stream: &Stream, request: &Request) -> Outcome {
         status: value(&answer, ":status").parse().expect("a status"),
         headers: answer.headers.clone(),
         body: if request.method == "HEAD" { Vec::new() } else { answer.body.clone() },
+        trailers: answer.trailers.clone(),
         complete: answer.complete && !stream.is_reset(),
     });
     let server = stream.server().map(|seen| Seen {

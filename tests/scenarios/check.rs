@@ -32,6 +32,7 @@ pub struct Received {
     pub status: u16,
     pub headers: Fields,
     pub body: Vec<u8>,
+    pub trailers: Fields,
     /// Whether its end was seen.
     pub complete: bool,
 }
@@ -104,6 +105,9 @@ impl Diff {
         self.equal("www-authenticate", &challenges, &values(&client.headers, "www-authenticate"));
         for (name, value) in &expected.headers {
             self.equal(name, &value.iter().cloned().collect(), &values(&client.headers, name));
+        }
+        for (name, value) in &expected.trailers {
+            self.equal(&format!("trailer {name}"), &value.iter().cloned().collect(), &values(&client.trailers, name));
         }
         if request.method == "HEAD" || expected.status == 204 {
             return self.equal("body", &"", &&*text(&client.body));

@@ -10,6 +10,8 @@ pub struct Expected {
     pub challenge: Challenge,
     /// Fields of the answer; `None`: not there.
     pub headers: Vec<(&'static str, Option<String>)>,
+    /// Likewise of its trailers.
+    pub trailers: Vec<(&'static str, Option<String>)>,
     pub body: Body,
     pub server: Server,
     /// The path at the server, if it is not that of the request.
@@ -92,6 +94,7 @@ fn refused(status: u16, reason: &'static str, body: Body) -> Expected {
         status,
         challenge: Challenge::None,
         headers: vec![("content-type", Some("application/json".to_owned()))],
+        trailers: vec![],
         body,
         server: Server::Nothing,
         path: None,
@@ -249,6 +252,12 @@ impl Expected {
     pub fn with(mut self, name: &'static str, value: &str) -> Self {
         self.headers.retain(|(own, _)| *own != name);
         self.headers.push((name, Some(value.to_owned())));
+        self
+    }
+
+    /// The trailers of the answer have this field, once, or do not have it.
+    pub fn trailer(mut self, name: &'static str, value: Option<&str>) -> Self {
+        self.trailers.push((name, value.map(str::to_owned)));
         self
     }
 

@@ -74,6 +74,7 @@ pub fn outcome(request: &Request, sent: &HttpRequest, explanation: &Explanation)
         status: reply.status,
         headers: reply.headers.iter().filter(is_declared).map(bytes).collect(),
         body: if has_no_answer_body(request) { Vec::new() } else { reply.body.clone().into_bytes() },
+        trailers: Vec::new(),
         complete: true,
     });
     let server = answered.reply.is_none().then(|| Seen {

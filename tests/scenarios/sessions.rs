@@ -241,6 +241,8 @@ fn answers() -> Vec<Scenario> {
     let issued = |answer: Answer| answer.header(ID, "abc");
     let told = |expected: Expected| expected.with(ID, &alices());
     let result = || answer_json(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+    let in_trailers = |answer: Answer| answer.trailer(ID, "abc").trailer("x-sum", "1");
+    let bare_trailers = |expected: Expected| expected.trailer(ID, None).trailer("x-sum", Some("1"));
     let event = "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n";
     vec![
         row("a new session is tagged for its caller", begin(), told(forwarded())).answered(issued(result())),
@@ -287,6 +289,33 @@ fn answers() -> Vec<Scenario> {
             shadowed("insufficient_scope").with(ID, &seen((SESSIONS_SHADOW, ALICE.1, ALICE.2, ALICE.3))),
         )
         .answered(issued(result())),
+        row("a session in the trailers of an answer is removed", begin(), bare_trailers(told(forwarded())))
+            .answered(in_trailers(issued(result()))),
+        row(
+            "a session in the trailers of a list is removed",
+            list_tools().at(SESSIONS).bearer(token("")),
+            bare_trailers(forwarded()),
+        )
+        .answered(in_trailers(answer_json(r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}"#))),
+        row(
+            "a session in the trailers of an event stream is removed",
+            request("GET").at(SESSIONS).bearer(token("")),
+            bare_trailers(forwarded()),
+        )
+        .answered(in_trailers(answer_events(&[": x\n\n"]))),
+        row(
+            "a session in the trailers after a list that is refused is removed",
+            list_tools().at(SESSIONS).bearer(token("")),
+            bad_gateway(),
+        )
+        .ahead(bad_gateway_in_body().trailer(ID, None))
+        .answered(in_trailers(answer_json("{"))),
+        row(
+            "trailers of an answer whose session is not bound stay",
+            call("echo").bearer(token("")),
+            forwarded().trailer(ID, Some("abc")),
+        )
+        .answered(in_trailers(result())),
         row(
             "a session is tagged for a page as well",
             begin().header("origin", "https://app.example.com"),
@@ -337,6 +366,17 @@ fn older_transport() -> Vec<Scenario> {
             "an endpoint with an absolute URL is tagged",
             &[&event("https://x.example/m?a=1&session_id=abc&b#c")],
             &event(&format!("https://x.example/m?a=1&session_id={id}&b#c")),
+        ),
+        opens("an endpoint is tagged as clients parse it", &[&event("/messages?session\tId=a\tbc \t")], &tagged),
+        opens(
+            "an endpoint on several lines is tagged as clients parse it",
+            &["event: endpoint\ndata: /messages?sessionId=\ndata: abc\n\n"],
+            &tagged,
+        ),
+        opens(
+            "an endpoint with a second session behind a tab passes",
+            &[&event("/messages?session\tId=victim&sessionId=abc")],
+            &event("/messages?session\tId=victim&sessionId=abc"),
         ),
         opens("an endpoint without a session passes", &[&event("/messages?key=abc")], &event("/messages?key=abc")),
         opens(

@@ -140,12 +140,12 @@ impl Http {
     }
 
     pub fn response_trailers(&self) -> Status {
-        match self.worker.wants(self.id) {
-            Wants::Body { .. } => {
+        match self.worker.wants(self.id).trailers() {
+            Some(_) => {
                 let read = |max| self.filter().body(Message::Response, max);
                 self.begin_answer(self.event(Message::Response, Event::ResponseTrailers { read: &read }))
             }
-            _ => Status::Continue,
+            None => Status::Continue,
         }
     }
 

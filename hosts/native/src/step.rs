@@ -40,7 +40,8 @@ fn apply_one(effect: Effect, message: Message, filter: Filter, shown: Option<Sub
     match (effect, message) {
         (Effect::EditHeaders(edits), Message::Request) => edit(filter, &edits, Map::RequestHeaders),
         (Effect::EditHeaders(edits), Message::Response) => edit(filter, &edits, Map::ResponseHeaders),
-        (Effect::EditTrailers(edits), _) => edit(filter, &edits, Map::RequestTrailers),
+        (Effect::EditTrailers(edits), Message::Request) => edit(filter, &edits, Map::RequestTrailers),
+        (Effect::EditTrailers(edits), Message::Response) => edit(filter, &edits, Map::ResponseTrailers),
         (Effect::Record(record, _), _) => {
             for (name, value) in shown.into_iter().flat_map(|subject| record.filter_state(subject)) {
                 set_filter_state(filter, name, &value);

@@ -141,11 +141,11 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
-        match self.stream.wants() {
-            Wants::Body { held: size } => {
+        match self.stream.wants().trailers() {
+            Some(size) => {
                 self.event(Time::Now, Side::Response { size }, Event::ResponseTrailers { read: &response_body })
             }
-            _ => Action::Continue,
+            None => Action::Continue,
         }
     }
 }

@@ -41,7 +41,8 @@ fn apply_one(effect: Effect, side: Side, shown: Option<SubjectForm>) -> Result<(
     match (effect, side) {
         (Effect::EditHeaders(edits), Side::Request) => edit(&edits, Map::RequestHeaders)?,
         (Effect::EditHeaders(edits), Side::Response { .. }) => edit(&edits, Map::ResponseHeaders)?,
-        (Effect::EditTrailers(edits), _) => edit(&edits, Map::RequestTrailers)?,
+        (Effect::EditTrailers(edits), Side::Request) => edit(&edits, Map::RequestTrailers)?,
+        (Effect::EditTrailers(edits), Side::Response { .. }) => edit(&edits, Map::ResponseTrailers)?,
         (Effect::Event(..) | Effect::Listed(_), _) => {}
         (Effect::Record(record, _), _) => {
             for (name, value) in shown.into_iter().flat_map(|subject| record.filter_state(subject)) {

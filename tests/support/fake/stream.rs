@@ -311,8 +311,11 @@ impl State {
             match (effect, direction) {
                 (Effect::EditHeaders(edits), Direction::Request) => self.request.edit(&edits),
                 (Effect::EditHeaders(edits), Direction::Response) => self.response.edit(&edits),
-                (Effect::EditTrailers(edits), _) => {
+                (Effect::EditTrailers(edits), Direction::Request) => {
                     edits.iter().for_each(|edit| edit.apply(&mut self.request.trailers));
+                }
+                (Effect::EditTrailers(edits), Direction::Response) => {
+                    edits.iter().for_each(|edit| edit.apply(&mut self.response.trailers));
                 }
                 (Effect::Event(_, line), _) => self.events.extend(line),
                 (Effect::Listed(_), _) => {}
