@@ -95,7 +95,7 @@ providers: build ## JWTs that a real provider revokes, Ory Hydra; needs Go
 interop: build ## real providers and clients; needs Java 17 or newer
 	@node tests/interop/setup.mjs && node tests/interop/run.mjs $(PART)
 
-conformance: build ## the official MCP suite, directly and through toolgate
+conformance: $(if $(filter native,$(TOOLGATE_HOST)),build-native,build) ## the official MCP suite, directly and through toolgate
 	@node demo/setup.mjs && node tests/conformance/run.mjs && node tests/conformance/dpop.mjs
 
 check: size lint licences ## formatting, lints, documentation, licences
@@ -130,7 +130,7 @@ bench-core: ## the steps of the core: times, and instructions of one exchange
 	cargo bench --locked --manifest-path bench/Cargo.toml
 	cargo build --release --locked --quiet --manifest-path bench/Cargo.toml && bench/count.sh
 
-soak: build ## load for MINUTES (30) or REQUESTS (10 million): memory over time
+soak: build build-native ## load for MINUTES (30) or REQUESTS (10 million): memory over time
 	@node bench/soak.mjs
 
 fuzz: ## run each fuzz target for TIME seconds (60)

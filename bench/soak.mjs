@@ -1,12 +1,12 @@
 // `make soak`: load for MINUTES (30) or REQUESTS (10 million), whichever ends first, with tokens that change all the
-// time; memory over time, which must not grow once the caches are full.
+// time; memory over time, which must not grow once the caches are full. With `TOOLGATE_HOST=native`, of the native module.
 import { run } from '../demo/processes.mjs';
 import { startEnvoy } from './envoy.mjs';
 import { callOf, round, writeWorkload } from './load.mjs';
 import { describeMachine, residentBytes } from './machine.mjs';
-import { toolgate, toolgateConfig } from './policies.mjs';
+import { toolgate, toolgateConfig, toolgateNative } from './policies.mjs';
 import { startUpstream } from './servers.mjs';
-import { MODULE, setUp } from './setup.mjs';
+import { MODULE, NATIVE, setUp } from './setup.mjs';
 import { newIssuer } from './tokens.mjs';
 
 const minutes = Number(process.env.MINUTES ?? 30);
@@ -14,13 +14,15 @@ const most = Number(process.env.REQUESTS ?? 10_000_000);
 const TOKENS = 20_000; // far beyond the cache, so that entries come and go
 const WARM = 100_000; // requests after which the caches are full
 const BAR = 50;
+const IS_NATIVE = process.env.TOOLGATE_HOST === 'native';
 
 await run(async (processes) => {
-  console.log(describeMachine());
+  console.log(`${IS_NATIVE ? 'libtoolgate.so' : 'toolgate.wasm'}; ${describeMachine()}`);
   const tools = await setUp(processes);
   const upstream = await startUpstream(processes, tools);
   const issuer = newIssuer('EdDSA');
-  const filters = [toolgate(MODULE, toolgateConfig(issuer, undefined, (config) => (config.audit = { decisions: 'none' })))];
+  const config = toolgateConfig(issuer, undefined, (config) => (config.audit = { decisions: 'none' }));
+  const filters = [IS_NATIVE ? toolgateNative(NATIVE, config) : toolgate(MODULE, config)];
   const gate = await startEnvoy(processes, { ...tools, name: 'soak', filters, clusters: { upstream: upstream.port } });
   const one = writeWorkload(tools.folder, 'one-token', { tokens: [issuer.token()], body: callOf(130) });
   const many = writeWorkload(tools.folder, 'many-tokens', { tokens: issuer.tokens(TOKENS), body: callOf(130) });

@@ -1,11 +1,13 @@
 // `make conformance`: the official suite runs directly against a server and through Envoy with
-// toolgate in front of it, and every check must come out the same, or differ as `explained.mjs` says.
+// toolgate in front of it, and every check must come out the same, or differ as `explained.mjs` says. With
+// `TOOLGATE_HOST=native` it runs through the native module.
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { fit } from '../../demo/envoy-config.mjs';
 import { freePort, run } from '../../demo/processes.mjs';
+import { toolgateNative } from '../../bench/policies.mjs';
 import { compare, readChecks } from './compare.mjs';
 import { EXPLAINED } from './explained.mjs';
 import { setUp, WHATEVER_FAILS } from './setup.mjs';
@@ -14,7 +16,8 @@ import { setUp, WHATEVER_FAILS } from './setup.mjs';
 const { parse, stringify } = createRequire(new URL('../../demo/package.json', import.meta.url))('yaml');
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const MODULE = here('../../target/wasm32-wasip1/release/toolgate.wasm');
+const IS_NATIVE = process.env.TOOLGATE_HOST === 'native';
+const MODULE = here(IS_NATIVE ? '../../target/native/libtoolgate.so' : '../../target/wasm32-wasip1/release/toolgate.wasm');
 const EVERYTHING = here('../../demo/node_modules/@modelcontextprotocol/server-everything/dist/index.js');
 const LOOPBACK = new URL('../../demo/loopback.mjs', import.meta.url).href;
 const ISSUER = 'http://127.0.0.1:1'; // nobody answers there: its keys are in the configuration
@@ -24,15 +27,16 @@ const RUNS = [
   { server: 'fastmcp', set: '2025-11-25' },
   { server: 'fastmcp', set: '2026-07-28' },
 ];
-// `hold_request_headers`, and whether sessions are bound to their caller; see the README.
-const MODES = [{ hold: true }, { hold: false }, { hold: true, bound: true }, { hold: false, bound: true }];
+// `hold_request_headers`, and whether sessions are bound to their caller; see the README. The native module always holds.
+const MODES = [{ hold: true }, { hold: false }, { hold: true, bound: true }, { hold: false, bound: true }]
+  .filter(({ hold }) => hold || !IS_NATIVE);
 const SECRET = { name: 'TOOLGATE_SESSION_SECRET', value: 'of the conformance suite, for nothing else' };
 
 const { PATH, HOME, LANG } = process.env;
 const BASE_ENV = Object.fromEntries(Object.entries({ PATH, HOME, LANG }).filter(([, value]) => value));
 
 await run(async (processes) => {
-  if (!existsSync(MODULE)) throw new Error('toolgate.wasm is missing: run `make build`');
+  if (!existsSync(MODULE)) throw new Error(`${MODULE} is missing: run \`make ${IS_NATIVE ? 'build-native' : 'build'}\``);
   const tools = await setUp(processes);
   const envoy = (await processes.complete([here('../../tools/get-envoy.sh')])).trim();
   const results = `${tools.folder}/results`;
@@ -84,8 +88,8 @@ async function startGate(processes, { envoy, issuer, folder, hold, bound, mcpSer
   writeFileSync(config, configure({ listener, admin, mcpServer, resource, hold, bound, jwk: issuer.jwk }));
   const gate = processes.start('Envoy with toolgate',
     [envoy, '-c', config, '--concurrency', '1', '--disable-hot-restart',
-      '--log-level', 'warning', '--component-log-level', 'wasm:info', '--file-flush-interval-msec', '200'],
-    { log: `${folder}/envoy.log`, env: BASE_ENV });
+      '--log-level', 'warning', '--component-log-level', 'wasm:info,dynamic_modules:info', '--file-flush-interval-msec', '200'],
+    { log: `${folder}/envoy.log`, env: { ...BASE_ENV, [SECRET.name]: SECRET.value } });
   await processes.ready(gate, () => answers(listener, '/healthz'));
   const adder = processes.start('proxy', [process.execPath, here('proxy.mjs')], {
     log: `${folder}/proxy.log`,
@@ -102,7 +106,8 @@ function configure({ listener, admin, mcpServer, resource, hold, bound, jwk }) {
   });
   const bootstrap = parse(yaml);
   const { http_filters: filters } = bootstrap.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
-  const plugin = filters.find(({ name }) => name === 'toolgate').typed_config.config;
+  const filter = filters.find(({ name }) => name === 'toolgate');
+  const plugin = filter.typed_config.config;
   if (!hold) delete plugin.allow_on_headers_stop_iteration;
   const toolgate = plugin.configuration.value;
   toolgate.hold_request_headers = hold;
@@ -116,6 +121,7 @@ function configure({ listener, admin, mcpServer, resource, hold, bound, jwk }) {
     plugin.vm_config.environment_variables = { key_values: { [SECRET.name]: SECRET.value } };
     toolgate.resources[0].sessions = { bind: true, secret_env: SECRET.name };
   }
+  if (IS_NATIVE) Object.assign(filter, toolgateNative(MODULE, toolgate));
   return stringify(bootstrap, { aliasDuplicateObjects: false });
 }
 
@@ -144,6 +150,7 @@ async function answers(port, path) {
 
 /** Prints the table and the differences; gives the exit code. */
 function report(rows) {
+  console.log(IS_NATIVE ? 'libtoolgate.so\n' : 'toolgate.wasm\n');
   const columns = [19, 12, 15, 8, 7, 7];
   const line = (cells) => console.log(
     cells.map((cell, index) => String(cell)[index < 3 ? 'padEnd' : 'padStart'](columns[index])).join(' '));
