@@ -223,7 +223,8 @@ fn scopes(
             ));
         }
     }
-    None
+    let none = "the token has no scopes: the client asked for none, or the authorization server granted none";
+    caller.scopes().is_empty().then(|| none.to_owned())
 }
 
 /// The scopes of the first alternative of each rule that no challenge may ask for.

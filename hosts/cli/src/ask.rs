@@ -11,6 +11,7 @@ use toolgate::policy::{Denial, Occasion, Verdict};
 use toolgate::reason::Reason;
 use toolgate::scope::{Scope, ScopeSet};
 
+use crate::likely::did_you_mean;
 use crate::output::Trouble;
 
 /// The target of a question.
@@ -149,9 +150,9 @@ pub fn resource<'c>(config: &'c Config, identifier: Option<&str>) -> Result<&'c 
     match (identifier, &*config.resources) {
         (None, [only]) => Ok(only),
         (None, _) => Err(Trouble(format!("choose one of the resources: {}", known()))),
-        (Some(own), all) => all
-            .iter()
-            .find(|resource| resource.identifier.as_str() == own)
-            .ok_or_else(|| Trouble(format!("no resource is named `{own}`; configured are {}", known()))),
+        (Some(own), all) => all.iter().find(|resource| resource.identifier.as_str() == own).ok_or_else(|| {
+            let likely = did_you_mean(own, all.iter().map(|resource| resource.identifier.as_str()));
+            Trouble(format!("no resource is named `{own}`; configured are {}{likely}", known()))
+        }),
     }
 }

@@ -30,6 +30,10 @@ impl Diff {
     pub fn run(self) -> Result<Report, Trouble> {
         let trouble = |fault: String| Trouble(format!("{}: {fault}", self.manifest.display()));
         let document = Node::from_json(&read(&self.manifest)?).map_err(|fault| trouble(fault.to_string()))?;
+        if is_list(&document) {
+            let swapped = "is a response to `tools/list`, not a manifest: the manifest comes first".to_owned();
+            return Err(trouble(swapped));
+        }
         let approved = Manifest::read(&document).map_err(|fault| trouble(fault.to_string()))?;
         let tools = read_tools(&self.tools)?;
         let (entries, repeated) = once_each(&tools.entries);
@@ -49,6 +53,12 @@ impl Diff {
         }
         Ok(report)
     }
+}
+
+/// Whether a document is a server's response: in a manifest, `tools` is an object.
+fn is_list(document: &Node) -> bool {
+    let result = document.member("result").unwrap_or(document);
+    document.as_list().is_some() || result.member("tools").and_then(Node::as_list).is_some()
 }
 
 /// The first entry of each name, and the names that occur again.

@@ -18,6 +18,7 @@ use toolgate::reason::{Family, Reason};
 use toolgate::reply::Reply;
 use toolgate::signature::{PureVerifier, SignatureVerifier};
 
+use crate::likely::did_you_mean;
 use crate::output::{Report, Trouble, bad, doubtful, faint, good, heading, moment, read, read_text};
 use crate::source::ConfigArgument;
 
@@ -117,6 +118,13 @@ fn give_keys(config: &mut Config, argument: &str) -> Result<(), Trouble> {
     let names = || config.issuers.iter().map(|issuer| issuer.name.clone()).collect::<Vec<_>>().join(", ");
     if name.is_none() && config.issuers.len() > 1 {
         return Err(Trouble(format!("--keys {argument}: say of which issuer, NAME=FILE: {}", names())));
+    }
+    if let Some((own, _)) = argument.split_once('=').filter(|_| name.is_none() && !Path::new(path).exists()) {
+        let likely = did_you_mean(own, config.issuers.iter().map(|issuer| issuer.name.as_str()));
+        return Err(Trouble(format!(
+            "--keys {argument}: no issuer is named `{own}`; configured are {}{likely}",
+            names()
+        )));
     }
     let set = KeySet::parse(&read(Path::new(path))?).map_err(|_| Trouble(format!("{path}: not a key set (JWKS)")))?;
     let issuer = config.issuers.iter_mut().find(|issuer| name.as_ref().is_none_or(|name| issuer.name == *name));

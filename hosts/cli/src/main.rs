@@ -7,6 +7,7 @@ mod check;
 mod diff;
 mod explain;
 mod init;
+mod likely;
 mod manifest;
 mod matrix;
 mod output;
@@ -37,7 +38,7 @@ struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 success; 1 negative result (faults, a refused request, a failed case, a changed decision, drift);
+Exit codes: 0 success; 1 negative result (faults, a refused request, a failed case, a changed decision, drift); \
 2 error (an unreadable file, a wrong argument).
 
 To get from a server's tools to a tested policy:

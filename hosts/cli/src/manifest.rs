@@ -11,7 +11,7 @@ use crate::tools::read_tools;
 /// Writes the manifest of a server's tools, with digests of their definitions
 #[derive(Args)]
 #[command(after_help = "\
-Descriptions are digested as UTF-8, input schemas in their canonical form (RFC 8785); titles and annotations are kept
+Descriptions are digested as UTF-8, input schemas in their canonical form (RFC 8785); titles and annotations are kept \
 unchanged. `definition` is the digest of an object with all other members, in canonical form.
 
 Example:

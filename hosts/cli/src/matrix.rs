@@ -10,13 +10,15 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use toolgate::config::{Config, Resource};
 use toolgate::explain::conditions;
+use toolgate::pattern::Pattern;
 use toolgate::policy::{Denial, Matches, Mode, Occasion, Policy};
 use toolgate::reason::Reason;
 use toolgate::scope::Scope;
 use toolgate::time::UnixTime;
 
 use crate::ask::{Ruling, Target, ask, names, resource};
-use crate::output::{Report, Trouble};
+use crate::likely::did_you_mean;
+use crate::output::{Report, Trouble, visible};
 use crate::source::ConfigArgument;
 use crate::summary::{kinds, listed, rules_for};
 use crate::tools::read_tools;
@@ -28,7 +30,9 @@ use scenario::{Scenario, scenarios};
 A cell shows the effect of its column's scope for a caller who otherwise has only the base scopes:
   yes   it allows the tool      part  more scopes are needed with it
   .     it has no effect        no    denied regardless of scopes
-  any   any token is enough     open  no token is needed
+  any   any token is enough     base  the base scopes are enough
+  open  no token is needed
+The last column names the scopes that such a caller needs.
 
 Examples:
   toolgate matrix toolgate.yaml
@@ -60,6 +64,8 @@ pub struct Table {
     pub resource: String,
     pub base_scopes: Vec<String>,
     pub scopes: Vec<String>,
+    /// Further scopes of the policy, which have no effect on any row.
+    pub without_effect: Vec<String>,
     pub scenarios: Vec<Scenario>,
     pub rows: Vec<Row>,
     /// Whether denials are only recorded.
@@ -103,6 +109,8 @@ pub enum Need {
     NoToken,
     /// Any token.
     Nothing,
+    /// Any token with the base scopes.
+    Base,
     /// A token: the caller has none.
     SignIn,
     /// All scopes of any one of these sets.
@@ -116,25 +124,41 @@ impl Matrix {
         let config = self.config.load()?;
         let resource = resource(&config, self.resource.as_deref())?;
         let tools = self.tools.as_deref().map(read_tools).transpose()?;
-        let tools = tools.as_ref().map(|tools| tools.names().into_iter().map(str::to_owned).collect());
+        let tools: Option<Vec<String>> =
+            tools.as_ref().map(|tools| tools.names().into_iter().map(str::to_owned).collect());
+        let notes = tools.as_ref().map(|tools| unknown_tools(resource, tools)).unwrap_or_default();
         let table = build(&config, resource, tools);
         if table.rows.is_empty() {
             return Err(Trouble("the policy has no rule, so there is nothing to show".to_owned()));
         }
-        Ok(Report::well(match self.format {
+        let text = match self.format {
             Format::Terminal => text::terminal(&table),
             Format::Markdown => text::markdown(&table),
             Format::Html => html::page(&table),
             Format::Json => as_json(&table),
-        }))
+        };
+        Ok(Report { text, notes, is_well: true })
     }
+}
+
+/// Notes about rules for tools that the server does not have.
+fn unknown_tools(resource: &Resource, tools: &[String]) -> String {
+    let rules = resource.policy.tools.names();
+    let unknown = rules.filter(|rule| !tools.iter().any(|tool| rule.matches(tool))).map(Pattern::as_str);
+    let note = |rule: &str| {
+        let likely = did_you_mean(rule, tools.iter().map(String::as_str));
+        format!("note: the server has no tool `{}`{}\n", visible(rule), visible(&likely))
+    };
+    let mut unknown: Vec<_> = unknown.collect();
+    unknown.sort_unstable();
+    unknown.into_iter().map(note).collect()
 }
 
 fn build(config: &Config, resource: &Resource, tools: Option<Vec<String>>) -> Table {
     let policy = &resource.policy;
     let base: Vec<String> = policy.base_scopes.iter().map(ToString::to_string).collect();
     let named = policy.named_scopes();
-    let scopes: Vec<String> = named.iter().map(Scope::to_string).filter(|scope| !base.contains(scope)).collect();
+    let mut scopes: Vec<String> = named.iter().map(Scope::to_string).filter(|scope| !base.contains(scope)).collect();
     let scenarios = scenarios(config, resource);
     let mut rows = Vec::new();
     for (kind, rules) in kinds(policy) {
@@ -148,14 +172,34 @@ fn build(config: &Config, resource: &Resource, tools: Option<Vec<String>>) -> Ta
             rows.push(Row { kind, name, conditions, cells });
         }
     }
+    let without_effect = without_columns(&mut rows, &mut scopes);
     Table {
         resource: resource.identifier.as_str().to_owned(),
         base_scopes: base,
         scopes,
+        without_effect,
         scenarios,
         rows,
         in_shadow: policy.mode == Mode::Shadow,
     }
+}
+
+/// Removes the columns of scopes that have no effect, and returns these.
+fn without_columns(rows: &mut [Row], scopes: &mut Vec<String>) -> Vec<String> {
+    let all = || rows.iter().flat_map(|row| &row.cells);
+    let effect = |n: usize| {
+        all().any(|cells| cells.by_scope.get(n).is_some_and(|cell| *cell != Cell::Useless && *cell != Cell::Closed))
+    };
+    let kept: Vec<bool> = (0..scopes.len()).map(effect).collect();
+    let keep = |n: usize| kept.get(n).copied().unwrap_or(true);
+    for cells in rows.iter_mut().flat_map(|row| &mut row.cells) {
+        let own = cells.by_scope.iter().enumerate().filter(|(n, _)| keep(*n));
+        cells.by_scope = own.map(|(_, cell)| *cell).collect();
+    }
+    let (own, others): (Vec<_>, Vec<_>) = std::mem::take(scopes).into_iter().enumerate().partition(|(n, _)| keep(*n));
+    let names = |all: Vec<(usize, String)>| all.into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+    *scopes = names(own);
+    names(others)
 }
 
 fn target(kind: &str, name: &str) -> Target {
@@ -233,6 +277,7 @@ fn need(resource: &Resource, scenario: &Scenario, ruling: &Ruling, target: &Targ
         }
         Some(Denial::NoToken { .. }) => Need::SignIn,
         _ if opens(ruling) && is_public(policy, target) => Need::NoToken,
+        _ if opens(ruling) && !policy.base_scopes.is_empty() && !scenario.is_anonymous() => Need::Base,
         _ if opens(ruling) => Need::Nothing,
         _ => Need::Closed(ruling.reason),
     }
@@ -250,12 +295,26 @@ impl Cell {
     }
 }
 
+impl Cells {
+    /// The words for the scopes in tables.
+    pub fn words(&self) -> impl Iterator<Item = &'static str> {
+        let all = match self.need {
+            Need::Nothing => Some("any"),
+            Need::Base => Some("base"),
+            Need::NoToken => Some("open"),
+            _ => None,
+        };
+        self.by_scope.iter().map(move |cell| all.unwrap_or(cell.word()))
+    }
+}
+
 impl Need {
     /// As text.
     pub fn words(&self) -> String {
         match self {
             Self::NoToken => "no token".to_owned(),
             Self::Nothing => "any token".to_owned(),
+            Self::Base => "base scopes".to_owned(),
             Self::SignIn => "a token".to_owned(),
             Self::Scopes(sets) => sets.iter().map(|scopes| scopes.join(" + ")).collect::<Vec<_>>().join(" or "),
             Self::Closed(reason) => format!("no: {reason}"),

@@ -24,8 +24,8 @@ use crate::source::ConfigArgument;
 /// Decides recorded requests again, and shows which decisions change
 #[derive(Args)]
 #[command(after_help = "\
-A record contains the caller's subject, client, issuer and scopes, but neither claims nor the message. If a scenario tests
-a claim, or a subject that was recorded as a digest, it is unknown whether it applies to the caller. Such records are
+A record contains the caller's subject, client, issuer and scopes, but neither claims nor the message. If a scenario tests \
+a claim, or a subject that was recorded as a digest, it is unknown whether it applies to the caller. Such records are \
 only counted.
 
 Example:

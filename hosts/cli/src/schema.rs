@@ -27,12 +27,17 @@ pub struct Schema {}
 
 impl Schema {
     pub fn run(&self) -> Report {
-        let generator = SchemaSettings::draft2020_12().into_generator();
-        let schema = generator.into_root_schema_for::<fields::Configuration>();
-        let mut schema = schema.to_value();
-        without_null(&mut schema);
-        Report::well(format!("{schema:#}\n"))
+        Report::well(format!("{:#}\n", document()))
     }
+}
+
+/// The JSON Schema of the configuration.
+pub fn document() -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let schema = generator.into_root_schema_for::<fields::Configuration>();
+    let mut schema = schema.to_value();
+    without_null(&mut schema);
+    schema
 }
 
 /// Optional fields must not be `null`, but the generator treats both alike.

@@ -1,5 +1,6 @@
 //! Configurations in JSON or YAML, alone or inside a proxy's configuration, with the line of every value.
 
+mod advice;
 mod clusters;
 mod json;
 mod kubernetes;
@@ -115,34 +116,60 @@ impl Spot {
     }
 
     /// The line of the value at a fault's path, or of the innermost value around it that exists.
-    ///
-    /// Names may contain dots and brackets, so the path is matched against the existing names.
     pub fn line_of(&self, path: &str) -> usize {
-        let rest = path.strip_prefix('.').unwrap_or(path);
-        match &self.value {
-            Value::Object(members) => {
-                let ends = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
-                let named =
-                    members.iter().filter_map(|member| Some((member, rest.strip_prefix(member.name.as_str())?)));
-                // Prefer the longest name that matches. Of duplicates, prefer the last one.
-                match named.filter(|(_, rest)| ends(rest)).max_by_key(|(member, _)| member.name.len()) {
-                    Some((member, "")) => member.line,
-                    Some((member, rest)) => member.value.line_of(rest),
-                    None => self.line,
+        self.resolved(path).2
+    }
+
+    /// The steps to the value at a fault's path, as far as they exist.
+    pub fn steps(&self, path: &str) -> Vec<Step> {
+        self.resolved(path).0
+    }
+
+    /// The value at a fault's path, or the innermost one around it that exists.
+    pub fn found(&self, path: &str) -> &Self {
+        self.resolved(path).1
+    }
+
+    /// Follows a path, whose names may contain dots and brackets: it is matched against the names that exist. Gives the
+    /// steps, the value, and the line of its name, or of the value without one.
+    fn resolved(&self, path: &str) -> (Vec<Step>, &Self, usize) {
+        let (mut steps, mut spot, mut line, mut path) = (Vec::new(), self, self.line, path);
+        loop {
+            let rest = path.strip_prefix('.').unwrap_or(path);
+            let next = match &spot.value {
+                Value::Object(members) => {
+                    let ends = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
+                    let named =
+                        members.iter().filter_map(|member| Some((member, rest.strip_prefix(member.name.as_str())?)));
+                    // Prefer the longest name that matches. Of duplicates, prefer the last one.
+                    let named = named.filter(|(_, rest)| ends(rest)).max_by_key(|(member, _)| member.name.len());
+                    named.map(|(member, rest)| (Step::Member(member.name.clone()), &member.value, member.line, rest))
                 }
-            }
-            Value::List(items) => {
-                let indexed = path.strip_prefix('[').and_then(|rest| rest.split_once(']'));
-                let item = indexed.and_then(|(place, rest)| Some((items.get(place.parse::<usize>().ok()?)?, rest)));
-                match item {
-                    Some((item, "")) => item.line,
-                    Some((item, rest)) => item.line_of(rest),
-                    None => self.line,
+                Value::List(items) => {
+                    let indexed = path.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+                    indexed.and_then(|(place, rest)| {
+                        let place = place.parse().ok()?;
+                        let item = items.get(place)?;
+                        Some((Step::Item(place), item, item.line, rest))
+                    })
                 }
-            }
-            _ => self.line,
+                _ => None,
+            };
+            let Some((step, value, own, rest)) = next else {
+                // Something is missing here: it is told at the start of what should have it.
+                return (steps, spot, if path.is_empty() { line } else { spot.line });
+            };
+            steps.push(step);
+            (spot, line, path) = (value, own, rest);
         }
     }
+}
+
+/// A step of a path.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    Item(usize),
+    Member(String),
 }
 
 /// Selects a configuration.
@@ -245,9 +272,10 @@ impl Found {
         };
         let (config, faults) = match Config::parse(self.root.to_json().as_bytes(), &environment) {
             Ok(config) => (Some(config), Vec::new()),
-            Err(faults) => (None, faults),
+            Err(faults) => (None, faults.into_iter().map(|fault| advice::completed(&self.root, fault)).collect()),
         };
         let mut warnings = config.as_ref().map(|config| config.warnings.clone()).unwrap_or_default();
+        warnings.extend(config.as_ref().map(advice::likely_scopes).unwrap_or_default());
         self.root.variables(String::new(), &mut |path, name| {
             if unset.borrow().contains(name) {
                 let message = format!("`{name}` is not set here: it must be in the plugin's `environment_variables`");

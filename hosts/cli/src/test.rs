@@ -13,11 +13,14 @@ use toolgate::bearer::NoCredentials;
 use toolgate::caller;
 use toolgate::config::{Config, Resource};
 use toolgate::policy::{Arguments, Occasion, Standing};
+use toolgate::reason::Reason;
 use toolgate::token::{AccessToken, Assumed, acting};
 
 use crate::ask::{Ruling, Target, ask, resource};
+use crate::likely::{closest, did_you_mean};
 use crate::output::{Report, Trouble, bad, columns, counted, faint, good, moment, read_text};
 use crate::source::ConfigArgument;
+use crate::summary::{kinds, listed};
 
 /// Tests a policy with a list of cases
 #[derive(Args)]
@@ -187,7 +190,10 @@ fn run(config: &Config, suite: &Suite, case: &Case) -> Result<Outcome, Trouble> 
         Who::Named(name) => match suite.callers.get(name) {
             Some(caller) => (name.clone(), caller.signed_in(config, resource)?),
             None if name == ANONYMOUS => (name.clone(), caller::Caller::Anonymous(NoCredentials::assumed())),
-            None => return Err(Trouble(format!("no caller is named `{name}`"))),
+            None => {
+                let likely = did_you_mean(name, suite.callers.keys().map(String::as_str));
+                return Err(Trouble(format!("no caller is named `{name}`{likely}")));
+            }
         },
     };
     let target = target(case)?;
@@ -200,7 +206,7 @@ fn run(config: &Config, suite: &Suite, case: &Case) -> Result<Outcome, Trouble> 
     Ok(Outcome {
         name: case.name.clone().unwrap_or_else(default_name),
         who,
-        differences: differences(case, &ruling),
+        differences: differences(resource, case, &target, &ruling),
         target,
         ruling,
     })
@@ -227,7 +233,11 @@ impl Caller {
             None => trusted().next(),
             Some(own) => trusted().find(|issuer| issuer.name == *own || issuer.identifier == *own),
         };
-        let issuer = issuer.ok_or_else(|| Trouble("no issuer of the resource has this name".to_owned()))?;
+        let issuer = issuer.ok_or_else(|| {
+            let own = self.issuer.as_deref().unwrap_or_default();
+            let likely = did_you_mean(own, trusted().map(|issuer| issuer.name.as_str()));
+            Trouble(format!("no issuer of the resource is named `{own}`{likely}"))
+        })?;
         let claims = self.claims.iter().map(|(name, value)| {
             let node = serde_json::from_value(value.clone());
             node.map(|node| (name.clone(), node)).map_err(|error| Trouble(error.to_string()))
@@ -245,7 +255,7 @@ impl Caller {
     }
 }
 
-fn differences(case: &Case, ruling: &Ruling) -> Vec<String> {
+fn differences(resource: &Resource, case: &Case, target: &Target, ruling: &Ruling) -> Vec<String> {
     let mut found = Vec::new();
     let mut compare = |what: &str, expected: &str, got: &str| {
         if expected != got {
@@ -266,6 +276,12 @@ fn differences(case: &Case, ruling: &Ruling) -> Vec<String> {
             expected.sort();
             compare(what, &format!("[{}]", expected.join(", ")), &format!("[{}]", got.join(", ")));
         }
+    }
+    if !found.is_empty() && ruling.reason == Reason::Unlisted {
+        let (kind, name) = target.words();
+        let rules = kinds(&resource.policy).into_iter().find(|(own, _)| own.strip_suffix('s') == Some(kind));
+        let known = rules.map(|(_, rules)| listed(rules)).unwrap_or_default();
+        found.extend(closest(name, known).map(|own| format!("no rule lists `{name}`; did you mean `{own}`?")));
     }
     found
 }

@@ -39,6 +39,9 @@ pub fn read_tools(path: &Path) -> Result<Tools, Trouble> {
     };
     let mut pages = Vec::new();
     documents.iter().for_each(|document| collect(document, &mut pages));
+    if pages.is_empty() && documents.iter().any(|document| document.member("tools").is_some_and(is_object)) {
+        return Err(trouble("is a manifest, not a server's response to `tools/list`"));
+    }
     if pages.is_empty() {
         let said = documents.iter().find_map(|document| document.member("error")?.member("message")?.as_text());
         let said = said.map(|said| format!(": the server says `{said}`")).unwrap_or_default();
@@ -49,6 +52,10 @@ pub fn read_tools(path: &Path) -> Result<Tools, Trouble> {
         inventory: if more { Inventory::Partial } else { Inventory::Complete },
         entries: pages.into_iter().flat_map(|page| page.tools).collect(),
     })
+}
+
+fn is_object(node: &Node) -> bool {
+    node.as_list().is_none() && node.as_text().is_none()
 }
 
 /// The JSON in the events of a stream.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Cell, Cells, Need, Row, Scenario, Table};
-use crate::output::{markup, visible};
+use crate::output::{counted, markup, visible};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -61,15 +61,15 @@ fn facts(table: &Table) -> String {
     };
     let shadow = if table.in_shadow { " In shadow mode: denials are recorded only." } else { "" };
     format!(
-        "<p>{} names, {} scopes, {} scenarios.{base}{shadow}</p>\n<p class=\"key\">\
+        "<p>{}, {}, {}.{base}{shadow}</p>\n<p class=\"key\">\
          <span class=\"yes\">\u{25cf}</span> opens it alone \u{2003}\
          <span class=\"part\">\u{25d0}</span> needed with others \u{2003}\
          <span class=\"no\">\u{2715}</span> denied here whatever the scopes \u{2003}\
          <span class=\"any\">\u{25cb}</span> open to any valid token \u{2003}\
          <span class=\"tint\">tinted</span> other than for everybody else</p>\n",
-        table.rows.len(),
-        table.scopes.len(),
-        table.scenarios.len()
+        counted(table.rows.len(), "name"),
+        counted(table.scopes.len(), "scope"),
+        counted(table.scenarios.len(), "scenario")
     )
 }
 
@@ -93,7 +93,9 @@ fn overview(table: &Table) -> String {
             // Cells that a scenario does not change are dimmed.
             let same = if place > 0 && first == Some(&cells.need) { " same" } else { "" };
             let _ = match &cells.need {
-                Need::NoToken | Need::Nothing => write!(text, "<td class=\"any\">{}</td>", cells.need.words()),
+                Need::NoToken | Need::Nothing | Need::Base => {
+                    write!(text, "<td class=\"any\">{}</td>", cells.need.words())
+                }
                 Need::SignIn => write!(text, "<td class=\"needs\">{}</td>", cells.need.words()),
                 Need::Scopes(sets) => {
                     let all = |set: &Vec<String>| {
@@ -151,7 +153,7 @@ fn line(table: &Table, row: &Row, n: usize) -> String {
     let Some(Cells { by_scope, need }) = row.cells.get(n) else { return String::new() };
     let everybody = row.cells.first();
     match need {
-        Need::NoToken | Need::Nothing | Need::SignIn => {
+        Need::NoToken | Need::Nothing | Need::Base | Need::SignIn => {
             let columns = table.scopes.len().max(1);
             let words = match need {
                 Need::Nothing => "any valid token".to_owned(),

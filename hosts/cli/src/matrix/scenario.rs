@@ -21,6 +21,11 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// Whether its caller has no token.
+    pub fn is_anonymous(&self) -> bool {
+        self.who.is_none()
+    }
+
     /// The caller of this scenario with these scopes.
     pub fn caller(&self, scopes: Vec<String>) -> Caller {
         match &self.who {

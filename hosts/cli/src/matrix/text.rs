@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Cell, Need, Row, Scenario, Table};
+use super::{Row, Scenario, Table};
 use crate::output::{bad, columns, doubtful, faint, good, heading};
 
 /// The maximum width for terminals. In a wider table, scopes are numbered.
@@ -33,24 +33,24 @@ pub fn terminal(table: &Table) -> String {
         let _ = writeln!(text, "\n{}{about}", heading(&scenario.name));
         let title = |(n, scope): (usize, &String)| if numbered { (n + 1).to_string() } else { scope.clone() };
         let titles = table.scopes.iter().enumerate().map(title);
-        let mut lines = vec![std::iter::once(String::new()).chain(titles).collect::<Vec<_>>()];
+        let last = || std::iter::once("needs".to_owned());
+        let mut lines = vec![std::iter::once(String::new()).chain(titles).chain(last()).collect::<Vec<_>>()];
         for row in &table.rows {
-            let cells = row.cells.get(n).map(|cells| cells.by_scope.as_slice()).unwrap_or_default();
-            let need = row.cells.get(n).map(|cells| &cells.need);
-            let word = |cell: &Cell| match need {
-                Some(Need::Nothing) => "any".to_owned(),
-                Some(Need::NoToken) => "open".to_owned(),
-                _ => cell.word().to_owned(),
-            };
-            lines.push(std::iter::once(label(table, row)).chain(cells.iter().map(word)).collect());
+            let Some(cells) = row.cells.get(n) else { continue };
+            let words = cells.words().map(str::to_owned).chain([cells.need.words()]);
+            lines.push(std::iter::once(label(table, row)).chain(words).collect());
         }
+        let needs = table.scopes.len() + 1;
         text.push_str(&columns(&lines, |row, column, cell| match cell {
-            _ if row == 0 || column == 0 => cell.to_owned(),
-            "yes" | "any" | "open" => good(cell),
+            _ if row == 0 || column == 0 || column == needs => cell.to_owned(),
+            "yes" | "any" | "base" | "open" => good(cell),
             "part" => doubtful(cell),
             "no" => bad(cell),
             _ => faint(cell),
         }));
+    }
+    if !table.without_effect.is_empty() {
+        let _ = writeln!(text, "\nno effect on these: {}", table.without_effect.join(", "));
     }
     let conditional: Vec<_> = table.rows.iter().filter(|row| !row.conditions.is_empty()).collect();
     if !conditional.is_empty() {
@@ -89,17 +89,21 @@ pub fn markdown(table: &Table) -> String {
         for part in about {
             let _ = writeln!(text, "{}\n", escaped(&part));
         }
-        let titles: Vec<_> = table.scopes.iter().map(|scope| format!("`{}`", escaped(scope))).collect();
-        let _ = writeln!(text, "| | {} | needs |", titles.join(" | "));
-        let _ = writeln!(text, "|---|{}---|", "---|".repeat(titles.len()));
+        let titles: String = table.scopes.iter().map(|scope| format!(" `{}` |", escaped(scope))).collect();
+        let _ = writeln!(text, "| |{titles} needs |");
+        let _ = writeln!(text, "|---|{}---|", "---|".repeat(table.scopes.len()));
         for row in &table.rows {
             let Some(cells) = row.cells.get(n) else { continue };
-            let words: Vec<_> = cells.by_scope.iter().map(|cell| cell.word()).collect();
+            let words: String = cells.words().map(|word| format!(" {word} |")).collect();
             let name = escaped(&label(table, row));
             let parts = [cells.need.words(), row.conditions.clone()];
             let needs = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
-            let _ = writeln!(text, "| `{name}` | {} | {} |", words.join(" | "), escaped(&needs));
+            let _ = writeln!(text, "| `{name}` |{words} {} |", escaped(&needs));
         }
+    }
+    if !table.without_effect.is_empty() {
+        let names: Vec<_> = table.without_effect.iter().map(|scope| format!("`{}`", escaped(scope))).collect();
+        let _ = writeln!(text, "\nNo effect on these: {}.", names.join(", "));
     }
     text
 }

@@ -40,9 +40,12 @@ pub fn find(documents: Vec<Spot>) -> Result<Vec<Found>, Fault> {
     }
     if candidates.is_empty() {
         // An incomplete configuration: the core reports what is missing.
-        let carries =
-            |document: &&Spot| ["apiVersion", "static_resources"].iter().all(|name| document.member(name).is_none());
-        match documents.iter().find(carries) {
+        let carries = ["apiVersion", "static_resources", "dynamic_resources", "configs"];
+        let is_own = |document: &&Spot| {
+            carries.iter().all(|name| document.member(name).is_none())
+                && !document.member("resources").is_some_and(has_types)
+        };
+        match documents.iter().find(is_own) {
             Some(document) => candidates.push(Found::of("the file", document.clone())),
             None => return Err((1, "it contains no configuration of a plugin".to_owned())),
         }
@@ -109,7 +112,12 @@ fn flag(plugin: &Spot) -> bool {
 }
 
 fn looks_ours(root: &Spot) -> bool {
-    root.member("issuers").is_some() || root.member("resources").is_some()
+    root.member("issuers").is_some() || root.member("resources").is_some_and(|own| !has_types(own))
+}
+
+/// Whether these are Envoy's resources, as a file of listeners, routes or clusters holds them.
+fn has_types(resources: &Spot) -> bool {
+    resources.items().iter().any(|own| own.member("@type").is_some())
 }
 
 /// Whether a document is the configuration itself. A bootstrap has `static_resources`, a Kubernetes object `kind`.

@@ -104,6 +104,20 @@ fn a_configuration_is_found_in_whatever_carries_it() {
 }
 
 #[test]
+fn a_file_of_envoys_without_the_plugin_is_not_taken_for_a_configuration() {
+    let lds = "resources:\n  - \"@type\": type.googleapis.com/envoy.config.listener.v3.Listener\n    name: mcp\n";
+    let dump = "configs: [{\"@type\": type.googleapis.com/envoy.admin.v3.BootstrapConfigDump, bootstrap: {}}]\n";
+    for (name, content) in [("lds", lds), ("a dump", dump), ("a bootstrap", "static_resources: {}\n")] {
+        let ran = Place::new("no-plugin").file("a.yaml", content).run("check a.yaml");
+        assert_eq!(
+            (ran.code, ran.err.as_str()),
+            (2, "error: a.yaml:1: it contains no configuration of a plugin\n"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn every_fault_has_the_line_of_what_it_is_about() {
     let content = "\
 issuers:

@@ -8,13 +8,13 @@ use crate::support::tokens::{AUDIENCE, ISSUER, Token};
 
 const NOW: i64 = 1_800_000_000;
 
-fn configuration(policy: Value) -> String {
+pub fn configuration(policy: Value) -> String {
     let jwks = json!({"uri": format!("{ISSUER}/jwks"), "cluster": "auth"});
     let issuers = json!([{"issuer": ISSUER, "name": "main", "jwks": jwks}]);
     json!({"issuers": issuers, "resources": [{"resource": AUDIENCE, "policy": policy}]}).to_string()
 }
 
-fn place(name: &str) -> Place {
+pub fn place(name: &str) -> Place {
     let place = Place::new(name);
     let matrix = json!([{"name": "acme reads", "claims": {"org": "acme"}, "scopes": ["a:read"]}]);
     let tools = json!({"read": {"scopes": ["a:read"]}, "write": {"scopes": ["a:write"]}});
@@ -153,7 +153,7 @@ cases:
         ("cases: [{as: {}, tool: a, expect: maybe}]", "unknown variant `maybe`"),
         ("cases: [{as: eve, tool: a, expect: allow}]", "no caller is named `eve`"),
         ("cases: [{as: {}, expect: allow}]", "case 1: needs one of `tool`, `prompt`, `resource` and `method`"),
-        ("cases: [{as: {issuer: x}, tool: a, expect: allow}]", "no issuer of the resource has this name"),
+        ("cases: [{as: {issuer: x}, tool: a, expect: allow}]", "no issuer of the resource is named `x`"),
         ("cases: [{as: {}, tool: a, expect: allow, scopes: []}]", "unknown field `scopes`"),
     ] {
         let ran = place.file("wrong.yaml", wrong).run("test toolgate.json wrong.yaml");
@@ -184,8 +184,8 @@ cases:
     place.file("cases.yaml", cases).run("test toolgate.json cases.yaml").well();
     let matrix = place.run("matrix toolgate.json").well();
     let expected = "\
-erase  yes
-pay    yes
+erase  yes      a:write
+pay    yes      a:write
 
 further conditions:
 erase  signed in at level urn:x:mfa, signed in at most 300 s ago
@@ -338,7 +338,7 @@ fn a_page_escapes_what_the_policy_says() {
     );
     let markdown = place.run("matrix toolgate.json --format markdown").well();
     assert!(
-        markdown.contains("| `open` | . | any token |\n")
+        markdown.contains("| `open` | any | any token |\n")
             && markdown.contains("| `open` | no | no: matrix_denies_tool |\n"),
         "{markdown}"
     );

@@ -21,6 +21,7 @@ mod compose;
 mod deploy;
 mod docs;
 mod examples;
+mod likely;
 mod mesh;
 mod misconfigurations;
 mod newcomer;

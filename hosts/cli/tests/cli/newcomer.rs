@@ -41,7 +41,7 @@ fn five_commands_lead_from_a_server_to_a_tested_policy() {
     let checked = place.run("check toolgate.yaml").well();
     assert!(checked.starts_with("toolgate.yaml: no fault, no warning\n"), "{checked}");
     let matrix = place.run("matrix toolgate.yaml --tools tools.json").well();
-    assert!(matrix.contains("read_note   yes       yes\n"), "{matrix}");
+    assert!(matrix.contains("read_note   yes       yes        mcp:read\n"), "{matrix}");
     let tested = place.run("test toolgate.yaml cases.yaml").well();
     assert!(tested.ends_with("7 cases, 0 failed\n"), "{tested}");
 }

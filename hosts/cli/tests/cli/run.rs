@@ -58,12 +58,22 @@ impl Place {
         self.run_with(arguments, "")
     }
 
+    /// As [`Place::run`], with variables of the environment.
+    pub fn run_in(&self, arguments: &str, variables: &[(&str, &str)]) -> Ran {
+        self.run_all(arguments, "", variables)
+    }
+
     /// As [`Place::run`], with standard input.
     pub fn run_with(&self, arguments: &str, input: &str) -> Ran {
+        self.run_all(arguments, input, &[])
+    }
+
+    fn run_all(&self, arguments: &str, input: &str, variables: &[(&str, &str)]) -> Ran {
         let mut child = Command::new(env!("CARGO_BIN_EXE_toolgate"))
             .args(arguments.split(' ').filter(|argument| !argument.is_empty()))
             .current_dir(&self.0)
             .env_remove("NO_COLOR")
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -1,0 +1,89 @@
+//! What helps with a fault beyond its message: the name that was probably meant, and the form of a value.
+
+use serde_json::Value as Json;
+use toolgate::config::{Config, Fault};
+use toolgate::scope::Scope;
+
+use super::{Spot, Step, Value};
+use crate::likely::{did_you_mean, is_misspelling};
+use crate::schema;
+
+/// The fault with what helps.
+pub fn completed(root: &Spot, mut fault: Fault) -> Fault {
+    let steps = root.steps(&fault.path);
+    if fault.message == "unknown field" {
+        if let Some((Step::Member(name), parents)) = steps.split_last() {
+            let fields = fields(&at(&schema::document(), parents));
+            fault.message += &did_you_mean(name, fields.iter().map(String::as_str));
+        }
+    } else if let Some(name) =
+        fault.message.strip_prefix("no issuer is named `").and_then(|rest| rest.strip_suffix('`'))
+    {
+        let issuers = root.member("issuers").map(Spot::items).unwrap_or_default();
+        let names = issuers.iter().flat_map(|issuer| ["name", "issuer"].map(|member| issuer.member(member)?.text()));
+        fault.message += &did_you_mean(name, names.flatten());
+    } else if let Some(number) = number(&root.found(&fault.path).value)
+        && is_duration(&at(&schema::document(), &steps))
+    {
+        fault.message = format!("must be a duration with its unit, such as `{number}s`");
+    }
+    fault
+}
+
+fn number(value: &Value) -> Option<&str> {
+    if let Value::Number(number) = value { Some(number) } else { None }
+}
+
+/// Warnings about scopes that are probably misspelled: one resembles another that the same policy names.
+pub fn likely_scopes(config: &Config) -> Vec<Fault> {
+    let mut found = Vec::new();
+    for (n, resource) in config.resources.iter().enumerate() {
+        let named = resource.policy.named_scopes();
+        let scopes: Vec<&str> = named.iter().map(Scope::as_str).collect();
+        for (place, one) in scopes.iter().enumerate() {
+            for other in scopes.iter().skip(place + 1).filter(|other| is_misspelling(one, other)) {
+                let message = format!("names the scopes `{one}` and `{other}`: is one of them misspelled?");
+                found.push(Fault { path: format!("resources[{n}].policy"), message });
+            }
+        }
+    }
+    found
+}
+
+/// The schemas of the value at a path. Alternatives are several.
+fn at(document: &Json, steps: &[Step]) -> Vec<Json> {
+    let mut schemas = alternatives(document, document);
+    for step in steps {
+        let next = schemas.iter().filter_map(|schema| match step {
+            Step::Item(_) => schema.get("items"),
+            Step::Member(name) => schema
+                .pointer("/properties")
+                .and_then(|own| own.get(name))
+                .or_else(|| schema.get("additionalProperties")),
+        });
+        schemas = next.flat_map(|schema| alternatives(document, schema)).collect();
+    }
+    schemas
+}
+
+/// A schema with its references followed, and each of its alternatives.
+fn alternatives(document: &Json, schema: &Json) -> Vec<Json> {
+    let name = schema.get("$ref").and_then(Json::as_str).and_then(|name| name.strip_prefix("#/$defs/"));
+    let referred = name.and_then(|name| document.get("$defs")?.get(name));
+    let several = ["anyOf", "oneOf"].iter().filter_map(|word| schema.get(word)?.as_array()).flatten();
+    let others = referred.into_iter().chain(several).flat_map(|schema| alternatives(document, schema));
+    let mut all: Vec<_> = others.collect();
+    all.push(schema.clone());
+    all
+}
+
+fn fields(schemas: &[Json]) -> Vec<String> {
+    let properties = schemas.iter().filter_map(|schema| schema.get("properties")?.as_object());
+    properties.flat_map(|own| own.keys().cloned()).collect()
+}
+
+fn is_duration(schemas: &[Json]) -> bool {
+    let is_it =
+        |schema: &Json| schema.get("pattern").and_then(Json::as_str).is_some_and(|own| own.contains("(ms|s|m|h)"));
+    schemas.iter().any(is_it)
+}
