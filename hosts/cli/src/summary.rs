@@ -1,5 +1,7 @@
 //! A summary of a configuration: what is verified, and what is open.
 
+mod shadow;
+
 use std::fmt::Write;
 
 use toolgate::config::{
@@ -15,6 +17,7 @@ use toolgate::token::{ClaimTest, MappedScopes, Selector};
 
 use crate::ask::{Target, names};
 use crate::output::{counted, doubtful, heading, visible};
+pub use shadow::warnings as shadow_warnings;
 
 /// The methods that are always open to a valid token, or to anyone if some rules are public.
 fn always_open() -> String {
@@ -43,6 +46,7 @@ fn facts(config: &Config, resource: &Resource) -> Facts {
     let policy = &resource.policy;
     let issuers = resource.issuers.iter().filter_map(|place| config.issuers.get(*place));
     vec![
+        ("SHADOW", shadow::lines(policy)),
         ("reached at", vec![reached(resource)]),
         ("tokens", issuers.flat_map(issuer).collect()),
         ("audience", vec![format!("{} (one trailing slash is as good)", any_of(&resource.audiences))]),

@@ -1,4 +1,4 @@
-//! What helps with a fault beyond its message: the name that was probably meant, and the form of a value.
+//! Help with a fault beyond its message: the name that was probably meant, and the form of a value.
 
 use serde_json::Value as Json;
 use toolgate::config::{Config, Fault};

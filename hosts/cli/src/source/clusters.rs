@@ -9,7 +9,7 @@ pub struct Use {
     pub path: String,
     pub cluster: String,
     /// Whether what it reaches is `https`.
-    is_https: bool,
+    pub is_https: bool,
 }
 
 /// The uses of clusters in a configuration: each is beside the URL that it reaches, or beside `discover`.
@@ -136,14 +136,4 @@ fn meet(one: &str, other: &str) -> bool {
         pattern.strip_prefix('*').is_some_and(|end| name.len() > end.len() && name.ends_with(end))
     };
     one == other || covers(one, other) || covers(other, one)
-}
-
-/// A message if a bootstrap does not have this cluster.
-pub fn in_bootstrap(own: &Use, bootstrap: &Spot) -> Option<String> {
-    let clusters = at(bootstrap, "static_resources.clusters")?.items();
-    let is_it = |cluster: &Spot| cluster.member("name").and_then(Spot::text) == Some(&own.cluster);
-    // Others may come from a control plane.
-    let is_static = bootstrap.member("dynamic_resources").is_none();
-    let names = "`static_resources.clusters`";
-    (is_static && !clusters.iter().any(is_it)).then(|| format!("no cluster in {names} has this name"))
 }

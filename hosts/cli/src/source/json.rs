@@ -48,7 +48,7 @@ impl Lines {
             ast::Value::Array(array) => Value::List(array.elements.iter().map(|item| self.spot(item)).collect()),
             ast::Value::Object(object) => Value::Object(object.properties.iter().map(|own| self.member(own)).collect()),
         };
-        Spot { line, value }
+        Spot { file: 0, line, value }
     }
 
     fn member(&self, member: &ast::ObjectProp<'_>) -> Member {

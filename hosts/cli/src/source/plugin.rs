@@ -4,23 +4,25 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use toolgate::config::Fault as Warning;
 
-use super::kubernetes::{Object, unlisted};
+use super::envoy::{Envoy, Filter, Host, remarks};
+use super::kubernetes::Object;
 use super::{Found, Remark, Spot, Value, json, surroundings};
 
-type Fault = (usize, String);
+/// A file, a line in it, and a message.
+type Fault = (usize, usize, String);
 
 /// The plugin configurations in `documents`; never empty.
-pub fn find(documents: Vec<Spot>) -> Result<Vec<Found>, Fault> {
-    let documents = unlisted(documents);
+pub fn find(documents: &[Spot]) -> Result<Vec<Found>, Fault> {
+    let envoy = Envoy::of(documents);
     let objects: Vec<_> = documents.iter().filter_map(Object::of).collect();
     let mut candidates = Vec::new();
-    for document in &documents {
+    for document in documents {
         if is_bare(document) {
             candidates.push(Found::of("the file", document.clone()));
             continue;
         }
         let mut found = Vec::new();
-        search(document, &mut found)?;
+        search(document, &envoy, &mut found)?;
         if let Some(owner) = Object::of(document) {
             for one in &mut found {
                 if !one.place.starts_with(owner.kind) {
@@ -28,9 +30,6 @@ pub fn find(documents: Vec<Spot>) -> Result<Vec<Found>, Fault> {
                 }
                 one.warnings.extend(surroundings::warnings(&owner, &objects, &one.root));
             }
-        }
-        for one in &mut found {
-            one.warnings.extend(surroundings::in_bootstrap(document, &one.root));
         }
         candidates.append(&mut found);
     }
@@ -47,7 +46,7 @@ pub fn find(documents: Vec<Spot>) -> Result<Vec<Found>, Fault> {
         };
         match documents.iter().find(is_own) {
             Some(document) => candidates.push(Found::of("the file", document.clone())),
-            None => return Err((1, "it contains no configuration of a plugin".to_owned())),
+            None => return Err((0, 1, "it contains no configuration of a plugin".to_owned())),
         }
     }
     Ok(candidates)
@@ -73,19 +72,16 @@ impl Found {
         };
         let warning = |message: &str| Warning { path: "hold_request_headers".to_owned(), message: message.to_owned() };
         self.warnings.extend(message.map(|message| Remark::inside(&self.root, warning(message))));
-        let open = [("failure_policy", "FAIL_RELOAD"), ("failurePolicy", "FAIL_RELOAD"), ("fail_open", "false")];
-        open.into_iter().for_each(|(member, remedy)| self.must_not_fail_open(plugin.member(member), member, remedy));
         self
     }
 
-    /// Warns if requests pass while Envoy has no module.
-    fn in_native_module(mut self, module: &Spot) -> Self {
-        let remote = module.member("module").and_then(|module| module.member("remote"));
-        self.warnings.extend(remote.map(|remote| {
-            let message = "Envoy lets every request through while it cannot fetch the module: use a local file";
-            let fault = Warning { path: "dynamic_module_config.module.remote".to_owned(), message: message.to_owned() };
-            Remark { line: remote.line, fault }
-        }));
+    /// Adds what is judged around the filter, if this is toolgate's.
+    fn judged(mut self, envoy: &Envoy<'_>, host: Host, plugin: &Spot, filter: &Spot) -> Self {
+        if looks_ours(&self.root) {
+            let filter = Filter { envoy, host, plugin, root: &self.root, chain: envoy.chain(filter) };
+            let remarks = remarks(&filter);
+            self.warnings.extend(remarks);
+        }
         self
     }
 
@@ -93,22 +89,18 @@ impl Found {
     fn must_not_fail_open(&mut self, setting: Option<&Spot>, path: &str, remedy: &str) {
         if let Some(own) = setting.filter(|own| own.text() == Some("FAIL_OPEN") || own.value == Value::Bool(true)) {
             let message = format!("lets every request through where the plugin fails: set it to {remedy}");
-            self.warnings.push(Remark { line: own.line, fault: Warning { path: path.to_owned(), message } });
+            self.warnings.push(Remark {
+                file: own.file,
+                line: own.line,
+                fault: Warning { path: path.to_owned(), message },
+            });
         }
     }
 }
 
-/// A member under either of its two spellings.
-fn either<'s>(spot: &'s Spot, snake: &str, camel: &str) -> Option<&'s Spot> {
-    spot.member(snake).or_else(|| spot.member(camel))
-}
-
 /// `allow_on_headers_stop_iteration`, as a boolean or a wrapped boolean.
 fn flag(plugin: &Spot) -> bool {
-    let names = ["allow_on_headers_stop_iteration", "allowOnHeadersStopIteration"];
-    let own = names.into_iter().find_map(|name| plugin.member(name));
-    let own = own.map(|own| own.member("value").unwrap_or(own));
-    own.is_some_and(|own| own.value == Value::Bool(true))
+    plugin.field("allow_on_headers_stop_iteration").is_some_and(Spot::is_true)
 }
 
 fn looks_ours(root: &Spot) -> bool {
@@ -122,10 +114,10 @@ fn has_types(resources: &Spot) -> bool {
 
 /// Whether a document is the configuration itself. A bootstrap has `static_resources`, a Kubernetes object `kind`.
 fn is_bare(document: &Spot) -> bool {
-    looks_ours(document) && document.member("kind").is_none() && document.member("vm_config").is_none()
+    looks_ours(document) && document.member("kind").is_none() && document.field("vm_config").is_none()
 }
 
-fn search(spot: &Spot, found: &mut Vec<Found>) -> Result<(), Fault> {
+fn search(spot: &Spot, envoy: &Envoy<'_>, found: &mut Vec<Found>) -> Result<(), Fault> {
     if let Some(object) = Object::of(spot) {
         let own: Option<Vec<_>> = match object.kind {
             "WasmPlugin" => Some(of_istio(&object, "spec").into_iter().collect()),
@@ -139,29 +131,23 @@ fn search(spot: &Spot, found: &mut Vec<Found>) -> Result<(), Fault> {
         }
     }
     match &spot.value {
-        Value::List(items) => items.iter().try_for_each(|item| search(item, found)),
+        Value::List(items) => items.iter().try_for_each(|item| search(item, envoy, found)),
         Value::Object(members) => {
-            let carries_vm = spot.member("vm_config").is_some() || spot.member("vmConfig").is_some();
-            if carries_vm && let Some(configuration) = spot.member("configuration") {
-                let name = spot.member("name").and_then(Spot::text).unwrap_or("plugin");
+            if let (Some(_), Some(configuration)) = (spot.field("vm_config"), spot.field("configuration")) {
+                let name = spot.name().unwrap_or("plugin");
                 let one = Found::of(&format!("`{name}`, configuration"), unpacked(configuration)?);
-                found.push(one.in_plugin(spot));
+                found.push(one.in_plugin(spot).judged(envoy, Host::Wasm, spot, spot));
                 return Ok(());
             }
-            if let Some(module) = either(spot, "dynamic_module_config", "dynamicModuleConfig")
-                && let Some(configuration) = either(spot, "filter_config", "filterConfig")
+            if let (Some(module), Some(configuration)) =
+                (spot.field("dynamic_module_config"), spot.field("filter_config"))
             {
-                let name = either(spot, "filter_name", "filterName").and_then(Spot::text).unwrap_or("filter");
+                let name = spot.field("filter_name").and_then(Spot::text).unwrap_or("filter");
                 let one = Found::of(&format!("`{name}`, filter_config"), unpacked(configuration)?);
-                found.push(one.in_native_module(module));
+                found.push(one.judged(envoy, Host::Native, module, spot));
                 return Ok(());
             }
-            let before = found.len();
-            members.iter().try_for_each(|member| search(&member.value, found))?;
-            for one in found.iter_mut().skip(before) {
-                one.warnings.extend(surroundings::listener_buffer(spot, &one.root));
-            }
-            Ok(())
+            members.iter().try_for_each(|member| search(&member.value, envoy, found))
         }
         _ => Ok(()),
     }
@@ -202,11 +188,12 @@ fn unpacked(configuration: &Spot) -> Result<Spot, Fault> {
     let first_line = if text.line_by_line { text.first_line } else { value.line };
     let content = if kind.ends_with("BytesValue") {
         let bytes = STANDARD.decode(text.text.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        bytes.ok_or_else(|| (value.line, "not base64 of JSON text".to_owned()))?
+        bytes.ok_or_else(|| (value.file, value.line, "not base64 of JSON text".to_owned()))?
     } else {
         text.text.clone()
     };
-    let mut root = json::parse(&content, first_line)?;
+    let mut root = json::parse(&content, first_line).map_err(|(line, message)| (value.file, line, message))?;
+    root.set_file(value.file);
     if !text.line_by_line {
         all_on(&mut root, value.line);
     }

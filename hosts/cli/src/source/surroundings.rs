@@ -4,7 +4,7 @@ use toolgate::config::Fault;
 use toolgate::routes::metadata_path;
 use toolgate::url::Url;
 
-use super::clusters::{self, Use, in_envoy_gateway, in_istio, uses};
+use super::clusters::{in_envoy_gateway, in_istio, uses};
 use super::kubernetes::{Object, at};
 use super::{Remark, Spot, Value};
 
@@ -40,15 +40,6 @@ pub fn warnings(owner: &Object<'_>, objects: &[Object<'_>], root: &Spot) -> Vec<
     }
     remarks.extend(faults.into_iter().map(|fault| Remark::inside(root, fault)));
     remarks
-}
-
-/// Warnings about the clusters that the configuration `root` names, but its bootstrap does not have.
-pub fn in_bootstrap(bootstrap: &Spot, root: &Spot) -> Vec<Remark> {
-    let warning = |own: Use| {
-        let message = format!("`{}`: {}", own.cluster, clusters::in_bootstrap(&own, bootstrap)?);
-        Some(Remark::inside(root, Fault { path: own.path, message }))
-    };
-    uses(root).into_iter().filter_map(warning).collect()
 }
 
 /// A warning if headers are to be held, but the object cannot set the flag for it.
@@ -87,38 +78,31 @@ fn buffer(owner: &Object<'_>, objects: &[Object<'_>], root: &Spot) -> Option<Rem
     let set = policies.filter_map(|policy| Some((policy, policy.at("spec.connection.bufferLimit")?))).next();
     let least = largest_body(root);
     let remedy = "beyond it lists are cut, and calls refused by Envoy. Set it to 2Mi, or well above `limits`";
-    let (line, path, message) = match set {
+    let (file, line, path, message) = match set {
         None => {
             let message =
                 format!("no ClientTrafficPolicy here sets `spec.connection.bufferLimit`, which is 32Ki then: {remedy}");
-            (owner.spot.line, owner.to_string(), message)
+            (owner.spot.file, owner.spot.line, owner.to_string(), message)
         }
-        Some((policy, limit)) if bytes(&limit.to_json()).is_some_and(|bytes| bytes <= least) => {
-            (limit.line, format!("{policy}, spec.connection.bufferLimit"), format!("is too small: {remedy}"))
-        }
+        Some((policy, limit)) if bytes(&limit.to_json()).is_some_and(|bytes| bytes <= least) => (
+            limit.file,
+            limit.line,
+            format!("{policy}, spec.connection.bufferLimit"),
+            format!("is too small: {remedy}"),
+        ),
         Some(_) => return None,
     };
-    Some(Remark { line, fault: Fault { path, message } })
+    Some(Remark { file, line, fault: Fault { path, message } })
 }
 
 /// The size of the largest body that the configuration `root` allows, in bytes.
-fn largest_body(root: &Spot) -> u64 {
-    let limit = |name| at(root, name).and_then(number).unwrap_or(DEFAULT_LIMIT);
-    limit("limits.body").max(limit("limits.list"))
+pub fn largest_body(root: &Spot) -> u64 {
+    limit(root, "body").max(limit(root, "list"))
 }
 
-fn number(spot: &Spot) -> Option<u64> {
-    if let Value::Number(number) = &spot.value { number.parse().ok() } else { None }
-}
-
-/// A warning if the Envoy listener around the plugin with the configuration `root` buffers less than toolgate reads.
-pub fn listener_buffer(listener: &Spot, root: &Spot) -> Option<Remark> {
-    const NAMES: [&str; 2] = ["per_connection_buffer_limit_bytes", "perConnectionBufferLimitBytes"];
-    let (name, own) = NAMES.iter().find_map(|name| Some((*name, listener.member(name)?)))?;
-    number(own.member("value").unwrap_or(own)).filter(|bytes| *bytes <= largest_body(root))?;
-    let message =
-        "is too small: beyond it lists are cut, and calls refused by Envoy. Set it to 2097152, or well above `limits`";
-    Some(Remark { line: own.line, fault: Fault { path: name.to_owned(), message: message.to_owned() } })
+/// The limit of this name, in bytes: of `body` or `list`.
+pub fn limit(root: &Spot, name: &str) -> u64 {
+    at(root, "limits").and_then(|limits| limits.member(name)).and_then(Spot::number).unwrap_or(DEFAULT_LIMIT)
 }
 
 /// The bytes of a Kubernetes quantity in JSON, such as `"2Mi"`.
@@ -154,7 +138,11 @@ fn routes<'d>(policy: &Object<'_>, objects: &[Object<'d>]) -> Vec<Object<'d>> {
 
 fn no_route(owner: &Object<'_>) -> Remark {
     let message = "attaches to no HTTPRoute that is here: what it should protect is open".to_owned();
-    Remark { line: owner.spot.line, fault: Fault { path: format!("{owner}, spec.targetRefs"), message } }
+    Remark {
+        file: owner.spot.file,
+        line: owner.spot.line,
+        fault: Fault { path: format!("{owner}, spec.targetRefs"), message },
+    }
 }
 
 /// Warnings about resources whose metadata no route matches.
@@ -180,6 +168,7 @@ fn short_timeouts(route: &Object<'_>, root: &Spot) -> Vec<Remark> {
         .collect();
     let is_short = |rule: &Spot| at(rule, "timeouts.request").is_none() && paths.iter().any(|path| matches(rule, path));
     let warning = |(n, rule): (usize, &Spot)| Remark {
+        file: rule.file,
         line: rule.line,
         fault: Fault {
             path: format!("{route}, spec.rules[{n}].timeouts.request"),

@@ -64,7 +64,7 @@ impl<'t> Reader<'t> {
             Event::MappingStart(anchor, _) => (anchor, Value::Object(self.members()?)),
             _ => return Err((line, "not YAML: a value is missing".to_owned())),
         };
-        let spot = Spot { line, value };
+        let spot = Spot { file: 0, line, value };
         if anchor > 0 {
             self.anchors.insert(anchor, spot.clone());
         }

@@ -183,7 +183,7 @@ fn a_setting_that_the_plugins_flag_contradicts_is_a_warning() {
     let plugin = |flag: &str, setting: &str| {
         let configuration = format!("{sound}{setting}\n");
         format!(
-            "config:\n  vm_config: {{}}\n  {flag}\n  configuration:\n    \"@type\": x/google.protobuf.Struct\n    value:\n{}",
+            "config:\n  vm_config: {{vm_id: toolgate}}\n  failure_policy: FAIL_RELOAD\n  {flag}\n  configuration:\n    \"@type\": x/google.protobuf.Struct\n    value:\n{}",
             indented(&configuration, 6)
         )
     };
@@ -205,10 +205,11 @@ fn a_setting_that_the_plugins_flag_contradicts_is_a_warning() {
 #[test]
 fn a_listener_whose_buffer_is_too_small_for_the_limits_is_a_warning() {
     let listener = |buffer: &str, limits: &str| {
-        let configuration = indented(&format!("{}{limits}\n", FAULTY.replace(", not ok", "")), 10);
+        let configuration = indented(&format!("{}{limits}\n", FAULTY.replace(", not ok", "")), 14);
         format!(
-            "static_resources:\n  listeners:\n  - {buffer}\n    filter_chains:\n    - plugin:\n        vm_config: {{}}\n        \
-             configuration:\n{configuration}  clusters: [{{per_connection_buffer_limit_bytes: 32768}}]\n"
+            "static_resources:\n  listeners:\n  - {buffer}\n    filter_chains:\n    - http_filters:\n      - typed_config:\n       \
+             \x20  config:\n            vm_config: {{}}\n            configuration:\n{configuration}  clusters: \
+             [{{per_connection_buffer_limit_bytes: 32768}}]\n"
         )
     };
     let (name, camel) = ("per_connection_buffer_limit_bytes", "perConnectionBufferLimitBytes");
@@ -219,14 +220,14 @@ fn a_listener_whose_buffer_is_too_small_for_the_limits_is_a_warning() {
         (format!("{name}: 2097152"), "limits: {list: 3000000}", Some(name)),
         (format!("{name}: 32768"), "limits: {body: 9000, list: 9000}", None),
         (format!("{name}: {{value: 32768}}"), "", Some(name)),
-        (format!("{camel}: 32768"), "", Some(camel)),
-        ("name: mcp".to_owned(), "", None),
+        (format!("{camel}: 32768"), "", Some(name)),
+        ("reuse_port: true".to_owned(), "", None),
     ]
     .into_iter()
     .enumerate()
     {
         let (code, found) = findings(&format!("buffer{n}.yaml"), &listener(&buffer, limits));
-        let expected: Vec<_> = warning.map(|path| format!("3 {path}")).into_iter().collect();
+        let expected: Vec<_> = warning.map(|path| format!("3 listener, {path}")).into_iter().collect();
         let found: Vec<_> = found.into_iter().filter(|found| found.to_lowercase().contains("buffer")).collect();
         assert_eq!((code, found), (0, expected), "{buffer} {limits}");
     }
@@ -244,7 +245,8 @@ fn what_cannot_be_read_is_told_with_its_line_and_code_2() {
         ("check b.json", "error: b.json:3: not JSON"),
         ("check c.yaml", "error: c.yaml:1: it contains no configuration of a plugin"),
         ("check nowhere.yaml", "error: nowhere.yaml: No such file"),
-        ("check a.yaml b.yaml", "error: unexpected argument"),
+        ("check c.yaml b.json", "error: b.json:3: not JSON"),
+        ("check", "error: the following required arguments"),
     ] {
         let ran = place.run(arguments);
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{arguments}");

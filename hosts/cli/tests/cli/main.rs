@@ -15,6 +15,7 @@ mod scenarios;
 #[path = "../../../../tests/support/mod.rs"]
 mod support;
 
+mod around;
 mod check;
 mod commands;
 mod compose;

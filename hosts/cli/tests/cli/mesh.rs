@@ -259,16 +259,3 @@ fn each_plugin_of_a_file_has_its_own_warnings() {
     let found = warnings(&format!("{ISTIO}---\n{held}---\n{ENVOY_GATEWAY}"));
     assert!(found.len() == 1 && found[0].contains("WasmPlugin mcp/other, spec.failStrategy"), "{found:?}");
 }
-
-#[test]
-fn a_cluster_that_a_bootstrap_lacks_is_a_warning() {
-    let bootstrap = std::fs::read_to_string(crate::support::at_root("envoy/envoy.yaml")).unwrap();
-    assert_eq!(warnings(&bootstrap), Vec::<String>::new());
-    let renamed = bootstrap.replace("name: auth\n", "name: authority\n");
-    let found = warnings(&renamed);
-    let begins =
-        |own: &String| own.contains("issuers[0].jwks.cluster: `auth`: no cluster in `static_resources.clusters`");
-    assert!(found.len() == 1 && found.iter().all(begins), "{found:?}");
-    let dynamic = format!("{renamed}\ndynamic_resources: {{cds_config: {{ads: {{}}}}}}\n");
-    assert_eq!(warnings(&dynamic), Vec::<String>::new(), "a control plane may have it");
-}

@@ -1,0 +1,55 @@
+//! Denials that are recorded only.
+
+use toolgate::config::{Config, Fault};
+use toolgate::policy::{Mode, Policy};
+
+use super::{kinds, listed, requirement};
+use crate::output::{doubtful, visible};
+
+/// Warnings about whatever is recorded and not denied.
+pub fn warnings(config: &Config) -> Vec<Fault> {
+    let mut found = Vec::new();
+    let mut warn = |path: String, message: &str| found.push(Fault { path, message: message.to_owned() });
+    for (n, resource) in config.resources.iter().enumerate() {
+        let policy = &resource.policy;
+        let path = format!("resources[{n}].policy");
+        if policy.mode == Mode::Shadow {
+            warn(format!("{path}.mode"), "is shadow: denials are recorded, and the requests go on");
+        }
+        for (kind, rules) in kinds(policy) {
+            for name in listed(rules) {
+                if requirement(rules, name).is_some_and(|rule| rule.mode == Some(Mode::Shadow)) {
+                    warn(
+                        format!("{path}.{kind}.{name}.mode"),
+                        "is shadow: its denials are recorded, and the requests go on",
+                    );
+                }
+            }
+        }
+        for (place, scenario) in policy.matrix.iter().enumerate() {
+            if scenario.mode == Some(Mode::Shadow) {
+                let message = "is shadow: its denials are recorded, and the requests go on";
+                warn(format!("{path}.matrix[{place}].mode"), message);
+            }
+        }
+    }
+    found
+}
+
+/// Whatever is recorded and not denied. It comes first, so that nobody takes the rest for what happens.
+pub fn lines(policy: &Policy) -> Vec<String> {
+    let whole = (policy.mode == Mode::Shadow).then(|| {
+        "nothing is denied but what is enforced by its own rule: denials are recorded, and the requests go on"
+            .to_owned()
+    });
+    let rules = kinds(policy).into_iter().flat_map(|(kind, rules)| {
+        let is_shadow = |name: &&str| requirement(rules, name).is_some_and(|rule| rule.mode == Some(Mode::Shadow));
+        listed(rules)
+            .into_iter()
+            .filter(is_shadow)
+            .map(move |name| format!("denials of {kind} `{}` are recorded only", visible(name)))
+    });
+    let scenarios = policy.matrix.iter().filter(|own| own.mode == Some(Mode::Shadow));
+    let scenarios = scenarios.map(|own| format!("denials by the scenario {} are recorded only", visible(&own.name)));
+    whole.into_iter().chain(rules).chain(scenarios).map(|line| doubtful(&line)).collect()
+}
