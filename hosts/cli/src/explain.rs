@@ -19,7 +19,7 @@ use toolgate::reply::Reply;
 use toolgate::signature::{PureVerifier, SignatureVerifier};
 
 use crate::likely::did_you_mean;
-use crate::output::{Report, Trouble, bad, doubtful, faint, good, heading, moment, read, read_text};
+use crate::output::{Report, Trouble, bad, doubtful, faint, good, heading, moment, read, read_token};
 use crate::source::ConfigArgument;
 
 /// Explains why a request gets its answer: every check in order, and the answer that would be sent
@@ -95,16 +95,7 @@ impl Explain {
         if path.as_os_str() == "-" && self.request.as_os_str() == "-" {
             return Err(Trouble("the token and the request cannot both be standard input".to_owned()));
         }
-        let text = read_text(path)?;
-        let token = text.trim();
-        // Accept a header copied from a request.
-        let token = token.strip_prefix("Authorization:").unwrap_or(token).trim();
-        let token = token.strip_prefix("Bearer ").unwrap_or(token).trim();
-        if token.is_empty() {
-            Err(Trouble(format!("{}: holds no token", path.display())))
-        } else {
-            Ok(Some(token.to_owned()))
-        }
+        read_token(path).map(Some)
     }
 }
 

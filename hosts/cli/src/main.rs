@@ -4,12 +4,15 @@
 
 mod ask;
 mod check;
+mod client;
 mod diff;
+mod doctor;
 mod explain;
 mod init;
 mod likely;
 mod manifest;
 mod matrix;
+mod mcp;
 mod output;
 mod replay;
 mod schema;
@@ -59,6 +62,7 @@ enum Colour {
 enum Command {
     Check(check::Check),
     Explain(explain::Explain),
+    Doctor(doctor::Doctor),
     Test(test::Test),
     Matrix(matrix::Matrix),
     Replay(replay::Replay),
@@ -89,6 +93,7 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Check(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::Doctor(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Matrix(command) => command.run(),
         Command::Replay(command) => command.run(),

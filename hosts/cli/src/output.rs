@@ -51,6 +51,16 @@ pub fn read_text(path: &Path) -> Result<String, Trouble> {
     String::from_utf8(read(path)?).map_err(|_| Trouble(format!("{}: not UTF-8", path.display())))
 }
 
+/// Reads a token from a file, or from standard input for `-`.
+pub fn read_token(path: &Path) -> Result<String, Trouble> {
+    let text = read_text(path)?;
+    let token = text.trim();
+    // Accept a header copied from a request.
+    let token = token.strip_prefix("Authorization:").unwrap_or(token).trim();
+    let token = token.strip_prefix("Bearer ").unwrap_or(token).trim();
+    if token.is_empty() { Err(Trouble(format!("{}: holds no token", path.display()))) } else { Ok(token.to_owned()) }
+}
+
 /// A time in RFC 3339 or seconds since 1970. `None` is the current time.
 #[allow(clippy::disallowed_methods)] // the command line is where the clock is read
 pub fn moment(at: Option<&str>) -> Result<UnixTime, Trouble> {

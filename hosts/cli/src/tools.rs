@@ -59,7 +59,7 @@ fn is_object(node: &Node) -> bool {
 }
 
 /// The JSON in the events of a stream.
-fn events(bytes: &[u8]) -> Vec<Node> {
+pub fn events<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Vec<T> {
     let mut reader = sse::EventReader::new(bytes.len());
     let mut messages = Vec::new();
     reader.feed(&[bytes, b"\n\n"].concat(), true, |piece| {

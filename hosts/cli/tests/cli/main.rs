@@ -22,6 +22,7 @@ mod compose;
 mod deploy;
 mod docs;
 mod examples;
+mod doctor;
 mod likely;
 mod mesh;
 mod misconfigurations;

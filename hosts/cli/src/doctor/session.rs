@@ -1,0 +1,57 @@
+//! A session with a token: the tools that its caller sees, and a call that has to be denied.
+
+use serde_json::{Value, json};
+use toolgate::url::Url;
+
+use super::Steps;
+use super::challenge::NO_TOOL;
+use crate::client::Client;
+use crate::mcp::{Answer, Session};
+
+pub fn look(client: &Client, url: &Url, token: &str, steps: &mut Steps) {
+    let mut session = Session::new(client, url.as_str(), Some(token));
+    let answer = match session.initialize() {
+        Ok(answer) => answer,
+        Err(fault) => return steps.failed("token", fault, "the server does not answer: see Envoy's log"),
+    };
+    if answer.response.status != 200 {
+        let (detail, remedy) = refused(&answer);
+        return steps.failed("token", detail, remedy);
+    }
+    steps.passed("token", "accepted");
+    match session.list("tools/list", "tools") {
+        Ok(tools) => steps.passed("tools", format!("{} for this caller", tools.len())),
+        Err(fault) => steps.failed("tools", fault, "see the audit line and events in Envoy's log"),
+    }
+    match session.ask("tools/call", &json!({"name": NO_TOOL, "arguments": {}})) {
+        Ok(answer) if answer.response.status == 403 => steps.passed("denied call", "403 for a tool that nobody listed"),
+        Ok(answer) => {
+            let detail = format!("HTTP {} for a call of a tool that nobody listed", answer.response.status);
+            let remedy =
+                "whatever no rule lists is open: `unlisted: {tools: deny}` is the default, and the mode `enforce`";
+            steps.warned("denied call", detail, remedy);
+        }
+        Err(fault) => steps.failed("denied call", fault, "see Envoy's log"),
+    }
+    session.end();
+}
+
+/// Why a token is refused, in the words of the answer.
+fn refused(answer: &Answer) -> (String, &'static str) {
+    let status = answer.response.status;
+    let body = answer.response.json().unwrap_or_default();
+    let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let said = match text("error_description") {
+        said if said.is_empty() => text("error"),
+        said => said,
+    };
+    let message = body.pointer("/error/message").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let said = if said.is_empty() { message } else { said };
+    let remedy = match status {
+        401 => "see `detail` of its audit line, or `toolgate explain` with this token",
+        403 => "the token has not the base scopes: sign in with those of the challenge",
+        503 => "the issuer's keys or its introspection cannot be had: see `outage` in Envoy's log",
+        _ => "see the audit line in Envoy's log",
+    };
+    (format!("HTTP {status}: {said}"), remedy)
+}
