@@ -30,6 +30,16 @@ pub enum Target {
 }
 
 impl Target {
+    /// A name of this kind of rules.
+    pub fn of_kind(kind: &str, name: String) -> Self {
+        match kind {
+            "tools" => Self::Tool(name),
+            "prompts" => Self::Prompt(name),
+            "resources" => Self::Resource(name),
+            _ => Self::Method(name),
+        }
+    }
+
     /// The kind and the name.
     pub fn words(&self) -> (&'static str, &str) {
         match self {

@@ -14,13 +14,16 @@ mod manifest;
 mod matrix;
 mod mcp;
 mod output;
+mod records;
 mod replay;
 mod schema;
 mod source;
+mod suggest;
 mod summary;
 mod test;
 mod tools;
 mod version;
+mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -66,6 +69,8 @@ enum Command {
     Test(test::Test),
     Matrix(matrix::Matrix),
     Replay(replay::Replay),
+    Suggest(suggest::Suggest),
+    Watch(watch::Watch),
     Init(init::Init),
     Manifest(manifest::Manifest),
     Diff(diff::Diff),
@@ -97,6 +102,10 @@ fn main() -> ExitCode {
         Command::Test(command) => command.run(),
         Command::Matrix(command) => command.run(),
         Command::Replay(command) => command.run(),
+        Command::Suggest(command) => command.run(),
+        Command::Watch(command) => command.run(&|text| {
+            let _ = anstream::stdout().write_all(output::printable(text).as_bytes());
+        }),
         Command::Init(command) => command.run(),
         Command::Manifest(command) => command.run(),
         Command::Diff(command) => command.run(),

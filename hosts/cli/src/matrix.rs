@@ -165,7 +165,7 @@ fn build(config: &Config, resource: &Resource, tools: Option<Vec<String>>) -> Ta
         let listed = || listed(rules).into_iter().map(str::to_owned).collect();
         let names: Vec<String> = tools.clone().filter(|_| kind == "tools").unwrap_or_else(listed);
         for name in names {
-            let target = target(kind, &name);
+            let target = Target::of_kind(kind, name.clone());
             let cells = scenarios.iter().map(|own| cells(config, resource, own, &base, &scopes, &target)).collect();
             let conditions = rules_for(policy, &target).iter().map(|rule| conditions(rule)).collect::<String>();
             let conditions = conditions.trim_start_matches(", ").replace('`', "");
@@ -200,16 +200,6 @@ fn without_columns(rows: &mut [Row], scopes: &mut Vec<String>) -> Vec<String> {
     let names = |all: Vec<(usize, String)>| all.into_iter().map(|(_, name)| name).collect::<Vec<_>>();
     *scopes = names(own);
     names(others)
-}
-
-fn target(kind: &str, name: &str) -> Target {
-    let name = name.to_owned();
-    match kind {
-        "tools" => Target::Tool(name),
-        "prompts" => Target::Prompt(name),
-        "resources" => Target::Resource(name),
-        _ => Target::Method(name),
-    }
 }
 
 fn cells(

@@ -5,20 +5,16 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Deserialize;
 use serde_json::json;
-use toolgate::bearer::NoCredentials;
 use toolgate::caller::Caller;
 use toolgate::config::{Config, Resource};
-use toolgate::mcp::TargetKind;
-use toolgate::node::Node;
 use toolgate::policy::{Authentication, Occasion, Revocation, Scenario};
 use toolgate::reason::{Family, Reason};
 use toolgate::time::UnixTime;
-use toolgate::token::{AccessToken, Assumed, acting};
 
 use crate::ask::{Target, ask};
 use crate::output::{Report, Trouble, bad, columns, counted, good, read};
+use crate::records::{Record, caller, safe, target};
 use crate::source::ConfigArgument;
 
 /// Decides recorded requests again, and shows which decisions change
@@ -38,22 +34,6 @@ pub struct Replay {
     /// Print the changes as JSON
     #[arg(long)]
     json: bool,
-}
-
-/// The parts of a record that affect a decision.
-#[derive(Deserialize)]
-struct Record {
-    decision: String,
-    reason: String,
-    resource: String,
-    method: String,
-    target: Option<String>,
-    subject: Option<String>,
-    client: Option<String>,
-    actor: Option<String>,
-    jti: Option<String>,
-    issuer: Option<String>,
-    scopes: Option<Vec<String>>,
 }
 
 /// The result of replaying a record.
@@ -99,9 +79,9 @@ impl Replay {
         let (mut counts, mut changes) = (Counts::default(), BTreeMap::<Change, usize>::new());
         for line in bytes.split(|byte| *byte == b'\n') {
             let line = String::from_utf8_lossy(line);
-            let Some((_, json)) = line.split_once("toolgate.audit ") else { continue };
+            let Some(record) = Record::of_line(&line) else { continue };
             counts.lines += 1;
-            match replay(&config, json) {
+            match record.map_or(Replayed::Cut, |record| replay(&config, record)) {
                 Replayed::Same => counts.same += 1,
                 Replayed::Changed(change) => *changes.entry(change).or_default() += 1,
                 Replayed::NotThePolicys => counts.not_the_policys += 1,
@@ -115,15 +95,7 @@ impl Replay {
     }
 }
 
-fn replay(config: &Config, json: &str) -> Replayed {
-    // Other text may follow the object on its line.
-    let record = serde_json::Deserializer::from_str(json).into_iter::<Record>().next();
-    let Some(Ok(record)) = record else { return Replayed::Cut };
-    /// Longer strings are truncated in records, at a character boundary.
-    const WHOLE: usize = 508;
-    if record.target.as_ref().is_some_and(|target| target.len() > WHOLE) {
-        return Replayed::Cut;
-    }
+fn replay(config: &Config, record: Record) -> Replayed {
     let is_policys = match Reason::parse(&record.reason).map(Reason::family) {
         Some(Family::Allowed | Family::Policy) => record.scopes.is_some() || record.reason == Reason::Public.as_str(),
         // Claims, arguments and the approval state of tools are not recorded.
@@ -156,24 +128,6 @@ fn replay(config: &Config, json: &str) -> Replayed {
     })
 }
 
-/// The recorded caller.
-fn caller(config: &Config, record: &Record) -> Option<Caller> {
-    if record.reason == Reason::Public.as_str() {
-        return Some(Caller::Anonymous(NoCredentials::assumed()));
-    }
-    let issuer = config.issuers.iter().find(|issuer| Some(&issuer.identifier) == record.issuer.as_ref())?;
-    let id = record.jti.iter().map(|id| ("jti".to_owned(), Node::Text(id.clone())));
-    let token = AccessToken::assumed(Assumed {
-        issuer: issuer.identifier.clone(),
-        issuer_name: issuer.name.clone(),
-        subject: record.subject.clone(),
-        client: record.client.clone(),
-        scopes: record.scopes.clone()?,
-        claims: record.actor.iter().map(|actor| acting(actor)).chain(id).collect(),
-    });
-    Some(token.into())
-}
-
 /// Whether a rule tests something that is not recorded: arguments, or the user's authentication.
 fn has_conditions(resource: &Resource, target: &Target) -> bool {
     let rules = crate::summary::rules_for(&resource.policy, target);
@@ -199,21 +153,6 @@ fn depends_on_more(resource: &Resource, caller: &Caller) -> bool {
         }
         hides && visible.selects(&caller.into())
     })
-}
-
-/// The recorded target.
-fn target(record: &Record) -> Target {
-    let target = record.target.clone().unwrap_or_default();
-    match (TargetKind::of(&record.method), record.method.as_str()) {
-        (TargetKind::Tool, _) => Target::Tool(target),
-        (TargetKind::Prompt, _) => Target::Prompt(target),
-        (TargetKind::OptionalResource | TargetKind::Resource, _) => Target::Resource(target),
-        (TargetKind::Completion, _) => Target::Completion(target),
-        // A URI contains no space.
-        (TargetKind::Subscriptions, _) => Target::Subscriptions(target.split_whitespace().map(str::to_owned).collect()),
-        (TargetKind::Method, "GET" | "HEAD" | "DELETE" | "response") => Target::Endpoint,
-        (TargetKind::Method | TargetKind::Open | TargetKind::Task, method) => Target::Method(method.to_owned()),
-    }
 }
 
 fn words(counts: &Counts, changes: &BTreeMap<Change, usize>) -> String {
@@ -250,11 +189,6 @@ fn words(counts: &Counts, changes: &BTreeMap<Change, usize>) -> String {
     }
     text.push('\n');
     text
-}
-
-/// Replaces invisible characters for output to a terminal, because clients choose the text in records.
-fn safe(text: &str) -> String {
-    text.chars().map(|c| if toolgate::text::is_invisible(c) { '\u{fffd}' } else { c }).collect()
 }
 
 fn as_json(counts: &Counts, changes: &BTreeMap<Change, usize>) -> String {
