@@ -42,12 +42,14 @@ fn is_modern(version: &str) -> bool {
 
 /// Whether `text` has the form `YYYY-MM-DD`.
 fn is_date(text: &str) -> bool {
-    let mut parts = text.split('-');
-    let mut is_in = |length: usize, most: u16| {
-        let part = parts.next().filter(|part| part.len() == length && part.bytes().all(|b| b.is_ascii_digit()));
-        part.and_then(|part| part.parse().ok()).is_some_and(|number: u16| number <= most && (number > 0 || length > 2))
+    let [a, b, c, d, b'-', month @ .., b'-', e, f] = text.as_bytes() else { return false };
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + digit - b'0'))
     };
-    is_in(4, 9999) && is_in(2, 12) && is_in(2, 31) && parts.next().is_none()
+    let is_in = |digits: &[u8], most| {
+        digits.len() == 2 && number(digits).is_some_and(|number: u8| (1..=most).contains(&number))
+    };
+    [a, b, c, d].iter().all(|digit| digit.is_ascii_digit()) && is_in(month, 12) && is_in(&[*e, *f], 31)
 }
 
 /// Why the headers are refused.

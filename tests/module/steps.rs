@@ -41,7 +41,7 @@ const KNOWN_CALL: u64 = 111_000;
 const PER_URI: u64 = 60_000;
 const PER_MANY_FORMS: u64 = 1_400_000;
 /// To decide on a template of 4 kB by those rules, or to leave out one that is far longer.
-const PER_TEMPLATE: u64 = 27_000_000;
+const PER_TEMPLATE: u64 = 26_000_000;
 
 /// Names for the members of one object, all different.
 fn names(n: usize, name: impl Fn(usize) -> String) -> String {
