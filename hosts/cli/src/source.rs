@@ -5,6 +5,7 @@ mod clusters;
 mod envoy;
 mod json;
 mod kubernetes;
+mod other_jwt;
 mod plugin;
 mod spot;
 mod surroundings;

@@ -15,24 +15,26 @@ pub struct Use {
 /// The uses of clusters in a configuration: each is beside the URL that it reaches, or beside `discover`.
 pub fn uses(root: &Spot) -> Vec<Use> {
     let mut found = Vec::new();
-    collect(root, "", &mut found);
+    collect(root, "", "", &mut found);
     found
 }
 
-fn collect(spot: &Spot, path: &str, found: &mut Vec<Use>) {
+/// Collects the uses in a value. `issuer` is the issuer that it belongs to, whose metadata `discover` reads.
+fn collect(spot: &Spot, path: &str, issuer: &str, found: &mut Vec<Use>) {
     let text = |name| spot.member(name).and_then(Spot::text);
     let is_reached = text("uri").is_some() || spot.member("discover").is_some();
     if let Some(cluster) = text("cluster").filter(|_| is_reached) {
-        let is_https = text("uri").is_none_or(|uri| uri.starts_with("https://"));
+        let is_https = text("uri").unwrap_or(issuer).starts_with("https://");
         found.push(Use { path: format!("{path}.cluster"), cluster: cluster.to_owned(), is_https });
     }
+    let issuer = text("issuer").unwrap_or(issuer);
     match &spot.value {
         Value::List(items) => {
-            items.iter().enumerate().for_each(|(n, item)| collect(item, &format!("{path}[{n}]"), found));
+            items.iter().enumerate().for_each(|(n, item)| collect(item, &format!("{path}[{n}]"), issuer, found));
         }
         Value::Object(members) => members.iter().for_each(|member| {
             let dot = if path.is_empty() { "" } else { "." };
-            collect(&member.value, &format!("{path}{dot}{}", member.name), found);
+            collect(&member.value, &format!("{path}{dot}{}", member.name), issuer, found);
         }),
         _ => {}
     }

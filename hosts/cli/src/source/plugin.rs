@@ -6,7 +6,7 @@ use toolgate::config::Fault as Warning;
 
 use super::envoy::{Envoy, Filter, Host, remarks};
 use super::kubernetes::Object;
-use super::{Found, Remark, Spot, Value, json, surroundings};
+use super::{Found, Remark, Spot, Value, json, other_jwt, surroundings};
 
 /// A file, a line in it, and a message.
 type Fault = (usize, usize, String);
@@ -29,6 +29,7 @@ pub fn find(documents: &[Spot]) -> Result<Vec<Found>, Fault> {
                     one.place = format!("{owner}, {}", one.place);
                 }
                 one.warnings.extend(surroundings::warnings(&owner, &objects, &one.root));
+                one.warnings.extend(other_jwt::warnings(&owner, &objects, &one.root));
             }
         }
         candidates.append(&mut found);

@@ -230,6 +230,11 @@ fn each_fault_of_a_cluster_is_a_warning() {
             ),
         ],
     );
+    // An issuer on loopback, whose metadata is read in the clear.
+    let plain = read("envoy/envoy.yaml").replace("issuer: https://auth.example.com", "issuer: http://127.0.0.1:9");
+    let plain = plain.replace("uri: https://auth.example.com/jwks", "discover: true");
+    let plain = plain.replace("      transport_socket:\n", "      other:\n");
+    assert_eq!(warnings(&[("envoy.yaml", &plain)]), Vec::<String>::new());
     let sound = read("envoy/envoy.yaml").replace("    - name: auth\n", "    - name: other\n");
     let dynamic = format!("{sound}\ndynamic_resources: {{cds_config: {{ads: {{}}}}}}\n");
     assert_eq!(warnings(&[("envoy.yaml", &dynamic)]), Vec::<String>::new());

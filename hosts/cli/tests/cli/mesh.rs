@@ -259,3 +259,28 @@ fn each_plugin_of_a_file_has_its_own_warnings() {
     let found = warnings(&format!("{ISTIO}---\n{held}---\n{ENVOY_GATEWAY}"));
     assert!(found.len() == 1 && found[0].contains("WasmPlugin mcp/other, spec.failStrategy"), "{found:?}");
 }
+
+#[test]
+fn a_filter_that_verifies_tokens_too_comes_after_toolgate_and_gets_them() {
+    let istio = "---\nkind: RequestAuthentication\nmetadata: {name: jwt, namespace: mcp}\n";
+    let principal = "---\nkind: AuthorizationPolicy\nspec: {rules: [{from: [{source: {requestPrincipals: ['*']}}]}]}\n";
+    let authn = ISTIO.replace("spec:\n  fail", "spec:\n  phase: AUTHN\n  fail");
+    let kept = authn.replace("policy: {tools", "forward: {authorization: keep}, policy: {tools");
+    let gateway = "---\nkind: SecurityPolicy\nmetadata: {name: jwt, namespace: mcp}\nspec: {jwt: {}}\n";
+    let order = "---\nkind: EnvoyProxy\nspec: {filterOrder: [{name: envoy.filters.http.wasm, before: envoy.filters.http.jwt_authn}]}\n";
+    let keep = "            forward: {authorization: keep}\n            policy: {tools";
+    let gateway_kept = ENVOY_GATEWAY.replace("            policy: {tools", keep);
+    for (name, objects, said) in [
+        ("Istio's is before", format!("{ISTIO}{istio}"), "WasmPlugin mcp/toolgate, spec.phase: is not AUTHN"),
+        ("Istio's is after, and nothing needs it", format!("{authn}{istio}"), ""),
+        ("Istio's gets no token", format!("{authn}{istio}{principal}"), "RequestAuthentication mcp/jwt: gets no token"),
+        ("Istio's gets the token", format!("{kept}{istio}{principal}"), ""),
+        ("Envoy Gateway's is before", format!("{ENVOY_GATEWAY}{gateway}"), "SecurityPolicy mcp/jwt: `spec.jwt` makes"),
+        ("Envoy Gateway's gets no token", format!("{ENVOY_GATEWAY}{gateway}{order}"), "gets no token"),
+        ("Envoy Gateway's gets the token", format!("{gateway_kept}{gateway}{order}"), ""),
+    ] {
+        let found = warnings(&objects);
+        assert_eq!(found.len(), usize::from(!said.is_empty()), "{name}: {found:#?}");
+        assert!(found.iter().all(|own| own.contains(said)), "{name}: {found:#?}");
+    }
+}
