@@ -32,6 +32,12 @@ pub fn find(documents: &[Spot]) -> Result<Vec<Found>, Fault> {
                 one.warnings.extend(other_jwt::warnings(&owner, &objects, &one.root));
             }
         }
+        // A dump has what is static twice: as it was given, and as it runs.
+        if document.member("configs").is_some() {
+            let all: Vec<_> = found.iter().map(|one| one.root.to_json()).collect();
+            let mut places = 0..;
+            found.retain(|_| places.next().is_some_and(|n| !all.iter().skip(n + 1).any(|own| Some(own) == all.get(n))));
+        }
         candidates.append(&mut found);
     }
     // Other Wasm plugins have configurations too. Ours has at least one of these members.

@@ -1,6 +1,7 @@
 //! Routes, and files that belong together.
 
 use super::{FILTER, assert_rows, read, warnings};
+use crate::run::Place;
 
 const ROUTE: &str = "                        - match: {prefix: /}\n";
 
@@ -106,6 +107,8 @@ fn files_that_belong_together_are_judged_together() {
     // One file alone says nothing about the others.
     assert_eq!(warnings(&[("lds.json", &lds)]), Vec::<String>::new());
 
+    let mut started = sound.clone();
+    started["static_resources"].as_object_mut().unwrap().remove("clusters");
     let dump = |clusters: &serde_json::Value| {
         let listeners: Vec<_> = listeners
             .as_array()
@@ -116,13 +119,16 @@ fn files_that_belong_together_are_judged_together() {
         let clusters: Vec<_> =
             clusters.as_array().unwrap().iter().map(|own| serde_json::json!({ "cluster": own })).collect();
         serde_json::json!({"configs": [
-            {"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump", "bootstrap": {"stats_config": sound["stats_config"]}},
+            {"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump", "bootstrap": started},
             {"@type": "type.googleapis.com/envoy.admin.v3.ClustersConfigDump", "dynamic_active_clusters": clusters},
             {"@type": "type.googleapis.com/envoy.admin.v3.ListenersConfigDump", "dynamic_listeners": listeners},
         ]})
         .to_string()
     };
     assert_eq!(warnings(&[("dump.json", &dump(clusters))]), Vec::<String>::new());
+    // A static listener is in the dump twice.
+    let ran = Place::new("dump").file("dump.json", dump(clusters)).run("check --json dump.json");
+    assert_eq!(ran.json()["configurations"].as_array().unwrap().len(), 1, "{}", ran.out);
     let found = warnings(&[("dump.json", &dump(&serde_json::json!([clusters[0]])))]);
     assert!(found.len() == 1 && found[0].contains("`auth`: no cluster has this name"), "{found:?}");
 }
