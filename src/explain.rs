@@ -10,6 +10,7 @@ mod hints;
 mod host;
 mod message;
 mod places;
+mod provider;
 mod ruling;
 mod stand_in;
 mod token;

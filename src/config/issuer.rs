@@ -23,6 +23,8 @@ pub struct Issuer {
     pub introspection: Option<Introspection>,
     /// The algorithms it may sign with, if configured. Otherwise its keys determine them.
     pub algorithms: Option<Vec<Algorithm>>,
+    /// The name of its profile.
+    pub profile: &'static str,
     /// The rules for its tokens.
     pub rules: TokenRules,
     /// Whether its tokens must be bound to a key.

@@ -2,6 +2,7 @@
 //! shows it.
 
 use super::places::Places;
+use super::provider;
 use super::words::{date, quoted, quoted_all, set};
 use crate::caller::Caller;
 use crate::config::{Config, Resource};
@@ -58,11 +59,17 @@ pub fn issuer(claimed: &str, resource: &Resource, config: &Config) -> Option<Str
     None
 }
 
-/// The usual cause of a refused token.
-pub fn token(jwt: &UntrustedJwt, error: TokenError, expected: &Expectations<'_>, now: UnixTime) -> Option<String> {
+/// The usual cause of a refused token of an issuer with this profile.
+pub fn token(
+    jwt: &UntrustedJwt,
+    error: TokenError,
+    expected: &Expectations<'_>,
+    profile: &str,
+    now: UnixTime,
+) -> Option<String> {
     let claims = jwt.claimed();
     match error {
-        TokenError::AudienceMismatch | TokenError::AudienceMissing => Some(audience(jwt, expected)),
+        TokenError::AudienceMismatch | TokenError::AudienceMissing => Some(audience(jwt, expected, profile)),
         TokenError::Expired => {
             let late = now.as_numeric_date() - date(claims, "exp")?;
             Some(if late < 300.0 {
@@ -99,7 +106,7 @@ fn is_id_token(claims: &Claims) -> bool {
     id_use || id_type || ["nonce", "at_hash", "c_hash"].iter().any(|name| claims.has(name))
 }
 
-fn audience(jwt: &UntrustedJwt, expected: &Expectations<'_>) -> String {
+fn audience(jwt: &UntrustedJwt, expected: &Expectations<'_>, profile: &str) -> String {
     let claims = jwt.claimed();
     let got: Vec<&str> = match claims.get("aud") {
         Some(Node::Text(one)) => vec![one],
@@ -124,6 +131,9 @@ fn audience(jwt: &UntrustedJwt, expected: &Expectations<'_>) -> String {
             "{} is the host, not the resource: the client asked for another `resource` than it calls",
             quoted(origin)
         );
+    }
+    if let Some(hint) = provider::audience(profile) {
+        return hint.to_owned();
     }
     if client.is_some_and(|client| got.contains(&client)) {
         return "it is for the client itself: the client did not ask for this resource (RFC 8707's `resource` parameter)".to_owned();

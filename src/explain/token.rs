@@ -2,7 +2,7 @@
 
 use super::check::Check;
 use super::words::{of, quoted, quoted_all, times, value};
-use super::{Question, hints};
+use super::{Question, hints, provider};
 use crate::config::{Issuer, Resource, Validation};
 use crate::ids::IssuerId;
 use crate::introspection;
@@ -48,7 +48,7 @@ pub fn check(
     let (id, issuer) = issuer(question, &jwt, resource, checks)?;
     let expected = issuer.expectations(&resource.audiences);
     for one in jwt.checks(expected, question.now) {
-        checks.push(describe(&jwt, one, &expected, question));
+        checks.push(describe(&jwt, one, &expected, issuer.profile, question));
     }
     let candidate = jwt.check(expected, question.now).ok()?;
     if issuer.validation == Validation::Introspection {
@@ -130,7 +130,8 @@ fn ask(
         ));
         return None;
     };
-    let asked = question.config.issuers.get(id).and_then(|issuer| issuer.introspection.as_ref());
+    let issuer = question.config.issuers.get(id);
+    let asked = issuer.and_then(|issuer| issuer.introspection.as_ref());
     let said = asked.and_then(|asked| endpoint(&introspection::request(&asked.endpoint, token)));
     let vouched = match said.and_then(|said| Answer::parse(&said).ok()) {
         None => {
@@ -153,7 +154,12 @@ fn ask(
                 TokenError::SubjectMismatch => "the response is about another subject than the token",
                 _ => "the response does not fit this resource",
             };
-            checks.push(Check::refused(about, error.reason(), detail));
+            let hint = match error {
+                TokenError::Inactive => issuer.and_then(|issuer| provider::inactive(issuer.profile)),
+                TokenError::AudienceMissing => issuer.and_then(|issuer| provider::audience(issuer.profile)),
+                _ => None,
+            };
+            checks.push(Check::refused(about, error.reason(), detail).hint(hint.map(str::to_owned)));
             None
         }
     }
@@ -204,13 +210,25 @@ fn issuer<'c>(
 }
 
 /// Describes a check of the token.
-fn describe(jwt: &UntrustedJwt, check: TokenCheck, expected: &Expectations<'_>, question: &Question<'_>) -> Check {
+fn describe(
+    jwt: &UntrustedJwt,
+    check: TokenCheck,
+    expected: &Expectations<'_>,
+    profile: &str,
+    question: &Question<'_>,
+) -> Check {
     let (about, told) = (name(check.about), told(jwt, check.about, expected, question));
     match check.outcome {
         Ok(()) => Check::passed(about, told),
         Err(error) => {
             let detail = fault::detail(jwt, error, expected, question.now, Reader::Holder).unwrap_or(told);
-            Check::refused(about, error.reason(), detail).hint(hints::token(jwt, error, expected, question.now))
+            Check::refused(about, error.reason(), detail).hint(hints::token(
+                jwt,
+                error,
+                expected,
+                profile,
+                question.now,
+            ))
         }
     }
 }

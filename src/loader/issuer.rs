@@ -55,6 +55,7 @@ pub fn read(at: &At<'_>, environment: Environment<'_>, found: &mut Findings) -> 
         keys: keys.flatten(),
         introspection: introspection.flatten(),
         algorithms,
+        profile: profile.name,
         rules,
         dpop,
         dpop_window,

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use crate::output::{Report, Trouble, bad, counted, doubtful, good, visible};
+use crate::output::{Report, Trouble, bad, counted, doubtful, faint, good, visible};
 use crate::source::{Found, Parsed, Remark, find};
 use crate::summary;
 
-/// Checks a configuration: faults and warnings by line, then a summary of what is verified and what is open
+/// Checks a configuration: faults, warnings and notes by line, then a summary of what is verified and what is open
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -29,13 +29,13 @@ pub struct Check {
     /// The number of the plugin configuration if there are several, counted from 1
     #[arg(long, value_name = "N")]
     plugin: Option<usize>,
-    /// Only print faults and warnings
+    /// Only print faults, warnings and notes
     #[arg(long, short)]
     quiet: bool,
     /// Treat warnings as failures
     #[arg(long)]
     strict: bool,
-    /// Print faults and warnings as JSON
+    /// Print faults, warnings and notes as JSON
     #[arg(long)]
     json: bool,
 }
@@ -71,7 +71,9 @@ impl Check {
             (faults, warnings) => format!("{}, {}", bad(&counted(faults, "fault")), counted(warnings, "warning")),
         };
         let _ = writeln!(text, "{path}{place}: {counts}");
-        for (kind, faults) in [(bad("fault"), &parsed.faults), (doubtful("warning"), &parsed.warnings)] {
+        let kinds =
+            [(bad("fault"), &parsed.faults), (doubtful("warning"), &parsed.warnings), (faint("note"), &parsed.notes)];
+        for (kind, faults) in kinds {
             for Remark { file, line, fault } in faults {
                 let _ = writeln!(text, "{}:{line}: {kind}: {}", self.name(*file), visible(&fault.to_string()));
             }
@@ -91,6 +93,7 @@ impl Check {
             "accepted": parsed.config.is_some(),
             "faults": parsed.faults.iter().map(one).collect::<Vec<_>>(),
             "warnings": parsed.warnings.iter().map(one).collect::<Vec<_>>(),
+            "notes": parsed.notes.iter().map(one).collect::<Vec<_>>(),
         })
     }
 }

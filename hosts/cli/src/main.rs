@@ -14,6 +14,7 @@ mod manifest;
 mod matrix;
 mod mcp;
 mod output;
+mod provider;
 mod records;
 mod replay;
 mod schema;

@@ -19,6 +19,7 @@ use clap::Args;
 use toolgate::config::{Config, Fault};
 
 use crate::output::{Trouble, read_text};
+use crate::provider;
 use crate::summary::shadow_warnings;
 pub use spot::{Member, Spot, Step, Text, Value};
 
@@ -114,6 +115,8 @@ pub struct Parsed {
     pub faults: Vec<Remark>,
     /// Sorted by line.
     pub warnings: Vec<Remark>,
+    /// Known behaviour of the provider that a profile names. Sorted by line.
+    pub notes: Vec<Remark>,
 }
 
 impl Remark {
@@ -157,6 +160,7 @@ impl Found {
         };
         let warnings = sorted(warnings, self.warnings.clone());
         let faults = sorted(faults, Vec::new());
-        Parsed { config, faults, warnings }
+        let notes = sorted(config.as_ref().map(provider::notes).unwrap_or_default(), Vec::new());
+        Parsed { config, faults, warnings, notes }
     }
 }

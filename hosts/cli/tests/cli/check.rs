@@ -178,6 +178,54 @@ resources:
 }
 
 #[test]
+fn what_keycloak_is_known_to_do_is_a_note() {
+    let content = "\
+issuers:
+  - issuer: https://auth.example.com/realms/mcp
+    profile: keycloak
+    jwks: {discover: true, cluster: auth}
+    validation: jwt
+    introspection:
+      uri: https://auth.example.com/realms/mcp/protocol/openid-connect/token/introspect
+      cluster: auth
+      client_id: gate
+      client_secret: s3cret
+    scope_map:
+      - {claims: {realm_access.roles: boss}, scopes: [mcp:admin]}
+resources:
+  - resource: https://mcp.example.com/mcp
+    challenge_scopes: [mcp:read]
+    scopes_supported: [mcp:admin, mcp:read, mcp:write]
+    policy:
+      tools: {get: {scopes: [mcp:read]}, set: {scopes: [mcp:write]}, drop: {scopes: [mcp:admin]}}
+";
+    let notes = |content: &str| {
+        let place = Place::new("check-notes");
+        let ran = place.file("keycloak.yaml", content).run("check --strict --json keycloak.yaml");
+        assert_eq!(ran.code, 0, "a note is no failure: {}", ran.out);
+        let notes = ran.json()["configurations"][0]["notes"].as_array().unwrap().clone();
+        let one = |note: &Value| format!("{} {}", note["line"], note["path"].as_str().unwrap());
+        notes.iter().map(one).collect::<Vec<_>>()
+    };
+    let expected = [
+        "9 issuers[0].introspection.client_id",
+        "15 resources[0].challenge_scopes",
+        "16 resources[0].scopes_supported",
+    ];
+    assert_eq!(notes(content), expected);
+    assert_eq!(notes(&content.replace("profile: keycloak", "profile: generic")), [""; 0]);
+    let sound = content.replace("client_id: gate", "client_id: https://mcp.example.com/mcp");
+    let sound = sound.replace("challenge_scopes: [mcp:read]", "challenge_scopes: [mcp:read, mcp:write]");
+    assert_eq!(notes(&sound.replace("[mcp:admin, mcp:read, mcp:write]", "[mcp:read, mcp:write]")), [""; 0]);
+
+    let shown = Place::new("check-notes").file("keycloak.yaml", content).run("check --quiet keycloak.yaml").out;
+    assert!(
+        shown.contains("keycloak.yaml:15: note: resources[0].challenge_scopes: lacks `mcp:admin`, `mcp:write`."),
+        "{shown}"
+    );
+}
+
+#[test]
 fn a_setting_that_the_plugins_flag_contradicts_is_a_warning() {
     let sound = FAULTY.replace(", not ok", "");
     let plugin = |flag: &str, setting: &str| {

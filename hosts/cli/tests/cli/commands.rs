@@ -217,6 +217,14 @@ fn what_an_endpoint_says_of_a_token_comes_from_a_file() {
         place.file("said.json", said.to_string());
         assert_eq!(first_line(&explain("--introspection said.json").out), line);
     }
+
+    let mut issuers = issuers;
+    issuers[0]["profile"] = json!("keycloak");
+    place.file("toolgate.json", json!({"issuers": issuers, "resources": resources}).to_string());
+    place.file("said.json", json!({"active": false}).to_string());
+    let hint = "Keycloak says so to a client that is not in the token's `aud`";
+    let out = explain("--introspection said.json").out;
+    assert!(first_line(&out).contains(hint), "{out}");
 }
 
 #[test]

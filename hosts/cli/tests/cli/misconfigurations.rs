@@ -59,6 +59,12 @@ fn cases() -> Vec<Case> {
         case("a trailing slash in iss", good().claim("iss", format!("{ISSUER}/"))),
         case("Keycloak's default audience", good().claim("aud", "account").claim("typ", "Bearer"))
             .with("/issuers/0/profile", json!("keycloak")),
+        case("no audience mapper at Keycloak", good().without_claim("aud").claim("typ", "Bearer"))
+            .with("/issuers/0/profile", json!("keycloak")),
+        case("another API at Auth0", good().claim("aud", "https://other.example.com"))
+            .with("/issuers/0/profile", json!("auth0")),
+        case("the default audience of Okta", good().header("typ", "JWT").claim("aud", "api://default"))
+            .with("/issuers/0/profile", json!("okta")),
         case(
             "an ID token",
             good().header("typ", "JWT").claim("aud", "claude").claim("nonce", "n").claim("at_hash", "h"),
