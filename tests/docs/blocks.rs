@@ -17,7 +17,7 @@ use toolgate::config::Config;
 use crate::pages::{Block, Page, all, page, root};
 
 /// Pages with commands, and the test that runs them, which names the page.
-const RUN: [(&str, &str); 7] = [
+const RUN: [(&str, &str); 8] = [
     ("README.md", "tests/envoy/front_door.rs"),
     ("docs/envoy.md", "tests/envoy/front_door.rs"),
     ("docs/istio.md", "tests/mesh/mesh.rs"),
@@ -25,6 +25,7 @@ const RUN: [(&str, &str); 7] = [
     ("docs/packages.md", "tests/mesh/mesh.rs"),
     ("examples/README.md", "hosts/cli/tests/cli/examples.rs"),
     ("docs/cli.md", "hosts/cli/tests/cli/newcomer.rs"),
+    ("docs/providers/keycloak.md", "tests/interop/run.mjs"),
 ];
 /// The fields of a policy: a block with these alone is a part of one.
 const POLICY: [&str; 11] = [

@@ -1,4 +1,11 @@
-// login.mjs URL USER: for clients in other languages. Prints where the provider sends the user back to.
+// login.mjs URL [USER] [--open]: for clients in other languages. Signs in, and prints where the provider sends the user
+// back to; --open goes there, for clients that listen. USER_NAME is the user if none is named.
+import { parseArgs } from 'node:util';
 import { Browser } from './browser.mjs';
 
-console.log(await new Browser().login(process.argv[2], process.argv[3]));
+const { values: { open }, positionals: [url, user = process.env.USER_NAME] } = parseArgs({
+  allowPositionals: true, options: { open: { type: 'boolean' } },
+});
+const back = await new Browser().login(url, user);
+if (open) await fetch(back);
+console.log(back);

@@ -7,6 +7,11 @@ import { Checks } from './checks.mjs';
 import { folderOf, startServer } from './gate.mjs';
 import { startKeycloak } from './keycloak/server.mjs';
 import { walk } from './keycloak/walk.mjs';
+import { compare, keep, runMatrix } from './matrix.mjs';
+import { followPage } from './pages.mjs';
+
+// The first start of a Keycloak builds it, for minutes on a slow machine.
+const PAGE_SECONDS = 600;
 
 const PARTS = {
   async keycloak(processes, checks) {
@@ -16,6 +21,34 @@ const PARTS = {
     const mcpServer = await startServer(processes, folder);
     await walk(checks, processes, keycloak, { folder, mcpServer });
     await keycloak.stop();
+  },
+
+  async page(processes, checks) {
+    const [page, section] = ['docs/providers/keycloak.md', 'From nothing to a step-up'];
+    checks.section(`${page}, followed word for word`);
+    const since = Date.now();
+    const { isWhole, told } = await followPage(processes, page, section, { user: 'alice', seconds: PAGE_SECONDS });
+    checks.equal('every command succeeds', isWhole, true);
+    if (!isWhole) return console.log(told.join('\n'));
+    const [, , checked, asked, first, steps] = told;
+    checks.equal('`check` finds no fault and no warning', /: no fault, no warning/.test(checked), true);
+    checks.equal('a request without a token is 401, with every scope', /401 Unauthorized[^]*scope="mcp:read mcp:write mcp:admin"/.test(asked), true);
+    const logins = (text) => [...text.matchAll(/a login, for the scope: (.*)/g)].map(([, scope]) => scope.replace(/ ?(offline_access|openid) ?/g, '').trim());
+    checks.equal('the client that registers signs in once, and both tools work',
+      [logins(first), first.match(/^  done$/gm)?.length], [['mcp:admin mcp:read mcp:write'], 2]);
+    checks.equal('the client that was made beforehand steps up twice',
+      [logins(steps), steps.match(/^  done$/gm)?.length], [['mcp:read', 'mcp:read mcp:write', 'mcp:admin mcp:read mcp:write'], 2]);
+    checks.note('from nothing to a step-up', `${Math.round((Date.now() - since) / 1000)} s`);
+  },
+
+  async matrix(processes, checks) {
+    const matrix = await runMatrix(processes);
+    for (const { name, seconds, megabytes } of matrix.started) {
+      console.log(`${name}: ready in ${seconds.toFixed(0)} s${megabytes ? `, ${megabytes} MB` : ''}`);
+    }
+    for (const [name, why] of Object.entries(matrix.skipped)) console.log(`SKIPPED ${name}: ${why}`);
+    const known = compare(checks, matrix);
+    if (process.env.UPDATE) keep(known, matrix);
   },
 };
 

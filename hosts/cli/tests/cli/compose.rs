@@ -41,7 +41,9 @@ fn its_envoy_differs_in_addresses_issuer_and_resource_only() {
     for member in ["resource", "origins", "challenge_scopes"] {
         changed["resources"][0][member] = config["resources"][0][member].clone();
     }
-    changed["resources"][0]["policy"]["tools"]["simulate-research-query"] = json!({"scopes": ["mcp:write"]});
+    let tools = &mut changed["resources"][0]["policy"]["tools"];
+    tools["simulate-research-query"] = json!({"scopes": ["mcp:write"]});
+    tools["get-env"] = json!({"scopes": ["mcp:admin"], "fresh": "0s"});
     let address = |host: &str, port: u16| json!({"socket_address": {"address": host, "port_value": port}});
     expected["static_resources"]["listeners"][0]["address"] = address("0.0.0.0", 10000);
     let clusters = expected["static_resources"]["clusters"].as_array_mut().unwrap();
@@ -109,6 +111,12 @@ fn its_realm_issues_tokens_for_the_resource_with_the_scopes_of_the_policy() {
         }
     }
     assert_eq!(policy, offered);
+    let asks = realm["clients"].as_array().unwrap().iter().find(|client| client["clientId"] == resource["resource"]);
+    let introspection = &issuer["introspection"];
+    assert_eq!(
+        (&asks.unwrap()["clientId"], &asks.unwrap()["secret"]),
+        (&introspection["client_id"], &introspection["client_secret"])
+    );
     let optional = realm["defaultOptionalClientScopes"].as_array().unwrap().iter();
     assert_eq!(optional.map(|name| name.as_str().unwrap().to_owned()).collect::<BTreeSet<_>>(), offered);
 }
