@@ -9,6 +9,7 @@ use crate::support::tokens::{AUDIENCE, ISSUER, Token, tampered};
 use serde_json::{Value, json};
 use toolgate::exchange::Awaited;
 use toolgate::meter::TURN;
+use toolgate::token::TokenDigest;
 
 const NOW: i64 = 1_800_000_000;
 const OTHER: &str = "https://other.example.com";
@@ -124,6 +125,26 @@ fn a_caller_whose_token_is_not_kept_does_not_wait_behind_forged_ones_and_has_a_s
     let at_once = (0..1_000).take_while(|_| get(&mut worker, &known).awaits().is_none()).count();
     assert!((5..=16).contains(&at_once), "each costs a signature: {at_once}");
     assert_eq!(forged.awaits(), OWN_TURN);
+}
+
+#[test]
+fn a_kept_token_is_known_however_many_were_verified_since() {
+    let mut worker = worker();
+    let known = good("alice");
+    assert_eq!(reasons(&get(&mut worker, &known)), ["allowed"]);
+    for round in 0..20 {
+        assert_eq!(reasons(&get(&mut worker, &known)), ["allowed"], "it is used, so it stays in the cache");
+        let tokens = &mut worker.gate.known().tokens;
+        let digest = tokens.digest(known.as_bytes());
+        let (issuer, token) = tokens.find(&digest, |_| Some(0)).expect("a token of generation 0");
+        for number in 0..1_000 {
+            tokens.insert(TokenDigest::of(&format!("{round} {number}")), issuer, 0, token.clone());
+        }
+    }
+    let tokens = &mut worker.gate.known().tokens;
+    let digest = tokens.digest(known.as_bytes());
+    assert!(tokens.find(&digest, |_| Some(0)).is_some(), "it is kept");
+    assert!(tokens.was_verified(&digest), "with other keys, its caller would be a stranger");
 }
 
 #[test]
