@@ -112,6 +112,12 @@ impl Gate {
         }
     }
 
+    /// Whether the gate may wake or end the stream on its own, so that the host has to be able to reach it.
+    pub fn looks_after(&self, stream: &Stream) -> bool {
+        let follow_up = stream.follow_up();
+        follow_up == FollowUp::Watch || self.needs_root(follow_up)
+    }
+
     /// Whether a waiting stream needs the root context: to get what verifies its token, or to end its waiting in time.
     /// A stream that waits for a body does not need it once it is known that the host shows bodies.
     fn needs_root(&self, follow_up: FollowUp) -> bool {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -64,11 +65,33 @@ struct Slot {
     scheduler: Option<StreamScheduler>,
 }
 
+/// A map by stream. The ids are numbers of this module, so that nobody can choose ones that collide.
+type ByStream<T> = HashMap<StreamId, T, BuildHasherDefault<Spread>>;
+
+/// Spreads the number of a stream over all bits, some of which the map compares first.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        // The golden ratio.
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 pub struct State {
     /// The number of this worker.
     number: usize,
     gate: Gate,
-    streams: HashMap<StreamId, Slot>,
+    streams: ByStream<Slot>,
     last: u32,
     mail: VecDeque<Mail>,
     /// Actions for the worker's own thread that another thread came upon.
@@ -82,7 +105,7 @@ pub struct State {
 
 /// The open streams of a worker, for its gate.
 struct Current<'s> {
-    streams: &'s HashMap<StreamId, Slot>,
+    streams: &'s ByStream<Slot>,
     current: Cell<Option<Filter>>,
 }
 
@@ -102,7 +125,7 @@ impl State {
         Self {
             number,
             gate,
-            streams: HashMap::new(),
+            streams: HashMap::default(),
             last: 0,
             mail: VecDeque::new(),
             left: Vec::new(),
@@ -151,7 +174,7 @@ impl State {
         #[cfg(feature = "panic-hook")]
         panic_if_asked(&event, filter);
         let (effects, step) = self.gate.stream(&slot.stream, event, &lend(now, &|| peer_certificate(filter)));
-        if slot.scheduler.is_none() && slot.stream.follow_up() != FollowUp::Nothing {
+        if slot.scheduler.is_none() && self.gate.looks_after(&slot.stream) {
             slot.scheduler = Some(filter.scheduler()?);
         }
         let (after, reach) = self.carry_out(effects, outbox);
@@ -241,7 +264,7 @@ impl State {
     /// Puts a new gate into the place of one that failed. Streams that waited for the old one are refused, those that it
     /// watched are ended, and the others need it no more.
     pub fn replace_gate(&mut self, gate: Gate) -> Gate {
-        let is_left = |slot: &&Slot| slot.stream.follow_up() != FollowUp::Nothing;
+        let is_left = |slot: &&Slot| slot.scheduler.is_some() && slot.stream.follow_up() != FollowUp::Nothing;
         let left = self.streams.values().filter(is_left).map(|slot| After::Refuse(slot.open.clone())).collect();
         self.mail.clear();
         self.is_called = false;

@@ -7,6 +7,9 @@ use toolgate::exchange::{Effect, Flow, HeaderEdit, Step};
 use toolgate::reason::Reason;
 use toolgate::reply::{Refusal, Reply};
 
+/// Access logs know the values under names with the prefix that Envoy gives those of the other host.
+const PREFIX: &str = "wasm.";
+
 /// The rest of a step: an answer to the client, then the flow.
 pub struct Rest {
     pub reply: Option<Reply>,
@@ -43,21 +46,19 @@ fn apply_one(effect: Effect, message: Message, filter: Filter, shown: Option<Sub
         (Effect::EditTrailers(edits), Message::Request) => edit(filter, &edits, Map::RequestTrailers),
         (Effect::EditTrailers(edits), Message::Response) => edit(filter, &edits, Map::ResponseTrailers),
         (Effect::Record(record, _), _) => {
-            for (name, value) in shown.into_iter().flat_map(|subject| record.filter_state(subject)) {
-                set_filter_state(filter, name, &value);
+            let mut name = PREFIX.to_owned();
+            for (own, value) in shown.into_iter().flat_map(|subject| record.filter_state(subject)) {
+                name.truncate(PREFIX.len());
+                name.push_str(own);
+                if filter.set_filter_state(&name, &value).is_err() {
+                    log::debug!("Envoy refused the filter state {own}");
+                }
             }
             Ok(())
         }
         (Effect::ReplaceBody(bytes), Message::Response) => filter.replace_body(message, &bytes),
         (Effect::ReplaceBody(_), Message::Request) => Err(HostFault),
         (Effect::Event(..) | Effect::Listed(_) | Effect::Reply(_), _) => Ok(()),
-    }
-}
-
-/// Under the name that access logs have for the other host, which adds the prefix by itself.
-fn set_filter_state(filter: Filter, name: &str, value: &str) {
-    if filter.set_filter_state(&format!("wasm.{name}"), value).is_err() {
-        log::debug!("Envoy refused the filter state {name}");
     }
 }
 
