@@ -1,5 +1,5 @@
 # Two commands for users: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build build-native demo up test test-native test-envoys test-func-e dist dist-test dist-reproducible manifests mesh providers interop chaos cli conformance bench bench-core soak fuzz oracles responsive check lint licences size docs spelling clean
+.PHONY: help build build-native build-native-aarch64 demo up test test-native test-envoys test-func-e dist dist-test dist-reproducible manifests mesh providers interop chaos cli conformance bench bench-core soak fuzz oracles responsive check lint licences size docs spelling clean
 .DEFAULT_GOAL := help
 
 MODULE := target/wasm32-wasip1/release/toolgate.wasm
@@ -7,7 +7,7 @@ MODULE := target/wasm32-wasip1/release/toolgate.wasm
 MODULE_LIMIT := 1040000
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 # The module holds no path of the machine that built it.
 CARGO_HOME ?= $(HOME)/.cargo
@@ -35,6 +35,17 @@ NATIVE := target/native/libtoolgate.so
 build-native: ## build libtoolgate.so, the native module
 	TOOLGATE_COMMIT=$(COMMIT) RUSTFLAGS="$(REMAP)" cargo build --profile native --locked --package toolgate-native
 	@cp target/native/libtoolgate_native.so $(NATIVE)
+
+# The linker asks for no hook of the module: those of the source must be exported.
+ARM := aarch64-unknown-linux-gnu
+build-native-aarch64: ## cross-compile libtoolgate.so for aarch64; needs gcc-aarch64-linux-gnu
+	@rustup target list --installed | grep -qx $(ARM) || rustup target add $(ARM)
+	TOOLGATE_COMMIT=$(COMMIT) RUSTFLAGS="$(REMAP)" CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc \
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+	cargo build --profile native --locked --package toolgate-native --target $(ARM)
+	@cp target/$(ARM)/native/libtoolgate_native.so target/$(ARM)/native/libtoolgate.so
+	@aarch64-linux-gnu-nm -D --defined-only target/$(ARM)/native/libtoolgate.so | sed 's/.* //' | sort >target/$(ARM)/exported
+	@grep -oh 'envoy_dynamic_module_on_[a-z_]*' hosts/native/src/*.rs | sort -u | diff - target/$(ARM)/exported
 
 demo: build ## walk the whole OAuth loop with a real MCP client
 	@node demo/setup.mjs && node demo/walk.mjs
