@@ -3,7 +3,8 @@
 //! ```text
 //! strangers   tokens that are not known yet                     each has BURST at once, and RATE for each
 //! callers     tokens known before, and the proofs of clients    millisecond that passes; strangers have
-//! streams     watched streams whose policy changed              LASTING once they have spent RESERVE
+//! streams     watched streams whose policy changed              and records LASTING once they have spent RESERVE
+//! records     what is wrong with refused tokens
 //! ```
 //!
 //! No group can spend another's share: forged tokens do not delay proofs of known callers. A request waits for its turn
@@ -44,6 +45,8 @@ pub enum Payer {
     Strangers,
     Callers,
     Streams,
+    /// Nobody waits for it: what it cannot pay is left out.
+    Records,
 }
 
 impl From<Standing> for Payer {
@@ -58,7 +61,7 @@ impl From<Standing> for Payer {
 /// The shares of one worker.
 #[derive(Debug, Default)]
 pub struct Meter {
-    shares: [Share; 3],
+    shares: [Share; 4],
 }
 
 #[derive(Debug, Default)]
@@ -85,7 +88,7 @@ impl Meter {
         // If the clock was set back, nothing is restored, and the new time is the reference from then on.
         let passed = now.since(share.since.replace(now)).unwrap_or_default().as_millis();
         let passed = u64::try_from(passed).unwrap_or(u64::MAX);
-        let lasting = if payer == Payer::Strangers { LASTING } else { RATE };
+        let lasting = if matches!(payer, Payer::Strangers | Payer::Records) { LASTING } else { RATE };
         let regain = |spent: &Cell<u64>, rate| {
             spent.set(spent.get().saturating_sub(passed.saturating_mul(rate)));
             spent.get()
@@ -124,11 +127,12 @@ impl Meter {
     }
 
     fn share(&self, payer: Payer) -> &Share {
-        let [strangers, callers, streams] = &self.shares;
+        let [strangers, callers, streams, records] = &self.shares;
         match payer {
             Payer::Strangers => strangers,
             Payer::Callers => callers,
             Payer::Streams => streams,
+            Payer::Records => records,
         }
     }
 }

@@ -28,8 +28,11 @@ pub(super) fn token(request: &Request, error: TokenError, env: &mut Env<'_>) -> 
     }
     let (_, sent) = request.credentials(env.config).ok()?;
     let token = sent.check().ok()?.reveal();
-    // It is read a second time.
-    env.meter.read(Payer::Strangers, token.len());
+    // It is read a second time. Nobody waits for that: a flood of refused tokens goes without.
+    if !env.meter.has_left(Payer::Records, env.now) {
+        return alone(error.reason().meaning().to_owned());
+    }
+    env.meter.read(Payer::Records, token.len());
     let resource = request.resource(env.config)?;
     match UntrustedJwt::parse(token) {
         Ok(jwt) => {
@@ -92,23 +95,25 @@ fn claimed(jwt: &UntrustedJwt, issuer: Option<&Issuer>) -> String {
         }
     };
     let mut left = MAX_CLAIMED;
+    // A value that is cut to nothing is left out.
     let mut cut = |text: &str| {
         let kept = truncate(text, left).to_owned();
         left -= kept.len();
-        kept
+        Some(kept).filter(|kept| !kept.is_empty())
     };
     let mut object = Object::new();
-    object.text("iss", jwt.issuer().ok().map(&mut cut).as_deref());
+    object.text("iss", jwt.issuer().ok().and_then(&mut cut).as_deref());
     // Before the audiences, of which there may be many.
-    let client = first_text(claims, names).ok().flatten().map(&mut cut);
+    let client = first_text(claims, names).ok().flatten().and_then(&mut cut);
     match claims.get("aud") {
         Some(Node::Text(one)) => {
-            object.text("aud", Some(&cut(one)));
+            object.text("aud", cut(one).as_deref());
         }
         Some(Node::List(several)) => {
-            let several: Vec<_> =
-                several.iter().filter_map(Node::as_text).map(cut).take_while(|kept| !kept.is_empty()).collect();
-            object.list("aud", several.iter().map(String::as_str));
+            let several: Vec<_> = several.iter().filter_map(Node::as_text).map_while(cut).collect();
+            if !several.is_empty() {
+                object.list("aud", several.iter().map(String::as_str));
+            }
         }
         _ => {}
     }

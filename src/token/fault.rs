@@ -104,6 +104,9 @@ pub fn quoted(text: &str) -> String {
     format!("`{shown}{cut}`")
 }
 
+/// The maximum number of shown entries of a list. A token may have thousands of audiences.
+const MAX_SHOWN: usize = 16;
+
 /// Several strings, quoted.
 pub fn quoted_all<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     let quoted: Vec<_> = texts.into_iter().map(quoted).collect();
@@ -124,7 +127,8 @@ pub fn value(node: Option<&Node>) -> String {
         Some(Node::Bool(flag)) => flag.to_string(),
         Some(Node::Null) => "null".to_owned(),
         Some(Node::List(items)) if items.iter().all(|item| item.as_text().is_some()) => {
-            format!("[{}]", quoted_all(items.iter().filter_map(Node::as_text)))
+            let more = if items.len() > MAX_SHOWN { ", ..." } else { "" };
+            format!("[{}{more}]", quoted_all(items.iter().take(MAX_SHOWN).filter_map(Node::as_text)))
         }
         Some(other) => other.type_name().to_owned(),
     }

@@ -206,6 +206,8 @@ fn what_a_refused_token_claims_is_cut_and_cannot_break_the_line() {
         let sent = token().issuer(iss).audience(aud.clone()).client(client).sign(&Key::ed25519());
         let record = record(&mut worker(&json!({})), &sent);
         let size = total(&record["claimed"]);
+        let is_empty = |value: &Value| [json!(""), json!([])].contains(value);
+        assert!(!record["claimed"].as_object().unwrap().values().any(is_empty), "{record}");
         assert!((1..=512).contains(&size), "{size}: {record}");
         assert!(
             record["detail"].as_str().is_some_and(|detail| detail.len() <= 512 && !detail.contains(['\n', '\u{202e}']))

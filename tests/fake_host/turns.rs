@@ -148,6 +148,23 @@ fn a_kept_token_is_known_however_many_were_verified_since() {
 }
 
 #[test]
+fn tokens_that_are_refused_unverified_do_not_delay_new_callers() {
+    let mut worker = worker();
+    assert_eq!(reasons(&get(&mut worker, &forged(0))), ["bad_signature"]);
+    let garbage = "a".repeat(16_000);
+    for _ in 0..400 {
+        assert_eq!(reasons(&get(&mut worker, &garbage)), ["token_malformed"]);
+    }
+    let new = get(&mut worker, &good("bob"));
+    for _ in 0..1_000 {
+        // 400 a second: an eighth of a worker's time, as it is counted.
+        (0..4).for_each(|_| drop(get(&mut worker, &garbage)));
+        take_turns(&mut worker, Duration::from_millis(10));
+    }
+    assert_eq!((new.awaits(), reasons(&new)), (None, vec!["allowed"]), "after ten seconds");
+}
+
+#[test]
 fn turns_are_taken_in_the_order_of_arrival_a_share_at_a_time() {
     let mut worker = worker();
     let (_, first) = flood(&mut worker);
