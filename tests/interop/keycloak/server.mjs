@@ -25,7 +25,8 @@ export async function startKeycloak(processes, { folder, features = [], trusted 
     // A certificate of those from whom it fetches documents.
     ...(trusted ? [`--truststore-paths=${trusted}`] : []),
   ], {
-    log: `${folder}/keycloak.log`,
+    // Not keycloak.log: that is of the Envoy before it.
+    log: `${folder}/keycloak-server.log`,
     env: { ...BASE_ENV, KC_BOOTSTRAP_ADMIN_USERNAME: PASSWORD, KC_BOOTSTRAP_ADMIN_PASSWORD: PASSWORD, JAVA_OPTS_KC_HEAP: '-Xms64m -Xmx384m' },
   });
   await processes.ready(started, () => answers(`${url}/realms/master/.well-known/openid-configuration`), READY_SECONDS);
