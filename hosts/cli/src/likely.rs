@@ -59,7 +59,7 @@ mod tests {
         for (one, other, is_it) in [
             ("weather:read", "weather:raed", true),
             ("weather:read", "weather:Read", true),
-            ("weather:read", "wether:read", true),
+            ("weather:read", "weater:read", true),
             ("weather:read", "weather:write", false),
             ("a:read", "b:read", false),
             ("api.v1", "api.v2", false),
