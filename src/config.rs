@@ -135,6 +135,11 @@ impl Config {
         self.issuers.map(|issuer| issuer.keys.as_ref())
     }
 
+    /// The issuers that `resource` trusts, in its order.
+    pub fn trusted_by<'c>(&'c self, resource: &Resource) -> impl Iterator<Item = (IssuerId, &'c Issuer)> + Clone {
+        resource.issuers.iter().filter_map(|id| Some((*id, self.issuers.get(*id)?)))
+    }
+
     /// The names in `headers` that must be scrubbed.
     pub fn scrubbed<'h>(&self, headers: &'h Headers) -> impl Iterator<Item = &'h str> {
         // Fast path: if no name has an underscore, each scrubbed header can only occur under its own name.

@@ -3,7 +3,7 @@
 use super::request::Request;
 use super::step::Env;
 use crate::audit::RefusedToken;
-use crate::config::{Config, Decisions, Issuer, Resource};
+use crate::config::{Issuer, Resource};
 use crate::ids::IssuerId;
 use crate::json::Object;
 use crate::meter::Payer;
@@ -18,8 +18,7 @@ const MAX_CLAIMED: usize = 512;
 
 /// The record of the token of `request`, which is refused with `error`. None if it is not wanted.
 pub(super) fn token(request: &Request, error: TokenError, env: &mut Env<'_>) -> Option<RefusedToken> {
-    let audit = &env.config.audit;
-    if !audit.detail || audit.decisions == Decisions::None {
+    if !env.config.audit.detail || !env.keeps_records {
         return None;
     }
     let alone = |detail: String| Some(RefusedToken { claimed: None, detail });
@@ -36,20 +35,16 @@ pub(super) fn token(request: &Request, error: TokenError, env: &mut Env<'_>) -> 
     let resource = request.resource(env.config)?;
     match UntrustedJwt::parse(token) {
         Ok(jwt) => {
-            let issuer = issuer_of(&jwt, resource, env.config);
-            let claimed = claimed(&jwt, issuer.map(|(_, issuer)| issuer));
+            let claimed = jwt.issuer().ok();
+            let issuer =
+                env.config.trusted_by(resource).find(|(_, issuer)| Some(issuer.identifier.as_str()) == claimed);
+            let claimed = self::claimed(&jwt, issuer.map(|(_, issuer)| issuer));
             let detail = of_jwt(&jwt, error, (resource, issuer), env);
             Some(RefusedToken { claimed: Some(claimed), detail })
         }
         Err(_) if error == TokenError::Malformed => alone(fault::not_a_jwt(token).1),
         Err(_) => alone(error.reason().meaning().to_owned()),
     }
-}
-
-fn issuer_of<'c>(jwt: &UntrustedJwt, resource: &Resource, config: &'c Config) -> Option<(IssuerId, &'c Issuer)> {
-    let claimed = jwt.issuer().ok()?;
-    let mut trusted = resource.issuers.iter().filter_map(|id| Some((*id, config.issuers.get(*id)?)));
-    trusted.find(|(_, issuer)| issuer.identifier == claimed)
 }
 
 fn of_jwt(
@@ -60,8 +55,7 @@ fn of_jwt(
 ) -> String {
     let detail = match (error, issuer) {
         (TokenError::IssuerMismatch, None) => {
-            let trusted = resource.issuers.iter().filter_map(|id| env.config.issuers.get(*id));
-            let trusted = trusted.map(|issuer| issuer.identifier.as_str());
+            let trusted = env.config.trusted_by(resource).map(|(_, issuer)| issuer.identifier.as_str());
             jwt.issuer().ok().map(|claimed| fault::other_issuer(trusted, claimed))
         }
         (TokenError::KeyUnknown, Some((id, issuer))) => Some(unknown_key(jwt, (id, issuer), env)),
@@ -77,7 +71,7 @@ fn of_jwt(
 fn unknown_key(jwt: &UntrustedJwt, (id, issuer): (IssuerId, &Issuer), env: &mut Env<'_>) -> String {
     let kid = jwt.claimed_header().get("kid").and_then(Node::as_text);
     let kid = kid.map_or_else(|| "no kid, and no key that fits".to_owned(), |kid| format!("kid: {}", quoted(kid)));
-    let (keys, age) = env.keys.cache(id).map_or((0, None), |cache| (cache.len(), cache.age(env.now)));
+    let (keys, age) = env.keys.cache(id).map_or((0, None), |cache| (cache.key_count(), cache.age(env.now)));
     let fetched = age.map(|age| format!("fetched {} s ago, ", age.as_secs())).unwrap_or_default();
     let number = if keys == 1 { "one key".to_owned() } else { format!("{keys} keys") };
     format!("{kid} is in no key set of issuer {} ({fetched}{number})", quoted(&issuer.name))

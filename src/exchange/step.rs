@@ -44,6 +44,8 @@ pub(crate) struct Env<'a> {
     pub verifier: &'a dyn SignatureVerifier,
     /// The time.
     pub now: UnixTime,
+    /// Whether someone reads the lines of decisions.
+    pub keeps_records: bool,
     /// The source of decision ids.
     pub ids: &'a mut DecisionIds,
     /// The number of audit lines that are left for look-alike paths.

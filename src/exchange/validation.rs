@@ -119,8 +119,8 @@ fn vouched(
         return asked.after_signature(known, env);
     }
     let token = sent.check().map_err(|fault| Unverified::Refused(Refusal::InvalidRequest(fault)))?.reveal();
-    let takes_opaque = |id: &IssuerId| env.config.issuers.get(*id).is_some_and(Issuer::takes_opaque_tokens);
-    if let Some(id) = resource.issuers.iter().copied().find(takes_opaque)
+    let mut trusted = env.config.trusted_by(resource);
+    if let Some((id, _)) = trusted.clone().find(|(_, issuer)| issuer.takes_opaque_tokens())
         && !UntrustedJwt::is_shaped_like(token)
     {
         let asked = Asked::of(id, resource, (digest, sent), wanted, env).ok_or(TokenError::IssuerMismatch)?;
@@ -128,8 +128,7 @@ fn vouched(
     }
     let jwt = UntrustedJwt::parse(token)?;
     let claimed = jwt.issuer()?;
-    let is_named = |id: &IssuerId| env.config.issuers.get(*id).is_some_and(|issuer| issuer.identifier == claimed);
-    let id = resource.issuers.iter().copied().find(is_named).ok_or(TokenError::IssuerMismatch)?;
+    let (id, _) = trusted.find(|(_, issuer)| issuer.identifier == claimed).ok_or(TokenError::IssuerMismatch)?;
     let asked = Asked::of(id, resource, (digest, sent), wanted, env).ok_or(TokenError::IssuerMismatch)?;
     let candidate = jwt.check(asked.expected, now)?;
     asked.judge(request, candidate, env)

@@ -144,7 +144,6 @@ pub fn decide(question: &mut Question<'_>, request: &HttpRequest) -> Answered {
     let shared = Alone::default();
     let (names, host) = (SharedNames::new(&[], &[]), lend(question, &shared));
     let (mut gate, _) = Gate::new(config, &names, &|_| false, &host);
-    gate.set_prints_info(false);
     let known = gate.known();
     known.host_shows_bodies = true;
     known.ids = DecisionIds::new(1);

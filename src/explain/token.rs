@@ -182,7 +182,7 @@ fn issuer<'c>(
     checks: &mut Vec<Check>,
 ) -> Option<(IssuerId, &'c Issuer)> {
     let config = question.config;
-    let trusted = resource.issuers.iter().filter_map(|id| Some((*id, config.issuers.get(*id)?)));
+    let trusted = config.trusted_by(resource);
     let claimed = match jwt.issuer() {
         Ok(claimed) => claimed,
         Err(error) => {

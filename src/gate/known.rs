@@ -31,8 +31,8 @@ pub struct Known {
 }
 
 impl Known {
-    /// The environment of an event.
-    pub(super) fn env<'e>(&'e mut self, config: &'e Config, host: &Host<'e>) -> Env<'e> {
+    /// The environment of an event. `keeps_records`: someone reads the lines of decisions.
+    pub(super) fn env<'e>(&'e mut self, config: &'e Config, host: &Host<'e>, keeps_records: bool) -> Env<'e> {
         Env {
             config,
             keys: &mut self.keys,
@@ -45,6 +45,7 @@ impl Known {
             peer_certificate: host.peer_certificate,
             verifier: host.verifier,
             now: host.now,
+            keeps_records,
             ids: &mut self.ids,
             look_alikes: &mut self.look_alikes,
             host_shows_bodies: &mut self.host_shows_bodies,

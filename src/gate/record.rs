@@ -47,18 +47,19 @@ impl Gate {
         }
     }
 
+    /// Whether someone reads the lines of decisions: the host's log, or the sink.
+    pub(super) fn keeps_records(&self) -> bool {
+        self.config.audit.decisions != Decisions::None && (self.prints_info || self.sink.is_some())
+    }
+
     /// Records a decision. Returns its audit line if the host prints it. Records are best effort: a decision does not
     /// change because its record fails.
     fn record(&mut self, record: &Record, stamp: &Stamp<'_>) -> Option<String> {
         let counter = if record.decision == Decision::ShadowDeny { "shadow_denials" } else { "decisions" };
         self.count(counter, record.reason.as_str());
         let audit = &self.config.audit;
-        let wanted = match audit.decisions {
-            Decisions::All => true,
-            Decisions::Denied => record.decision != Decision::Allow,
-            Decisions::None => false,
-        };
-        if !wanted || record.resource.is_none() || !(self.prints_info || self.sink.is_some()) {
+        let passes_unseen = audit.decisions == Decisions::Denied && record.decision == Decision::Allow;
+        if passes_unseen || record.resource.is_none() || !self.keeps_records() {
             return None;
         }
         let line = record.line(audit.subject, stamp);

@@ -91,7 +91,8 @@ impl Gate {
     }
 
     fn env<'e>(&'e mut self, host: &Host<'e>) -> Env<'e> {
-        self.known.env(&self.config, host)
+        let keeps_records = self.keeps_records();
+        self.known.env(&self.config, host, keeps_records)
     }
 
     /// Shares the discoveries of an event with other workers immediately.

@@ -330,13 +330,8 @@ impl KeySetCache {
     }
 
     /// The number of keys in use.
-    pub fn len(&self) -> usize {
+    pub fn key_count(&self) -> usize {
         self.set.len()
-    }
-
-    /// Whether there is no key.
-    pub fn is_empty(&self) -> bool {
-        self.set.is_empty()
     }
 
     /// The age of the set for records. `None` before the first fetch.

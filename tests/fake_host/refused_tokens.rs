@@ -37,13 +37,18 @@ fn token() -> Token {
     Token::at(NOW).subject(SUBJECT).scope(SCOPE).claim("tenant", "acme").claim("jti", "id-nobody-may-read")
 }
 
-/// The audit line of a request with this token.
-fn record(worker: &mut Worker, token: &str) -> Value {
+/// A request with this token.
+fn open(worker: &mut Worker, token: &str) -> Stream {
     let fields = [(":method", "GET"), (":path", "/mcp"), (":authority", "mcp.example.com")];
     let bearer = format!("Bearer {token}");
     let fields = fields.into_iter().chain([("authorization", bearer.as_str())]);
     let fields = fields.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).collect();
-    let stream = Stream::open(worker, fields, End::Last);
+    Stream::open(worker, fields, End::Last)
+}
+
+/// The audit line of a request with this token.
+fn record(worker: &mut Worker, token: &str) -> Value {
+    let stream = open(worker, token);
     let keys = ok(&key_set([&Key::ed25519(), &Key::p256()]));
     worker.settle(&|_| Some(keys.clone()));
     let line = stream.records().last().expect("a record").line(SubjectForm::Plain, &STAMP);
@@ -216,16 +221,30 @@ fn what_a_refused_token_claims_is_cut_and_cannot_break_the_line() {
 }
 
 #[test]
+fn nothing_is_read_again_for_a_line_that_nobody_reads() {
+    let sink = json!({"uri": "https://logs.example.com/", "cluster": "logs"});
+    for (audit, prints, is_read) in [
+        (json!({}), true, true),
+        (json!({}), false, false),
+        (json!({"sink": sink}), false, true),
+        (json!({"decisions": "none", "sink": sink}), true, false),
+    ] {
+        let mut worker = worker(&audit);
+        worker.gate.set_prints_info(prints);
+        let stream = open(&mut worker, &token().audience("api://default").sign(&Key::ed25519()));
+        let [record] = stream.records().try_into().expect("one record");
+        assert_eq!(
+            (record.reason.as_str(), record.refused.is_some()),
+            ("audience_mismatch", is_read),
+            "{audit} {prints}"
+        );
+    }
+}
+
+#[test]
 fn an_accepted_token_and_a_refusal_of_the_policy_have_no_detail() {
     let mut worker = worker(&json!({}));
-    let fields = [
-        (":method", "GET".to_owned()),
-        (":path", "/mcp".to_owned()),
-        (":authority", "mcp.example.com".to_owned()),
-        ("authorization", format!("Bearer {}", token().sign(&Key::ed25519()))),
-    ];
-    let fields = fields.map(|(name, value)| (name.to_owned(), value.into_bytes())).into();
-    let stream = Stream::open(&mut worker, fields, End::Last);
+    let stream = open(&mut worker, &token().sign(&Key::ed25519()));
     let [record] = stream.records().try_into().expect("one record");
     assert_eq!((record.reason.as_str(), record.refused), ("allowed", None));
     assert_eq!(record.caller.and_then(|caller| caller.subject().map(str::to_owned)).as_deref(), Some(SUBJECT));
