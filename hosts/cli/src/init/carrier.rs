@@ -77,7 +77,7 @@ impl Carrier<'_> {
         let indent = " ".repeat(INDENT);
         let value = indented(body(configuration), INDENT)
             + &indent
-            + "# Goes together with `allow_on_headers_stop_iteration` above.\n";
+            + "# Set it together with `allow_on_headers_stop_iteration` above.\n";
         let end = format!("{indent}hold_request_headers: true\n");
         let (before, rest) = cut(ENVOY, &format!("{indent}issuers:\n"))?;
         let (_, after) = cut(rest, &end)?;

@@ -99,14 +99,10 @@ fn each_fault_of_the_plugins_own_settings_is_a_warning() {
         ],
     );
     let sound = read("envoy/envoy.yaml");
-    let secret = "jwks:\n                                  # CHANGE. Fetched";
-    let sessions = "sessions: {bind: true, secret_env: SESSION_SECRET}\n                                policy:";
-    assert!(sound.contains(secret));
-    let named = sound.replacen(
-        "policy:\n                                  # Needed",
-        &format!("{sessions}\n                                  # Needed"),
-        1,
-    );
+    let sessions = "sessions: {bind: true, secret_env: SESSION_SECRET}";
+    let policy = "                                policy:\n";
+    let named = sound.replacen(policy, &format!("                                {sessions}\n{policy}"), 1);
+    assert_ne!(named, sound);
     let found = warnings(&[("envoy.yaml", &named)]);
     assert!(
         found.len() == 1 && found[0].contains("`SESSION_SECRET` is not in `vm_config.environment_variables`"),
