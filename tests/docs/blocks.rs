@@ -17,9 +17,10 @@ use toolgate::config::Config;
 use crate::pages::{Block, Page, all, page, root};
 
 /// Pages with commands, and the test that runs them, which names the page.
-const RUN: [(&str, &str); 8] = [
+const RUN: [(&str, &str); 9] = [
     ("README.md", "tests/envoy/front_door.rs"),
     ("docs/envoy.md", "tests/envoy/front_door.rs"),
+    ("docs/your-server.md", "tests/envoy/front_door.rs"),
     ("docs/istio.md", "tests/mesh/mesh.rs"),
     ("docs/envoy-gateway.md", "tests/mesh/mesh.rs"),
     ("docs/packages.md", "tests/mesh/mesh.rs"),
@@ -142,6 +143,52 @@ fn every_block_is_what_its_fence_says() {
     println!("{counts:?}");
     assert!(found.is_empty(), "{found:#?}");
     assert!(counts["yaml"] > 15 && counts["sh"] > 5, "{counts:?}");
+}
+
+/// The pages whose `console` blocks the command line's tests run.
+const CONSOLE: &str = "hosts/cli/tests/cli/docs.rs";
+
+/// The commands of a block: one for each line that begins one.
+fn commands(block: &Block) -> usize {
+    let begins = |line: &&str| match block.language() {
+        "console" => line.starts_with("$ "),
+        _ => !line.is_empty() && !line.starts_with([' ', '#']),
+    };
+    block.text.lines().filter(begins).count()
+}
+
+/// `cargo test --test docs list -- --nocapture`: the pages with commands, and what runs them.
+#[test]
+fn list_of_the_pages_whose_commands_are_run() {
+    let (mut rows, mut run, mut not_run) = (Vec::new(), 0, 0);
+    for own in all() {
+        let (mut tests, mut ran, mut left) = (Vec::new(), 0, 0);
+        for block in own.blocks() {
+            match block.language() {
+                "sh" if block.has("not-run") => left += commands(&block),
+                "sh" => {
+                    let test =
+                        RUN.iter().find(|(page, _)| *page == own.path).map_or("targets of the Makefile", |row| row.1);
+                    tests.push(test);
+                    ran += commands(&block);
+                }
+                "console" => {
+                    assert!(page(CONSOLE).text.contains(&own.path), "{CONSOLE} does not name {}", own.path);
+                    tests.push(CONSOLE);
+                    ran += commands(&block);
+                }
+                _ => {}
+            }
+        }
+        tests.dedup();
+        if ran + left > 0 {
+            rows.push(format!("| {} | {ran} | {} | {left} |", own.path, tests.join(", ")));
+        }
+        (run, not_run) = (run + ran, not_run + left);
+    }
+    println!("| page | commands run | by | not run |\n|---|---|---|---|\n{}", rows.join("\n"));
+    println!("{} pages with commands: {run} are run, {not_run} are not", rows.len());
+    assert!(rows.len() > 15 && run > 50 && not_run < run, "{run} are run, {not_run} are not");
 }
 
 #[test]
