@@ -25,7 +25,7 @@ struct Next {
     is_over: bool,
 }
 
-/// The thread. It ends when this is dropped, which waits for it.
+/// The thread. It ends when this is dropped, which waits for it, unless it is the thread itself that does.
 pub struct Ticker {
     clock: Arc<Clock>,
     thread: Option<JoinHandle<()>>,
@@ -82,7 +82,9 @@ impl Drop for Ticker {
     fn drop(&mut self) {
         self.clock.next().is_over = true;
         self.clock.changed.notify_one();
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+        // Envoy keeps a configuration while somebody calls the main thread for it, and so may end it on this very thread.
+        let others = self.thread.take().filter(|thread| thread.thread().id() != std::thread::current().id());
+        if others.is_some_and(|thread| thread.join().is_err()) {
             log::error!("the thread of the timer panicked");
         }
     }

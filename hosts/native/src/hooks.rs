@@ -13,6 +13,7 @@ use crate::abi::{self, Field, Filter, Theirs};
 use crate::http::{Http, Status};
 use crate::plugin::Plugin;
 use crate::state::Received;
+use crate::stream::Open;
 
 /// The largest answer to a call that is copied for a gate, which reads far less.
 const MAX_ANSWER: usize = 64 << 20;
@@ -26,19 +27,57 @@ fn guarded<T>(otherwise: T, recover: impl FnOnce(), act: impl FnOnce() -> T) -> 
     })
 }
 
-/// A hook of a stream.
+/// The stream of a hook, or nothing if there is none: Envoy 1.38 and 1.39 call the hooks of a stream that this module failed
+/// to make.
 ///
 /// # Safety
-/// `stream` is as [`envoy_dynamic_module_on_http_filter_new`] returned it, and was not destroyed.
-unsafe fn hook<T>(stream: *const c_void, otherwise: T, act: impl FnOnce(&Http) -> T) -> T {
+/// `stream` is null, or as [`envoy_dynamic_module_on_http_filter_new`] returned it, and was not destroyed.
+unsafe fn stream_of(stream: *const c_void) -> Option<Arc<Http>> {
     let stream = stream.cast::<Http>();
-    // Its own owner: the stream may be destroyed before the hook returns.
     // SAFETY: it came from `Arc::into_raw`, whose count is at least one until the stream is destroyed.
-    let http = unsafe {
+    (!stream.is_null()).then(|| unsafe {
+        // Its own owner: the stream may be destroyed before the hook returns.
         Arc::increment_strong_count(stream);
         Arc::from_raw(stream)
+    })
+}
+
+/// A hook of a request. Without a stream in the module, it is answered.
+///
+/// # Safety
+/// `filter` is Envoy's, of this hook; `stream` as for [`stream_of`].
+unsafe fn request_hook(filter: *mut c_void, stream: *const c_void, act: impl FnOnce(&Http) -> Status) -> Status {
+    // SAFETY: as the caller says.
+    let http = unsafe { stream_of(stream) };
+    let refuse = || {
+        if let (None, Some(filter)) = (&http, Filter::new(filter)) {
+            Open::new(filter).refuse();
+        }
+        Status::Stop
     };
-    guarded(otherwise, || http.recover(), || act(&http))
+    let recover = || http.iter().for_each(|http| http.recover());
+    guarded(Status::Stop, recover, || http.as_deref().map_or_else(refuse, act))
+}
+
+/// A hook of an answer. Without a stream in the module, it is none of a server: no request has passed.
+///
+/// # Safety
+/// As for [`stream_of`].
+unsafe fn response_hook(stream: *const c_void, act: impl FnOnce(&Http) -> Status) -> Status {
+    // SAFETY: as the caller says.
+    let http = unsafe { stream_of(stream) };
+    let recover = || http.iter().for_each(|http| http.recover());
+    guarded(Status::Stop, recover, || http.as_deref().map_or(Status::Continue, act))
+}
+
+/// A hook of a stream that can have no answer of its own: it is over, or it only lends its thread.
+///
+/// # Safety
+/// As for [`stream_of`].
+unsafe fn mute_hook(stream: *const c_void, act: impl FnOnce(&Http)) {
+    // SAFETY: as the caller says.
+    let http = unsafe { stream_of(stream) };
+    guarded((), || http.iter().for_each(|http| http.recover_worker()), || http.as_deref().map_or((), act));
 }
 
 /// A hook of a configuration.
@@ -46,9 +85,14 @@ unsafe fn hook<T>(stream: *const c_void, otherwise: T, act: impl FnOnce(&Http) -
 /// # Safety
 /// `plugin` is as [`envoy_dynamic_module_on_http_filter_config_new`] returned it, and was not destroyed.
 unsafe fn main_hook(plugin: *const c_void, act: impl FnOnce(&Plugin)) {
-    // SAFETY: it came from `Box::into_raw`. No hook destroys the configuration that it is about.
-    let plugin = unsafe { &*plugin.cast::<Plugin>() };
-    guarded((), || {}, || act(plugin));
+    let plugin = plugin.cast::<Plugin>();
+    // Its own owner: see `calls` on configurations that end on another thread.
+    // SAFETY: it came from `Arc::into_raw`, whose count is at least one until the configuration is destroyed.
+    let plugin = (!plugin.is_null()).then(|| unsafe {
+        Arc::increment_strong_count(plugin);
+        Arc::from_raw(plugin)
+    });
+    guarded((), || {}, move || plugin.as_deref().map_or((), act));
 }
 
 #[unsafe(no_mangle)]
@@ -64,8 +108,11 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
 ) -> *const c_void {
     // SAFETY: Envoy's bytes are valid until the end of the hook.
     let (name, bytes) = unsafe { (name.bytes(), bytes.bytes()) };
-    let plugin = guarded(None, || {}, || abi::Plugin::new(config).and_then(|own| Plugin::configure(own, name, bytes)));
-    plugin.map_or(null(), |plugin| Box::into_raw(Box::new(plugin)).cast_const().cast())
+    let new = || {
+        let plugin = abi::Plugin::new(config).and_then(|own| Plugin::configure(own, name, bytes))?;
+        Some(Arc::into_raw(Arc::new(plugin)).cast())
+    };
+    guarded(None, || {}, new).unwrap_or(null())
 }
 
 #[unsafe(no_mangle)]
@@ -73,9 +120,9 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(plugin: 
     if plugin.is_null() {
         return;
     }
-    // SAFETY: it came from `Box::into_raw`, and this is its last hook.
-    let plugin = unsafe { Box::from_raw(plugin.cast::<Plugin>().cast_mut()) };
-    guarded((), || {}, || drop(plugin));
+    // SAFETY: it came from `Arc::into_raw`, and this is its last hook.
+    let plugin = unsafe { Arc::from_raw(plugin.cast::<Plugin>()) };
+    guarded((), || {}, move || plugin.end());
 }
 
 #[unsafe(no_mangle)]
@@ -85,7 +132,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_scheduled(
     _: u64,
 ) {
     // SAFETY: Envoy's pointers.
-    unsafe { main_hook(plugin, Plugin::turn) }
+    unsafe { main_hook(plugin, Plugin::called) }
 }
 
 #[unsafe(no_mangle)]
@@ -101,8 +148,11 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_callout_don
 ) {
     // SAFETY: Envoy's pointers come with their counts, and are valid until the end of the hook.
     unsafe {
-        let answer = if result == 0 { received(list(fields, fields_count), list(chunks, chunks_count)) } else { None };
-        main_hook(plugin, |plugin| plugin.answered(call, answer.unwrap_or_default()));
+        main_hook(plugin, |plugin| {
+            let has_come = result == 0;
+            let answer = has_come.then(|| received(list(fields, fields_count), list(chunks, chunks_count)));
+            plugin.answered(call, answer.unwrap_or_default());
+        });
     }
 }
 
@@ -110,7 +160,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_callout_don
 ///
 /// # Safety
 /// The bytes are Envoy's, of the current hook.
-unsafe fn received(fields: &[Field], chunks: &[Theirs]) -> Option<Received> {
+unsafe fn received(fields: &[Field], chunks: &[Theirs]) -> Received {
     // SAFETY: as the caller says.
     let text = |name: &[u8]| unsafe {
         let found = fields.iter().map(|field| field.pair()).find(|(own, _)| *own == name);
@@ -119,12 +169,12 @@ unsafe fn received(fields: &[Field], chunks: &[Theirs]) -> Option<Received> {
     // SAFETY: as above.
     let chunks = || chunks.iter().map(|chunk| unsafe { chunk.bytes() });
     let size = chunks().map(<[u8]>::len).sum();
-    Some(Received {
+    Received {
         status: text(b":status").and_then(|status| status.parse().ok()),
         etag: text(b"etag").map(str::to_owned),
         size,
         body: (size <= MAX_ANSWER).then(|| chunks().collect::<Vec<_>>().concat()),
-    })
+    }
 }
 
 /// # Safety
@@ -139,47 +189,50 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_new(
     plugin: *const c_void,
     filter: *mut c_void,
 ) -> *const c_void {
-    // SAFETY: it came from `Box::into_raw`, and exists as long as Envoy makes streams of it.
+    // SAFETY: it came from `Arc::into_raw`, and exists as long as Envoy makes streams of it.
     let plugin = unsafe { &*plugin.cast::<Plugin>() };
-    let new = || Filter::new(filter).map(|filter| Arc::new(Http::new(plugin.begin(filter), filter)));
-    // Without a stream in the module, Envoy ends its own.
-    guarded(None, || {}, new).map_or(null(), |http| Arc::into_raw(http).cast())
+    let new = || Filter::new(filter).map(|filter| Arc::into_raw(Arc::new(Http::new(plugin.begin(filter), filter))));
+    // Without a stream in the module, Envoy 1.40 ends its own; see `stream_of` for others.
+    guarded(None, || {}, new).map_or(null(), |http| http.cast())
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn envoy_dynamic_module_on_http_filter_destroy(stream: *const c_void) {
+    if stream.is_null() {
+        return;
+    }
     // SAFETY: it came from `Arc::into_raw`, and this is its last hook.
     let http = unsafe { Arc::from_raw(stream.cast::<Http>()) };
-    guarded((), || {}, || http.end());
+    guarded((), || {}, move || http.end());
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
-    _: *mut c_void,
+    filter: *mut c_void,
     stream: *const c_void,
     end: bool,
 ) -> Status {
-    // SAFETY: Envoy's pointer.
-    unsafe { hook(stream, Status::Stop, |http| http.request_headers(end)) }
+    // SAFETY: Envoy's pointers.
+    unsafe { request_hook(filter, stream, |http| http.request_headers(end)) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn envoy_dynamic_module_on_http_filter_request_body(
-    _: *mut c_void,
+    filter: *mut c_void,
     stream: *const c_void,
     end: bool,
 ) -> Status {
-    // SAFETY: Envoy's pointer.
-    unsafe { hook(stream, Status::Stop, |http| http.request_body(end)) }
+    // SAFETY: Envoy's pointers.
+    unsafe { request_hook(filter, stream, |http| http.request_body(end)) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn envoy_dynamic_module_on_http_filter_request_trailers(
-    _: *mut c_void,
+    filter: *mut c_void,
     stream: *const c_void,
 ) -> Status {
-    // SAFETY: Envoy's pointer.
-    unsafe { hook(stream, Status::Stop, Http::request_trailers) }
+    // SAFETY: Envoy's pointers.
+    unsafe { request_hook(filter, stream, Http::request_trailers) }
 }
 
 #[unsafe(no_mangle)]
@@ -188,8 +241,8 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
     stream: *const c_void,
     end: bool,
 ) -> Status {
-    // SAFETY: Envoy's pointer.
-    unsafe { hook(stream, Status::Stop, |http| http.response_headers(end)) }
+    // SAFETY: Envoy's pointers.
+    unsafe { response_hook(stream, |http| http.response_headers(end)) }
 }
 
 #[unsafe(no_mangle)]
@@ -198,8 +251,8 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_response_body(
     stream: *const c_void,
     end: bool,
 ) -> Status {
-    // SAFETY: Envoy's pointer.
-    unsafe { hook(stream, Status::Stop, |http| http.response_body(end)) }
+    // SAFETY: Envoy's pointers.
+    unsafe { response_hook(stream, |http| http.response_body(end)) }
 }
 
 #[unsafe(no_mangle)]
@@ -207,20 +260,20 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_response_trailers(
     _: *mut c_void,
     stream: *const c_void,
 ) -> Status {
-    // SAFETY: Envoy's pointer.
-    unsafe { hook(stream, Status::Stop, Http::response_trailers) }
+    // SAFETY: Envoy's pointers.
+    unsafe { response_hook(stream, Http::response_trailers) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn envoy_dynamic_module_on_http_filter_stream_complete(_: *mut c_void, stream: *const c_void) {
-    // SAFETY: Envoy's pointer.
-    unsafe { hook(stream, (), Http::complete) }
+    // SAFETY: Envoy's pointers.
+    unsafe { mute_hook(stream, Http::complete) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn envoy_dynamic_module_on_http_filter_scheduled(_: *mut c_void, stream: *const c_void, _: u64) {
-    // SAFETY: Envoy's pointer.
-    unsafe { hook(stream, (), Http::scheduled) }
+    // SAFETY: Envoy's pointers.
+    unsafe { mute_hook(stream, Http::scheduled) }
 }
 
 /// Hooks that Envoy requires of every module, and never calls in this one: no stream sends a request, and none is the

@@ -149,14 +149,21 @@ impl Http {
         }
     }
 
-    /// The stream is complete. Access logs are written next.
+    /// The stream is complete: access logs are written next, and nothing of it can be answered or ended any more.
     pub fn complete(&self) {
-        match self.worker.wants(self.id) {
-            Wants::Verdict => _ = self.event(Message::Request, Event::EndedByClient),
+        if self.open.is_over() {
+            return;
+        }
+        self.open.close();
+        let last = match self.worker.wants(self.id) {
+            Wants::Verdict => Some((Message::Request, Event::EndedByClient)),
             Wants::Body { held: 1.. } if buffer_is_exceeded(self.filter()) => {
-                self.event(Message::Response, Event::BufferExceeded);
+                Some((Message::Response, Event::BufferExceeded))
             }
-            _ => {}
+            _ => None,
+        };
+        if let Some((message, event)) = last {
+            self.worker.event(self.id, event, message, now());
         }
     }
 
@@ -174,6 +181,11 @@ impl Http {
     /// An event of this stream panicked.
     pub fn recover(&self) {
         self.open.refuse();
+        self.recover_worker();
+    }
+
+    /// An event panicked that is about others.
+    pub fn recover_worker(&self) {
         self.worker.recover();
         self.worker.open_mail(false);
     }

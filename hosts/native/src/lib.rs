@@ -5,6 +5,7 @@
 //! `hooks` for calls from Envoy; the rest is safe Rust. `worker` says which thread does what.
 
 mod abi;
+mod calls;
 mod clock;
 mod hooks;
 mod host;
@@ -12,6 +13,8 @@ mod http;
 mod log;
 mod metrics;
 mod outbox;
+#[cfg(feature = "panic-hook")]
+mod panics;
 mod plugin;
 mod shared;
 mod signature;

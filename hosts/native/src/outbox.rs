@@ -11,11 +11,18 @@ use toolgate::gate::CallId;
 
 /// A call of one of the workers.
 pub struct Call {
+    pub ticket: Ticket,
+    pub request: Request,
+}
+
+/// The gate that a call's answer is for, and its name for the call.
+#[derive(Clone, Copy, Debug)]
+pub struct Ticket {
     /// The number of the worker.
     pub worker: usize,
-    /// The worker's name for it.
-    pub id: CallId,
-    pub request: Request,
+    /// The number of its gate. After a panic another gate takes its place, which begins to name its calls anew.
+    pub gate: u32,
+    pub call: CallId,
 }
 
 /// A change of a metric.

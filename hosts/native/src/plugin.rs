@@ -1,12 +1,12 @@
 //! One configuration: its workers, and what the main thread does for them.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::abi::{self, Filter, only_validates};
+use crate::calls::Calls;
 use crate::clock::{Ticker, instant};
 use crate::log::start;
 use crate::metrics::Metrics;
@@ -15,7 +15,6 @@ use crate::signature::verifier;
 use crate::state::{Mail, Received};
 use crate::worker::{Settings, Worker};
 use toolgate::config::Config;
-use toolgate::gate::CallId;
 use toolgate::version;
 use toolgate::workers::SharedNames;
 
@@ -68,8 +67,7 @@ pub struct Plugin {
     crew: Arc<Crew>,
     metrics: Metrics,
     metrics_need_no_stream: bool,
-    /// The calls under way, by Envoy's names.
-    calls: Mutex<HashMap<u64, (usize, CallId)>>,
+    calls: Calls,
     ticker: Mutex<Option<Ticker>>,
 }
 
@@ -105,24 +103,45 @@ impl Plugin {
             // The timer starts when the main thread runs, which it does not do for an Envoy that only validates.
             settings.outbox.call_main();
         }
-        let (calls, ticker) = (Mutex::default(), Mutex::default());
+        let (calls, ticker) = (Calls::new(), Mutex::default());
         Some(Self { handle, settings, crew, metrics, metrics_need_no_stream, calls, ticker })
     }
 
     /// A stream begins: its worker is that of the current thread. Older versions of Envoy take metrics from streams only.
     pub fn begin(&self, filter: Filter) -> Arc<Worker> {
+        #[cfg(feature = "panic-hook")]
+        crate::panics::STREAM.reach();
         if !self.metrics_need_no_stream {
             self.metrics.take(self.settings.outbox.measures(), Some(filter));
         }
         self.crew.of_this_thread(&self.settings)
     }
 
-    fn calls(&self) -> MutexGuard<'_, HashMap<u64, (usize, CallId)>> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The main thread was called.
+    pub fn called(&self) {
+        if let Some(_visit) = self.calls.visit() {
+            self.turn();
+        }
     }
 
-    /// The main thread was called.
-    pub fn turn(&self) {
+    /// The answer came to the call that has this name for Envoy.
+    pub fn answered(&self, name: u64, answer: Received) {
+        let Some((_visit, ticket)) = self.calls.visit_with_answer(name) else { return };
+        if let Some(worker) = self.crew.all().get(ticket.worker) {
+            worker.post(Mail::Answer(ticket, answer));
+        }
+        self.turn();
+    }
+
+    /// The configuration ends, after all its streams.
+    pub fn end(&self) {
+        // First the thread: it may be about to call the main thread.
+        drop(self.ticker().take());
+        self.calls.close();
+        self.crew.all().iter().for_each(|worker| worker.release());
+    }
+
+    fn turn(&self) {
         self.start_ticker();
         self.settings.outbox.main_has_come();
         let workers = self.crew.all();
@@ -144,26 +163,21 @@ impl Plugin {
         }
     }
 
-    fn send(&self, call: Call, workers: &[Arc<Worker>]) {
-        match self.handle.call(&call.request) {
-            Ok(name) => _ = self.calls().insert(name, (call.worker, call.id)),
+    fn send(&self, Call { ticket, request }: Call, workers: &[Arc<Worker>]) {
+        match self.handle.call(&request) {
+            Ok(name) => self.calls.add(name, ticket),
             Err(status) => {
-                workers.get(call.worker).into_iter().for_each(|worker| worker.post(Mail::Refused(call.id, status)));
+                workers.get(ticket.worker).into_iter().for_each(|worker| worker.post(Mail::Refused(ticket, status)));
             }
         }
     }
 
-    /// The answer came to the call that has this name for Envoy.
-    pub fn answered(&self, call: u64, answer: Received) {
-        let Some((worker, id)) = self.calls().remove(&call) else { return };
-        if let Some(worker) = self.crew.all().get(worker) {
-            worker.post(Mail::Answer(id, answer));
-        }
-        self.turn();
+    fn ticker(&self) -> MutexGuard<'_, Option<Ticker>> {
+        self.ticker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn start_ticker(&self) {
-        let mut ticker = self.ticker.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ticker = self.ticker();
         if ticker.is_some() {
             return;
         }
@@ -174,13 +188,5 @@ impl Plugin {
             Some(_) => self.settings.outbox.clock.at(instant()),
             None => log::error!("no thread for the timer: nothing is fetched or written"),
         }
-    }
-}
-
-impl Drop for Plugin {
-    fn drop(&mut self) {
-        // First the thread: it may be about to call the main thread.
-        drop(self.ticker.lock().unwrap_or_else(PoisonError::into_inner).take());
-        self.crew.all().iter().for_each(|worker| worker.release());
     }
 }

@@ -10,7 +10,7 @@ use crate::abi::{Filter, Message, StreamScheduler};
 use crate::clock::instant;
 use crate::host::{lend, now, peer_certificate};
 use crate::log::prints_info;
-use crate::outbox::{Call, Measure, Outbox};
+use crate::outbox::{Call, Measure, Outbox, Ticket};
 use crate::step::{self, Rest};
 use crate::stream::Open;
 use toolgate::callout::Request;
@@ -25,9 +25,9 @@ use toolgate::time::UnixTime;
 /// Something for the gate that comes from another thread.
 pub enum Mail {
     Tick,
-    Answer(CallId, Received),
+    Answer(Ticket, Received),
     /// Envoy did not send a call, and gave this status.
-    Refused(CallId, u32),
+    Refused(Ticket, u32),
 }
 
 /// An answer to a call, copied.
@@ -91,6 +91,8 @@ pub struct State {
     /// The number of this worker.
     number: usize,
     gate: Gate,
+    /// The number of gates before this one, each of which panicked.
+    replaced: u32,
     streams: ByStream<Slot>,
     last: u32,
     mail: VecDeque<Mail>,
@@ -125,6 +127,7 @@ impl State {
         Self {
             number,
             gate,
+            replaced: 0,
             streams: HashMap::default(),
             last: 0,
             mail: VecDeque::new(),
@@ -172,7 +175,7 @@ impl State {
         let slot = self.streams.get_mut(&id)?;
         let filter = slot.open.filter;
         #[cfg(feature = "panic-hook")]
-        panic_if_asked(&event, filter);
+        crate::panics::in_event(&event, filter);
         let (effects, step) = self.gate.stream(&slot.stream, event, &lend(now, &|| peer_certificate(filter)));
         if slot.scheduler.is_none() && self.gate.looks_after(&slot.stream) {
             slot.scheduler = Some(filter.scheduler()?);
@@ -238,6 +241,8 @@ impl State {
             return None;
         }
         let mail = self.mail.pop_front()?;
+        #[cfg(feature = "panic-hook")]
+        crate::panics::MAIL.reach();
         let streams = Current { streams: &self.streams, current: Cell::new(None) };
         let certificate = || streams.current.get().and_then(peer_certificate);
         let host = lend(now(), &certificate);
@@ -246,12 +251,14 @@ impl State {
                 self.gate.set_prints_info(prints_info());
                 self.gate.tick(&host, &streams)
             }
-            Mail::Answer(call, Received { status, etag, size, body }) => {
+            // An answer to a gate that is no more would be taken for one to a call of the same name.
+            Mail::Answer(ticket, _) | Mail::Refused(ticket, _) if ticket.gate != self.replaced => Vec::new(),
+            Mail::Answer(Ticket { call, .. }, Received { status, etag, size, body }) => {
                 let read = |max: usize| body.as_deref().map(|body| body.get(..max).unwrap_or(body).to_vec());
                 let answer = Answer { status, etag: etag.as_deref(), size, read: &read };
                 self.gate.answered(call, &answer, &host, &streams)
             }
-            Mail::Refused(call, status) => self.gate.call_refused(call, status, &host, &streams),
+            Mail::Refused(Ticket { call, .. }, status) => self.gate.call_refused(call, status, &host, &streams),
         };
         let (after, reach) = self.carry_out(effects, outbox);
         if is_main {
@@ -267,6 +274,7 @@ impl State {
         let is_left = |slot: &&Slot| slot.scheduler.is_some() && slot.stream.follow_up() != FollowUp::Nothing;
         let left = self.streams.values().filter(is_left).map(|slot| After::Refuse(slot.open.clone())).collect();
         self.mail.clear();
+        self.replaced = self.replaced.wrapping_add(1);
         self.is_called = false;
         self.leave(left);
         std::mem::replace(&mut self.gate, gate)
@@ -297,8 +305,9 @@ struct Hands<'s> {
 }
 
 impl EffectHandler for Hands<'_> {
-    fn call(&mut self, id: CallId, request: Request) -> Vec<Effect> {
-        self.outbox.send(Call { worker: self.state.number, id, request });
+    fn call(&mut self, call: CallId, request: Request) -> Vec<Effect> {
+        let ticket = Ticket { worker: self.state.number, gate: self.state.replaced, call };
+        self.outbox.send(Call { ticket, request });
         Vec::new()
     }
 
@@ -342,22 +351,5 @@ impl EffectHandler for Hands<'_> {
     fn gauge(&mut self, name: String, value: u64) {
         self.outbox.measure(Measure::Gauge(name, value));
         self.reach = Reach::Main;
-    }
-}
-
-/// Panics in the event that the request names in `x-toolgate-panic`: for the test that Envoy survives it.
-#[cfg(feature = "panic-hook")]
-fn panic_if_asked(event: &Event<'_>, filter: Filter) {
-    let name: &[u8] = match event {
-        Event::RequestHeaders { .. } => b"request_headers",
-        Event::RequestBody { .. } => b"request_body",
-        Event::ResponseHeaders { .. } => b"response_headers",
-        Event::ResponseBody { .. } => b"response_body",
-        _ => return,
-    };
-    let asked = filter.header(crate::abi::Map::RequestHeaders, "x-toolgate-panic");
-    #[allow(clippy::panic)]
-    if asked.is_some_and(|asked| asked == name) {
-        panic!("as the request asks");
     }
 }
