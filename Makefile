@@ -30,11 +30,11 @@ build: ## build toolgate.wasm
 	@if command -v node >/dev/null; then node optimize/optimize.mjs $(MODULE); \
 	else echo "node is not installed: the module works, but is an eighth larger than it could be"; fi
 
-# The name that Envoy looks for: `name: toolgate` is libtoolgate.so.
+# The name that Envoy looks for: `name: toolgate` is libtoolgate.so. `install` makes a new file: an Envoy may run the old one.
 NATIVE := target/native/libtoolgate.so
 build-native: ## build libtoolgate.so, the native module
 	TOOLGATE_COMMIT=$(COMMIT) RUSTFLAGS="$(REMAP)" cargo build --profile native --locked --package toolgate-native
-	@cp target/native/libtoolgate_native.so $(NATIVE)
+	@install target/native/libtoolgate_native.so $(NATIVE)
 
 # The linker asks for no hook of the module: those of the source must be exported.
 ARM := aarch64-unknown-linux-gnu
@@ -43,7 +43,7 @@ build-native-aarch64: ## cross-compile libtoolgate.so for aarch64; needs gcc-aar
 	TOOLGATE_COMMIT=$(COMMIT) RUSTFLAGS="$(REMAP)" CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc \
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
 	cargo build --profile native --locked --package toolgate-native --target $(ARM)
-	@cp target/$(ARM)/native/libtoolgate_native.so target/$(ARM)/native/libtoolgate.so
+	@install target/$(ARM)/native/libtoolgate_native.so target/$(ARM)/native/libtoolgate.so
 	@aarch64-linux-gnu-nm -D --defined-only target/$(ARM)/native/libtoolgate.so | sed 's/.* //' | sort >target/$(ARM)/exported
 	@grep -oh 'envoy_dynamic_module_on_[a-z_]*' hosts/native/src/*.rs | sort -u | diff - target/$(ARM)/exported
 
@@ -62,7 +62,7 @@ test: build ## run all tests, on a real Envoy too
 # The other module panics where a request asks for it.
 test-native: build build-native ## the tests on a real Envoy, all of them with the native module
 	cargo build --profile native --locked --package toolgate-native --features panic-hook
-	@cp target/native/libtoolgate_native.so target/native/libtoolgate_panic.so
+	@install target/native/libtoolgate_native.so target/native/libtoolgate_panic.so
 	ENVOY_BIN="$$(tools/get-envoy.sh)" TOOLGATE_HOST=native cargo test --locked --workspace --test envoy
 
 manifests: ## hold deploy/ to the schemas of Istio, Envoy Gateway and compose; needs Go
@@ -87,7 +87,7 @@ dist-test: ## tests of the packages; a registry on loopback is pushed to and pul
 dist-reproducible: ## build the packages in two clones and compare them
 	tools/dist/reproducible.sh
 
-chaos: build ## a minute of a failing, rotating provider under load
+chaos: $(if $(filter native,$(TOOLGATE_HOST)),build-native,build) ## a minute of a failing, rotating provider under load
 	ENVOY_BIN="$$(tools/get-envoy.sh)" TOOLGATE_CHAOS_SECONDS=60 cargo test --locked --workspace --test envoy chaos -- --nocapture
 
 test-envoys: build ## the tests on each Envoy from 1.36 on, into docs/envoys.md
@@ -143,7 +143,7 @@ bench-core: ## the steps of the core: times, and instructions of one exchange
 	cargo bench --locked --manifest-path bench/Cargo.toml
 	cargo build --release --locked --quiet --manifest-path bench/Cargo.toml && bench/count.sh
 
-soak: build build-native ## load for MINUTES (30) or REQUESTS (10 million): memory over time
+soak: build build-native ## load for MINUTES (30) or REQUESTS (10 million): memory over time, counters
 	@node bench/soak.mjs
 
 fuzz: ## run each fuzz target for TIME seconds (60)
