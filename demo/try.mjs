@@ -9,12 +9,22 @@ import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
 import { Client, StreamableHTTPClientTransport, UnauthorizedError } from '@modelcontextprotocol/client';
 
-const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { client: { type: 'string' } } });
-const [url, ...tools] = positionals;
-if (!url) {
-  console.error('usage: try.mjs URL [--client ID] [TOOL]...');
+function usage(fault) {
+  console.error(`${fault ? `${fault}\n` : ''}usage: try.mjs URL [--client ID] [TOOL]...`);
   process.exit(2);
 }
+
+function args() {
+  try {
+    return parseArgs({ allowPositionals: true, options: { client: { type: 'string' } } });
+  } catch ({ message }) {
+    return usage(message);
+  }
+}
+
+const { values: options, positionals } = args();
+const [url, ...tools] = positionals;
+if (!url) usage();
 
 // Where the provider sends the browser back to.
 let arrived = () => {};

@@ -1,6 +1,7 @@
-//! The README: short, with figures that its sources have and commands that are run.
+//! First things: a README that is short, with figures that its sources have and commands that are run; pages that begin
+//! with what they are for.
 
-use crate::pages::page;
+use crate::pages::{BOOK, all, page};
 
 /// Enough for a first page: a reader decides within a minute.
 const MOST_BYTES: usize = 12_000;
@@ -68,4 +69,18 @@ fn the_changelog_begins_with_the_version_of_the_package() {
     let newest = page("CHANGELOG.md").text;
     let newest = newest.lines().find_map(|line| line.strip_prefix("## ")).unwrap();
     assert!(newest.starts_with(env!("CARGO_PKG_VERSION")), "{newest}");
+}
+
+/// The contents, and a page that `make interop` writes.
+const WITHOUT_TASK: [&str; 3] = ["README.md", "SUMMARY.md", "interop.md"];
+
+#[test]
+fn every_page_of_the_book_begins_with_its_task() {
+    let book = format!("{BOOK}/");
+    let own = |path: &str| path.strip_prefix(&book).is_some_and(|name| !WITHOUT_TASK.contains(&name));
+    let begins =
+        |text: &str| text.starts_with("# ") && text.lines().nth(2).is_some_and(|line| line.starts_with("**Task:** "));
+    let without: Vec<_> =
+        all().into_iter().filter(|page| own(&page.path) && !begins(&page.text)).map(|page| page.path).collect();
+    assert!(without.is_empty(), "below the heading, say `**Task:** ...`: {without:?}");
 }
