@@ -12,7 +12,7 @@ pub fn read(at: &At<'_>, found: &mut Findings) -> Option<InBand> {
     let security_schemes = fields.take("security_schemes").and_then(|at| at.flag(found)).unwrap_or(false);
     fields.finish(found);
     if clients.is_none() && user_agents.is_none() {
-        return found.fault(&at.path, "needs `clients` or `user_agents`: without them it is about nobody");
+        return found.fault(&at.path, "needs `clients` or `user_agents`: without them it applies to no caller");
     }
     let (clients, user_agents) = (clients.unwrap_or_default(), user_agents.unwrap_or_default());
     Some(InBand { clients, user_agents, security_schemes })

@@ -84,7 +84,8 @@ pub fn check_sessions(path: &str, policy: &Policy, sessions: Option<&Sessions>, 
     let protects =
         || [&policy.tools, &policy.prompts, &policy.resources, &policy.methods].iter().any(|set| set.protects());
     if policy.has_public_rules && sessions.is_none() && protects() {
-        let message = "is not set, and some rules are public: whoever learns a session id can use it without a token";
+        let message =
+            "is not set, and some rules are public: anyone who learns a session id can use it without a token";
         found.warn(&join(path, "sessions"), message);
     }
 }

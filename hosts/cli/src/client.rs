@@ -22,7 +22,7 @@ const MOST_BYTES: usize = 16_000_000;
 /// How a server is reached.
 #[derive(Args)]
 pub struct Reach {
-    /// Certificates in PEM that are trusted in the place of this machine's, for servers with a private CA
+    /// Certificates in PEM to trust instead of this machine's, for servers with a private CA
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
 }

@@ -80,7 +80,7 @@ fn words(drift: &[Drift], live: usize) -> String {
         return format!("{}\n", good(&format!("{}, as approved", counted(live, "tool"))));
     }
     let told = |change| match change {
-        Change::Added => "is new: nobody approved it",
+        Change::Added => "is new and not approved",
         Change::Annotations => "has other annotations",
         Change::Definition => "has other members, such as `outputSchema`, `icons` or `_meta`",
         Change::Description => "has another description",

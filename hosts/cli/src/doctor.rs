@@ -15,11 +15,11 @@ use toolgate::url::{Scheme, Url};
 use crate::client::{Client, Reach};
 use crate::output::{Report, Trouble, bad, counted, doubtful, faint, good, heading, read_token, visible};
 
-/// Looks at a running gate from outside, step by step, as an MCP client sees it
+/// Checks a running gate from the outside, step by step, as an MCP client sees it
 #[derive(Args)]
 #[command(after_help = "\
 Without a token, it looks at what a client sees before it signs in: TLS, the challenge, the metadata, the authorization \
-server and its keys. With a token, it also lists the tools, and calls one that does not exist, which has to be denied.
+server and its keys. With a token, it also lists the tools, and calls one that does not exist, which must be denied.
 
 Examples:
   toolgate doctor --url https://mcp.example.com/mcp

@@ -22,7 +22,7 @@ use crate::likely::did_you_mean;
 use crate::output::{Report, Trouble, bad, doubtful, faint, good, heading, moment, read, read_token};
 use crate::source::ConfigArgument;
 
-/// Explains why a request gets its answer: every check in order, and the answer that would be sent
+/// Explains the response to a request: every check in order, and the response that would be sent
 #[derive(Args)]
 #[command(after_help = "\
 The request is an HTTP message (`POST /mcp HTTP/1.1`, headers, an empty line, the body), or a bare JSON-RPC message.

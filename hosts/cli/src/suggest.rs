@@ -13,7 +13,7 @@ use crate::output::{Report, Trouble, bad, counted, faint, good, read, visible};
 use crate::records::Record;
 use crate::source::ConfigArgument;
 
-/// Suggests the smallest change of a policy that would have allowed what a shadow run recorded
+/// Suggests the smallest change of a policy that would have allowed the calls that a shadow run recorded
 #[derive(Args)]
 #[command(after_help = "\
 A rule is suggested for each denied name. It asks for every scope that all of its callers had, so that it allows no more \

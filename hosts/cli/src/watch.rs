@@ -27,10 +27,10 @@ const MOST_KEPT: usize = 10_000;
 /// Records that are kept to suggest rules from.
 const MOST_RECORDS: usize = 10_000;
 
-/// Shows who is denied what, and why, in a table that is kept up to date
+/// Shows who is denied what, and why, in a table that it updates
 #[derive(Args)]
 #[command(after_help = "\
-On a terminal the table is drawn anew as lines come; elsewhere it is printed once, at the end.
+On a terminal the table is updated as lines arrive; elsewhere it is printed once, at the end.
 
 Examples:
   kubectl logs -f deploy/gateway | toolgate watch -
@@ -43,7 +43,7 @@ pub struct Watch {
     /// Be the endpoint of `audit.sink`, on a loopback address
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// A configuration: below the table stands the change of its policy that would allow what was denied
+    /// A configuration: also show the change of its policy that would allow the denied calls
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Read what is there, and end

@@ -124,7 +124,7 @@ impl Worker {
     /// The gate panicked: another one takes its place. On any thread: what becomes of the streams is left to their own.
     pub fn recover(&self) {
         const PANIC: &str = "panic";
-        let detail = "a panic refused a request, and the state of its worker begins anew: please report it";
+        let detail = "a panic refused a request and reset the state of its worker: please report it";
         log::error!("{}", audit::Event::new(PANIC, detail).line(&Stamp { now: now(), node: None }));
         self.settings.outbox.measure(Measure::Count("events", PANIC, 1));
         self.settings.outbox.call_main();

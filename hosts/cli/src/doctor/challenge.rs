@@ -74,39 +74,40 @@ fn read(response: &Response, steps: &mut Steps) -> Challenge {
         401 => steps.passed("no token", "401 without a token"),
         // A mixed resource answers so where no sign-in would help.
         403 if response.header("www-authenticate").is_none() => {
-            steps.skipped("challenge", "none here: what was asked for is denied to everybody");
+            steps.skipped("challenge", "none here: the call is denied to everyone");
             return Challenge::default();
         }
         status => {
             let remedy = match status {
-                404 => "no resource of toolgate's has this host and path, or no route has: compare `hosts` and `paths`",
+                404 => {
+                    "no resource in toolgate's configuration, or no route, has this host and path: compare `hosts` and `paths`"
+                }
                 500 => "see Envoy's log: a filter or its configuration fails",
-                503 => "the module, the keys or the server cannot be had: see Envoy's log",
+                503 => "the module, the keys or the server are not available: see Envoy's log",
                 300..=399 => "something redirects before toolgate: clients follow no redirect of a POST",
-                _ => "something else than toolgate answers: look at the filters before it",
+                _ => "something other than toolgate responds: check the filters before it",
             };
-            steps.failed("no token", format!("HTTP {status}, where 401 is due"), remedy);
+            steps.failed("no token", format!("HTTP {status} instead of 401"), remedy);
             return Challenge::default();
         }
     }
     let all: Vec<_> = response.all("www-authenticate").collect();
     let [one] = all.as_slice() else {
-        let detail = format!("{} `WWW-Authenticate` headers, where one is due", all.len());
-        steps.failed("challenge", detail, "something before toolgate answers, or changes its answers");
+        let detail = format!("{} `WWW-Authenticate` headers instead of one", all.len());
+        steps.failed("challenge", detail, "something before toolgate responds, or changes its responses");
         return Challenge::default();
     };
     let parameters = parameters(one);
     let get = |name: &str| parameters.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone());
     let Some(metadata) = get("resource_metadata") else {
-        let remedy = "clients do not find where to sign in: a filter before toolgate answers, such as jwt_authn";
+        let remedy = "clients do not find where to sign in: a filter before toolgate responds, such as jwt_authn";
         steps.failed("challenge", format!("has no `resource_metadata`: {one}"), remedy);
         return Challenge::default();
     };
     let scope = get("scope").map_or_else(|| "no scope".to_owned(), |scope| format!("scope `{scope}`"));
     match get("error") {
         Some(error) => {
-            let remedy =
-                "without a token there is none to find fault with: something adds one, such as a credential_injector";
+            let remedy = "the request had no token: something adds one, such as a credential_injector";
             steps.warned("challenge", format!("Bearer with error `{error}`"), remedy);
         }
         None => steps.passed("challenge", format!("Bearer, {scope}")),

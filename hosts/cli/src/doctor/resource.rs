@@ -24,14 +24,14 @@ pub fn look(client: &Client, url: &Url, named: Option<&str>, steps: &mut Steps) 
         }
     };
     if response.status != 200 {
-        let remedy = "a route must lead this path to toolgate, which answers it without a token";
+        let remedy = "a route must lead this path to toolgate, which serves it without a token";
         steps.failed("metadata", format!("{at}: HTTP {}", response.status), remedy);
         return None;
     }
     let Some(document) = response.json().filter(|_| response.is("application/json")) else {
         let kind = response.header("content-type").unwrap_or("no content type");
-        let remedy = "something else than toolgate answers this path, such as a page for all paths";
-        steps.failed("metadata", format!("{at}: {kind}, where JSON is due"), remedy);
+        let remedy = "something other than toolgate serves this path, such as a page for all paths";
+        steps.failed("metadata", format!("{at}: {kind} instead of JSON"), remedy);
         return None;
     };
     if at == expected {
@@ -85,7 +85,7 @@ pub fn preflight(client: &Client, url: &Url, origin: &str, steps: &mut Steps) {
     ];
     let response = match client.send("OPTIONS", url.as_str(), &headers, None, &|_| true) {
         Ok(response) => response,
-        Err(fault) => return steps.failed("cors", fault, "the preflight of a browser gets no answer"),
+        Err(fault) => return steps.failed("cors", fault, "the preflight of a browser gets no response"),
     };
     let allowed = response.header("access-control-allow-origin").unwrap_or_default();
     let may_sign_in = response
@@ -97,7 +97,7 @@ pub fn preflight(client: &Client, url: &Url, origin: &str, steps: &mut Steps) {
     } else if may_sign_in {
         steps.passed("cors", format!("{origin} may call, with a token"));
     } else {
-        let remedy = "pages cannot send their token: something else than toolgate answers preflights";
+        let remedy = "web pages cannot send their token: something other than toolgate responds to preflights";
         steps.failed("cors", "`authorization` is not among the allowed headers", remedy);
     }
 }

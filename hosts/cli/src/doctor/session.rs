@@ -24,11 +24,10 @@ pub fn look(client: &Client, url: &Url, token: &str, steps: &mut Steps) {
         Err(fault) => steps.failed("tools", fault, "see the audit line and events in Envoy's log"),
     }
     match session.ask("tools/call", &json!({"name": NO_TOOL, "arguments": {}})) {
-        Ok(answer) if answer.response.status == 403 => steps.passed("denied call", "403 for a tool that nobody listed"),
+        Ok(answer) if answer.response.status == 403 => steps.passed("denied call", "403 for an unlisted tool"),
         Ok(answer) => {
-            let detail = format!("HTTP {} for a call of a tool that nobody listed", answer.response.status);
-            let remedy =
-                "whatever no rule lists is open: `unlisted: {tools: deny}` is the default, and the mode `enforce`";
+            let detail = format!("HTTP {} for a call of an unlisted tool", answer.response.status);
+            let remedy = "unlisted tools are allowed: use the defaults `unlisted: {tools: deny}` and mode `enforce`";
             steps.warned("denied call", detail, remedy);
         }
         Err(fault) => steps.failed("denied call", fault, "see Envoy's log"),
@@ -49,8 +48,8 @@ fn refused(answer: &Answer) -> (String, &'static str) {
     let said = if said.is_empty() { message } else { said };
     let remedy = match status {
         401 => "see `detail` of its audit line, or `toolgate explain` with this token",
-        403 => "the token has not the base scopes: sign in with those of the challenge",
-        503 => "the issuer's keys or its introspection cannot be had: see `outage` in Envoy's log",
+        403 => "the token lacks the base scopes: sign in with those of the challenge",
+        503 => "the issuer's keys or its introspection endpoint are not available: see `outage` in Envoy's log",
         _ => "see the audit line in Envoy's log",
     };
     (format!("HTTP {status}: {said}"), remedy)

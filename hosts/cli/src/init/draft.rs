@@ -109,7 +109,7 @@ issuers:
             for tool in group {
                 let scope = if reads { &read } else { &write };
                 let title = tool.title.map(|title| format!("  # {}", one_line(title))).unwrap_or_default();
-                let warning = if tool.destroys { "  # destructive: a scope of its own?" } else { "" };
+                let warning = if tool.destroys { "  # destructive: a separate scope?" } else { "" };
                 let no_auth = if tool.no_auth { "  # said to need no sign-in: {public: true}?" } else { "" };
                 let _ = writeln!(text, "        {}: {{scopes: [{scope}]}}{title}{warning}{no_auth}", quoted(tool.name));
             }

@@ -89,7 +89,7 @@ fn each_fault_of_the_plugins_own_settings_is_a_warning() {
                 &["vm_config.code.remote.sha256: is missing"],
             ),
             ("no labels", "toolgate\\.", "other\\.", &[]),
-            ("no tags at all", "stats_tags:", "other_tags:", &["stats_config.stats_tags: has no tags of toolgate's"]),
+            ("no tags at all", "stats_tags:", "other_tags:", &["stats_config.stats_tags: has no tags for toolgate"]),
             (
                 "a flag against the option",
                 "allow_on_headers_stop_iteration: true",

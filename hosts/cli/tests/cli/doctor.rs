@@ -167,7 +167,7 @@ fn each_fault_is_told_with_its_remedy() {
         (
             "no route",
             "failed",
-            "no token: HTTP 404, where 401 is due / no resource of toolgate's has this host and path",
+            "no token: HTTP 404 instead of 401 / no resource in toolgate's configuration, or no route, has this host and path",
         ),
         (
             "nothing protects it",
@@ -178,7 +178,7 @@ fn each_fault_is_told_with_its_remedy() {
         ("another challenge", "failed", "challenge: has no `resource_metadata`: Bearer realm=\"x, y\""),
         ("an error without a token", "warning", "challenge: Bearer with error `invalid_token`"),
         ("no metadata", "failed", "metadata: http://"),
-        ("a page", "failed", "text/html, where JSON is due"),
+        ("a page", "failed", "text/html instead of JSON"),
         ("metadata elsewhere", "warning", "some clients look at http://"),
         (
             "a slash",

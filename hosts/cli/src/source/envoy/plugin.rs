@@ -70,7 +70,7 @@ pub fn module(filter: &Filter<'_>) -> Vec<Remark> {
     let Some(remote) = filter.plugin.at("vm_config.code.remote") else { return found };
     let uri = remote.at("http_uri.uri").and_then(Spot::text).unwrap_or_default();
     if uri.starts_with("http") && remote.field("sha256").and_then(Spot::text).is_none_or(str::is_empty) {
-        let message = "is missing: whoever answers in the place of that server decides who is let in";
+        let message = "is missing: anyone who can impersonate that server decides who gets access";
         found.push(remark(remote, "vm_config.code.remote.sha256", message));
     }
     found
@@ -107,7 +107,7 @@ pub fn metrics(filter: &Filter<'_>) -> Vec<Remark> {
     if filter.host == Host::Native || tags.iter().any(is_ours) {
         return Vec::new();
     }
-    let message = "has no tags of toolgate's: each outcome is a metric of its own name, where dashboards look for labels. \
+    let message = "has no tags for toolgate: each outcome is a separate metric, but dashboards expect labels. \
                    Copy them from envoy/envoy.yaml";
     vec![remark(bootstrap, "stats_config.stats_tags", message)]
 }

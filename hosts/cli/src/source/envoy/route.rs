@@ -80,7 +80,7 @@ pub fn filter_is_off(filter: &Filter<'_>) -> Vec<Remark> {
     let mut found = Vec::new();
     for place in places.iter().filter(|place| is_for_resource(filter, place)) {
         if let Some(own) = setting(filter, place).filter(|own| is_disabled(own)) {
-            let message = "turns toolgate off: whoever comes this way needs no token";
+            let message = "turns toolgate off: requests on this route need no token";
             found.push(remark(own, format!("{}, typed_per_filter_config", place.path), message));
         }
     }
