@@ -24,7 +24,7 @@ pub struct Identifier(
 );
 
 #[derive(JsonSchema)]
-pub struct PathPattern(#[schemars(regex(pattern = r"^/[^*?#\s]*(/\*)?$"))] String);
+pub struct PathPattern(#[schemars(regex(pattern = r"^/([^*?#\s]*/)?(\*|[^*?#\s/]*)$"))] String);
 
 /// A duration such as `500ms`, `30s`, `10m` or `1h`
 #[derive(JsonSchema)]

@@ -253,6 +253,33 @@ fn values_that_cannot_be_are_refused_by_both() {
 }
 
 #[test]
+fn paths_of_every_form_are_accepted_by_both_or_refused_by_both() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    for (path, is_legal) in [
+        ("/", true),
+        ("/*", true),
+        ("/a/", true),
+        ("/a/b", true),
+        ("/a/*", true),
+        ("/a/b/*", true),
+        ("//*", true),
+        ("*", false),
+        ("/a*", false),
+        ("/*/*", false),
+        ("/*/a", false),
+        ("/a?b", false),
+        ("/a b/*", false),
+    ] {
+        for place in ["/pass/0", "/resources/0/paths/0"] {
+            let mut changed = full();
+            *changed.pointer_mut(place).unwrap() = json!(path);
+            assert_eq!(is_accepted(&changed), is_legal, "the core: {path} at {place}");
+            assert_eq!(validator.is_valid(&changed), is_legal, "the schema: {path} at {place}");
+        }
+    }
+}
+
+#[test]
 fn every_field_that_the_core_reads_is_in_the_schema() {
     let text = schema().to_string();
     let src = at_root("src");
