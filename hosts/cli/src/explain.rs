@@ -187,6 +187,9 @@ fn words(explanation: &Explanation, signatures: Signatures) -> String {
         Some(reply) => text.push_str(&answer(reply)),
         None => text.push_str(&on_its_way(answered)),
     }
+    for arguments in answered.records.iter().filter_map(|record| record.arguments.as_deref()) {
+        let _ = writeln!(text, "the audit line has the arguments {arguments}");
+    }
     text
 }
 

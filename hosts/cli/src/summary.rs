@@ -66,7 +66,7 @@ fn facts(config: &Config, resource: &Resource) -> Facts {
         ("remote", remote(resource)),
         ("approved", vec![approved(resource)]),
         ("to server", vec![forwarded(resource)]),
-        ("records", vec![recorded(config)]),
+        ("records", recorded(config)),
     ]
 }
 
@@ -113,11 +113,15 @@ fn issuer(issuer: &Issuer) -> Vec<String> {
     let mut required: Vec<_> = rules.required_claims.iter().map(|test| test.name.clone()).collect();
     required.extend(rules.present_claims.iter().map(|name| (*name).to_owned()));
     let required = if required.is_empty() { String::new() } else { format!("; required: {}", required.join(", ")) };
-    let proofs = match issuer.dpop {
+    let others = match issuer.dpop {
         Dpop::Off => None,
-        Dpop::Optional => Some("  bound to a key (DPoP), with a proof; others as ever".to_owned()),
-        Dpop::Required => Some("  bound to a key (DPoP), with a proof; no others".to_owned()),
+        Dpop::Optional => Some("others as ever"),
+        Dpop::Required => Some("no others"),
     };
+    let window = issuer.dpop_window.as_secs_f64();
+    let proofs = others.map(|others| {
+        format!("  bound to a key (DPoP), with a proof of the last {window} s or with a nonce; {others}")
+    });
     let told = vec![
         format!("{named}iss exactly {}", issuer.identifier),
         format!("  {how}; {keys}; {algorithms}"),
@@ -376,15 +380,20 @@ fn forwarded(resource: &Resource) -> String {
     if resource.keep_authorization { format!("{}, {headers}", doubtful("the client's token")) } else { headers }
 }
 
-fn recorded(config: &Config) -> String {
+fn recorded(config: &Config) -> Vec<String> {
     let lines = match config.audit.decisions {
         Decisions::All => "all decisions".to_owned(),
         Decisions::Denied => "denials".to_owned(),
         Decisions::None => doubtful("nothing"),
     };
-    match config.filter_state {
+    let lines = match config.filter_state {
         FilterState::All => lines,
         FilterState::Decision => format!("{lines}; the decision alone for access logs"),
         FilterState::None => format!("{lines}; nothing for access logs"),
-    }
+    };
+    let arguments = config.audit.arguments.iter().map(|(tools, pointers)| {
+        let pointers: Vec<_> = pointers.iter().map(|pointer| format!("`{}`", visible(&pointer.text))).collect();
+        format!("of calls of `{}` the arguments {}", visible(tools.as_str()), pointers.join(", "))
+    });
+    std::iter::once(lines).chain(arguments).collect()
 }

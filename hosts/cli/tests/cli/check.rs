@@ -318,3 +318,30 @@ fn several_plugins_are_all_checked_and_one_can_be_chosen() {
     // It comes from a pipe as well.
     assert_eq!(place.run_with("check -", &sound).code, 0);
 }
+
+#[test]
+fn recorded_arguments_and_the_age_of_proofs_are_shown() {
+    let place = crate::commands::place("recorded");
+    let mut configuration: Value = serde_json::from_str(&place.read("toolgate.json")).unwrap();
+    configuration["audit"] = json!({"arguments": {"re*": ["/amount", "/a~1b"], "write": ["/to"]}});
+    configuration["issuers"][0]["dpop"] = json!("optional");
+    configuration["issuers"][0]["dpop_window"] = json!("90s");
+    place.file("records.json", configuration.to_string());
+    let checked = place.run("check records.json").well();
+    for line in [
+        "records      all decisions",
+        "of calls of `re*` the arguments `/amount`, `/a~1b`",
+        "of calls of `write` the arguments `/to`",
+        "bound to a key (DPoP), with a proof of the last 90 s or with a nonce; others as ever",
+    ] {
+        assert!(checked.contains(line), "{line}\n{checked}");
+    }
+    let arguments = json!({"amount": 12, "a/b": "x\n", "secret": "s"});
+    let call =
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "read", "arguments": arguments}});
+    place.file("call.json", call.to_string());
+    let explain = "explain records.json --token token.txt --keys jwks.json --at 1800000000 --request call.json";
+    let explained = place.run(explain).well();
+    let line = r#"the audit line has the arguments {"/amount":12,"/a~1b":"x\u000a"}"#;
+    assert!(explained.contains(line) && !explained.contains("secret"), "{explained}");
+}
