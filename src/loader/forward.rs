@@ -45,7 +45,7 @@ fn read_header(name: &str, at: &At<'_>, found: &mut Findings) -> Option<Forwarde
 
 /// Whether a header may carry identity. Headers that affect the message, the connection or the protocol may not.
 fn may_be_forwarded(name: &str) -> bool {
-    const RESERVED: [&str; 13] = [
+    const RESERVED: [&str; 14] = [
         "authorization",
         "connection",
         "dpop",
@@ -57,6 +57,7 @@ fn may_be_forwarded(name: &str) -> bool {
         "proxy-connection",
         "te",
         "trailer",
+        "trailers",
         "transfer-encoding",
         "upgrade",
     ];

@@ -147,6 +147,8 @@ fn only_identity_headers_may_be_forwarded() {
         "connection",
         "keep-alive",
         "proxy-connection",
+        "Trailer",
+        "trailers",
         "proxy-authenticate",
         "te",
         "trailer",
