@@ -14,6 +14,9 @@
 //! that decides them element by element; and, where its frames can say the same,
 //! over HTTP/2 to the latter, with each of the ways in which a request may end.
 
+mod case;
+mod native_chain;
+
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -21,6 +24,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use self::case::{Case, Wire};
 use super::weather::{permissive, token_for};
 use crate::support::client::HOST;
 use crate::support::gate::{Gate, Mode, configuration, setup, with_secrets};
@@ -53,175 +57,6 @@ const SECRET: &str = "SESSION_SECRET";
 
 /// Needs no token.
 const OPEN_PATH: &str = "/healthz";
-
-/// How a case is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wire {
-    Http1,
-    Http2(Last),
-}
-
-/// The frame that ends a request in HTTP/2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Last {
-    Data,
-    EmptyData,
-    Trailers,
-}
-
-impl Wire {
-    const ALL: [Self; 4] =
-        [Self::Http1, Self::Http2(Last::Data), Self::Http2(Last::EmptyData), Self::Http2(Last::Trailers)];
-}
-
-struct Case {
-    name: String,
-    file: Value,
-}
-
-impl Case {
-    fn all() -> Vec<Self> {
-        let read = |path: &std::path::PathBuf| {
-            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
-            let text = fs::read_to_string(path).expect("a case");
-            let file: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
-            for member in ["why", "for"] {
-                assert!(file[member].is_string(), "{name} does not say `{member}`");
-            }
-            Self { name, file }
-        };
-        crate::support::corpus().iter().map(read).collect()
-    }
-
-    fn text(&self, member: &str) -> Option<&str> {
-        self.file[member].as_str()
-    }
-
-    fn body(&self) -> Vec<u8> {
-        if let Some(encoded) = self.text("body_base64") {
-            return STANDARD.decode(encoded).expect("base64");
-        }
-        let repeat = &self.file["repeat"];
-        let times = repeat["times"].as_u64().unwrap_or(1).try_into().expect("a number");
-        let repeated = repeat["text"].as_str().unwrap_or_default().repeat(times);
-        self.text("body").unwrap_or_default().replace("{REPEAT}", &repeated).into_bytes()
-    }
-
-    /// Pairs of a name and a value.
-    fn fields(&self, member: &str) -> Vec<(&str, Option<&str>)> {
-        let pairs = self.file[member].as_array().into_iter().flatten();
-        pairs.map(|pair| (pair[0].as_str().expect("a name"), pair[1].as_str())).collect()
-    }
-
-    /// The header fields: those of any MCP client, and the case's own.
-    fn head(&self, token: &str, scenario: &str) -> Vec<(String, String)> {
-        let own = self.fields("headers");
-        let authorization = format!("Bearer {token}");
-        let usual = [
-            ("host", self.text("host").unwrap_or(HOST)),
-            (HEADER, scenario),
-            ("authorization", &authorization),
-            ("accept", "application/json, text/event-stream"),
-            ("content-type", "application/json"),
-        ];
-        let usual = usual.into_iter().filter(|(name, _)| *name != "authorization" || !token.is_empty());
-        let usual = usual.filter(|(name, _)| !own.iter().any(|(o, _)| o.eq_ignore_ascii_case(name)));
-        let all = usual.map(|(name, value)| (name, Some(value))).chain(own.iter().copied());
-        all.filter_map(|(name, value)| Some((name.to_owned(), fill(value?, token, scenario)))).collect()
-    }
-
-    /// The case in HTTP/1.1.
-    fn bytes(&self, token: &str, scenario: &str) -> Vec<u8> {
-        if let Some(raw) = self.text("raw") {
-            return fill(raw, token, scenario).into_bytes();
-        }
-        let (method, path) = (self.text("method").unwrap_or("POST"), self.text("path").unwrap_or("/mcp"));
-        let path = fill(path, token, scenario);
-        let mut head = format!("{method} {path} {}\r\n", self.text("version").unwrap_or("HTTP/1.1"));
-        let fields = self.head(token, scenario);
-        for (name, value) in &fields {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        let body = self.body();
-        let framed = fields.iter().any(|(name, _)| {
-            ["content-length", "transfer-encoding"].iter().any(|framing| name.eq_ignore_ascii_case(framing))
-        });
-        if !self.file["chunks"].is_array() && !self.file["trailers"].is_array() {
-            let length = if framed { String::new() } else { format!("content-length: {}\r\n", body.len()) };
-            return [head.as_bytes(), length.as_bytes(), b"\r\n", &body].concat();
-        }
-        let mut bytes = format!("{head}transfer-encoding: chunked\r\n\r\n").into_bytes();
-        let sizes = self.file["chunks"].as_array().into_iter().flatten().filter_map(Value::as_u64);
-        let mut left = body.as_slice();
-        for size in sizes.map(|size| size.try_into().expect("a size")).chain([usize::MAX]) {
-            let (chunk, rest) = left.split_at(left.len().min(size));
-            if !chunk.is_empty() {
-                bytes.extend(format!("{:x}\r\n", chunk.len()).into_bytes());
-                bytes.extend([chunk, b"\r\n"].concat());
-            }
-            left = rest;
-        }
-        bytes.extend(b"0\r\n");
-        for (name, value) in self.fields("trailers") {
-            let value = fill(value.unwrap_or_default(), token, scenario);
-            bytes.extend(format!("{name}: {value}\r\n").into_bytes());
-        }
-        bytes.extend(b"\r\n");
-        bytes
-    }
-
-    /// The case in HTTP/2, if its frames can say the same.
-    fn frames(&self, token: &str, scenario: &str, last: Last) -> Option<Http2> {
-        if self.file["raw"].is_string() || self.file["version"].is_string() {
-            return None;
-        }
-        let fields = self.head(token, scenario);
-        let host = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")).map_or("", |(_, host)| host);
-        let path = fill(self.text("path").unwrap_or("/mcp"), token, scenario);
-        let path = path
-            .strip_prefix("http://")
-            .and_then(|rest| rest.split_once('/'))
-            .map_or(path.clone(), |(_, path)| format!("/{path}"));
-        let mut request = Http2::new(self.text("method").unwrap_or("POST"), &format!("http://{host}{path}"));
-        // A header that frames a message in HTTP/1.1 has no place in HTTP/2 (RFC 9113 section 8.2.2).
-        let of_connection = |name: &str| {
-            let own = ["connection", "expect", "keep-alive", "transfer-encoding", "upgrade"];
-            own.iter().any(|own| name.eq_ignore_ascii_case(own))
-        };
-        for (name, value) in fields.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host")) {
-            if of_connection(name) {
-                return None;
-            }
-            request = request.header(name, value);
-        }
-        let body = self.body();
-        let sizes = self.file["chunks"].as_array().into_iter().flatten().filter_map(Value::as_u64);
-        let mut left = body.as_slice();
-        for size in sizes.map(|size| size.try_into().expect("a size")).chain([usize::MAX]) {
-            let (piece, rest) = left.split_at(left.len().min(size));
-            request = if piece.is_empty() { request } else { request.piece(piece) };
-            left = rest;
-        }
-        if last == Last::EmptyData {
-            request = request.piece("");
-        }
-        let mut trailers = self.fields("trailers");
-        if trailers.is_empty() && last == Last::Trailers {
-            trailers.push(("x-end", Some("1")));
-        }
-        for (name, value) in trailers {
-            if of_connection(name) {
-                return None;
-            }
-            request = request.trailer(name, &fill(value.unwrap_or_default(), token, scenario));
-        }
-        request.is_valid().then_some(request)
-    }
-}
-
-fn fill(text: &str, token: &str, scenario: &str) -> String {
-    text.replace("{TOKEN}", token).replace("{SCENARIO}", scenario)
-}
 
 /// The answers to a case, and the scenario that records its requests.
 struct Run {
@@ -499,86 +334,5 @@ fn readers_take_nothing_else_for_the_denied_use() {
         for reader in Reader::ALL {
             assert!(!reader.takes(body.as_bytes()), "{reader:?} sees a denied use in {body}");
         }
-    }
-}
-
-/// Envoy's own filter for the protocol and a rule against the tool in the place
-/// of toolgate, with everything else alike.
-fn native(mcp: &Value) -> usize {
-    const KIND: &str = "type.googleapis.com/envoy.extensions.filters.http";
-    let upstream = Upstream::start();
-    let is = |path: &[&str], value: &str| {
-        let path: Vec<_> = path.iter().map(|key| json!({"key": key})).collect();
-        let value = json!({"string_match": {"exact": value}});
-        json!({"metadata": {"filter": "envoy.filters.http.mcp", "path": path, "value": value}})
-    };
-    let denied = json!({"and_rules": {"rules": [is(&["method"], "tools/call"), is(&["params", "name"], TOOL)]}});
-    let rules = json!({"action": "DENY", "policies": {TOOL: {"permissions": [denied], "principals": [{"any": true}]}}});
-    let mut mcp = mcp.clone();
-    mcp["@type"] = json!(format!("{KIND}.mcp.v3.Mcp"));
-    let rbac = json!({"@type": format!("{KIND}.rbac.v3.RBAC"), "rules": rules});
-    let setup = permissive(setup(&upstream, Mode::Ahead, &config()).unnormalised()).http_manager(|http| {
-        let filters = http["http_filters"].as_array_mut().expect("a list of filters");
-        let place = filters.iter().position(|filter| filter["name"] == "toolgate").expect("toolgate");
-        filters[place] = json!({"name": "envoy.filters.http.mcp", "typed_config": mcp});
-        filters.insert(place + 1, json!({"name": "envoy.filters.http.rbac", "typed_config": rbac}));
-    });
-    let envoy = setup.start();
-    let plain = Case { name: "plain".to_owned(), file: json!({"body": PLAIN}) };
-    let refused = run(&plain, Wire::Http1, envoy.address(), &upstream, "x").expect("a request");
-    assert_eq!(refused.answers.first().map(|answer| answer.status), Some(403), "the rule holds for the call itself");
-    let reaches = |case: &Case| {
-        let run = run(case, Wire::Http1, envoy.address(), &upstream, "x").expect("a request");
-        let requests = settled(&run.scenario);
-        let taken = |request: &Recorded| {
-            let complete = request.body_state == State::Complete;
-            complete && Reader::ALL.into_iter().any(|reader| reader.takes(&request.body))
-        };
-        requests.iter().any(taken)
-    };
-    native_cases().iter().filter(|case| reaches(case)).count()
-}
-
-const PLAIN: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete_all"}}"#;
-
-/// The cases that a filter could catch which looks for one tool in bodies: none
-/// with another resource, path, method or framing.
-fn native_cases() -> Vec<Case> {
-    const ABOUT: [&str; 14] = [
-        "plain",
-        "double",
-        "look-alike",
-        "name",
-        "method-name",
-        "params",
-        "documents",
-        "syntax",
-        "encoding",
-        "content-type",
-        "batch",
-        "each",
-        "size",
-        "depth",
-    ];
-    let mut cases = Case::all();
-    cases.retain(|case| {
-        let about = ABOUT
-            .iter()
-            .any(|about| case.name.strip_prefix(about).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')));
-        about && case.text("host").is_none() && case.text("transport").is_none()
-    });
-    cases
-}
-
-/// Prints the table of `docs/native-mcp-filter.md`.
-#[test]
-#[ignore = "measures Envoy's filter, not toolgate"]
-fn the_corpus_against_envoys_own_filter() {
-    let of = native_cases().len();
-    println!("| `envoy.filters.http.mcp` | of {of} cases reach the server |\n|---|---|");
-    for (name, mcp) in
-        [("`PASS_THROUGH`, the default", json!({})), ("`REJECT_NO_MCP`", json!({"traffic_mode": "REJECT_NO_MCP"}))]
-    {
-        println!("| {name} | {} |", native(&mcp));
     }
 }
