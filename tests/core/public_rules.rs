@@ -300,7 +300,7 @@ fn sessions_that_callers_with_and_without_a_token_share_are_warned_of() {
     let secret = |bind: bool| json!({"bind": bind, "secret_env": "SESSION_SECRET"});
     let mixed = json!({"tools": {"a": public, "b": {"scopes": ["b"]}}});
     let shared = vec![
-        "resources[0].sessions: is not set, and some rules are public: whoever learns a session id can use it without a \
+        "resources[0].sessions: is not set, and some rules are public: anyone who learns a session id can use it without a \
          token",
     ];
     let cases = [
