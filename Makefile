@@ -1,5 +1,5 @@
 # Two commands for users: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build build-native build-native-aarch64 demo up test test-native test-envoys test-func-e dist dist-test dist-reproducible manifests mesh providers interop chaos cli conformance bench bench-core soak fuzz oracles responsive check lint licences size docs spelling clean
+.PHONY: help build build-native build-native-aarch64 demo up test test-native test-envoys test-func-e dist dist-test dist-reproducible manifests dashboard mesh providers interop chaos cli conformance bench bench-core soak fuzz oracles responsive check lint licences size docs spelling clean
 .DEFAULT_GOAL := help
 
 MODULE := target/wasm32-wasip1/release/toolgate.wasm
@@ -68,6 +68,9 @@ test-native: build build-native ## the tests on a real Envoy, all of them with t
 manifests: ## hold deploy/ to the schemas of Istio, Envoy Gateway and compose; needs Go
 	@if command -v go >/dev/null; then tools/manifests/run.sh; \
 	else echo "SKIPPED, nothing was tested: Go, which builds the checkers, is not installed"; fi
+
+dashboard: build ## the dashboard and the alerts, in a real Prometheus; needs Prometheus
+	@tools/dashboard/run.sh
 
 mesh: dist ## run toolgate in Istio and in Envoy Gateway, for real; needs Go
 	@tools/mesh/run.sh

@@ -25,6 +25,7 @@ mod chaos;
 mod classic;
 mod configuration;
 mod corpus;
+mod dashboard;
 mod demo;
 mod discovery;
 mod dpop;

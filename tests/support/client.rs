@@ -127,6 +127,10 @@ impl Client {
         Self { address }
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn send(&self, request: &Request) -> Response {
         let mut connection = Raw::connect(self.address);
         connection.send(request.bytes());

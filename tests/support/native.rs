@@ -27,7 +27,8 @@ pub fn module() -> PathBuf {
 pub fn hosted(mut bootstrap: Value) -> Value {
     if is_it() {
         replace(&mut bootstrap);
-        if bootstrap.get("static_resources").is_some() {
+        // A test may have a runtime of its own.
+        if bootstrap.get("static_resources").is_some() && bootstrap.get("layered_runtime").is_none() {
             let layer = json!({"envoy.reloadable_features.dynamic_modules_strip_custom_stat_prefix": true});
             bootstrap["layered_runtime"] = json!({"layers": [{"name": "static", "static_layer": layer}]});
         }
