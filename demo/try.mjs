@@ -42,7 +42,8 @@ const authProvider = {
   clientMetadata: {
     client_name: 'toolgate try', redirect_uris: [redirectUrl], grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'],
   },
-  clientInformation: () => state.client,
+  // A client that was registered in advance is one of whichever authorization server is found.
+  clientInformation: () => state.client && { issuer: state.discovery?.authorizationServerUrl, ...state.client },
   saveClientInformation: (client) => void (state.client = client),
   tokens: () => state.tokens,
   saveTokens(tokens) {
@@ -54,13 +55,19 @@ const authProvider = {
   codeVerifier: () => state.verifier,
   saveCodeVerifier: (verifier) => void (state.verifier = verifier),
   redirectToAuthorization(authorization) {
+    const asked = authorization.searchParams.get('scope')?.split(' ').sort().join(' ');
+    // A second login for the same scope brings no more than the first.
+    if (state.tokens && asked === state.asked) throw new Error(`the login did not bring ${missing(asked, state.tokens.scope)}`);
+    state.asked = asked;
     state.callback = new Promise((resolve) => (arrived = resolve));
-    console.log(`  a login, for the scope: ${authorization.searchParams.get('scope')?.split(' ').sort().join(' ')}`);
+    console.log(`  a login, for the scope: ${asked}`);
     const { BROWSER } = process.env;
     if (BROWSER) spawn('/bin/sh', ['-c', `${BROWSER} "$0"`, authorization.href], { stdio: ['ignore', 'ignore', 'inherit'] });
     else console.log(`  open ${authorization.href}`);
   },
 };
+
+const missing = (asked, got = '') => asked?.split(' ').filter((scope) => !got.split(' ').includes(scope)).join(' ') || 'what is needed';
 
 let transport;
 /** Does what `act` does, with as many logins as the server and the provider ask for. */
