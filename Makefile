@@ -108,7 +108,7 @@ providers: build ## JWTs that a real provider revokes, Ory Hydra; needs Go
 	ENVOY_BIN="$$(tools/get-envoy.sh)" cargo test --locked --workspace --test envoy hydra -- --ignored --nocapture --test-threads 1; \
 	else echo "SKIPPED, nothing was tested: Go, which builds Ory Hydra, is not installed"; fi
 
-interop: build ## real providers and clients; needs Java 17 or newer
+interop: build cli ## real providers, clients and servers; needs Java 17 or newer
 	@node tests/interop/setup.mjs && node tests/interop/run.mjs $(PART)
 
 conformance: $(if $(filter native,$(TOOLGATE_HOST)),build-native,build) ## the official MCP suite, directly and through toolgate

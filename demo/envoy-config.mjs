@@ -3,8 +3,11 @@
 // filters and limits are the ones in the file; only the walk makes one of its tools public.
 import { parse, stringify } from 'yaml';
 
-/** The text of envoy.yaml in, an Envoy configuration for this machine out. `configure` may change what toolgate gets. */
-export function fit(text, { listener, admin, mcpServer, issuer, resource, module, origins, publicTool, configure }) {
+/**
+ * The text of envoy.yaml in, an Envoy configuration for this machine out. `configure` may change what toolgate gets,
+ * `change` the rest.
+ */
+export function fit(text, { listener, admin, mcpServer, issuer, resource, module, origins, publicTool, configure, change }) {
   const bootstrap = parse(text);
   bootstrap.admin.address = loopback(admin);
 
@@ -32,6 +35,7 @@ export function fit(text, { listener, admin, mcpServer, issuer, resource, module
   if (origins) protectedServer.origins = origins;
   if (publicTool) protectedServer.policy.tools[publicTool] = { public: true };
   configure?.(plugin.configuration.value);
+  change?.(bootstrap);
 
   return { yaml: stringify(bootstrap), scopes: scopesOf(protectedServer.policy) };
 }

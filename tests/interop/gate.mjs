@@ -32,30 +32,37 @@ export async function answers(url, status = 200) {
   return response.status === status;
 }
 
-/** npm `server-everything`: the URL of its MCP endpoint, and its port. */
-export async function startServer(processes, folder) {
+/** npm `server-everything` with one of its transports, `streamableHttp` or `sse`: its port, and the process. */
+export async function startEverything(processes, log, transport) {
   const port = await freePort(0);
   const started = processes.start('MCP server', [
-    process.execPath, '--import', new URL('../../demo/loopback.mjs', import.meta.url).href, EVERYTHING, 'streamableHttp',
-  ], { log: `${folder}/mcp-server.log`, env: { ...BASE_ENV, PORT: String(port) } });
-  // Without a session it answers 400.
-  await processes.ready(started, () => answers(loopback(port, '/mcp'), 400));
+    process.execPath, '--import', new URL('../../demo/loopback.mjs', import.meta.url).href, EVERYTHING, transport,
+  ], { log, env: { ...BASE_ENV, PORT: String(port) } });
+  const [path, status] = transport === 'sse' ? ['/sse', 200] : ['/mcp', 400]; // without a session it answers 400
+  await processes.ready(started, () => answers(loopback(port, path), status));
+  return { port, started };
+}
+
+/** The same where it goes on to the end: the port of its MCP endpoint, `/mcp`. */
+export async function startServer(processes, folder) {
+  const { port } = await startEverything(processes, `${folder}/mcp-server.log`, 'streamableHttp');
   return port;
 }
 
 /**
  * Starts Envoy with `envoy/envoy.yaml` before `mcpServer`, with the tokens of `issuer`. `configure(configuration,
- * resource)` changes what toolgate gets.
+ * resource)` changes what toolgate gets, `change(bootstrap)` the rest of Envoy's configuration. `path` is that of the MCP
+ * server's endpoint.
  */
-export async function startGate(processes, { folder, name, mcpServer, issuer, configure, port }) {
+export async function startGate(processes, { folder, name, mcpServer, issuer, configure, change, port, path = '/mcp' }) {
   if (!existsSync(MODULE)) throw new Error(`${MODULE} is missing: run \`make build\``);
   envoy ??= (await processes.complete([here('../../tools/get-envoy.sh')])).trim();
   const [listener, admin] = [port ?? (await freePort(0)), await freePort(0)];
-  const resource = loopback(listener, '/mcp');
+  const resource = loopback(listener, path);
   const log = `${folder}/${name}.log`;
   const config = `${folder}/${name}.yaml`;
   const { yaml } = fit(readFileSync(here('../../envoy/envoy.yaml'), 'utf8'), {
-    listener, admin, mcpServer, issuer, resource, module: MODULE,
+    listener, admin, mcpServer, issuer, resource, change, module: MODULE,
     configure(configuration) {
       delete configuration.issuers[0].algorithms;
       configure?.(configuration, resource);
@@ -67,7 +74,7 @@ export async function startGate(processes, { folder, name, mcpServer, issuer, co
     '--log-level', 'warning', '--component-log-level', 'wasm:info', '--file-flush-interval-msec', '50',
   ], { log, env: BASE_ENV });
   await processes.ready(started, async () => (await answers(loopback(admin, '/ready'))) && answers(loopback(listener, '/healthz')));
-  return new Gate({ processes, started, resource, log, config });
+  return new Gate({ processes, started, resource, log, config, port: listener });
 }
 
 export class Gate {

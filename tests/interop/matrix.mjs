@@ -1,13 +1,12 @@
 // The matrix of clients: what each client of clients.mjs makes of toolgate, given nothing but a URL.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { publish } from '../../demo/document.mjs';
 import { freePort } from '../../demo/processes.mjs';
 import { paint } from '../../demo/wire.mjs';
 import { CLIENTS, follow, install } from './clients.mjs';
-import { BASE_ENV, answers, folderOf, here, loopback, startGate, startServer } from './gate.mjs';
-import { realmFor, startKeycloak } from './keycloak/server.mjs';
-import { configured } from './keycloak/walk.mjs';
+import { folderOf, loopback, startServer } from './gate.mjs';
 import { REDIRECT } from './oauth.mjs';
+import { PROVIDERS, endSessions } from './providers.mjs';
 
 const ECHO = ['call', 'echo', { message: 'hi' }];
 const SUM = ['call', 'get-sum', { a: 1, b: 2 }];
@@ -22,10 +21,14 @@ const ONCE = 1;
  * A column: at `provider`, through the gate of that name, with these steps. Each step is followed by what it must have
  * come to: `ok` (or not), and at most so many logins in all, from there on.
  */
-const COLUMNS = [
+export const COLUMNS = [
   {
     id: 'step-up', title: 'discovers, registers, lists, calls, steps up', provider: 'oidc', gate: 'oidc',
     steps: [[['list'], { lacks: 'get-env' }], [ECHO], [WRITE, { logins: 2 }], [ADMIN, { logins: 3 }], [['list'], { holds: 'get-env' }]],
+  },
+  {
+    id: 'offer', title: 'a list that offers what a step-up unlocks, and the step-up', provider: 'oidc', gate: 'oidc-offer',
+    steps: [[['list'], { holds: 'toggle-simulated-logging', lacks: 'gzip-file-as-resource' }], [ECHO], [WRITE, { logins: 2 }], [ADMIN, { logins: 3 }]],
   },
   {
     id: 'unlisted', title: 'a tool that no scope brings: an error, no login, and the session goes on', provider: 'oidc', gate: 'oidc',
@@ -70,6 +73,22 @@ const COLUMNS = [
     id: 'kc-document', title: 'known by its document (CIMD, experimental), steps up', provider: 'keycloak', gate: 'keycloak-narrow', document: true,
     steps: [[ECHO], [WRITE, { logins: 2 }], [ADMIN, { logins: 3 }]],
   },
+  {
+    id: 'spring-known', title: 'a client made beforehand, steps up', provider: 'spring', gate: 'spring', client: 'mcp-cli',
+    steps: [[ECHO], [WRITE, { logins: 2 }], [ADMIN, { logins: 3 }]],
+  },
+  {
+    id: 'hydra-all', title: 'registers, every scope at once', provider: 'hydra', gate: 'hydra-all',
+    steps: [[['list'], { holds: 'get-env' }], [ECHO], [WRITE], [ADMIN]],
+  },
+  {
+    id: 'hydra-narrow', title: 'registers, steps up', provider: 'hydra', gate: 'hydra',
+    steps: [[ECHO], [WRITE, { logins: 2 }], [ADMIN, { logins: 3 }]],
+  },
+  {
+    id: 'hydra-known', title: 'a client made beforehand, steps up', provider: 'hydra', gate: 'hydra', client: 'mcp-cli',
+    steps: [[ECHO], [WRITE, { logins: 2 }], [ADMIN, { logins: 3 }]],
+  },
 ];
 
 const metadata = {
@@ -79,12 +98,12 @@ const metadata = {
 };
 
 /** What a client came to: `yes`, or the first thing that was not as wanted. */
-function judge({ steps, connects }, told) {
+export function judge({ steps, connects }, told) {
   let logins = 0;
   let most = ONCE;
   for (const [n, [step, wanted]] of [[['connect'], connects], ...steps].entries()) {
     if (step[0] === 'wait') continue;
-    const { ok = true, logins: limit = most, holds, lacks } = wanted ?? {};
+    const { ok = true, logins: limit = most, holds, lacks, count } = wanted ?? {};
     most = limit;
     const got = told.find((one) => one.step === n);
     const name = n === 0 ? 'connect' : step[1] ?? step[0];
@@ -93,6 +112,7 @@ function judge({ steps, connects }, told) {
     if (got.ok !== ok) return ok ? `${name}: ${plain(got.text)}` : `${name}: it went through`;
     if (logins > most) return `${name}: login number ${logins}`;
     if (holds && !got.tools.includes(holds)) return `${name}: lacks ${holds}`;
+    if (count && got.tools.length !== count) return `${name}: ${got.tools.length} in the place of ${count}`;
     if (lacks && got.tools.includes(lacks)) return `${name}: holds ${lacks}`;
   }
   return 'yes';
@@ -107,8 +127,11 @@ const ended = (told) => {
 const plain = (text = '') => String(text).replace(/127\.0\.0\.1:\d+/g, '127.0.0.1').replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'ID')
   .replace(/"decision_id":"[^"]*"/g, '"decision_id":"…"').replace(/\b[0-9a-f]{12}\b/g, '…').replace(/\s+/g, ' ').slice(0, 160);
 
-/** Runs the clients and columns that are wanted: the outcomes, by client and column. */
-export async function runMatrix(processes, { clients = Object.keys(CLIENTS), columns = COLUMNS.map(({ id }) => id) } = {}) {
+/**
+ * Runs the clients and columns that are wanted: the outcomes, by client and column. A cell that is `yes` in `expected` and
+ * came to something else is run once more, alone.
+ */
+export async function runMatrix(processes, { clients = Object.keys(CLIENTS), columns = COLUMNS.map(({ id }) => id), expected = {} } = {}) {
   const folder = folderOf('matrix');
   const wanted = COLUMNS.filter(({ id }) => columns.includes(id));
   const skipped = {};
@@ -119,22 +142,45 @@ export async function runMatrix(processes, { clients = Object.keys(CLIENTS), col
   const document = await publish(metadata);
   writeFileSync(`${folder}/document.pem`, document.certificate);
   const mcpServer = await startServer(processes, folder);
-  const world = { processes, folder, mcpServer, document, gates: {} };
+  // Where pages of a browser come from: the port that the Inspector takes by itself, if it is free.
+  const page = loopback(await freePort(6274));
+  const world = { processes, folder, mcpServer, document, page, gates: {} };
   const started = [];
-  for (const provider of new Set(wanted.map((column) => column.provider))) started.push(await PROVIDERS[provider](world));
-  const outcomes = {};
-  for (const name of clients.filter((own) => !skipped[own])) {
-    outcomes[name] = {};
-    for (const column of wanted) {
-      const outcome = await cell(world, name, column);
-      outcomes[name][column.id] = outcome;
-      console.log(`  ${name.padEnd(18)} ${column.id.padEnd(12)} ${outcome === 'yes' ? paint('green', outcome) : outcome}`);
-    }
+  for (const provider of new Set(wanted.map((column) => column.provider))) {
+    const { name, skipped: why, ...rest } = await PROVIDERS[provider](world);
+    if (why) skipped[name] = why;
+    else started.push({ name, ...rest });
   }
-  return { outcomes, skipped, started, columns: wanted };
+  const outcomes = {};
+  const rows = clients.filter((one) => !skipped[one]);
+  for (const name of rows) outcomes[name] = {};
+  const cells = rows.flatMap((name) => wanted.filter((column) => world.gates[column.gate] && isFor(name, column)).map((column) => ({ name, column })));
+  const run = async (lane) => {
+    for (const { name, column } of lane) {
+      const outcome = await cell(world, name, column);
+      outcomes[name][column.id] = { outcome };
+      console.log(`  ${name.padEnd(20)} ${column.id.padEnd(13)} ${outcome === 'yes' ? paint('green', outcome) : outcome}`);
+    }
+  };
+  // Two at a time, since many only wait: of different providers, so that they are not in each other's way. Whoever has a
+  // page of the browser is alone with it.
+  const isFirst = ({ name, column }) => column.provider === 'oidc' && !CLIENTS[name].columns;
+  await Promise.all([run(cells.filter(isFirst)), run(cells.filter((one) => !isFirst(one)))]);
+  const worse = ({ name, column: { id } }) => expected[name]?.[id]?.outcome === 'yes' && outcomes[name][id].outcome !== 'yes';
+  const again = cells.filter(worse);
+  if (again.length) console.log('  Once more, alone, since they were `yes` before:');
+  await run(again);
+  return { outcomes: inOrder(outcomes, wanted), skipped, started };
 }
 
-async function cell(world, name, column) {
+const isFor = (name, { id }) => CLIENTS[name].columns?.includes(id) ?? true;
+
+/** The cells of each row as their columns are. */
+const inOrder = (outcomes, columns) => Object.fromEntries(Object.entries(outcomes).map(([name, row]) => [
+  name, Object.fromEntries(columns.filter(({ id }) => row[id]).map(({ id }) => [id, row[id]])),
+]));
+
+export async function cell(world, name, column) {
   const { processes, folder, document, gates } = world;
   const gate = gates[column.gate];
   const log = `${folder}/${name.replaceAll(' ', '-')}-${column.id}`;
@@ -142,7 +188,7 @@ async function cell(world, name, column) {
   const told = await follow(processes, name, {
     url: gate.resource, steps: column.steps.map(([step]) => step), log: `${log}.log`,
     env: {
-      USER_NAME: column.user ?? 'alice', ISSUER: gate.issuer, SSL_CERT_FILE: undefined,
+      USER_NAME: column.user ?? 'alice', ISSUER: gate.issuer, SSL_CERT_FILE: undefined, PAGE: world.page, SHOTS: log, ...column.env,
       ...(column.client && { CLIENT_ID: column.client }), ...(column.document && { CLIENT_DOCUMENT: document.url }),
     },
     onStep: ({ step }) => {
@@ -152,121 +198,4 @@ async function cell(world, name, column) {
   await act;
   writeFileSync(`${log}.json`, told.map((line) => JSON.stringify(line)).join('\n'));
   return judge(column, told);
-}
-
-const PROVIDERS = { oidc: startOidc, keycloak: startKeycloaks };
-
-/** The demo's authorization server: once with tokens that live for an hour, once for seconds. */
-async function startOidc(world) {
-  const { processes, folder, mcpServer, gates } = world;
-  const since = Date.now();
-  const start = async (name, seconds, configure) => {
-    const [port, listener] = [await freePort(0), await freePort(0)];
-    const issuer = loopback(port);
-    const server = processes.start(name, [process.execPath, here('../../demo/auth-server.mjs')], {
-      log: `${folder}/${name}-provider.log`,
-      env: {
-        ...BASE_ENV, ISSUER: issuer, RESOURCE: loopback(listener, '/mcp'), SCOPES: 'mcp:admin mcp:read mcp:write research:run',
-        CLIENT_SECRET: 'unused', TOKEN_SECONDS: String(seconds),
-      },
-    });
-    await processes.ready(server, () => answers(`${issuer}/.well-known/oauth-authorization-server`));
-    gates[name] = await startGate(processes, { folder, name, mcpServer, issuer, port: listener, configure });
-    gates[name].issuer = issuer;
-  };
-  await start('oidc', 3600);
-  await start('oidc-public', 3600, ({ resources: [resource] }) => { resource.policy.tools.echo = { public: true }; });
-  // Longer than the 10 s ahead of the end at which Go's oauth2 takes a token for expired.
-  await start('oidc-short', 14, ({ issuers: [issuer] }) => { issuer.leeway = '0s'; });
-  return { name: 'oidc-provider', seconds: (Date.now() - since) / 1000 };
-}
-
-async function startKeycloaks(world) {
-  const { processes, folder, mcpServer, gates } = world;
-  const keycloak = await startKeycloak(processes, { folder, features: ['cimd'], trusted: `${folder}/document.pem` });
-  world.keycloak = keycloak;
-  const start = async (name, audience, change) => {
-    const configure = configured(keycloak, audience, change);
-    gates[name] = await startGate(processes, { folder, name, mcpServer, issuer: keycloak.issuer, configure });
-    gates[name].issuer = keycloak.issuer;
-  };
-  await start('keycloak');
-  await start('keycloak-narrow', gates.keycloak.resource, (_issuer, resource) => { delete resource.challenge_scopes; });
-  await keycloak.replaceRealm(await realmFor(processes, gates.keycloak.resource, '--cimd'));
-  return { name: 'Keycloak', seconds: keycloak.seconds, megabytes: keycloak.megabytes };
-}
-
-/** Ends all sessions of alice, offline ones too. */
-async function endSessions({ keycloak }) {
-  const { id } = await keycloak.user('alice');
-  await keycloak.admin('POST', `users/${id}/logout`);
-  for (const client of await keycloak.admin('GET', 'clients?max=500')) {
-    const offline = await keycloak.admin('GET', `users/${id}/offline-sessions/${client.id}`);
-    for (const session of offline) await keycloak.admin('DELETE', `sessions/${session.id}?isOffline=true`, undefined, [204, 404]);
-  }
-}
-
-const EXPECTED = here('expected.json');
-
-/** Holds the outcomes to those that are known. A cell that got worse is a failure. */
-export function compare(checks, { outcomes }) {
-  const known = existsSync(EXPECTED) ? JSON.parse(readFileSync(EXPECTED, 'utf8')) : {};
-  checks.section('The matrix, beside expected.json');
-  for (const [client, cells] of Object.entries(outcomes)) {
-    for (const [id, outcome] of Object.entries(cells)) {
-      const before = known[client]?.[id];
-      const name = `${client}, ${id}`;
-      if (before === undefined) checks.note(name, `${outcome} (new)`);
-      else if (before.outcome === 'yes') checks.equal(name, outcome, 'yes');
-      else if (outcome === 'yes') checks.note(name, 'works now: run with UPDATE=1');
-      else if (outcome !== before.outcome) checks.note(name, `${outcome}; before: ${before.outcome}`);
-    }
-  }
-  return known;
-}
-
-/** Keeps the outcomes, with the reasons that are known for those that are no `yes`, and writes the page. */
-export function keep(known, { outcomes }) {
-  for (const [client, cells] of Object.entries(outcomes)) {
-    known[client] = { ...known[client], version: CLIENTS[client].version() };
-    for (const [id, outcome] of Object.entries(cells)) {
-      const { because } = known[client][id] ?? {};
-      known[client][id] = { outcome, ...(outcome !== 'yes' && { because: because ?? 'not explained yet' }) };
-    }
-  }
-  writeFileSync(EXPECTED, `${JSON.stringify(known, undefined, 2)}\n`);
-  writeFileSync(here('../../docs/interop.md'), page(known));
-}
-
-const PAGE = `# Clients and providers
-
-\`make interop\` gives each of these client libraries nothing but the URL of an MCP server behind toolgate. They find the authorization server,
-register, sign in on its own page, and call tools; an application around each stands for the user. The demo's authorization server is npm
-oidc-provider; Keycloak is 26.7.3, with the realm and the configuration of [its page](providers/keycloak.md). A number leads to what
-happened instead, and whose doing it is. The run fails if a cell that is \`yes\` here becomes anything else.
-`;
-
-/** The page with the matrix. */
-function page(known) {
-  const clients = Object.keys(known);
-  const notes = [];
-  const note = (client, id) => {
-    const { outcome, because } = known[client][id];
-    const text = `\`${outcome.slice(0, 100).replaceAll('`', "'")}\`: ${because}`;
-    if (!notes.includes(text)) notes.push(text);
-    return notes.indexOf(text) + 1;
-  };
-  const cellOf = (client, id) => {
-    if (!known[client][id]) return '–';
-    return known[client][id].outcome === 'yes' ? 'yes' : `[${note(client, id)}](#what-happened-instead)`;
-  };
-  const row = (cells) => `| ${cells.join(' | ')} |`;
-  const where = { oidc: 'oidc-provider', keycloak: 'Keycloak' };
-  const rows = COLUMNS.map(({ id, title, provider }) => row([where[provider], title, ...clients.map((client) => cellOf(client, id))]));
-  const table = [
-    row(['provider', 'what', ...clients.map((client) => `${client} ${known[client].version}`)]), row(Array(clients.length + 2).fill('---')), ...rows,
-  ];
-  const date = new Date().toISOString().slice(0, 10);
-  const list = notes.map((text, n) => `${n + 1}. ${text}`);
-  return [PAGE, `As of ${date}:\n`, ...table, '\n## What happened instead\n', ...list, ''].join('\n');
 }

@@ -7,8 +7,11 @@ import { Checks } from './checks.mjs';
 import { folderOf, startServer } from './gate.mjs';
 import { startKeycloak } from './keycloak/server.mjs';
 import { walk } from './keycloak/walk.mjs';
-import { compare, keep, runMatrix } from './matrix.mjs';
+import { runMatrix } from './matrix.mjs';
 import { followPage } from './pages.mjs';
+import { compare, keep, read } from './report.mjs';
+import { runServers } from './server-matrix.mjs';
+import { installSpring, walkSpring } from './spring.mjs';
 
 // The first start of a Keycloak builds it, for minutes on a slow machine.
 const PAGE_SECONDS = 600;
@@ -21,6 +24,14 @@ const PARTS = {
     const mcpServer = await startServer(processes, folder);
     await walk(checks, processes, keycloak, { folder, mcpServer });
     await keycloak.stop();
+  },
+
+  async spring(processes, checks) {
+    const why = await installSpring(processes);
+    if (why) return console.log(`SKIPPED Spring Authorization Server: ${why}`);
+    const folder = folderOf('spring');
+    const mcpServer = await startServer(processes, folder);
+    return walkSpring(checks, processes, { folder, mcpServer });
   },
 
   async page(processes, checks) {
@@ -42,15 +53,22 @@ const PARTS = {
   },
 
   async matrix(processes, checks) {
-    const matrix = await runMatrix(processes);
+    const matrix = await runMatrix(processes, { expected: read().clients });
     for (const { name, seconds, megabytes } of matrix.started) {
       console.log(`${name}: ready in ${seconds.toFixed(0)} s${megabytes ? `, ${megabytes} MB` : ''}`);
     }
-    for (const [name, why] of Object.entries(matrix.skipped)) console.log(`SKIPPED ${name}: ${why}`);
-    const known = compare(checks, matrix);
-    if (process.env.UPDATE) keep(known, matrix);
+    conclude(checks, 'clients', matrix);
   },
+
+  servers: async (processes, checks) => conclude(checks, 'servers', await runServers(processes)),
 };
+
+/** Holds a matrix to what is known of it. */
+function conclude(checks, name, { outcomes, skipped }) {
+  for (const [row, why] of Object.entries(skipped)) console.log(`SKIPPED ${row}: ${why}`);
+  compare(checks, name, outcomes);
+  if (process.env.UPDATE) keep(name, outcomes);
+}
 
 await run(async (processes) => {
   const wanted = process.argv.slice(2);

@@ -1,16 +1,19 @@
 // npm @modelcontextprotocol/sdk (1.x) and @modelcontextprotocol/client (2.x): `typescript.mjs` with PACKAGE, see steps.mjs.
+import { randomUUID } from 'node:crypto';
 import { REDIRECT, follow, signIn, tell, url } from './steps.mjs';
 
 const isFirst = process.env.PACKAGE === '@modelcontextprotocol/sdk';
-const { Client, StreamableHTTPClientTransport, UnauthorizedError } = isFirst
+const { Client, SSEClientTransport, StreamableHTTPClientTransport, UnauthorizedError } = isFirst
   ? {
       ...(await import('@modelcontextprotocol/sdk/client/index.js')),
+      ...(await import('@modelcontextprotocol/sdk/client/sse.js')),
       ...(await import('@modelcontextprotocol/sdk/client/streamableHttp.js')),
       ...(await import('@modelcontextprotocol/sdk/client/auth.js')),
     }
   : await import('@modelcontextprotocol/client');
 
-const { CLIENT_ID, CLIENT_DOCUMENT } = process.env;
+const { CLIENT_ID, CLIENT_DOCUMENT, TRANSPORT } = process.env;
+const Transport = TRANSPORT === 'sse' ? SSEClientTransport : StreamableHTTPClientTransport;
 const state = { client: CLIENT_ID && { client_id: CLIENT_ID } };
 
 const provider = {
@@ -19,6 +22,8 @@ const provider = {
   clientMetadata: {
     client_name: 'toolgate interop', redirect_uris: [REDIRECT], grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'],
   },
+  // Some providers refuse a login without one.
+  state: () => randomUUID(),
   clientInformation: () => state.client,
   saveClientInformation: (client) => void (state.client = client),
   tokens: () => state.tokens,
@@ -40,7 +45,7 @@ const provider = {
 let transport;
 let client;
 async function connect() {
-  transport = new StreamableHTTPClientTransport(new URL(url), { authProvider: provider });
+  transport = new Transport(new URL(url), { authProvider: provider });
   client = new Client({ name: 'toolgate-interop', version: '1' });
   await client.connect(transport);
 }
@@ -61,9 +66,21 @@ async function signedIn(act) {
   }
 }
 
+/** The names of all tools, page by page. */
+async function list() {
+  const names = [];
+  let cursor;
+  do {
+    const { tools, nextCursor } = await client.listTools({ cursor });
+    names.push(...tools.map(({ name }) => name));
+    cursor = nextCursor;
+  } while (cursor);
+  return names;
+}
+
 if (await tell(0, () => signedIn(connect))) {
   await follow(async ([what, name, args]) => {
-    if (what === 'list') return { tools: (await signedIn(() => client.listTools())).tools.map((tool) => tool.name) };
+    if (what === 'list') return { tools: await signedIn(list) };
     const { isError, content } = await signedIn(() => client.callTool({ name, arguments: args ?? {} }));
     return { ok: !isError, text: content[0]?.text };
   });

@@ -22,8 +22,8 @@ const (
 	maxLogins = 4
 )
 
-// What each login of the present step asked for.
-var asked []string
+// What each login since the step before asked for.
+var asked = []string{}
 
 type told struct {
 	Step   int      `json:"step"`
@@ -35,7 +35,6 @@ type told struct {
 }
 
 func tell(step int, act func() (told, error)) bool {
-	asked = []string{}
 	t, err := act()
 	if err != nil {
 		t = told{Text: fmt.Sprintf("%T: %v", err, err)}
@@ -43,6 +42,7 @@ func tell(step int, act func() (told, error)) bool {
 	t.Step, t.Logins, t.Scopes = step, len(asked), asked
 	line, _ := json.Marshal(t)
 	fmt.Println(string(line))
+	asked = []string{}
 	return t.OK
 }
 

@@ -31,8 +31,7 @@ def leaves(error: BaseException) -> list[BaseException]:
 
 
 async def tell(step: int, act) -> bool:
-    """Tells of one step."""
-    ASKED.clear()
+    """Tells of one step, with the logins since the one before."""
     try:
         told = {"ok": True, **await asyncio.wait_for(act(), 60)}
     except BaseException as error:
@@ -43,6 +42,7 @@ async def tell(step: int, act) -> bool:
             print(json.dumps({"step": step, **told, "logins": len(ASKED), "scopes": ASKED}), flush=True)
             raise
     print(json.dumps({"step": step, **told, "logins": len(ASKED), "scopes": ASKED}), flush=True)
+    ASKED.clear()
     return told["ok"]
 
 
@@ -87,8 +87,10 @@ class Store:
 async def with_sdk(url: str, steps: list) -> None:
     from mcp import ClientSession
     from mcp.client.auth import OAuthClientProvider
+    from mcp.client.sse import sse_client
     from mcp.client.streamable_http import streamable_http_client
     from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata
+    from mcp.types import PaginatedRequestParams
 
     is_first = importlib.metadata.version("mcp").startswith("1.")
     if is_first:
@@ -131,9 +133,10 @@ async def with_sdk(url: str, steps: list) -> None:
         callback_handler=callback,
         **({"client_metadata_url": document} if document else {}),
     )
+    is_sse = os.environ.get("TRANSPORT") == "sse"
     async with (
         httpx.AsyncClient(auth=auth, timeout=60, follow_redirects=True) as client,
-        streamable_http_client(url, http_client=client) as streams,
+        sse_client(url, auth=auth) if is_sse else streamable_http_client(url, http_client=client) as streams,
         ClientSession(streams[0], streams[1]) as session,
     ):
 
@@ -142,7 +145,13 @@ async def with_sdk(url: str, steps: list) -> None:
             return {}
 
         async def list_tools():
-            return [tool.name for tool in (await session.list_tools()).tools]
+            names, cursor = [], None
+            while True:
+                page = await session.list_tools(params=PaginatedRequestParams(cursor=cursor) if cursor else None)
+                names += [tool.name for tool in page.tools]
+                cursor = getattr(page, "nextCursor", None) or getattr(page, "next_cursor", None)
+                if not cursor:
+                    return names
 
         async def call(name, arguments):
             result = await session.call_tool(name, arguments)
