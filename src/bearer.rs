@@ -98,7 +98,7 @@ impl NoCredentials {
     }
 
     /// For a caller that is only assumed, by the command line and tests.
-    #[cfg(not(target_family = "wasm"))]
+    #[cfg(feature = "explain")]
     pub fn assumed() -> Self {
         Self(())
     }

@@ -2,7 +2,8 @@
 //! one.
 //!
 //! Nothing here decides. [`decide`] runs a [`Gate`](crate::gate::Gate) as a host does. [`explain`] calls the same
-//! functions as the machine, one by one, and reports their input and result. Only the command line includes this module.
+//! functions as the machine, one by one, and reports their input and result. It is for the
+//! command line, the playground and tests, by the feature `explain`.
 
 mod check;
 mod checks;
@@ -17,7 +18,7 @@ mod token;
 mod words;
 
 pub use check::{Check, Finding, Refused};
-pub use host::{Answered, decide};
+pub use host::{Answered, decide, pass};
 pub use stand_in::stand_in_keys;
 pub use words::conditions;
 

@@ -21,7 +21,8 @@
 //! machine of one worker, [`exchange`] the machine of one stream.
 //!
 //! Its hosts are packages beside it, which know nothing of OAuth: `hosts/wasm` is the proxy-wasm filter, `hosts/native` the
-//! native module of Envoy, `hosts/cli` the command line.
+//! native module of Envoy, `hosts/cli` the command line. `hosts/report` words decisions for
+//! people.
 //!
 //! # Where a change belongs
 //!
@@ -74,7 +75,7 @@ pub mod config;
 pub mod dpop;
 pub mod drift;
 pub mod exchange;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(feature = "explain")]
 pub mod explain;
 pub mod gate;
 mod hash;

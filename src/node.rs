@@ -1,6 +1,6 @@
 //! JSON values as a tree, for small or trusted documents: configuration, key sets, claims.
 
-#[cfg(not(target_family = "wasm"))]
+#[cfg(feature = "explain")]
 mod deserialize;
 mod read;
 

@@ -1,7 +1,7 @@
 //! Access tokens: untrusted text in, verified claims out. Both have their own type, and only verification produces the
 //! second.
 
-#[cfg(not(target_family = "wasm"))]
+#[cfg(feature = "explain")]
 mod assumed;
 mod bounds;
 mod cache;
@@ -17,7 +17,7 @@ mod rules;
 mod scope_map;
 mod selector;
 
-#[cfg(not(target_family = "wasm"))]
+#[cfg(feature = "explain")]
 pub use assumed::{Assumed, acting};
 pub use cache::TokenCache;
 pub(crate) use claims::first_text;
@@ -26,7 +26,7 @@ pub use confirmation::{Confirmation, Thumbprint};
 pub use digest::{ByFirstBytes, TokenDigest};
 pub use introspected::{Active, Answer, NoAnswer};
 pub use jwt::{Candidate, UntrustedJwt};
-#[cfg(not(target_family = "wasm"))]
+#[cfg(feature = "explain")]
 pub use jwt::{Checked, TokenCheck};
 pub use profile::{GENERIC, PROFILES, Profile};
 pub use recent::Recent;

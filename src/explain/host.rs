@@ -27,6 +27,8 @@ pub struct Answered {
     pub trailer_edits: Vec<HeaderEdit>,
     /// Whether the request waits for introspection, which is not available here.
     pub waits: bool,
+    /// The body that takes the place of the server's answer, if it is changed.
+    pub replaced: Option<Vec<u8>>,
 }
 
 impl Answered {
@@ -44,7 +46,8 @@ impl Answered {
                 StreamEffect::EditTrailers(edits) => self.trailer_edits.extend(edits),
                 StreamEffect::Record(record, _) => self.records.push(*record),
                 StreamEffect::Reply(reply) => self.reply = Some(reply),
-                StreamEffect::Event(..) | StreamEffect::Listed(_) | StreamEffect::ReplaceBody(_) => {}
+                StreamEffect::ReplaceBody(body) => self.replaced = Some(body),
+                StreamEffect::Event(..) | StreamEffect::Listed(_) => {}
             }
         }
     }
@@ -138,6 +141,20 @@ impl EffectHandler for Waiting<'_, '_, '_, '_> {
 
 /// Decides `request` with a gate, as a host does.
 pub fn decide(question: &mut Question<'_>, request: &HttpRequest) -> Answered {
+    in_gate(question, |host| host.run(request))
+}
+
+/// Like [`decide`]. If the request goes on, the server answers it with `document`, which is JSON.
+pub fn pass(question: &mut Question<'_>, request: &HttpRequest, document: &[u8]) -> Answered {
+    in_gate(question, |host| {
+        host.run(request);
+        if host.answered.goes_on() {
+            host.answer(document);
+        }
+    })
+}
+
+fn in_gate(question: &mut Question<'_>, run: impl FnOnce(&mut Host<'_, '_>)) -> Answered {
     // A cached token would hide a check, so nothing is cached.
     let config = Config { token_cache_entries: 0, ..question.config.clone() };
     // No proof was used before.
@@ -151,7 +168,7 @@ pub fn decide(question: &mut Question<'_>, request: &HttpRequest) -> Answered {
     std::mem::swap(&mut known.keys, question.keys);
     let (stream, answered) = (Stream::new(StreamId(1)), Answered::default());
     let mut host = Host { question, shared: &shared, gate, stream, answered };
-    host.run(request);
+    run(&mut host);
     let Host { mut gate, answered, .. } = host;
     std::mem::swap(&mut gate.known().keys, question.keys);
     answered
@@ -176,5 +193,14 @@ impl Host<'_, '_> {
             self.event(Event::RequestTrailers { trailers: &trailers, read: &read });
         }
         self.settle(&read);
+    }
+
+    fn answer(&mut self, document: &[u8]) {
+        let headers = Headers::new(vec![("content-type".to_owned(), b"application/json".to_vec())]);
+        self.event(Event::ResponseHeaders { status: 200, headers: &headers, end: false });
+        if self.answered.goes_on() {
+            let read = |most: usize| document.get(..most.min(document.len())).map(<[u8]>::to_vec);
+            self.event(Event::ResponseBody { size: document.len(), end: true, read: &read });
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! JWT access tokens (RFC 7519, RFC 9068). They are parsed, checked against the issuer's rules, and verified last,
 //! because the signature is the expensive part.
 
-#[cfg(not(target_family = "wasm"))]
+#[cfg(feature = "explain")]
 mod explain;
 
-#[cfg(not(target_family = "wasm"))]
+#[cfg(feature = "explain")]
 pub use explain::{Checked, TokenCheck};
 
 use base64::Engine;

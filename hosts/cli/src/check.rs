@@ -1,14 +1,14 @@
 //! `toolgate check`: faults and warnings by line, and a summary of the configuration.
 
-use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
+use toolgate_report::check::Checked;
+use toolgate_report::source::Parsed;
 
-use crate::output::{Report, Trouble, bad, counted, doubtful, faint, good, visible};
-use crate::source::{Found, Parsed, Remark, find};
-use crate::summary;
+use crate::output::{Report, Trouble};
+use crate::source::{environment, find};
 
 /// Checks a configuration: faults, warnings and notes by line, then a summary of what is verified and what is open
 #[derive(Args)]
@@ -43,57 +43,17 @@ pub struct Check {
 impl Check {
     pub fn run(self) -> Result<Report, Trouble> {
         let found = find(&self.files, self.plugin)?;
-        let parsed: Vec<_> = found.iter().map(|found| (found, found.parse())).collect();
+        let parsed: Vec<_> = found.iter().map(|found| (found, found.parse(&environment))).collect();
         let passes = |parsed: &Parsed| parsed.config.is_some() && (!self.strict || parsed.warnings.is_empty());
         let is_well = parsed.iter().all(|(_, parsed)| passes(parsed));
+        let files: Vec<_> = self.files.iter().map(|path| path.display().to_string()).collect();
+        let checked = parsed.iter().map(|(found, parsed)| Checked { files: &files, found, parsed });
         let text = if self.json {
-            let all: Vec<_> = parsed.iter().map(|(found, parsed)| self.as_json(found, parsed)).collect();
+            let all: Vec<_> = checked.map(|checked| checked.json()).collect();
             format!("{:#}\n", json!({ "configurations": all }))
         } else {
-            parsed.iter().map(|(found, parsed)| self.words(found, parsed, found.place != "the file")).collect()
+            checked.map(|checked| checked.words(self.quiet)).collect()
         };
         Ok(Report { text, notes: String::new(), is_well })
-    }
-
-    /// The name of a file.
-    fn name(&self, file: usize) -> String {
-        self.files.get(file).map(|path| path.display().to_string()).unwrap_or_default()
-    }
-
-    fn words(&self, found: &Found, parsed: &Parsed, inside: bool) -> String {
-        let path = self.name(found.root.file);
-        let mut text = String::new();
-        let place = if inside { format!(" ({}, line {})", found.place, found.root.line) } else { String::new() };
-        let counts = match (parsed.faults.len(), parsed.warnings.len()) {
-            (0, 0) => good("no fault, no warning"),
-            (0, warnings) => format!("{}, {}", good("no fault"), doubtful(&counted(warnings, "warning"))),
-            (faults, 0) => bad(&counted(faults, "fault")),
-            (faults, warnings) => format!("{}, {}", bad(&counted(faults, "fault")), counted(warnings, "warning")),
-        };
-        let _ = writeln!(text, "{path}{place}: {counts}");
-        let kinds =
-            [(bad("fault"), &parsed.faults), (doubtful("warning"), &parsed.warnings), (faint("note"), &parsed.notes)];
-        for (kind, faults) in kinds {
-            for Remark { file, line, fault } in faults {
-                let _ = writeln!(text, "{}:{line}: {kind}: {}", self.name(*file), visible(&fault.to_string()));
-            }
-        }
-        if let Some(config) = parsed.config.as_ref().filter(|_| !self.quiet) {
-            text.push_str(&summary::of(config));
-        }
-        text
-    }
-
-    fn as_json(&self, found: &Found, parsed: &Parsed) -> serde_json::Value {
-        let one = |Remark { file, line, fault }: &Remark| json!({"file": self.name(*file), "line": line, "path": fault.path, "message": fault.message});
-        json!({
-            "place": found.place,
-            "file": self.name(found.root.file),
-            "line": found.root.line,
-            "accepted": parsed.config.is_some(),
-            "faults": parsed.faults.iter().map(one).collect::<Vec<_>>(),
-            "warnings": parsed.warnings.iter().map(one).collect::<Vec<_>>(),
-            "notes": parsed.notes.iter().map(one).collect::<Vec<_>>(),
-        })
     }
 }

@@ -2,25 +2,21 @@
 //!
 //! Every command reads files, asks the core and returns a [`Report`]. Only this file prints.
 
-mod ask;
 mod check;
 mod client;
 mod diff;
 mod doctor;
 mod explain;
 mod init;
-mod likely;
 mod manifest;
 mod matrix;
 mod mcp;
 mod output;
-mod provider;
 mod records;
 mod replay;
 mod schema;
 mod source;
 mod suggest;
-mod summary;
 mod test;
 mod tools;
 mod version;
@@ -30,6 +26,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use toolgate_report::{ask, likely, summary};
 
 use output::{Report, Trouble};
 

@@ -3,7 +3,7 @@
 use super::Issuers;
 use super::rules::claim_tests;
 use crate::config::Resource;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(any(not(target_family = "wasm"), feature = "explain"))]
 use crate::loader::fields::join;
 use crate::loader::fields::{At, Fields, Findings, Zero};
 use crate::loader::lint::leads_somewhere;
@@ -35,15 +35,15 @@ pub(super) fn read(at: &At<'_>, found: &mut Findings) -> Option<MappedScopes> {
     if is_for_all && !["subjects", "clients", "actors"].iter().any(|name| at.node.member(name).is_some()) {
         return found.fault(&path, "needs `claims`, `subjects`, `clients` or `actors`: it is for every caller");
     }
-    // The module has no room for it, and says nothing. `toolgate check` does.
-    #[cfg(not(target_family = "wasm"))]
+    // The Wasm module has no room for it, and says nothing. `toolgate check` does.
+    #[cfg(any(not(target_family = "wasm"), feature = "explain"))]
     check_hosts(&path, who.clients.as_deref(), found);
     Some(MappedScopes { who, claims: tests.unwrap_or_default(), scopes: scopes? })
 }
 
 /// Warns about patterns for clients that fix no host. Whoever publishes a document about a client chooses the client's
 /// id, which is the document's URL (draft-ietf-oauth-client-id-metadata-document).
-#[cfg(not(target_family = "wasm"))]
+#[cfg(any(not(target_family = "wasm"), feature = "explain"))]
 fn check_hosts(path: &str, clients: Option<&[Pattern]>, found: &mut Findings) {
     let is_any_host = |pattern: &&Pattern| {
         let prefix = pattern.prefix();

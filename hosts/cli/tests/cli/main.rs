@@ -24,6 +24,7 @@ mod docs;
 mod doctor;
 mod examples;
 mod likely;
+mod listed;
 mod mesh;
 mod misconfigurations;
 mod newcomer;

@@ -9,40 +9,51 @@ pub struct Spot {
     pub file: usize,
     /// Counted from 1.
     pub line: usize,
+    /// The value itself.
     pub value: Value,
 }
 
 /// A value that preserves the order of members, and duplicates.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
+    /// `true` or `false`.
     Bool(bool),
+    /// A list.
     List(Vec<Spot>),
+    /// `null`, or nothing.
     Null,
     /// In JSON syntax.
     Number(String),
+    /// A map, with duplicate members.
     Object(Vec<Member>),
+    /// A string.
     Text(Text),
 }
 
 /// A member of an object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Member {
+    /// The name.
     pub name: String,
     /// The line of the name.
     pub line: usize,
+    /// The value.
     pub value: Spot,
 }
 
 /// A string, and the line where its text starts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Text {
+    /// The text.
     pub text: String,
+    /// The line where it starts.
     pub first_line: usize,
     /// Whether each line of the string is a line of the source.
     pub line_by_line: bool,
 }
 
 impl Spot {
+    /// The member `name` of a map.
     pub fn member(&self, name: &str) -> Option<&Self> {
         match &self.value {
             Value::Object(members) => members.iter().find(|member| member.name == name).map(|member| &member.value),
@@ -50,6 +61,7 @@ impl Spot {
         }
     }
 
+    /// The items of a list.
     pub fn items(&self) -> &[Self] {
         match &self.value {
             Value::List(items) => items,
@@ -57,6 +69,7 @@ impl Spot {
         }
     }
 
+    /// The string, if it is one.
     pub fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Text(text) => Some(&text.text),
@@ -97,6 +110,7 @@ impl Spot {
         self.field(name).map(Self::items).unwrap_or_default()
     }
 
+    /// The value of its `name`, if it has one.
     pub fn name(&self) -> Option<&str> {
         self.field("name").and_then(Self::text).filter(|name| !name.is_empty())
     }
@@ -224,6 +238,8 @@ impl Spot {
 /// A step of a path.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
+    /// The item of a list at this place.
     Item(usize),
+    /// The member of a map with this name.
     Member(String),
 }

@@ -9,13 +9,16 @@ use super::{Member, Spot, Text, Value};
 
 /// The maximum number of values, because aliases can multiply the size of a file. No configuration has as many.
 const MOST_VALUES: usize = 1_000_000;
+/// The maximum depth, which is that of serde_json: each level takes some of the stack. No configuration is as deep.
+const MOST_LEVELS: usize = 128;
 
 type Fault = (usize, String);
 type Events<'t> = Box<dyn Iterator<Item = Result<(Event<'t>, Span), saphyr_parser::ScanError>> + 't>;
 
 /// Parses the documents of `text`. A fault has its line and a message.
 pub fn parse(text: &str) -> Result<Vec<Spot>, Fault> {
-    let mut reader = Reader { events: Box::new(Parser::new_from_str(text)), anchors: HashMap::new(), values: 0 };
+    let mut reader =
+        Reader { events: Box::new(Parser::new_from_str(text)), anchors: HashMap::new(), values: 0, levels: 0 };
     let mut documents = Vec::new();
     while let Some((event, span)) = reader.next()? {
         if let Event::DocumentStart(_) = event {
@@ -33,6 +36,8 @@ struct Reader<'t> {
     events: Events<'t>,
     anchors: HashMap<usize, Spot>,
     values: usize,
+    /// The collections around the value that is read.
+    levels: usize,
 }
 
 impl<'t> Reader<'t> {
@@ -60,8 +65,8 @@ impl<'t> Reader<'t> {
                 return Ok(spot);
             }
             Event::Scalar(text, style, anchor, tag) => (anchor, scalar(&text, style, tag.as_ref(), line)),
-            Event::SequenceStart(anchor, _) => (anchor, Value::List(self.items()?)),
-            Event::MappingStart(anchor, _) => (anchor, Value::Object(self.members()?)),
+            Event::SequenceStart(anchor, _) => (anchor, Value::List(self.deeper(line, Self::items)?)),
+            Event::MappingStart(anchor, _) => (anchor, Value::Object(self.deeper(line, Self::members)?)),
             _ => return Err((line, "not YAML: a value is missing".to_owned())),
         };
         let spot = Spot { file: 0, line, value };
@@ -69,6 +74,17 @@ impl<'t> Reader<'t> {
             self.anchors.insert(anchor, spot.clone());
         }
         Ok(spot)
+    }
+
+    /// Reads the inside of a collection.
+    fn deeper<T>(&mut self, line: usize, read: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        if self.levels == MOST_LEVELS {
+            return Err((line, format!("not YAML: nested deeper than {MOST_LEVELS} levels")));
+        }
+        self.levels += 1;
+        let inside = read(self);
+        self.levels -= 1;
+        inside
     }
 
     fn items(&mut self) -> Result<Vec<Spot>, Fault> {
@@ -178,5 +194,13 @@ mod tests {
         assert_eq!(parse("a: 1\nb: [\n").unwrap_err().0, 3);
         assert_eq!(parse("# nothing\n").unwrap_err(), (1, "holds nothing".to_owned()));
         assert!(parse("a: &a [*a]\n").is_err());
+    }
+
+    #[test]
+    fn no_depth_fills_the_stack() {
+        let nested = |levels: usize| parse(&format!("{}{}", "[".repeat(levels), "]".repeat(levels)));
+        assert!(nested(MOST_LEVELS).is_ok());
+        assert!(nested(MOST_LEVELS + 1).unwrap_err().1.contains("nested deeper"));
+        assert!(parse(&"{a: ".repeat(100_000)).is_err() && parse(&"- ".repeat(100_000)).is_err());
     }
 }

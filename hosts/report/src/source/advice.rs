@@ -6,14 +6,24 @@ use toolgate::scope::Scope;
 
 use super::{Spot, Step, Value};
 use crate::likely::{did_you_mean, is_misspelling};
-use crate::schema;
 
-/// The fault with what helps.
-pub fn completed(root: &Spot, mut fault: Fault) -> Fault {
+/// The most scopes of a policy that are compared with each other.
+const MOST_COMPARED: usize = 300;
+
+/// The schema of the configuration, as the documentation has it. A test of the command line holds it to the code.
+const SCHEMA: &str = include_str!("../../../../docs/toolgate.schema.json");
+
+/// The schema as a document.
+pub fn schema() -> Json {
+    serde_json::from_str(SCHEMA).unwrap_or_default()
+}
+
+/// The fault with what helps. `document` gives the schema.
+pub fn completed<'s>(root: &Spot, document: &dyn Fn() -> &'s Json, mut fault: Fault) -> Fault {
     let steps = root.steps(&fault.path);
     if fault.message == "unknown field" {
         if let Some((Step::Member(name), parents)) = steps.split_last() {
-            let fields = fields(&at(&schema::document(), parents));
+            let fields = fields(&at(document(), parents));
             fault.message += &did_you_mean(name, fields.iter().map(String::as_str));
         }
     } else if let Some(name) =
@@ -23,7 +33,7 @@ pub fn completed(root: &Spot, mut fault: Fault) -> Fault {
         let names = issuers.iter().flat_map(|issuer| ["name", "issuer"].map(|member| issuer.member(member)?.text()));
         fault.message += &did_you_mean(name, names.flatten());
     } else if let Some(number) = number(&root.found(&fault.path).value)
-        && is_duration(&at(&schema::document(), &steps))
+        && is_duration(&at(document(), &steps))
     {
         fault.message = format!("must be a duration with its unit, such as `{number}s`");
     }
@@ -39,7 +49,7 @@ pub fn likely_scopes(config: &Config) -> Vec<Fault> {
     let mut found = Vec::new();
     for (n, resource) in config.resources.iter().enumerate() {
         let named = resource.policy.named_scopes();
-        let scopes: Vec<&str> = named.iter().map(Scope::as_str).collect();
+        let scopes: Vec<&str> = named.iter().map(Scope::as_str).take(MOST_COMPARED).collect();
         for (place, one) in scopes.iter().enumerate() {
             for other in scopes.iter().skip(place + 1).filter(|other| is_misspelling(one, other)) {
                 let message = format!("names the scopes `{one}` and `{other}`: is one of them misspelled?");

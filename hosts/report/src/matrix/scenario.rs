@@ -11,6 +11,7 @@ use crate::summary::{claims, identities};
 
 /// A scenario of the policy, everybody else, or the anonymous caller.
 pub struct Scenario {
+    /// The name.
     pub name: String,
     /// A description of the scenario's selectors.
     pub about: String,

@@ -21,11 +21,15 @@ pub enum Target {
     Completion(String),
     /// The endpoint itself, without a message.
     Endpoint,
+    /// A method of MCP.
     Method(String),
+    /// A prompt.
     Prompt(String),
+    /// A resource, by its URI.
     Resource(String),
     /// Subscriptions to updates of several resources.
     Subscriptions(Vec<String>),
+    /// A tool.
     Tool(String),
 }
 
@@ -82,9 +86,11 @@ impl Target {
 /// The decision, with its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ruling {
+    /// The decision.
     pub decision: Decision,
     /// The reason in records.
     pub reason: Reason,
+    /// The denial, if there is one.
     pub denial: Option<Denial>,
 }
 
