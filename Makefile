@@ -1,5 +1,5 @@
 # Two commands for users: `make demo` and `make test`. `make help` lists the rest.
-.PHONY: help build build-native build-native-aarch64 demo up test test-native test-envoys test-func-e dist dist-test dist-reproducible manifests dashboard mesh providers interop chaos cli conformance bench bench-core soak fuzz oracles responsive check lint licences size docs spelling clean
+.PHONY: help build build-native build-native-aarch64 demo up test test-native test-envoys test-func-e dist dist-test dist-reproducible manifests dashboard mesh providers interop chaos cli conformance bench bench-core soak fuzz oracles responsive check lint licences size docs playground playground-test spelling clean
 .DEFAULT_GOAL := help
 
 MODULE := target/wasm32-wasip1/release/toolgate.wasm
@@ -164,11 +164,20 @@ oracles: ## parsers and SDKs of real servers against the gate's reading; needs G
 responsive: build ## how long one busy worker keeps another connection waiting
 	ENVOY_BIN="$$(tools/get-envoy.sh)" cargo test --locked --workspace --test envoy responsive -- --ignored --nocapture
 
-docs: ## the documentation as a book, with search: target/book/docs/index.html
+PAGE := target/wasm32-wasip1/page/toolgate_playground.wasm
+playground: ## the playground: target/playground/index.html; needs Node.js
+	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
+	TOOLGATE_COMMIT=$(COMMIT) RUSTFLAGS="$(REMAP) $(SIMD) $(INLINE)" cargo build --profile page --locked --target wasm32-wasip1 --package toolgate-playground
+	@node optimize/optimize.mjs --page $(PAGE) && node tools/playground/build.mjs $(PAGE)
+
+playground-test: playground cli ## the playground in Chromium, beside the command line; needs Chromium
+	@node tests/playground/setup.mjs && node tests/playground/run.mjs
+
+docs: playground ## the documentation as a book, with search: target/book/docs/index.html
 	@tools/docs/book.sh
 
 spelling: ## the spelling of pages, comments and messages
 	@tools/docs/spelling.sh
 
 clean: ## remove everything that was built or downloaded
-	rm -rf target .cache dist demo/node_modules optimize/node_modules tests/interop/node_modules
+	rm -rf target .cache dist demo/node_modules optimize/node_modules tests/interop/node_modules tests/playground/node_modules

@@ -1,6 +1,7 @@
 // Makes the module smaller and faster by Binaryen's tools: an eighth less of it, and a callback less of each stream.
 //
 //   node optimize/optimize.mjs MODULE
+//   node optimize/optimize.mjs --page MODULE    the module of the playground, which imports nothing afterwards
 //
 // The module is replaced in place. What was optimised before is taken from `.cache/optimized`, so that a build without
 // a change costs nothing. npm's cache goes into `.cache/npm`: nothing is written outside the project.
@@ -9,11 +10,12 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const [module] = process.argv.slice(2);
+const [module, ...flags] = process.argv.slice(2).reverse();
+const isPage = flags.includes('--page');
 const here = fileURLToPath(new URL('.', import.meta.url));
 const kept = `${here}../.cache/optimized`;
 // Of what is made: the module, and all that makes another of it.
-const makers = ['optimize.mjs', 'package-lock.json'].map((file) => readFileSync(`${here}${file}`));
+const makers = ['optimize.mjs', 'nothing.wat', 'package-lock.json'].map((file) => readFileSync(`${here}${file}`));
 const digest = (file) => [readFileSync(file), ...makers].reduce((hash, bytes) => hash.update(bytes), createHash('sha256')).digest('hex');
 // What the compiler uses of WebAssembly beyond its first version (the defaults of this target).
 const features = ['bulk-memory', 'multivalue', 'mutable-globals', 'nontrapping-float-to-int', 'reference-types', 'sign-ext', 'simd'];
@@ -33,6 +35,9 @@ const exported = [
   'proxy_on_request_headers', 'proxy_on_request_body', 'proxy_on_request_trailers',
   'proxy_on_response_headers', 'proxy_on_response_body', 'proxy_on_response_trailers', 'proxy_on_log',
 ];
+
+/** What the page calls. */
+const exportedToPage = ['memory', '_initialize', 'room', 'place', 'answer', 'linked'];
 
 function run(command, args, options = {}) {
   const { status, error } = spawnSync(command, args, { stdio: 'inherit', ...options });
@@ -57,13 +62,18 @@ const isOutput = `${kept}/${input}.done`;
 if (!existsSync(isOutput)) {
   if (!existsSync(output)) {
     install();
-    const [roots, pruned, temporary] = ['roots', 'pruned', 'wasm'].map((name) => `${output}.${process.pid}.${name}`);
+    const [roots, merged, pruned, temporary] = ['roots', 'merged', 'pruned', 'wasm'].map((name) => `${output}.${process.pid}.${name}`);
     const enabled = features.map((feature) => `--enable-${feature}`);
-    writeFileSync(roots, JSON.stringify(exported.map((name) => ({ name, export: name, root: true }))));
+    const kept = isPage ? exportedToPage : exported;
+    writeFileSync(roots, JSON.stringify(kept.map((name) => ({ name, export: name, root: true }))));
+    if (isPage) {
+      // The standard library asks WASI for a clock, an environment and streams. The page gives nothing of that.
+      run(`${here}node_modules/.bin/wasm-merge`, [...enabled, module, 'page', `${here}nothing.wat`, 'wasi_snapshot_preview1', '-o', merged]);
+    }
     // It prints what it leaves out.
-    run(`${here}node_modules/.bin/wasm-metadce`, [...enabled, '--graph-file', roots, module, '-o', pruned], { stdio: ['inherit', 'ignore', 'inherit'] });
+    run(`${here}node_modules/.bin/wasm-metadce`, [...enabled, '--graph-file', roots, isPage ? merged : module, '-o', pruned], { stdio: ['inherit', 'ignore', 'inherit'] });
     run(`${here}node_modules/.bin/wasm-opt`, ['-Oz', '--converge', ...assumptions, ...enabled, pruned, '-o', temporary]);
-    for (const file of [roots, pruned]) rmSync(file);
+    for (const file of [roots, merged, pruned]) rmSync(file, { force: true });
     renameSync(temporary, output);
   }
   writeFileSync(`${kept}/${digest(output)}.done`, '');

@@ -21,8 +21,8 @@
 //! machine of one worker, [`exchange`] the machine of one stream.
 //!
 //! Its hosts are packages beside it, which know nothing of OAuth: `hosts/wasm` is the proxy-wasm filter, `hosts/native` the
-//! native module of Envoy, `hosts/cli` the command line. `hosts/report` words decisions for
-//! people.
+//! native module of Envoy, `hosts/cli` the command line, `hosts/playground` the page. `hosts/report` words decisions for
+//! the last two.
 //!
 //! # Where a change belongs
 //!
@@ -35,7 +35,7 @@
 //! | [`config`], `loader` | the configuration; its readers, which report all faults at once | |
 //! | [`dpop`] | proofs of possession: verified, single-use | RFC 9449 |
 //! | [`drift`], [`manifest`] | differences of live tools from the policy and the approved manifest | RFC 8785 |
-//! | `explain` | why a request gets its answer, for the command line | |
+//! | `explain` | why a request gets its answer, for command line and playground | |
 //! | [`exchange`] | the state machine of one request and its answer | MCP, Streamable HTTP |
 //! | [`gate`] | the machine of one worker: calls under way, streams that wait, records | |
 //! | [`headers`], `bytes`, `hash`, [`url`], [`uri`], [`text`], [`pattern`], [`node`], [`time`], [`index`], [`ids`], [`protobuf`] | leaf types, which use no other module's rules | RFC 9110, RFC 3986 |

@@ -9,7 +9,8 @@ use std::fs;
 use std::path::Path;
 
 /// The sources of each package, the core first.
-const SOURCES: [&str; 5] = ["src", "hosts/wasm/src", "hosts/cli/src", "hosts/native/src", "hosts/report/src"];
+const SOURCES: [&str; 6] =
+    ["src", "hosts/wasm/src", "hosts/cli/src", "hosts/native/src", "hosts/report/src", "hosts/playground/src"];
 /// The folders of all code in Rust.
 const FOLDERS: [&str; 6] = ["src", "hosts", "tests", "bench", "fuzz", "tools"];
 

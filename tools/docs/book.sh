@@ -11,6 +11,8 @@ mdbook=.cache/tools/bin/mdbook
 
 rm -rf target/book
 "$mdbook" build
+# With the module and the examples, which its folder in docs/ lacks.
+cp -r target/playground/. target/book/docs/playground/
 find docs -name '*.md' | while read -r page; do
   grep -o '](\.\./[^)#]*' "$page" | cut -c3- | while read -r target; do
     realpath --canonicalize-missing --relative-to=. "$(dirname "$page")/$target"

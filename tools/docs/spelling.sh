@@ -15,5 +15,5 @@ home=.cache/codespell
 NAMES=inforce,fillin,keep-alives,statics
 MEANT=abd,bage,caf,fals,mian,nam,raed,te,tru,wriet
 
-git ls-files -z -- '*.md' '*.rs' '*.mjs' '*.sh' '*.py' '*.go' '*.yaml' '*.toml' '*.svg' Makefile ':!tests/corpus' ':!tests/interop/clients' |
+git ls-files -z -- '*.md' '*.rs' '*.mjs' '*.js' '*.html' '*.css' '*.sh' '*.py' '*.go' '*.yaml' '*.toml' '*.svg' Makefile ':!tests/corpus' ':!tests/interop/clients' |
   xargs -0 "$home/bin/codespell" --check-filenames --ignore-words-list "$NAMES,$MEANT"
