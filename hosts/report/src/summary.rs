@@ -49,7 +49,7 @@ fn facts(config: &Config, resource: &Resource) -> Facts {
         ("SHADOW", shadow::lines(policy)),
         ("reached at", vec![reached(resource)]),
         ("tokens", issuers.flat_map(issuer).collect()),
-        ("audience", vec![format!("{} (one trailing slash is as good)", any_of(&resource.audiences))]),
+        ("audience", vec![format!("{} (with or without a trailing slash)", any_of(&resource.audiences))]),
         ("base scopes", vec![list_or(&policy.base_scopes.iter().map(ToString::to_string).collect::<Vec<_>>(), "none")]),
         (
             "told as",
@@ -91,7 +91,7 @@ fn issuer(issuer: &Issuer) -> Vec<String> {
     let nonce = if rules.nonce_is_tolerated { ", with or without a nonce" } else { "" };
     let keys = match &issuer.keys {
         Some(KeySource::Discovered { cluster, .. }) => {
-            format!("keys from where its metadata says, by cluster `{cluster}`")
+            format!("keys from the URL in its metadata, by cluster `{cluster}`")
         }
         Some(KeySource::Fetched { uri, cluster, .. }) => format!("keys from {} by cluster `{cluster}`", uri.as_str()),
         Some(KeySource::Fixed(set)) => format!("{} from the configuration", counted(set.len(), "key")),
@@ -101,13 +101,13 @@ fn issuer(issuer: &Issuer) -> Vec<String> {
     let how = match issuer.validation {
         Validation::Jwt => "a JWT by its signature".to_owned(),
         Validation::Introspection => {
-            format!("each token by introspection at {asked}, which also tells what a JWT lacks")
+            format!("each token by introspection at {asked}, which may also supply claims that a JWT lacks")
         }
         Validation::JwtAndIntrospection => format!("a JWT by its signature, and then by introspection at {asked}"),
         Validation::JwtOrIntrospection => format!("a JWT by its signature, or else by introspection at {asked}"),
     };
     let algorithms = match &issuer.algorithms {
-        None => "any asymmetric algorithm, PS* where a key names it".to_owned(),
+        None => "any asymmetric algorithm; PS* only if the key names it".to_owned(),
         Some(own) => own.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(", "),
     };
     let mut required: Vec<_> = rules.required_claims.iter().map(|test| test.name.clone()).collect();
@@ -238,7 +238,7 @@ fn rules(policy: &Policy) -> Vec<String> {
         }
     }
     if !kinds(policy).iter().any(|(_, rules)| rules.lets_unlisted_through()) {
-        lines.push("what no rule lists is denied".to_owned());
+        lines.push("everything that no rule lists is denied".to_owned());
     }
     lines
 }
@@ -323,7 +323,7 @@ fn lists(policy: &Policy) -> String {
     };
     match policy.mode {
         Mode::Enforce => lists.to_owned(),
-        Mode::Shadow => doubtful("whole, because the policy is in shadow mode: denials are recorded and go on"),
+        Mode::Shadow => doubtful("not trimmed, because the policy is in shadow mode"),
     }
 }
 
@@ -352,7 +352,7 @@ fn sessions(resource: &Resource) -> Vec<String> {
 fn remote(resource: &Resource) -> Vec<String> {
     let source = resource.policy_source.as_ref().map(|source| {
         let until = if resource.policy.closed { "everything is denied" } else { "the policy above holds" };
-        format!("the policy is that of {}; until it comes, {until}", source.endpoint.uri.as_str())
+        format!("the policy is that of {}; until it arrives, {until}", source.endpoint.uri.as_str())
     });
     let publish =
         resource.publish.as_ref().map(|to| format!("the live tools are published to {}", to.endpoint.uri.as_str()));
@@ -369,8 +369,10 @@ fn approved(resource: &Resource) -> String {
         UntilSeen::Deny => ", and every tool until a list was seen",
     };
     match &resource.manifest {
-        Some(manifest) => format!("{}; what differs is {otherwise}{unseen}", counted(manifest.tools().len(), "tool")),
-        None => "no manifest: the server's tools are taken as they are".to_owned(),
+        Some(manifest) => {
+            format!("{}; tools that differ are {otherwise}{unseen}", counted(manifest.tools().len(), "tool"))
+        }
+        None => "no manifest: the server's tools are not compared".to_owned(),
     }
 }
 
@@ -388,7 +390,7 @@ fn recorded(config: &Config) -> Vec<String> {
     };
     let lines = match config.filter_state {
         FilterState::All => lines,
-        FilterState::Decision => format!("{lines}; the decision alone for access logs"),
+        FilterState::Decision => format!("{lines}; only the decision for access logs"),
         FilterState::None => format!("{lines}; nothing for access logs"),
     };
     let arguments = config.audit.arguments.iter().map(|(tools, pointers)| {

@@ -14,21 +14,21 @@ pub fn warnings(config: &Config) -> Vec<Fault> {
         let policy = &resource.policy;
         let path = format!("resources[{n}].policy");
         if policy.mode == Mode::Shadow {
-            warn(format!("{path}.mode"), "is shadow: denials are recorded, and the requests go on");
+            warn(format!("{path}.mode"), "is shadow: denials are recorded, and the requests pass");
         }
         for (kind, rules) in kinds(policy) {
             for name in listed(rules) {
                 if requirement(rules, name).is_some_and(|rule| rule.mode == Some(Mode::Shadow)) {
                     warn(
                         format!("{path}.{kind}.{name}.mode"),
-                        "is shadow: its denials are recorded, and the requests go on",
+                        "is shadow: its denials are recorded, and the requests pass",
                     );
                 }
             }
         }
         for (place, scenario) in policy.matrix.iter().enumerate() {
             if scenario.mode == Some(Mode::Shadow) {
-                let message = "is shadow: its denials are recorded, and the requests go on";
+                let message = "is shadow: its denials are recorded, and the requests pass";
                 warn(format!("{path}.matrix[{place}].mode"), message);
             }
         }
@@ -38,10 +38,8 @@ pub fn warnings(config: &Config) -> Vec<Fault> {
 
 /// Whatever is recorded and not denied. It comes first, so that nobody takes the rest for what happens.
 pub fn lines(policy: &Policy) -> Vec<String> {
-    let whole = (policy.mode == Mode::Shadow).then(|| {
-        "nothing is denied but what is enforced by its own rule: denials are recorded, and the requests go on"
-            .to_owned()
-    });
+    let whole = (policy.mode == Mode::Shadow)
+        .then(|| "only rules that enforce deny; other denials are recorded, and the requests pass".to_owned());
     let rules = kinds(policy).into_iter().flat_map(|(kind, rules)| {
         let is_shadow = |name: &&str| requirement(rules, name).is_some_and(|rule| rule.mode == Some(Mode::Shadow));
         listed(rules)
