@@ -369,9 +369,7 @@ fn approved(resource: &Resource) -> String {
         UntilSeen::Deny => ", and every tool until a list was seen",
     };
     match &resource.manifest {
-        Some(manifest) => {
-            format!("{}; tools that differ are {otherwise}{unseen}", counted(manifest.tools().len(), "tool"))
-        }
+        Some(manifest) => format!("{}; others are {otherwise}{unseen}", counted(manifest.tools().len(), "tool")),
         None => "no manifest: the server's tools are not compared".to_owned(),
     }
 }
