@@ -2,6 +2,7 @@
 // its files is told in `tests/envoy/corpus.rs`, which holds toolgate to every way in which any server could read them.
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 import { here } from './gate.mjs';
 
@@ -14,6 +15,8 @@ const KINDS = ['tools', 'prompts', 'resources', 'methods'];
 // Who gets no answer for so long gets none, and what comes this much later belongs to another request.
 const PATIENCE_MS = 2000;
 const MORE_MS = 150;
+// A server may still be at work when its answer has come.
+const SETTLED_MS = 1000;
 // Cases on their way at a time, where it does not matter which of them reached the server.
 const AT_A_TIME = 8;
 
@@ -53,7 +56,7 @@ export async function setUp() {
     configuration.batches = 'authorize_each';
   };
   const change = (bootstrap) => {
-    const { resources } = { resources: bootstrap.static_resources };
+    const { static_resources: resources } = bootstrap;
     const http = resources.listeners.find(({ name }) => name === 'mcp').filter_chains[0].filters[0].typed_config;
     const trailers = { enable_trailers: true };
     Object.assign(http, {
@@ -73,13 +76,14 @@ export async function setUp() {
   return { configure, change, caller: await token(''), administrator: await token('admin') };
 }
 
-/** That the record is no empty promise: an administrator's uses are in it. */
-export async function control(port, token, reached) {
-  const before = uses(reached);
-  for (const [method, params] of [
-    ['tools/call', { name: TOOL, arguments: {} }], ['prompts/get', { name: 'secret_brief' }], ['resources/read', { uri: 'docs://private/key' }],
-  ]) await send(port, bytes({ body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }) }, token), {});
-  return uses(reached) - before;
+/** That the run means something: an administrator's uses are in the record, and the caller may call `echo`: its status. */
+export async function control(port, { administrator, caller }) {
+  const ask = (method, params, token) => send(port, bytes({ body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }) }, token), {});
+  await ask('tools/call', { name: TOOL, arguments: {} }, administrator);
+  await ask('prompts/get', { name: 'secret_brief' }, administrator);
+  await ask('resources/read', { uri: 'docs://private/key' }, administrator);
+  const answer = await ask('tools/call', { name: 'echo', arguments: { message: 'hi' } }, caller);
+  return Number(answer.match(/^HTTP\/1\.1 (\d+)/)?.[1]);
 }
 
 /** Sends every case, and tells how many there are and which of them reached the server. */
@@ -95,6 +99,7 @@ export async function attempt(port, token, reached, { oneByOne = false } = {}) {
     }
   };
   await Promise.all(Array.from({ length: oneByOne ? 1 : AT_A_TIME }, sender));
+  await sleep(SETTLED_MS);
   return { count: cases.length, through };
 }
 
@@ -149,7 +154,7 @@ function bodyOf({ body = '', body_base64: encoded, repeat }) {
   return Buffer.from(body.replace('{REPEAT}', (repeat?.text ?? '').repeat(repeat?.times ?? 1)));
 }
 
-/** Sends bytes, and waits for the whole answer; with `more`, for what comes after it too. */
+/** Sends bytes: the whole answer; with `more`, what comes after it too. */
 function send(port, parts, { more }) {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(Buffer.concat(parts)));
@@ -165,7 +170,7 @@ function send(port, parts, { more }) {
     socket.on('error', () => {});
     socket.on('close', () => {
       clearTimeout(patience);
-      resolve();
+      resolve(answer);
     });
   });
 }

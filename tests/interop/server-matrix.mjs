@@ -72,7 +72,7 @@ async function withClients(processes, folder, name) {
 /** The corpus with the gate and without it, each before a server of its own, since a case may leave one in a bad state. */
 async function withCorpus(processes, folder, name) {
   if (!SERVERS[name].command) return {};
-  const { configure, change, caller, administrator } = await setUp();
+  const { configure, change, caller, ...callers } = await setUp();
   const direct = await startServerOf(processes, name, { folder, stateless: true });
   const without = await attempt(direct.port, caller, direct.reached, { oneByOne: true });
   await processes.end(direct.started);
@@ -80,7 +80,7 @@ async function withCorpus(processes, folder, name) {
   const gate = await startGate(processes, {
     folder, name: `corpus-${name.replaceAll(/\W+/g, '-')}`, mcpServer: server.port, issuer: 'https://127.0.0.1:1', configure, change,
   });
-  await control(gate.port, administrator, server.reached);
+  const echo = await control(gate.port, { caller, ...callers });
   const controlled = existsSync(server.reached) && readFileSync(server.reached, 'utf8');
   const { count, through } = await attempt(gate.port, caller, server.reached);
   const all = existsSync(server.reached) ? readFileSync(server.reached, 'utf8') : '';
@@ -88,6 +88,7 @@ async function withCorpus(processes, folder, name) {
   await processes.end(server.started);
   let outcome = 'yes';
   if (controlled !== CONTROLS) outcome = `of an administrator's uses only these are in its record: ${controlled}`;
+  else if (echo !== 200) outcome = `what the caller may call is ${echo}`;
   else if (all !== CONTROLS) outcome = `reached the server ${all.split('\n').length - 4} times, about: ${through.join(' ')}`;
   else if (without.through.length === 0) outcome = 'nothing of the corpus reaches it without the gate either';
   return { corpus: { outcome, cases: count, reached: through.length, without: without.through.length } };
