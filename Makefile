@@ -180,4 +180,5 @@ spelling: ## the spelling of pages, comments and messages
 	@tools/docs/spelling.sh
 
 clean: ## remove everything that was built or downloaded
-	rm -rf target .cache dist demo/node_modules optimize/node_modules tests/interop/node_modules tests/playground/node_modules
+	rm -rf target .cache dist demo/node_modules optimize/node_modules tests/interop/node_modules \
+	tests/interop/inspector/node_modules tests/playground/node_modules
