@@ -9,6 +9,7 @@ use std::fmt;
 pub use read::{MAX_DEPTH, NotJson};
 
 use crate::index::Index;
+use crate::json::JsonFault;
 
 /// A JSON value that preserves the order of members, and duplicates.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +83,14 @@ impl Node {
     /// [`MAX_DEPTH`].
     pub fn from_json(json: &[u8]) -> Result<Self, NotJson> {
         read::document(json)
+    }
+
+    /// Reads one strict JSON value, in which no object has a member twice and at most `depth` containers are nested.
+    ///
+    /// # Errors
+    /// If `json` is none, or has a lone surrogate or a number beyond every double.
+    pub fn from_strict_json(json: &[u8], depth: usize) -> Result<Self, JsonFault> {
+        read::strict(json, depth)
     }
 
     /// The name of the type, for messages.

@@ -77,8 +77,8 @@ fn index_many(scopes: &[String]) -> Index {
 impl AccessToken {
     fn new(
         issuer: Expectations<'_>,
-        subject: Option<&str>,
-        client: Option<&str>,
+        subject: Option<String>,
+        client: Option<String>,
         scopes: Vec<String>,
         bounds: Vec<Bounds>,
         claims: Claims,
@@ -86,8 +86,8 @@ impl AccessToken {
         Self(Rc::new(Vouched {
             issuer: issuer.issuer.to_owned(),
             issuer_name: issuer.issuer_name.to_owned(),
-            subject: subject.map(str::to_owned),
-            client: client.map(str::to_owned),
+            subject,
+            client,
             many_scopes: index_many(&scopes),
             issued: scopes.len(),
             scopes,

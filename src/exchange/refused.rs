@@ -48,7 +48,7 @@ pub(super) fn token(request: &Request, error: TokenError, env: &mut Env<'_>) -> 
 }
 
 fn of_jwt(
-    jwt: &UntrustedJwt,
+    jwt: &UntrustedJwt<'_>,
     error: TokenError,
     (resource, issuer): (&Resource, Option<(IssuerId, &Issuer)>),
     env: &mut Env<'_>,
@@ -68,7 +68,7 @@ fn of_jwt(
 }
 
 /// Which key the token names, and how old the set is that lacks it.
-fn unknown_key(jwt: &UntrustedJwt, (id, issuer): (IssuerId, &Issuer), env: &mut Env<'_>) -> String {
+fn unknown_key(jwt: &UntrustedJwt<'_>, (id, issuer): (IssuerId, &Issuer), env: &mut Env<'_>) -> String {
     let kid = jwt.claimed_header().get("kid").and_then(Node::as_text);
     let kid = kid.map_or_else(|| "no kid, and no key that fits".to_owned(), |kid| format!("kid: {}", quoted(kid)));
     let (keys, age) = env.keys.cache(id).map_or((0, None), |cache| (cache.key_count(), cache.age(env.now)));
@@ -78,7 +78,7 @@ fn unknown_key(jwt: &UntrustedJwt, (id, issuer): (IssuerId, &Issuer), env: &mut 
 }
 
 /// The members `iss`, `aud` and `client` as the token claims them, as far as they are text.
-fn claimed(jwt: &UntrustedJwt, issuer: Option<&Issuer>) -> String {
+fn claimed(jwt: &UntrustedJwt<'_>, issuer: Option<&Issuer>) -> String {
     let claims = jwt.claimed();
     let generic;
     let names = match issuer {

@@ -61,7 +61,7 @@ pub fn issuer(claimed: &str, resource: &Resource, config: &Config) -> Option<Str
 
 /// The usual cause of a refused token of an issuer with this profile.
 pub fn token(
-    jwt: &UntrustedJwt,
+    jwt: &UntrustedJwt<'_>,
     error: TokenError,
     expected: &Expectations<'_>,
     profile: &str,
@@ -96,7 +96,7 @@ pub fn token(
     }
 }
 
-fn claims_symmetric(jwt: &UntrustedJwt) -> bool {
+fn claims_symmetric(jwt: &UntrustedJwt<'_>) -> bool {
     jwt.claimed_header().get("alg").and_then(Node::as_text).is_some_and(|alg| alg.starts_with("HS"))
 }
 
@@ -106,7 +106,7 @@ fn is_id_token(claims: &Claims) -> bool {
     id_use || id_type || ["nonce", "at_hash", "c_hash"].iter().any(|name| claims.has(name))
 }
 
-fn audience(jwt: &UntrustedJwt, expected: &Expectations<'_>, profile: &str) -> String {
+fn audience(jwt: &UntrustedJwt<'_>, expected: &Expectations<'_>, profile: &str) -> String {
     let claims = jwt.claimed();
     let got: Vec<&str> = match claims.get("aud") {
         Some(Node::Text(one)) => vec![one],

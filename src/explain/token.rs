@@ -177,7 +177,7 @@ fn not_a_jwt(error: TokenError, token: &str) -> Check {
 /// Finds the issuer that the token names.
 fn issuer<'c>(
     question: &Question<'c>,
-    jwt: &UntrustedJwt,
+    jwt: &UntrustedJwt<'_>,
     resource: &Resource,
     checks: &mut Vec<Check>,
 ) -> Option<(IssuerId, &'c Issuer)> {
@@ -211,7 +211,7 @@ fn issuer<'c>(
 
 /// Describes a check of the token.
 fn describe(
-    jwt: &UntrustedJwt,
+    jwt: &UntrustedJwt<'_>,
     check: TokenCheck,
     expected: &Expectations<'_>,
     profile: &str,
@@ -248,7 +248,7 @@ fn name(about: Checked) -> &'static str {
 }
 
 /// The input of the check.
-fn told(jwt: &UntrustedJwt, about: Checked, expected: &Expectations<'_>, question: &Question<'_>) -> String {
+fn told(jwt: &UntrustedJwt<'_>, about: Checked, expected: &Expectations<'_>, question: &Question<'_>) -> String {
     let rules = expected.rules;
     let first = |names: &[String]| names.iter().find(|name| jwt.claimed().at(name).is_some()).cloned();
     match about {

@@ -9,7 +9,7 @@ use crate::token::UntrustedJwt;
 pub use crate::token::fault::{against, date, of, quoted, quoted_all, value};
 
 /// The times of a token.
-pub fn times(jwt: &UntrustedJwt, now: UnixTime) -> String {
+pub fn times(jwt: &UntrustedJwt<'_>, now: UnixTime) -> String {
     let told =
         |name: &'static str| date(jwt.claimed(), name).map(|_| format!("{name} {}", against(jwt.claimed(), name, now)));
     let told: Vec<_> = ["exp", "nbf", "iat"].into_iter().filter_map(told).collect();

@@ -36,43 +36,56 @@ impl fmt::Display for NotJson {
 pub(super) fn document(json: &[u8]) -> Result<Node, NotJson> {
     let mut at = 0;
     let node = json::read(json, MAX_DEPTH, |reader| {
-        let node = value(reader);
+        let node = value(reader, Duplicates::Kept);
         at = reader.offset();
         node
     });
     node.map_err(|fault| NotJson::new(fault, json, at))
 }
 
-fn value(reader: &mut Reader<'_>) -> Result<Node, JsonFault> {
+/// Reads a document of which every reader reads the same.
+pub(super) fn strict(json: &[u8], depth: usize) -> Result<Node, JsonFault> {
+    json::read(json, depth, |reader| value(reader, Duplicates::Refused))
+}
+
+/// The treatment of members that occur twice in an object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Duplicates {
+    /// Who asks for the tree decides on them.
+    Kept,
+    /// They are a fault.
+    Refused,
+}
+
+fn value(reader: &mut Reader<'_>, duplicates: Duplicates) -> Result<Node, JsonFault> {
     Ok(match reader.kind()? {
-        Kind::Array => Node::List(list(reader)?),
-        Kind::Object => Node::Object(members(reader)?),
+        Kind::Array => Node::List(list(reader, duplicates)?),
+        Kind::Object => Node::Object(members(reader, duplicates)?),
         Kind::Scalar => scalar(reader.skip_text()?)?,
         Kind::String => Node::Text(text(&reader.string()?)?),
     })
 }
 
-fn list(reader: &mut Reader<'_>) -> Result<Vec<Node>, JsonFault> {
+fn list(reader: &mut Reader<'_>, duplicates: Duplicates) -> Result<Vec<Node>, JsonFault> {
     let mut list = Vec::new();
     reader.array(|reader| {
-        list.push(value(reader)?);
+        list.push(value(reader, duplicates)?);
         Ok::<_, JsonFault>(())
     })?;
     Ok(list)
 }
 
-/// The members, with duplicates: who asks for the tree decides on them.
-fn members(reader: &mut Reader<'_>) -> Result<Vec<(String, Node)>, JsonFault> {
+fn members(reader: &mut Reader<'_>, duplicates: Duplicates) -> Result<Vec<(String, Node)>, JsonFault> {
     let mut members = Vec::new();
     let end = reader.object(|reader, name| {
-        members.push((text(name)?, value(reader)?));
+        members.push((text(name)?, value(reader, duplicates)?));
         Ok::<_, JsonFault>(())
     });
     match end {
         // Names are compared at the end of an object, so the reader is behind it. Objects inside are not meant: here
         // they have returned their members.
-        Ok(()) | Err(JsonFault::DuplicateMember) => Ok(members),
-        Err(fault) => Err(fault),
+        Err(JsonFault::DuplicateMember) if duplicates == Duplicates::Kept => Ok(members),
+        end => end.map(|()| members),
     }
 }
 
@@ -139,6 +152,16 @@ mod tests {
             let theirs = serde_json::from_str::<Node>(&text);
             // Its doubles are at most one unit in the last place off.
             prop_assert_eq!(rounded(document(text.as_bytes()).ok()), rounded(theirs.ok()), "{}", text);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn a_strict_tree_is_that_of_a_text_without_faults(text in nearly_json()) {
+            let expected = json::check(text.as_bytes(), 4).ok().and_then(|()| document(text.as_bytes()).ok());
+            prop_assert_eq!(strict(text.as_bytes(), 4).ok(), expected, "{}", text);
         }
     }
 

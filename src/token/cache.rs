@@ -92,9 +92,14 @@ impl TokenCache {
 
     /// Stores a token that was verified with this generation of the issuer's key set.
     pub fn insert(&mut self, digest: TokenDigest, issuer: IssuerId, generation: u64, token: AccessToken) {
-        let weight = token.weight();
-        self.known.insert(digest, (), 0);
-        self.tokens.insert(digest, Kept { issuer, generation, token }, weight);
+        // One that comes again stays where it is.
+        if self.known.get(&digest).is_none() {
+            self.known.insert(digest, (), 0);
+        }
+        if self.tokens.keeps_any() {
+            let weight = token.weight();
+            self.tokens.insert(digest, Kept { issuer, generation, token }, weight);
+        }
     }
 
     /// The size of the tokens in bytes.

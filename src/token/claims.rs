@@ -2,7 +2,6 @@
 
 use super::TokenError;
 use crate::index::Index;
-use crate::json;
 use crate::node::Node;
 
 /// A token's claims set or header: a JSON object without duplicate names.
@@ -12,8 +11,7 @@ pub struct Claims(Vec<(String, Node)>);
 impl Claims {
     /// Parses strict JSON. `None` if it is not an object.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        json::check(bytes, MAX_DEPTH).ok()?;
-        match Node::from_json(bytes).ok()? {
+        match Node::from_strict_json(bytes, MAX_DEPTH).ok()? {
             Node::Object(members) => Some(Self(members)),
             _ => None,
         }

@@ -17,7 +17,7 @@ pub enum Reader {
 
 /// The fault of `jwt`, which is refused with `error`. `None` if the error says it all.
 pub fn detail(
-    jwt: &UntrustedJwt,
+    jwt: &UntrustedJwt<'_>,
     error: TokenError,
     expected: &Expectations<'_>,
     now: UnixTime,
@@ -79,7 +79,7 @@ fn marks(claims: &Claims) -> String {
     format!("it has {}", told.join(", "))
 }
 
-fn unmet(jwt: &UntrustedJwt, rules: &TokenRules, reader: Reader) -> String {
+fn unmet(jwt: &UntrustedJwt<'_>, rules: &TokenRules, reader: Reader) -> String {
     let got = |name: &str| match reader {
         Reader::Holder => of(jwt, name),
         Reader::Records if jwt.claimed().has(name) => "another value".to_owned(),
@@ -114,7 +114,7 @@ pub fn quoted_all<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
 }
 
 /// A claim of the token.
-pub fn of(jwt: &UntrustedJwt, name: &str) -> String {
+pub fn of(jwt: &UntrustedJwt<'_>, name: &str) -> String {
     value(jwt.claimed().get(name))
 }
 

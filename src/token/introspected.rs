@@ -113,8 +113,8 @@ impl Active {
         let known_client = local.as_ref().and_then(AccessToken::client);
         Ok(AccessToken::new(
             expected,
-            subject.or(known),
-            client.or(known_client),
+            subject.or(known).map(str::to_owned),
+            client.or(known_client).map(str::to_owned),
             // The scopes of the response apply, even if there are none.
             claims::scope_list(said, &rules.answer_scope_claims)?,
             bounds,

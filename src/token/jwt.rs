@@ -18,8 +18,8 @@ use crate::time::UnixTime;
 
 /// A parsed JWT. Nothing in it is verified.
 #[derive(Clone)]
-pub struct UntrustedJwt {
-    signed: String,
+pub struct UntrustedJwt<'t> {
+    signed: &'t str,
     signature: Vec<u8>,
     header: Claims,
     claims: Claims,
@@ -27,15 +27,16 @@ pub struct UntrustedJwt {
 
 /// A token that passed every check except its signature.
 pub struct Candidate<'t> {
-    token: &'t UntrustedJwt,
+    signed: &'t str,
+    signature: Vec<u8>,
     rules: &'t TokenRules,
     query: KeyQuery,
     access: AccessToken,
 }
 
-impl UntrustedJwt {
+impl<'t> UntrustedJwt<'t> {
     /// Splits and decodes `token`.
-    pub fn parse(token: &str) -> Result<Self, TokenError> {
+    pub fn parse(token: &'t str) -> Result<Self, TokenError> {
         let mut parts = token.split('.');
         let (Some(header), Some(payload), Some(signature), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
@@ -44,7 +45,7 @@ impl UntrustedJwt {
         };
         let signed = token.get(..header.len() + 1 + payload.len()).ok_or(TokenError::Malformed)?;
         Ok(Self {
-            signed: signed.to_owned(),
+            signed,
             signature: URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?,
             header: object(header)?,
             claims: object(payload)?,
@@ -84,10 +85,9 @@ impl UntrustedJwt {
     }
 
     /// Makes every check except the signature's. A failure is final, whoever signed the token.
-    pub fn check<'t>(&'t self, expected: Expectations<'t>, now: UnixTime) -> Result<Candidate<'t>, TokenError> {
+    pub fn check(self, expected: Expectations<'t>, now: UnixTime) -> Result<Candidate<'t>, TokenError> {
         let query = self.check_header(expected)?;
-        let nonce_tells = self.typ()?.as_deref() != Some("at+jwt");
-        expected.rules.check_kind(&self.claims, nonce_tells)?;
+        expected.rules.check_kind(&self.claims, self.nonce_tells()?)?;
         if self.issuer()? != expected.issuer {
             return Err(TokenError::IssuerMismatch);
         }
@@ -96,24 +96,19 @@ impl UntrustedJwt {
         bounds.check(expected.audiences, expected.rules, now)?;
         bounds.check_end()?;
         self.check_required(expected.rules)?;
-        let access = AccessToken::new(
-            expected,
-            claims::text(&self.claims, &expected.rules.subject_claim)?,
-            client,
-            claims::scope_list(&self.claims, &expected.rules.scope_claims)?,
-            vec![bounds],
-            self.claims.clone(),
-        );
-        Ok(Candidate { token: self, rules: expected.rules, query, access })
+        let subject = claims::text(&self.claims, &expected.rules.subject_claim)?.map(str::to_owned);
+        let client = client.map(str::to_owned);
+        let scopes = claims::scope_list(&self.claims, &expected.rules.scope_claims)?;
+        let access = AccessToken::new(expected, subject, client, scopes, vec![bounds], self.claims);
+        Ok(Candidate { signed: self.signed, signature: self.signature, rules: expected.rules, query, access })
     }
 
     fn check_header(&self, expected: Expectations<'_>) -> Result<KeyQuery, TokenError> {
         if self.header.asks_for_extension() {
             return Err(TokenError::CriticalHeader);
         }
-        let typ = self.typ()?;
-        let allowed = match &typ {
-            Some(typ) => expected.rules.types.contains(typ),
+        let allowed = match self.typ()? {
+            Some(typ) => expected.rules.types.iter().any(|own| own.eq_ignore_ascii_case(typ)),
             None => expected.rules.type_may_be_absent,
         };
         if !allowed {
@@ -127,10 +122,19 @@ impl UntrustedJwt {
         Ok(KeyQuery { kid, algorithm, written: written.is_some() })
     }
 
-    /// The media type without its optional prefix (RFC 7515 section 4.1.9), in lower case.
-    fn typ(&self) -> Result<Option<String>, TokenError> {
-        let typ = claims::text(&self.header, "typ")?.map(str::to_ascii_lowercase);
-        Ok(typ.map(|typ| typ.strip_prefix("application/").map(str::to_owned).unwrap_or(typ)))
+    /// The media type without its optional prefix (RFC 7515 section 4.1.9). Letters have any case.
+    fn typ(&self) -> Result<Option<&str>, TokenError> {
+        const PREFIX: &str = "application/";
+        let typ = claims::text(&self.header, "typ")?;
+        Ok(typ.map(|typ| match typ.split_at_checked(PREFIX.len()) {
+            Some((prefix, bare)) if prefix.eq_ignore_ascii_case(PREFIX) => bare,
+            _ => typ,
+        }))
+    }
+
+    /// Whether a `nonce` marks the token as an ID token: an access token that says so may have one.
+    fn nonce_tells(&self) -> Result<bool, TokenError> {
+        Ok(!self.typ()?.is_some_and(|typ| typ.eq_ignore_ascii_case("at+jwt")))
     }
 
     fn check_required(&self, rules: &TokenRules) -> Result<(), TokenError> {
@@ -154,9 +158,8 @@ impl Candidate<'_> {
     /// it must fit the key. The token alone chooses nothing.
     pub fn verify(self, keys: &[&PublicKey], verifier: &dyn SignatureVerifier) -> Result<AccessToken, TokenError> {
         let algorithm = self.query.algorithm;
-        let signed = self.token.signed.as_bytes();
-        let made =
-            |key: &&PublicKey| algorithm.fits(key) && verifier.verify(algorithm, key, signed, &self.token.signature);
+        let signed = self.signed.as_bytes();
+        let made = |key: &&PublicKey| algorithm.fits(key) && verifier.verify(algorithm, key, signed, &self.signature);
         if keys.iter().take(verifier.tries(algorithm)).any(made) {
             Ok(self.access.with_mapped_scopes(self.rules))
         } else {

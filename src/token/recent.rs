@@ -50,6 +50,11 @@ impl<V> Recent<V> {
         Self { half: most.div_ceil(2), half_bytes: bytes / 2, young, old }
     }
 
+    /// Whether values are stored at all.
+    pub fn keeps_any(&self) -> bool {
+        self.half > 0
+    }
+
     /// The value of `token`. Marks it as used.
     pub fn get(&mut self, token: &TokenDigest) -> Option<&mut V> {
         if !self.young.values.contains_key(token) {
@@ -64,7 +69,7 @@ impl<V> Recent<V> {
     pub fn insert(&mut self, token: TokenDigest, value: V, weight: usize) {
         self.remove(&token);
         let weight = weight.saturating_add(Self::OVERHEAD);
-        if self.half > 0 && weight <= self.half_bytes {
+        if self.keeps_any() && weight <= self.half_bytes {
             self.put(token, value, weight);
         }
     }

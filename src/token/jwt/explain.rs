@@ -33,12 +33,12 @@ pub enum Checked {
     Scopes,
 }
 
-impl UntrustedJwt {
+impl UntrustedJwt<'_> {
     /// All checks of [`UntrustedJwt::check`], in the same order. Checks after a failed one are included. The first
     /// failure is the one for which `check` refuses the token.
     pub fn checks(&self, expected: Expectations<'_>, now: UnixTime) -> Vec<TokenCheck> {
         let rules = expected.rules;
-        let kind = self.typ().and_then(|typ| rules.check_kind(&self.claims, typ.as_deref() != Some("at+jwt")));
+        let kind = self.nonce_tells().and_then(|nonce_tells| rules.check_kind(&self.claims, nonce_tells));
         let client = claims::first_text(&self.claims, &rules.client_claims);
         let bounds = Bounds::of_jwt(&self.claims, client.unwrap_or_default(), rules);
         let audience = |bounds: &Bounds| bounds.check_audience(expected.audiences, rules);

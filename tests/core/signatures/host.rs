@@ -45,10 +45,11 @@ fn a_token_without_kid_is_tried_on_one_key_only_where_the_module_verifies() {
     let expected = Expectations { issuer: ISSUER, issuer_name: "main", algorithms: None, rules, audiences: &audiences };
     let keys = [Key::rsa_b(), Key::rsa_a()].map(|key| public(&key.jwk(), Algorithm::Rs256));
     let keys: Vec<&PublicKey> = keys.iter().collect();
-    let jwt = UntrustedJwt::parse(&Token::at(now).without_header("kid").sign(&Key::rsa_a())).unwrap();
+    let token = Token::at(now).without_header("kid").sign(&Key::rsa_a());
+    let jwt = UntrustedJwt::parse(&token).unwrap();
     let at = UnixTime::from_millis(u64::try_from(now).unwrap() * 1000);
     let verified = |keys: &[&PublicKey], verifier: &dyn SignatureVerifier| {
-        jwt.check(expected, at).unwrap().verify(keys, verifier).is_ok()
+        jwt.clone().check(expected, at).unwrap().verify(keys, verifier).is_ok()
     };
     assert!(verified(&keys, &honest), "the second by the host");
     assert!(!verified(&keys, &missing), "the second by the module");
