@@ -6,8 +6,12 @@
 //! The host around it (proxy-wasm ABI 0.2.1) has one stream and does what the
 //! gate needs of a host; any other call is refused.
 
+use std::collections::BTreeMap;
+
 use super::bootstrap::module_bytes;
+use super::ring_host::RingHost;
 use serde_json::Value;
+use toolgate::signature::HostCrypto;
 use wasmi::{
     AsContextMut, Caller, CompilationMode, Config, Engine, Extern, FuncType, Instance, Linker, Memory, Module, Store,
     Val, WasmParams, WasmResults,
@@ -40,6 +44,19 @@ struct Host {
     log: Vec<String>,
     /// Whether header fields stay as they are.
     refuses_edits: bool,
+    /// Whether it verifies signatures.
+    verifies: bool,
+    /// How often the module called each function, and how often it was called.
+    calls: BTreeMap<String, u64>,
+}
+
+impl Host {
+    fn called(&mut self, name: &str) {
+        match self.calls.get_mut(name) {
+            Some(count) => *count += 1,
+            None => _ = self.calls.insert(name.to_owned(), 1),
+        }
+    }
 }
 
 /// One worker with one plugin.
@@ -61,6 +78,15 @@ pub enum Fate {
 impl Worker {
     /// Loads the module that `make build` left, at `now` in seconds since 1970.
     pub fn start(configuration: &Value, now: i64) -> Self {
+        Self::on(Host::default(), configuration, now)
+    }
+
+    /// The same on a host that verifies signatures, as Envoy does. Its work is not counted.
+    pub fn start_with_crypto(configuration: &Value, now: i64) -> Self {
+        Self::on(Host { verifies: true, ..Host::default() }, configuration, now)
+    }
+
+    fn on(host: Host, configuration: &Value, now: i64) -> Self {
         let mut config = Config::default();
         config.consume_fuel(true).compilation_mode(CompilationMode::Eager);
         let engine = Engine::new(&config);
@@ -68,7 +94,7 @@ impl Worker {
         let host = Host {
             now: u64::try_from(now).expect("after 1970") * 1_000_000_000,
             configuration: configuration.to_string().into_bytes(),
-            ..Host::default()
+            ..host
         };
         let size = i32::try_from(host.configuration.len()).expect("a size");
         let mut store = Store::new(&engine, host);
@@ -98,6 +124,11 @@ impl Worker {
         u64::MAX - self.store.get_fuel().expect("a counter")
     }
 
+    /// The calls in both directions since the last time, by name.
+    pub fn take_calls(&mut self) -> BTreeMap<String, u64> {
+        std::mem::take(&mut self.store.data_mut().calls)
+    }
+
     /// A new stream with a request in pieces.
     pub fn request(&mut self, headers: Fields, pieces: &[&[u8]]) -> Fate {
         self.next_stream += 1;
@@ -112,7 +143,14 @@ impl Worker {
 
     /// The current stream is over.
     pub fn end(&mut self) {
-        self.call::<_, ()>("proxy_on_log", self.next_stream);
+        if self.instance.get_func(&self.store, "proxy_on_log").is_some() {
+            self.call::<_, ()>("proxy_on_log", self.next_stream);
+        }
+    }
+
+    /// The host forgets the current stream.
+    pub fn delete(&mut self) {
+        self.call::<_, ()>("proxy_on_delete", self.next_stream);
     }
 
     /// Writes a byte where the module never does.
@@ -153,6 +191,7 @@ impl Worker {
     }
 
     fn call<P: WasmParams, R: WasmResults>(&mut self, name: &str, parameters: P) -> R {
+        self.store.data_mut().called(name);
         let function = self.instance.get_typed_func::<P, R>(&self.store, name).expect("an export");
         let result = function.call(&mut self.store, parameters);
         result.unwrap_or_else(|trap| panic!("{name}: {trap}: {:?}", self.store.data().log))
@@ -174,20 +213,33 @@ impl Drop for Worker {
 /// The calls that the host offers, and a refusal of every other one.
 fn linker(engine: &Engine, module: &Module) -> Linker<Host> {
     let mut linker = Linker::new(engine);
+    /// Offers a function, and counts its calls.
+    macro_rules! offer {
+        ($name:literal, $function:expr, $($parameter:ident),*) => {
+            linker
+                .func_wrap("env", $name, |mut caller: Caller<'_, Host>, $($parameter: i32),*| -> i32 {
+                    caller.data_mut().called($name);
+                    ($function)(caller, $($parameter),*)
+                })
+                .is_ok()
+        };
+    }
     let offered = [
-        linker.func_wrap("env", "proxy_get_buffer_bytes", get_buffer).is_ok(),
-        linker.func_wrap("env", "proxy_set_buffer_bytes", set_buffer).is_ok(),
-        linker.func_wrap("env", "proxy_get_header_map_pairs", get_pairs).is_ok(),
-        linker.func_wrap("env", "proxy_send_local_response", answer).is_ok(),
-        linker.func_wrap("env", "proxy_get_current_time_nanoseconds", tell_time).is_ok(),
-        linker.func_wrap("env", "proxy_log", log).is_ok(),
-        linker.func_wrap("env", "proxy_get_property", |_: i32, _: i32, _: i32, _: i32| NOT_FOUND).is_ok(),
-        linker.func_wrap("env", "proxy_set_property", |_: i32, _: i32, _: i32, _: i32| OK).is_ok(),
-        linker.func_wrap("env", "proxy_remove_header_map_value", remove).is_ok(),
-        linker.func_wrap("env", "proxy_replace_header_map_value", change).is_ok(),
-        linker.func_wrap("env", "proxy_add_header_map_value", change).is_ok(),
-        linker.func_wrap("env", "proxy_set_tick_period_milliseconds", |_: i32| OK).is_ok(),
-        linker.func_wrap("env", "proxy_set_effective_context", |_: i32| OK).is_ok(),
+        offer!("proxy_get_buffer_bytes", get_buffer, a, b, c, d, e),
+        offer!("proxy_set_buffer_bytes", set_buffer, a, b, c, d, e),
+        offer!("proxy_get_header_map_pairs", get_pairs, a, b, c),
+        offer!("proxy_get_header_map_value", get_value, a, b, c, d, e),
+        offer!("proxy_send_local_response", answer, a, b, c, d, e, f, g, h),
+        offer!("proxy_get_current_time_nanoseconds", tell_time, a),
+        offer!("proxy_log", log, a, b, c),
+        offer!("proxy_get_property", |_, _, _, _, _| NOT_FOUND, a, b, c, d),
+        offer!("proxy_set_property", |_, _, _, _, _| OK, a, b, c, d),
+        offer!("proxy_remove_header_map_value", remove, a, b, c),
+        offer!("proxy_replace_header_map_value", change, a, b, c, d, e),
+        offer!("proxy_add_header_map_value", change, a, b, c, d, e),
+        offer!("proxy_set_tick_period_milliseconds", |_, _| OK, a),
+        offer!("proxy_set_effective_context", |_, _| OK, a),
+        offer!("proxy_call_foreign_function", call_foreign, a, b, c, d, e, f),
         linker.func_wrap("wasi_snapshot_preview1", "random_get", |_: i32, _: i32| OK).is_ok(),
     ];
     assert!(offered.iter().all(|done| *done));
@@ -236,6 +288,35 @@ fn get_pairs(mut caller: Caller<'_, Host>, _map: i32, data: i32, size: i32) -> i
         bytes.extend(text.bytes().chain([0]));
     }
     give(&mut caller, bytes, data, size)
+}
+
+fn get_value(mut caller: Caller<'_, Host>, _map: i32, name: i32, length: i32, data: i32, size: i32) -> i32 {
+    let name = read(&mut caller, name, length);
+    let value = caller.data().headers.iter().find(|(own, _)| own.as_bytes() == name).map(|(_, value)| value.clone());
+    match value {
+        Some(value) => give(&mut caller, value.into_bytes(), data, size),
+        None => NOT_FOUND,
+    }
+}
+
+fn call_foreign(
+    mut caller: Caller<'_, Host>,
+    name: i32,
+    name_length: i32,
+    arguments: i32,
+    length: i32,
+    data: i32,
+    size: i32,
+) -> i32 {
+    let name = read(&mut caller, name, name_length);
+    if !caller.data().verifies || name != b"verify_signature" {
+        return UNIMPLEMENTED;
+    }
+    let arguments = read(&mut caller, arguments, length);
+    match RingHost.verify_signature(&arguments) {
+        Some(result) => give(&mut caller, result, data, size),
+        None => UNIMPLEMENTED,
+    }
 }
 
 fn remove(caller: Caller<'_, Host>, _map: i32, _: i32, _: i32) -> i32 {
