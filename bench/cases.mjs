@@ -4,6 +4,10 @@ import { external, nativeChain, toolgate, toolgateConfig, toolgateNative } from 
 import { MODULE, NATIVE } from './setup.mjs';
 
 const { BEFORE } = process.env;
+const chosen = process.env.CASES?.split(',');
+
+/** Whether a case is among those that `CASES` names, if it names any. */
+export const isWanted = (name) => !chosen || chosen.includes(name);
 
 /** The cases that are an Envoy. `external`: beside Envoy, the authorizer's CPU counts. */
 export function envoyCases(issuer, authorizerPort) {
@@ -32,7 +36,7 @@ export function envoyCases(issuer, authorizerPort) {
       before('E', 'toolgate without token cache, audit on', uncached),
       before('E0', 'toolgate without token cache, audit off', both),
     ] : []),
-  ];
+  ].filter(({ name }) => isWanted(name));
 }
 
 /** Divisions that the table ends with. */

@@ -24,6 +24,7 @@ base=$(of_one nothing 1000)
 printf '| one exchange in the core | instructions |\n| --- | ---: |\n'
 row() { printf "| %s | %d |\n" "$1" $(($(of_one "$2" "$3") - base)); }
 row "a call of 130 bytes, token from the cache" warm 1000
+row "a call of 130 bytes, token verified by the host (without that)" verified 1000
 row "a call of 130 bytes, token verified (RS256)" cold 20
 row "a call of 200,000 bytes, token from the cache" body 10
 row "the same size, half of it small objects" structured 10
@@ -37,12 +38,16 @@ by_function() { # by_function FILE
     sed -nE 's/ \[[^]]*\]$//; s/^ *([0-9,]+) \([^)]*\) +[^:]*:(.*)$/\1 \2/p' |
     awk '{ count = $1; gsub(",", "", count); $1 = ""; all[$0] += count } END { for (name in all) print all[name] "\t" name }'
 }
-instructions warm 1000 >"$folder/count"
-by_function "$folder/warm.out" >"$folder/once"
-instructions warm 2000 >"$folder/count"
-by_function "$folder/warm.out" >"$folder/twice"
-printf '\n| the dearest functions of a call, token from the cache | instructions of their own |\n| --- | ---: |\n'
-awk -F '\t' 'NR == FNR { once[$2] = $1; next } { printf "%d\t%s\n", ($1 - once[$2]) / 1000, $2 }' "$folder/once" "$folder/twice" |
-  sort -rn | head -10 | awk -F '\t' '{ sub(/^ */, "", $2); printf "| `%s` | %d |\n", $2, $1 }'
+functions() { # functions KIND WORDS
+  instructions "$1" 1000 >"$folder/count"
+  by_function "$folder/$1.out" >"$folder/once"
+  instructions "$1" 2000 >"$folder/count"
+  by_function "$folder/$1.out" >"$folder/twice"
+  printf '\n| the dearest functions of a call, %s | instructions of their own |\n| --- | ---: |\n' "$2"
+  awk -F '\t' 'NR == FNR { once[$2] = $1; next } { printf "%d\t%s\n", ($1 - once[$2]) / 1000, $2 }' "$folder/once" "$folder/twice" |
+    sort -rn | head -"${FUNCTIONS:-10}" | awk -F '\t' '{ sub(/^ */, "", $2); printf "| `%s` | %d |\n", $2, $1 }'
+}
+functions warm "token from the cache"
+functions verified "token verified by the host"
 echo
 echo "profiles: $folder/*.out, to be read with callgrind_annotate"

@@ -1,12 +1,13 @@
 // `make bench`: cases A to N in interleaved rounds, the scale series, memory; tables and a plot.
 // ROUNDS (5); SECONDS (4) of each case in a round, after WARM (3) to warm up, of the series a quarter and a third;
-// ONLY: some of `cases`, `series`, `memory`; SERIES: part of a series' name; BEFORE: an older module to measure beside.
+// ONLY: some of `cases`, `series`, `memory`; CASES: some cases by name, such as `E,E'`; SERIES: part of a series' name;
+// BEFORE: an older module to measure beside.
 //
 // Every round starts every Envoy anew: two processes with the same module differ by up to a tenth, for as long as they
 // live, by where their memory happens to lie.
 import { writeFileSync } from 'node:fs';
 import { freePort, run } from '../demo/processes.mjs';
-import { ADDED, envoyCases, RATIOS } from './cases.mjs';
+import { ADDED, envoyCases, isWanted, RATIOS } from './cases.mjs';
 import { startEnvoy } from './envoy.mjs';
 import { callOf, round, writeWorkload } from './load.mjs';
 import { describeMachine } from './machine.mjs';
@@ -45,11 +46,8 @@ async function measureCases({ processes, tools, upstream, rounds, seconds, warm 
   const issuer = newIssuer();
   const authorizer = await startAuthorizer(processes, tools, issuer);
   const clusters = { upstream: upstream.port, authorizer: authorizer.port };
-  const fastmcp = await startFastmcp(processes, tools, issuer);
-  const cases = [
-    ...envoyCases(issuer, authorizer.port),
-    { name: 'G', what: 'FastMCP with its own checks, no gate', running: fastmcp },
-  ];
+  const fastmcp = async () => ({ name: 'G', what: 'FastMCP with its own checks, no gate', running: await startFastmcp(processes, tools, issuer) });
+  const cases = [...envoyCases(issuer, authorizer.port), ...(isWanted('G') ? [await fastmcp()] : [])];
 
   const [token, body] = [issuer.token(), callOf(130)];
   console.log(`workload: tools/call, ${body.length} bytes of body, RS256 token of ${token.length} bytes, 16 connections\n`);
@@ -85,14 +83,18 @@ function report(cases, measured) {
     ];
   });
   console.log(table(['case', 'CPU per request', '±', 'requests/s', 'p50 ms', 'p99 ms'], rows));
-  const divided = RATIOS.map(([over, under]) => {
+  const isThere = (...names) => names.every((name) => measured.has(name));
+  const divided = RATIOS.filter((names) => isThere(...names)).map(([over, under]) => {
     // Of each round, whose parts lie less than a minute apart: what disturbs a machine for longer disturbs neither more.
     return divisions(`${over}/${under}`, cost(over).map((value, n) => value / cost(under)[n]));
   });
-  const [alone, chain] = [cost('A'), cost('B')];
-  divided.push(...ADDED.map((name) => (
-    divisions(`(${name}-A)/(B-A)`, cost(name).map((value, n) => (value - alone[n]) / (chain[n] - alone[n]))))));
+  divided.push(...ADDED.filter((name) => isThere('A', 'B', name)).map((name) => {
+    const [alone, chain] = [cost('A'), cost('B')];
+    return divisions(`(${name}-A)/(B-A)`, cost(name).map((value, n) => (value - alone[n]) / (chain[n] - alone[n])));
+  }));
   console.log(`\n${table(['ratio of CPU per request', 'median', 'rounds'], divided)}\n`);
+  // The plot of the documentation shows all of them.
+  if (process.env.CASES) return;
   writeFileSync(PLOT, bars('CPU per request in microseconds, by case', cases.map(({ name, what }) => {
     const all = measured.get(name).map(({ cpu }) => cpu.reduce((total, part) => total + part));
     return { label: `${name}: ${what}`, value: median(all), low: Math.min(...all), high: Math.max(...all) };

@@ -1,11 +1,13 @@
 //! A host without a network: single exchanges of the core, one after the other.
 
+use std::cell::RefCell;
+
 use toolgate::config::Config;
 use toolgate::exchange::{Event, RequestHead, Step, Wants};
 use toolgate::gate::{self, Host, Stream, StreamId};
 use toolgate::headers::Headers;
 use toolgate::meter::Meter;
-use toolgate::signature::PureVerifier;
+use toolgate::signature::{Algorithm, PublicKey, PureVerifier, SignatureVerifier};
 use toolgate::time::UnixTime;
 use toolgate::workers::{Alone, SharedNames};
 
@@ -13,21 +15,56 @@ use toolgate::workers::{Alone, SharedNames};
 pub struct Gate {
     gate: gate::Gate,
     shared: Alone,
+    verifier: Box<dyn SignatureVerifier>,
+}
+
+/// A host that verifies signatures. One that comes again costs nothing, so that what is counted is the core's own work.
+#[derive(Default)]
+struct Verifying {
+    last: RefCell<(Vec<u8>, Vec<u8>, bool)>,
+}
+
+impl SignatureVerifier for Verifying {
+    fn verify(&self, algorithm: Algorithm, key: &PublicKey, signed: &[u8], signature: &[u8]) -> bool {
+        let (text, made, answer) = &mut *self.last.borrow_mut();
+        if text != signed || made != signature {
+            *answer = PureVerifier.verify(algorithm, key, signed, signature);
+            (*text, *made) = (signed.to_vec(), signature.to_vec());
+        }
+        *answer
+    }
+
+    fn tries(&self, algorithm: Algorithm) -> usize {
+        PureVerifier.tries(algorithm)
+    }
+
+    fn cost(&self, algorithm: Algorithm, key: &PublicKey) -> u64 {
+        PureVerifier.cost(algorithm, key)
+    }
 }
 
 impl Gate {
     pub fn new(config: Config, now: UnixTime) -> Self {
+        Self::with(Box::new(PureVerifier), config, now)
+    }
+
+    /// On a host that verifies signatures, at no cost here.
+    pub fn on_verifying_host(config: Config, now: UnixTime) -> Self {
+        Self::with(Box::<Verifying>::default(), config, now)
+    }
+
+    fn with(verifier: Box<dyn SignatureVerifier>, config: Config, now: UnixTime) -> Self {
         let shared = Alone::default();
         let random = |bytes: &mut [u8]| {
             bytes.fill(7);
             true
         };
         let names = SharedNames::new(&[], &[]);
-        let (mut gate, _) = gate::Gate::new(config, &names, &random, &lend(&shared, now));
+        let (mut gate, _) = gate::Gate::new(config, &names, &random, &lend(&shared, &*verifier, now));
         gate.known().host_shows_bodies = true;
         // As on a host whose log is at the level of warnings.
         gate.set_prints_info(false);
-        Self { gate, shared }
+        Self { gate, shared, verifier }
     }
 
     /// The step that ends with the verdict on a request with this body.
@@ -65,10 +102,10 @@ impl Gate {
     /// Runs one event. Its effects on the worker, a timer and lines of the log, are left out.
     fn event(&mut self, stream: &Stream, event: Event<'_>, now: UnixTime) -> Step {
         self.rest();
-        self.gate.stream(stream, event, &lend(&self.shared, now)).1
+        self.gate.stream(stream, event, &lend(&self.shared, &*self.verifier, now)).1
     }
 }
 
-fn lend(shared: &Alone, now: UnixTime) -> Host<'_> {
-    Host { now, node: None, shared, verifier: &PureVerifier, peer_certificate: &|| None }
+fn lend<'h>(shared: &'h Alone, verifier: &'h dyn SignatureVerifier, now: UnixTime) -> Host<'h> {
+    Host { now, node: None, shared, verifier, peer_certificate: &|| None }
 }

@@ -1,4 +1,4 @@
-//! N exchanges in the core, for `valgrind --tool=callgrind`: `exchange warm|cold|body|structured|structured-900|list|new-list N`.
+//! N exchanges in the core, for `valgrind --tool=callgrind`: `exchange warm|verified|cold|body|structured|structured-900|list|new-list N`.
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -11,11 +11,14 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let (kind, count) = (arguments.next().unwrap_or_default(), arguments.next().and_then(|count| count.parse().ok()));
     let Some(count) = count else { return usage() };
-    let entries = if kind == "cold" { 0 } else { 16 };
-    let mut gate = Gate::new(samples::config(entries), samples::now());
+    let mut gate = match kind.as_str() {
+        "cold" => Gate::new(samples::config(0), samples::now()),
+        "verified" => Gate::on_verifying_host(samples::config(0), samples::now()),
+        _ => Gate::new(samples::config(16), samples::now()),
+    };
     let headers = samples::headers();
     match kind.as_str() {
-        "cold" | "warm" => repeat(count, || {
+        "cold" | "verified" | "warm" => repeat(count, || {
             black_box(gate.decide(headers.clone(), black_box(samples::CALL), samples::now()));
         }),
         "body" => {
@@ -67,6 +70,6 @@ fn call_with_a_note_of(bytes: usize) -> Vec<u8> {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: exchange warm|cold|body|structured|structured-900|list|new-list|nothing COUNT");
+    eprintln!("usage: exchange warm|verified|cold|body|structured|structured-900|list|new-list|nothing COUNT");
     ExitCode::FAILURE
 }
