@@ -6,10 +6,11 @@ mod ids;
 pub mod sink;
 
 pub use event::{Event, manifest_line};
-pub use ids::DecisionIds;
+pub use ids::{DecisionId, DecisionIds};
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -109,7 +110,7 @@ pub struct RefusedToken {
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
 pub struct Record {
-    pub decision_id: String,
+    pub decision_id: DecisionId,
     pub decision: Decision,
     pub reason: Reason,
     /// The status of toolgate's own response.
@@ -117,15 +118,16 @@ pub struct Record {
     /// Whether the response is the result of a call.
     pub in_band: bool,
     /// The resource's identifier. Without one, no audit line is written.
-    pub resource: Option<String>,
+    pub resource: Option<Arc<str>>,
     /// The MCP method, or the HTTP method of a request without a message.
-    pub method: Option<String>,
+    pub method: Option<Cow<'static, str>>,
     pub target: Option<String>,
     /// The caller, once verified. None of an anonymous one.
     pub caller: Option<AccessToken>,
     pub required: Vec<String>,
     pub missing: Vec<String>,
     pub matrix_row: Option<String>,
+    /// This and the next two are there if someone reads the line: the filter state has none of them.
     pub request_id: Option<String>,
     pub trace_id: Option<String>,
     pub protocol_version: Option<String>,
@@ -139,7 +141,7 @@ pub struct Record {
 
 impl Record {
     /// A record with only the decision.
-    pub fn new(decision_id: String, decision: Decision, reason: Reason) -> Self {
+    pub fn new(decision_id: DecisionId, decision: Decision, reason: Reason) -> Self {
         Self {
             decision_id,
             decision,
@@ -165,7 +167,7 @@ impl Record {
     /// The audit line: [`LINE_PREFIX`] and a JSON object. Unknown values are omitted.
     pub fn line(&self, subject: SubjectForm, stamp: &Stamp<'_>) -> String {
         let mut line = Object::line(LINE_PREFIX, MAX_TEXT);
-        line.text("decision_id", Some(&self.decision_id));
+        line.text("decision_id", Some(self.decision_id.as_str()));
         line.text("decision", Some(self.decision.as_str()));
         line.text("reason", Some(self.reason.as_str()));
         if let Some(status) = self.status {
@@ -228,7 +230,7 @@ impl Record {
             ("toolgate_target", self.target.as_deref().map(plain)),
             ("toolgate_subject", subject),
             ("toolgate_client", self.caller.as_ref().and_then(AccessToken::client).map(plain)),
-            ("toolgate_decision_id", Some(plain(&self.decision_id))),
+            ("toolgate_decision_id", Some(plain(self.decision_id.as_str()))),
         ];
         let most = match self.shown {
             FilterState::All => values.len(),
@@ -308,7 +310,7 @@ mod tests {
             resource: Some("https://m/mcp".into()),
             target: Some("a\nb\u{202e}\"\u{2028}\u{e0041}".into()),
             caller: Some(AccessToken::of("https://as", "alice", &["a"])),
-            ..Record::new("id".into(), Decision::Deny, Reason::Unlisted)
+            ..Record::new(DecisionIds::new(1).next_id(), Decision::Deny, Reason::Unlisted)
         }
     }
 

@@ -94,7 +94,7 @@ enum State {
     /// The token is verified, or there is none. The verdict needs the body.
     AwaitingBody(Box<Verified>),
     /// The body is complete and allowed. The verdict needs a fresh introspection response.
-    AwaitingFreshness(Box<Verified>, Waiting),
+    AwaitingFreshness(Box<Verified>, Box<Waiting>),
     /// Forwarded by a verdict.
     Forwarded(Box<Answer>),
     /// Answered by toolgate, with this status.
@@ -169,7 +169,7 @@ impl Exchange {
             State::AwaitingFreshness(verified, waiting) => {
                 verified.request.turn_came(verified.body, &waiting, env);
                 drop(waiting);
-                self.decide_body(*verified, Some(read), env)
+                self.decide_body(verified, Some(read), env)
             }
             other => {
                 self.state = other;
@@ -219,7 +219,7 @@ impl Exchange {
                 *env.host_shows_bodies |= !verified.released;
                 verified.body = body;
                 if end || size > verified.request.body_limit(env.config) {
-                    return self.decide_body(*verified, Some(read), env);
+                    return self.decide_body(verified, Some(read), env);
                 }
                 self.state = State::AwaitingBody(verified);
                 Step::hold()
@@ -252,7 +252,7 @@ impl Exchange {
             }
             State::AwaitingBody(mut verified) => {
                 verified.body.ended = ended;
-                let step = self.decide_body(*verified, Some(read), env);
+                let step = self.decide_body(verified, Some(read), env);
                 // If body and trailers arrived while headers were held, Envoy shows both in one resumption. If the
                 // filter then continues in the trailers, Envoy takes the body as passed and drops the held one. A call
                 // to resume shows both again instead.
@@ -290,7 +290,7 @@ impl Exchange {
         }
         let mut step = self.ended(Reason::EndedByHost, env);
         if let Some(Effect::Record(record, _)) = step.effects.first() {
-            let event = buffer_exceeded(&record.decision_id, "request", "body");
+            let event = buffer_exceeded(record.decision_id.as_str(), "request", "body");
             step.effects.push(event);
         }
         step

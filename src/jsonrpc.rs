@@ -106,6 +106,14 @@ impl<'a> Member<'a> {
         }
     }
 
+    /// Takes the string, if there is one.
+    pub fn take(&mut self) -> Option<Cow<'a, str>> {
+        match std::mem::take(self) {
+            Self::Is(text) => Some(text),
+            Self::Absent | Self::Unusable => None,
+        }
+    }
+
     fn read(reader: &mut Reader<'a>) -> Result<Self, JsonFault> {
         let member = Self::read_optional(reader)?;
         Ok(if member == Self::Absent { Self::Unusable } else { member })

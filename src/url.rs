@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 /// The scheme of a [`Url`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ impl Scheme {
 /// An absolute `http` or `https` URL without fragment and user information.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
-    text: String,
+    text: Arc<str>,
     scheme: Scheme,
     authority: String,
     path: String,
@@ -93,7 +94,7 @@ impl Url {
         }
         let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
         Ok(Self {
-            text: text.to_owned(),
+            text: text.into(),
             scheme,
             authority: authority.to_owned(),
             path: path.to_owned(),
@@ -104,6 +105,11 @@ impl Url {
     /// The URL, byte for byte as written.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// [`Self::as_str`], shared, for records.
+    pub fn shared(&self) -> Arc<str> {
+        self.text.clone()
     }
 
     /// Its scheme.

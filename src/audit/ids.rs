@@ -1,5 +1,22 @@
 //! Ids of decisions.
 
+/// The id of a decision: 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DecisionId([u8; 32]);
+
+impl DecisionId {
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for DecisionId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// Generates decision ids: 128 bits, unique for every decision of every worker.
 #[derive(Clone, Copy, Debug)]
 pub struct DecisionIds {
@@ -16,7 +33,7 @@ impl DecisionIds {
     }
 
     /// The next id.
-    pub fn next_id(&mut self) -> String {
+    pub fn next_id(&mut self) -> DecisionId {
         self.count += 1;
         // Formatted by hand: every request needs an id, and the formatter takes ten times as long.
         let number = u128::from(self.worker) << 64 | u128::from(mix(self.seed ^ mix(self.count)));
@@ -24,7 +41,7 @@ impl DecisionIds {
         for (digits, byte) in id.as_chunks_mut().0.iter_mut().zip(number.to_be_bytes()) {
             *digits = [hex_digit(byte >> 4), hex_digit(byte & 15)];
         }
-        std::str::from_utf8(&id).unwrap_or_default().to_owned()
+        DecisionId(id)
     }
 }
 

@@ -40,13 +40,13 @@ impl Exchange {
             Ok(caller) => {
                 let session = Session::default();
                 let verified = Verified { request, caller, since: env.now, released: false, session, body };
-                self.admit(verified, read, env)
+                self.admit(Box::new(verified), read, env)
             }
         }
     }
 
     /// Continues once the caller is known: checks the other headers, then waits for the body, if any.
-    fn admit(&mut self, mut verified: Verified, read: Option<ReadBody<'_>>, env: &mut Env<'_>) -> Step {
+    fn admit(&mut self, mut verified: Box<Verified>, read: Option<ReadBody<'_>>, env: &mut Env<'_>) -> Step {
         if let Some(token) = verified.caller.token() {
             env.drift.saw(verified.request.resource, env.config, token, env.now);
         }
@@ -74,7 +74,7 @@ impl Exchange {
             Ok(edits) => edits,
         };
         verified.released = !holds;
-        self.state = State::AwaitingBody(Box::new(verified));
+        self.state = State::AwaitingBody(verified);
         edits.map_or_else(Step::hold, |edits| Step::go_on(vec![Effect::EditHeaders(edits)]))
     }
 }

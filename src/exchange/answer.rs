@@ -13,7 +13,7 @@ use super::verified::Verified;
 use super::wants::Wants;
 use super::watch::Watch;
 use super::{ReadBody, buffer_exceeded};
-use crate::audit;
+use crate::audit::{self, DecisionId};
 use crate::config::Config;
 use crate::drift::asked::AskedList;
 use crate::headers::{Headers, Single};
@@ -34,7 +34,8 @@ pub(super) struct Answer {
     expects: Expects,
     /// The ids of the requests, for the errors that replace a list.
     ids: Ids,
-    decision_id: String,
+    /// That of the first message.
+    decision_id: DecisionId,
     /// The session, if sessions are bound.
     session: Bound,
     /// Whether the host shows bodies while headers are held. Then a fault can still lead to a 502.
@@ -94,7 +95,7 @@ impl Answer {
         expects: Expects,
         asked: Option<AskedList>,
         ids: Ids,
-        decision_id: String,
+        decision_id: DecisionId,
         config: &Config,
     ) -> Self {
         let resource = verified.request.resource(config);
@@ -113,7 +114,8 @@ impl Answer {
             phase: Phase::Untouched,
             held: 0,
             watch: None,
-            revocable: None,
+            // Only a control plane changes the policy of a stream.
+            revocable: resource.filter(|own| own.policy_source.is_some()).map(|own| own.policy_version),
             streams: false,
             asked,
             may_approve: false,
@@ -135,14 +137,8 @@ impl Answer {
     }
 
     /// Makes the answer a long-lived stream, which ends when `watch` says so.
-    pub fn watched(self, watch: Watch) -> Self {
-        Self { watch: Some(Box::new(watch)), ..self }
-    }
-
-    /// An answer that ends when the policy revokes the token. Only a control plane changes the policy of a stream.
-    pub fn revocable(self, verified: &Verified, config: &Config) -> Self {
-        let resource = verified.request.resource(config).filter(|resource| resource.policy_source.is_some());
-        Self { revocable: resource.map(|resource| resource.policy_version), ..self }
+    pub fn watch(&mut self, watch: Watch) {
+        self.watch = Some(Box::new(watch));
     }
 
     /// Whether the answer is a long-lived stream.
@@ -337,11 +333,11 @@ impl Answer {
 
     /// The event that the host's buffer cannot hold the answer.
     pub fn is_cut(&self) -> Effect {
-        buffer_exceeded(&self.decision_id, "response", "list")
+        buffer_exceeded(self.decision_id.as_str(), "response", "list")
     }
 
     fn event(&self, event: &'static str, reason: Reason) -> Effect {
-        let decision_id = Some(self.decision_id.clone());
+        let decision_id = Some(self.decision_id.as_str().to_owned());
         Effect::event(audit::Event { decision_id, ..audit::Event::new(event, reason.as_str()) })
     }
 }

@@ -1,5 +1,6 @@
 //! The decisions on the messages of a request.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::expects::Expects;
@@ -13,14 +14,14 @@ use crate::reason::Reason;
 use crate::reply::{Cause, Denied, DeniedElement};
 
 /// The decisions on a request: one for each of its messages.
-pub(super) struct Decisions {
+pub(super) struct Decisions<'b> {
     /// In the order of the messages.
-    pub all: Vec<Decided>,
+    pub all: Vec<Decided<'b>>,
     /// How the messages were sent, and are answered.
     pub shape: Shape,
 }
 
-impl Decisions {
+impl<'b> Decisions<'b> {
     /// The permit for all messages, if none is denied.
     pub fn permit(&self) -> Option<Permit> {
         Permit::for_all(self.all.iter().map(|one| &one.verdict))
@@ -37,7 +38,7 @@ impl Decisions {
     }
 
     /// The only decision, unless the messages were sent as an array.
-    pub fn single(&self) -> Option<&Decided> {
+    pub fn single(&self) -> Option<&Decided<'b>> {
         self.all.first().filter(|_| self.shape == Shape::Single)
     }
 
@@ -48,15 +49,15 @@ impl Decisions {
     }
 }
 
-/// The decision on one message.
-pub(super) struct Decided {
-    pub method: String,
+/// The decision on one message of a body. Only what its record needs is copied.
+pub(super) struct Decided<'b> {
+    pub method: Cow<'static, str>,
     pub target: Option<String>,
     pub list: Option<ListKind>,
     pub expects: Expects,
-    pub cursor: Option<String>,
-    pub id: Option<String>,
-    pub version: Option<String>,
+    pub cursor: Option<Cow<'b, str>>,
+    pub id: Option<&'b str>,
+    pub version: Option<Cow<'b, str>>,
     pub verdict: Verdict,
     /// The recorded arguments.
     pub arguments: Option<String>,
@@ -64,7 +65,7 @@ pub(super) struct Decided {
     pub fresh: Option<Duration>,
 }
 
-impl Decided {
+impl Decided<'_> {
     /// The element of a 403 about it.
     fn into_denied(self, forwardable: bool) -> DeniedElement {
         let cause = match self.verdict {
@@ -72,8 +73,8 @@ impl Decided {
             Verdict::Deny(denial) => Cause::Policy(denial),
             Verdict::Allow(_) | Verdict::ShadowDeny(..) => Cause::Companion,
         };
-        let (method, decision_id) = (Some(self.method), String::new());
-        DeniedElement { cause, id: self.id, method, target: self.target, arguments: self.arguments, decision_id }
+        let (id, method) = (self.id.map(str::to_owned), Some(self.method.into_owned()));
+        DeniedElement { cause, id, method, target: self.target, arguments: self.arguments, decision_id: String::new() }
     }
 
     /// The record of the decision.
@@ -84,9 +85,8 @@ impl Decided {
             Verdict::ShadowDeny(_, denial) => (Decision::ShadowDeny, denial.reason()),
             Verdict::Deny(denial) => (Decision::Deny, denial.reason()),
         };
-        let version = self.version.as_deref().or(facts.protocol_version);
-        let facts = Facts { protocol_version: version, ..*facts };
-        let mut record = facts.record_of(Some(self.method), self.target, decision, reason, env);
+        let seen = (self.target, self.version.as_deref());
+        let mut record = facts.record_of(self.method, seen, (decision, reason), env);
         add_denial(&mut record, self.verdict.denial());
         record.arguments = self.arguments;
         record

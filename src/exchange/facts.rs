@@ -1,5 +1,7 @@
 //! The facts about a request, and the records made of them.
 
+use std::borrow::Cow;
+
 use super::refused;
 use super::request::{Request, RequestHead};
 use super::step::Env;
@@ -12,34 +14,23 @@ use crate::reason::Reason;
 use crate::reply::Refusal;
 use crate::token::AccessToken;
 
-/// The facts about a request that its records and answers state.
-#[derive(Clone, Copy, Default)]
+/// The facts about a request that its records and answers state. Fields of its head are looked up where they are needed.
+#[derive(Clone, Copy)]
 pub(super) struct Facts<'a> {
     /// Its resource.
     pub resource: Option<ResourceId>,
-    /// The listed origin that asks.
-    pub origin: Option<&'a str>,
-    pub request_id: Option<&'a str>,
-    pub trace_id: Option<&'a str>,
-    pub protocol_version: Option<&'a str>,
-    /// The request, whose token may be refused.
+    pub head: &'a RequestHead,
+    /// The request to the resource.
     pub request: Option<&'a Request>,
-    /// The method of HTTP, until a message is read.
+    /// The method of the message, once it is read. Until then that of HTTP counts.
     pub method: Option<&'a str>,
     pub caller: Option<&'a AccessToken>,
-    pub user_agent: Option<&'a str>,
 }
 
 impl<'a> Facts<'a> {
     /// The facts about a request that matches no resource.
     pub fn nowhere(head: &'a RequestHead) -> Self {
-        Self {
-            method: Some(head.method()),
-            request_id: head.request_id(),
-            trace_id: head.trace_id(),
-            user_agent: head.user_agent(),
-            ..Self::default()
-        }
+        Self { resource: None, head, request: None, method: None, caller: None }
     }
 
     /// The facts about a request that matches no resource, but whose path resembles that of `resource`.
@@ -49,13 +40,24 @@ impl<'a> Facts<'a> {
 
     /// The facts about a request to a resource.
     pub fn of(request: &'a Request) -> Self {
-        let declared = request.mcp.as_ref().ok();
-        Self {
-            resource: Some(request.resource),
-            origin: request.origin.as_deref(),
-            protocol_version: declared.and_then(|mcp| mcp.version.as_ref()).map(Version::as_str),
-            request: Some(request),
-            ..Self::nowhere(&request.head)
+        Self { resource: Some(request.resource), request: Some(request), ..Self::nowhere(&request.head) }
+    }
+
+    /// The listed origin that asks.
+    pub fn origin(&self) -> Option<&'a str> {
+        self.request.and_then(|request| request.origin.as_deref())
+    }
+
+    fn declared_version(&self) -> Option<&'a str> {
+        let declared = self.request.and_then(|request| request.mcp.as_ref().ok());
+        declared.and_then(|mcp| mcp.version.as_ref()).map(Version::as_str)
+    }
+
+    /// The method, for a record.
+    pub fn recorded_method(&self) -> Cow<'static, str> {
+        match self.method {
+            None if self.head.is_post() => Cow::Borrowed("POST"),
+            method => Cow::Owned(method.unwrap_or_else(|| self.head.method()).to_owned()),
         }
     }
 
@@ -64,14 +66,13 @@ impl<'a> Facts<'a> {
     pub fn told_in_band(&self, is_401: bool, config: &Config) -> bool {
         let Some(resource) = self.resource.and_then(|id| config.resources.get(id)) else { return false };
         let client = self.caller.and_then(AccessToken::client);
-        resource.in_band.as_ref().is_some_and(|in_band| in_band.covers(client, self.user_agent))
+        resource.in_band.as_ref().is_some_and(|in_band| in_band.covers(client, self.head.user_agent()))
             && (!is_401 || resource.policy.has_public_rules)
     }
 
     /// The record of a decision about the request as a whole.
     pub fn record(&self, decision: Decision, reason: Reason, env: &mut Env<'_>) -> Record {
-        let method = self.method.map(str::to_owned);
-        self.record_of(method, None, decision, reason, env)
+        self.record_of(self.recorded_method(), (None, None), (decision, reason), env)
     }
 
     /// The record of a refusal. Of a refused token it has only what the token claims, and what is wrong with it.
@@ -84,24 +85,25 @@ impl<'a> Facts<'a> {
         record
     }
 
-    /// The record of a decision about one message.
+    /// The record of a decision about one message with this target. `version`: the protocol version that it has itself.
     pub fn record_of(
         &self,
-        method: Option<String>,
-        target: Option<String>,
-        decision: Decision,
-        reason: Reason,
+        method: Cow<'static, str>,
+        (target, version): (Option<String>, Option<&str>),
+        (decision, reason): (Decision, Reason),
         env: &mut Env<'_>,
     ) -> Record {
         let resource = self.resource.and_then(|id| env.config.resources.get(id));
+        let line = env.keeps_records.then_some(self.head);
+        let version = version.or_else(|| self.declared_version()).filter(|_| env.keeps_records);
         Record {
-            resource: resource.map(|resource| resource.identifier.as_str().to_owned()),
-            method,
+            resource: resource.map(|resource| resource.identifier.shared()),
+            method: Some(method),
             target,
             caller: self.caller.cloned(),
-            request_id: self.request_id.map(str::to_owned),
-            trace_id: self.trace_id.map(str::to_owned),
-            protocol_version: self.protocol_version.map(str::to_owned),
+            request_id: line.and_then(RequestHead::request_id).map(str::to_owned),
+            trace_id: line.and_then(RequestHead::trace_id).map(str::to_owned),
+            protocol_version: version.map(str::to_owned),
             shown: env.config.filter_state,
             ..Record::new(env.ids.next_id(), decision, reason)
         }

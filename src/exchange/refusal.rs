@@ -1,5 +1,7 @@
 //! Answers of toolgate's own: the reply, its records, and the state that they leave.
 
+use std::borrow::Cow;
+
 use super::facts::{Facts, add_denial};
 use super::step::{Effect, Env, Step};
 use super::{Exchange, State};
@@ -28,12 +30,12 @@ impl Exchange {
     pub(super) fn deny(&mut self, facts: &Facts<'_>, mut denied: Denied, env: &mut Env<'_>) -> Step {
         let mut records = Vec::new();
         for element in &mut denied.elements {
-            let method = element.method.as_deref().or(facts.method).map(str::to_owned);
-            let target = element.target.clone();
-            let mut record = facts.record_of(method, target, Decision::Deny, element.cause.reason(), env);
+            let method = element.method.clone().map_or_else(|| facts.recorded_method(), Cow::Owned);
+            let (target, reason) = (element.target.clone(), element.cause.reason());
+            let mut record = facts.record_of(method, (target, None), (Decision::Deny, reason), env);
             add_denial(&mut record, element.cause.denial());
             record.arguments.clone_from(&element.arguments);
-            element.decision_id.clone_from(&record.decision_id);
+            record.decision_id.as_str().clone_into(&mut element.decision_id);
             records.push(record);
         }
         let call = denied.call().map(str::to_owned);
@@ -54,7 +56,7 @@ impl Exchange {
         env: &mut Env<'_>,
     ) -> Step {
         let resource = facts.resource.and_then(|id| env.config.resources.get(id));
-        let reply = refusal.render(resource, facts.origin);
+        let reply = refusal.render(resource, facts.origin());
         self.state = match refusal {
             Refusal::TooLarge => State::Overtaken(Box::new(reply.clone())),
             _ => State::Answered(reply.status),

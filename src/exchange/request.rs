@@ -269,11 +269,12 @@ impl Request {
             let conditional = |name: &&str| matches!(*name, "accept-encoding" | "range") || name.starts_with("if-");
             edits.extend(self.head.headers.names().filter(conditional).map(HeaderEdit::remove));
         }
-        for name in mcp::CHECKED {
+        let repeated = self.mcp.as_ref().is_ok_and(|mcp| mcp.is_repeated);
+        for name in mcp::CHECKED.iter().filter(|_| repeated) {
             if self.head.headers.single(name) == Single::Many
                 && let Some(value) = self.head.headers.text(name)
             {
-                edits.push(HeaderEdit::Set(name.to_owned(), value.to_owned()));
+                edits.push(HeaderEdit::Set((*name).to_owned(), value.to_owned()));
             }
         }
         edits.extend(identity.into_iter().map(|(name, value)| HeaderEdit::Set(name, value)));

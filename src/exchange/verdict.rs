@@ -17,7 +17,7 @@ use crate::reply::Refusal;
 
 impl Exchange {
     /// The verdict on a request without a body, which uses only the endpoint itself.
-    pub(super) fn decide_bodiless(&mut self, verified: Verified, env: &mut Env<'_>) -> Step {
+    pub(super) fn decide_bodiless(&mut self, verified: Box<Verified>, env: &mut Env<'_>) -> Step {
         if verified.request.head.is_post() {
             let fault = Refusal::Message(MessageFault::Json(crate::json::JsonFault::Syntax), None);
             return self.refuse(&verified.facts(), fault, env);
@@ -25,7 +25,7 @@ impl Exchange {
         let verdict = verified.decide(&Access::Open, Arguments::Open, env);
         let expects = Expects { stream: verified.request.head.method() == "GET", ..Expects::default() };
         let decided = Decided {
-            method: verified.request.head.method().to_owned(),
+            method: verified.facts().recorded_method(),
             target: None,
             list: None,
             expects,
@@ -40,7 +40,12 @@ impl Exchange {
     }
 
     /// The verdict on a request whose body is complete or too large.
-    pub(super) fn decide_body(&mut self, verified: Verified, read: Option<ReadBody<'_>>, env: &mut Env<'_>) -> Step {
+    pub(super) fn decide_body(
+        &mut self,
+        verified: Box<Verified>,
+        read: Option<ReadBody<'_>>,
+        env: &mut Env<'_>,
+    ) -> Step {
         let limit = verified.request.body_limit(env.config);
         let bytes = match read.filter(|_| verified.body.size <= limit) {
             // Reading one byte more than allowed detects a body that grew since the host counted it.
@@ -65,7 +70,13 @@ impl Exchange {
 
     /// Gets a recent introspection response, if a rule requires one and the request is allowed without it. Then it
     /// decides again, because the response may grant fewer scopes.
-    fn refresh(&mut self, mut verified: Verified, decisions: Decisions, bytes: &[u8], env: &mut Env<'_>) -> Step {
+    fn refresh(
+        &mut self,
+        mut verified: Box<Verified>,
+        decisions: Decisions<'_>,
+        bytes: &[u8],
+        env: &mut Env<'_>,
+    ) -> Step {
         let Some(within) = decisions.fresh().filter(|_| decisions.permit().is_some()) else {
             return self.carry_out(verified, decisions, Some(bytes), env);
         };
@@ -75,7 +86,7 @@ impl Exchange {
         match validate(&verified.request, Some(fresh), env) {
             Ok(caller) => verified.caller = caller.into(),
             Err(Unverified::Waits(waiting)) => {
-                self.state = State::AwaitingFreshness(Box::new(verified), waiting);
+                self.state = State::AwaitingFreshness(verified, Box::new(waiting));
                 return Step::hold();
             }
             Err(Unverified::Refused(refusal)) => {
@@ -99,7 +110,13 @@ impl Exchange {
     }
 
     /// Forwards or refuses all messages of the request.
-    fn carry_out(&mut self, verified: Verified, decisions: Decisions, body: Option<&[u8]>, env: &mut Env<'_>) -> Step {
+    fn carry_out(
+        &mut self,
+        verified: Box<Verified>,
+        decisions: Decisions<'_>,
+        body: Option<&[u8]>,
+        env: &mut Env<'_>,
+    ) -> Step {
         // The policy may have changed since the token was verified: a body may take long to arrive.
         if let Some(token) = verified.caller.token()
             && let Err(revoked) = not_revoked(&verified.request, token, env)
@@ -120,22 +137,20 @@ impl Exchange {
             effects.push(Effect::EditHeaders(edits));
         }
         let (mut ids, mut decision_id) = (Vec::new(), None);
-        for mut one in decisions.all {
+        for one in decisions.all {
             // Needed only for errors that replace a list.
-            ids.extend(one.id.take().filter(|_| expects.is_any()));
+            ids.extend(one.id.filter(|_| expects.is_any()).map(str::to_owned));
             let record = one.into_record(&facts, env);
-            decision_id.get_or_insert_with(|| record.decision_id.clone());
+            decision_id.get_or_insert(record.decision_id);
             effects.push(Effect::record(record));
         }
         let ids = Ids { ids, shape: decisions.shape };
-        let answer =
-            Answer::new(permit, &verified, expects, asked_list, ids, decision_id.unwrap_or_default(), env.config);
-        let answer = answer.revocable(&verified, env.config);
-        self.state = State::Forwarded(Box::new(if expects.stream {
-            answer.watched(Watch::new(verified, body, env))
-        } else {
-            answer
-        }));
+        let decision_id = decision_id.unwrap_or_else(|| env.ids.next_id());
+        let mut answer = Box::new(Answer::new(permit, &verified, expects, asked_list, ids, decision_id, env.config));
+        if expects.stream {
+            answer.watch(Watch::new(*verified, body, env));
+        }
+        self.state = State::Forwarded(answer);
         Step::go_on(effects)
     }
 }

@@ -1,5 +1,7 @@
 //! A request whose caller is known, and the decisions on it.
 
+use std::borrow::Cow;
+
 use super::decisions::{Decided, Decisions};
 use super::expects::Expects;
 use super::facts::Facts;
@@ -46,10 +48,9 @@ impl Verified {
 
     /// The request for a page of the list of tools, if it is the only message: in an answer to several requests it is
     /// unclear which list answers which request.
-    pub fn asks_for_tools(&self, decisions: &Decisions, env: &mut Env<'_>) -> Option<AskedList> {
+    pub fn asks_for_tools(&self, decisions: &Decisions<'_>, env: &mut Env<'_>) -> Option<AskedList> {
         let one = decisions.single().filter(|one| one.list == Some(ListKind::Tools))?;
-        let id = one.id.as_deref()?;
-        let asked = AskedList::new(&self.caller, id, one.cursor.clone())?;
+        let asked = AskedList::new(&self.caller, one.id?, one.cursor.as_deref().map(str::to_owned))?;
         Some(env.drift.asked(self.request.resource, asked, env.now))
     }
 
@@ -89,12 +90,12 @@ impl Verified {
 
     /// Reads the messages of the body, compares each with the headers, and decides. A refusal comes with the method, if
     /// it was read.
-    pub fn read(&self, bytes: &[u8], env: &Env<'_>) -> Result<Decisions, (Refusal, Option<String>)> {
+    pub fn read<'b>(&self, bytes: &'b [u8], env: &Env<'_>) -> Result<Decisions<'b>, (Refusal, Option<String>)> {
         let batch = (env.config.batches == Batches::AuthorizeEach).then_some(env.config.limits.batch);
-        let body = jsonrpc::read_body(bytes, env.config.limits.depth, batch)
+        let mut body = jsonrpc::read_body(bytes, env.config.limits.depth, batch)
             .map_err(|refused| (Refusal::Message(refused.fault, refused.id), None))?;
         let mut all = Vec::with_capacity(body.messages.len());
-        for message in &body.messages {
+        for message in &mut body.messages {
             all.push(self.decide_message(message, env)?);
         }
         Ok(Decisions { all, shape: body.shape })
@@ -105,12 +106,22 @@ impl Verified {
         self.read(bytes, env).ok()?.permit()
     }
 
-    fn decide_message(&self, message: &Message<'_>, env: &Env<'_>) -> Result<Decided, (Refusal, Option<String>)> {
+    fn decide_message<'b>(
+        &self,
+        message: &mut Message<'b>,
+        env: &Env<'_>,
+    ) -> Result<Decided<'b>, (Refusal, Option<String>)> {
         let id = || message.id.map(str::to_owned);
         let method = || Some(message.method.to_string()).filter(|method| !method.is_empty());
         let operation = Operation::of(message).map_err(|fault| (Refusal::Operation(fault, id()), method()))?;
-        let empty = McpHeaders::default();
-        let headers = self.request.mcp.as_ref().unwrap_or(&empty);
+        let none;
+        let headers = match &self.request.mcp {
+            Ok(headers) => headers,
+            Err(_) => {
+                none = McpHeaders::default();
+                &none
+            }
+        };
         headers.check(message, &operation).map_err(|fault| (Refusal::Headers(fault, id()), method()))?;
         let arguments = Arguments::Given(message.params.arguments);
         let verdict = self.decide(&operation.access, arguments, env);
@@ -123,15 +134,20 @@ impl Verified {
             Access::Tool(name) => env.config.audit.recorded(name, message.params.arguments),
             _ => None,
         };
+        let (known, target) = (operation.method, operation.target);
         Ok(Decided {
             expects,
             arguments: recorded,
-            method: method().unwrap_or_else(|| "response".to_owned()),
-            target: operation.target,
-            list: operation.method.and_then(|method| method.answer.list()),
-            cursor: message.params.cursor.text().map(str::to_owned),
-            id: id(),
-            version: message.params.version.text().map(str::to_owned),
+            method: match known {
+                Some(method) => Cow::Borrowed(method.name),
+                None if message.method.is_empty() => Cow::Borrowed("response"),
+                None => Cow::Owned(message.method.to_string()),
+            },
+            target,
+            list: known.and_then(|method| method.answer.list()),
+            cursor: message.params.cursor.take(),
+            id: message.id,
+            version: message.params.version.take(),
             verdict,
             fresh,
         })

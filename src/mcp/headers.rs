@@ -18,19 +18,32 @@ pub const CHECKED: [&str; 5] = ["last-event-id", "mcp-method", "mcp-name", "mcp-
 const MAX_VERSION: usize = 32;
 
 /// The value of `MCP-Protocol-Version`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version(String);
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    /// The characters, and zeros behind them.
+    bytes: [u8; MAX_VERSION],
+    length: usize,
+}
 
 impl Version {
     /// Parses 1 to 32 visible ASCII characters. The server decides which versions it supports.
     pub fn parse(text: &str) -> Option<Self> {
         let whole = (1..=MAX_VERSION).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-        whole.then(|| Self(text.to_owned()))
+        let mut bytes = [0; MAX_VERSION];
+        bytes.iter_mut().zip(text.bytes()).for_each(|(to, byte)| *to = byte);
+        whole.then_some(Self { bytes, length: text.len() })
     }
 
     /// The version as written.
     pub fn as_str(&self) -> &str {
-        &self.0
+        let written = self.bytes.get(..self.length).unwrap_or_default();
+        std::str::from_utf8(written).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Version").field(&self.as_str()).finish()
     }
 }
 
@@ -105,6 +118,8 @@ pub struct McpHeaders {
     pub name: Option<String>,
     /// `MCP-Protocol-Version`
     pub version: Option<Version>,
+    /// Whether one of [`CHECKED`] occurs several times, with equal values.
+    pub is_repeated: bool,
 }
 
 /// Whether `text` holds a control character.
@@ -115,11 +130,15 @@ fn is_controlled(text: &str) -> bool {
 impl McpHeaders {
     /// Reads the headers. Each must be readable and have one value, including those that are only forwarded.
     pub fn read(headers: &Headers) -> Result<Self, HeaderFault> {
-        let text = |name| {
+        let mut is_repeated = false;
+        let mut text = |name| {
             let mut values = headers.all(name);
             let Some(value) = values.next() else { return Ok(None) };
-            if values.any(|other| other != value) {
-                return Err(HeaderFault::Doubled);
+            for other in values {
+                is_repeated = true;
+                if other != value {
+                    return Err(HeaderFault::Doubled);
+                }
             }
             let text = std::str::from_utf8(value).ok().filter(|text| !is_controlled(text));
             text.map(Some).ok_or(HeaderFault::Unreadable)
@@ -133,7 +152,7 @@ impl McpHeaders {
         let name = text("mcp-name")?.map(|name| decode(name).ok_or(HeaderFault::Unreadable)).transpose()?;
         let version = text("mcp-protocol-version")?;
         let version = version.map(|text| Version::parse(text).ok_or(HeaderFault::Unreadable)).transpose()?;
-        Ok(Self { method, name, version })
+        Ok(Self { method, name, version, is_repeated })
     }
 
     /// Checks the headers against the message. The protocol version is determined for each message.

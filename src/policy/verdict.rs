@@ -55,12 +55,14 @@ impl Permit {
 
     /// A permit for a request whose operations got these verdicts. `None` if one is denied or there are none.
     pub fn for_all<'v>(verdicts: impl IntoIterator<Item = &'v Verdict>) -> Option<Self> {
-        let permits = verdicts.into_iter().map(|verdict| match verdict {
-            Verdict::Allow(permit) | Verdict::ShadowDeny(permit, _) => Some(permit),
-            Verdict::Deny(_) => None,
-        });
-        let permits: Vec<_> = permits.collect::<Option<_>>()?;
-        permits.first().map(|permit| Self::new(&permit.caller))
+        let mut first = None;
+        for verdict in verdicts {
+            match verdict {
+                Verdict::Allow(permit) | Verdict::ShadowDeny(permit, _) => _ = first.get_or_insert(permit),
+                Verdict::Deny(_) => return None,
+            }
+        }
+        first.map(|permit| Self::new(&permit.caller))
     }
 
     /// The caller to whom the permit was given.
