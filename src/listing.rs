@@ -126,7 +126,7 @@ mod tests {
             ),
             (
                 r#"{"result":{"status":"completed","result":{"ttlMs":9000,"tools":[{"name":"write"}],"result":{"tools":[{"name":"write"}]}},"cacheScope":"public"}}"#,
-                r#"{"result":{"status":"completed","result":{"ttlMs":5000,"tools":[],"result":{"tools":[{"name":"write"}]}},"cacheScope":"private"}}"#,
+                r#"{"result":{"status":"completed","result":{"ttlMs":5000,"cacheScope":"private","tools":[],"result":{"tools":[{"name":"write"}]}},"cacheScope":"private"}}"#,
             ),
             (
                 r#"{"method":"notifications/tasks","params":{"taskId":"1","result":{"prompts":[{"name":"write"},{"name":"read"}]}}}"#,
@@ -134,6 +134,14 @@ mod tests {
             ),
             (r#"{"error":{"code":1,"message":"x"}}"#, r#"{"error":{"code":1,"message":"x"}}"#),
             (r#"{"result":{"tools": null ,"ttlMs":9000}}"#, r#"{"result":{"tools": null ,"ttlMs":9000}}"#),
+            (
+                r#"{"result":{"tools":[],"ttlMs":9000,"x":1}}"#,
+                r#"{"result":{"tools":[],"ttlMs":5000,"cacheScope":"private","x":1}}"#,
+            ),
+            (
+                r#"[{"result":{"ttlMs":10,"tools":[{"name":"write"}]}},{"result":{"tools":[]}}]"#,
+                r#"[{"result":{"ttlMs":10,"cacheScope":"private","tools":[]}},{"result":{"tools":[]}}]"#,
+            ),
             (
                 r#"[{"result":{"ttlMs":9000,"tools":[{"name":"write"}],"cacheScope":"public"}},{"result":{"cacheScope":"public","tools":[{"name":"write"}]}}]"#,
                 r#"[{"result":{"ttlMs":5000,"tools":[],"cacheScope":"private"}},{"result":{"cacheScope":"private","tools":[]}}]"#,

@@ -24,6 +24,9 @@ pub struct PrivateResults {
     /// The number of containers around each message: one in a batch.
     around: usize,
     in_result: bool,
+    /// Whether the current result has `ttlMs`, and `cacheScope`.
+    has_ttl: bool,
+    has_scope: bool,
     in_string: bool,
     escaped: bool,
     line_is_empty: bool,
@@ -54,6 +57,8 @@ impl PrivateResults {
             open: 0,
             around: 0,
             in_result: false,
+            has_ttl: false,
+            has_scope: false,
             in_string: false,
             escaped: false,
             line_is_empty: true,
@@ -140,6 +145,9 @@ impl PrivateResults {
             }
             b'}' | b']' => {
                 self.end_value(out);
+                if byte == b'}' && self.in_result && self.open == self.around + 2 {
+                    self.end_result(out);
+                }
                 self.open = self.open.saturating_sub(1);
                 out.push(byte);
             }
@@ -185,13 +193,23 @@ impl PrivateResults {
         let name = json::read(&token, 0, |reader| reader.string()).ok().and_then(|name| name.decode());
         if self.open == self.around + 1 {
             self.in_result = name.as_deref() == Some("result");
+            (self.has_ttl, self.has_scope) = (false, false);
         } else if self.notes() {
             self.value = match name.as_deref() {
                 Some("cacheScope") => Value::Scope,
                 Some("ttlMs") => Value::Ttl,
                 _ => Value::Any,
             };
+            self.has_scope |= self.value == Value::Scope;
+            self.has_ttl |= self.value == Value::Ttl;
         }
+    }
+
+    fn end_result(&mut self, out: &mut Vec<u8>) {
+        if self.has_ttl && !self.has_scope {
+            out.extend_from_slice(SCOPE);
+        }
+        (self.has_ttl, self.has_scope) = (false, false);
     }
 
     fn end_value(&mut self, out: &mut Vec<u8>) {
@@ -208,6 +226,9 @@ impl PrivateResults {
 
 /// The new value of `cacheScope`.
 pub(super) const PRIVATE: &[u8] = b"\"private\"";
+/// The member that a result with `ttlMs` gets if it has no `cacheScope`, after another one. A client that caches by
+/// `ttlMs` alone may have a cache for all its users.
+pub(super) const SCOPE: &[u8] = b",\"cacheScope\":\"private\"";
 
 /// The written `ttlMs`, or `ttl` if that is shorter.
 pub(super) fn shorter_ttl(written: &[u8], ttl: u64) -> Vec<u8> {
@@ -245,17 +266,21 @@ mod tests {
                 r#"{"result": { "ttlMs" : 10 , "cacheScope" : "public" } }"#,
                 r#"{"result": { "ttlMs" : 10 , "cacheScope" : "private" } }"#,
             ),
-            (r#"{"result":{"ttlMs":5001}}"#, r#"{"result":{"ttlMs":5000}}"#),
-            (r#"{"result":{"ttlMs":5e3}}"#, r#"{"result":{"ttlMs":5e3}}"#),
+            (r#"{"result":{"ttlMs":5001}}"#, r#"{"result":{"ttlMs":5000,"cacheScope":"private"}}"#),
+            (r#"{"result":{"ttlMs":5e3}}"#, r#"{"result":{"ttlMs":5e3,"cacheScope":"private"}}"#),
+            (
+                r#"{"result":{"ttlMs":1,"contents":[{"cacheScope":"public","ttlMs":2}] } ,"id":1}"#,
+                r#"{"result":{"ttlMs":1,"contents":[{"cacheScope":"public","ttlMs":2}] ,"cacheScope":"private"} ,"id":1}"#,
+            ),
             (r#"{"result":{"ttlMs":-1,"cacheScope":null}}"#, r#"{"result":{"ttlMs":5000,"cacheScope":"private"}}"#),
-            (r#"{"result":{"ttlMs":"9000"}}"#, r#"{"result":{"ttlMs":5000}}"#),
+            (r#"{"result":{"ttlMs":"9000"}}"#, r#"{"result":{"ttlMs":5000,"cacheScope":"private"}}"#),
             (
                 r#"{"result":{"cache\u0053cope":"public","cacheScope":"pub\"lic"}}"#,
                 r#"{"result":{"cache\u0053cope":"private","cacheScope":"private"}}"#,
             ),
             (
                 r#"[{"result":{"cacheScope":"public"}},{"result":{"ttlMs":9000}}]"#,
-                r#"[{"result":{"cacheScope":"private"}},{"result":{"ttlMs":5000}}]"#,
+                r#"[{"result":{"cacheScope":"private"}},{"result":{"ttlMs":5000,"cacheScope":"private"}}]"#,
             ),
             (
                 "{\n \"result\": {\n  \"cacheScope\":\n   \"public\"\n\n }\n}",
@@ -272,6 +297,8 @@ mod tests {
             r#"{"result":{"contents":[{"text":"\"cacheScope\":\"public\"","cacheScope":"public","ttlMs":1e9}]}}"#,
             r#"{"cacheScope":"public","params":{"cacheScope":"public"},"result":{"x":"result","y":["cacheScope"]}}"#,
             r#"{"result":{"cacheScope":{"a":"public"},"ttlMs":[9000]}}"#,
+            r#"{"ttlMs":1,"params":{"ttlMs":1},"result":{"x":"ttlMs","y":["ttlMs",1],"z":{"ttlMs":1}}}"#,
+            r#"{"error":{"ttlMs":1},"result":1}"#,
             r#"{"result":["cacheScope","public"]}"#,
             r#"{"result":"a\\","error":{"cacheScope":"public"}}"#,
             "\u{feff}<p class=\"x\">:{}]]",

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::caching::{PRIVATE, shorter_ttl};
+use super::caching::{PRIVATE, SCOPE, shorter_ttl};
 use super::edits::{Edit, apply};
 use super::entries::{Entries, KnownLists};
 use super::schemes::with_schemes;
@@ -171,7 +171,7 @@ impl<'a> Trimmer<'a, '_> {
     }
 
     fn result(&mut self, reader: &mut Reader<'a>) -> Result<(), ListFault> {
-        let mut caching = Vec::new();
+        let (mut caching, mut is_scoped) = (Vec::new(), false);
         let first = self.edits.len();
         let held_before = std::mem::take(&mut self.held_list);
         reader.object(|reader, name| {
@@ -196,13 +196,21 @@ impl<'a> Trimmer<'a, '_> {
             match name.as_ref() {
                 // No client can request that page, so the list never becomes complete.
                 "nextCursor" if value != b"null" => self.next_cursor = Some(String::from("\0")),
-                "cacheScope" => caching.push((range, Edit::Text(PRIVATE.to_vec()))),
+                "cacheScope" => {
+                    is_scoped = true;
+                    caching.push((range, Edit::Text(PRIVATE.to_vec())));
+                }
                 "ttlMs" => caching.push((range, Edit::Text(shorter_ttl(value, self.filter.ttl)))),
                 _ => {}
             }
             Ok::<(), ListFault>(())
         })?;
         if self.held_list || self.filter.private == Private::All {
+            if let [(_, Edit::Text(ttl))] = caching.as_mut_slice()
+                && !is_scoped
+            {
+                ttl.extend_from_slice(SCOPE);
+            }
             // At most two, sorted into this result's edits. Sorting all edits for each element of a long array would be
             // quadratic.
             for edit in caching {
