@@ -42,7 +42,7 @@ const PARTS = {
     checks.equal('every command succeeds', isWhole, true);
     if (!isWhole) return console.log(told.join('\n'));
     const [, , checked, asked, first, steps] = told;
-    checks.equal('`check` finds no fault and no warning', /: no fault, no warning/.test(checked), true);
+    checks.equal('`check` finds no fault and no warning', /: no faults, no warnings/.test(checked), true);
     checks.equal('a request without a token is 401, with every scope', /401 Unauthorized[^]*scope="mcp:read mcp:write mcp:admin"/.test(asked), true);
     const logins = (text) => [...text.matchAll(/a login, for the scope: (.*)/g)].map(([, scope]) => scope.replace(/ ?(offline_access|openid) ?/g, '').trim());
     checks.equal('the client that registers signs in once, and both tools work',

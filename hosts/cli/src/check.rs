@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 use toolgate_report::check::Checked;
-use toolgate_report::source::Parsed;
+use toolgate_report::source::{Parsed, Remark};
+use toolgate_report::summary::is_shadow_warning;
 
 use crate::output::{Report, Trouble};
 use crate::source::{environment, find};
@@ -16,6 +17,7 @@ use crate::source::{environment, find};
 Examples:
   toolgate check toolgate.yaml
   toolgate check --strict envoy.yaml
+  toolgate check --strict --allow shadow envoy.yaml
   toolgate check bootstrap.yaml lds.yaml cds.yaml
   curl -s http://127.0.0.1:9901/config_dump | toolgate check -
   kubectl kustomize deploy/istio/overlay | toolgate check -
@@ -35,16 +37,29 @@ pub struct Check {
     /// Treat warnings as failures
     #[arg(long)]
     strict: bool,
+    /// With `--strict`, warnings that are no failure: `shadow`, for a rollout in shadow mode
+    #[arg(long, value_name = "KIND", requires = "strict", hide_possible_values = true)]
+    allow: Vec<Allowed>,
     /// Print faults, warnings and notes as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// A kind of warnings that `--strict` may let pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Allowed {
+    /// A policy, a rule or a scenario in shadow mode.
+    Shadow,
 }
 
 impl Check {
     pub fn run(self) -> Result<Report, Trouble> {
         let found = find(&self.files, self.plugin)?;
         let parsed: Vec<_> = found.iter().map(|found| (found, found.parse(&environment))).collect();
-        let passes = |parsed: &Parsed| parsed.config.is_some() && (!self.strict || parsed.warnings.is_empty());
+        let passes = |parsed: &Parsed| {
+            let fails = |warning: &Remark| self.strict && !self.allows(warning);
+            parsed.config.is_some() && !parsed.warnings.iter().any(fails)
+        };
         let is_well = parsed.iter().all(|(_, parsed)| passes(parsed));
         let files: Vec<_> = self.files.iter().map(|path| path.display().to_string()).collect();
         let checked = parsed.iter().map(|(found, parsed)| Checked { files: &files, found, parsed });
@@ -55,5 +70,9 @@ impl Check {
             checked.map(|checked| checked.words(self.quiet)).collect()
         };
         Ok(Report { text, notes: String::new(), is_well })
+    }
+
+    fn allows(&self, warning: &Remark) -> bool {
+        self.allow.contains(&Allowed::Shadow) && is_shadow_warning(&warning.fault)
     }
 }

@@ -32,8 +32,8 @@ impl Checked<'_> {
         let mut text = String::new();
         let place = if inside { format!(" ({}, line {})", found.place, found.root.line) } else { String::new() };
         let counts = match (parsed.faults.len(), parsed.warnings.len()) {
-            (0, 0) => good("no fault, no warning"),
-            (0, warnings) => format!("{}, {}", good("no fault"), doubtful(&counted(warnings, "warning"))),
+            (0, 0) => good("no faults, no warnings"),
+            (0, warnings) => format!("{}, {}", good("no faults"), doubtful(&counted(warnings, "warning"))),
             (faults, 0) => bad(&counted(faults, "fault")),
             (faults, warnings) => format!("{}, {}", bad(&counted(faults, "fault")), counted(warnings, "warning")),
         };

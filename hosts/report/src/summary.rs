@@ -17,7 +17,7 @@ use toolgate::token::{ClaimTest, MappedScopes, Selector};
 
 use crate::ask::{Target, names};
 use crate::output::{counted, doubtful, heading, visible};
-pub use shadow::warnings as shadow_warnings;
+pub use shadow::{is_warning as is_shadow_warning, warnings as shadow_warnings};
 
 /// The methods that are always open to a valid token, or to anyone if some rules are public.
 fn always_open() -> String {

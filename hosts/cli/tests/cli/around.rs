@@ -246,7 +246,13 @@ fn a_policy_in_shadow_mode_is_a_warning_and_heads_its_resource() {
     let ran = Place::new("shadow").file("a.yaml", &shadow).run("check a.yaml");
     let words: Vec<_> = ran.out.lines().skip_while(|line| !line.starts_with("https://")).collect();
     assert!(words[1].starts_with("  SHADOW       only rules that enforce deny"), "{}", ran.out);
-    assert_eq!(Place::new("shadow").file("a.yaml", &shadow).run("check --strict a.yaml").code, 1);
+    let exit = |text: &str, arguments: &str| Place::new("shadow").file("a.yaml", text).run(arguments).code;
+    assert_eq!(exit(&shadow, "check --strict a.yaml"), 1);
+    assert_eq!(exit(&shadow, "check --strict --allow shadow a.yaml"), 0, "a rollout that is meant");
+    let other = shadow.replacen("https://auth.example.com/jwks", "http://auth.example.com/jwks", 1);
+    assert_ne!(other, shadow);
+    assert_eq!(exit(&other, "check --strict --allow shadow a.yaml"), 1, "another warning fails all the same");
+    assert_eq!(exit(&shadow, "check --allow shadow a.yaml"), 2, "there is nothing to allow");
     let rule = read("docs/cli/toolgate.yaml").replacen("get_forecast: {", "get_forecast: {mode: shadow, ", 1);
     let found = warnings(&[("a.yaml", &rule)]);
     assert!(found.len() == 1 && found[0].contains("policy.tools.get_forecast.mode: is shadow"), "{found:?}");

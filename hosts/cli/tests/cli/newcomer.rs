@@ -66,7 +66,7 @@ fn five_commands_lead_from_a_server_to_a_tested_policy() {
     assert!(configuration.contains("      prompts:\n        brief: {scopes: [mcp:read]}\n"), "{configuration}");
     assert!(configuration.contains("      resources:\n        note://a: {scopes: [mcp:read]}\n"), "{configuration}");
     let checked = place.run("check first.yaml").well();
-    assert!(checked.starts_with("first.yaml: no fault, no warning\n"), "{checked}");
+    assert!(checked.starts_with("first.yaml: no faults, no warnings\n"), "{checked}");
     let matrix = place.run("matrix first.yaml --tools tools.json").well();
     assert!(matrix.contains("tool read_note     yes       yes        mcp:read\n"), "{matrix}");
     let tested = place.run("test first.yaml first-cases.yaml").well();

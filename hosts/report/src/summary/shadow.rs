@@ -6,30 +6,37 @@ use toolgate::policy::{Mode, Policy};
 use super::{kinds, listed, requirement};
 use crate::output::{doubtful, visible};
 
+/// The beginning of each warning about something that is recorded and not denied.
+const IS_SHADOW: &str = "is shadow: ";
+
+/// Whether this is one of [`warnings`].
+pub fn is_warning(fault: &Fault) -> bool {
+    fault.message.starts_with(IS_SHADOW)
+}
+
 /// Warnings about whatever is recorded and not denied.
 pub fn warnings(config: &Config) -> Vec<Fault> {
     let mut found = Vec::new();
-    let mut warn = |path: String, message: &str| found.push(Fault { path, message: message.to_owned() });
+    let mut warn = |path: String, what: &str| {
+        let message = format!("{IS_SHADOW}{what} are recorded, and the requests pass");
+        found.push(Fault { path, message });
+    };
     for (n, resource) in config.resources.iter().enumerate() {
         let policy = &resource.policy;
         let path = format!("resources[{n}].policy");
         if policy.mode == Mode::Shadow {
-            warn(format!("{path}.mode"), "is shadow: denials are recorded, and the requests pass");
+            warn(format!("{path}.mode"), "denials");
         }
         for (kind, rules) in kinds(policy) {
             for name in listed(rules) {
                 if requirement(rules, name).is_some_and(|rule| rule.mode == Some(Mode::Shadow)) {
-                    warn(
-                        format!("{path}.{kind}.{name}.mode"),
-                        "is shadow: its denials are recorded, and the requests pass",
-                    );
+                    warn(format!("{path}.{kind}.{name}.mode"), "its denials");
                 }
             }
         }
         for (place, scenario) in policy.matrix.iter().enumerate() {
             if scenario.mode == Some(Mode::Shadow) {
-                let message = "is shadow: its denials are recorded, and the requests pass";
-                warn(format!("{path}.matrix[{place}].mode"), message);
+                warn(format!("{path}.matrix[{place}].mode"), "its denials");
             }
         }
     }
