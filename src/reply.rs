@@ -20,7 +20,7 @@ use crate::token::TokenError;
 
 /// The `Retry-After` in seconds if keys are unavailable: enough for a fetch and its first pause.
 const RETRY_AFTER: &str = "5";
-const PROOF: &str = "A proof of possession of the token's key is needed, for this request and of now";
+const PROOF: &str = "A fresh proof of possession of the token's key is required for this request";
 const TOKEN_NEEDED: &str = "An access token is required";
 /// How long a browser may cache a preflight response, in seconds.
 const PREFLIGHT_AGE: &str = "600";

@@ -330,11 +330,28 @@ impl TokenError {
         }
     }
 
-    /// The description for the client: one of a few sentences that reveal nothing about the token.
+    /// Whether the token is good for nothing any more, whoever has it: it has expired, was revoked, or its key is gone.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::BadSignature | Self::Expired | Self::Inactive | Self::KeyUnknown | Self::Revoked)
+    }
+
+    /// The description for the client: one of a few sentences that repeat nothing of the token.
     pub fn description(self) -> &'static str {
         match self {
             Self::Expired => "The access token has expired",
             Self::NotYetValid | Self::IssuedInFuture => "The access token is not valid yet",
+            Self::Inactive | Self::Revoked => "The access token is no longer active",
+            Self::AudienceMismatch | Self::AudienceMissing => "The access token was not issued for this resource",
+            Self::IssuerMismatch | Self::IssuerMissing => {
+                "The access token was not issued by an authorization server of this resource"
+            }
+            Self::NotAnAccessToken | Self::TypeNotAllowed => "The token is not an access token",
+            Self::BoundAsBearer => "The access token must be sent with a proof of possession of its key",
+            Self::CertificateMismatch | Self::CertificateMissing => {
+                "The access token must be sent over a connection with its client certificate"
+            }
+            Self::Unbound => "The access token must be bound to a key of the client",
+            Self::TooLong => "The access token is too long",
             _ => "The access token is not valid for this resource",
         }
     }

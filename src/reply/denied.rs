@@ -3,12 +3,16 @@
 use super::{rpc_error, unauthorized};
 use crate::json::Object;
 use crate::jsonrpc::Shape;
+use crate::mcp::TargetKind;
 use crate::policy::{Authentication, Denial};
 use crate::reason::Reason;
 use crate::scope::{Scope, ScopeSet};
 
 pub(super) const STEP_UP: &str = "More scope is needed for this operation";
 pub(super) const SIGN_IN: &str = "A more recent or a stronger sign-in is needed for this operation";
+
+/// The maximum number of scopes that a message names. `data` has all of them.
+const MAX_NAMED: usize = 8;
 
 /// A response about a denied message, or a batch with a denied message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,13 +137,13 @@ impl DeniedElement {
         let none = ScopeSet::new();
         let (error, message, required, missing) = match self.cause.denial() {
             Some(Denial::InsufficientScope { required, missing, .. }) => {
-                ("insufficient_scope", STEP_UP, required, missing)
+                ("insufficient_scope", self.needs(missing), required, missing)
             }
-            Some(Denial::NoToken { required }) => ("insufficient_scope", STEP_UP, required, required),
+            Some(Denial::NoToken { required }) => ("insufficient_scope", self.needs(required), required, required),
             _ if self.cause == Cause::Companion => {
-                ("access_denied", "Another message of the batch is not allowed", &none, &none)
+                ("access_denied", "Another message of the batch is not allowed".to_owned(), &none, &none)
             }
-            _ => ("access_denied", "This operation is not allowed", &none, &none),
+            _ => ("access_denied", "This operation is not allowed".to_owned(), &none, &none),
         };
         let data = Object::new()
             .text("error", Some(error))
@@ -149,7 +153,36 @@ impl DeniedElement {
             .list("missing", missing.iter().map(Scope::as_str))
             .text("decision_id", Some(&self.decision_id))
             .finish();
-        rpc_error(self.id.as_deref(), 403, message, Some(&data))
+        rpc_error(self.id.as_deref(), 403, &message, Some(&data))
+    }
+
+    /// Names the scopes that are missing: most clients show their user only the message. A scope contains no character
+    /// that JSON escapes (RFC 6749 section 3.3).
+    #[inline(never)]
+    fn needs(&self, missing: &ScopeSet) -> String {
+        let thing = match self.method.as_deref().map(TargetKind::of) {
+            Some(TargetKind::Tool) => "tool",
+            Some(TargetKind::Prompt) => "prompt",
+            Some(TargetKind::Resource | TargetKind::OptionalResource) => "resource",
+            _ => "operation",
+        };
+        if missing.is_empty() {
+            return STEP_UP.to_owned();
+        }
+        let (count, mut scopes) = (missing.len(), String::new());
+        for (n, scope) in missing.iter().take(MAX_NAMED).enumerate() {
+            scopes.push_str(match n {
+                0 if count == 1 => "scope ",
+                0 => "scopes ",
+                _ if n + 1 == count => " and ",
+                _ => ", ",
+            });
+            scopes.push_str(scope.as_str());
+        }
+        if count > MAX_NAMED {
+            scopes += &format!(" and {} more", count - MAX_NAMED);
+        }
+        format!("This {thing} needs the {scopes}")
     }
 
     fn sign_in_body(&self, wanted: &Authentication) -> String {
@@ -162,5 +195,35 @@ impl DeniedElement {
             data.raw("max_age", &age.as_secs().to_string());
         }
         rpc_error(self.id.as_deref(), 401, SIGN_IN, Some(&data.finish()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_names_the_missing_scopes_and_counts_those_beyond_eight() {
+        let element = |method: &str| DeniedElement {
+            cause: Cause::Companion,
+            id: None,
+            method: Some(method.to_owned()),
+            target: None,
+            arguments: None,
+            decision_id: String::new(),
+        };
+        let many = "a b c d e f g h i j";
+        for (method, missing, expected) in [
+            ("tools/call", "tickets:write", "This tool needs the scope tickets:write"),
+            ("tools/call", "a b", "This tool needs the scopes a and b"),
+            ("prompts/get", "a b c", "This prompt needs the scopes a, b and c"),
+            ("resources/read", "a", "This resource needs the scope a"),
+            ("tasks/get", "a", "This operation needs the scope a"),
+            ("GET", "a b c d e f g h", "This operation needs the scopes a, b, c, d, e, f, g and h"),
+            ("tools/call", many, "This tool needs the scopes a, b, c, d, e, f, g, h and 2 more"),
+            ("tools/call", "", STEP_UP),
+        ] {
+            assert_eq!(element(method).needs(&missing.split_whitespace().filter_map(Scope::parse).collect()), expected);
+        }
     }
 }

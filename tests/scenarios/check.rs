@@ -140,7 +140,9 @@ impl Diff {
             }
             Body::Denial { id, data } => {
                 let mut found = found();
-                self.message(&mut found);
+                let message =
+                    found.get_mut("error").and_then(Value::as_object_mut).and_then(|all| all.remove("message"));
+                self.equal("error.message", &Some(json!(denial(data))), &message);
                 let mut data = data.clone();
                 data["decision_id"] = outcome.audit.first().map_or(json!("the record's"), |a| a["decision_id"].clone());
                 let error = json!({"jsonrpc": "2.0", "id": id, "error": {"code": 403, "data": data}});
@@ -197,6 +199,24 @@ impl Diff {
         for (name, value) in &expected.audit {
             self.equal(&format!("{name} in the audit line"), value, &line[*name]);
         }
+    }
+}
+
+/// The message of a denial with this data: the missing scopes by name, because many clients show nothing else.
+fn denial(data: &Value) -> String {
+    let missing: Vec<_> = data["missing"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let thing = match data["method"].as_str() {
+        Some("tools/call") => "tool",
+        Some("prompts/get") => "prompt",
+        Some("resources/read" | "resources/subscribe" | "resources/unsubscribe") => "resource",
+        _ => "operation",
+    };
+    match missing.as_slice() {
+        [] => "This operation is not allowed".to_owned(),
+        [scope] => format!("This {thing} needs the scope {scope}"),
+        [one, other] => format!("This {thing} needs the scopes {one} and {other}"),
+        [one, another, other] => format!("This {thing} needs the scopes {one}, {another} and {other}"),
+        _ => "a row with more scopes".to_owned(),
     }
 }
 

@@ -82,6 +82,7 @@ pub enum Server {
 
 /// The `error_description` of a refused token.
 pub const NOT_VALID: &str = "The access token is not valid for this resource";
+pub const NOT_FOR_THIS: &str = "The access token was not issued for this resource";
 pub const EXPIRED: &str = "The access token has expired";
 pub const NOT_YET: &str = "The access token is not valid yet";
 const STEP_UP: &str = "More scope is needed for this operation";
@@ -127,11 +128,33 @@ pub fn unauthorized() -> Expected {
     Expected { challenge, ..refused(401, "no_token", Body::Described("unauthorized")) }
 }
 
+/// The `error_description` of a refused token, as far as a person can do something about it.
+pub fn description(reason: &str) -> &'static str {
+    match reason {
+        "token_expired" => EXPIRED,
+        "token_not_yet_valid" | "issued_in_future" => NOT_YET,
+        "token_inactive" | "token_revoked" => "The access token is no longer active",
+        "audience_mismatch" | "audience_missing" => NOT_FOR_THIS,
+        "issuer_mismatch" | "issuer_missing" => {
+            "The access token was not issued by an authorization server of this resource"
+        }
+        "not_an_access_token" | "type_not_allowed" => "The token is not an access token",
+        "bound_token_as_bearer" => "The access token must be sent with a proof of possession of its key",
+        "certificate_mismatch" | "certificate_missing" => {
+            "The access token must be sent over a connection with its client certificate"
+        }
+        "token_not_bound" => "The access token must be bound to a key of the client",
+        "token_too_long" => "The access token is too long",
+        _ => NOT_VALID,
+    }
+}
+
 /// 401 of a token.
 pub fn invalid_token(reason: &'static str) -> Expected {
-    let body = json!({"error": "invalid_token", "error_description": NOT_VALID});
+    let description = description(reason);
+    let body = json!({"error": "invalid_token", "error_description": description});
     let scope = Some(CHALLENGE_SCOPE.to_owned());
-    let challenge = Challenge::Of { error: Some("invalid_token"), scope, description: Some(NOT_VALID) };
+    let challenge = Challenge::Of { error: Some("invalid_token"), scope, description: Some(description) };
     Expected { challenge, ..refused(401, reason, Body::Json(body)) }
 }
 

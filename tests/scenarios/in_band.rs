@@ -126,7 +126,7 @@ fn tokens() -> Vec<Scenario> {
             chat(call("help")).bearer(token("").time("exp", -60)),
             refused("token_expired", EXPIRED),
         )
-        .ahead(invalid_token("token_expired").described(EXPIRED)),
+        .ahead(invalid_token("token_expired")),
         row(
             "a call in chunks with a bad token is told of it in its result",
             bad(call("help")).chunks(7),

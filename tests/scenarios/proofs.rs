@@ -10,7 +10,7 @@ use crate::support::keys::Key;
 use crate::support::proofs::thumbprint;
 
 const ALGORITHMS: &str = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA";
-const PROOF: &str = "A proof of possession of the token's key is needed, for this request and of now";
+const PROOF: &str = "A fresh proof of possession of the token's key is required for this request";
 
 /// A good token that is bound to the client's key.
 fn bound() -> Grant {
@@ -40,8 +40,9 @@ fn invalid_proof(reason: &'static str) -> Expected {
 }
 
 fn invalid(reason: &'static str) -> Expected {
+    let description = description(reason);
     let challenge =
-        format!(r#"error="invalid_token", scope="weather:read", METADATA, error_description="{NOT_VALID}""#);
+        format!(r#"error="invalid_token", scope="weather:read", METADATA, error_description="{description}""#);
     and_proofs(invalid_token(reason), &challenge, &challenge)
 }
 

@@ -78,7 +78,7 @@ fn credentials() -> Vec<Scenario> {
         row(
             "an expired token is refused at a public tool",
             help().bearer(token("").time("exp", -60)),
-            invalid_token("token_expired").described(EXPIRED),
+            invalid_token("token_expired"),
         ),
         row(
             "a token with a bad signature is refused at a public tool",

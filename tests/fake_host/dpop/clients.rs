@@ -35,8 +35,8 @@ fn clients_are_told_of_proofs_after_the_challenge_that_all_look_for() {
     let (bound, metadata) = (bound(), "https://mcp.example.com/.well-known/oauth-protected-resource/mcp");
     let algs = r#"algs="RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA""#;
     let (not_valid, proof_needed) = (
-        "The access token is not valid for this resource",
-        "A proof of possession of the token's key is needed, for this request and of now",
+        "The access token must be sent with a proof of possession of its key",
+        "A fresh proof of possession of the token's key is required for this request",
     );
     let rest = |error: &str, description: &str| {
         format!(
