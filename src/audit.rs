@@ -3,15 +3,16 @@
 mod arguments;
 mod event;
 mod ids;
+mod limits;
 pub mod sink;
 
 pub use event::{Event, manifest_line};
 pub use ids::{DecisionId, DecisionIds};
+pub use limits::{LookAlikes, Strays};
 
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -35,28 +36,6 @@ const MAX_TEXT: usize = 512;
 const MAX_ACTORS: usize = 4;
 /// The maximum length of filter state values.
 const MAX_STATE: usize = 256;
-
-/// The maximum number of audit lines per worker and minute about paths that resemble a resource's. Anyone can send such
-/// requests, and this many are enough to identify the sender.
-const LOOK_ALIKES: u32 = 100;
-
-/// Limits the audit lines about look-alike paths.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LookAlikes {
-    since: UnixTime,
-    written: u32,
-}
-
-impl LookAlikes {
-    /// Whether another line may be written at `now`.
-    pub fn take(&mut self, now: UnixTime) -> bool {
-        if !now.within(Duration::from_secs(60), self.since) {
-            *self = Self { since: now, written: 0 };
-        }
-        self.written = self.written.saturating_add(1);
-        self.written <= LOOK_ALIKES
-    }
-}
 
 /// When and where a line was made.
 #[derive(Clone, Copy, Debug)]
@@ -135,6 +114,8 @@ pub struct Record {
     pub arguments: Option<String>,
     /// The token, if it was refused.
     pub refused: Option<Box<RefusedToken>>,
+    /// Whether the token was verified and is in force, although it is not good for this request.
+    pub is_known: bool,
     /// The part that is put into the filter state.
     pub shown: FilterState,
 }
@@ -160,6 +141,7 @@ impl Record {
             protocol_version: None,
             arguments: None,
             refused: None,
+            is_known: false,
             shown: FilterState::All,
         }
     }

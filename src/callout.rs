@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::url::Url;
+use crate::url::{Url, form_encode};
 
 /// An HTTP request to a cluster of the host.
 #[derive(Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Request {
     pub body: Option<Vec<u8>>,
     /// The timeout of the call.
     pub timeout: Duration,
+    /// The secrets in the request, in each form. An answer may repeat them, and no log may contain them.
+    pub secrets: Vec<String>,
 }
 
 /// Omits headers and body, which contain credentials and tokens.
@@ -34,7 +36,7 @@ impl Request {
             (":authority", uri.authority().to_owned()),
             (":path", uri.request_target()),
         ];
-        Self { cluster: cluster.to_owned(), headers, body: None, timeout }
+        Self { cluster: cluster.to_owned(), headers, body: None, timeout, secrets: Vec::new() }
     }
 
     /// Adds a header field.
@@ -48,6 +50,19 @@ impl Request {
     #[must_use]
     pub fn carrying(self, body: Vec<u8>) -> Self {
         Self { body: Some(body), ..self }
+    }
+
+    /// Notes a secret that the request contains, as it is or form-encoded.
+    #[must_use]
+    #[inline(never)]
+    pub fn with_secret(mut self, secret: &str) -> Self {
+        let mut encoded = String::with_capacity(secret.len());
+        form_encode(secret, &mut encoded);
+        if encoded != secret {
+            self.secrets.push(encoded);
+        }
+        self.secrets.push(secret.to_owned());
+        self
     }
 
     /// The value of a header field, if present.

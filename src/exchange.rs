@@ -31,6 +31,7 @@ mod request;
 mod response;
 mod session;
 mod step;
+mod stray;
 mod validation;
 mod verdict;
 mod verified;
@@ -70,6 +71,9 @@ const BODY_WAIT: Duration = Duration::from_secs(10);
 const MISCONFIGURED: &str = "misconfigured";
 /// The event of a body that the host's buffer cannot hold.
 const BUFFER_EXCEEDED: &str = "buffer_exceeded";
+
+/// The event of a request whose host and path match no resource.
+const NO_RESOURCE: &str = "no_resource";
 
 /// Reads at most this number of bytes of a body that the host has buffered.
 pub type ReadBody<'b> = &'b dyn Fn(usize) -> Option<Vec<u8>>;
@@ -116,11 +120,7 @@ impl Exchange {
             Route::Nothing if tunnels && head.method() == "CONNECT" && env.config.routes.knows_host(head.host()) => {
                 self.refuse(&Facts::nowhere(&head), Refusal::Tunnel, env)
             }
-            Route::Nothing => {
-                let near = env.config.routes.resembling(head.host(), head.target());
-                let near = near.filter(|_| env.look_alikes.take(env.now));
-                self.refuse(&Facts::near(&head, near), Refusal::NotFound, env)
-            }
+            Route::Nothing => self.stray(&head, env),
             // A tunnel carries no messages to decide on, with or without a token.
             Route::Pass if tunnels => self.refuse(&Facts::nowhere(&head), Refusal::Tunnel, env),
             Route::Pass => {

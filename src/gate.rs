@@ -47,6 +47,7 @@
 //! | `policies` | policies from a control plane |
 //! | `publish` | manifests to a control plane |
 //! | `record` | log lines, counts, records of decisions |
+//! | `sent` | calls and their failures in words |
 //! | `sink` | audit lines for an endpoint |
 //! | `streams` | events of streams; waiting and watched streams |
 
@@ -60,6 +61,7 @@ mod known;
 mod policies;
 mod publish;
 mod record;
+mod sent;
 mod sink;
 mod streams;
 
@@ -77,7 +79,7 @@ use publish::Publishing;
 use streams::LookedAfter;
 
 use crate::audit::sink::Sink;
-use crate::audit::{DecisionIds, LookAlikes};
+use crate::audit::{DecisionIds, LookAlikes, Strays};
 use crate::config::Config;
 use crate::dpop::Proofs;
 use crate::drift::Drift;
@@ -160,6 +162,7 @@ impl Gate {
                 proofs: Proofs::new(names.clone(), bytes(random)),
                 ids: DecisionIds::new(seed),
                 look_alikes: LookAlikes::default(),
+                strays: Strays::default(),
                 host_shows_bodies: false,
                 places: Places::new(&config.issuers),
                 meter: Meter::default(),
@@ -215,34 +218,38 @@ impl Gate {
         host: &Host<'_>,
         streams: &dyn Streams,
     ) -> Vec<Effect> {
-        match self.calls.end(call) {
-            Some(Purpose::Keys(issuer)) => self.keys_answered(issuer, answer, host, streams),
-            Some(Purpose::Introspection(issuer, digest)) => {
-                self.introspection_answered((issuer, digest), answer, host, streams);
+        let Some((purpose, sent)) = self.calls.end(call) else { return Vec::new() };
+        match purpose {
+            Purpose::Keys(issuer) => self.keys_answered(issuer, (&sent, answer), host, streams),
+            Purpose::Introspection(issuer, digest) => {
+                self.introspection_answered((issuer, digest), (&sent, answer), host, streams);
             }
-            Some(Purpose::Policy(id)) => self.policy_answered(id, answer, host),
-            Some(Purpose::Manifest(id, digest)) => self.manifest_answered(id, &digest, answer, host),
-            Some(Purpose::Audit(post)) => {
-                self.post_ended(post, answer.is_success(), host);
+            Purpose::Policy(id) => self.policy_answered(id, (&sent, answer), host),
+            Purpose::Manifest(id, digest) => self.manifest_answered(id, &digest, (&sent, answer), host),
+            Purpose::Audit(post) => {
+                let told = || {
+                    if answer.is_success() { sent.with_status(answer.status, "") } else { sent.answered(answer, "") }
+                };
+                self.post_ended(post, answer.is_success(), &told, host);
                 // More lines may be waiting.
                 self.advance_sink(host);
             }
-            None => {}
         }
         std::mem::take(&mut self.effects)
     }
 
     /// Handles a call that the host refused with this status. No answer will come.
     pub fn call_refused(&mut self, call: CallId, status: u32, host: &Host<'_>, streams: &dyn Streams) -> Vec<Effect> {
-        match self.calls.end(call) {
-            Some(Purpose::Keys(issuer)) => self.keys_refused(issuer, status, host, streams),
-            Some(Purpose::Introspection(issuer, digest)) => {
-                self.introspection_refused((issuer, digest), status, host, streams);
+        let Some((purpose, sent)) = self.calls.end(call) else { return Vec::new() };
+        let told = || sent.refused(status);
+        match purpose {
+            Purpose::Keys(issuer) => self.keys_refused(issuer, &told(), host, streams),
+            Purpose::Introspection(issuer, digest) => {
+                self.endpoint_answered((issuer, digest), None, &told, host, streams);
             }
-            Some(Purpose::Policy(id)) => self.policy_refused(id, status, host),
-            Some(Purpose::Manifest(id, digest)) => self.manifest_refused(id, &digest, status, host),
-            Some(Purpose::Audit(post)) => self.post_ended(post, false, host),
-            None => {}
+            Purpose::Policy(id) => self.policy_refused(id, told(), host),
+            Purpose::Manifest(id, digest) => self.publishing_failed(id, &digest, &told(), host),
+            Purpose::Audit(post) => self.post_ended(post, false, &told, host),
         }
         std::mem::take(&mut self.effects)
     }

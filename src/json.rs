@@ -42,6 +42,21 @@ pub enum JsonFault {
     Utf8,
 }
 
+impl JsonFault {
+    /// The fault in words.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::ByteOrderMark => "a byte order mark",
+            Self::DuplicateMember => "a duplicate member",
+            Self::Syntax => "a syntax error",
+            Self::TooDeep => "too many levels",
+            Self::TrailingBytes => "more text after the value",
+            Self::UnexpectedType => "an unexpected type",
+            Self::Utf8 => "invalid UTF-8",
+        }
+    }
+}
+
 /// The type of a value, determined by its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

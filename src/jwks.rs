@@ -9,7 +9,7 @@ mod worker;
 pub use cache::{KeySetCache, Lookup};
 pub use discovery::{MetadataFault, documents, jwks_uri};
 pub use issuers::{IssuerKeys, KeySource};
-pub use source::{FetchFault, Progress, Source};
+pub use source::{Describe, FetchFault, Progress, Source};
 pub use worker::{KeyNames, Look, Worker};
 
 use base64::Engine;
@@ -74,6 +74,17 @@ pub enum KeySetFault {
     TooManyKeys,
     /// The document has more than [`MAX_BYTES`] bytes.
     TooLarge,
+}
+
+impl KeySetFault {
+    /// The error message.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::NotAKeySet => "it is not a JSON object with an array `keys`",
+            Self::TooManyKeys => "it has more than 100 keys",
+            Self::TooLarge => "it is larger than 256 kB",
+        }
+    }
 }
 
 /// The usable keys of one issuer, and why others were skipped.

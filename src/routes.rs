@@ -3,6 +3,10 @@
 //! Paths are compared byte for byte, as received. A path that merely resembles a protected one has no route, because
 //! the server may take it for the protected one.
 
+mod nearest;
+
+pub use nearest::{Nearest, shown};
+
 use std::fmt;
 
 use crate::ids::{ById, ResourceId};

@@ -230,6 +230,11 @@ impl Sink {
         outcome
     }
 
+    /// Whether the last call failed.
+    pub fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+
     /// A call whose response is overdue.
     pub fn overdue(&self, now: UnixTime) -> Option<u64> {
         let is_overdue = |post: &&Post| !now.within(self.timeout + GRACE, post.since);

@@ -26,10 +26,13 @@ pub struct Endpoint {
 impl Endpoint {
     /// A request without a body. Includes the credentials, unless they belong in the body.
     pub fn request(&self, method: &'static str) -> Request {
-        let mut request = Request::new(method, &self.uri, &self.cluster, self.timeout);
-        let authorization = self.client.as_ref().and_then(ClientAuthentication::authorization);
-        request.headers.extend(authorization.map(|value| ("authorization", value)));
-        request
+        let request = Request::new(method, &self.uri, &self.cluster, self.timeout);
+        let Some(client) = &self.client else { return request };
+        let request = request.with_secret(&client.secret);
+        match client.authorization() {
+            Some(pair) => request.with("authorization", format!("Basic {pair}")).with_secret(&pair),
+            None => request,
+        }
     }
 }
 
@@ -56,7 +59,7 @@ pub enum AuthenticationMethod {
 }
 
 impl ClientAuthentication {
-    /// The `Authorization` header, if the method uses it.
+    /// The credentials of the `Authorization` header, if the method uses it.
     fn authorization(&self) -> Option<String> {
         let pair = match self.method {
             AuthenticationMethod::ClientSecretPost => return None,
@@ -69,7 +72,7 @@ impl ClientAuthentication {
                 pair
             }
         };
-        Some(format!("Basic {}", STANDARD.encode(pair)))
+        Some(STANDARD.encode(pair))
     }
 
     /// Adds the credentials to a form, if the method uses one.

@@ -80,6 +80,7 @@ impl<'a> Facts<'a> {
         let mut record = self.record(Decision::Deny, refusal.reason(), env);
         if let Some(error) = refusal.of_token() {
             record.caller = None;
+            record.is_known &= !error.is_final();
             record.refused = self.request.and_then(|request| refused::token(request, error, env)).map(Box::new);
         }
         record
@@ -96,7 +97,9 @@ impl<'a> Facts<'a> {
         let resource = self.resource.and_then(|id| env.config.resources.get(id));
         let line = env.keeps_records.then_some(self.head);
         let version = version.or_else(|| self.declared_version()).filter(|_| env.keeps_records);
+        let is_known = self.caller.is_none() && self.request.is_some_and(|request| is_known(request, env));
         Record {
+            is_known,
             resource: resource.map(|resource| resource.identifier.shared()),
             method: Some(method),
             target,
@@ -108,6 +111,15 @@ impl<'a> Facts<'a> {
             ..Record::new(env.ids.next_id(), decision, reason)
         }
     }
+}
+
+/// Whether the token of `request` was verified before. Only the sink distinguishes such callers from strangers.
+fn is_known(request: &Request, env: &mut Env<'_>) -> bool {
+    env.config.audit.sink.is_some()
+        && request.credentials(env.config).is_ok_and(|(_, token)| {
+            let digest = env.tokens.digest(token.bytes());
+            env.tokens.was_verified(&digest)
+        })
 }
 
 /// Adds the details of a denial to its record.

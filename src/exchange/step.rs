@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use log::Level;
 
-use super::{BUFFER_EXCEEDED, MISCONFIGURED};
-use crate::audit::{self, DecisionIds, LookAlikes, Record};
+use super::{BUFFER_EXCEEDED, MISCONFIGURED, NO_RESOURCE};
+use crate::audit::{self, DecisionIds, LookAlikes, Record, Strays};
 use crate::config::Config;
 use crate::dpop::Proofs;
 use crate::drift::Drift;
@@ -50,6 +50,8 @@ pub(crate) struct Env<'a> {
     pub ids: &'a mut DecisionIds,
     /// The number of audit lines that are left for look-alike paths.
     pub look_alikes: &'a mut LookAlikes,
+    /// The number of warnings that are left for requests for no resource.
+    pub strays: &'a mut Strays,
     /// Whether this worker has ever seen a body while headers were held.
     pub host_shows_bodies: &'a mut bool,
     /// The places for requests that wait for keys or introspection.
@@ -134,7 +136,7 @@ impl Effect {
     pub fn line(&self) -> Option<(Level, &str)> {
         match self {
             // Hosts of a mesh print no more than warnings, and only their operator can mend these.
-            Self::Event(event, Some(line)) if matches!(event.name, BUFFER_EXCEEDED | MISCONFIGURED) => {
+            Self::Event(event, Some(line)) if matches!(event.name, BUFFER_EXCEEDED | MISCONFIGURED | NO_RESOURCE) => {
                 Some((Level::Warn, line))
             }
             Self::Event(_, Some(line)) | Self::Record(_, Some(line)) => Some((Level::Info, line)),

@@ -6,8 +6,8 @@
 use log::Level;
 
 use super::effect::{Answer, Host, Streams};
+use super::sent::{Sent, late};
 use super::{Gate, Purpose};
-use crate::audit::Event;
 use crate::callout::Request;
 use crate::config::{Config, Issuer};
 use crate::exchange::Awaited;
@@ -70,9 +70,10 @@ impl Gate {
         for issuer in &issuers {
             let was_failing = self.keys_fail(*issuer);
             if self.key_worker(*issuer, host.shared).is_some_and(|mut worker| worker.tick(host.now)) {
-                self.calls.give_up(|purpose| *purpose == Purpose::Keys(*issuer));
-                self.fetch_failed(*issuer, "no answer in time");
-                self.tell_outage(*issuer, was_failing, host);
+                let sent = self.calls.give_up(&|purpose| *purpose == Purpose::Keys(*issuer));
+                let told = late(sent.as_ref());
+                self.fetch_failed(*issuer, &told);
+                self.tell_keys(*issuer, was_failing, &|| told.clone(), host);
                 changed = true;
             }
         }
@@ -94,47 +95,38 @@ impl Gate {
         let Look { changed, fetch } = look.unwrap_or_default();
         if fetch.is_some() {
             // The answer to an older request must not be read as one to this attempt.
-            self.calls.give_up(|purpose| *purpose == Purpose::Keys(issuer));
+            self.calls.give_up(&|purpose| *purpose == Purpose::Keys(issuer));
         }
         let first = self.key_sources.source(issuer).zip(fetch).map(|(source, refetch)| source.begin(refetch));
-        changed | first.is_some_and(|first| self.proceed_with_keys(issuer, first, &[], host))
+        changed | first.is_some_and(|first| self.proceed_with_keys(issuer, first, (&Sent::default(), &[]), host))
     }
 
     /// The answer to a request of an attempt came.
     pub(super) fn keys_answered(
         &mut self,
         issuer: IssuerId,
-        answer: &Answer<'_>,
+        (sent, answer): (&Sent, &Answer<'_>),
         host: &Host<'_>,
         streams: &dyn Streams,
     ) {
         let body = answer.body(MAX_BYTES).unwrap_or_default();
         let Some(source) = self.key_sources.source(issuer) else { return };
-        let progress = source.answered(answer.status, (answer.size <= MAX_BYTES).then_some(&*body));
+        let describe = |fault: &str| sent.answered(answer, fault);
+        let progress = source.answered(answer.status, (answer.size <= MAX_BYTES).then_some(&*body), &describe);
         if matches!(progress, Progress::Ask(_))
             && let Some(mut worker) = self.key_worker(issuer, host.shared)
         {
             worker.renew(host.now);
         }
-        if self.proceed_with_keys(issuer, progress, &body, host) {
+        if self.proceed_with_keys(issuer, progress, (sent, &body), host) {
             self.keys_changed(host, streams);
         }
     }
 
-    /// The host could not send a request of an attempt.
-    pub(super) fn keys_refused(&mut self, issuer: IssuerId, status: u32, host: &Host<'_>, streams: &dyn Streams) {
-        let name = self.issuer_name(issuer);
-        let cluster = match self.config.issuers.get(issuer).and_then(|issuer| issuer.keys.as_ref()) {
-            Some(KeySource::Discovered { cluster, .. } | KeySource::Fetched { cluster, .. }) => cluster.as_str(),
-            _ => "",
-        };
-        let line = format!(
-            "the keys of issuer {name} cannot be fetched: the host refused a call to its cluster {cluster} ({status}); \
-             is it defined?"
-        );
-        self.count("jwks", "failure");
-        self.log(Level::Warn, line);
-        self.attempt_ended(issuer, None, host);
+    /// The host could not send a request of an attempt, which `told` is in words.
+    pub(super) fn keys_refused(&mut self, issuer: IssuerId, told: &str, host: &Host<'_>, streams: &dyn Streams) {
+        self.fetch_failed(issuer, told);
+        self.attempt_ended(issuer, None, &|| told.to_owned(), host);
         self.keys_changed(host, streams);
     }
 
@@ -146,7 +138,13 @@ impl Gate {
 
     /// Continues an attempt after an answer with `body`. Returns whether the attempt has ended, so that streams that wait
     /// for keys should look again.
-    fn proceed_with_keys(&mut self, issuer: IssuerId, progress: Progress, body: &[u8], host: &Host<'_>) -> bool {
+    fn proceed_with_keys(
+        &mut self,
+        issuer: IssuerId,
+        progress: Progress,
+        (sent, body): (&Sent, &[u8]),
+        host: &Host<'_>,
+    ) -> bool {
         match progress {
             Progress::Ask(uri) => {
                 self.ask_for_keys(issuer, &uri);
@@ -158,11 +156,11 @@ impl Gate {
                     self.log(Level::Warn, format!("key {key} of issuer {name} is left out: {}", fault.code()));
                 }
                 self.count("jwks", "success");
-                self.attempt_ended(issuer, Some((set, body)), host);
+                self.attempt_ended(issuer, Some((set, body)), &|| sent.with_status(Some(200), ""), host);
             }
-            Progress::Failed(fault) => {
-                self.fetch_failed(issuer, &fault.message());
-                self.attempt_ended(issuer, None, host);
+            Progress::Failed(_, told) => {
+                self.fetch_failed(issuer, &told);
+                self.attempt_ended(issuer, None, &|| told.clone(), host);
             }
         }
         true
@@ -181,14 +179,22 @@ impl Gate {
         self.call(Purpose::Keys(issuer), request);
     }
 
-    fn attempt_ended(&mut self, issuer: IssuerId, fetched: Option<(KeySet, &[u8])>, host: &Host<'_>) {
+    #[inline(never)]
+    fn attempt_ended(
+        &mut self,
+        issuer: IssuerId,
+        fetched: Option<(KeySet, &[u8])>,
+        told: &dyn Fn() -> String,
+        host: &Host<'_>,
+    ) {
         let was_failing = self.keys_fail(issuer);
         if let Some(mut worker) = self.key_worker(issuer, host.shared) {
             worker.finish(fetched, host.now);
         }
-        self.tell_outage(issuer, was_failing, host);
+        self.tell_keys(issuer, was_failing, told, host);
     }
 
+    #[inline(never)]
     fn fetch_failed(&mut self, issuer: IssuerId, fault: &str) {
         let name = self.issuer_name(issuer);
         self.count("jwks", "failure");
@@ -200,14 +206,11 @@ impl Gate {
     }
 
     /// Records an outage that began or ended with an attempt.
-    fn tell_outage(&mut self, issuer: IssuerId, was_failing: bool, host: &Host<'_>) {
-        let name = self.issuer_name(issuer);
-        let event = match (was_failing, self.keys_fail(issuer)) {
-            (false, true) => Event::new("outage", format!("the keys of issuer {name} are unavailable")),
-            (true, false) => Event::new("recovered", format!("the keys of issuer {name} are available again")),
-            _ => return,
-        };
-        self.event(&event, host);
+    #[inline(never)]
+    fn tell_keys(&mut self, issuer: IssuerId, was_failing: bool, told: &dyn Fn() -> String, host: &Host<'_>) {
+        let what = format!("the keys of issuer {} are", self.issuer_name(issuer));
+        let is_failing = self.keys_fail(issuer);
+        self.tell_outage(&what, (was_failing, is_failing), told, host);
     }
 
     /// Releases the lease of a fetch of these keys, because the instance ends.

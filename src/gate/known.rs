@@ -1,6 +1,6 @@
 //! The state that streams of one worker share.
 
-use crate::audit::{DecisionIds, LookAlikes};
+use crate::audit::{DecisionIds, LookAlikes, Strays};
 use crate::config::Config;
 use crate::dpop::Proofs;
 use crate::drift::Drift;
@@ -25,6 +25,7 @@ pub struct Known {
     pub proofs: Proofs,
     pub ids: DecisionIds,
     pub look_alikes: LookAlikes,
+    pub strays: Strays,
     pub host_shows_bodies: bool,
     pub places: Places,
     pub meter: Meter,
@@ -48,6 +49,7 @@ impl Known {
             keeps_records,
             ids: &mut self.ids,
             look_alikes: &mut self.look_alikes,
+            strays: &mut self.strays,
             host_shows_bodies: &mut self.host_shows_bodies,
             places: &self.places,
             meter: &self.meter,

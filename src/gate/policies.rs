@@ -3,10 +3,12 @@
 use log::Level;
 
 use super::effect::{Answer, Host};
+use super::record::{OUTAGE, RECOVERED};
+use super::sent::{Sent, late};
 use super::{Gate, Purpose};
 use crate::audit::Event;
 use crate::callout::Request;
-use crate::config::{Config, ControlPlane, Live, MAX_POLICY, Resource};
+use crate::config::{Config, Live, MAX_POLICY, Resource};
 use crate::ids::{ById, ResourceId};
 use crate::policy::Policy;
 use crate::remote::{Answered, Names, PolicyWorker, RemotePolicy, State};
@@ -20,6 +22,8 @@ struct PolicySource {
     policy: RemotePolicy,
     /// The state when this worker last looked.
     state: State,
+    /// This worker's last call in words.
+    told: Option<String>,
 }
 
 impl PolicySources {
@@ -29,7 +33,7 @@ impl PolicySources {
             let source = resource.policy_source.as_ref()?;
             let names = Names::new(names, resource.identifier.as_str(), source);
             let policy = RemotePolicy::new(source.timing(), worker);
-            Some(PolicySource { names, policy, state: State::Waiting })
+            Some(PolicySource { names, policy, state: State::Waiting, told: None })
         };
         Self(config.resources.map(source))
     }
@@ -73,13 +77,13 @@ impl Gate {
     pub(super) fn advance_policies(&mut self, host: &Host<'_>) {
         for id in self.policies.0.present() {
             if self.with_policy(id, host, |worker| worker.tick(host.now)) == Some(true) {
-                self.calls.give_up(|purpose| *purpose == Purpose::Policy(id));
-                self.policy_failed(id, "no answer in time");
+                let sent = self.calls.give_up(&|purpose| *purpose == Purpose::Policy(id));
+                self.policy_failed(id, late(sent.as_ref()));
             }
             let Some((live, asks)) = self.with_policy(id, host, |worker| worker.advance(host.now)) else { continue };
             if asks && let Some(request) = self.policy_request(id) {
                 // The answer to an older request must not replace that to this one.
-                self.calls.give_up(|purpose| *purpose == Purpose::Policy(id));
+                self.calls.give_up(&|purpose| *purpose == Purpose::Policy(id));
                 self.call(Purpose::Policy(id), request);
             }
             self.apply_policy(id, live, host);
@@ -99,21 +103,20 @@ impl Gate {
         self.with_policy(id, host, |worker| worker.release(host.now));
     }
 
-    /// The host could not send a request.
-    pub(super) fn policy_refused(&mut self, id: ResourceId, status: u32, host: &Host<'_>) {
-        let plane = self.config.resources.get(id).and_then(|resource| resource.policy_source.as_ref());
-        let fault = refused(plane, status);
+    /// The host could not send a request, which `told` is in words.
+    pub(super) fn policy_refused(&mut self, id: ResourceId, told: String, host: &Host<'_>) {
         self.with_policy(id, host, |worker| worker.finish(false, host.now));
-        self.policy_failed(id, &fault);
+        self.policy_failed(id, told);
         self.apply_policy(id, None, host);
     }
 
     /// The answer to a request.
-    pub(super) fn policy_answered(&mut self, id: ResourceId, answer: &Answer<'_>, host: &Host<'_>) {
+    pub(super) fn policy_answered(&mut self, id: ResourceId, (sent, answer): (&Sent, &Answer<'_>), host: &Host<'_>) {
         let body = answer.body(MAX_POLICY);
         let answered =
             self.with_policy(id, host, |worker| worker.answered(answer.status, answer.etag, body.as_deref(), host.now));
         let mut live = None;
+        self.policy_told(id, sent.with_status(answer.status, ""));
         match answered {
             Some(Answered::New(new)) => {
                 self.count("policy", "success");
@@ -125,7 +128,7 @@ impl Gate {
                 self.count("policy", "failure");
                 faults.iter().for_each(|fault| self.policy_warning(id, &format!("refused: {fault}")));
             }
-            Some(Answered::Failed(fault)) => self.policy_failed(id, &fault),
+            Some(Answered::Failed(fault)) => self.policy_failed(id, sent.answered(answer, &fault)),
             None => {}
         }
         self.apply_policy(id, live, host);
@@ -163,13 +166,14 @@ impl Gate {
         let (event, detail) = match state {
             State::Waiting => return,
             State::Live if last.is_empty() || last == State::Live.as_str() => return,
-            State::Live => ("recovered", "the control plane's policy is in force"),
-            State::Failing => ("outage", "the control plane does not deliver it; the previous policy stays in force"),
-            State::Stale => ("outage", "the control plane has not delivered it for too long: everything is denied"),
-            State::Withheld => ("outage", "the control plane's policy is not complete: everything is denied"),
+            State::Live => (RECOVERED, "the control plane's policy is in force"),
+            State::Failing => (OUTAGE, "the control plane does not deliver it; the previous policy stays in force"),
+            State::Stale => (OUTAGE, "the control plane has not delivered it for too long: everything is denied"),
+            State::Withheld => (OUTAGE, "the control plane's policy is not complete: everything is denied"),
         };
+        let told = source.told.as_ref().map(|told| format!(": {told}")).unwrap_or_default();
         let resource = self.resource_name(id);
-        self.event(&Event::new(event, format!("policy of {resource}: {detail}")), host);
+        self.event(&Event::new(event, format!("policy of {resource}: {detail}{told}")), host);
     }
 
     /// Logs a new document. Only the worker that fetched it does.
@@ -185,19 +189,23 @@ impl Gate {
         }
     }
 
-    fn policy_failed(&mut self, id: ResourceId, fault: &str) {
+    /// A call failed, which `told` is in words.
+    #[inline(never)]
+    fn policy_failed(&mut self, id: ResourceId, told: String) {
         self.count("policy", "failure");
-        self.policy_warning(id, fault);
+        self.policy_warning(id, &told);
+        self.policy_told(id, told);
+    }
+
+    #[inline(never)]
+    fn policy_told(&mut self, id: ResourceId, told: String) {
+        if let Some(source) = self.policies.get_mut(id) {
+            source.told = Some(told);
+        }
     }
 
     fn policy_warning(&mut self, id: ResourceId, message: &str) {
         let resource = self.resource_name(id);
         self.log(Level::Warn, format!("the policy of {resource} from its control plane: {message}"));
     }
-}
-
-/// The fault of a request to a control plane that the host could not send.
-pub(super) fn refused(plane: Option<&ControlPlane>, status: u32) -> String {
-    let cluster = plane.map(|plane| plane.endpoint.cluster.as_str()).unwrap_or_default();
-    format!("the host refused a call to cluster {cluster} ({status}); is it defined?")
 }

@@ -3,6 +3,7 @@
 use log::Level;
 
 use super::effect::{Answer, Host};
+use super::sent::{Sent, late};
 use super::{Gate, Purpose};
 use crate::audit::{Event, manifest_line};
 use crate::callout::Request;
@@ -70,8 +71,8 @@ impl Gate {
             return;
         };
         if self.publisher(id, host).is_some_and(|publisher| publisher.is_lost(host.now)) {
-            self.calls.give_up(|purpose| purpose.of_manifest(id).is_some());
-            self.publishing_failed(id, &digest, "no answer in time", host);
+            let sent = self.calls.give_up(&|purpose| purpose.of_manifest(id).is_some());
+            self.publishing_failed(id, &digest, &late(sent.as_ref()), host);
         }
     }
 
@@ -113,20 +114,20 @@ impl Gate {
         }
     }
 
-    /// The host could not send a manifest.
-    pub(super) fn manifest_refused(&mut self, id: ResourceId, digest: &str, status: u32, host: &Host<'_>) {
-        let fault = super::policies::refused(self.control_plane(id), status);
-        self.publishing_failed(id, digest, &fault, host);
-    }
-
     /// The answer to the manifest with this digest.
-    pub(super) fn manifest_answered(&mut self, id: ResourceId, digest: &str, answer: &Answer<'_>, host: &Host<'_>) {
+    pub(super) fn manifest_answered(
+        &mut self,
+        id: ResourceId,
+        digest: &str,
+        (sent, answer): (&Sent, &Answer<'_>),
+        host: &Host<'_>,
+    ) {
         if !answer.is_success() {
-            let status = answer.status.map_or_else(|| "no answer".to_owned(), |status| format!("status {status}"));
-            return self.publishing_failed(id, digest, &status, host);
+            return self.publishing_failed(id, digest, &sent.answered(answer, ""), host);
         }
         let Some(publisher) = self.publisher(id, host) else { return };
-        publisher.ended(digest, true, host.now);
+        let was_failing = publisher.ended(digest, true, host.now);
+        self.tell_publishing(id, (was_failing, false), &|| sent.with_status(answer.status, ""), host);
         self.count("publish", "success");
         let generation = answer.body(MAX_ANSWER).and_then(|body| Node::from_json(&body).ok());
         let generation = match generation.as_ref().and_then(|answer| answer.member("generation")) {
@@ -137,12 +138,19 @@ impl Gate {
         self.event(&Event::new("manifest_published", detail), host);
     }
 
-    fn publishing_failed(&mut self, id: ResourceId, digest: &str, fault: &str, host: &Host<'_>) {
-        if let Some(publisher) = self.publisher(id, host) {
-            publisher.ended(digest, false, host.now);
-        }
+    /// A manifest was not accepted. `told`: the call in words.
+    #[inline(never)]
+    pub(super) fn publishing_failed(&mut self, id: ResourceId, digest: &str, told: &str, host: &Host<'_>) {
+        let was_failing = self.publisher(id, host).is_some_and(|publisher| publisher.ended(digest, false, host.now));
         self.count("publish", "failure");
         let resource = self.resource_name(id);
-        self.log(Level::Warn, format!("the manifest of {resource} was not published: {fault}"));
+        self.log(Level::Warn, format!("the manifest of {resource} was not published: {told}"));
+        self.tell_publishing(id, (was_failing, true), &|| told.to_owned(), host);
+    }
+
+    #[inline(never)]
+    fn tell_publishing(&mut self, id: ResourceId, change: (bool, bool), told: &dyn Fn() -> String, host: &Host<'_>) {
+        let what = format!("publication of the manifest of {} is", self.resource_name(id));
+        self.tell_outage(&what, change, told, host);
     }
 }

@@ -10,6 +10,11 @@ use crate::config::Decisions;
 use crate::exchange::{Effect as StreamEffect, Step};
 use crate::metrics;
 
+/// The event of an endpoint that fails, after it worked.
+pub(super) const OUTAGE: &str = "outage";
+/// The event of an endpoint that works again.
+pub(super) const RECOVERED: &str = "recovered";
+
 impl Gate {
     /// Counts an outcome of `thing`.
     pub(super) fn count(&mut self, thing: &'static str, outcome: &'static str) {
@@ -29,7 +34,26 @@ impl Gate {
     /// Counts an event, and logs this line of it.
     pub(super) fn log_event(&mut self, event: &'static str, line: String) {
         self.count("events", event);
-        self.log(Level::Info, line);
+        // Hosts of a mesh print no more than warnings.
+        self.log(if event == OUTAGE { Level::Warn } else { Level::Info }, line);
+    }
+
+    /// Records an outage that began or ended with a call, which `told` is in words. `what`: the thing and its verb.
+    #[inline(never)]
+    pub(super) fn tell_outage(
+        &mut self,
+        what: &str,
+        (was_failing, is_failing): (bool, bool),
+        told: &dyn Fn() -> String,
+        host: &Host<'_>,
+    ) {
+        let (event, word) = match (was_failing, is_failing) {
+            (false, true) => (OUTAGE, " unavailable: "),
+            (true, false) => (RECOVERED, " available again: "),
+            _ => return,
+        };
+        let event = Event::new(event, [what, word, &told()].concat());
+        self.event(&event, host);
     }
 
     /// Counts and records the effects of a step, and adds the lines that the host prints.
@@ -64,7 +88,7 @@ impl Gate {
         }
         let line = record.line(audit.subject, stamp);
         if let Some(sink) = &mut self.sink {
-            let cause = if record.caller.is_some() { Cause::Caller } else { Cause::Stranger };
+            let cause = if record.caller.is_some() || record.is_known { Cause::Caller } else { Cause::Stranger };
             let lost = sink.push(line.strip_prefix(LINE_PREFIX).unwrap_or_default(), cause);
             self.count_lines(lost);
         }

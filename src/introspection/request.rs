@@ -15,6 +15,7 @@ pub fn request(endpoint: &Endpoint, token: &str) -> Request {
     }
     endpoint
         .request("POST")
+        .with_secret(token)
         .with("content-type", "application/x-www-form-urlencoded")
         .with("accept", "application/json")
         .carrying(form.into_bytes())

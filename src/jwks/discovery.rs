@@ -2,13 +2,18 @@
 
 use super::MAX_BYTES;
 use crate::node::Node;
+use crate::text::truncate;
 use crate::url::{Scheme, Url, UrlFault};
 
+/// The maximum length of a foreign `issuer` in a message.
+const MAX_FOUND: usize = 200;
+
 /// Why a metadata document is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MetadataFault {
-    /// `issuer` is missing or differs from the configured one. The document must not be used (RFC 8414 section 3.3).
-    Issuer,
+    /// `issuer` differs from the configured one, or is not a string. The document must not be used (RFC 8414 section
+    /// 3.3).
+    Issuer(Option<String>),
     /// `jwks_uri` is missing or not a string.
     NoJwksUri,
     /// The document is not a JSON object with distinct members.
@@ -20,15 +25,19 @@ pub enum MetadataFault {
 }
 
 impl MetadataFault {
-    /// The error message.
-    pub fn message(self) -> &'static str {
-        match self {
-            Self::Issuer => "its `issuer` differs from the configured one",
+    /// The error message. `issuer` is the configured one.
+    pub fn message(&self, issuer: Option<&str>) -> String {
+        let message = match self {
+            Self::Issuer(Some(found)) => {
+                return format!("its `issuer` is `{found}`, not `{}`", issuer.unwrap_or_default());
+            }
+            Self::Issuer(None) => "it has no `issuer`",
             Self::NoJwksUri => "it has no `jwks_uri`",
             Self::NotMetadata => "it is not a JSON object with distinct members",
-            Self::Url(fault) => fault.message(),
+            Self::Url(fault) => return format!("its `jwks_uri` {}", fault.message()),
             Self::Insecure => "its `jwks_uri` is `http` although the issuer is `https`",
-        }
+        };
+        message.to_owned()
     }
 }
 
@@ -61,8 +70,9 @@ pub fn jwks_uri(document: &[u8], issuer: &Url) -> Result<Url, MetadataFault> {
     if !matches!(node, Node::Object(_)) || !node.repeated_members().is_empty() {
         return Err(MetadataFault::NotMetadata);
     }
-    if node.member("issuer").and_then(Node::as_text) != Some(issuer.as_str()) {
-        return Err(MetadataFault::Issuer);
+    let found = node.member("issuer").and_then(Node::as_text);
+    if found != Some(issuer.as_str()) {
+        return Err(MetadataFault::Issuer(found.map(|found| truncate(found, MAX_FOUND).to_owned())));
     }
     let uri = node.member("jwks_uri").and_then(Node::as_text).ok_or(MetadataFault::NoJwksUri)?;
     let uri = Url::parse(uri).map_err(MetadataFault::Url)?;

@@ -18,8 +18,8 @@ struct Discovery {
     issuer: Url,
     /// Candidate URLs of the metadata. The one that worked last comes first.
     documents: Vec<Url>,
-    /// The first fault of a response in this attempt.
-    fault: Option<FetchFault>,
+    /// The first fault of a response in this attempt, and the response in words.
+    fault: Option<(FetchFault, String)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -36,12 +36,15 @@ pub enum Progress {
     Ask(Url),
     /// The attempt succeeded.
     Done(KeySet),
-    /// The attempt failed.
-    Failed(FetchFault),
+    /// The attempt failed, with the response that is to blame in words.
+    Failed(FetchFault, String),
 }
 
+/// Describes a response with this fault, in words. A fault that the status alone shows is empty.
+pub type Describe<'d> = &'d dyn Fn(&str) -> String;
+
 /// Why an attempt failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FetchFault {
     /// The issuer's metadata was refused.
     Metadata(MetadataFault),
@@ -56,14 +59,16 @@ pub enum FetchFault {
 }
 
 impl FetchFault {
-    /// The error message.
-    pub fn message(self) -> String {
+    /// The error message. Empty if the status says it all.
+    #[inline(never)]
+    fn message(&self, issuer: Option<&Url>) -> String {
         match self {
-            Self::Metadata(fault) => format!("the issuer's metadata was refused: {}", fault.message()),
+            Self::Metadata(fault) => {
+                format!("the issuer's metadata was refused: {}", fault.message(issuer.map(Url::as_str)))
+            }
             Self::NoMetadata => "no metadata was found that names the issuer's keys".to_owned(),
-            Self::NotKeys(fault) => format!("the response is not a key set: {fault:?}"),
-            Self::Status(Some(status)) => format!("status {status}"),
-            Self::Status(None) => "no answer".to_owned(),
+            Self::NotKeys(fault) => format!("the response is not a key set: {}", fault.message()),
+            Self::Status(_) => String::new(),
             Self::Size => "the response is too large or has no body".to_owned(),
         }
     }
@@ -90,7 +95,7 @@ impl Source {
                 if let Some(discovery) = &mut self.discovery {
                     discovery.fault = None;
                 }
-                self.ask_metadata(0)
+                self.ask_metadata(0, &str::to_owned)
             }
         }
     }
@@ -100,54 +105,67 @@ impl Source {
         Progress::Ask(uri)
     }
 
-    fn ask_metadata(&mut self, place: usize) -> Progress {
+    #[inline(never)]
+    fn ask_metadata(&mut self, place: usize, describe: Describe<'_>) -> Progress {
         self.asked = Asked::Metadata(place);
-        let Some(discovery) = &mut self.discovery else { return self.failed(FetchFault::NoMetadata) };
-        match discovery.documents.get(place) {
-            Some(document) => Progress::Ask(document.clone()),
-            None => {
-                let fault = discovery.fault.take();
-                self.failed(fault.unwrap_or(FetchFault::NoMetadata))
-            }
+        let document = self.discovery.as_ref().and_then(|discovery| discovery.documents.get(place));
+        if let Some(document) = document {
+            return Progress::Ask(document.clone());
+        }
+        match self.discovery.as_mut().and_then(|discovery| discovery.fault.take()) {
+            Some((fault, words)) => self.failed(fault, words),
+            None => self.fails(FetchFault::NoMetadata, describe),
         }
     }
 
     /// Tries the next document after an unusable one. Many providers answer every path, or respond with an error to
     /// unknown ones, so another URL may still have the metadata.
-    fn ask_elsewhere(&mut self, place: usize, fault: Option<FetchFault>) -> Progress {
-        if let Some(discovery) = &mut self.discovery {
-            discovery.fault = discovery.fault.or(fault);
+    #[inline(never)]
+    fn ask_elsewhere(&mut self, place: usize, fault: Option<FetchFault>, describe: Describe<'_>) -> Progress {
+        if let (Some(discovery), Some(fault)) = (&mut self.discovery, fault)
+            && discovery.fault.is_none()
+        {
+            let words = describe(&fault.message(Some(&discovery.issuer)));
+            discovery.fault = Some((fault, words));
         }
-        self.ask_metadata(place + 1)
+        self.ask_metadata(place + 1, describe)
+    }
+
+    #[inline(never)]
+    fn fails(&mut self, fault: FetchFault, describe: Describe<'_>) -> Progress {
+        let words = describe(&fault.message(None));
+        self.failed(fault, words)
     }
 
     /// Ends the attempt. The URL from the metadata may be outdated, so the next attempt discovers it again.
-    fn failed(&mut self, fault: FetchFault) -> Progress {
+    fn failed(&mut self, fault: FetchFault, words: String) -> Progress {
         if self.discovery.is_some() {
             self.keys = None;
         }
-        Progress::Failed(fault)
+        Progress::Failed(fault, words)
     }
 
     /// Processes a response: its status, and its body unless that is too large. Redirects are not followed.
-    pub fn answered(&mut self, status: Option<u16>, body: Option<&[u8]>) -> Progress {
+    pub fn answered(&mut self, status: Option<u16>, body: Option<&[u8]>, describe: Describe<'_>) -> Progress {
         match (status, body, self.asked) {
             (Some(200), Some(body), Asked::Keys) => match KeySet::parse(body) {
                 Ok(set) => Progress::Done(set),
-                Err(fault) => self.failed(FetchFault::NotKeys(fault)),
+                Err(fault) => self.fails(FetchFault::NotKeys(fault), describe),
             },
-            (Some(200), Some(body), Asked::Metadata(place)) => self.described(body, place),
-            (Some(200), None, Asked::Keys) => self.failed(FetchFault::Size),
-            (Some(200), None, Asked::Metadata(place)) => self.ask_elsewhere(place, Some(FetchFault::Size)),
+            (Some(200), Some(body), Asked::Metadata(place)) => self.described(body, place, describe),
+            (Some(200), None, Asked::Keys) => self.fails(FetchFault::Size, describe),
+            (Some(200), None, Asked::Metadata(place)) => self.ask_elsewhere(place, Some(FetchFault::Size), describe),
             // No metadata at this URL.
-            (Some(300..=499), _, Asked::Metadata(place)) => self.ask_elsewhere(place, None),
-            (status, _, Asked::Metadata(place)) => self.ask_elsewhere(place, Some(FetchFault::Status(status))),
-            (status, _, Asked::Keys) => self.failed(FetchFault::Status(status)),
+            (Some(300..=499), _, Asked::Metadata(place)) => self.ask_elsewhere(place, None, describe),
+            (status, _, Asked::Metadata(place)) => {
+                self.ask_elsewhere(place, Some(FetchFault::Status(status)), describe)
+            }
+            (status, _, Asked::Keys) => self.fails(FetchFault::Status(status), describe),
         }
     }
 
-    fn described(&mut self, body: &[u8], place: usize) -> Progress {
-        let Some(discovery) = &mut self.discovery else { return self.failed(FetchFault::NoMetadata) };
+    fn described(&mut self, body: &[u8], place: usize, describe: Describe<'_>) -> Progress {
+        let Some(discovery) = &mut self.discovery else { return self.fails(FetchFault::NoMetadata, describe) };
         match jwks_uri(body, &discovery.issuer) {
             Ok(uri) => {
                 // Start the next attempt with the document that worked.
@@ -159,7 +177,7 @@ impl Source {
             }
             // This may be a catch-all page, a document without keys, or one of another issuer. It is not used, and
             // another URL may have the right document.
-            Err(fault) => self.ask_elsewhere(place, Some(FetchFault::Metadata(fault))),
+            Err(fault) => self.ask_elsewhere(place, Some(FetchFault::Metadata(fault)), describe),
         }
     }
 }

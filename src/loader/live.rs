@@ -44,7 +44,7 @@ impl Config {
             return found.fault("", format!("is over {MAX_POLICY} bytes"));
         }
         if let Err(fault) = json::check(document, MAX_DEPTH) {
-            return found.fault("", format!("is not one strict JSON value: {fault:?}"));
+            return found.fault("", format!("is not one strict JSON value: {}", fault.message()));
         }
         let node = match Node::from_json(document) {
             Ok(node) => node,

@@ -28,7 +28,7 @@ impl NotJson {
 
 impl fmt::Display for NotJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} at line {}, column {}", self.fault, self.line, self.column)
+        write!(f, "{} at line {}, column {}", self.fault.message(), self.line, self.column)
     }
 }
 
@@ -206,14 +206,14 @@ mod tests {
     fn bytes_that_are_no_document_have_their_fault_and_its_position() {
         let deep = "[".repeat(MAX_DEPTH + 1);
         let cases: &[(&[u8], &str)] = &[
-            (b"", "Syntax at line 1, column 1"),
-            (b"{\"a\": 1,\n \"b\": x}", "Syntax at line 2, column 7"),
-            (b"[1e999]", "Syntax at line 1, column 7"),
-            (b"\n\n{} {}", "TrailingBytes at line 3, column 3"),
-            (b"\"\\ud800\"", "Utf8 at line 1, column 9"),
-            (b"\"\xff\"", "Utf8 at line 1, column 1"),
-            (b"\xef\xbb\xbf{}", "ByteOrderMark at line 1, column 1"),
-            (deep.as_bytes(), "TooDeep at line 1, column 128"),
+            (b"", "a syntax error at line 1, column 1"),
+            (b"{\"a\": 1,\n \"b\": x}", "a syntax error at line 2, column 7"),
+            (b"[1e999]", "a syntax error at line 1, column 7"),
+            (b"\n\n{} {}", "more text after the value at line 3, column 3"),
+            (b"\"\\ud800\"", "invalid UTF-8 at line 1, column 9"),
+            (b"\"\xff\"", "invalid UTF-8 at line 1, column 1"),
+            (b"\xef\xbb\xbf{}", "a byte order mark at line 1, column 1"),
+            (deep.as_bytes(), "too many levels at line 1, column 128"),
         ];
         for (json, fault) in cases {
             assert_eq!(document(json).unwrap_err().to_string(), *fault);

@@ -107,13 +107,19 @@ impl Publisher<'_> {
         let _ = agree(self.data, &self.names.attempts, &mut |record| Some(record.released(self.owner)));
     }
 
-    /// Ends this worker's request. `arrived`: the inventory with this digest was accepted.
-    pub fn ended(&self, digest: &str, arrived: bool, now: UnixTime) {
+    /// Ends this worker's request. `arrived`: the inventory with this digest was accepted. Returns whether the attempt
+    /// before had failed.
+    pub fn ended(&self, digest: &str, arrived: bool, now: UnixTime) -> bool {
         if arrived {
             let _ = self.data.overwrite(&self.names.published, digest.as_bytes());
         }
-        let mut end = |record: Attempts| Some(record.ended(self.owner, arrived, now));
+        let mut was_failing = false;
+        let mut end = |record: Attempts| {
+            was_failing = record.failures > 0;
+            Some(record.ended(self.owner, arrived, now))
+        };
         // If the record cannot be written, the lease expires.
         let _: Result<_, NotShared> = agree(self.data, &self.names.attempts, &mut end);
+        was_failing
     }
 }

@@ -103,11 +103,11 @@ impl PolicyWorker<'_> {
         }
         let answered = match (status, body) {
             (Some(200), Some(body)) => self.received(etag, body, now),
-            (Some(200), None) => Answered::Failed(format!("the response is over {MAX_POLICY} bytes")),
+            (Some(200), None) => Answered::Failed(format!("it is larger than {MAX_POLICY} bytes")),
             (Some(304), _) if self.policy.etag().is_some() => Answered::Same,
-            (Some(401), _) => Answered::Failed("status 401: this resource server's credentials were refused".into()),
-            (Some(status), _) => Answered::Failed(format!("status {status}")),
-            (None, _) => Answered::Failed("no answer".into()),
+            (Some(401), _) => Answered::Failed("this resource server's own credentials are refused".into()),
+            // The status tells it.
+            _ => Answered::Failed(String::new()),
         };
         self.finish(matches!(answered, Answered::New(_) | Answered::Same), now);
         answered

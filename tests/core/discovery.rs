@@ -57,15 +57,18 @@ fn document(issuer: &str, keys: &str) -> Value {
 fn metadata_names_the_keys_or_is_refused_for_one_reason() {
     let text = |issuer: &str, keys: &str| document(issuer, keys).to_string();
     let good = text(ISSUER, KEYS);
+    let no_issuer = || MetadataFault::Issuer(None);
+    let another = |name, issuer: &str| (name, text(issuer, KEYS), Err(MetadataFault::Issuer(Some(issuer.to_owned()))));
     let cases: Vec<(&str, String, Result<(), MetadataFault>)> = vec![
         ("as it should be", good.clone(), Ok(())),
-        ("another issuer", text("https://evil.example.com/tenant", KEYS), Err(MetadataFault::Issuer)),
-        ("a slash more", text("https://auth.example.com/tenant/", KEYS), Err(MetadataFault::Issuer)),
-        ("a slash less", text("https://auth.example.com", KEYS), Err(MetadataFault::Issuer)),
-        ("another case", text("https://Auth.example.com/tenant", KEYS), Err(MetadataFault::Issuer)),
-        ("the default port", text("https://auth.example.com:443/tenant", KEYS), Err(MetadataFault::Issuer)),
-        ("no issuer", json!({"jwks_uri": KEYS}).to_string(), Err(MetadataFault::Issuer)),
-        ("a list of issuers", json!({"issuer": [ISSUER], "jwks_uri": KEYS}).to_string(), Err(MetadataFault::Issuer)),
+        another("another issuer", "https://evil.example.com/tenant"),
+        another("a slash more", "https://auth.example.com/tenant/"),
+        another("a slash less", "https://auth.example.com"),
+        another("another case", "https://Auth.example.com/tenant"),
+        another("the default port", "https://auth.example.com:443/tenant"),
+        ("no issuer", json!({"jwks_uri": KEYS}).to_string(), Err(no_issuer())),
+        ("a list of issuers", json!({"issuer": [ISSUER], "jwks_uri": KEYS}).to_string(), Err(no_issuer())),
+        ("a long issuer", text(&"x".repeat(100_000), KEYS), Err(MetadataFault::Issuer(Some("x".repeat(200))))),
         ("no keys", json!({"issuer": ISSUER}).to_string(), Err(MetadataFault::NoJwksUri)),
         ("null for keys", json!({"issuer": ISSUER, "jwks_uri": null}).to_string(), Err(MetadataFault::NoJwksUri)),
         ("keys in the clear", text(ISSUER, "http://auth.example.com/jwks"), Err(MetadataFault::Insecure)),
@@ -110,7 +113,12 @@ fn asks(url: &'static str) -> impl Fn(&Progress) -> bool {
 }
 
 fn fails(fault: FetchFault) -> impl Fn(&Progress) -> bool {
-    move |progress| *progress == Progress::Failed(fault)
+    move |progress| matches!(progress, Progress::Failed(own, _) if *own == fault)
+}
+
+/// An answer in words is the fault alone.
+fn words(fault: &str) -> String {
+    fault.to_owned()
 }
 
 #[test]
@@ -124,8 +132,9 @@ fn an_attempt_asks_on_wherever_the_issuer_is_not_described_and_ends_with_what_wa
     let status = |status| fails(FetchFault::Status(status));
     let (refused, gone, unanswered) = (status(Some(503)), status(Some(404)), status(None));
     let moved = status(Some(302));
+    let other = MetadataFault::Issuer(Some("https://other.example.com".to_owned()));
     let [issuer, page, keyless, insecure] =
-        [MetadataFault::Issuer, MetadataFault::NotMetadata, MetadataFault::NoJwksUri, MetadataFault::Insecure]
+        [other, MetadataFault::NotMetadata, MetadataFault::NoJwksUri, MetadataFault::Insecure]
             .map(|fault| fails(FetchFault::Metadata(fault)));
     let in_the_clear = document(ISSUER, "http://auth.example.com/jwks").to_string();
     let no_set = fails(FetchFault::NotKeys(KeySetFault::NotAKeySet));
@@ -175,19 +184,19 @@ fn an_attempt_asks_on_wherever_the_issuer_is_not_described_and_ends_with_what_wa
         let first = source.begin(false);
         assert!(asks(OAUTH)(&first), "{name}: {first:?}");
         for (n, (status, body, expected)) in turns.iter().enumerate() {
-            let progress = source.answered(*status, Some(body.as_bytes()));
+            let progress = source.answered(*status, Some(body.as_bytes()), &words);
             assert!(expected(&progress), "{name}, turn {n}: {progress:?}");
         }
     }
     let mut source = Source::discovered(url(ISSUER));
     source.begin(false);
-    assert!(inserted(&source.answered(Some(200), None)), "too large a document");
-    source.answered(Some(404), None);
-    assert_eq!(source.answered(Some(404), None), Progress::Failed(FetchFault::Size), "and no other");
+    assert!(inserted(&source.answered(Some(200), None, &words)), "too large a document");
+    source.answered(Some(404), None, &words);
+    assert!(fails(FetchFault::Size)(&source.answered(Some(404), None, &words)), "and no other");
     assert!(asks(OAUTH)(&source.begin(false)), "the next attempt begins anew");
-    source.answered(Some(404), None);
-    source.answered(Some(404), None);
-    assert!(none(&source.answered(Some(404), None)), "and knows nothing of the faults of the last");
+    source.answered(Some(404), None, &words);
+    source.answered(Some(404), None, &words);
+    assert!(none(&source.answered(Some(404), None, &words)), "and knows nothing of the faults of the last");
 }
 
 #[test]
@@ -199,21 +208,21 @@ fn what_was_discovered_is_kept_for_refetches_and_read_anew_by_refreshes_and_afte
     let set: Option<&[u8]> = Some(b"{\"keys\":[]}");
 
     assert_eq!(source.begin(true), oauth, "nothing is known yet");
-    source.answered(Some(404), None);
-    assert_eq!(source.answered(Some(404), None), openid);
-    assert_eq!(source.answered(Some(200), Some(&described(KEYS))), keys(KEYS));
-    assert!(matches!(source.answered(Some(200), set), Progress::Done(_)));
+    source.answered(Some(404), None, &words);
+    assert_eq!(source.answered(Some(404), None, &words), openid);
+    assert_eq!(source.answered(Some(200), Some(&described(KEYS)), &words), keys(KEYS));
+    assert!(matches!(source.answered(Some(200), set, &words), Progress::Done(_)));
 
     assert_eq!(source.begin(true), keys(KEYS), "a refetch costs one request");
-    assert!(matches!(source.answered(Some(200), set), Progress::Done(_)));
+    assert!(matches!(source.answered(Some(200), set, &words), Progress::Done(_)));
 
     assert_eq!(source.begin(false), openid, "a refresh begins with the document that was right");
     let moved = "https://elsewhere.example.com/jwks";
-    assert_eq!(source.answered(Some(200), Some(&described(moved))), keys(moved));
-    source.answered(Some(500), set);
+    assert_eq!(source.answered(Some(200), Some(&described(moved)), &words), keys(moved));
+    source.answered(Some(500), set, &words);
 
     assert_eq!(source.begin(true), openid, "after a failure it may be elsewhere");
-    assert_eq!(source.answered(Some(404), None), oauth, "and so may the metadata");
+    assert_eq!(source.answered(Some(404), None, &words), oauth, "and so may the metadata");
 }
 
 #[test]
@@ -223,8 +232,36 @@ fn a_configured_url_is_the_only_one_that_is_asked() {
         for refetch in [true, false] {
             assert_eq!(source.begin(refetch), Progress::Ask(url(KEYS)));
             let body = document(ISSUER, "https://elsewhere.example.com/").to_string();
-            let progress = source.answered(Some(status), Some(body.as_bytes()));
-            assert!(matches!(progress, Progress::Failed(_)), "{status}: {progress:?}");
+            let progress = source.answered(Some(status), Some(body.as_bytes()), &words);
+            assert!(matches!(progress, Progress::Failed(..)), "{status}: {progress:?}");
         }
+    }
+}
+
+#[test]
+fn a_failed_attempt_is_told_by_its_first_fault_with_what_was_expected_and_what_came() {
+    let other = document("https://auth.example.com/tenant/", KEYS).to_string();
+    for (answers, expected) in [
+        (
+            vec![(200, other.as_str()), (503, "down"), (404, "")],
+            "the issuer's metadata was refused: its `issuer` is `https://auth.example.com/tenant/`, not `https://auth.example.com/tenant`",
+        ),
+        (vec![(404, ""), (404, ""), (404, "")], "no metadata was found that names the issuer's keys"),
+        (
+            vec![(200, &*document(ISSUER, "jwks").to_string()), (404, ""), (404, "")],
+            "the issuer's metadata was refused: its `jwks_uri` must be an absolute `https` or `http` URL",
+        ),
+        (
+            vec![(200, &*document(ISSUER, KEYS).to_string()), (200, "<p>")],
+            "the response is not a key set: it is not a JSON object with an array `keys`",
+        ),
+        // The status says it all.
+        (vec![(503, ""), (404, ""), (404, "")], ""),
+    ] {
+        let mut source = Source::discovered(url(ISSUER));
+        source.begin(false);
+        let answered = |(status, body): &(u16, &str)| source.answered(Some(*status), Some(body.as_bytes()), &words);
+        let last = answers.iter().map(answered).last();
+        assert!(matches!(&last, Some(Progress::Failed(_, told)) if told == expected), "{last:?}");
     }
 }

@@ -78,10 +78,10 @@ fn a_document_is_checked_as_a_configuration_is() {
     let cases: &[(&str, &[u8], &[&str])] = &[
         ("one that may be", br#"{"tools":{"a":{"scopes":[]}}}"#, &[]),
         ("an empty one", b"{}", &[]),
-        ("not JSON", b"<html>", &["is not one strict JSON value: Syntax"]),
-        ("nothing", b"", &["is not one strict JSON value: Syntax"]),
-        ("something after it", b"{} {}", &["is not one strict JSON value: TrailingBytes"]),
-        ("a member twice", br#"{"tools":{},"tools":{}}"#, &["is not one strict JSON value: DuplicateMember"]),
+        ("not JSON", b"<html>", &["is not one strict JSON value: a syntax error"]),
+        ("nothing", b"", &["is not one strict JSON value: a syntax error"]),
+        ("something after it", b"{} {}", &["is not one strict JSON value: more text after the value"]),
+        ("a member twice", br#"{"tools":{},"tools":{}}"#, &["is not one strict JSON value: a duplicate member"]),
         ("a list", b"[]", &["expected an object, got a list"]),
         (
             "all faults at once",

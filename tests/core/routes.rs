@@ -1,6 +1,7 @@
 //! Where a request belongs, by host and by path as it was received.
 
 mod look_alikes;
+mod nearest;
 
 use crate::support::core::{accepted, faults, minimal, node, set};
 use serde_json::{Value, json};

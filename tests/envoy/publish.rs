@@ -91,7 +91,9 @@ fn an_endpoint_that_is_down_gets_it_when_it_is_back_and_no_request_notices() {
     plane.stop();
     let envoy = start(&upstream, &keys, &plane, 2, &publishing(&json!({})));
     look(&envoy, 1);
-    envoy.wait_for_log("was not published: status 503");
+    // The words are Envoy's own.
+    let line = envoy.wait_for_log("was not published: PUT ");
+    assert!(line.contains("\": 503: upstream connect error or disconnect/reset before headers"), "{line}");
     look(&envoy, 1);
     plane.restart();
     wait_until("the manifest to arrive", || events(&envoy, "manifest_published").len() == 1);

@@ -118,6 +118,26 @@ fn an_audit_line_tells_who_asked_for_what_and_why_it_was_decided_so() {
 }
 
 #[test]
+fn a_request_for_no_resource_is_a_warning_that_names_the_nearest_a_few_times_a_minute() {
+    let gate = start(Mode::Held, json!({}));
+    let told = || gate.envoy.events().into_iter().filter(|event| event["event"] == "no_resource").collect::<Vec<_>>();
+    for n in 0..20 {
+        let request = Request::get(&format!("/mpc?access_token=secret-{n}")).host("mcp.example.com");
+        assert_eq!(gate.envoy.client().send(&request).status, 404);
+    }
+    gate.envoy.wait_for_log("mcp.example.com/mpc matches no resource");
+    let told = told();
+    assert_eq!(told.len(), 5, "{told:?}");
+    for event in &told {
+        assert_eq!(event["resource"], AUDIENCE);
+        let detail = format!("mcp.example.com/mpc matches no resource: the nearest is {AUDIENCE}, with the path /mcp");
+        assert_eq!(event["detail"], detail);
+        assert!(event["time"].is_string(), "{event}");
+    }
+    assert!(gate.envoy.log().lines().any(|line| line.contains("[warning]") && line.contains("no_resource")));
+}
+
+#[test]
 fn the_access_log_has_the_decision_on_every_path() {
     for mode in Mode::ALL {
         let gate = start(mode, json!({"decisions": "none"}));

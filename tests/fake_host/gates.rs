@@ -2,6 +2,7 @@
 //! to their calls.
 
 mod keys;
+mod outages;
 mod policies;
 mod reloads;
 mod schedules;

@@ -113,17 +113,22 @@ impl World {
 
     /// A GET with this token comes to worker `n`.
     pub fn request(&mut self, n: usize, token: &str) -> u32 {
-        let stream = self.open(n, "GET", token, End::Last);
+        self.request_to(n, "/mcp", token)
+    }
+
+    /// A GET of this path with this token comes to worker `n`.
+    pub fn request_to(&mut self, n: usize, path: &str, token: &str) -> u32 {
+        let stream = self.open(n, "GET", path, token, End::Last);
         self.next_stream += 1;
         self.workers[n].streams.insert(self.next_stream, stream);
         self.next_stream
     }
 
-    fn open(&mut self, n: usize, method: &str, token: &str, end: End) -> Stream {
+    fn open(&mut self, n: usize, method: &str, path: &str, token: &str, end: End) -> Stream {
         let fields = [
             (":method", method),
             (":authority", "mcp.example.com"),
-            (":path", "/mcp"),
+            (":path", path),
             ("authorization", &format!("Bearer {token}")),
             ("content-type", "application/json"),
             ("accept", "application/json, text/event-stream"),
@@ -134,7 +139,7 @@ impl World {
 
     /// A POST with this token comes to worker `n`, and its body takes its time.
     pub fn slow(&mut self, n: usize, token: &str) -> u32 {
-        let stream = self.open(n, "POST", token, End::More);
+        let stream = self.open(n, "POST", "/mcp", token, End::More);
         self.next_stream += 1;
         self.workers[n].streams.insert(self.next_stream, stream);
         self.next_stream
@@ -143,7 +148,7 @@ impl World {
     /// A client of worker `n` asks for the list of the server's tools. Its answer begins, and is larger than the host's
     /// buffer, or the client leaves.
     pub fn list_that_is_cut(&mut self, n: usize, token: &str, by_host: bool) {
-        let stream = self.open(n, "POST", token, End::More);
+        let stream = self.open(n, "POST", "/mcp", token, End::More);
         self.on(n, |worker| {
             stream.receive(&mut worker.host, Part::Data(LIST.to_vec(), End::Last));
             let parts = vec![Part::Data(vec![b' '; 40_000], End::More)];
@@ -156,7 +161,7 @@ impl World {
     pub fn list(&mut self, n: usize, token: &str, tools: &[&str]) {
         let tools: Vec<_> = tools.iter().map(|name| json!({"name": name, "inputSchema": {"type": "object"}})).collect();
         let list = json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}}).to_string();
-        let stream = self.open(n, "POST", token, End::More);
+        let stream = self.open(n, "POST", "/mcp", token, End::More);
         self.on(n, |worker| {
             stream.receive(&mut worker.host, Part::Data(LIST.to_vec(), End::Last));
             assert_eq!(stream.outcome(), Outcome::Forwarded);

@@ -43,7 +43,9 @@ fn a_key_rotation_costs_one_refetch_and_no_request() {
 
 #[test]
 fn a_provider_that_is_down_is_an_outage_until_it_is_back() {
-    for way in ["refused", "fails", "never answers"] {
+    for (way, told) in
+        [("refused", "the host refused the call"), ("fails", "500"), ("never answers", "no answer in time")]
+    {
         let mut world = World::new(&configuration(), 2, NOW);
         if way == "refused" {
             world.refused = vec!["auth"];
@@ -63,8 +65,9 @@ fn a_provider_that_is_down_is_an_outage_until_it_is_back() {
         let id = world.request(1, &token);
         assert_eq!(world.workers[1].outcome(id), Outcome::Forwarded, "{way}");
         assert!(total(&world, "jwks.failure") > 0, "{way}");
-        assert!(world.logged("are unavailable") > 0, "{way}");
-        assert!(world.logged("are available again") > 0, "{way}");
+        let call = format!("GET {ISSUER}/keys via cluster \\\"auth\\\": ");
+        assert!(world.logged(&format!("are unavailable: {call}{told}")) > 0, "{way}");
+        assert!(world.logged(&format!("are available again: {call}200")) > 0, "{way}");
     }
 }
 
@@ -87,7 +90,7 @@ fn a_request_waits_for_one_fetch_of_keys_however_long_that_takes() {
                 assert_eq!(outcome, Outcome::Replied(503, "keys_unavailable"), "{way}, {cooldown}, worker {n}");
             }
             assert_eq!(total(&world, "jwks.failure"), 1, "{way}, {cooldown}");
-            assert_eq!(world.logged("could not be fetched: no answer"), 1, "{way}, {cooldown}");
+            assert_eq!(world.logged("could not be fetched: GET"), 1, "{way}, {cooldown}");
             assert_eq!(world.logged("are unavailable"), 1, "{way}, {cooldown}");
         }
     }
@@ -110,7 +113,9 @@ fn an_outage_of_introspection_is_recorded_once_and_ends_with_the_next_answer() {
             assert_eq!(world.workers[0].streams[&id].records().len(), 1);
         }
     }
-    assert_eq!((world.logged("no answer in time"), world.logged("answers again")), (1, 1));
+    let call = format!("POST {OPAQUE}/introspect via cluster \\\"opaque\\\": ");
+    assert_eq!(world.logged(&format!("introspection of issuer {OPAQUE} is unavailable: {call}no answer in time")), 1);
+    assert_eq!(world.logged(&format!("introspection of issuer {OPAQUE} is available again: {call}200")), 1);
 }
 
 #[test]

@@ -41,8 +41,13 @@ fn a_policy_that_cannot_be_had_is_counted_and_told_whatever_the_failure() {
         let mut world = World::new(&configuration(), 2, NOW);
         fails(&mut world, way);
         assert_eq!(total(&world, "policy.failure"), 1, "{way}");
-        assert_eq!(world.logged(&format!("from its control plane: {told}")), 1, "{way}");
-        assert_eq!(world.logged("does not deliver it"), 1, "{way}");
+        let call = format!("GET https://plane.example.com/policy via cluster \"plane\": {told}");
+        assert_eq!(world.logged(&format!("from its control plane: {call}")), 1, "{way}");
+        assert_eq!(
+            world.logged("does not deliver it; the previous policy stays in force: GET https://plane"),
+            1,
+            "{way}"
+        );
         world.refused.clear();
         world.network.clear();
         world.run(61_000, &provider(&["a"]));
@@ -52,8 +57,8 @@ fn a_policy_that_cannot_be_had_is_counted_and_told_whatever_the_failure() {
 
 /// The ways in which a call can fail, and how log lines name them.
 const FAILURES: [(&str, &str); 4] = [
-    ("refused", "the host refused a call"),
-    ("fails", "status 500"),
+    ("refused", "the host refused the call"),
+    ("fails", "500"),
     ("times out", "no answer"),
     ("never answers", "no answer in time"),
 ];
@@ -83,11 +88,14 @@ fn a_manifest_that_cannot_be_published_is_counted_told_and_sent_again() {
         world.list(0, &token("a"), &["add", "mul"]);
         fails(&mut world, way);
         assert_eq!(total(&world, "publish.failure"), 1, "{way}");
-        assert_eq!(world.logged(&format!("was not published: {told}")), 1, "{way}");
+        let call = format!("PUT https://plane.example.com/manifest via cluster \"plane\": {told}");
+        assert_eq!(world.logged(&format!("was not published: {call}")), 1, "{way}");
+        assert_eq!(world.logged("publication of the manifest of https://mcp.example.com/mcp is unavailable: PUT"), 1);
         assert_eq!(world.logged("accepted"), 0, "{way}");
         world.refused.clear();
         world.network.clear();
         world.run(61_000, &provider(&["a"]));
         assert_eq!((total(&world, "publish.success"), world.logged("accepted")), (1, 1), "{way}: once for both");
+        assert_eq!(world.logged("is available again: PUT"), 1, "{way}");
     }
 }

@@ -1,0 +1,95 @@
+//! Outages of the endpoints that a gate calls, in its log; and the audit sink meanwhile.
+
+use std::cell::RefCell;
+
+use super::*;
+
+#[test]
+fn an_answer_of_introspection_is_told_without_the_token_the_secret_or_what_is_known_of_a_token() {
+    let mut configuration = configuration();
+    configuration["issuers"][1]["introspection"]["client_id"] = json!("gateway");
+    configuration["issuers"][1]["introspection"]["client_secret"] = json!("s3cret");
+    const REFUSED: &str = "401: this resource server's own credentials are refused: ";
+    const NO_RESPONSE: &str = "200: it is not an introspection response";
+    for (status, body, told) in [
+        (401, "client gateway:s3cret?".to_owned(), format!("{REFUSED}client gateway:******?")),
+        (401, "Basic Z2F0ZXdheTpzM2NyZXQ=".to_owned(), format!("{REFUSED}Basic ********************")),
+        (
+            400,
+            "no such token: opaque-token-of-alice".to_owned(),
+            "400: no such token: *********************".to_owned(),
+        ),
+        (503, "upstream connect error".to_owned(), "503: upstream connect error".to_owned()),
+        (200, json!({"active": "yes", "sub": "alice"}).to_string(), NO_RESPONSE.to_owned()),
+        (200, "<html>Sign in".to_owned(), format!("{NO_RESPONSE}: <html>Sign in")),
+    ] {
+        let mut world = World::new(&configuration, 1, NOW);
+        world.run(1_000, &provider(&["a"]));
+        let id = world.request(0, "opaque-token-of-alice");
+        world.run(1_000, &|request: &Request| match request.cluster.as_str() {
+            "opaque" => Some((status, None, body.clone())),
+            _ => provider(&["a"])(request),
+        });
+        assert_eq!(world.workers[0].outcome(id), Outcome::Replied(503, "introspection_unavailable"), "{told}");
+        assert_eq!(world.logged(&format!("cluster \\\"opaque\\\": {told}\"")), 1, "{told}");
+        for secret in ["s3cret", "opaque-t", "Z2F0ZXdheT", "alice\""] {
+            assert_eq!(world.logged(secret), 0, "{told}");
+        }
+    }
+}
+
+#[test]
+fn an_outage_of_the_audit_sink_is_told_when_it_begins_and_when_it_ends() {
+    let mut world = World::new(&configuration(), 1, NOW);
+    world.run(1_000, &provider(&["a"]));
+    world.request(0, &token("a"));
+    let down = |request: &Request| match request.cluster.as_str() {
+        "log" => Some((507, None, "disk\tfull".to_owned())),
+        _ => provider(&["a"])(request),
+    };
+    world.run(20_000, &down);
+    const CALL: &str = "POST https://log.example.com/lines via cluster \\\"log\\\": ";
+    assert_eq!(world.logged(&format!("the audit sink is unavailable: {CALL}507: disk full")), 1);
+    assert_eq!(world.logged("the audit sink is available again"), 0);
+    world.run(20_000, &provider(&["a"]));
+    assert_eq!(world.logged(&format!("the audit sink is available again: {CALL}204")), 1);
+    assert_eq!(world.logged("the audit sink is unavailable"), 1);
+}
+
+#[test]
+fn a_verified_token_that_is_refused_counts_among_the_known_callers_at_the_sink() {
+    const STRANGERS: usize = 1024;
+    let mut configuration = configuration();
+    configuration["resources"]
+        .as_array_mut()
+        .expect("resources")
+        .push(json!({"resource": "https://mcp.example.com/other", "policy": {"tools": {}}}));
+    let mut world = World::new(&configuration, 1, NOW);
+    world.run(1_000, &provider(&["a"]));
+    let (known, late) = (token("a"), Token::at(NOW).scope("connect").expires_in(5).sign(&Key::ed25519().named("a")));
+    world.request(0, &known);
+    world.request(0, &late);
+    // Nothing is delivered, and strangers fill their share. `late` has expired: whoever has it is a stranger.
+    world.run(60_000, &without(&["log"]));
+    for _ in 0..4 * STRANGERS {
+        world.request(0, "");
+    }
+    for _ in 0..100 {
+        world.request_to(0, "/other", &known);
+        world.request(0, &late);
+    }
+    let posted = RefCell::new(String::new());
+    world.run(120_000, &|request: &Request| {
+        if request.cluster == "log" {
+            let body = request.body.clone().unwrap_or_default();
+            posted.borrow_mut().push_str(&String::from_utf8(body).expect("text"));
+        }
+        provider(&["a"])(request)
+    });
+    let posted = posted.into_inner();
+    let count = |reason: &str| posted.lines().filter(|line| line.contains(&format!("\"reason\":\"{reason}\""))).count();
+    assert_eq!(count("audience_mismatch"), 100);
+    let strangers = count("malformed_credentials");
+    assert!((100..=STRANGERS).contains(&strangers), "{strangers}");
+    assert!(count("token_expired") < 100, "{}", count("token_expired"));
+}
