@@ -10,6 +10,8 @@
     clippy::unwrap_used
 )]
 
+#[path = "../../hosts/native/src/clock.rs"]
+mod native_clock;
 #[path = "../../hosts/native/src/signature.rs"]
 #[allow(dead_code)]
 mod native_signature;
@@ -24,6 +26,7 @@ mod jsonrpc;
 mod key_sets;
 mod key_sharing;
 mod keycloak;
+mod native_timer;
 mod new_fields;
 mod oracles;
 mod policy_conditions;
