@@ -14,11 +14,15 @@ const show = (() => {
   // The colours that the command line writes.
   const COLOURS = { '0': '', '1': 'strong', '2': 'faint', '31': 'bad', '32': 'good', '33': 'doubtful' };
 
+  // Each colour is an element of the page, and a call takes no more than about a hundred thousand.
+  const MOST_LETTERS = 200_000;
+
   /** A text of the command line, with its colours as classes. */
   function printed(text) {
     const parts = [];
     let classes = new Set();
-    for (const [n, part] of text.split(/\x1b\[([0-9;]*)m/).entries()) {
+    const shown = text.length > MOST_LETTERS ? `${text.slice(0, MOST_LETTERS)}\n… the command line prints the rest\n` : text;
+    for (const [n, part] of shown.split(/\x1b\[([0-9;]*)m/).entries()) {
       if (n % 2 === 1) {
         for (const code of part.split(';')) {
           if (code === '' || code === '0') classes = new Set();
@@ -40,6 +44,9 @@ const show = (() => {
   }
 
   const sentence = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
+
+  // Nobody reads more, and each is an element of the page.
+  const MOST_LINES = 500;
 
   const failed = (message) => made('p', 'trouble', message);
 
@@ -104,9 +111,6 @@ const show = (() => {
     element('answer').textContent = answered(own);
     element('explain-text').replaceChildren(...printed(own.text));
   }
-
-  // Nobody reads more, and each is an element of the page.
-  const MOST_LINES = 500;
 
   function list(own) {
     const place = element('list');
@@ -190,7 +194,7 @@ const show = (() => {
     if (own.base_scopes.length) parts.unshift(made('p', '', 'Always required: ', made('code', '', own.base_scopes.join(' '))));
     if (own.in_shadow) parts.unshift(made('p', 'doubtful', 'In shadow mode: denials are recorded only.'));
     if (own.without_effect.length) parts.push(made('p', 'hint', `No effect on these: ${own.without_effect.join(', ')}`));
-    if (own.notes) parts.push(...own.notes.trim().split('\n').map((note) => made('p', 'hint', ...worded(sentence(note)))));
+    if (own.notes) parts.push(...own.notes.trim().split('\n').slice(0, MOST_LINES).map((note) => made('p', 'hint', ...worded(sentence(note)))));
     parts.push(made('p', 'hint', 'yes: this scope opens the tool; part: it is needed with others; any: every token will do; open: no token is needed; no: no scope helps.'));
     place.replaceChildren(...parts, more('As toolgate matrix prints it', own.text));
   }
