@@ -230,7 +230,8 @@ fn authsecs_policy_opens_what_it_says_and_closes_all_when_it_is_not_complete() {
     plane.set(Behaviour::Json(document(false)));
     wait_for_status(&envoy, "echo", 403);
     let event = wait_for("the outage to be told", || envoy.events().into_iter().find(|e| e["event"] == "outage"));
-    assert!(event["detail"].as_str().unwrap().ends_with("not complete: everything is denied"), "{event}");
+    let told = "not complete: everything is denied: GET http://plane.example.com/policy via cluster \"plane\": 200";
+    assert!(event["detail"].as_str().unwrap().ends_with(told), "{event}");
     plane.set(Behaviour::Json(document(true)));
     wait_for_status(&envoy, "echo", 200);
 }
