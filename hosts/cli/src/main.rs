@@ -101,8 +101,12 @@ fn main() -> ExitCode {
         Command::Matrix(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Suggest(command) => command.run(),
-        Command::Watch(command) => command.run(&|text| {
-            let _ = anstream::stdout().write_all(output::printable(text).as_bytes());
+        Command::Watch(command) => command.run(&|frame| {
+            // What moves the cursor is not a colour, which may be turned off.
+            let _ = std::io::stdout().write_all(frame.before.as_bytes());
+            let _ = anstream::stdout().write_all(output::printable(&frame.text).as_bytes());
+            let _ = std::io::stdout().write_all(frame.after.as_bytes());
+            let _ = std::io::stdout().flush();
         }),
         Command::Init(command) => command.run(),
         Command::Manifest(command) => command.run(),

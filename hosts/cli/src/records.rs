@@ -14,6 +14,7 @@ use crate::ask::Target;
 /// The parts of a record that affect a decision.
 #[derive(Clone, Deserialize)]
 pub struct Record {
+    pub time: Option<String>,
     pub decision: String,
     pub reason: String,
     pub resource: String,

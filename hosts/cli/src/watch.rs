@@ -1,5 +1,6 @@
 //! `toolgate watch`: who is denied what, and why, while it happens.
 
+mod screen;
 mod sink;
 
 use std::collections::BTreeMap;
@@ -8,19 +9,21 @@ use std::io::{BufRead, BufReader, IsTerminal, Read};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use toolgate::config::Config;
 
-use crate::output::{Report, Trouble, bad, columns, counted, doubtful, heading};
+use crate::output::{Report, Trouble, bad, columns, counted, doubtful, heading, visible};
 use crate::records::Record;
 use crate::source::ConfigArgument;
 use crate::suggest::suggest;
+pub use screen::Frame;
+use screen::Screen;
 
 /// How long the table may be behind. A person reads no faster.
 const REFRESH: Duration = Duration::from_millis(500);
-/// Rows of the table: as many as fit a screen.
+/// Rows of the table: as many as fit a large screen.
 const MOST_ROWS: usize = 40;
 /// Different rows that are counted. Clients choose the names in records.
 const MOST_KEPT: usize = 10_000;
@@ -30,7 +33,8 @@ const MOST_RECORDS: usize = 10_000;
 /// Shows who is denied what, and why, in a table that it updates
 #[derive(Args)]
 #[command(after_help = "\
-On a terminal the table is updated as lines arrive; elsewhere it is printed once, at the end.
+On a terminal the table is redrawn in place as records arrive. Elsewhere each denial is printed as a line when it arrives, \
+and the table at the end of the input; with --once, only the table.
 
 Examples:
   kubectl logs -f deploy/gateway | toolgate watch -
@@ -60,32 +64,24 @@ struct Table {
 }
 
 impl Watch {
-    pub fn run(self, show: &dyn Fn(&str)) -> Result<Report, Trouble> {
+    pub fn run(self, show: &dyn Fn(&Frame)) -> Result<Report, Trouble> {
         let config = self.config.clone().map(|config| ConfigArgument { config, plugin: None }.load()).transpose()?;
         let lines = self.lines()?;
-        let is_live = std::io::stdout().is_terminal() && !self.once;
         let mut table = Table::default();
-        loop {
-            let mut is_new = false;
-            let ended = loop {
-                match lines.recv_timeout(REFRESH) {
-                    Ok(line) => is_new |= table.take(&line),
-                    Err(RecvTimeoutError::Timeout) => break false,
-                    Err(RecvTimeoutError::Disconnected) => break true,
+        if self.once {
+            lines.iter().for_each(|line| _ = table.take(&line));
+        } else if std::io::stdout().is_terminal() {
+            let mut screen = Screen::default();
+            table.drawn(&lines, |table| show(&screen.draw(&table.words(config.as_ref()))));
+            show(&screen.erase());
+        } else {
+            for line in lines {
+                if let Some(denied) = table.take(&line) {
+                    show(&Frame { before: String::new(), text: denied, after: "" });
                 }
-                // While lines come without a pause, the table is drawn all the same.
-                if is_live && is_new && table.records % 1000 == 0 {
-                    break false;
-                }
-            };
-            if ended {
-                return Ok(Report::well(table.words(config.as_ref())));
-            }
-            if is_live && is_new {
-                // New lines push the last table up: nothing is cleared that was there before.
-                show(&format!("\n{}", table.words(config.as_ref())));
             }
         }
+        Ok(Report::well(table.words(config.as_ref())))
     }
 
     /// The lines as they come, from another thread.
@@ -134,20 +130,47 @@ fn follow(from: &mut impl BufRead, sender: &Sender<String>, goes_on: bool) {
 }
 
 impl Table {
-    /// Counts a line. Whether it is a record.
-    fn take(&mut self, line: &str) -> bool {
-        let Some(Ok(record)) = Record::of_line(line) else { return false };
+    /// Counts a line. If it records a denial, that is returned in words.
+    fn take(&mut self, line: &str) -> Option<String> {
+        let Some(Ok(record)) = Record::of_line(line) else { return None };
         self.records += 1;
-        if record.decision != "allow" {
-            let row = [record.decision.clone(), record.reason.clone(), record.what(), record.who()];
-            if self.rows.len() < MOST_KEPT || self.rows.contains_key(&row) {
-                *self.rows.entry(row).or_default() += 1;
+        if record.decision == "allow" {
+            return None;
+        }
+        let row = [record.decision.clone(), record.reason.clone(), record.what(), record.who()];
+        let time = record.time.as_deref().map(|time| format!("{time}  ")).unwrap_or_default();
+        let words = format!("{}{}\n", visible(&time), row.each_ref().map(|cell| visible(cell)).join("  "));
+        if self.rows.len() < MOST_KEPT || self.rows.contains_key(&row) {
+            *self.rows.entry(row).or_default() += 1;
+        }
+        if self.denied.len() < MOST_RECORDS {
+            self.denied.push(record);
+        }
+        Some(words)
+    }
+
+    /// Draws the table, and again as records come, until the end of the lines.
+    #[allow(clippy::disallowed_methods)] // the command line is where the clock is read
+    fn drawn(&mut self, lines: &Receiver<String>, mut draw: impl FnMut(&Self)) {
+        draw(self);
+        loop {
+            let before = self.records;
+            // While lines come without a pause, the table is drawn all the same.
+            let due = Instant::now() + REFRESH;
+            let ended = loop {
+                match lines.recv_timeout(due.saturating_duration_since(Instant::now())) {
+                    Ok(line) => _ = self.take(&line),
+                    Err(RecvTimeoutError::Timeout) => break false,
+                    Err(RecvTimeoutError::Disconnected) => break true,
+                }
+            };
+            if ended {
+                return;
             }
-            if self.denied.len() < MOST_RECORDS {
-                self.denied.push(record);
+            if self.records > before {
+                draw(self);
             }
         }
-        true
     }
 
     fn words(&self, config: Option<&Config>) -> String {

@@ -2,7 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 
 use serde_json::{Value, json};
 
@@ -111,8 +112,15 @@ fn a_table_shows_who_is_denied_what_and_what_would_allow_it() {
         watched.contains("1      deny         unlisted               tools/call gone       bob through c\n"),
         "{watched}"
     );
+    // Without a terminal, each denial is a line as it comes, before the table.
     let log = place.read("log");
-    assert_eq!(place.run_with("watch -", &log).well(), watched);
+    let piped = place.run_with("watch -", &log).well();
+    let lines = piped.strip_suffix(&watched).unwrap_or_else(|| panic!("{piped}"));
+    assert_eq!(lines.lines().count(), 9, "{lines}");
+    assert!(lines.starts_with("shadow_deny  unlisted  tools/call run  alice through c\n"), "{lines}");
+    let timed = line(&with(record("run", "unlisted", "alice", &[]), &json!({"time": "2026-11-29T10:00:00.000Z"})));
+    let piped = place.run_with("watch -", &timed).well();
+    assert!(piped.starts_with("2026-11-29T10:00:00.000Z  shadow_deny  unlisted  tools/call run  "), "{piped}");
     let allowed = place.run("watch log --once --config toolgate.json").well();
     assert!(
         allowed.contains("\nto allow it:\n") && allowed.contains("+ \"run\": {\"scopes\":[\"a:write\"]}"),
@@ -139,6 +147,133 @@ fn a_record_steers_no_terminal() {
         assert!(!["\u{1b}[2J", "\u{9b}", "\u{202e}"].iter().any(|own| out.contains(own)), "{command}: {out:?}");
         assert!(!out.lines().any(|line| line.starts_with("all is well")), "{command}: {out:?}");
     }
+}
+
+/// The program on a terminal of this size, as long as it runs.
+struct OnTerminal {
+    child: Child,
+    written: Receiver<Vec<u8>>,
+    bytes: Vec<u8>,
+    size: (usize, usize),
+}
+
+impl OnTerminal {
+    /// `None` without the program `script` of util-linux, which makes the terminal.
+    fn start(place: &Place, arguments: &str, size: (usize, usize)) -> Option<Self> {
+        let is_there = Command::new("script")
+            .arg("--version")
+            .output()
+            .is_ok_and(|ran| String::from_utf8_lossy(&ran.stdout).contains("util-linux"));
+        if !is_there {
+            println!("SKIPPED, nothing was tested: there is no `script` of util-linux");
+            return None;
+        }
+        let (columns, rows) = size;
+        let program = env!("CARGO_BIN_EXE_toolgate");
+        let inside = format!("stty rows {rows} cols {columns}; exec {program} {arguments}");
+        let mut child = Command::new("script")
+            .args(["-qefc", &inside, "/dev/null"])
+            .current_dir(&place.0)
+            .env_remove("NO_COLOR")
+            .env("TERM", "xterm-256color")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = child.stdout.take().unwrap();
+        let (sender, written) = channel();
+        std::thread::spawn(move || {
+            let mut bytes = vec![0; 4096];
+            while let Ok(count @ 1..) = out.read(&mut bytes) {
+                if sender.send(bytes[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Some(Self { child, written, bytes: Vec::new(), size })
+    }
+
+    /// The rows that a person sees, without those that are empty at the end.
+    fn screen(&mut self) -> Vec<String> {
+        self.bytes.extend(self.written.try_iter().flatten());
+        let mut terminal = avt::Terminal::new(self.size.0, self.size.1).unwrap();
+        terminal.feed(String::from_utf8_lossy(&self.bytes).as_ref());
+        let screen = terminal.screen();
+        let rows = (0..self.size.1).map(|row| screen.line(row).unwrap().text().trim_end().to_owned());
+        let mut rows: Vec<String> = rows.collect();
+        while rows.last().is_some_and(String::is_empty) {
+            rows.pop();
+        }
+        rows
+    }
+
+    /// The screen, once its first row is this.
+    fn wait_for(&mut self, first: &str) -> Vec<String> {
+        crate::support::wait_for(first, || {
+            let screen = self.screen();
+            screen.first().is_some_and(|row| row == first).then_some(screen)
+        })
+    }
+}
+
+impl Drop for OnTerminal {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{:?}", String::from_utf8_lossy(&self.bytes));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn on_a_terminal_the_table_is_drawn_again_in_its_place() {
+    for colour in ["auto", "never"] {
+        let place = Place::new("watch-terminal");
+        place.file("log", "");
+        let Some(mut terminal) = OnTerminal::start(&place, &format!("--color {colour} watch log"), (60, 9)) else {
+            return;
+        };
+        assert_eq!(terminal.wait_for("0 records, 0 denied"), ["0 records, 0 denied"]);
+        let append = |record: &Value| {
+            let mut log = std::fs::OpenOptions::new().append(true).open(place.0.join("log")).unwrap();
+            log.write_all(line(record).as_bytes()).unwrap();
+        };
+        append(&record("run", "unlisted", "alice", &[]));
+        let screen = terminal.wait_for("1 record, 1 denied");
+        let table = [
+            "times  decision     reason    what            who",
+            "1      shadow_deny  unlisted  tools/call run  alice through c",
+        ];
+        assert_eq!(screen[1..], ["", table[0], table[1][..60].trim_end()], "what is too wide is cut");
+        append(&record("run", "unlisted", "alice", &[]));
+        let screen = terminal.wait_for("2 records, 2 denied");
+        assert_eq!(
+            screen[1..],
+            ["", table[0], table[1].replacen('1', "2", 1)[..60].trim_end()],
+            "the first table is gone"
+        );
+        // Long lines take one row, and what does not fit is counted.
+        for n in 0..7 {
+            append(&record(&format!("{}-{n}", "long-name".repeat(9)), "unlisted", "alice", &[]));
+        }
+        let screen = terminal.wait_for("9 records, 9 denied");
+        assert_eq!(screen.len(), 8, "{screen:#?}");
+        assert!(screen[3].starts_with("2      shadow_deny  unlisted  tools/call run"), "{screen:#?}");
+        assert!(screen[4..7].iter().all(|row| row.starts_with("1      shadow_deny")), "{screen:#?}");
+        assert_eq!(screen[7], "... 4 more lines");
+    }
+}
+
+#[test]
+fn on_a_terminal_the_table_stays_at_the_end() {
+    let place = Place::new("watch-terminal-end");
+    place.file("log", line(&record("run", "unlisted", "alice", &[])));
+    let Some(mut terminal) = OnTerminal::start(&place, "watch - < log", (80, 9)) else { return };
+    terminal.child.wait().unwrap();
+    let screen = terminal.wait_for("1 record, 1 denied");
+    assert_eq!(screen.len(), 4, "once: {screen:#?}");
+    assert!(String::from_utf8_lossy(&terminal.bytes).ends_with("alice through c\r\n"), "and the cursor is below it");
 }
 
 #[test]
