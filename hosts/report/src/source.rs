@@ -112,9 +112,9 @@ pub fn only(name: &str, found: &[Found], environment: Environment<'_>) -> Result
     };
     let parsed = one.parse(environment);
     parsed.config.ok_or_else(|| {
-        let lines: Vec<_> =
-            parsed.faults.iter().map(|Remark { line, fault, .. }| format!("\n  {name}:{line}: {fault}")).collect();
-        Trouble(format!("the configuration is refused:{}", lines.concat()))
+        let faults: Vec<_> =
+            parsed.faults.iter().map(|Remark { line, fault, .. }| format!("{name}:{line}: {fault}")).collect();
+        Trouble(format!("the configuration is refused: {}", faults.join("\n  ")))
     })
 }
 
@@ -176,10 +176,26 @@ impl Found {
             all
         };
         let warnings = sorted(warnings, self.warnings.clone());
-        let faults = sorted(faults, Vec::new());
+        let faults = causes_first(sorted(faults, Vec::new()));
         let notes = sorted(config.as_ref().map(provider::notes).unwrap_or_default(), Vec::new());
         Parsed { config, faults, warnings, notes }
     }
+}
+
+/// The faults, with those of a value after those of its members: a rule lacks what one of its members misspells.
+fn causes_first(mut faults: Vec<Remark>) -> Vec<Remark> {
+    let is_inside = |inner: &Remark, outer: &Remark| {
+        let rest = inner.fault.path.strip_prefix(&outer.fault.path);
+        rest.is_some_and(|rest| rest.starts_with(['.', '[']))
+    };
+    for n in (0..faults.len()).rev() {
+        let Some(own) = faults.get(n).cloned() else { continue };
+        let last = faults.iter().skip(n).rposition(|other| is_inside(other, &own));
+        if let Some(part) = last.and_then(|last| faults.get_mut(n..=n + last)) {
+            part.rotate_left(1);
+        }
+    }
+    faults
 }
 
 /// Counts what is beyond the limit.
@@ -195,6 +211,19 @@ fn limit(faults: &mut Vec<Fault>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_fault_of_a_member_comes_before_that_of_what_holds_it() {
+        let remark =
+            |path: &str| Remark { file: 0, line: 1, fault: Fault { path: path.to_owned(), message: String::new() } };
+        let sorted = |paths: &[&str]| {
+            let found = causes_first(paths.iter().map(|path| remark(path)).collect());
+            found.into_iter().map(|own| own.fault.path).collect::<Vec<_>>()
+        };
+        assert_eq!(sorted(&["a", "a.b", "a.b.c", "d"]), ["a.b.c", "a.b", "a", "d"]);
+        assert_eq!(sorted(&["a.b", "a", "ab", "a[0]"]), ["a.b", "ab", "a[0]", "a"]);
+        assert_eq!(sorted(&[]), Vec::<String>::new());
+    }
 
     #[test]
     fn many_faults_are_counted() {

@@ -137,9 +137,62 @@ fn each_fault_around_a_plugin_of_istio_is_a_warning() {
             cluster,
             "remove `insecureSkipVerify`",
         ),
+        // What Istio 1.31 makes of it: `constructUpstreamTLS` in its pilot.
+        ("the names of the request", "mode: SIMPLE", "mode: SIMPLE, caCertificates: /etc/ca.pem", "", ""),
+        (
+            "any name",
+            "mode: SIMPLE",
+            "mode: SIMPLE, sni: auth.example.com",
+            cluster,
+            "the certificate of any name is accepted",
+        ),
+        ("a name", "mode: SIMPLE", "mode: SIMPLE, sni: auth.example.com, subjectAltNames: [auth.example.com]", "", ""),
+        (
+            "a name in the ServiceEntry",
+            "mode: SIMPLE}}}\n",
+            "mode: SIMPLE, sni: a}}}\n---\nkind: ServiceEntry\nspec: {hosts: [auth.internal], subjectAltNames: [a]}\n",
+            "",
+            "",
+        ),
+        ("a secret", "mode: SIMPLE", "mode: SIMPLE, credentialName: ca", cluster, "which sidecars ignore"),
+        ("a config map", "mode: SIMPLE", "mode: SIMPLE, credentialName: \"configmap://ca\"", "", ""),
+        (
+            "a secret for some workloads",
+            "{host: auth.internal, trafficPolicy: {tls: {mode: SIMPLE",
+            "{workloadSelector: {matchLabels: {app: gate}}, host: auth.internal, trafficPolicy: {tls: {credentialName: ca, mode: SIMPLE",
+            "",
+            "",
+        ),
+        ("TLS for all hosts below a name", "host: auth.internal", "host: \"*.internal\"", "", ""),
+        (
+            "TLS for this port",
+            "{tls: {mode: SIMPLE}}",
+            "{portLevelSettings: [{port: {number: 443}, tls: {mode: SIMPLE}}]}",
+            "",
+            "",
+        ),
+        (
+            "TLS for another port",
+            "{tls: {mode: SIMPLE}}",
+            "{portLevelSettings: [{port: {number: 8443}, tls: {mode: SIMPLE}}]}",
+            cluster,
+            "no DestinationRule here sets TLS",
+        ),
+        (
+            "TLS for all ports but this",
+            "{tls: {mode: SIMPLE}}",
+            "{portLevelSettings: [{port: {number: 443}, tls: {mode: DISABLE}}], tls: {mode: SIMPLE}}",
+            cluster,
+            "in the clear",
+        ),
         ("a service of the cluster", "outbound|443||auth.internal", "outbound|443||auth.id.svc.cluster.local", "", ""),
     ];
     assert_rows(ISTIO, rows);
+    let subset = ISTIO.replace("outbound|443||", "outbound|443|blue|");
+    let named =
+        subset.replace("{host: auth", "{subsets: [{name: blue, trafficPolicy: {tls: {mode: DISABLE}}}], host: auth");
+    assert_eq!(warnings(&subset), Vec::<String>::new(), "a subset has what all have");
+    assert!(warnings(&named)[0].contains("in the clear"), "a subset has its own");
     let added = "---\nkind: EnvoyFilter\nspec: {configPatches: [{applyTo: CLUSTER}]}\n";
     let named = ISTIO.replace("outbound|443||auth.internal", "auth");
     assert_eq!(warnings(&format!("{named}{added}")), Vec::<String>::new(), "an EnvoyFilter adds the cluster");

@@ -63,23 +63,62 @@ pub fn in_istio(own: &Use, objects: &[Object<'_>]) -> Option<String> {
     if !objects.iter().any(|object| is_entry(&object)) {
         return Some(format!("no ServiceEntry here has the host `{host}` and the port {port}: add one"));
     }
+    if own.is_https { unsecured_in_istio(&parts, objects) } else { None }
+}
+
+/// A message if the TLS that Istio makes for a cluster is missing, or verifies no name. Istio trusts the roots of the system
+/// where no `caCertificates` are set, and takes SNI and name from the request where neither is set.
+fn unsecured_in_istio(parts: &[&str], objects: &[Object<'_>]) -> Option<String> {
+    let [_, port, subset, host] = parts else { return None };
     let rules = |object: &&Object<'_>| {
-        object.kind == "DestinationRule" && object.at("spec.host").and_then(Spot::text) == Some(host)
+        object.kind == "DestinationRule"
+            && object.at("spec.host").and_then(Spot::text).is_some_and(|own| meet(own, host))
     };
-    let policies: Vec<_> = objects.iter().filter(rules).filter_map(|rule| rule.at("spec.trafficPolicy")).collect();
-    let mode = |policy: &&Spot| at(policy, "tls.mode").and_then(Spot::text).is_some_and(|mode| mode != "DISABLE");
-    let is_secured = |policy: &&Spot| mode(policy) || policy.member("portLevelSettings").is_some();
-    let unverified =
-        |policy: &&Spot| at(policy, "tls.insecureSkipVerify").is_some_and(|own| own.value == Value::Bool(true));
-    if !own.is_https {
-        None
-    } else if !policies.iter().any(is_secured) {
-        Some(format!("no DestinationRule here sets TLS for `{host}`: it would be asked in the clear"))
-    } else if policies.iter().any(unverified) {
+    let settings = objects.iter().filter(rules).filter_map(|rule| Some((rule, tls_settings(rule, subset, port)?)));
+    let in_use =
+        |(_, tls): &(&Object<'_>, &Spot)| tls.member("mode").and_then(Spot::text).is_some_and(|mode| mode != "DISABLE");
+    let Some((rule, tls)) = settings.into_iter().find(in_use) else {
+        return Some(format!("no DestinationRule here sets TLS for `{host}`: it would be asked in the clear"));
+    };
+    let text = |name| tls.member(name).and_then(Spot::text).filter(|text| !text.is_empty());
+    let has_names = |spot: Option<&Spot>| spot.is_some_and(|own| !own.items().is_empty());
+    let entry_has_names = || {
+        objects.iter().any(|object| {
+            object.kind == "ServiceEntry"
+                && object.items("spec.hosts").iter().any(|own| own.text() == Some(host))
+                && has_names(object.at("spec.subjectAltNames"))
+        })
+    };
+    if tls.member("insecureSkipVerify").is_some_and(|own| own.value == Value::Bool(true)) {
         Some(format!("the DestinationRule for `{host}` verifies no certificate: remove `insecureSkipVerify`"))
+    } else if text("credentialName").is_some_and(|name| !name.starts_with("configmap://"))
+        && rule.at("spec.workloadSelector").is_none()
+    {
+        Some(format!(
+            "the DestinationRule for `{host}` has a `credentialName` without a `workloadSelector`, which sidecars ignore: \
+             they ask in the clear. Add one, or use `caCertificates`"
+        ))
+    } else if text("sni").is_some() && !has_names(tls.member("subjectAltNames")) && !entry_has_names() {
+        Some(format!(
+            "the DestinationRule for `{host}` sets `sni` without `subjectAltNames`: the certificate of any name is accepted. \
+             List the server's name"
+        ))
     } else {
         None
     }
+}
+
+/// The TLS settings of a DestinationRule for a port. Those of a subset come before the others, and what is set for a port
+/// replaces what is set for all.
+fn tls_settings<'d>(rule: &Object<'d>, subset: &str, port: &str) -> Option<&'d Spot> {
+    let is_subset = |own: &&Spot| own.member("name").and_then(Spot::text) == Some(subset);
+    let subset = rule.items("spec.subsets").iter().find(is_subset).and_then(|own| own.member("trafficPolicy"));
+    let of_policy = |policy: &'d Spot| {
+        let is_port = |own: &&Spot| at(own, "port.number").is_some_and(|number| number.to_json() == port);
+        let ports = policy.member("portLevelSettings").map(Spot::items).unwrap_or_default();
+        ports.iter().find(is_port).unwrap_or(policy).member("tls")
+    };
+    subset.and_then(of_policy).or_else(|| rule.at("spec.trafficPolicy").and_then(of_policy))
 }
 
 /// A message if nothing makes this cluster of Envoy Gateway's.

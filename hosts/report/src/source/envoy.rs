@@ -92,6 +92,9 @@ pub struct Envoy<'d> {
     /// Route configurations that a manager takes by name.
     routes: Vec<&'d Spot>,
     bootstraps: Vec<&'d Spot>,
+    /// Filters that are delivered apart from their listener (ECDS). They have the members of an entry: `name` and
+    /// `typed_config`.
+    extensions: Vec<&'d Spot>,
     /// The settings of all Wasm plugins.
     plugins: Vec<&'d Spot>,
     /// Whether a cluster that is not here does not exist.
@@ -136,6 +139,9 @@ impl<'d> Envoy<'d> {
             if has("vm_config") {
                 self.plugins.push(spot);
             }
+            if is_type("core.v3.TypedExtensionConfig") {
+                self.extensions.push(spot);
+            }
         }
         match &spot.value {
             Value::List(items) => items.iter().for_each(|item| self.collect(item, name, listener)),
@@ -149,7 +155,7 @@ impl<'d> Envoy<'d> {
     /// The place of a filter with these settings.
     pub fn chain(&self, plugin: &Spot) -> Option<Chain<'_>> {
         let is_it = |entry: &Spot| {
-            let typed = entry.field("typed_config");
+            let typed = self.delivered(entry).field("typed_config");
             let inner = typed.and_then(|typed| typed.field("value")).or(typed);
             [typed, inner, inner.and_then(|own| own.field("config"))]
                 .into_iter()
@@ -162,6 +168,13 @@ impl<'d> Envoy<'d> {
             Some(Chain { manager: *manager, filters, place })
         };
         self.managers.iter().find_map(place)
+    }
+
+    /// The filter of an entry that names one which is delivered apart; else the entry.
+    fn delivered<'a>(&'a self, entry: &'a Spot) -> &'a Spot {
+        let is_it = |own: &&&Spot| own.name().is_some() && own.name() == entry.name();
+        let found = entry.field("config_discovery").and_then(|_| self.extensions.iter().find(is_it));
+        found.copied().unwrap_or(entry)
     }
 
     /// The route configurations of a connection manager.

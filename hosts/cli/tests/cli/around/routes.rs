@@ -132,3 +132,61 @@ fn files_that_belong_together_are_judged_together() {
     let found = warnings(&[("dump.json", &dump(&serde_json::json!([clusters[0]])))]);
     assert!(found.len() == 1 && found[0].contains("`auth`: no cluster has this name"), "{found:?}");
 }
+
+/// A filter that is delivered apart from its listener (ECDS): in a file of its own, or in a dump.
+#[test]
+fn a_filter_that_is_delivered_apart_is_judged_where_its_listener_names_it() {
+    let sound: serde_json::Value = serde_norway::from_str(&read("envoy/envoy.yaml")).unwrap();
+    const FILTERS: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
+    let all = sound.pointer(FILTERS).unwrap().as_array().unwrap();
+    let place = all.iter().position(|own| own["name"] == "toolgate").unwrap();
+    let discovery = serde_json::json!({"config_source": {"path_config_source": {"path": "ecds.yaml"}}, "type_urls": ["x/wasm.v3.Wasm"]});
+    let mut bootstrap = sound.clone();
+    bootstrap.pointer_mut(FILTERS).unwrap()[place] =
+        serde_json::json!({"name": "toolgate", "config_discovery": discovery});
+    let kind = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
+    let gate = serde_json::json!({"@type": kind, "name": "toolgate", "typed_config": all[place]["typed_config"]});
+    let ecds = serde_json::json!({ "resources": [gate] }).to_string();
+    let found = |bootstrap: &serde_json::Value, ecds: &str| {
+        warnings(&[("bootstrap.json", &bootstrap.to_string()), ("ecds.json", ecds)])
+    };
+    assert_eq!(found(&bootstrap, &ecds), Vec::<String>::new());
+    // What is around it, where it is named.
+    let manager = FILTERS.strip_suffix("/http_filters").unwrap();
+    let mut unsafe_paths = bootstrap.clone();
+    unsafe_paths.pointer_mut(manager).unwrap()["normalize_path"] = false.into();
+    let remarks = found(&unsafe_paths, &ecds);
+    assert!(
+        remarks.len() == 1 && remarks[0].starts_with("bootstrap.json:1: listener `mcp`, normalize_path"),
+        "{remarks:?}"
+    );
+    // Its own settings, where it is.
+    let remarks = found(&bootstrap, &format!("\n{}", ecds.replace("FAIL_RELOAD", "FAIL_OPEN")));
+    assert!(
+        remarks.len() == 1 && remarks[0].starts_with("ecds.json:2: failure_policy: lets every request"),
+        "{remarks:?}"
+    );
+    let remarks = found(&bootstrap, &ecds.replace("\"cluster\":\"auth\"", "\"cluster\":\"auht\""));
+    assert!(remarks.len() == 1 && remarks[0].contains("did you mean `auth`?"), "{remarks:?}");
+    // Another filter that is delivered, in a wrong place.
+    let mut after = bootstrap.clone();
+    let other = serde_json::json!({"name": "zip", "config_discovery": discovery});
+    after.pointer_mut(FILTERS).unwrap().as_array_mut().unwrap().insert(place + 1, other);
+    let zip =
+        serde_json::json!({"@type": kind, "name": "zip", "typed_config": {"@type": "x/compressor.v3.Compressor"}});
+    let remarks = found(&after, &serde_json::json!({ "resources": [gate, zip] }).to_string());
+    assert!(remarks.len() == 1 && remarks[0].contains("`zip`: compresses lists before"), "{remarks:?}");
+    // What is in force until it comes.
+    let mut open = bootstrap.clone();
+    let default = &mut open.pointer_mut(FILTERS).unwrap()[place]["config_discovery"]["default_config"];
+    *default = serde_json::json!({"@type": "x/health_check.v3.HealthCheck"});
+    let remarks = found(&open, &ecds);
+    assert!(remarks.len() == 1 && remarks[0].contains("default_config: takes toolgate's place"), "{remarks:?}");
+    // The same in a dump.
+    let dump = serde_json::json!({"configs": [
+        {"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump", "bootstrap": unsafe_paths},
+        {"@type": "type.googleapis.com/envoy.admin.v3.EcdsConfigDump", "ecds_filters": [{"ecds_filter": gate}]},
+    ]});
+    let remarks = warnings(&[("dump.json", &dump.to_string())]);
+    assert!(remarks.len() == 1 && remarks[0].contains("normalize_path"), "{remarks:?}");
+}

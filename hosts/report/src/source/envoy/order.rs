@@ -148,8 +148,9 @@ fn misplaced<'a>(
     let filters = filter.chain.as_ref().and_then(part).unwrap_or_default();
     let mut found = Vec::new();
     for other in filters.iter().filter(|other| !other.field("disabled").is_some_and(Spot::is_true)) {
-        let kind = other.at("typed_config.@type").and_then(Spot::text).unwrap_or_default();
-        let wrong = table.iter().filter(|own| kind.ends_with(own.kind) && (own.applies)(filter, other));
+        let delivered = filter.envoy.delivered(other);
+        let kind = delivered.at("typed_config.@type").and_then(Spot::text).unwrap_or_default();
+        let wrong = table.iter().filter(|own| kind.ends_with(own.kind) && (own.applies)(filter, delivered));
         let name = other.name().unwrap_or("a filter");
         found.extend(wrong.map(|own| remark(other, format!("http_filters, `{name}`"), own.message)));
     }
@@ -162,5 +163,17 @@ pub fn entry(filter: &Filter<'_>) -> Vec<Remark> {
     let name = entry.name().unwrap_or("toolgate");
     let optional = entry.field("is_optional").filter(|own| own.is_true());
     let message = "lets Envoy leave the filter out where it does not know it, and every request through: remove it";
-    optional.map(|own| remark(own, format!("http_filters, `{name}`, is_optional"), message)).into_iter().collect()
+    let optional = optional.map(|own| remark(own, format!("http_filters, `{name}`, is_optional"), message));
+    // A filter that is delivered apart may be late. Without a default, Envoy answers 500 until it comes.
+    let stand_in = entry.at("config_discovery.default_config").filter(|own| !is_closed(own));
+    let message = "takes toolgate's place until its configuration comes, and lets requests through: remove it";
+    let path = format!("http_filters, `{name}`, config_discovery.default_config");
+    optional.into_iter().chain(stand_in.map(|own| remark(own, path, message))).collect()
+}
+
+/// Whether a filter lets nothing through unasked: a toolgate, or Envoy's access control.
+fn is_closed(filter: &Spot) -> bool {
+    const KINDS: [&str; 3] = ["wasm.v3.Wasm", "dynamic_modules.v3.DynamicModuleFilter", "rbac.v3.RBAC"];
+    let kind = filter.field("@type").and_then(Spot::text).unwrap_or_default();
+    KINDS.iter().any(|own| kind.ends_with(own))
 }
