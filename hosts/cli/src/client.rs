@@ -128,9 +128,13 @@ impl Client {
 }
 
 /// An error with its causes, each once.
-fn said(fault: &dyn std::error::Error) -> String {
-    let mut text = fault.to_string();
-    let mut source = fault.source();
+fn said(fault: &ureq::Error) -> String {
+    if let ureq::Error::Timeout(_) = fault {
+        return format!("no answer within {} s", TIMEOUT.as_secs());
+    }
+    let text = fault.to_string();
+    let mut text = text.strip_prefix("io: ").unwrap_or(&text).to_owned();
+    let mut source = std::error::Error::source(fault);
     while let Some(cause) = source {
         let cause_text = cause.to_string();
         if !text.contains(&cause_text) {

@@ -1,6 +1,7 @@
 //! `toolgate doctor`: the outside view of a running gate, step by step, as an MCP client sees it.
 
 mod challenge;
+mod claims;
 mod issuer;
 mod resource;
 mod session;
@@ -14,6 +15,7 @@ use toolgate::url::{Scheme, Url};
 
 use crate::client::{Client, Reach};
 use crate::output::{Report, Trouble, bad, counted, doubtful, faint, good, heading, read_token, visible};
+use claims::Gate;
 
 /// Checks a running gate from the outside, step by step, as an MCP client sees it
 #[derive(Args)]
@@ -108,15 +110,14 @@ impl Doctor {
         }
         let Some(challenge) = challenge::look(client, url, steps) else { return };
         let document = resource::look(client, url, challenge.metadata.as_deref(), steps);
-        for issuer in document.map(|document| document.issuers).unwrap_or_default() {
-            issuer::look(client, &issuer, steps);
-        }
+        let issuers = document.map(|document| document.issuers).unwrap_or_default();
+        let keys: Vec<String> = issuers.iter().flat_map(|issuer| issuer::look(client, issuer, steps)).collect();
         match &self.origin {
             Some(origin) => resource::preflight(client, url, origin, steps),
             None => steps.skipped("cors", "no web page is meant to call the server: see --origin"),
         }
         match token {
-            Some(token) => session::look(client, url, token, steps),
+            Some(token) => session::look(client, url, token, &Gate { url, issuers, keys }, steps),
             None => steps.skipped("tools", "no token was given: see --token"),
         }
     }

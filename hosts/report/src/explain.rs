@@ -1,5 +1,6 @@
 //! Why a request gets its answer.
 
+mod guess;
 pub mod request;
 
 use std::fmt::Write;
@@ -57,7 +58,8 @@ impl Case {
 
     /// Explains the request.
     pub fn explain(&self) -> Explained {
-        let explanation = self.ask(|question| explain(question, &self.request));
+        let mut explanation = self.ask(|question| explain(question, &self.request));
+        guess::complete(&self.config, &mut explanation);
         Explained { explanation, signatures: self.signatures }
     }
 
@@ -145,14 +147,21 @@ fn headline(explanation: &Explanation, signatures: Signatures) -> String {
         (Some(reply), None) => format!("{} {reason}", reply.status),
         (None, _) if answered.waits => "waits for what its issuer says of the token: see --introspection".to_owned(),
         (None, _) if is_allowed => format!("goes on to the server: {reason}{unchecked}"),
-        (None, _) => format!("goes on to the server in shadow mode, where {reason} is recorded only{unchecked}"),
+        (None, cause) => {
+            let detail = cause.map(|cause| format!(": {}", cause.detail)).unwrap_or_default();
+            format!("goes on to the server in shadow mode, where {reason} is recorded only{unchecked}{detail}")
+        }
     }
 }
 
 /// The hint as another sentence of the headline.
 fn sentence(hint: &str) -> String {
-    let mut rest = hint.chars();
-    rest.next().map(|first| format!(". {}{}", first.to_uppercase(), rest.as_str())).unwrap_or_default()
+    if hint.is_empty() { String::new() } else { format!(". {}", capital(hint)) }
+}
+
+fn capital(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map(|first| format!("{}{}", first.to_uppercase(), rest.as_str())).unwrap_or_default()
 }
 
 fn words(explanation: &Explanation, signatures: Signatures) -> String {

@@ -7,13 +7,15 @@ use toolgate::url::Url;
 use super::Steps;
 use crate::client::Client;
 
-pub fn look(client: &Client, issuer: &str, steps: &mut Steps) {
+/// Looks at an authorization server. Returns the names of its keys.
+pub fn look(client: &Client, issuer: &str, steps: &mut Steps) -> Vec<String> {
     let Ok(url) = Url::parse(issuer) else {
         let remedy = "clients take it for the URL of its metadata: set `authorization_servers`";
-        return steps.failed("issuer", format!("`{issuer}` is no URL"), remedy);
+        steps.failed("issuer", format!("`{issuer}` is no URL"), remedy);
+        return Vec::new();
     };
-    let Some(metadata) = metadata(client, issuer, &url, steps) else { return };
-    keys(client, &metadata, steps);
+    let Some(metadata) = metadata(client, issuer, &url, steps) else { return Vec::new() };
+    let names = keys(client, &metadata, steps);
     endpoints(&metadata, steps);
     let list = |name: &str| metadata.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     if list("code_challenge_methods_supported").contains(&Value::from("S256")) {
@@ -31,6 +33,7 @@ pub fn look(client: &Client, issuer: &str, steps: &mut Steps) {
             steps.warned("registration", "neither client id metadata documents nor dynamic registration", remedy);
         }
     }
+    names
 }
 
 /// The places of the metadata, in the order in which MCP clients try them.
@@ -79,14 +82,19 @@ fn metadata(client: &Client, issuer: &str, url: &Url, steps: &mut Steps) -> Opti
     None
 }
 
-fn keys(client: &Client, metadata: &Value, steps: &mut Steps) {
+/// Looks at the key set. Returns the names of the keys.
+fn keys(client: &Client, metadata: &Value, steps: &mut Steps) -> Vec<String> {
     let Some(uri) = metadata.get("jwks_uri").and_then(Value::as_str) else {
         let remedy = "with opaque tokens and introspection that is right; else toolgate needs `jwks.uri`";
-        return steps.warned("keys", "the metadata names no `jwks_uri`", remedy);
+        steps.warned("keys", "the metadata names no `jwks_uri`", remedy);
+        return Vec::new();
     };
     let response = match client.get(uri) {
         Ok(response) => response,
-        Err(fault) => return steps.failed("keys", format!("{uri}: {fault}"), "tokens cannot be verified without keys"),
+        Err(fault) => {
+            steps.failed("keys", format!("{uri}: {fault}"), "tokens cannot be verified without keys");
+            return Vec::new();
+        }
     };
     let set = (response.status == 200).then(|| KeySet::parse(&response.body).ok()).flatten();
     match set {
@@ -100,6 +108,9 @@ fn keys(client: &Client, metadata: &Value, steps: &mut Steps) {
             steps.failed("keys", detail, "it must answer with a JWK Set (RFC 7517): correct `jwks_uri`");
         }
     }
+    let document = response.json().unwrap_or_default();
+    let keys = document.get("keys").and_then(Value::as_array).into_iter().flatten();
+    keys.filter_map(|key| key.get("kid")?.as_str().map(str::to_owned)).collect()
 }
 
 fn endpoints(metadata: &Value, steps: &mut Steps) {

@@ -5,21 +5,33 @@ use toolgate::url::Url;
 
 use super::Steps;
 use super::challenge::NO_TOOL;
+use super::claims::{Gate, mismatch};
 use crate::client::Client;
 use crate::mcp::{Answer, Session};
+use crate::output::moment;
 
-pub fn look(client: &Client, url: &Url, token: &str, steps: &mut Steps) {
+pub fn look(client: &Client, url: &Url, token: &str, gate: &Gate<'_>, steps: &mut Steps) {
     let mut session = Session::new(client, url.as_str(), Some(token));
     let answer = match session.initialize() {
         Ok(answer) => answer,
         Err(fault) => return steps.failed("token", fault, "the server does not answer: see Envoy's log"),
     };
     if answer.response.status != 200 {
-        let (detail, remedy) = refused(&answer);
+        let (said, remedy) = refused(&answer);
+        let now = moment(None).ok().filter(|_| answer.response.status == 401);
+        let mismatch = now.and_then(|now| mismatch(token, gate, now));
+        let (detail, remedy) = match mismatch {
+            Some((cause, cure)) => (format!("{said}: {cause}"), cure),
+            None => (said, remedy),
+        };
         return steps.failed("token", detail, remedy);
     }
     steps.passed("token", "accepted");
     match session.list("tools/list", "tools") {
+        Ok(tools) if tools.is_empty() => {
+            let remedy = "the token's scopes open no tool: see `toolgate matrix`; or the server has none";
+            steps.warned("tools", "none for this caller", remedy);
+        }
         Ok(tools) => steps.passed("tools", format!("{} for this caller", tools.len())),
         Err(fault) => steps.failed("tools", fault, "see the audit line and events in Envoy's log"),
     }
@@ -27,7 +39,7 @@ pub fn look(client: &Client, url: &Url, token: &str, steps: &mut Steps) {
         Ok(answer) if answer.response.status == 403 => steps.passed("denied call", "403 for an unlisted tool"),
         Ok(answer) => {
             let detail = format!("HTTP {} for a call of an unlisted tool", answer.response.status);
-            let remedy = "unlisted tools are allowed: use the defaults `unlisted: {tools: deny}` and mode `enforce`";
+            let remedy = "the policy is in shadow mode, or `unlisted` allows unlisted tools: use the mode `enforce` and the default `unlisted: {tools: deny}`";
             steps.warned("denied call", detail, remedy);
         }
         Err(fault) => steps.failed("denied call", fault, "see Envoy's log"),

@@ -90,6 +90,8 @@ fn cases() -> Vec<Case> {
         case("just expired, or a clock that is wrong", good().claim("exp", NOW - 45)),
         case("a key that was rotated away", good().header("kid", "2026-01")),
         case("a tool named in another case", good()).calling("Get_Forecast"),
+        case("a tool named as no rule is", good()).calling("get_forcast"),
+        case("a scope misspelled at the issuer", Token::at(NOW).scope("weather:raed")),
         case("a row that narrows", good().claim("sub", "bob")).calling("delete_one"),
         case("an unlisted tool", good()).calling("reboot"),
         case("a pattern shadowed by an exact name", good()).calling("delete_all"),
