@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use toolgate_report::source::{Spot, Value, spots};
+use toolgate_report::source::{Member, Spot, Value, spots};
 
 use crate::case::Case;
 
@@ -14,6 +14,10 @@ const CREDENTIALS: [&str; 6] =
     ["authorization", "proxy-authorization", "cookie", "dpop", "mcp-session-id", "x-api-key"];
 /// Members of private and symmetric keys (RFC 7518 section 6).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+/// The member that holds a client secret.
+const CLIENT_SECRET: &str = "client_secret";
+/// In the first line of each private key in PEM.
+const PEM: &str = "PRIVATE KEY-----";
 
 /// A case to be put into a link.
 #[derive(Debug, Deserialize)]
@@ -57,49 +61,88 @@ pub fn link(asked: Link) -> Linked {
 
 /// Leaves out client secrets and private keys.
 fn secrets(case: &mut Case, left_out: &mut BTreeSet<&'static str>) {
-    let mut found = Vec::new();
-    let config = spots(&case.config);
-    config.iter().flatten().for_each(|spot| collect(spot, &["client_secret"], &mut found));
-    // A configuration that cannot be read may hold one all the same.
-    let unreadable = config.is_err() && case.config.contains("client_secret");
-    for secret in found.iter().filter(|secret| !secret.is_empty()) {
+    let found = spots(&case.config).map(|config| client_secrets(&config)).unwrap_or_default();
+    for secret in found.iter().flatten() {
         case.config = case.config.replace(secret.as_str(), LEFT_OUT);
     }
-    if unreadable {
+    let holds_more = may_hold_a_secret(&case.config);
+    if holds_more {
         case.config.clear();
     }
-    if unreadable || !found.is_empty() {
+    if holds_more || !found.is_empty() {
         left_out.insert("a client secret");
     }
-    let mut private = Vec::new();
+    if case.config.contains(PEM) {
+        case.config.clear();
+        left_out.insert("the configuration, which holds a private key");
+    }
+    let mut has_private = false;
     let keys = spots(&case.keys);
-    keys.iter().flatten().for_each(|spot| collect(spot, &PRIVATE, &mut private));
+    keys.iter()
+        .flatten()
+        .for_each(|spot| walk(spot, &mut |own, _| has_private |= PRIVATE.contains(&own.name.as_str())));
     // Whatever is no map may be a private key in another form, such as PEM.
     let is_set = keys.is_ok_and(|keys| keys.iter().all(|spot| matches!(spot.value, Value::Object(_))));
-    if !private.is_empty() || (!is_set && !case.keys.trim().is_empty()) {
+    if has_private || case.keys.contains(PEM) || (!is_set && !case.keys.trim().is_empty()) {
         case.keys.clear();
         left_out.insert("the key set, which may hold a private key");
     }
 }
 
-/// The values of members with these names.
-fn collect(spot: &Spot, names: &[&str], found: &mut Vec<String>) {
+/// The client secrets of a configuration: its own, and those that the plugin's environment holds for it. `None` is one that
+/// is no string.
+fn client_secrets(config: &[Spot]) -> Vec<Option<String>> {
+    let mut variables = BTreeSet::new();
+    config.iter().for_each(|spot| {
+        walk(spot, &mut |own, _| {
+            variables.extend(own.value.text().filter(|_| own.name.ends_with("_env")).map(str::to_owned));
+        });
+    });
+    // `{NAME: value}`, or `{name: NAME, value: value}`.
+    let names_variable =
+        |other: &Member| other.name == "name" && other.value.text().is_some_and(|name| variables.contains(name));
+    let mut found = Vec::new();
+    config.iter().for_each(|spot| {
+        walk(spot, &mut |own, siblings| {
+            let is_secret = own.name == CLIENT_SECRET
+                || variables.contains(&own.name)
+                || own.name == "value" && siblings.iter().any(names_variable);
+            if is_secret && own.value.value != Value::Null && own.value.text() != Some("") {
+                found.push(own.value.text().map(str::to_owned));
+            }
+        });
+    });
+    found
+}
+
+/// Whether a configuration whose secrets were replaced may hold one all the same: it cannot be read, a secret is written in
+/// another way than it reads, or one stands in a comment.
+fn may_hold_a_secret(config: &str) -> bool {
+    let Ok(read) = spots(config) else { return config.contains(CLIENT_SECRET) };
+    let is_written = |after: &str| {
+        let value = after.trim_start_matches(['"', '\'', '\\', ' ']).strip_prefix(':');
+        let value =
+            value.map(|value| value.trim_start_matches(|c: char| c.is_whitespace() || "\"'\\>|-+#".contains(c)));
+        value.is_some_and(|value| !value.is_empty() && !value.starts_with(LEFT_OUT))
+    };
+    client_secrets(&read).iter().any(|secret| secret.as_deref() != Some(LEFT_OUT))
+        || config.split(CLIENT_SECRET).skip(1).any(is_written)
+}
+
+/// Visits each member with its siblings.
+fn walk(spot: &Spot, visit: &mut dyn FnMut(&Member, &[Member])) {
     match &spot.value {
-        Value::List(items) => items.iter().for_each(|item| collect(item, names, found)),
+        Value::List(items) => items.iter().for_each(|item| walk(item, visit)),
         Value::Object(members) => {
             for member in members {
-                if names.contains(&member.name.as_str()) {
-                    found.push(member.value.text().unwrap_or_default().to_owned());
-                }
-                collect(&member.value, names, found);
+                visit(member, members);
+                walk(&member.value, visit);
             }
         }
         // Configurations stand in strings too.
-        Value::Text(text) => spots(&text.text)
-            .iter()
-            .flatten()
-            .filter(|spot| spot.text().is_none())
-            .for_each(|spot| collect(spot, names, found)),
+        Value::Text(text) => {
+            spots(&text.text).iter().flatten().filter(|spot| spot.text().is_none()).for_each(|spot| walk(spot, visit));
+        }
         _ => {}
     }
 }
@@ -119,10 +162,15 @@ fn without_credentials(request: &str, left_out: &mut BTreeSet<&'static str>) -> 
             left_out.insert("credentials in the request");
             return format!("{}: {LEFT_OUT}{ending}", own.split(':').next().unwrap_or_default());
         }
-        if in_headers && let Some((before, after)) = own.split_once("access_token=") {
+        if in_headers && own.contains("access_token=") {
             left_out.insert("credentials in the request");
-            let rest = after.find(['&', ' ', '#']).map_or("", |end| after.split_at(end).1);
-            return format!("{before}access_token={LEFT_OUT}{rest}{ending}");
+            let mut parts = own.split("access_token=");
+            let mut without = parts.next().unwrap_or_default().to_owned();
+            for after in parts {
+                let rest = after.find(['&', ' ', '#']).map_or("", |end| after.split_at(end).1);
+                without.extend(["access_token=", LEFT_OUT, rest]);
+            }
+            return without + ending;
         }
         line.to_owned()
     };
@@ -182,6 +230,10 @@ mod tests {
             ),
             ("GET /mcp?access_token=x&b=1 HTTP/1.1\n", "GET /mcp?access_token=left-out-of-the-link&b=1 HTTP/1.1\n"),
             ("GET /mcp?access_token=x HTTP/1.1\n", "GET /mcp?access_token=left-out-of-the-link HTTP/1.1\n"),
+            (
+                "GET /mcp?access_token=x&access_token=y HTTP/1.1\n",
+                "GET /mcp?access_token=left-out-of-the-link&access_token=left-out-of-the-link HTTP/1.1\n",
+            ),
             // The body is not made of fields.
             ("POST / HTTP/1.1\nHost: a\n\ncookie: 1", "POST / HTTP/1.1\nHost: a\n\ncookie: 1"),
             (r#"{"cookie": "authorization: x"}"#, r#"{"cookie": "authorization: x"}"#),
@@ -216,6 +268,16 @@ mod tests {
             "spec:\n  pluginConfig: {a: {client_secret: 'hunter2'}}",
             r#"{"value": "{\"client_secret\": \"hunter2\"}"}"#,
             "client_secret: hunter2\nbroken: [",
+            // As it is written, it is another text.
+            r#"{"client_secret": "\"hunter2"}"#,
+            r#"{"value": "{\"client_secret\": \"\\\"hunter2\"}"}"#,
+            "client_secret: 'it''s hunter2'",
+            "client_secret: >-\n  two\n  hunter2\n",
+            "client_secret: [hunter2]",
+            "a: 1\n# client_secret: hunter2\n",
+            "a: {client_secret_env: S}\nenvironment_variables: {key_values: {S: hunter2}}",
+            "a: {client_secret_env: S}\nvmConfig: {env: [{name: S, value: hunter2}]}",
+            r#"{"environmentVariables": {"keyValues": {"S": "hunter2"}}, "value": "{\"client_secret_env\": \"S\"}"}"#,
         ] {
             for with_token in [false, true] {
                 let (case, left_out) = linked(Case { config: config.into(), ..Case::default() }, with_token);
@@ -225,10 +287,15 @@ mod tests {
         }
         let named = "client_secret_env: NAME";
         assert_eq!(linked(Case { config: named.into(), ..Case::default() }, false).0.config, named);
+        let whole = "issuer:\n  client_secret: 'left-out-of-the-link'\nenv: [{name: A, value: b}]\n";
+        assert_eq!(linked(Case { config: whole.into(), ..Case::default() }, false).0.config, whole);
     }
 
     #[test]
     fn private_keys_never_get_into_a_link() {
+        let config = "secret: {private_key: {inline_string: \"-----BEGIN EC PRIVATE KEY-----\\nBB\"}}";
+        let (case, left_out) = linked(Case { config: config.into(), ..Case::default() }, true);
+        assert_eq!((case.config.as_str(), left_out.len()), ("", 1));
         for keys in [
             r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AA","d":"BB"}]}"#,
             r#"{"kty":"oct","k":"BB"}"#,
