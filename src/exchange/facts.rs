@@ -6,13 +6,16 @@ use super::refused;
 use super::request::{Request, RequestHead};
 use super::step::Env;
 use crate::audit::{Decision, Record};
+use crate::bearer::SentToken;
 use crate::config::Config;
 use crate::ids::ResourceId;
 use crate::mcp::Version;
 use crate::policy::Denial;
 use crate::reason::Reason;
 use crate::reply::Refusal;
-use crate::token::AccessToken;
+use crate::time::UnixTime;
+use crate::token::fault::date;
+use crate::token::{AccessToken, UntrustedJwt};
 
 /// The facts about a request that its records and answers state. Fields of its head are looked up where they are needed.
 #[derive(Clone, Copy)]
@@ -118,8 +121,14 @@ fn is_known(request: &Request, env: &mut Env<'_>) -> bool {
     env.config.audit.sink.is_some()
         && request.credentials(env.config).is_ok_and(|(_, token)| {
             let digest = env.tokens.digest(token.bytes());
-            env.tokens.was_verified(&digest)
+            env.tokens.was_verified(&digest) && !has_expired(token, env.now)
         })
+}
+
+/// Whether a JWT that was verified has expired. A request with it may be refused for something that is checked before.
+fn has_expired(token: SentToken<'_>, now: UnixTime) -> bool {
+    let jwt = token.check().ok().and_then(|token| UntrustedJwt::parse(token.reveal()).ok());
+    jwt.and_then(|jwt| date(jwt.claimed(), "exp")).is_some_and(|end| end <= now.as_numeric_date())
 }
 
 /// Adds the details of a denial to its record.

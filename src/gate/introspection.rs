@@ -44,12 +44,10 @@ impl Gate {
         let is_response = said.is_some();
         let told = || match (answer.status, &body) {
             _ if is_response => sent.with_status(answer.status, ""),
-            // It may tell of a token.
-            (Some(200), Some(body)) if body.trim_ascii_start().starts_with(b"{") => {
-                sent.with_status(answer.status, NO_RESPONSE)
-            }
-            (Some(200), Some(_)) => sent.answered(answer, NO_RESPONSE),
+            (Some(200), Some(body)) if body.trim_ascii_start().starts_with(b"<") => sent.answered(answer, NO_RESPONSE),
             (Some(200), None) => sent.with_status(answer.status, &format!("it is too large: {} bytes", answer.size)),
+            // Whatever is no page for people may tell of a token, in one form or another.
+            _ if answer.is_success() => sent.with_status(answer.status, NO_RESPONSE),
             (Some(401), _) => sent.answered(answer, "this resource server's own credentials are refused"),
             _ => sent.answered(answer, ""),
         };

@@ -72,7 +72,9 @@ pub fn shown(host: &str, target: &str) -> String {
     let mut shown = truncate(host, MAX_SHOWN).to_owned();
     let most = shown.len() + MAX_SHOWN;
     for (n, segment) in path_of(target).split('/').enumerate() {
-        let segment = if segment.len() > MAX_SEGMENT { "..." } else { segment };
+        // A query whose question mark is escaped is a part of the path.
+        let may_be_secret = segment.len() > MAX_SEGMENT || segment.contains('=');
+        let segment = if may_be_secret { "..." } else { segment };
         if shown.len() + segment.len() >= most {
             break;
         }

@@ -40,6 +40,7 @@ fn a_request_is_shown_without_its_query_and_without_what_may_be_a_token() {
     for (host, target, expected) in [
         ("mcp.example.com", "/mcp?access_token=secret", "mcp.example.com/mcp".to_owned()),
         ("mcp.example.com", &*format!("/mcp/{long}/a"), "mcp.example.com/mcp/.../a".to_owned()),
+        ("mcp.example.com", "/a/mcp%3Faccess_token=secret", "mcp.example.com/a/...".to_owned()),
         (&*"h".repeat(500), &*"/a".repeat(500), format!("{}{}", "h".repeat(100), "/a".repeat(50))),
         ("", "", String::new()),
     ] {
