@@ -46,9 +46,16 @@ impl Object {
 
     /// Adds a string member. `None` is omitted.
     pub fn text(&mut self, name: &'static str, value: Option<&str>) -> &mut Self {
-        if let Some(value) = value {
-            let max = self.max_string;
-            push_quoted(self.name(name), truncate(value, max));
+        let Some(value) = value else { return self };
+        let value = truncate(value, self.max_string);
+        if is_plain(value.as_bytes()) {
+            // Nearly every string. A line has two dozen, and each piece is a call.
+            self.open(name);
+            self.text.push_str("\":\"");
+            self.text.push_str(value);
+            self.text.push('"');
+        } else {
+            push_quoted(self.name(name), value);
         }
         self
     }
@@ -82,11 +89,19 @@ impl Object {
 
     /// Starts a member. The names in this program need no escapes.
     fn name(&mut self, name: &'static str) -> &mut String {
-        self.separate();
-        self.text.push('"');
-        self.text.push_str(name);
+        self.open(name);
         self.text.push_str("\":");
         &mut self.text
+    }
+
+    /// Starts a member, up to the quote that ends its name.
+    fn open(&mut self, name: &'static str) {
+        if self.text.len() > self.start {
+            self.text.push_str(",\"");
+        } else {
+            self.text.push('"');
+        }
+        self.text.push_str(name);
     }
 
     /// Starts a member with any name.
