@@ -3,8 +3,8 @@
 //!
 //! The sequence in Envoy 1.40 when a listener with a changed plugin configuration replaces another: a copy of the
 //! module checks the new configuration and ends; each worker then has two root contexts in one VM. The old one goes
-//! on, with its timer and its callouts, until Envoy has drained the old listener; then Envoy calls `on_done`, deletes
-//! it, and stops its timer. For the copy that checks, `on_done` is never called, and its timer never ticks.
+//! on, with its timer and its callouts, until Envoy has drained the old listener; then Envoy would call `on_done`, deletes
+//! it, and stops its timer. The copy that checks is never told that it is done, and its timer never ticks.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -35,12 +35,15 @@ impl Context for Root {
             worker.answered(call, body_size);
         }
     }
+}
 
-    fn on_done(&mut self) -> bool {
+/// The host deletes the context right after it has told that it is done. To be told, too, would cost every stream a
+/// callback, because the host has one of that name for all contexts.
+impl Drop for Root {
+    fn drop(&mut self) {
         if let Some(worker) = &self.worker {
             worker.release();
         }
-        true
     }
 }
 
