@@ -60,6 +60,11 @@ impl Setup {
             })
     }
 
+    /// The bootstrap, before the native module takes the place of the other.
+    pub fn bootstrap(&self) -> &Value {
+        &self.bootstrap
+    }
+
     /// Reaches another MCP server.
     pub fn server(self, address: SocketAddr) -> Self {
         self.endpoint("mcp_server", address)

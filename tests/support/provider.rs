@@ -85,6 +85,11 @@ impl Provider {
         Self::start_on(server::listen(), None, behaviour)
     }
 
+    /// In the clear, on a port that is taken already.
+    pub fn start_at(listener: TcpListener, behaviour: Behaviour) -> Self {
+        Self::start_on(listener, None, behaviour)
+    }
+
     /// With a certificate of `authority` for `name`.
     pub fn start_tls(authority: &Authority, name: &str, behaviour: Behaviour) -> Self {
         Self::start_on(server::listen(), Some(authority.server(name)), behaviour)

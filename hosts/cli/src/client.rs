@@ -142,7 +142,12 @@ fn said(fault: &ureq::Error) -> String {
         }
         source = cause.source();
     }
-    text
+    // What rustls makes of an answer in the clear.
+    if text.contains("InvalidContentType") {
+        format!("{text}: the server does not speak TLS on this port")
+    } else {
+        text
+    }
 }
 
 fn of_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, Trouble> {

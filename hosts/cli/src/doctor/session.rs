@@ -10,6 +10,10 @@ use crate::client::Client;
 use crate::mcp::{Answer, Session};
 use crate::output::moment;
 
+/// The remedy if this machine gets the keys, and Envoy does not.
+const CLUSTER: &str = "the keys are available from here, but not to Envoy: look at the cluster's name, address, TLS, SNI and \
+                       trusted CA, and at `outage` in Envoy's log";
+
 pub fn look(client: &Client, url: &Url, token: &str, gate: &Gate<'_>, steps: &mut Steps) {
     let mut session = Session::new(client, url.as_str(), Some(token));
     let answer = match session.initialize() {
@@ -22,6 +26,7 @@ pub fn look(client: &Client, url: &Url, token: &str, gate: &Gate<'_>, steps: &mu
         let mismatch = now.and_then(|now| mismatch(token, gate, now));
         let (detail, remedy) = match mismatch {
             Some((cause, cure)) => (format!("{said}: {cause}"), cure),
+            None if answer.response.status == 503 && !gate.keys.is_empty() => (said, CLUSTER),
             None => (said, remedy),
         };
         return steps.failed("token", detail, remedy);
