@@ -109,10 +109,13 @@ pub fn look_alike<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
 }
 
 /// `text` truncated to at most `max` bytes, at a character boundary.
+#[inline]
 pub fn truncate(text: &str, max: usize) -> &str {
-    if text.len() <= max {
-        return text;
-    }
+    if text.len() <= max { text } else { cut(text, max) }
+}
+
+#[inline(never)]
+fn cut(text: &str, max: usize) -> &str {
     let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= max).last().unwrap_or(0);
     text.get(..end).unwrap_or_default()
 }
