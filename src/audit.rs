@@ -8,7 +8,7 @@ pub mod sink;
 
 pub use event::{Event, manifest_line};
 pub use ids::{DecisionId, DecisionIds};
-pub use limits::{LookAlikes, Strays};
+pub use limits::{Limits, LookAlikes};
 
 use std::borrow::Cow;
 use std::fmt::Write;

@@ -79,7 +79,7 @@ use publish::Publishing;
 use streams::LookedAfter;
 
 use crate::audit::sink::Sink;
-use crate::audit::{DecisionIds, LookAlikes, Strays};
+use crate::audit::{DecisionIds, Limits};
 use crate::config::Config;
 use crate::dpop::Proofs;
 use crate::drift::Drift;
@@ -161,8 +161,7 @@ impl Gate {
                 lists: KnownLists::default(),
                 proofs: Proofs::new(names.clone(), bytes(random)),
                 ids: DecisionIds::new(seed),
-                look_alikes: LookAlikes::default(),
-                strays: Strays::default(),
+                limits: Limits::default(),
                 host_shows_bodies: false,
                 places: Places::new(&config.issuers),
                 meter: Meter::default(),

@@ -16,6 +16,15 @@ pub type LookAlikes = PerMinute<LOOK_ALIKES>;
 /// Limits the warnings about requests for no resource.
 pub type Strays = PerMinute<STRAYS>;
 
+/// The limits on lines about requests without a route.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// Of audit lines about look-alike paths.
+    pub look_alikes: LookAlikes,
+    /// Of warnings about requests for no resource.
+    pub strays: Strays,
+}
+
 /// Limits lines to a number per minute.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PerMinute<const MOST: u32> {

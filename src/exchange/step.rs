@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use log::Level;
 
 use super::{BUFFER_EXCEEDED, MISCONFIGURED, NO_RESOURCE};
-use crate::audit::{self, DecisionIds, LookAlikes, Record, Strays};
+use crate::audit::{self, DecisionIds, Limits, Record};
 use crate::config::Config;
 use crate::dpop::Proofs;
 use crate::drift::Drift;
@@ -48,10 +48,8 @@ pub(crate) struct Env<'a> {
     pub keeps_records: bool,
     /// The source of decision ids.
     pub ids: &'a mut DecisionIds,
-    /// The number of audit lines that are left for look-alike paths.
-    pub look_alikes: &'a mut LookAlikes,
-    /// The number of warnings that are left for requests for no resource.
-    pub strays: &'a mut Strays,
+    /// The limits on lines about requests without a route.
+    pub limits: &'a mut Limits,
     /// Whether this worker has ever seen a body while headers were held.
     pub host_shows_bodies: &'a mut bool,
     /// The places for requests that wait for keys or introspection.

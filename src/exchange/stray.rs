@@ -13,8 +13,8 @@ impl Exchange {
     #[inline(never)]
     pub(super) fn stray(&mut self, head: &RequestHead, env: &mut Env<'_>) -> Step {
         let (routes, host, target) = (&env.config.routes, head.host(), head.target());
-        let near = routes.resembling(host, target).filter(|_| env.look_alikes.take(env.now));
-        let nearest = if env.strays.take(env.now) { routes.nearest(host, target) } else { None };
+        let near = routes.resembling(host, target).filter(|_| env.limits.look_alikes.take(env.now));
+        let nearest = if env.limits.strays.take(env.now) { routes.nearest(host, target) } else { None };
         let mut step = self.refuse(&Facts::near(head, near), Refusal::NotFound, env);
         let resource = nearest.and_then(|nearest| env.config.resources.get(nearest.resource));
         if let (Some(nearest), Some(resource), Some(Effect::Record(record, _))) =

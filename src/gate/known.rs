@@ -1,6 +1,6 @@
 //! The state that streams of one worker share.
 
-use crate::audit::{DecisionIds, LookAlikes, Strays};
+use crate::audit::{DecisionIds, Limits};
 use crate::config::Config;
 use crate::dpop::Proofs;
 use crate::drift::Drift;
@@ -24,8 +24,7 @@ pub struct Known {
     pub lists: KnownLists,
     pub proofs: Proofs,
     pub ids: DecisionIds,
-    pub look_alikes: LookAlikes,
-    pub strays: Strays,
+    pub limits: Limits,
     pub host_shows_bodies: bool,
     pub places: Places,
     pub meter: Meter,
@@ -48,8 +47,7 @@ impl Known {
             now: host.now,
             keeps_records,
             ids: &mut self.ids,
-            look_alikes: &mut self.look_alikes,
-            strays: &mut self.strays,
+            limits: &mut self.limits,
             host_shows_bodies: &mut self.host_shows_bodies,
             places: &self.places,
             meter: &self.meter,
