@@ -135,9 +135,10 @@ impl Plugin {
 
     /// The configuration ends, after all its streams.
     pub fn end(&self) {
-        // First the thread: it may be about to call the main thread.
-        drop(self.ticker().take());
+        // First the main thread: it would start the timer anew.
         self.calls.close();
+        // Then the timer's: it may be about to call the main thread.
+        drop(self.ticker().take());
         self.crew.all().iter().for_each(|worker| worker.release());
     }
 
