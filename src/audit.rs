@@ -8,7 +8,7 @@ pub mod sink;
 
 pub use event::{Event, manifest_line};
 pub use ids::{DecisionId, DecisionIds};
-pub use limits::{Limits, LookAlikes};
+pub use limits::Limits;
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -361,14 +361,5 @@ mod tests {
         assert_eq!(hashed["actors"][0], hashed["subject"], "equal for equal subjects of the issuer");
         let texts = [&hashed["actor"], &hashed["actors"][0], &hashed["actors"][1]];
         assert!(texts.iter().all(|text| text.as_str().is_some_and(|text| text.starts_with("sha256:"))), "{hashed}");
-    }
-
-    #[test]
-    fn look_alikes_get_a_hundred_lines_a_minute() {
-        let at = |seconds: u64| UnixTime::from_millis(1_800_000_000_000 + seconds * 1000);
-        let mut lines = LookAlikes::default();
-        let mut written = |now| (0..200).filter(|_| lines.take(now)).count();
-        assert_eq!([at(0), at(59), at(60), at(119), at(120)].map(&mut written), [100, 0, 100, 0, 100]);
-        assert_eq!(written(at(0)), 100, "the clock was set back");
     }
 }

@@ -11,18 +11,13 @@ const LOOK_ALIKES: u32 = 100;
 /// day, and a client that is configured wrongly repeats itself.
 const STRAYS: u32 = 5;
 
-/// Limits the audit lines about look-alike paths.
-pub type LookAlikes = PerMinute<LOOK_ALIKES>;
-/// Limits the warnings about requests for no resource.
-pub type Strays = PerMinute<STRAYS>;
-
 /// The limits on lines about requests without a route.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
     /// Of audit lines about look-alike paths.
-    pub look_alikes: LookAlikes,
+    pub look_alikes: PerMinute<LOOK_ALIKES>,
     /// Of warnings about requests for no resource.
-    pub strays: Strays,
+    pub strays: PerMinute<STRAYS>,
 }
 
 /// Limits lines to a number per minute.
@@ -50,10 +45,12 @@ mod tests {
     #[test]
     fn so_many_lines_are_written_in_a_minute_and_as_many_in_the_next() {
         let at = |seconds: u64| UnixTime::from_millis(1_800_000_000_000 + seconds * 1000);
-        let mut strays = Strays::default();
-        let mut written = |now| (0..100).filter(|_| strays.take(at(now))).count();
-        assert_eq!([written(0), written(59), written(60), written(61), written(200)], [5, 0, 5, 0, 5]);
-        // The clock was set back.
-        assert_eq!(written(10), 5);
+        let mut limits = Limits::default();
+        let mut look_alikes = |now| (0..200).filter(|_| limits.look_alikes.take(at(now))).count();
+        assert_eq!([0, 59, 60, 119, 120].map(&mut look_alikes), [100, 0, 100, 0, 100]);
+        assert_eq!(look_alikes(0), 100, "the clock was set back");
+        let mut strays = |now| (0..100).filter(|_| limits.strays.take(at(now))).count();
+        assert_eq!([0, 59, 60, 61, 200].map(&mut strays), [5, 0, 5, 0, 5]);
+        assert_eq!(strays(10), 5, "the clock was set back");
     }
 }
