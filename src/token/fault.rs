@@ -158,8 +158,8 @@ fn shown(at: f64) -> String {
     text.replace(".000Z", "Z")
 }
 
-/// A duration in its two largest units.
-fn length(seconds: f64) -> String {
+/// A duration in its two largest units: `2 h 0 min`.
+pub fn length(seconds: f64) -> String {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // not negative, and clamped
     let seconds = seconds.clamp(0.0, 1e12) as u64;
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);

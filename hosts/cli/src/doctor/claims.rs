@@ -1,11 +1,10 @@
 //! The claims of a token that was refused, compared with what the gate says of itself. Whoever asks has the token.
 
-use std::time::Duration;
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use toolgate::time::UnixTime;
+use toolgate::token::fault::length;
 use toolgate::url::Url;
 
 /// The gate and its authorization servers, as they describe themselves.
@@ -59,16 +58,6 @@ pub fn mismatch(token: &str, gate: &Gate<'_>, now: UnixTime) -> Option<(String, 
         let cause = format!("its `kid` is `{key}`, and the issuer's keys are `{}`", keys.join("`, `"));
         (cause, "get a new token, if the key was rotated away; else the token is of another environment")
     })
-}
-
-/// A length of time in its two largest units, as [`toolgate explain`](crate::explain) shows it.
-fn length(seconds: f64) -> String {
-    match Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs() {
-        own @ 0..60 => format!("{own} s"),
-        own @ 60..3600 => format!("{} min {} s", own / 60, own % 60),
-        own @ 3600..86_400 => format!("{} h {} min", own / 3600, own / 60 % 60),
-        own => format!("{} d {} h", own / 86_400, own / 3600 % 24),
-    }
 }
 
 #[cfg(test)]
