@@ -93,7 +93,8 @@ impl NoCredentials {
     /// For a request to `target` with these headers. Every `Authorization` header is a credential, whatever its value
     /// and scheme, and so are a `DPoP` header and an `access_token` in the query.
     pub fn of(headers: &Headers, target: &str) -> Option<Self> {
-        let has_some = ["authorization", "dpop"].iter().any(|name| headers.has(name)) || has_token_in_query(target);
+        let has_some =
+            ["authorization", "dpop"].iter().any(|name| headers.has(name)) || has_token_in_query(target.as_bytes());
         (!has_some).then_some(Self(()))
     }
 
@@ -111,14 +112,14 @@ pub fn extract<'h>(
     target: &str,
     takes_proofs: bool,
 ) -> Result<Option<(Scheme, BearerToken<'h>)>, BearerFault> {
-    let found = find(headers, target, takes_proofs)?;
+    let found = find(headers, target.as_bytes(), takes_proofs)?;
     found.map(|(scheme, token)| Ok((scheme, token.check()?))).transpose()
 }
 
 /// [`extract`], without a check of the token's syntax. A known token needs none.
 pub fn find<'h>(
     headers: &'h Headers,
-    target: &str,
+    target: &[u8],
     takes_proofs: bool,
 ) -> Result<Option<(Scheme, SentToken<'h>)>, BearerFault> {
     if has_token_in_query(target) {
@@ -146,7 +147,8 @@ fn read(value: &[u8], takes_proofs: bool) -> Result<Option<(Scheme, SentToken<'_
         _ => None,
     };
     let is_token = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
-    let scheme_end = value.iter().take_while(|b| is_token(b)).count();
+    // Nearly every client writes it so.
+    let scheme_end = if value.starts_with(b"Bearer ") { 6 } else { value.iter().take_while(|b| is_token(b)).count() };
     let (scheme, rest) = value.split_at(scheme_end);
     let Some(scheme) = scheme_of(scheme) else {
         // Intermediaries join repeated fields with a comma, so a second credential may follow another scheme.
@@ -161,10 +163,10 @@ fn read(value: &[u8], takes_proofs: bool) -> Result<Option<(Scheme, SentToken<'_
 }
 
 /// RFC 6750 section 2.3, removed in OAuth 2.1: the parameter `access_token`, in any percent-encoding.
-fn has_token_in_query(target: &str) -> bool {
-    let Some((_, query)) = target.split_once('?') else { return false };
-    let name = |pair: &str| crate::uri::percent_decode(pair.split('=').next().unwrap_or_default().as_bytes());
-    query.split(['&', ';']).any(|pair| name(pair) == b"access_token")
+fn has_token_in_query(target: &[u8]) -> bool {
+    let mut parts = target.splitn(2, |byte| *byte == b'?').skip(1);
+    let name = |pair: &[u8]| crate::uri::percent_decode(pair.split(|byte| *byte == b'=').next().unwrap_or_default());
+    parts.any(|query| query.split(|byte| matches!(byte, b'&' | b';')).any(|pair| name(pair) == b"access_token"))
 }
 
 #[cfg(test)]

@@ -169,6 +169,12 @@ impl Headers {
         }
     }
 
+    /// The first value of `name`.
+    #[inline(always)]
+    pub fn bytes<'h>(&'h self, name: &'h str) -> Option<&'h [u8]> {
+        self.all(name).next()
+    }
+
     /// The first value of `name`, if it is UTF-8.
     #[inline(always)]
     pub fn text<'h>(&'h self, name: &'h str) -> Option<&'h str> {

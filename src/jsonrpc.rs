@@ -165,11 +165,30 @@ pub struct Refused {
 
 /// The content of a body.
 #[derive(Clone, Debug)]
-pub struct Body<'a> {
-    /// The messages in their order; never empty.
-    pub messages: Vec<Message<'a>>,
+#[allow(clippy::large_enum_variant)]
+pub enum Body<'a> {
+    /// A batch of messages in their order; never empty.
+    Batch(Vec<Message<'a>>),
+    /// A single message. Nearly every body is one, so it is not allocated.
+    Single(Message<'a>),
+}
+
+impl<'a> Body<'a> {
+    /// The messages in their order.
+    pub fn messages(&mut self) -> &mut [Message<'a>] {
+        match self {
+            Self::Batch(messages) => messages,
+            Self::Single(message) => std::slice::from_mut(message),
+        }
+    }
+
     /// The form in which they were sent.
-    pub shape: Shape,
+    pub fn shape(&self) -> Shape {
+        match self {
+            Self::Batch(_) => Shape::Batch,
+            Self::Single(_) => Shape::Single,
+        }
+    }
 }
 
 /// The form in which messages are sent, and so are their answers.
@@ -193,8 +212,10 @@ impl Shape {
 
 /// Reads `bytes` as one message with a nesting depth of at most `depth`.
 pub fn read(bytes: &[u8], depth: usize) -> Result<Message<'_>, Refused> {
-    let message = read_body(bytes, depth, None)?.messages.pop();
-    message.ok_or(Refused { fault: MessageFault::NotJsonRpc, id: None })
+    match read_body(bytes, depth, None)? {
+        Body::Single(message) => Ok(message),
+        Body::Batch(_) => Err(Refused { fault: MessageFault::Batch, id: None }),
+    }
 }
 
 /// Reads `bytes` as one message, or as a batch of up to `batch` messages if batches are accepted.
@@ -207,11 +228,11 @@ pub fn read_body(bytes: &[u8], depth: usize, batch: Option<usize>) -> Result<Bod
         (Kind::String | Kind::Scalar, _) => reader.skip().map_err(Into::into).and(Err(MessageFault::NotJsonRpc)),
     });
     match read.map_err(without_id)? {
-        Envelopes::Single(envelope) => Ok(Body { messages: vec![envelope.into_message()?], shape: Shape::Single }),
+        Envelopes::Single(envelope) => envelope.into_message().map(Body::Single),
         Envelopes::Batch(envelopes) => {
             let messages: Vec<_> = envelopes.into_iter().map(Envelope::into_message).collect::<Result<_, _>>()?;
             check_batch(&messages).map_err(without_id)?;
-            Ok(Body { messages, shape: Shape::Batch })
+            Ok(Body::Batch(messages))
         }
     }
 }

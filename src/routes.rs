@@ -208,8 +208,7 @@ impl Routes {
 
     /// The route of a request to `host` (as in `:authority`) for `target` (as in `:path`).
     pub fn find(&self, host: &str, target: &str) -> Route {
-        let path = target.split('?').next().unwrap_or_default();
-        let host = Authority::parse(host);
+        let (path, host) = (path_of(target), Authority::parse(host));
         let metadata = self.metadata.iter().find(|(own, _)| own == path);
         if let Some((_, resource)) = metadata.and_then(|(_, hosts)| closest(hosts, host.as_ref())) {
             return Route::Metadata(resource);
@@ -253,7 +252,7 @@ impl Routes {
     /// The resource for which a careless server may take `target`, which has no route. The same path on another host is
     /// not an attempt to mislead.
     pub fn resembling(&self, host: &str, target: &str) -> Option<ResourceId> {
-        let path = target.split('?').next().unwrap_or_default();
+        let path = path_of(target);
         let (readings, host) = (plain_readings(path), Authority::parse(host));
         let is_elsewhere = self.endpoints.iter().any(|(own, _)| !own.below && own.matches(path));
         let reaches = |hosts: &Hosts| closest(hosts, host.as_ref()).map(|(_, resource)| resource);
@@ -270,6 +269,12 @@ impl Routes {
         let Some(host) = Authority::parse(host) else { return false };
         self.endpoints.iter().flat_map(|(_, hosts)| hosts).any(|(pattern, _)| pattern.rank(&host).is_some())
     }
+}
+
+/// The part of `target` before its query.
+fn path_of(target: &str) -> &str {
+    let end = target.bytes().position(|byte| byte == b'?');
+    end.and_then(|end| target.get(..end)).unwrap_or(target)
 }
 
 /// Adds a host under `key`, or records a conflict with another resource.

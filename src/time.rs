@@ -65,17 +65,16 @@ impl UnixTime {
         let month = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * month + 2) / 5 + 1;
         let (year, month) = (era * 400 + year_of_era + month / 10, (month + 2) % 12 + 1);
-        // Every audit line has a time: this takes a tenth of the steps of `format!`.
-        let numbers = [(year, 4, '-'), (month, 2, '-'), (day, 2, 'T'), (second / 3600, 2, ':')];
-        let more = [(second / 60 % 60, 2, ':'), (second % 60, 2, '.'), (millis, 3, 'Z')];
-        let mut text = String::with_capacity("2026-11-28T12:00:00.000Z".len());
-        for (number, digits, end) in numbers.into_iter().chain(more) {
-            for power in [1000, 100, 10, 1].into_iter().skip(4 - digits) {
-                text.push(char::from(b'0' + (number / power % 10) as u8));
-            }
-            text.push(end);
-        }
-        text
+        // Every audit line has a time, and `format!` takes many times the steps.
+        // Every audit line has a time, and `format!` takes many times the steps.
+        let ([y1, y2], [y3, y4]) = (two_digits(year / 100), two_digits(year % 100));
+        let ([m1, m2], [d1, d2]) = (two_digits(month), two_digits(day));
+        let ([h1, h2], [n1, n2]) = (two_digits(second / 3600), two_digits(second / 60 % 60));
+        let ([s1, s2], [_, f1], [f2, f3]) =
+            (two_digits(second % 60), two_digits(millis / 100), two_digits(millis % 100));
+        let date = [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2];
+        let time = [b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'.', f1, f2, f3, b'Z'];
+        String::from_utf8([date.as_slice(), &time].concat()).unwrap_or_default()
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -104,6 +103,12 @@ impl UnixTime {
     pub fn within(self, length: Duration, start: Self) -> bool {
         self.since(start).is_some_and(|age| age < length)
     }
+}
+
+/// A number below 100, in decimal.
+fn two_digits(number: u64) -> [u8; 2] {
+    let number = number as u8;
+    [b'0' + number / 10, b'0' + number % 10]
 }
 
 #[cfg(test)]

@@ -159,7 +159,8 @@ pub struct Authority {
 impl Authority {
     /// Parses `host`, `host:port` or `[ipv6]:port`.
     pub fn parse(text: &str) -> Option<Self> {
-        let host_end = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
+        let place = |sign: u8| text.bytes().position(|byte| byte == sign);
+        let host_end = if text.starts_with('[') { place(b']')? + 1 } else { place(b':').unwrap_or(text.len()) };
         let (host, rest) = text.split_at_checked(host_end)?;
         let port = match rest.strip_prefix(':') {
             Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => Some(digits.parse().ok()?),

@@ -23,10 +23,10 @@ pub struct RequestHead {
 impl RequestHead {
     /// A head with these fields, in the order of the host.
     pub fn new(headers: Headers) -> Self {
-        let method = headers.text(":method").unwrap_or_default();
+        let method = headers.bytes(":method").unwrap_or_default();
         let upgrades = || headers.all("upgrade").any(|value| !value.trim_ascii().eq_ignore_ascii_case(b"h2c"));
-        let is_tunnel = method == "CONNECT" || headers.has(":protocol") || upgrades();
-        Self { is_post: method == "POST", is_tunnel, headers }
+        let is_tunnel = method == b"CONNECT" || headers.has(":protocol") || upgrades();
+        Self { is_post: method == b"POST", is_tunnel, headers }
     }
 
     /// Whether the method is `POST`.
@@ -177,7 +177,8 @@ impl Request {
     /// The token, and its authentication scheme.
     pub fn credentials(&self, config: &Config) -> Result<(Scheme, SentToken<'_>), Refusal> {
         let takes_proofs = self.resource(config).is_some_and(|resource| resource.takes_proofs);
-        let sent = bearer::find(&self.head.headers, self.head.target(), takes_proofs);
+        let target = self.head.headers.bytes(":path").unwrap_or_default();
+        let sent = bearer::find(&self.head.headers, target, takes_proofs);
         let (scheme, token) = sent.map_err(Refusal::InvalidRequest)?.ok_or(Refusal::Unauthorized)?;
         if token.bytes().len() > config.limits.token {
             token.check().map_err(Refusal::InvalidRequest)?;

@@ -94,11 +94,13 @@ impl Verified {
         let batch = (env.config.batches == Batches::AuthorizeEach).then_some(env.config.limits.batch);
         let mut body = jsonrpc::read_body(bytes, env.config.limits.depth, batch)
             .map_err(|refused| (Refusal::Message(refused.fault, refused.id), None))?;
-        let mut all = Vec::with_capacity(body.messages.len());
-        for message in &mut body.messages {
+        let shape = body.shape();
+        let messages = body.messages();
+        let mut all = Vec::with_capacity(messages.len());
+        for message in messages {
             all.push(self.decide_message(message, env)?);
         }
-        Ok(Decisions { all, shape: body.shape })
+        Ok(Decisions { all, shape })
     }
 
     /// The permit that the request with this body would get.

@@ -49,11 +49,11 @@ pub fn check(
         return decide(&Access::Open, Arguments::Open, checks);
     };
     let batch = (config.batches == Batches::AuthorizeEach).then_some(config.limits.batch);
-    let messages = match jsonrpc::read_body(body, config.limits.depth, batch) {
-        Ok(body) => body.messages,
+    let mut body = match jsonrpc::read_body(body, config.limits.depth, batch) {
+        Ok(body) => body,
         Err(refused) => return checks.push(Check::refused_for("message", refused.fault.reason())),
     };
-    for message in &messages {
+    for message in &*body.messages() {
         if let Some(operation) = operation(message, &mcp, checks) {
             decide(&operation.access, Arguments::Given(message.params.arguments), checks);
         }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{HostPattern, PathPattern, Routes};
+use super::{HostPattern, PathPattern, Routes, path_of};
 use crate::ids::ResourceId;
 use crate::text::truncate;
 use crate::url::Authority;
@@ -84,10 +84,6 @@ pub fn shown(host: &str, target: &str) -> String {
         shown.push_str(segment);
     }
     shown
-}
-
-fn path_of(target: &str) -> &str {
-    target.split('?').next().unwrap_or_default()
 }
 
 /// The length of the part in which two texts differ, ignoring case: what is left of the longer one without their common

@@ -137,7 +137,7 @@ fn is_denied((method, target): &Use) -> bool {
 
 /// The uses that the gate reads. `None` if it refuses the body, or a message of it.
 fn gate(body: &[u8]) -> Option<Vec<Use>> {
-    let messages = jsonrpc::read_body(body, 64, Some(32)).ok()?.messages;
+    let mut body = jsonrpc::read_body(body, 64, Some(32)).ok()?;
     let target = |message: &Message<'_>| {
         let params = &message.params;
         let member = match message.method.as_ref() {
@@ -148,7 +148,7 @@ fn gate(body: &[u8]) -> Option<Vec<Use>> {
         member.text().map(str::to_owned)
     };
     let mut uses = Vec::new();
-    for message in messages.iter().filter(|message| message.kind != MessageKind::Response) {
+    for message in body.messages().iter().filter(|message| message.kind != MessageKind::Response) {
         Operation::of(message).ok()?;
         uses.push((message.method.to_string(), target(message)));
     }
