@@ -108,8 +108,8 @@ providers: build ## JWTs that a real provider revokes, Ory Hydra; needs Go
 	ENVOY_BIN="$$(tools/get-envoy.sh)" cargo test --locked --workspace --test envoy hydra -- --ignored --nocapture --test-threads 1; \
 	else echo "SKIPPED, nothing was tested: Go, which builds Ory Hydra, is not installed"; fi
 
-interop: build cli ## real providers, clients and servers; needs Java 17 or newer
-	@node tests/interop/setup.mjs && node tests/interop/run.mjs $(PART)
+interop: ## real providers, clients and servers; needs Java 17 or newer
+	@node tests/interop/run.mjs $(PART)
 
 conformance: $(if $(filter native,$(TOOLGATE_HOST)),build-native,build) ## the official MCP suite, directly and through toolgate
 	@node demo/setup.mjs && node tests/conformance/run.mjs && node tests/conformance/dpop.mjs

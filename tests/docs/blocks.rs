@@ -26,7 +26,7 @@ const RUN: [(&str, &str); 9] = [
     ("docs/packages.md", "tests/mesh/mesh.rs"),
     ("examples/README.md", "hosts/cli/tests/cli/examples.rs"),
     ("docs/cli.md", "hosts/cli/tests/cli/newcomer.rs"),
-    ("docs/providers/keycloak.md", "tests/interop/run.mjs"),
+    ("docs/providers/keycloak.md", "tests/interop/parts.mjs"),
 ];
 /// The fields of a policy: a block with these alone is a part of one.
 const POLICY: [&str; 11] = [

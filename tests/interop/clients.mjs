@@ -1,7 +1,7 @@
 // The clients of the matrix: how each is installed and run. What they are asked to do is in clients/steps.mjs.
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { CACHE, here } from './gate.mjs';
+import { ensure } from './install.mjs';
 
 // A client that goes on for longer is stopped.
 const PATIENCE = 180;
@@ -34,7 +34,9 @@ const inspector = (version, name) => ({
   key: 'inspector',
   files: ['inspector/package-lock.json'],
   needs: [CHROMIUM, '--version'],
-  install: (complete) => complete(['env', `npm_config_cache=${here('../../.cache/npm')}`, 'npm', 'ci', '--no-progress'], here('inspector')),
+  install: (complete) => complete(['npm', 'ci', '--no-progress'], {
+    cwd: here('inspector'), env: { npm_config_cache: here('../../.cache/npm') },
+  }),
   command: [process.execPath, here('clients/inspector.mjs')],
   env: { VERSION: version, CHROMIUM, NODE: version === '1' ? process.execPath : NODE_22 },
   version: pinned('inspector/package.json', new RegExp(`"${name}": "(?:.*@)?([\\d.]+)"`)),
@@ -49,16 +51,17 @@ export const CLIENTS = {
   'Go go-sdk': {
     files: ['clients/go/main.go', 'clients/go/go.mod', 'clients/go/go.sum'],
     needs: ['go', 'version'],
-    install: (complete) => complete(['go', 'build', '-trimpath', '-o', `${CACHE}/go-client`, '.'], here('clients/go')),
+    install: (complete) => complete(['go', 'build', '-trimpath', '-o', `${CACHE}/go-client`, '.'], { cwd: here('clients/go') }),
     command: [`${CACHE}/go-client`],
     version: pinned('clients/go/go.mod', /go-sdk v(\S+)/),
   },
   'Rust rmcp': {
-    files: ['clients/rmcp/src/main.rs', 'clients/rmcp/Cargo.toml', 'clients/rmcp/Cargo.lock', 'servers/rmcp.rs'],
+    files: ['clients/rmcp/src/main.rs', 'clients/rmcp/Cargo.toml', 'clients/rmcp/Cargo.lock', 'servers/rmcp.rs', 'quick.toml'],
     install: (complete) => complete([
-      'cargo', 'build', '--quiet', '--locked', '--manifest-path', here('clients/rmcp/Cargo.toml'), '--target-dir', `${CACHE}/rmcp`,
+      'cargo', 'build', '--quiet', '--locked', '--manifest-path', here('clients/rmcp/Cargo.toml'), '--target-dir', `${CACHE}/cargo`,
+      '--config', here('quick.toml'),
     ]),
-    command: [`${CACHE}/rmcp/debug/toolgate-interop-rmcp`],
+    command: [`${CACHE}/cargo/debug/toolgate-interop-rmcp`],
     version: pinned('clients/rmcp/Cargo.toml', /rmcp = .*?"=([^"]+)"/),
   },
   'Inspector 2': inspector('2', '@modelcontextprotocol/inspector'),
@@ -67,24 +70,6 @@ export const CLIENTS = {
 
 /** Installs a client unless it is there; says why where that is not possible. */
 export const install = (processes, name) => ensure(processes, name, CLIENTS[name]);
-
-/** Installs something of that name from `files` unless that was done. */
-export async function ensure(processes, name, { key = name, files = [], needs, install: act }) {
-  if (!act) return undefined;
-  const marker = `${CACHE}/${key.replaceAll(/[^\w.@-]+/g, '-')}.installed`;
-  const wanted = createHash('sha256').update(files.map((file) => readFileSync(here(file), 'utf8')).join('\0')).digest('hex');
-  if (existsSync(marker) && readFileSync(marker, 'utf8') === wanted) return undefined;
-  try {
-    if (needs) await processes.complete(needs);
-  } catch {
-    return `${needs[0]} is not installed`;
-  }
-  console.log(`Installing ${name} (once)`);
-  mkdirSync(CACHE, { recursive: true });
-  await act((command, cwd) => processes.complete(command, { cwd, show: true }));
-  writeFileSync(marker, wanted); // last: an interrupted install is done again
-  return undefined;
-}
 
 /**
  * Runs a client: what it told of each step. `onStep(step)` is called as it goes, and may change what surrounds the client

@@ -2,12 +2,11 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { fit } from '../../demo/envoy-config.mjs';
 import { freePort } from '../../demo/processes.mjs';
 
 export const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 export const CACHE = here('../../.cache/interop');
-const MODULE = process.env.TOOLGATE_WASM ?? here('../../target/wasm32-wasip1/release/toolgate.wasm');
+export const MODULE = process.env.TOOLGATE_WASM ?? here('../../target/wasm32-wasip1/release/toolgate.wasm');
 const EVERYTHING = here('../../demo/node_modules/@modelcontextprotocol/server-everything/dist/index.js');
 
 // The tool `get-env` shows what the MCP server gets: these variables, and no others.
@@ -61,6 +60,8 @@ export async function startGate(processes, { folder, name, mcpServer, issuer, co
   const resource = loopback(listener, path);
   const log = `${folder}/${name}.log`;
   const config = `${folder}/${name}.yaml`;
+  // Not above: it needs an npm package, which may not be there before the first gate.
+  const { fit } = await import('../../demo/envoy-config.mjs');
   const { yaml } = fit(readFileSync(here('../../envoy/envoy.yaml'), 'utf8'), {
     listener, admin, mcpServer, issuer, resource, change, module: MODULE,
     configure(configuration) {

@@ -1,17 +1,14 @@
 // Ory Hydra, built by Go as for `make providers`, with the application for login and consent that it needs.
 import { createServer } from 'node:http';
-import { ensure } from './clients.mjs';
+import { HYDRA, HYDRA_BINARY } from './builds.mjs';
 import { freePort } from '../../demo/processes.mjs';
-import { BASE_ENV, answers, here, loopback } from './gate.mjs';
+import { BASE_ENV, answers, loopback } from './gate.mjs';
+import { ensure } from './install.mjs';
 import { http } from './oauth.mjs';
 
-const BINARY = here('../../.cache/hydra/hydra');
-const BUILD = {
-  key: 'hydra', files: ['../hydra/main.go', '../hydra/go.mod', '../hydra/go.sum'], needs: ['go', 'version'],
-  install: (complete) => complete(['go', 'build', '-tags', 'sqlite', '-trimpath', '-ldflags', '-s -w', '-o', BINARY, '.'], here('../hydra')),
-};
+const READY_SECONDS = 120;
 
-export const installHydra = (processes) => ensure(processes, 'Ory Hydra', BUILD);
+export const installHydra = (processes) => ensure(processes, 'Ory Hydra', HYDRA);
 
 /** Starts it, in memory, for tokens whose audience is `resource`. */
 export async function startHydra(processes, { folder, resource }) {
@@ -19,7 +16,7 @@ export async function startHydra(processes, { folder, resource }) {
   const [issuer, adminUrl] = [loopback(port), loopback(admin)];
   const application = await startApplication(adminUrl, resource);
   const since = Date.now();
-  const started = processes.start('Ory Hydra', [BINARY, 'serve', 'all', '--dev'], {
+  const started = processes.start('Ory Hydra', [HYDRA_BINARY, 'serve', 'all', '--dev'], {
     log: `${folder}/hydra-server.log`,
     env: {
       ...BASE_ENV, DSN: 'memory', STRATEGIES_ACCESS_TOKEN: 'jwt', SECRETS_SYSTEM: 'of this test and of no one else', SQA_OPT_OUT: 'true',
@@ -29,7 +26,10 @@ export async function startHydra(processes, { folder, resource }) {
       SERVE_PUBLIC_HOST: '127.0.0.1', SERVE_PUBLIC_PORT: String(port), SERVE_ADMIN_HOST: '127.0.0.1', SERVE_ADMIN_PORT: String(admin),
     },
   });
-  await processes.ready(started, async () => (await answers(`${adminUrl}/health/ready`)) && answers(`${issuer}/.well-known/openid-configuration`), 60);
+  await processes.ready(started, () => answers(`${adminUrl}/health/ready`), READY_SECONDS);
+  // It makes its keys for the first who asks, and begins again if that one goes away: who asks waits.
+  const { status } = await http('GET', `${issuer}/.well-known/openid-configuration`);
+  if (status !== 200) throw new Error(`Ory Hydra has no metadata: ${status}`);
   return { issuer, admin: adminUrl, seconds: (Date.now() - since) / 1000 };
 }
 

@@ -4,6 +4,7 @@ import { publish } from '../../demo/document.mjs';
 import { freePort } from '../../demo/processes.mjs';
 import { paint } from '../../demo/wire.mjs';
 import { CLIENTS, follow, install } from './clients.mjs';
+import { at } from './clock.mjs';
 import { folderOf, loopback, startServer } from './gate.mjs';
 import { REDIRECT } from './oauth.mjs';
 import { PROVIDERS, endSessions } from './providers.mjs';
@@ -148,11 +149,16 @@ export async function runMatrix(processes, { clients = Object.keys(CLIENTS), col
   const page = loopback(await freePort(6274));
   const world = { processes, folder, mcpServer, document, page, gates: {} };
   const started = [];
-  for (const provider of new Set(wanted.map((column) => column.provider))) {
-    const { name, skipped: why, ...rest } = await PROVIDERS[provider](world);
-    if (why) skipped[name] = why;
-    else started.push({ name, ...rest });
-  }
+  const begin = async (providers) => {
+    for (const provider of providers) {
+      const { name, skipped: why, ...rest } = await PROVIDERS[provider](world);
+      if (why) skipped[name] = why;
+      else started.push({ name, ...rest });
+    }
+  };
+  // Keycloak takes as long as all others.
+  const providers = new Set(wanted.map((column) => column.provider));
+  await Promise.all([begin([...providers].filter((one) => one !== 'keycloak')), begin(providers.has('keycloak') ? ['keycloak'] : [])]);
   const outcomes = {};
   const rows = clients.filter((one) => !skipped[one]);
   for (const name of rows) outcomes[name] = {};
@@ -161,18 +167,25 @@ export async function runMatrix(processes, { clients = Object.keys(CLIENTS), col
     for (const { name, column } of lane) {
       const outcome = await cell(world, name, column);
       outcomes[name][column.id] = { outcome };
-      console.log(`  ${name.padEnd(20)} ${column.id.padEnd(13)} ${outcome === 'yes' ? paint('green', outcome) : outcome}`);
+      console.log(`${at()} ${name.padEnd(20)} ${column.id.padEnd(13)} ${outcome === 'yes' ? paint('green', outcome) : outcome}`);
     }
   };
-  // Two at a time, since many only wait: of different providers, so that they are not in each other's way. Whoever has a
-  // page of the browser is alone with it.
-  const isFirst = ({ name, column }) => column.provider === 'oidc' && !CLIENTS[name].columns;
-  await Promise.all([run(cells.filter(isFirst)), run(cells.filter((one) => !isFirst(one)))]);
+  // Four at a time, since most of them wait: those in a lane are in each other's way, as users of one provider. Whoever has
+  // a page of the browser is alone with it, and at Keycloak alone with the sessions of its user.
+  const lane = (wantedLane) => run(cells.filter((one) => laneOf(one) === wantedLane));
+  await Promise.all([lane('tokens that end'), lane('oidc'), lane('keycloak'), lane('others').then(() => lane('browser'))]);
+  await lane('browser, keycloak');
   const worse = ({ name, column: { id } }) => expected[name]?.[id]?.outcome === 'yes' && outcomes[name][id].outcome !== 'yes';
   const again = cells.filter(worse);
   if (again.length) console.log('  Once more, alone, since they were `yes` before:');
   await run(again);
   return { outcomes: inOrder(outcomes, wanted), skipped, started };
+}
+
+function laneOf({ name, column: { provider, gate } }) {
+  if (CLIENTS[name].columns) return provider === 'keycloak' ? 'browser, keycloak' : 'browser';
+  if (gate === 'oidc-short') return 'tokens that end';
+  return ['oidc', 'keycloak'].includes(provider) ? provider : 'others';
 }
 
 const isFor = (name, { id }) => CLIENTS[name].columns?.includes(id) ?? true;

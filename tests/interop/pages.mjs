@@ -1,7 +1,8 @@
 // Pages of `docs/providers/`, followed word for word: every command of a section is run as it stands there, in one shell, in
 // a network of its own. So ports are free, and nobody else is reached.
 import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { BASE_ENV, CACHE, here } from './gate.mjs';
+import { CLI_BINARY } from './builds.mjs';
+import { BASE_ENV, CACHE, MODULE, here } from './gate.mjs';
 
 const END_OF_BLOCK = '--- end of block';
 
@@ -22,12 +23,14 @@ export function blocks(page, section) {
   return found;
 }
 
-/** A checkout in a folder of its own, so that files which the page writes go there. */
+/** A checkout in a folder of its own, so that files which the page writes go there. In it the module and the command line are built. */
 function checkout() {
   const folder = `${CACHE}/runs/page`;
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  for (const name of ['demo', 'deploy', 'target', 'tools']) symlinkSync(here(`../../${name}`), `${folder}/${name}`);
+  for (const name of ['wasm32-wasip1/release', 'release']) mkdirSync(`${folder}/target/${name}`, { recursive: true });
+  for (const name of ['demo', 'deploy', 'tools']) symlinkSync(here(`../../${name}`), `${folder}/${name}`);
+  symlinkSync(MODULE, `${folder}/target/wasm32-wasip1/release/toolgate.wasm`);
+  symlinkSync(CLI_BINARY, `${folder}/target/release/toolgate`);
   return folder;
 }
 

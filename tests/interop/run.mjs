@@ -1,84 +1,36 @@
 // `make interop`: toolgate before a real MCP server, with real providers.
 //
 //   node tests/interop/run.mjs [PART]...      all parts without an argument
+//
+// All that the wanted parts need is built and downloaded beside the first of them.
 import { run } from '../../demo/processes.mjs';
 import { paint } from '../../demo/wire.mjs';
+import { NAMES, needsOf, packages, prepare } from './builds.mjs';
 import { Checks } from './checks.mjs';
-import { folderOf, startServer } from './gate.mjs';
-import { startKeycloak } from './keycloak/server.mjs';
-import { walk } from './keycloak/walk.mjs';
-import { runMatrix } from './matrix.mjs';
-import { followPage } from './pages.mjs';
-import { compare, keep, read } from './report.mjs';
-import { runServers } from './server-matrix.mjs';
-import { installSpring, walkSpring } from './spring.mjs';
-
-// The first start of a Keycloak builds it, for minutes on a slow machine.
-const PAGE_SECONDS = 600;
-
-const PARTS = {
-  async keycloak(processes, checks) {
-    const folder = folderOf('keycloak');
-    const keycloak = await startKeycloak(processes, { folder });
-    console.log(`Keycloak: ready in ${keycloak.seconds.toFixed(0)} s, ${keycloak.megabytes} MB`);
-    const mcpServer = await startServer(processes, folder);
-    await walk(checks, processes, keycloak, { folder, mcpServer });
-    await keycloak.stop();
-  },
-
-  async spring(processes, checks) {
-    const why = await installSpring(processes);
-    if (why) return console.log(`SKIPPED Spring Authorization Server: ${why}`);
-    const folder = folderOf('spring');
-    const mcpServer = await startServer(processes, folder);
-    return walkSpring(checks, processes, { folder, mcpServer });
-  },
-
-  async page(processes, checks) {
-    const [page, section] = ['docs/providers/keycloak.md', 'From nothing to a step-up'];
-    checks.section(`${page}, followed word for word`);
-    const since = Date.now();
-    const { isWhole, told } = await followPage(processes, page, section, { user: 'alice', seconds: PAGE_SECONDS });
-    checks.equal('every command succeeds', isWhole, true);
-    if (!isWhole) return console.log(told.join('\n'));
-    const [, , checked, asked, first, steps] = told;
-    checks.equal('`check` finds no fault and no warning', /: no faults, no warnings/.test(checked), true);
-    checks.equal('a request without a token is 401, with every scope', /401 Unauthorized[^]*scope="mcp:read mcp:write mcp:admin"/.test(asked), true);
-    const logins = (text) => [...text.matchAll(/a login, for the scope: (.*)/g)].map(([, scope]) => scope.replace(/ ?(offline_access|openid) ?/g, '').trim());
-    checks.equal('the client that registers signs in once, and both tools work',
-      [logins(first), first.match(/^  done$/gm)?.length], [['mcp:admin mcp:read mcp:write'], 2]);
-    checks.equal('the client that was made beforehand steps up twice',
-      [logins(steps), steps.match(/^  done$/gm)?.length], [['mcp:read', 'mcp:read mcp:write', 'mcp:admin mcp:read mcp:write'], 2]);
-    checks.note('from nothing to a step-up', `${Math.round((Date.now() - since) / 1000)} s`);
-  },
-
-  async matrix(processes, checks) {
-    const matrix = await runMatrix(processes, { expected: read().clients });
-    for (const { name, seconds, megabytes } of matrix.started) {
-      console.log(`${name}: ready in ${seconds.toFixed(0)} s${megabytes ? `, ${megabytes} MB` : ''}`);
-    }
-    conclude(checks, 'clients', matrix);
-  },
-
-  servers: async (processes, checks) => conclude(checks, 'servers', await runServers(processes)),
-};
-
-/** Holds a matrix to what is known of it. */
-function conclude(checks, name, { outcomes, skipped }) {
-  for (const [row, why] of Object.entries(skipped)) console.log(`SKIPPED ${row}: ${why}`);
-  compare(checks, name, outcomes);
-  if (process.env.UPDATE) keep(name, outcomes);
-}
+import { say } from './clock.mjs';
 
 await run(async (processes) => {
-  const wanted = process.argv.slice(2);
-  const unknown = wanted.filter((name) => !PARTS[name]);
-  if (unknown.length) throw new Error(`no such part: ${unknown.join(', ')}. There are ${Object.keys(PARTS).join(', ')}`);
+  const wanted = process.argv.slice(2).length ? process.argv.slice(2) : NAMES;
+  const unknown = wanted.filter((name) => !NAMES.includes(name));
+  if (unknown.length) throw new Error(`no such part: ${unknown.join(', ')}. There are ${NAMES.join(', ')}`);
   const checks = new Checks();
-  const since = Date.now();
-  for (const name of wanted.length ? wanted : Object.keys(PARTS)) await PARTS[name](processes, checks);
-  const minutes = ((Date.now() - since) / 60_000).toFixed(1);
+  prepare(processes, wanted);
+  await packages(processes);
+  const { PARTS } = await import('./parts.mjs');
+  for (const name of wanted) {
+    const asked = performance.now();
+    await needsOf(processes, name);
+    const since = performance.now();
+    say(paint('bold', `part ${name}`));
+    await PARTS[name](processes, checks);
+    say(`part ${name} took ${seconds(since)} s, after ${seconds(asked, since)} s of waiting for builds`);
+  }
+  const minutes = (performance.now() / 60_000).toFixed(1);
   if (checks.failures.length === 0) console.log(paint(['bold', 'green'], `\n${checks.count} checks, all as expected, in ${minutes} minutes.`));
-  else console.log([paint(['bold', 'red'], '\nNot as expected:'), ...checks.failures].join('\n  ✗ '));
+  else console.log([paint(['bold', 'red'], `\nNot as expected, after ${minutes} minutes:`), ...checks.failures].join('\n  ✗ '));
   return checks.failures.length === 0 ? 0 : 1;
 });
+
+function seconds(from, until = performance.now()) {
+  return Math.round((until - from) / 1000);
+}

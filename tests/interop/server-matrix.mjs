@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { paint } from '../../demo/wire.mjs';
 import { install } from './clients.mjs';
+import { at } from './clock.mjs';
 import { attempt, control, setUp } from './corpus.mjs';
 import { folderOf, startGate } from './gate.mjs';
 import { cell } from './matrix.mjs';
@@ -12,6 +13,9 @@ import { SERVERS, installServer, startServerOf } from './servers.mjs';
 export const SERVER_CLIENTS = ['TypeScript client', 'Python mcp 2'];
 // A use of each kind: of the tool, the prompt and the resource that the corpus is after.
 const CONTROLS = 'delete_all\nsecret_brief\ndocs://private/key\n';
+
+// Servers that are tried beside each other: of a corpus that is sent one by one, most is waiting for answers.
+const AT_A_TIME = 3;
 
 /** What a client does before a server: a tool that it never gets, and a step-up unless it has every scope from the first. */
 const column = ({ write, never, challenge, lists: [before, after] = [] }) => ({
@@ -34,14 +38,19 @@ export async function runServers(processes, names = Object.keys(SERVERS)) {
     const why = await installServer(processes, name);
     if (why) skipped[name] = why;
   }
+  const rows = names.filter((own) => !skipped[own]);
   const outcomes = {};
-  for (const name of names.filter((own) => !skipped[own])) {
-    outcomes[name] = { ...(await withClients(processes, folder, name)), ...(await withCorpus(processes, folder, name)) };
-    for (const [id, { outcome, without }] of Object.entries(outcomes[name])) {
-      console.log(`  ${name.padEnd(33)} ${id.padEnd(18)} ${outcome === 'yes' ? paint('green', outcome) : outcome}${without ? `; without the gate: ${without}` : ''}`);
+  const queue = [...rows];
+  const worker = async () => {
+    for (let name = queue.shift(); name; name = queue.shift()) {
+      outcomes[name] = { ...(await withClients(processes, folder, name)), ...(await withCorpus(processes, folder, name)) };
+      for (const [id, { outcome, without }] of Object.entries(outcomes[name])) {
+        console.log(`${at()} ${name.padEnd(33)} ${id.padEnd(18)} ${outcome === 'yes' ? paint('green', outcome) : outcome}${without ? `; without the gate: ${without}` : ''}`);
+      }
     }
-  }
-  return { outcomes, skipped };
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, worker));
+  return { outcomes: Object.fromEntries(rows.map((name) => [name, outcomes[name]])), skipped };
 }
 
 async function withClients(processes, folder, name) {

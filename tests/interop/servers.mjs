@@ -6,8 +6,9 @@
 // `docs://private/key`, which no caller of the corpus may make, is a line in the file REACHED.
 import { rmSync } from 'node:fs';
 import { freePort } from '../../demo/processes.mjs';
-import { CLIENTS, ensure, pinned } from './clients.mjs';
+import { CLIENTS, pinned } from './clients.mjs';
 import { BASE_ENV, CACHE, here, loopback, startEverything } from './gate.mjs';
+import { ensure } from './install.mjs';
 
 /** The policy before the servers of servers/. */
 const POLICY = {
@@ -29,7 +30,7 @@ const everything = {
 const go = {
   ...OWN, key: 'go-server', version: version('Go go-sdk'), command: [`${CACHE}/go-server`],
   files: ['servers/go/main.go', 'servers/go/go.mod', 'servers/go/go.sum'], needs: ['go', 'version'],
-  install: (complete) => complete(['go', 'build', '-trimpath', '-o', `${CACHE}/go-server`, '.'], here('servers/go')),
+  install: (complete) => complete(['go', 'build', '-trimpath', '-o', `${CACHE}/go-server`, '.'], { cwd: here('servers/go') }),
 };
 
 export const SERVERS = {
@@ -39,12 +40,12 @@ export const SERVERS = {
   'FastMCP, event streams': { ...fastmcp, env: STREAMS },
   'Go go-sdk, JSON answers': { ...go, env: JSON_ANSWERS },
   'Go go-sdk, event streams': { ...go, env: STREAMS },
-  'Rust rmcp': { ...OWN, env: STREAMS, installed: ['Rust rmcp'], command: [`${CACHE}/rmcp/debug/toolgate-interop-rmcp-server`], version: version('Rust rmcp') },
+  'Rust rmcp': { ...OWN, env: STREAMS, installed: ['Rust rmcp'], command: [`${CACHE}/cargo/debug/toolgate-interop-rmcp-server`], version: version('Rust rmcp') },
   'Java SDK in Tomcat': {
     ...OWN, env: JSON_ANSWERS, version: pinned('servers/java/pom.xml', /<artifactId>mcp<\/artifactId><version>([^<]+)/),
     command: ['java', '-Xmx128m', '-cp', `${CACHE}/java-server/interop-server-1.jar:${CACHE}/java-server/lib/*`, 'interop.Server'],
     files: ['servers/java/pom.xml', 'servers/java/src/main/java/interop/Server.java'], needs: ['mvn', '--version'],
-    install: (complete) => complete(['mvn', '-q', '-B', '-ntp', `-Dfolder=${CACHE}/java-server`, 'package'], here('servers/java')),
+    install: (complete) => complete(['mvn', '-q', '-B', '-ntp', `-Dfolder=${CACHE}/java-server`, 'package'], { cwd: here('servers/java') }),
   },
 };
 

@@ -1,5 +1,5 @@
-// Installs the npm packages of this folder, exactly as locked, and the demo's, unless they are there. Run before the other
-// scripts, which import those packages.
+// Installs the npm packages of this folder, exactly as locked, and the demo's, unless they are there. Run before the
+// parts, which import those packages.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

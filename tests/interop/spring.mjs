@@ -1,19 +1,14 @@
 // Spring Authorization Server, built by Maven from spring/.
 import { freePort } from '../../demo/processes.mjs';
 import { decode } from '../../demo/wire.mjs';
-import { ensure } from './clients.mjs';
+import { SPRING } from './builds.mjs';
 import { BASE_ENV, CACHE, answers, here, loopback, startGate } from './gate.mjs';
+import { ensure } from './install.mjs';
 import { Session } from './mcp.mjs';
 import { memoryOf } from './memory.mjs';
 import { Proof, login, metadata } from './oauth.mjs';
 
-const BUILD = {
-  key: 'spring', needs: ['mvn', '--version'],
-  files: ['spring/pom.xml', 'spring/src/main/java/interop/Application.java', 'spring/src/main/resources/application.yaml'],
-  install: (complete) => complete(['mvn', '-q', '-B', '-ntp', `-Dfolder=${CACHE}/spring`, 'package'], here('spring')),
-};
-
-export const installSpring = (processes) => ensure(processes, 'Spring Authorization Server', BUILD);
+export const installSpring = (processes) => ensure(processes, 'Spring Authorization Server', SPRING);
 
 /** Starts it for tokens whose audience is `resource`; without one it is the client, as by default. */
 export async function startSpring(processes, { folder, name = 'spring-server', resource = '' }) {
