@@ -22,7 +22,10 @@ export const CLI_BINARY = `${CACHE}/cargo/debug/toolgate`;
 
 export const SPRING = {
   key: 'spring', needs: ['mvn', '--version'],
-  files: ['spring/pom.xml', 'spring/src/main/java/interop/Application.java', 'spring/src/main/resources/application.yaml'],
+  files: [
+    'spring/pom.xml', 'spring/src/main/java/interop/Application.java', 'spring/src/main/java/interop/Registration.java',
+    'spring/src/main/resources/application.yaml',
+  ],
   install: (complete) => complete(['mvn', '-q', '-B', '-ntp', `-Dfolder=${CACHE}/spring`, 'package'], { cwd: here('spring') }),
 };
 
