@@ -16,6 +16,9 @@ export const BASE_ENV = Object.fromEntries(Object.entries({ PATH, HOME, LANG }).
 // Where Envoy is, once it was asked for.
 let envoy;
 
+// Until a server has to answer: others start beside it, and builds may still run.
+export const READY_SECONDS = 120;
+
 export const loopback = (port, path = '') => `http://127.0.0.1:${port}${path}`;
 
 /** The folder of a run: logs and configurations. */
@@ -38,7 +41,7 @@ export async function startEverything(processes, log, transport) {
     process.execPath, '--import', new URL('../../demo/loopback.mjs', import.meta.url).href, EVERYTHING, transport,
   ], { log, env: { ...BASE_ENV, PORT: String(port) } });
   const [path, status] = transport === 'sse' ? ['/sse', 200] : ['/mcp', 400]; // without a session it answers 400
-  await processes.ready(started, () => answers(loopback(port, path), status));
+  await processes.ready(started, () => answers(loopback(port, path), status), READY_SECONDS);
   return { port, started };
 }
 
@@ -74,7 +77,7 @@ export async function startGate(processes, { folder, name, mcpServer, issuer, co
     envoy, '-c', config, '--concurrency', '1', '--disable-hot-restart', '--use-dynamic-base-id',
     '--log-level', 'warning', '--component-log-level', 'wasm:info', '--file-flush-interval-msec', '50',
   ], { log, env: BASE_ENV });
-  await processes.ready(started, async () => (await answers(loopback(admin, '/ready'))) && answers(loopback(listener, '/healthz')));
+  await processes.ready(started, async () => (await answers(loopback(admin, '/ready'))) && answers(loopback(listener, '/healthz')), READY_SECONDS);
   return new Gate({ processes, started, resource, log, config, port: listener });
 }
 

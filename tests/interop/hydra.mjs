@@ -2,11 +2,9 @@
 import { createServer } from 'node:http';
 import { HYDRA, HYDRA_BINARY } from './builds.mjs';
 import { freePort } from '../../demo/processes.mjs';
-import { BASE_ENV, answers, loopback } from './gate.mjs';
+import { BASE_ENV, READY_SECONDS, answers, loopback } from './gate.mjs';
 import { ensure } from './install.mjs';
 import { http } from './oauth.mjs';
-
-const READY_SECONDS = 120;
 
 export const installHydra = (processes) => ensure(processes, 'Ory Hydra', HYDRA);
 

@@ -1,6 +1,6 @@
 // The authorization servers of the matrix, each with gates that take its tokens: `world.gates`, by their names.
 import { freePort } from '../../demo/processes.mjs';
-import { BASE_ENV, answers, here, loopback, startGate } from './gate.mjs';
+import { BASE_ENV, READY_SECONDS, answers, here, loopback, startGate } from './gate.mjs';
 import { realmFor, startKeycloak } from './keycloak/server.mjs';
 import { configured } from './keycloak/walk.mjs';
 import { installHydra, makeClient, startHydra } from './hydra.mjs';
@@ -43,7 +43,7 @@ export async function oidcGate(world, name, { seconds = 3600, configure, mcpServ
       CLIENT_SECRET: 'unused', TOKEN_SECONDS: String(seconds),
     },
   });
-  await processes.ready(server, () => answers(`${issuer}/.well-known/oauth-authorization-server`));
+  await processes.ready(server, () => answers(`${issuer}/.well-known/oauth-authorization-server`), READY_SECONDS);
   const gate = await startGate(processes, { folder, name, mcpServer, issuer, port: listener, configure, path });
   gates[name] = Object.assign(gate, { issuer, provider: server });
   return gate;

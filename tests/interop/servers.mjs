@@ -7,7 +7,7 @@
 import { rmSync } from 'node:fs';
 import { freePort } from '../../demo/processes.mjs';
 import { CLIENTS, pinned } from './clients.mjs';
-import { BASE_ENV, CACHE, here, loopback, startEverything } from './gate.mjs';
+import { BASE_ENV, CACHE, READY_SECONDS, here, loopback, startEverything } from './gate.mjs';
 import { ensure } from './install.mjs';
 
 /** The policy before the servers of servers/. */
@@ -72,6 +72,6 @@ export async function startServerOf(processes, name, { folder, stateless }) {
     const response = await fetch(loopback(port, '/mcp'), { method: 'POST', signal: AbortSignal.timeout(2000) });
     await response.body?.cancel();
     return true;
-  });
+  }, READY_SECONDS);
   return { port, reached, started };
 }

@@ -2,7 +2,7 @@
 import { freePort } from '../../demo/processes.mjs';
 import { decode } from '../../demo/wire.mjs';
 import { SPRING } from './builds.mjs';
-import { BASE_ENV, CACHE, answers, here, loopback, startGate } from './gate.mjs';
+import { BASE_ENV, CACHE, READY_SECONDS, answers, here, loopback, startGate } from './gate.mjs';
 import { ensure } from './install.mjs';
 import { Session } from './mcp.mjs';
 import { memoryOf } from './memory.mjs';
@@ -22,7 +22,7 @@ export async function startSpring(processes, { folder, name = 'spring-server', r
     'java', '-Xmx256m', '-jar', `${CACHE}/spring/interop-spring-1.jar`, `--server.port=${port}`, `--resource=${resource}`,
     `--spring.security.oauth2.authorizationserver.issuer=${issuer}`, ...(register ? [`--register=${register}`] : []),
   ], { log: `${folder}/${name}.log`, env: BASE_ENV });
-  await processes.ready(started, () => answers(`${issuer}/.well-known/oauth-authorization-server`), 120);
+  await processes.ready(started, () => answers(`${issuer}/.well-known/oauth-authorization-server`), READY_SECONDS);
   return { issuer, started, seconds: (Date.now() - since) / 1000, megabytes: memoryOf(started.group) };
 }
 
