@@ -28,8 +28,8 @@ export function folderOf(name) {
   return folder;
 }
 
-export async function answers(url, status = 200) {
-  const response = await fetch(url, { signal: AbortSignal.timeout(2000) });
+export async function answers(url, status = 200, milliseconds = 2000) {
+  const response = await fetch(url, { signal: AbortSignal.timeout(milliseconds) });
   await response.body?.cancel();
   return response.status === status;
 }

@@ -6,6 +6,9 @@ import { BASE_ENV, READY_SECONDS, answers, loopback } from './gate.mjs';
 import { ensure } from './install.mjs';
 import { http } from './oauth.mjs';
 
+// It makes its keys for the first who asks for metadata, and begins again if that one goes away.
+const KEYS_MS = 60_000;
+
 export const installHydra = (processes) => ensure(processes, 'Ory Hydra', HYDRA);
 
 /** Starts it, in memory, for tokens whose audience is `resource`. */
@@ -24,10 +27,8 @@ export async function startHydra(processes, { folder, resource }) {
       SERVE_PUBLIC_HOST: '127.0.0.1', SERVE_PUBLIC_PORT: String(port), SERVE_ADMIN_HOST: '127.0.0.1', SERVE_ADMIN_PORT: String(admin),
     },
   });
-  await processes.ready(started, () => answers(`${adminUrl}/health/ready`), READY_SECONDS);
-  // It makes its keys for the first who asks, and begins again if that one goes away: who asks waits.
-  const { status } = await http('GET', `${issuer}/.well-known/openid-configuration`);
-  if (status !== 200) throw new Error(`Ory Hydra has no metadata: ${status}`);
+  const isReady = async () => (await answers(`${adminUrl}/health/ready`)) && answers(`${issuer}/.well-known/openid-configuration`, 200, KEYS_MS);
+  await processes.ready(started, isReady, READY_SECONDS);
   return { issuer, admin: adminUrl, seconds: (Date.now() - since) / 1000 };
 }
 
