@@ -187,6 +187,7 @@ impl Drift {
 
     /// The standing of a tool as of its last observation. A tool not observed yet is approved, unless the configuration
     /// requires a list first.
+    #[inline]
     pub fn standing(&self, resource: ResourceId, config: &Config, name: &str) -> Standing {
         let Some(settings) = config.resources.get(resource) else { return Standing::Approved };
         let Some(manifest) = &settings.manifest else { return Standing::Approved };

@@ -45,6 +45,7 @@ impl Index {
     }
 
     /// The position of `name`.
+    #[inline]
     pub fn place(&self, name: &str) -> Option<usize> {
         self.found(name).first().map(|(_, place)| *place)
     }

@@ -114,6 +114,7 @@ impl<'a> Member<'a> {
         }
     }
 
+    #[inline]
     fn read(reader: &mut Reader<'a>) -> Result<Self, JsonFault> {
         let member = Self::read_optional(reader)?;
         Ok(if member == Self::Absent { Self::Unusable } else { member })

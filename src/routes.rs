@@ -60,6 +60,7 @@ impl HostPattern {
     }
 
     /// How closely it matches `host`: a port is closer than none, a name closer than `*`.
+    #[inline]
     fn rank(&self, host: &Authority) -> Option<u8> {
         match self {
             Self::Any => Some(0),
@@ -108,6 +109,7 @@ impl PathPattern {
         !(self.below && self.plain.is_empty())
     }
 
+    #[inline]
     fn matches(&self, path: &str) -> bool {
         if self.below { path.starts_with(&self.text) } else { path == self.text }
     }
@@ -272,6 +274,7 @@ impl Routes {
 }
 
 /// The part of `target` before its query.
+#[inline]
 fn path_of(target: &str) -> &str {
     let end = target.bytes().position(|byte| byte == b'?');
     end.and_then(|end| target.get(..end)).unwrap_or(target)

@@ -32,6 +32,7 @@ impl ScopeSet {
     }
 
     /// The scope with this text, if it is in the set.
+    #[inline]
     pub fn get(&self, text: &str) -> Option<&Scope> {
         self.0.binary_search_by(|own| own.as_str().cmp(text)).ok().and_then(|place| self.0.get(place))
     }

@@ -70,6 +70,7 @@ impl Algorithm {
     }
 
     /// The algorithm with this name. `Ed25519` (RFC 9864 section 2.2) means `EdDSA` with the only supported curve.
+    #[inline]
     pub fn from_name(name: &str) -> Option<Self> {
         let name = if name == "Ed25519" { "EdDSA" } else { name };
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
@@ -103,6 +104,7 @@ pub enum Curve {
 
 impl Curve {
     /// The curve named by `crv`.
+    #[inline]
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "P-256" => Some(Self::P256),
@@ -184,6 +186,7 @@ impl PublicKey {
 
     /// The work of one verification, by the host or by the module itself, in units of about a microsecond of an Envoy
     /// worker. The values are measurements from `docs/signatures.md`. Work is counted, not timed, so that runs are reproducible.
+    #[inline]
     pub fn cost(&self, by_host: bool) -> u64 {
         let (host, module) = match &self.material {
             Material::Ec { curve: Curve::P256, .. } => (80, 700),
@@ -217,6 +220,7 @@ pub trait SignatureVerifier {
     }
 
     /// The work of one verification, in units of [`PublicKey::cost`].
+    #[inline]
     fn cost(&self, _algorithm: Algorithm, key: &PublicKey) -> u64 {
         key.cost(false)
     }

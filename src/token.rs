@@ -129,6 +129,7 @@ impl AccessToken {
 
     /// The checks that every use repeats, even for a cached token: its audience is one of `audiences`, and it is valid
     /// at `now`.
+    #[inline]
     pub fn check(&self, audiences: &[String], rules: &TokenRules, now: UnixTime) -> Result<(), TokenError> {
         self.0.bounds.iter().try_for_each(|bounds| bounds.check(audiences, rules, now))
     }
@@ -191,6 +192,7 @@ impl AccessToken {
     }
 
     /// Whether `scope` was granted, before the hierarchy.
+    #[inline]
     pub fn has_scope(&self, scope: &str) -> bool {
         if self.0.many_scopes.is_empty() {
             self.0.scopes.iter().any(|own| own == scope)

@@ -33,6 +33,7 @@ impl DecisionIds {
     }
 
     /// The next id.
+    #[inline]
     pub fn next_id(&mut self) -> DecisionId {
         self.count += 1;
         // Formatted by hand: every request needs an id, and the formatter takes ten times as long.

@@ -23,6 +23,7 @@ pub(super) struct Decisions<'b> {
 
 impl<'b> Decisions<'b> {
     /// The permit for all messages, if none is denied.
+    #[inline]
     pub fn permit(&self) -> Option<Permit> {
         Permit::for_all(self.all.iter().map(|one| &one.verdict))
     }

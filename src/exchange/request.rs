@@ -40,11 +40,13 @@ impl RequestHead {
     }
 
     /// `:path`, with its query.
+    #[inline]
     pub fn target(&self) -> &str {
         self.headers.text(":path").unwrap_or_default()
     }
 
     /// `:authority`
+    #[inline]
     pub fn host(&self) -> &str {
         self.headers.text(":authority").unwrap_or_default()
     }

@@ -121,6 +121,7 @@ pub enum Effect {
 
 impl Effect {
     /// The effect of a decision.
+    #[inline]
     pub fn record(record: Record) -> Self {
         Self::Record(Box::new(record), None)
     }

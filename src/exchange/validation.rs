@@ -94,6 +94,7 @@ pub(super) fn again(request: &Request, fresh: Fresh, env: &mut Env<'_>) -> Resul
 }
 
 /// Checks that the policy does not revoke the token of `caller`.
+#[inline]
 pub(super) fn not_revoked(request: &Request, caller: &AccessToken, env: &Env<'_>) -> Result<(), TokenError> {
     match request.resource(env.config) {
         Some(resource) if !resource.policy.revokes(caller) => Ok(()),
@@ -171,6 +172,7 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     /// `None` if the resource does not trust that issuer.
+    #[inline]
     fn of(
         id: IssuerId,
         resource: &'a Resource,

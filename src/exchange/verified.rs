@@ -55,6 +55,7 @@ impl Verified {
     }
 
     /// The headers that identify the caller to the server. None for an anonymous caller.
+    #[inline]
     pub fn identity(&self, config: &Config) -> Result<Vec<(String, String)>, identity::Unforwardable> {
         let Some(caller) = self.caller.token() else { return Ok(Vec::new()) };
         match self.request.resource(config) {

@@ -38,6 +38,7 @@ impl Stream {
     }
 
     /// The service that the stream needs of its gate.
+    #[inline]
     pub fn follow_up(&self) -> FollowUp {
         self.exchange.borrow().follow_up()
     }

@@ -13,17 +13,20 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// A reader at the start of `bytes`, which are UTF-8. At most `depth` containers may be nested.
+    #[inline]
     pub(super) fn new(bytes: &'a [u8], depth: usize) -> Self {
         let levels = Levels { depth, open: Vec::with_capacity(8), names: Names::new() };
         Self { cursor: Cursor::new(bytes), levels }
     }
 
     /// Checks that only white space follows.
+    #[inline]
     pub(super) fn end(&mut self) -> Result<(), JsonFault> {
         if self.cursor.next().is_some() { Err(JsonFault::TrailingBytes) } else { Ok(()) }
     }
 
     /// The byte offset of the next value.
+    #[inline]
     pub fn position(&mut self) -> usize {
         self.cursor.next();
         self.cursor.at()
@@ -35,6 +38,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The type of the next value.
+    #[inline]
     pub fn kind(&mut self) -> Result<Kind, JsonFault> {
         match self.cursor.next() {
             Some(b'{') => Ok(Kind::Object),
@@ -133,6 +137,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Skips any value and returns its text.
+    #[inline]
     pub fn skip_text(&mut self) -> Result<&'a str, JsonFault> {
         std::str::from_utf8(self.skip()?).map_err(|_| JsonFault::Utf8)
     }
@@ -155,6 +160,7 @@ impl<'a> Reader<'a> {
         self.levels.name(&mut self.cursor)
     }
 
+    #[inline]
     fn expect_type(&mut self, first: u8) -> Result<(), JsonFault> {
         match self.cursor.next() {
             Some(byte) if byte == first => Ok(()),

@@ -13,6 +13,7 @@ pub struct Object {
 
 impl Object {
     /// An object with strings of any length.
+    #[inline]
     pub fn new() -> Self {
         Self { text: "{".into(), start: 1, max_string: usize::MAX }
     }

@@ -69,6 +69,7 @@ impl IssuerKeys {
     }
 
     /// The generation of the key set of `issuer`, if it is usable at `now`.
+    #[inline]
     pub fn generation(&self, issuer: IssuerId, now: UnixTime) -> Option<u64> {
         self.caches.get(issuer)?.as_ref()?.generation(now)
     }

@@ -31,6 +31,7 @@ pub(crate) enum Part<'a> {
 
 impl Access<'_> {
     /// The parts of the access. All of them must be allowed.
+    #[inline]
     pub(crate) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
         let (uris, one): (&[&str], _) = match self {
             Self::Method(name) => (&[], Some(Part::Method(name))),

@@ -27,6 +27,7 @@ pub struct Version {
 
 impl Version {
     /// Parses 1 to 32 visible ASCII characters. The server decides which versions it supports.
+    #[inline]
     pub fn parse(text: &str) -> Option<Self> {
         let whole = (1..=MAX_VERSION).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         let mut bytes = [0; MAX_VERSION];
@@ -35,6 +36,7 @@ impl Version {
     }
 
     /// The version as written.
+    #[inline]
     pub fn as_str(&self) -> &str {
         let written = self.bytes.get(..self.length).unwrap_or_default();
         std::str::from_utf8(written).unwrap_or_default()

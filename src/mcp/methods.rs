@@ -96,6 +96,7 @@ pub static METHODS: [Method; 18] = {
 
 impl Method {
     /// The method with this name.
+    #[inline]
     pub fn find(name: &str) -> Option<&'static Self> {
         METHODS.iter().find(|method| method.name == name)
     }
@@ -113,6 +114,7 @@ impl TargetKind {
     }
 
     /// [`Self::of`], where the method was found before.
+    #[inline]
     pub(super) fn of_method(method: Option<&Method>, name: &str) -> Self {
         match method {
             Some(method) => method.target,
@@ -143,6 +145,7 @@ impl AnswerKind {
     }
 
     /// [`Self::of`], where the method was found before.
+    #[inline]
     pub fn of_method(method: Option<&Method>, name: &str) -> Self {
         match method {
             Some(method) => method.answer,

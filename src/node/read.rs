@@ -90,6 +90,7 @@ fn members(reader: &mut Reader<'_>, duplicates: Duplicates) -> Result<Vec<(Strin
 }
 
 /// A string. A lone surrogate is in no string of Rust.
+#[inline]
 fn text(text: &json::Text<'_>) -> Result<String, JsonFault> {
     text.decode().map(Into::into).ok_or(JsonFault::Utf8)
 }

@@ -82,6 +82,7 @@ impl Policy {
         }
     }
 
+    #[inline]
     pub(super) fn find(&self, part: Part<'_>) -> Found<'_> {
         let (set, name) = self.set_of(part);
         match part {

@@ -60,6 +60,7 @@ impl Bounds {
     }
 
     /// Checks that the audience is one of `audiences` and that the token is valid at `now`.
+    #[inline]
     pub fn check(&self, audiences: &[String], rules: &TokenRules, now: UnixTime) -> Result<(), TokenError> {
         self.check_audience(audiences, rules)?;
         self.check_times(rules, now)

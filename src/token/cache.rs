@@ -85,6 +85,7 @@ impl TokenCache {
 
     /// Whether the token with this digest was verified before, perhaps with keys that are no longer in use. It need not be
     /// kept.
+    #[inline]
     pub fn was_verified(&mut self, digest: &TokenDigest) -> bool {
         // A hit does not count as a use of the digest: that would cost every call a lookup.
         self.tokens.get(digest).is_some() || self.known.get(digest).is_some()

@@ -24,6 +24,7 @@ impl Claims {
     }
 
     /// The claim `name`. `null` counts as absent, because many providers serialise unknown values so.
+    #[inline]
     pub fn get(&self, name: &str) -> Option<&Node> {
         self.0.iter().find(|(own, value)| own == name && *value != Node::Null).map(|(_, value)| value)
     }
@@ -84,6 +85,7 @@ pub fn audiences(claims: &Claims) -> Result<Vec<String>, TokenError> {
 }
 
 /// A claim that must be a string if present.
+#[inline]
 pub fn text<'a>(claims: &'a Claims, name: &str) -> Result<Option<&'a str>, TokenError> {
     claims.get(name).map(|value| value.as_text().ok_or(TokenError::ClaimMalformed)).transpose()
 }
@@ -114,6 +116,7 @@ fn acts(claims: &Claims) -> impl Iterator<Item = &Node> {
 }
 
 /// A NumericDate (RFC 7519 section 2): seconds since 1970, fractions included.
+#[inline]
 pub fn date(claims: &Claims, name: &str) -> Result<Option<f64>, TokenError> {
     let number = |value: &Node| match value {
         Node::Number(number) => Ok(number.as_f64()),

@@ -80,6 +80,7 @@ impl<'t> UntrustedJwt<'t> {
     }
 
     /// The unverified `iss`.
+    #[inline]
     pub fn issuer(&self) -> Result<&str, TokenError> {
         claims::text(&self.claims, "iss")?.ok_or(TokenError::IssuerMissing)
     }
