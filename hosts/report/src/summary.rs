@@ -1,5 +1,6 @@
 //! A summary of a configuration: what is verified, and what is open.
 
+mod requirements;
 mod shadow;
 
 use std::fmt::Write;
@@ -17,6 +18,7 @@ use toolgate::token::{ClaimTest, MappedScopes, Selector};
 
 use crate::ask::{Target, names};
 use crate::output::{counted, doubtful, heading, visible};
+pub use requirements::{listed, requirement, requirements};
 pub use shadow::{is_warning as is_shadow_warning, warnings as shadow_warnings};
 
 /// The methods that are always open to a valid token, or to anyone if some rules are public.
@@ -186,21 +188,6 @@ pub fn kinds(policy: &Policy) -> [(&'static str, &RuleSet); 4] {
     ]
 }
 
-/// The names and patterns of all rules, sorted.
-pub fn listed(rules: &RuleSet) -> Vec<&str> {
-    let mut listed: Vec<_> = rules.names().map(Pattern::as_str).collect();
-    listed.sort_unstable();
-    listed
-}
-
-/// The requirement of a listed name or pattern.
-pub fn requirement<'r>(rules: &'r RuleSet, listed: &str) -> Option<&'r Requirement> {
-    match rules.find(listed) {
-        toolgate::policy::Found::Rules(found) if !listed.contains('*') => found.first().copied(),
-        _ => rules.of_pattern(listed),
-    }
-}
-
 /// The rules that decide about `target`.
 pub fn rules_for<'p>(policy: &'p Policy, target: &Target) -> Vec<&'p Requirement> {
     let (kind, name) = target.words();
@@ -230,11 +217,9 @@ fn is_open(requirement: &Requirement) -> bool {
 fn rules(policy: &Policy) -> Vec<String> {
     let mut lines = Vec::new();
     for (kind, rules) in kinds(policy) {
-        let listed = listed(rules);
-        let closed = listed.iter().filter_map(|name| Some((name, requirement(rules, name)?)));
-        let closed: Vec<_> = closed.filter(|(_, requirement)| !is_open(requirement) && !requirement.public).collect();
-        for (name, requirement) in &closed {
-            lines.push(format!("{kind} `{}`: {}", visible(name), needed(requirement)));
+        let closed = |(_, rule): &(&str, &Requirement)| !is_open(rule) && !rule.public;
+        for (name, rule) in requirements(rules).into_iter().filter(closed) {
+            lines.push(format!("{kind} `{}`: {}", visible(name), needed(rule)));
         }
     }
     if !kinds(policy).iter().any(|(_, rules)| rules.lets_unlisted_through()) {
@@ -247,11 +232,8 @@ fn rules(policy: &Policy) -> Vec<String> {
 fn open(policy: &Policy) -> Vec<String> {
     let mut lines = Vec::new();
     for (kind, rules) in kinds(policy) {
-        let listed = listed(rules).into_iter();
-        let open: Vec<_> = listed
-            .filter(|name| requirement(rules, name).is_some_and(is_open))
-            .map(|name| format!("`{}`", visible(name)))
-            .collect();
+        let open = requirements(rules).into_iter().filter(|(_, rule)| is_open(rule));
+        let open: Vec<_> = open.map(|(name, _)| format!("`{}`", visible(name))).collect();
         if !open.is_empty() {
             lines.push(doubtful(&format!("{kind} {}", open.join(", "))));
         }
@@ -267,8 +249,7 @@ fn open(policy: &Policy) -> Vec<String> {
 fn without_token(config: &Config, policy: &Policy) -> Vec<String> {
     let mut lines = Vec::new();
     for (kind, rules) in kinds(policy) {
-        let public = listed(rules).into_iter().filter_map(|name| Some((name, requirement(rules, name)?)));
-        let public = public.filter(|(_, requirement)| requirement.public);
+        let public = requirements(rules).into_iter().filter(|(_, rule)| rule.public);
         let public: Vec<_> =
             public.map(|(name, rule)| format!("`{}`{}", visible(name), toolgate::explain::conditions(rule))).collect();
         if !public.is_empty() {

@@ -345,3 +345,17 @@ fn recorded_arguments_and_the_age_of_proofs_are_shown() {
     let line = r#"the audit line has the arguments {"/amount":12,"/a~1b":"x\u000a"}"#;
     assert!(explained.contains(line) && !explained.contains("secret"), "{explained}");
 }
+
+#[test]
+fn many_thousand_patterns_take_no_quadratic_time() {
+    let rules: String = (0..40_000).map(|n| format!("        p{n}_*: {{scopes: [ok]}}\n")).collect();
+    let content = FAULTY.replace("      tools: {a.b: {scopes: [ok, not ok]}}\n", &format!("      tools:\n{rules}"));
+    let place = Place::new("check-patterns");
+    // A limit on CPU time, which a busy machine does not change. To look up each pattern among the others takes more
+    // than a minute of it.
+    let limited = ["-c", "ulimit -t 20 && exec \"$0\" check a.yaml", env!("CARGO_BIN_EXE_toolgate")];
+    let ran =
+        std::process::Command::new("sh").args(limited).current_dir(&place.file("a.yaml", content).0).output().unwrap();
+    assert!(ran.status.success(), "{}", ran.status);
+    assert_eq!(String::from_utf8(ran.stdout).unwrap().matches("`: ok\n").count(), 40_000);
+}

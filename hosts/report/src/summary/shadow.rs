@@ -1,9 +1,9 @@
 //! Denials that are recorded only.
 
 use toolgate::config::{Config, Fault};
-use toolgate::policy::{Mode, Policy};
+use toolgate::policy::{Mode, Policy, Requirement, RuleSet};
 
-use super::{kinds, listed, requirement};
+use super::{kinds, requirements};
 use crate::output::{doubtful, visible};
 
 /// The beginning of each warning about something that is recorded and not denied.
@@ -28,10 +28,8 @@ pub fn warnings(config: &Config) -> Vec<Fault> {
             warn(format!("{path}.mode"), "denials");
         }
         for (kind, rules) in kinds(policy) {
-            for name in listed(rules) {
-                if requirement(rules, name).is_some_and(|rule| rule.mode == Some(Mode::Shadow)) {
-                    warn(format!("{path}.{kind}.{name}.mode"), "its denials");
-                }
+            for name in on_trial(rules) {
+                warn(format!("{path}.{kind}.{name}.mode"), "its denials");
             }
         }
         for (place, scenario) in policy.matrix.iter().enumerate() {
@@ -48,13 +46,15 @@ pub fn lines(policy: &Policy) -> Vec<String> {
     let whole = (policy.mode == Mode::Shadow)
         .then(|| "only rules that enforce deny; other denials are recorded, and the requests pass".to_owned());
     let rules = kinds(policy).into_iter().flat_map(|(kind, rules)| {
-        let is_shadow = |name: &&str| requirement(rules, name).is_some_and(|rule| rule.mode == Some(Mode::Shadow));
-        listed(rules)
-            .into_iter()
-            .filter(is_shadow)
-            .map(move |name| format!("denials of {kind} `{}` are recorded only", visible(name)))
+        on_trial(rules).map(move |name| format!("denials of {kind} `{}` are recorded only", visible(name)))
     });
     let scenarios = policy.matrix.iter().filter(|own| own.mode == Some(Mode::Shadow));
     let scenarios = scenarios.map(|own| format!("denials by the scenario {} are recorded only", visible(&own.name)));
     whole.into_iter().chain(rules).chain(scenarios).map(|line| doubtful(&line)).collect()
+}
+
+/// The names and patterns of rules in shadow mode, sorted.
+fn on_trial(rules: &RuleSet) -> impl Iterator<Item = &str> {
+    let is_shadow = |(_, rule): &(&str, &Requirement)| rule.mode == Some(Mode::Shadow);
+    requirements(rules).into_iter().filter(is_shadow).map(|(name, _)| name)
 }
