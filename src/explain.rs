@@ -75,13 +75,13 @@ pub fn explain(question: &mut Question<'_>, request: &HttpRequest) -> Explanatio
 }
 
 impl Explanation {
-    /// The check for which the request is refused, if it is.
+    /// The failed check for which the request is refused, or recorded in shadow mode.
     pub fn cause(&self) -> Option<&Refused> {
-        let refused = |check: &Check| matches!(&check.finding, Finding::Refused(cause) if Some(cause.reason) == self.answered.reason());
-        self.checks.iter().find(|check| refused(check)).and_then(|check| match &check.finding {
-            Finding::Refused(cause) => Some(cause),
+        let failed = self.checks.iter().filter_map(|check| match &check.finding {
+            Finding::Refused(cause) | Finding::Recorded(cause) => Some(cause),
             Finding::Passed(_) | Finding::Unknown(_) => None,
-        })
+        });
+        failed.into_iter().find(|cause| Some(cause.reason) == self.answered.reason())
     }
 }
 

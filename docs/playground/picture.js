@@ -30,7 +30,7 @@ const picture = (() => {
     const last = steps.findLastIndex((step) => step.state !== 'skipped');
     const said = (step, n) => (step.state === 'skipped' && n < last ? 'not needed' : SAID[step.state]);
     const parts = steps.map((step, n) => `${step.name}: ${said(step, n)}${step.about ? ` (${step.about})` : ''}`);
-    return `${parts.join('; ')}.${answer ? ` The answer is ${answer}.` : ''}`;
+    return `${parts.join('; ')}.${answer ? ` The response is ${answer}.` : ''}`;
   }
 
   function row(steps, answer, width) {

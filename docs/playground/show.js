@@ -56,10 +56,13 @@ const show = (() => {
   }
 
   const MARKS = { true: ['good', '✓', 'passed'], false: ['bad', '✗', 'refused'], null: ['doubtful', '?', 'not checked'] };
+  const RECORDED = ['doubtful', '✗', 'recorded'];
 
   function check(own, verified) {
     const unchecked = !verified && ['key', 'signature'].includes(own.about) && own.passed;
-    const [classes, mark, said] = MARKS[unchecked ? null : own.passed];
+    // A check with a code that passed failed in shadow mode.
+    const recorded = own.passed && own.code;
+    const [classes, mark, said] = recorded ? RECORDED : MARKS[unchecked ? null : own.passed];
     const detail = unchecked ? 'the issuer’s keys are not here' : own.detail;
     const sign = made('span', `mark ${classes}`, mark);
     sign.setAttribute('aria-hidden', 'true');
@@ -73,7 +76,7 @@ const show = (() => {
 
   function answered({ answer, goes_on: goesOn, text }) {
     // What the server gets, as the text ends.
-    if (!answer) return goesOn ? `The server answers.\n\n${text.split('\n\n').pop()}`.trim() : 'None yet.';
+    if (!answer) return goesOn ? `The server responds.\n\n${text.split('\n\n').pop()}`.trim() : 'None yet.';
     const headers = answer.headers.map(([name, value]) => `${name}: ${value}`);
     return `HTTP ${answer.status}\n${headers.join('\n')}\n\n${answer.body}`;
   }

@@ -18,6 +18,8 @@ pub enum Finding {
     Passed(String),
     /// The check failed.
     Refused(Refused),
+    /// The check failed in shadow mode: the failure is recorded only.
+    Recorded(Refused),
     /// The check could not be made, for this reason.
     Unknown(String),
 }
@@ -51,8 +53,12 @@ impl Check {
         Self { about, finding: Finding::Unknown(detail.into()) }
     }
 
+    pub(super) fn recorded(about: &'static str, reason: Reason, detail: impl Into<String>) -> Self {
+        Self { about, finding: Finding::Recorded(Refused { reason, detail: detail.into(), hint: None }) }
+    }
+
     pub(super) fn hint(mut self, hint: Option<String>) -> Self {
-        if let Finding::Refused(refused) = &mut self.finding {
+        if let Finding::Refused(refused) | Finding::Recorded(refused) = &mut self.finding {
             refused.hint = hint;
         }
         self
@@ -61,7 +67,7 @@ impl Check {
     pub(super) fn reason(&self) -> Option<Reason> {
         match &self.finding {
             Finding::Refused(refused) => Some(refused.reason),
-            Finding::Passed(_) | Finding::Unknown(_) => None,
+            Finding::Passed(_) | Finding::Recorded(_) | Finding::Unknown(_) => None,
         }
     }
 }

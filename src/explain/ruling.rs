@@ -31,17 +31,13 @@ pub fn check(
     checks.push(Check::passed("scenarios", scenarios(policy, caller)));
     checks.push(Check::passed("rule", rule(policy, access)));
     let verdict = policy.decide(caller, access, occasion);
+    let hint = |denial| hints::denial(policy, caller, access, denial, places);
     checks.push(match &verdict {
         Verdict::Allow(_) => Check::passed("policy", "allowed"),
         Verdict::ShadowDeny(_, denial) => {
-            let detail =
-                format!("would be denied ({}), but is in shadow mode: {}", denial.reason(), told(denial, access));
-            Check::passed("policy", detail)
+            Check::recorded("policy", denial.reason(), told(denial, access)).hint(hint(denial))
         }
-        Verdict::Deny(denial) => {
-            let check = Check::refused("policy", denial.reason(), told(denial, access));
-            check.hint(hints::denial(policy, caller, access, denial, places))
-        }
+        Verdict::Deny(denial) => Check::refused("policy", denial.reason(), told(denial, access)).hint(hint(denial)),
     });
     if caller.token().is_some_and(|token| identity::headers(resource, token).is_err()) {
         let detail = "a header of `forward` cannot carry its value: it is empty, too long, or has characters that a header would change";

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::Value;
 use toolgate::config::Config;
-use toolgate_report::explain::{Case, give_keys, request};
+use toolgate_report::explain::{Case, Hints, give_keys, request};
 use toolgate_report::listed::{Listed, listed};
 
 use crate::likely::did_you_mean;
@@ -52,6 +52,9 @@ pub struct Explain {
     json: bool,
 }
 
+/// The options with what an explanation may lack.
+const OPTIONS: Hints = Hints { keys: "--keys", introspection: "--introspection" };
+
 impl Explain {
     pub fn run(self) -> Result<Report, Trouble> {
         let mut config = self.config.load()?;
@@ -66,13 +69,13 @@ impl Explain {
         let explained = case.explain();
         let list = self.tools.as_deref().map(read_tools).transpose()?.map(|tools| listed(&case, &tools));
         let text = if self.json {
-            let mut document = explained.json();
+            let mut document = explained.json(&OPTIONS);
             if let (Value::Object(members), Some(list)) = (&mut document, &list) {
                 members.insert("list".to_owned(), list.json());
             }
             format!("{document:#}\n")
         } else {
-            format!("{}{}", explained.words(), list.as_ref().map(Listed::words).unwrap_or_default())
+            format!("{}{}", explained.words(&OPTIONS), list.as_ref().map(Listed::words).unwrap_or_default())
         };
         Ok(Report { text, notes: String::new(), is_well: explained.is_well() })
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use toolgate::config::Config;
 use toolgate_report::check::Checked;
+use toolgate_report::explain::Hints;
 use toolgate_report::listed::listed;
 use toolgate_report::matrix::{Table, build, terminal, unknown_tools};
 use toolgate_report::output::{Trouble, printable};
@@ -17,6 +18,9 @@ const MOST_CONFIG: usize = 250_000;
 const MOST_TEXT: usize = 1_000_000;
 /// The most cells of a matrix. Each is several decisions.
 const MOST_CELLS: usize = 20_000;
+
+/// The fields of the page with what an explanation may lack.
+const FIELDS: Hints = Hints { keys: "`Key set of the issuer`", introspection: "`Introspection response`" };
 
 /// Everything that the tools say of a case.
 pub fn answer(case: Case) -> Value {
@@ -76,9 +80,9 @@ fn failed(trouble: &Trouble) -> Value {
 
 fn explain(case: &Case, config: &Config) -> Result<Value, Trouble> {
     let explained = case.question(config)?.explain();
-    let text = printable(&explained.words()).into();
+    let text = printable(&explained.words(&FIELDS)).into();
     let way = json!(way::of(&explained));
-    Ok(joined(explained.json(), [("text", text), ("goes_on", explained.is_well().into()), ("way", way)]))
+    Ok(joined(explained.json(&FIELDS), [("text", text), ("goes_on", explained.is_well().into()), ("way", way)]))
 }
 
 fn list(case: &Case, config: &Config) -> Result<Value, Trouble> {
@@ -140,6 +144,32 @@ mod tests {
             rules.join(", ")
         );
         assert!(of(Case { config, ..Case::default() }).contains("too large for this page"));
+    }
+
+    #[test]
+    fn a_hint_names_a_field_of_the_page_and_no_option() {
+        let config = |issuer: &str| {
+            format!(
+                "issuers: [{{issuer: https://a, {issuer}}}]\n\
+                 resources: [{{resource: https://m/mcp, policy: {{tools: {{a: {{scopes: [b]}}}}}}}}]"
+            )
+        };
+        let request = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"#;
+        // Of the issuer https://a, for https://m/mcp, until 2000.
+        let token = "eyJhbGciOiJFZERTQSIsImtpZCI6ImEifQ.eyJpc3MiOiJodHRwczovL2EiLCJhdWQiOiJodHRwczovL20vbWNwIiwiZXhwIjoyMDAwLCJzY29wZSI6InJlYWQifQ.c2lnbmF0dXJl";
+        for (issuer, token, expected) in [
+            (
+                "jwks: {uri: https://a/k, cluster: a}",
+                token,
+                "the issuer's keys are not here (see `Key set of the issuer`)",
+            ),
+            ("introspection: {uri: https://a/i, cluster: a}", "opaque", "see `Introspection response`"),
+        ] {
+            let (config, request, now) = (config(issuer), request.to_owned(), "1000".to_owned());
+            let told = answer(Case { config, request, token: token.to_owned(), now, ..Case::default() })["explain"]
+                .to_string();
+            assert!(told.contains(expected) && !told.contains("--"), "{told}");
+        }
     }
 
     #[test]

@@ -62,6 +62,7 @@ pub fn of(explained: &Explained) -> Vec<Step> {
             Finding::Passed(_) if is_unverified => (State::Unchecked, None),
             Finding::Passed(_) => (State::Passed, None),
             Finding::Unknown(_) => (State::Unchecked, None),
+            Finding::Recorded(_) => (State::Recorded, Some("shadow mode")),
             Finding::Refused(_) => (State::Refused, Some(check.about)),
         };
         if let Some(step) = steps.get_mut(at).filter(|step| step.state < state) {

@@ -10,7 +10,7 @@ use toolgate::callout::Request;
 use toolgate::config::Config;
 use toolgate::exchange::HeaderEdit;
 use toolgate::explain::{
-    Answered, Check, DangerouslyUnchecked, Endpoint, Explanation, Finding, HttpRequest, Question, explain,
+    Answered, Check, DangerouslyUnchecked, Endpoint, Explanation, Finding, HttpRequest, Question, Refused, explain,
     stand_in_keys,
 };
 use toolgate::jwks::{IssuerKeys, KeySet, KeySource};
@@ -35,6 +35,14 @@ pub struct Case {
     introspection: Option<Vec<u8>>,
     now: UnixTime,
     signatures: Signatures,
+}
+
+/// Where the reader gives what is missing.
+pub struct Hints {
+    /// The issuer's key set.
+    pub keys: &'static str,
+    /// The introspection response.
+    pub introspection: &'static str,
 }
 
 /// An explained request.
@@ -89,13 +97,13 @@ impl Explained {
     }
 
     /// As text.
-    pub fn words(&self) -> String {
-        words(&self.explanation, self.signatures)
+    pub fn words(&self, hints: &Hints) -> String {
+        words(&self.explanation, self.signatures, hints)
     }
 
     /// As JSON.
-    pub fn json(&self) -> Value {
-        as_json(&self.explanation, self.signatures)
+    pub fn json(&self, hints: &Hints) -> Value {
+        as_json(&self.explanation, self.signatures, hints)
     }
 }
 
@@ -131,7 +139,7 @@ fn is_refused(answered: &Answered) -> bool {
 }
 
 /// The cause of a refusal, or the reason why the request passes.
-fn headline(explanation: &Explanation, signatures: Signatures) -> String {
+fn headline(explanation: &Explanation, signatures: Signatures, hints: &Hints) -> String {
     let answered = &explanation.answered;
     let unchecked =
         if signatures == Signatures::Unchecked { ", if the signature is good: it was not checked" } else { "" };
@@ -145,10 +153,13 @@ fn headline(explanation: &Explanation, signatures: Signatures) -> String {
             format!("{} {}: {}{hint}", reply.status, cause.reason, cause.detail)
         }
         (Some(reply), None) => format!("{} {reason}", reply.status),
-        (None, _) if answered.waits => "waits for what its issuer says of the token: see --introspection".to_owned(),
+        (None, _) if answered.waits => {
+            format!("waits for what its issuer says of the token: see {}", hints.introspection)
+        }
         (None, _) if is_allowed => format!("goes on to the server: {reason}{unchecked}"),
         (None, cause) => {
-            let detail = cause.map(|cause| format!(": {}", cause.detail)).unwrap_or_default();
+            let hint = |cause: &Refused| cause.hint.as_deref().map(sentence).unwrap_or_default();
+            let detail = cause.map(|cause| format!(": {}{}", cause.detail, hint(cause))).unwrap_or_default();
             format!("goes on to the server in shadow mode, where {reason} is recorded only{unchecked}{detail}")
         }
     }
@@ -164,13 +175,13 @@ fn capital(text: &str) -> String {
     rest.next().map(|first| format!("{}{}", first.to_uppercase(), rest.as_str())).unwrap_or_default()
 }
 
-fn words(explanation: &Explanation, signatures: Signatures) -> String {
+fn words(explanation: &Explanation, signatures: Signatures, hints: &Hints) -> String {
     let Explanation { answered, checks } = explanation;
     let goes_on = !is_refused(answered) && !answered.waits;
-    let headline = headline(explanation, signatures);
+    let headline = headline(explanation, signatures, hints);
     let mut text = format!("{}\n\n", if goes_on { good(&headline) } else { bad(&headline) });
     for check in checks {
-        let (mark, detail, hint) = shown(check, signatures);
+        let (mark, detail, hint) = shown(check, signatures, hints);
         let _ = writeln!(text, "{mark} {:<15} {detail}", check.about);
         if let Some(hint) = hint {
             let _ = writeln!(text, "  {:<15} {}", "", faint(&hint));
@@ -187,19 +198,25 @@ fn words(explanation: &Explanation, signatures: Signatures) -> String {
     text
 }
 
-fn shown(check: &Check, signatures: Signatures) -> (String, String, Option<String>) {
+fn shown(check: &Check, signatures: Signatures, hints: &Hints) -> (String, String, Option<String>) {
     let unchecked = signatures == Signatures::Unchecked && matches!(check.about, "key" | "signature");
     match &check.finding {
         Finding::Passed(_) if unchecked => {
-            (doubtful("?"), "not checked: the issuer's keys are not here (see --keys)".to_owned(), None)
+            (doubtful("?"), format!("not checked: the issuer's keys are not here (see {})", hints.keys), None)
         }
         Finding::Passed(detail) => (good("+"), detail.clone(), None),
         Finding::Unknown(detail) => (doubtful("?"), detail.clone(), None),
+        Finding::Recorded(refused) => (doubtful("-"), recorded(refused), refused.hint.clone()),
         Finding::Refused(refused) => {
             let detail = format!("{} ({})", refused.detail, refused.reason);
             (bad("-"), detail, refused.hint.clone())
         }
     }
+}
+
+/// A failed check in shadow mode.
+fn recorded(refused: &Refused) -> String {
+    format!("would be denied ({}), but is in shadow mode: {}", refused.reason, refused.detail)
 }
 
 /// The answer that is sent. The decision id differs each time.
@@ -225,15 +242,14 @@ fn on_its_way(answered: &Answered) -> String {
     text
 }
 
-fn as_json(explanation: &Explanation, signatures: Signatures) -> Value {
+fn as_json(explanation: &Explanation, signatures: Signatures, hints: &Hints) -> Value {
     let Explanation { answered, checks } = explanation;
     let check = |check: &Check| {
         let (passed, detail, code, hint) = match &check.finding {
-            Finding::Passed(detail) => (json!(true), detail, None, None),
-            Finding::Unknown(detail) => (json!(null), detail, None, None),
-            Finding::Refused(refused) => {
-                (json!(false), &refused.detail, Some(refused.reason.as_str()), refused.hint.clone())
-            }
+            Finding::Passed(detail) => (json!(true), detail.clone(), None, None),
+            Finding::Unknown(detail) => (json!(null), detail.clone(), None, None),
+            Finding::Recorded(own) => (json!(true), recorded(own), Some(own.reason.as_str()), own.hint.clone()),
+            Finding::Refused(own) => (json!(false), own.detail.clone(), Some(own.reason.as_str()), own.hint.clone()),
         };
         json!({"about": check.about, "passed": passed, "detail": detail, "code": code, "hint": hint})
     };
@@ -242,7 +258,7 @@ fn as_json(explanation: &Explanation, signatures: Signatures) -> Value {
         json!({"status": reply.status, "headers": headers, "body": reply.body})
     });
     json!({
-        "summary": headline(explanation, signatures),
+        "summary": headline(explanation, signatures, hints),
         "decision": answered.records.first().map(|record| record.decision.as_str()),
         "reason": answered.reason().map(Reason::as_str),
         "signature_checked": signatures == Signatures::Checked,

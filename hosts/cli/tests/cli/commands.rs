@@ -6,7 +6,7 @@ use crate::run::Place;
 use crate::support::keys::{Key, key_set};
 use crate::support::tokens::{AUDIENCE, ISSUER, Token};
 
-const NOW: i64 = 1_800_000_000;
+pub const NOW: i64 = 1_800_000_000;
 
 pub fn configuration(policy: Value) -> String {
     let jwks = json!({"uri": format!("{ISSUER}/jwks"), "cluster": "auth"});
@@ -29,7 +29,7 @@ fn token() -> String {
     Token::at(NOW).scope("a:read").sign(&Key::ed25519())
 }
 
-fn first_line(text: &str) -> &str {
+pub fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 

@@ -28,6 +28,7 @@ mod listed;
 mod mesh;
 mod misconfigurations;
 mod newcomer;
+mod on_trial;
 mod pages;
 mod run;
 mod schema;

@@ -1,4 +1,4 @@
-//! Names that were probably misspelled, as the first hint at a refusal by the policy.
+//! Names that were probably misspelled, as the first hint at a denial by the policy.
 
 use toolgate::audit::Record;
 use toolgate::config::Config;
@@ -9,13 +9,13 @@ use toolgate::reason::Reason;
 use crate::likely::{closest, is_misspelling};
 use crate::summary::{kinds, listed};
 
-/// Puts a guess before the hint of the check that refuses, if a name resembles another.
+/// Puts a guess before the hint of the check that failed, if a name resembles another.
 pub fn complete(config: &Config, explanation: &mut Explanation) {
     let Some(record) = explanation.answered.records.first() else { return };
     let Some(guess) = guess(config, record) else { return };
     let reason = record.reason;
     let refused = explanation.checks.iter_mut().find_map(|check: &mut Check| match &mut check.finding {
-        Finding::Refused(refused) if refused.reason == reason => Some(refused),
+        Finding::Refused(refused) | Finding::Recorded(refused) if refused.reason == reason => Some(refused),
         _ => None,
     });
     if let Some(refused) = refused {

@@ -24,7 +24,7 @@ pub fn read(
     };
     if let Some(token) = token {
         if request.headers.iter().any(|(name, _)| name == "authorization") {
-            return Err(Trouble("the request has an `Authorization` header, and --token is given too".to_owned()));
+            return Err(Trouble("the request has an `Authorization` header, and a token is given too".to_owned()));
         }
         request.headers.push(("authorization".to_owned(), format!("Bearer {token}").into_bytes()));
     }
