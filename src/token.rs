@@ -11,6 +11,8 @@ mod digest;
 pub mod fault;
 mod introspected;
 mod jwt;
+mod kept;
+mod known;
 mod profile;
 mod recent;
 mod rules;
@@ -38,9 +40,10 @@ use std::fmt;
 use std::rc::Rc;
 
 use bounds::Bounds;
+use kept::KeptClaims;
 
 use crate::index::Index;
-use crate::node::{Node, allocated};
+use crate::node::allocated;
 use crate::reason::Reason;
 use crate::scope::Scope;
 use crate::time::UnixTime;
@@ -51,47 +54,46 @@ pub struct AccessToken(Rc<Vouched>);
 
 #[derive(PartialEq)]
 struct Vouched {
-    issuer: String,
-    issuer_name: String,
-    subject: Option<String>,
-    client: Option<String>,
+    issuer: Box<str>,
+    issuer_name: Box<str>,
+    subject: Option<Box<str>>,
+    client: Option<Rc<str>>,
     /// The issued scopes, then those of `scope_map` that were not issued.
-    scopes: Vec<String>,
+    scopes: Box<[String]>,
     /// The number of issued scopes.
     issued: usize,
     /// Index of `scopes`, if there are more than [`FEW_SCOPES`].
-    many_scopes: Index,
+    many_scopes: Option<Box<Index>>,
     /// One per source: the token itself, the introspection response.
-    bounds: Vec<Bounds>,
-    claims: Claims,
+    bounds: Box<[Bounds]>,
+    claims: KeptClaims,
 }
 
 /// Up to this number, a linear search is as fast as an index.
 const FEW_SCOPES: usize = 8;
 
-fn index_many(scopes: &[String]) -> Index {
-    let is_many = scopes.len() > FEW_SCOPES;
-    Index::new(scopes.iter().filter(|_| is_many).cloned())
+fn index_many(scopes: &[String]) -> Option<Box<Index>> {
+    (scopes.len() > FEW_SCOPES).then(|| Box::new(Index::new(scopes.iter().cloned())))
 }
 
 impl AccessToken {
     fn new(
         issuer: Expectations<'_>,
-        subject: Option<String>,
-        client: Option<String>,
+        subject: Option<Box<str>>,
+        client: Option<Rc<str>>,
         scopes: Vec<String>,
         bounds: Vec<Bounds>,
-        claims: Claims,
+        claims: KeptClaims,
     ) -> Self {
         Self(Rc::new(Vouched {
-            issuer: issuer.issuer.to_owned(),
-            issuer_name: issuer.issuer_name.to_owned(),
+            issuer: issuer.issuer.into(),
+            issuer_name: issuer.issuer_name.into(),
             subject,
             client,
             many_scopes: index_many(&scopes),
             issued: scopes.len(),
-            scopes,
-            bounds,
+            scopes: scopes.into(),
+            bounds: bounds.into(),
             claims,
         }))
     }
@@ -105,7 +107,8 @@ impl AccessToken {
         let more: Vec<_> = mapped.iter().map(Scope::as_str).filter(|scope| !self.has_scope(scope)).collect();
         // Nobody else has a token that was just verified. One that is shared would only lack the scopes.
         if let Some(vouched) = Rc::get_mut(&mut self.0) {
-            vouched.scopes.extend(more.into_iter().map(str::to_owned));
+            let issued = std::mem::take(&mut vouched.scopes).into_iter();
+            vouched.scopes = issued.chain(more.into_iter().map(str::to_owned)).collect();
             vouched.many_scopes = index_many(&vouched.scopes);
         }
         self
@@ -115,15 +118,15 @@ impl AccessToken {
     #[cfg(test)]
     pub(crate) fn of(issuer: &str, subject: &str, scopes: &[&str]) -> Self {
         Self(Rc::new(Vouched {
-            issuer: issuer.to_owned(),
-            issuer_name: issuer.to_owned(),
-            subject: Some(subject.to_owned()),
+            issuer: issuer.into(),
+            issuer_name: issuer.into(),
+            subject: Some(subject.into()),
             client: None,
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
             issued: scopes.len(),
-            many_scopes: Index::default(),
-            bounds: Vec::new(),
-            claims: Claims::default(),
+            many_scopes: None,
+            bounds: Box::default(),
+            claims: KeptClaims::default(),
         }))
     }
 
@@ -147,13 +150,31 @@ impl AccessToken {
     /// The approximate size in memory, for the bounds of caches.
     pub fn weight(&self) -> usize {
         let Vouched { issuer, issuer_name, subject, client, scopes, bounds, claims, .. } = &*self.0;
+        let texts = [Some(&**issuer), Some(&**issuer_name), subject.as_deref(), client.as_deref()];
+        let texts = texts.into_iter().flatten().map(|text| allocated(text.len()));
+        let each = |scope: &String| size_of::<String>() + allocated(scope.capacity());
         // The index holds each scope again.
-        let indexed = scopes.iter().filter(|_| !self.0.many_scopes.is_empty());
-        let texts = [Some(issuer), Some(issuer_name), subject.as_ref(), client.as_ref()];
-        let texts =
-            texts.into_iter().flatten().chain(scopes).chain(indexed).chain(bounds.iter().flat_map(Bounds::texts));
-        let each = |text: &String| size_of::<String>() + allocated(text.capacity());
-        size_of::<Vouched>() + allocated(size_of_val(&**bounds)) + texts.map(each).sum::<usize>() + claims.weight()
+        let copies = if self.0.many_scopes.is_some() { 2 } else { 1 };
+        let scopes = allocated(copies * scopes.iter().map(each).sum::<usize>());
+        let bounds = allocated(size_of_val(&**bounds)) + bounds.iter().map(Bounds::heap).sum::<usize>();
+        size_of::<Vouched>() + texts.sum::<usize>() + scopes + bounds + claims.weight()
+    }
+
+    /// The same token in less memory, for a cache: its claims are text. It is a clone if they have none.
+    pub fn compact(&self) -> Self {
+        let Some(claims) = self.0.claims.take_text() else { return self.clone() };
+        let Vouched { issuer, issuer_name, subject, client, scopes, issued, many_scopes, bounds, claims: _ } = &*self.0;
+        Self(Rc::new(Vouched {
+            issuer: issuer.clone(),
+            issuer_name: issuer_name.clone(),
+            subject: subject.clone(),
+            client: client.clone(),
+            scopes: scopes.clone(),
+            issued: *issued,
+            many_scopes: many_scopes.clone(),
+            bounds: bounds.clone(),
+            claims,
+        }))
     }
 
     fn bounds(&self) -> &[Bounds] {
@@ -194,10 +215,9 @@ impl AccessToken {
     /// Whether `scope` was granted, before the hierarchy.
     #[inline]
     pub fn has_scope(&self, scope: &str) -> bool {
-        if self.0.many_scopes.is_empty() {
-            self.0.scopes.iter().any(|own| own == scope)
-        } else {
-            self.0.many_scopes.contains(scope)
+        match &self.0.many_scopes {
+            None => self.0.scopes.iter().any(|own| own == scope),
+            Some(index) => index.contains(scope),
         }
     }
 
@@ -209,23 +229,24 @@ impl AccessToken {
 
     /// All claims. Claims of an introspection response take precedence over the token's own.
     pub fn claims(&self) -> &Claims {
-        &self.0.claims
+        self.0.claims.all()
     }
 
     /// The parties that act for the subject, the current one first (RFC 8693 section 4.1).
     pub fn actors(&self) -> impl Iterator<Item = &str> {
-        claims::actors(&self.0.claims)
+        self.0.claims.actors()
     }
 
     /// The earliest `iat` of all sources, in seconds since 1970.
     pub fn issued_at(&self) -> Option<f64> {
-        let own = claims::date(&self.0.claims, "iat").ok().flatten();
-        self.0.bounds.iter().filter_map(Bounds::issued_at).chain(own).reduce(f64::min)
+        // Callers that are assumed have claims, but no source.
+        let assumed = self.0.bounds.is_empty().then(|| claims::date(self.claims(), "iat").ok()?).flatten();
+        self.0.bounds.iter().filter_map(Bounds::issued_at).chain(assumed).reduce(f64::min)
     }
 
     /// `jti`, if it is a string.
     pub fn id(&self) -> Option<&str> {
-        self.0.claims.get("jti").and_then(Node::as_text)
+        self.0.claims.id()
     }
 }
 

@@ -282,8 +282,9 @@ impl Policy {
             return Err(Denial::Unverifiable);
         }
         if let Arguments::Given(arguments) = occasion.arguments {
-            let claims = caller.map(AccessToken::claims);
-            let holds = |rule: &&Requirement| rule.arguments.iter().all(|test| test.holds(arguments, claims));
+            // The claims of a token that is kept are read only where a condition asks for them.
+            let claims = || caller.map(AccessToken::claims);
+            let holds = |rule: &&Requirement| rule.arguments.iter().all(|test| test.holds(arguments, claims()));
             if !rules.iter().all(holds) {
                 return Err(Denial::Arguments);
             }

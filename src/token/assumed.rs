@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use super::kept::KeptClaims;
 use super::{AccessToken, Claims, TokenRules, Vouched, index_many};
 use crate::node::Node;
 
@@ -32,15 +33,15 @@ impl AccessToken {
     /// The token of an assumed caller. Nothing was verified, so it must never be used for a request.
     pub fn assumed(caller: Assumed) -> Self {
         Self(Rc::new(Vouched {
-            issuer: caller.issuer,
-            issuer_name: caller.issuer_name,
-            subject: caller.subject,
-            client: caller.client,
+            issuer: caller.issuer.into(),
+            issuer_name: caller.issuer_name.into(),
+            subject: caller.subject.map(Into::into),
+            client: caller.client.map(Into::into),
             many_scopes: index_many(&caller.scopes),
             issued: caller.scopes.len(),
-            scopes: caller.scopes,
-            bounds: Vec::new(),
-            claims: Claims::assumed(caller.claims),
+            scopes: caller.scopes.into(),
+            bounds: Box::default(),
+            claims: KeptClaims::of_tree(Claims::assumed(caller.claims)),
         }))
     }
 

@@ -1,46 +1,54 @@
 //! The bounds of a token that are checked at every use: audience, time, and proof of possession.
 
+use std::rc::Rc;
+
 use super::{Claims, Confirmation, TokenError, TokenRules, claims};
+use crate::node::allocated;
 use crate::time::UnixTime;
 
 /// The audience and times of a token, read from its claims once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bounds {
-    audiences: Vec<String>,
+    audiences: Box<[Box<str>]>,
     /// Whether `aud` is present, even if it is empty.
     names_audiences: bool,
     /// Whether the introspection response supplies claims that the token lacks.
     answer_completes: bool,
-    client: Option<String>,
+    client: Option<Rc<str>>,
     expires_at: Option<f64>,
     not_before: Option<f64>,
     issued_at: Option<f64>,
-    confirmation: Confirmation,
+    /// Absent if there is nothing to prove, as for most tokens: it is large.
+    confirmation: Option<Box<Confirmation>>,
 }
 
 impl Bounds {
     /// Reads the claims of a token issued to `client`.
-    pub fn read(set: &Claims, client: Option<&str>) -> Result<Self, TokenError> {
+    pub fn read(set: &Claims, client: Option<Rc<str>>) -> Result<Self, TokenError> {
         claims::check_actors(set)?;
+        let confirmation = Confirmation::read(set)?;
         Ok(Self {
             audiences: claims::audiences(set)?,
             names_audiences: set.has("aud"),
             answer_completes: false,
-            client: client.map(str::to_owned),
+            client,
             expires_at: claims::date(set, "exp")?,
             not_before: claims::date(set, "nbf")?,
             issued_at: claims::date(set, "iat")?,
-            confirmation: Confirmation::read(set)?,
+            confirmation: (confirmation != Confirmation::default()).then(|| Box::new(confirmation)),
         })
     }
 
-    /// All strings, to compute the size.
-    pub fn texts(&self) -> impl Iterator<Item = &String> {
-        self.audiences.iter().chain(&self.client)
+    /// The size of what it owns elsewhere, in bytes.
+    pub fn heap(&self) -> usize {
+        let client = self.client.iter().map(|client| allocated(client.len()));
+        let texts = self.audiences.iter().map(|audience| allocated(audience.len())).chain(client);
+        let confirmation = if self.confirmation.is_some() { allocated(size_of::<Confirmation>()) } else { 0 };
+        allocated(size_of_val(&*self.audiences)) + texts.sum::<usize>() + confirmation
     }
 
     /// Reads the claims of a JWT issued to `client`.
-    pub fn of_jwt(set: &Claims, client: Option<&str>, rules: &TokenRules) -> Result<Self, TokenError> {
+    pub fn of_jwt(set: &Claims, client: Option<Rc<str>>, rules: &TokenRules) -> Result<Self, TokenError> {
         Ok(Self { answer_completes: rules.answer_completes, ..Self::read(set, client)? })
     }
 
@@ -56,7 +64,7 @@ impl Bounds {
 
     /// The proof of possession that a client needs.
     pub fn confirmation(&self) -> Confirmation {
-        self.confirmation
+        self.confirmation.as_deref().copied().unwrap_or_default()
     }
 
     /// Checks that the audience is one of `audiences` and that the token is valid at `now`.
@@ -71,16 +79,22 @@ impl Bounds {
         if !self.names_audiences && self.answer_completes {
             return Ok(());
         }
-        if !self.names_audiences && self.client.as_ref().is_some_and(|own| rules.audience_missing.contains(own)) {
+        if !self.names_audiences
+            && self.client.as_ref().is_some_and(|own| rules.audience_missing.iter().any(|client| **client == **own))
+        {
             return Ok(());
         }
-        let accepted = |audience: &String| expected.iter().any(|own| same_audience(own, audience));
+        let accepted = |audience: &str| expected.iter().any(|own| same_audience(own, audience));
         if !self.names_audiences && rules.client_may_be_audience {
-            return if self.client.as_ref().is_some_and(accepted) { Ok(()) } else { Err(TokenError::AudienceMismatch) };
+            return if self.client.as_deref().is_some_and(accepted) {
+                Ok(())
+            } else {
+                Err(TokenError::AudienceMismatch)
+            };
         }
-        match self.audiences.as_slice() {
+        match &*self.audiences {
             [] => Err(TokenError::AudienceMissing),
-            several if several.iter().any(accepted) => Ok(()),
+            several if several.iter().any(|audience| accepted(audience)) => Ok(()),
             _ => Err(TokenError::AudienceMismatch),
         }
     }

@@ -5,6 +5,7 @@
 
 use super::AccessToken;
 use super::digest::{Digester, TokenDigest};
+use super::known::Known;
 use super::recent::Recent;
 use crate::ids::IssuerId;
 
@@ -15,7 +16,7 @@ const BYTES_PER_ENTRY: usize = 4096;
 /// A minimum that keeps a long token even if there are few entries.
 const LEAST_BYTES: usize = 1 << 20;
 
-/// The tokens whose digests are remembered, at least: 16,384 in 1.5 MB. They outnumber the tokens kept, so that a caller
+/// The tokens whose digests are remembered, at least: 16,384 in 0.3 MB. They outnumber the tokens kept, so that a caller
 /// whose token was evicted, or is never kept, does not wait behind strangers.
 const LEAST_KNOWN: usize = 1 << 14;
 
@@ -23,8 +24,7 @@ const LEAST_KNOWN: usize = 1 << 14;
 #[derive(Debug)]
 pub struct TokenCache {
     tokens: Recent<Kept>,
-    /// Tokens that were verified before. They are verified again, but those who send them are no strangers.
-    known: Recent<()>,
+    known: Known,
     digester: Digester,
     /// Lookups that found a token.
     pub hits: u64,
@@ -51,7 +51,7 @@ impl TokenCache {
         let bytes = entries.saturating_mul(BYTES_PER_ENTRY).max(LEAST_BYTES);
         Self {
             tokens: Recent::new(entries, bytes),
-            known: Recent::new(entries.max(LEAST_KNOWN), usize::MAX),
+            known: Known::new(entries.max(LEAST_KNOWN)),
             digester: Digester::new(secret),
             hits: 0,
             misses: 0,
@@ -88,18 +88,15 @@ impl TokenCache {
     #[inline]
     pub fn was_verified(&mut self, digest: &TokenDigest) -> bool {
         // A hit does not count as a use of the digest: that would cost every call a lookup.
-        self.tokens.get(digest).is_some() || self.known.get(digest).is_some()
+        self.tokens.get(digest).is_some() || self.known.contains(digest)
     }
 
     /// Stores a token that was verified with this generation of the issuer's key set.
     pub fn insert(&mut self, digest: TokenDigest, issuer: IssuerId, generation: u64, token: AccessToken) {
-        // One that comes again stays where it is.
-        if self.known.get(&digest).is_none() {
-            self.known.insert(digest, (), 0);
-        }
+        self.known.note(&digest);
         if self.tokens.keeps_any() {
             let weight = token.weight();
-            self.tokens.insert(digest, Kept { issuer, generation, token }, weight);
+            self.tokens.insert(digest, Kept { issuer, generation, token: token.compact() }, weight);
         }
     }
 

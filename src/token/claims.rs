@@ -76,10 +76,10 @@ pub fn scope_list(claims: &Claims, names: &[String]) -> Result<Vec<String>, Toke
 }
 
 /// `aud`: a string or an array of strings (RFC 7519 section 4.1.3). Empty if absent.
-pub fn audiences(claims: &Claims) -> Result<Vec<String>, TokenError> {
+pub fn audiences(claims: &Claims) -> Result<Box<[Box<str>]>, TokenError> {
     match claims.get("aud") {
-        None => Ok(Vec::new()),
-        Some(Node::Text(one)) => Ok(vec![one.clone()]),
+        None => Ok(Box::default()),
+        Some(Node::Text(one)) => Ok(Box::new([one.as_str().into()])),
         Some(several) => strings(several),
     }
 }
@@ -125,9 +125,9 @@ pub fn date(claims: &Claims, name: &str) -> Result<Option<f64>, TokenError> {
     claims.get(name).map(number).transpose()
 }
 
-fn strings(value: &Node) -> Result<Vec<String>, TokenError> {
+fn strings<T: for<'t> From<&'t str>, L: FromIterator<T>>(value: &Node) -> Result<L, TokenError> {
     let items = value.as_list().ok_or(TokenError::ClaimMalformed)?;
-    items.iter().map(|item| item.as_text().map(str::to_owned).ok_or(TokenError::ClaimMalformed)).collect()
+    items.iter().map(|item| item.as_text().map(T::from).ok_or(TokenError::ClaimMalformed)).collect()
 }
 
 /// A test on a claim: its value equals the expected one, or is an array that contains it.

@@ -49,6 +49,11 @@ impl TokenDigest {
         Self::of_bytes(token.as_bytes())
     }
 
+    /// The first bytes.
+    pub(super) fn start(&self) -> u64 {
+        self.0.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
+    }
+
     fn of_bytes(token: &[u8]) -> Self {
         Self(Sha256::digest(token).into())
     }

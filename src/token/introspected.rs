@@ -1,6 +1,9 @@
 //! Introspection responses (RFC 7662 section 2.2).
 
+use std::rc::Rc;
+
 use super::bounds::Bounds;
+use super::kept::KeptClaims;
 use super::{AccessToken, Claims, Expectations, TokenError, claims};
 use crate::node::Node;
 
@@ -99,8 +102,8 @@ impl Active {
         if said.get("sub").zip(own).is_some_and(|(said, own)| said != own) {
             return Err(TokenError::SubjectMismatch);
         }
-        let client = claims::first_text(said, &rules.answer_client_claims)?;
-        let mut bounds = vec![Bounds::read(said, client)?];
+        let client: Option<Rc<str>> = claims::first_text(said, &rules.answer_client_claims)?.map(Into::into);
+        let mut bounds = vec![Bounds::read(said, client.clone())?];
         let mut all = said.clone();
         if let Some(local) = &local {
             bounds.extend_from_slice(local.bounds());
@@ -113,12 +116,12 @@ impl Active {
         let known_client = local.as_ref().and_then(AccessToken::client);
         Ok(AccessToken::new(
             expected,
-            subject.or(known).map(str::to_owned),
-            client.or(known_client).map(str::to_owned),
+            subject.or(known).map(Into::into),
+            client.or_else(|| known_client.map(Into::into)),
             // The scopes of the response apply, even if there are none.
             claims::scope_list(said, &rules.answer_scope_claims)?,
             bounds,
-            all,
+            KeptClaims::of_tree(all),
         )
         .with_mapped_scopes(rules))
     }

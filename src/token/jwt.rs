@@ -7,22 +7,26 @@ mod explain;
 #[cfg(feature = "explain")]
 pub use explain::{Checked, TokenCheck};
 
+use std::rc::Rc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::bounds::Bounds;
+use super::kept::KeptClaims;
 use super::{AccessToken, Active, Claims, Expectations, TokenError, TokenRules, claims};
 use crate::jwks::KeyQuery;
 use crate::signature::{Algorithm, PublicKey, SignatureVerifier};
 use crate::time::UnixTime;
 
 /// A parsed JWT. Nothing in it is verified.
-#[derive(Clone)]
 pub struct UntrustedJwt<'t> {
     signed: &'t str,
     signature: Vec<u8>,
     header: Claims,
     claims: Claims,
+    /// The text of `claims`.
+    payload: Vec<u8>,
 }
 
 /// A token that passed every check except its signature.
@@ -44,12 +48,10 @@ impl<'t> UntrustedJwt<'t> {
             return Err(TokenError::Malformed);
         };
         let signed = token.get(..header.len() + 1 + payload.len()).ok_or(TokenError::Malformed)?;
-        Ok(Self {
-            signed,
-            signature: URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?,
-            header: object(header)?,
-            claims: object(payload)?,
-        })
+        let signature = decode(signature)?;
+        let header = object(&decode(header)?)?;
+        let payload = decode(payload)?;
+        Ok(Self { signed, signature, header, claims: object(&payload)?, payload })
     }
 
     /// Whether `token` looks like a JWT: three parts, of which the first decodes to the start of a JSON object.
@@ -92,15 +94,16 @@ impl<'t> UntrustedJwt<'t> {
         if self.issuer()? != expected.issuer {
             return Err(TokenError::IssuerMismatch);
         }
-        let client = claims::first_text(&self.claims, &expected.rules.client_claims)?;
-        let bounds = Bounds::of_jwt(&self.claims, client, expected.rules)?;
+        let client: Option<Rc<str>> = claims::first_text(&self.claims, &expected.rules.client_claims)?.map(Into::into);
+        let bounds = Bounds::of_jwt(&self.claims, client.clone(), expected.rules)?;
         bounds.check(expected.audiences, expected.rules, now)?;
         bounds.check_end()?;
         self.check_required(expected.rules)?;
-        let subject = claims::text(&self.claims, &expected.rules.subject_claim)?.map(str::to_owned);
-        let client = client.map(str::to_owned);
+        let subject = claims::text(&self.claims, &expected.rules.subject_claim)?;
         let scopes = claims::scope_list(&self.claims, &expected.rules.scope_claims)?;
-        let access = AccessToken::new(expected, subject, client, scopes, vec![bounds], self.claims);
+        let subject = subject.map(Into::into);
+        let claims = KeptClaims::of_text(self.payload, self.claims);
+        let access = AccessToken::new(expected, subject, client, scopes, vec![bounds], claims);
         Ok(Candidate { signed: self.signed, signature: self.signature, rules: expected.rules, query, access })
     }
 
@@ -169,8 +172,12 @@ impl Candidate<'_> {
     }
 }
 
-/// Decodes a strict JSON object from base64url without padding.
-fn object(part: &str) -> Result<Claims, TokenError> {
-    let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)?;
-    Claims::parse(&bytes).ok_or(TokenError::Malformed)
+/// Decodes base64url without padding.
+fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)
+}
+
+/// Parses a strict JSON object.
+fn object(text: &[u8]) -> Result<Claims, TokenError> {
+    Claims::parse(text).ok_or(TokenError::Malformed)
 }

@@ -40,7 +40,7 @@ impl UntrustedJwt<'_> {
         let rules = expected.rules;
         let kind = self.nonce_tells().and_then(|nonce_tells| rules.check_kind(&self.claims, nonce_tells));
         let client = claims::first_text(&self.claims, &rules.client_claims);
-        let bounds = Bounds::of_jwt(&self.claims, client.unwrap_or_default(), rules);
+        let bounds = Bounds::of_jwt(&self.claims, client.unwrap_or_default().map(Into::into), rules);
         let audience = |bounds: &Bounds| bounds.check_audience(expected.audiences, rules);
         let times = |bounds: &Bounds| {
             bounds.check_times(rules, now)?;
