@@ -41,9 +41,9 @@ const PER_LISTED_NAME: u64 = 4_100;
 const NEW_LIST: u64 = 11_300_000;
 const KNOWN_LIST: u64 = 4_550_000;
 /// To decide on a short call with a token that was verified before.
-const KNOWN_CALL: u64 = 113_500;
+const KNOWN_CALL: u64 = 107_500;
 /// The same where the host verifies the token each time.
-const VERIFIED_CALL: u64 = 214_500;
+const VERIFIED_CALL: u64 = 202_000;
 
 /// To decide on a plain URI by 200 exact rules and 200 patterns that begin alike, and on one in all its forms.
 const PER_URI: u64 = 60_000;
