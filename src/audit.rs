@@ -4,11 +4,14 @@ mod arguments;
 mod event;
 mod ids;
 mod limits;
+mod outages;
+mod per_minute;
 pub mod sink;
 
 pub use event::{Event, manifest_line};
 pub use ids::{DecisionId, DecisionIds};
 pub use limits::Limits;
+pub use outages::Line;
 
 use std::borrow::Cow;
 use std::fmt::Write;

@@ -204,6 +204,7 @@ impl Gate {
         self.ask_endpoints(host, streams);
         self.look_at_drift(host);
         self.advance_sink(host);
+        self.log_changes(false, host);
         self.flush_metrics(host);
         self.set_timer(host);
         std::mem::take(&mut self.effects)
@@ -253,12 +254,18 @@ impl Gate {
         std::mem::take(&mut self.effects)
     }
 
-    /// Ends the instance and its calls. Removes its shared values, unless another instance uses them.
-    pub fn release(&mut self, host: &Host<'_>) {
+    /// Ends the instance and its calls. Removes its shared values, unless another instance uses them. The effects are
+    /// lines that remain to be logged.
+    #[must_use]
+    pub fn release(&mut self, host: &Host<'_>) -> Vec<Effect> {
+        // A panic may have left effects of its event.
+        self.effects.clear();
         self.release_calls(host);
+        self.log_changes(true, host);
         for name in self.instance.end(host.shared, host.now) {
             let _ = host.shared.overwrite(name, &[]);
         }
+        std::mem::take(&mut self.effects)
     }
 
     /// Sets whether the host prints lines of the info level. If not, no audit line is written for it. A host calls this

@@ -1,8 +1,7 @@
 //! Limits on lines that anyone can cause.
 
-use std::time::Duration;
-
-use crate::time::UnixTime;
+use super::outages::Outages;
+use super::per_minute::PerMinute;
 
 /// The maximum number of audit lines per worker and minute about paths that resemble a resource's. Anyone can send such
 /// requests, and this many are enough to identify the sender.
@@ -11,36 +10,21 @@ const LOOK_ALIKES: u32 = 100;
 /// day, and a client that is configured wrongly repeats itself.
 const STRAYS: u32 = 5;
 
-/// The limits on lines about requests without a route.
-#[derive(Clone, Copy, Debug, Default)]
+/// The limits on lines about requests without a route, and about outages.
+#[derive(Debug, Default)]
 pub struct Limits {
     /// Of audit lines about look-alike paths.
     pub look_alikes: PerMinute<LOOK_ALIKES>,
     /// Of warnings about requests for no resource.
     pub strays: PerMinute<STRAYS>,
-}
-
-/// Limits lines to a number per minute.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PerMinute<const MOST: u32> {
-    since: UnixTime,
-    written: u32,
-}
-
-impl<const MOST: u32> PerMinute<MOST> {
-    /// Whether another line may be written at `now`.
-    pub fn take(&mut self, now: UnixTime) -> bool {
-        if !now.within(Duration::from_secs(60), self.since) {
-            *self = Self { since: now, written: 0 };
-        }
-        self.written = self.written.saturating_add(1);
-        self.written <= MOST
-    }
+    /// Of lines about outages.
+    pub outages: Outages,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::UnixTime;
 
     #[test]
     fn so_many_lines_are_written_in_a_minute_and_as_many_in_the_next() {

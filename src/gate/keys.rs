@@ -6,6 +6,7 @@
 use log::Level;
 
 use super::effect::{Answer, Host, Streams};
+use super::record::OUTAGE;
 use super::sent::{Sent, late};
 use super::{Gate, Purpose};
 use crate::callout::Request;
@@ -208,9 +209,21 @@ impl Gate {
     /// Records an outage that began or ended with an attempt.
     #[inline(never)]
     fn tell_keys(&mut self, issuer: IssuerId, was_failing: bool, told: &dyn Fn() -> String, host: &Host<'_>) {
-        let what = format!("the keys of issuer {} are", self.issuer_name(issuer));
+        let what = self.keys_are(issuer);
         let is_failing = self.keys_fail(issuer);
         self.tell_outage(&what, (was_failing, is_failing), told, host);
+    }
+
+    /// Forgets the held changes that are not so any more: another worker has told the last one.
+    pub(super) fn forget_changes_of_keys(&mut self) {
+        for issuer in self.key_sources.0.present() {
+            let (what, is_failing) = (self.keys_are(issuer), self.keys_fail(issuer));
+            self.known.limits.outages.forget(&what, &|event| (event == OUTAGE) != is_failing);
+        }
+    }
+
+    fn keys_are(&self, issuer: IssuerId) -> String {
+        format!("the keys of issuer {} are", self.issuer_name(issuer))
     }
 
     /// Releases the lease of a fetch of these keys, because the instance ends.

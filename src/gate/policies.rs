@@ -161,19 +161,15 @@ impl Gate {
 
     /// Logs a change of state. All workers see it, and one of them logs it.
     fn tell_state(&mut self, id: ResourceId, state: State, host: &Host<'_>) {
+        let what = format!("policy of {}", self.resource_name(id));
         let Some(source) = self.policies.get(id) else { return };
-        let Some(last) = first_to_say(host.shared, &source.names.state, state.as_str()) else { return };
-        let (event, detail) = match state {
-            State::Waiting => return,
-            State::Live if last.is_empty() || last == State::Live.as_str() => return,
-            State::Live => (RECOVERED, "the control plane's policy is in force"),
-            State::Failing => (OUTAGE, "the control plane does not deliver it; the previous policy stays in force"),
-            State::Stale => (OUTAGE, "the control plane has not delivered it for too long: everything is denied"),
-            State::Withheld => (OUTAGE, "the control plane's policy is not complete: everything is denied"),
+        let last = first_to_say(host.shared, &source.names.state, state.as_str());
+        let Some((event, detail)) = last.and_then(|last| change(state, &last)) else {
+            // What is held here is older than this change, which another worker has told.
+            return self.known.limits.outages.forget(&what, &|_| true);
         };
         let told = source.told.as_ref().map(|told| format!(": {told}")).unwrap_or_default();
-        let resource = self.resource_name(id);
-        self.event(&Event::new(event, format!("policy of {resource}: {detail}{told}")), host);
+        self.change(&what, &Event::new(event, format!("{what}: {detail}{told}")), host);
     }
 
     /// Logs a new document. Only the worker that fetched it does.
@@ -208,4 +204,17 @@ impl Gate {
         let resource = self.resource_name(id);
         self.log(Level::Warn, format!("the policy of {resource} from its control plane: {message}"));
     }
+}
+
+/// The event and the meaning of a change from the state `last` that was logged. `None` if it is neither an outage nor the
+/// end of one.
+fn change(state: State, last: &str) -> Option<(&'static str, &'static str)> {
+    Some(match state {
+        State::Waiting => return None,
+        State::Live if last.is_empty() || last == State::Live.as_str() => return None,
+        State::Live => (RECOVERED, "the control plane's policy is in force"),
+        State::Failing => (OUTAGE, "the control plane does not deliver it; the previous policy stays in force"),
+        State::Stale => (OUTAGE, "the control plane has not delivered it for too long: everything is denied"),
+        State::Withheld => (OUTAGE, "the control plane's policy is not complete: everything is denied"),
+    })
 }

@@ -5,7 +5,7 @@ use log::Level;
 use super::Gate;
 use super::effect::{Effect, Host};
 use crate::audit::sink::Cause;
-use crate::audit::{Decision, Event, LINE_PREFIX, Record, Stamp};
+use crate::audit::{Decision, Event, LINE_PREFIX, Line, Record, Stamp};
 use crate::config::Decisions;
 use crate::exchange::{Effect as StreamEffect, Step};
 use crate::metrics;
@@ -34,8 +34,31 @@ impl Gate {
     /// Counts an event, and logs this line of it.
     pub(super) fn log_event(&mut self, event: &'static str, line: String) {
         self.count("events", event);
+        self.log_change((event, line));
+    }
+
+    fn log_change(&mut self, (event, line): Line) {
         // Hosts of a mesh print no more than warnings.
         self.log(if event == OUTAGE { Level::Warn } else { Level::Info }, line);
+    }
+
+    /// Counts the beginning or the end of an outage of `what`, and logs it within the limit.
+    pub(super) fn change(&mut self, what: &str, event: &Event, host: &Host<'_>) {
+        self.count("events", event.name);
+        let line = (event.name, event.line(&host.stamp()));
+        let lines = self.known.limits.outages.take(what, line, host.now);
+        lines.into_iter().for_each(|line| self.log_change(line));
+    }
+
+    /// Logs the changes that are held and due, or all that are held if `is_last`.
+    pub(super) fn log_changes(&mut self, is_last: bool, host: &Host<'_>) {
+        if !self.known.limits.outages.holds_any() {
+            return;
+        }
+        self.forget_changes_of_keys();
+        let outages = &mut self.known.limits.outages;
+        let lines = if is_last { outages.rest() } else { outages.due(host.now) };
+        lines.into_iter().for_each(|line| self.log_change(line));
     }
 
     /// Records an outage that began or ended with a call, which `told` is in words. `what`: the thing and its verb.
@@ -53,7 +76,7 @@ impl Gate {
             _ => return,
         };
         let event = Event::new(event, [what, word, &told()].concat());
-        self.event(&event, host);
+        self.change(what, &event, host);
     }
 
     /// Counts and records the effects of a step, and adds the lines that the host prints.

@@ -45,6 +45,8 @@ pub struct World {
     pub refused: Vec<&'static str>,
     /// The worker that is held up, and does not run.
     pub held_up: Option<usize>,
+    /// The lines of the instances that have ended.
+    pub left: Vec<String>,
     /// The clock of all workers, in milliseconds.
     pub now: u64,
     next_stream: u32,
@@ -59,6 +61,7 @@ impl World {
             network: Vec::new(),
             refused: Vec::new(),
             held_up: None,
+            left: Vec::new(),
             now: u64::try_from(now).expect("a time") * 1000,
             next_stream: 1,
         };
@@ -95,7 +98,7 @@ impl World {
     fn end(&mut self, n: usize, old: Option<Worker>) {
         if let Some(mut old) = old {
             old.host.now = self.now;
-            old.host.release();
+            self.left.extend(old.host.release());
             self.network.retain(|sent| sent.worker != n);
         }
     }

@@ -130,8 +130,8 @@ impl Worker {
         self.settings.outbox.call_main();
         let reach = self.state.with(|state| {
             let (gate, effects) = self.settings.gate();
-            state.replace_gate(gate).release(&lend(now(), &|| None));
-            state.carry_out(effects, &self.settings.outbox).1
+            let rest = state.replace_gate(gate).release(&lend(now(), &|| None));
+            state.carry_out(rest.into_iter().chain(effects).collect(), &self.settings.outbox).1
         });
         self.settings.reach(reach);
         self.settings.outbox.clock.at(instant());
@@ -139,7 +139,10 @@ impl Worker {
 
     /// The instance ends.
     pub fn release(&self) {
-        self.state.with(|state| state.gate().release(&lend(now(), &|| None)));
+        self.state.with(|state| {
+            let rest = state.gate().release(&lend(now(), &|| None));
+            state.carry_out(rest, &self.settings.outbox);
+        });
     }
 }
 

@@ -125,7 +125,9 @@ impl Worker {
 
     /// The instance ends.
     pub fn release(&self) {
-        self.gate.borrow_mut().release(&self.lent.now());
+        let effects = self.gate.borrow_mut().release(&self.lent.now());
+        // None of them depends on the context.
+        carry_out(effects, &mut self.current());
     }
 
     /// Handles an event of the current stream.

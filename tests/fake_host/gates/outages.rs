@@ -1,6 +1,6 @@
 //! Outages of the endpoints that a gate calls, in its log; and the audit sink meanwhile.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use super::*;
 
@@ -57,6 +57,101 @@ fn an_outage_of_the_audit_sink_is_told_when_it_begins_and_when_it_ends() {
     world.run(20_000, &provider(&["a"]));
     assert_eq!(world.logged(&format!("the audit sink is available again: {CALL}204")), 1);
     assert_eq!(world.logged("the audit sink is unavailable"), 1);
+}
+
+/// A provider that does not answer to every other request in this cluster.
+fn flapping(cluster: &'static str) -> impl Fn(&Request) -> Option<Response> {
+    let (asked, inner) = (Cell::new(0), provider(&["a"]));
+    move |request| {
+        if request.cluster == cluster && asked.replace(asked.get() + 1) % 2 == 0 {
+            return Some((503, None, String::new()));
+        }
+        inner(request)
+    }
+}
+
+/// A provider that fails in this cluster.
+fn failing(cluster: &'static str) -> impl Fn(&Request) -> Option<Response> {
+    let inner = provider(&["a"]);
+    move |request| if request.cluster == cluster { Some((503, None, String::new())) } else { inner(request) }
+}
+
+/// The lines about introspection, of outages and of their ends.
+fn of_introspection<'w>(lines: impl Iterator<Item = &'w String> + Clone) -> [usize; 2] {
+    ["unavailable", "available again"].map(|word| {
+        let part = format!("is {word}: POST");
+        lines.clone().filter(|line| line.contains(&part)).count()
+    })
+}
+
+/// Introspection fails for a second 21 times, and works again between.
+fn flap_of_introspection(world: &mut World) {
+    world.run(1_000, &provider(&["a"]));
+    for n in 0..41 {
+        world.request(0, &format!("opaque-{n}"));
+        if n % 2 == 0 { world.run(1_000, &failing("opaque")) } else { world.run(1_000, &provider(&["a"])) }
+    }
+    assert_eq!(of_introspection(world.workers[0].host.log.iter()), [3, 3]);
+}
+
+#[test]
+fn an_endpoint_that_flaps_is_told_in_six_lines_per_minute_and_its_last_change_after_it() {
+    let mut world = World::new(&configuration(), 1, NOW);
+    flap_of_introspection(&mut world);
+    world.run(120_000, &failing("opaque"));
+    assert_eq!(of_introspection(world.workers[0].host.log.iter()), [4, 3], "it still fails");
+    assert_eq!(["events.outage", "events.recovered"].map(|event| total(&world, event)), [21, 20], "all are counted");
+}
+
+#[test]
+fn the_last_change_of_an_endpoint_that_flaps_is_told_when_the_configuration_changes() {
+    let mut world = World::new(&configuration(), 1, NOW);
+    flap_of_introspection(&mut world);
+    world.start(0, &configuration());
+    assert_eq!(of_introspection(world.left.iter()), [4, 3], "it still fails");
+}
+
+/// Seconds with a request each to all workers that run.
+fn busy(world: &mut World, seconds: usize, provider: &dyn Fn(&Request) -> Option<Response>) {
+    for _ in 0..seconds {
+        for n in 0..world.workers.len() {
+            if world.held_up != Some(n) {
+                world.request(n, &token("a"));
+            }
+        }
+        world.run(1_000, provider);
+    }
+}
+
+/// The numbers of lines about outages of `what` and about their ends, of each worker.
+fn changes(world: &World, what: &str) -> [Vec<usize>; 2] {
+    ["outage", "recovered"].map(|event| {
+        let begin = format!("toolgate.event {{\"event\":\"{event}\",\"detail\":\"{what}");
+        let lines = |log: &Vec<String>| log.iter().filter(|line| line.starts_with(&begin)).count();
+        world.workers.iter().map(|worker| lines(&worker.host.log)).collect()
+    })
+}
+
+#[test]
+fn a_change_that_is_held_is_not_told_after_another_worker_told_a_later_one() {
+    for (cluster, what) in [("plane", "policy of"), ("auth", "the keys of issuer")] {
+        let mut configuration = configuration();
+        configuration["issuers"][0]["jwks"]["max_age"] = json!("2s");
+        configuration["issuers"][0]["jwks"]["cooldown"] = json!("1s");
+        configuration["resources"][0]["policy_source"]["interval"] = json!("2s");
+        let mut world = World::new(&configuration, 2, NOW);
+        busy(&mut world, 2, &provider(&["a"]));
+        world.held_up = Some(1);
+        busy(&mut world, 30, &flapping(cluster));
+        busy(&mut world, 5, &failing(cluster));
+        assert_eq!(changes(&world, what), [[3, 0], [3, 0]], "{cluster}: the first worker holds an outage");
+        world.held_up = Some(0);
+        busy(&mut world, 10, &provider(&["a"]));
+        assert_eq!(changes(&world, what), [[3, 0], [3, 1]], "{cluster}: the second tells its end");
+        world.held_up = None;
+        busy(&mut world, 100, &provider(&["a"]));
+        assert_eq!(changes(&world, what), [[3, 0], [3, 1]], "{cluster}");
+    }
 }
 
 #[test]

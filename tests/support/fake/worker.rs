@@ -158,9 +158,11 @@ impl Worker {
         worker
     }
 
-    /// The instance ends.
-    pub fn release(mut self) {
-        self.with_gate(|gate, host, _| gate.release(host));
+    /// The instance ends. Returns all its lines.
+    pub fn release(mut self) -> Vec<String> {
+        let effects = self.with_gate(|gate, host, _| gate.release(host));
+        carry_out(effects, &mut self);
+        self.log
     }
 
     fn with_gate<T>(&mut self, act: impl FnOnce(&mut Gate, &Host<'_>, &Open) -> T) -> T {
