@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::url::{Url, form_encode};
+use crate::uri::percent_decode;
+use crate::url::Url;
 
 /// An HTTP request to a cluster of the host.
 #[derive(Clone, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct Request {
     pub body: Option<Vec<u8>>,
     /// The timeout of the call.
     pub timeout: Duration,
-    /// The secrets in the request, in each form. An answer may repeat them, and no log may contain them.
+    /// The secrets in the request, as they are and decoded. An answer may repeat them, and no log may contain them.
     pub secrets: Vec<String>,
 }
 
@@ -52,17 +53,22 @@ impl Request {
         Self { body: Some(body), ..self }
     }
 
-    /// Notes a secret that the request contains, as it is or form-encoded.
+    /// Notes a secret that the request contains.
     #[must_use]
-    #[inline(never)]
     pub fn with_secret(mut self, secret: &str) -> Self {
-        let mut encoded = String::with_capacity(secret.len());
-        form_encode(secret, &mut encoded);
-        if encoded != secret {
-            self.secrets.push(encoded);
+        self.note_secret(secret);
+        self
+    }
+
+    /// See [`Self::with_secret`].
+    #[inline(never)]
+    pub fn note_secret(&mut self, secret: &str) {
+        // An endpoint may repeat it as it reads it.
+        let decoded = percent_decode(secret.as_bytes());
+        if decoded != secret.as_bytes() {
+            self.secrets.push(String::from_utf8_lossy(&decoded).into_owned());
         }
         self.secrets.push(secret.to_owned());
-        self
     }
 
     /// The value of a header field, if present.

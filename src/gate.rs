@@ -46,6 +46,7 @@
 //! | `known` | the state that streams share |
 //! | `policies` | policies from a control plane |
 //! | `publish` | manifests to a control plane |
+//! | `quote` | the beginning of an answer, without secrets |
 //! | `record` | log lines, counts, records of decisions |
 //! | `sent` | calls and their failures in words |
 //! | `sink` | audit lines for an endpoint |
@@ -60,6 +61,7 @@ mod keys;
 mod known;
 mod policies;
 mod publish;
+mod quote;
 mod record;
 mod sent;
 mod sink;

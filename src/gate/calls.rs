@@ -64,7 +64,11 @@ impl Gate {
     pub(super) fn call(&mut self, purpose: Purpose, mut request: Request) {
         self.calls.last = self.calls.last.wrapping_add(1);
         let id = CallId(self.calls.last);
-        self.calls.under_way.push((id, purpose, Sent::of(&mut request)));
+        let sent = match purpose {
+            Purpose::Audit(_) => Sent::without_path(&mut request),
+            _ => Sent::of(&mut request),
+        };
+        self.calls.under_way.push((id, purpose, sent));
         self.effects.push(Effect::Call(id, request));
     }
 

@@ -3,19 +3,16 @@
 use std::fmt;
 
 use super::effect::Answer;
-use crate::bytes::first_word;
+use super::quote::quote;
 use crate::callout::Request;
 use crate::text::truncate;
 
-/// The number of printable bytes of an answer that are told. The errors of most endpoints, and Envoy's own, fit, and a
-/// page of HTML can be recognised.
-const MAX_EXCERPT: usize = 200;
-/// The number of bytes of an answer that are read for that. Pages often begin with white space.
-const MAX_READ: usize = 512;
 /// The maximum length of a URL. In a record, the status and the answer must fit behind it.
 const MAX_URL: usize = 160;
-/// The shortest part of a secret that is recognised in an answer. An endpoint may repeat a token that it cuts.
-const PART: usize = 8;
+/// The shortest path that counts as a secret. Shorter ones, such as `/logs`, are words of ordinary text.
+const SECRET_PATH: usize = 8;
+/// The shortest value of a query that counts as a secret. Shorter ones, such as `v=1`, are in ordinary text too.
+const SECRET_VALUE: usize = 4;
 
 /// A call that was sent. `Debug` omits the secrets.
 #[derive(Clone, Default)]
@@ -37,13 +34,29 @@ impl Sent {
     #[inline(never)]
     pub fn of(request: &mut Request) -> Self {
         let url = request.url();
-        let (url, query) = match url.split_once('?') {
-            Some((url, _)) => (url, "?..."),
-            None => (url.as_str(), ""),
-        };
+        match url.split_once('?') {
+            Some((url, _)) => Self::new(request, url, "?..."),
+            None => Self::new(request, &url, ""),
+        }
+    }
+
+    fn new(request: &mut Request, url: &str, query: &str) -> Self {
+        note_query(request);
         let method = request.header(":method").unwrap_or_default();
         let call = [method, " ", truncate(url, MAX_URL), query, " via cluster \"", &request.cluster, "\": "].concat();
         Self { call, secrets: std::mem::take(&mut request.secrets) }
+    }
+
+    /// Like [`Self::of`], without the path, which is a secret of many endpoints for records.
+    #[inline(never)]
+    pub fn without_path(request: &mut Request) -> Self {
+        let target = request.header(":path").unwrap_or_default().to_owned();
+        if target.len() >= SECRET_PATH {
+            request.note_secret(&target);
+        }
+        let part = |name| request.header(name).unwrap_or_default();
+        let url = [part(":scheme"), "://", part(":authority"), "/..."].concat();
+        Self::new(request, &url, "")
     }
 
     /// The call and its outcome: `GET https://auth.example.com/jwks via cluster "auth": no answer in time`.
@@ -67,8 +80,7 @@ impl Sent {
     #[inline(never)]
     pub fn answered(&self, answer: &Answer<'_>, fault: &str) -> String {
         let mut told = self.with_status(answer.status, fault);
-        let body = (answer.read)(answer.size.min(MAX_READ)).unwrap_or_default();
-        append(&mut told, &excerpt(&body, &self.secrets));
+        append(&mut told, &quote(answer, &self.secrets));
         told
     }
 
@@ -94,36 +106,19 @@ fn append(told: &mut String, more: &str) {
     }
 }
 
-/// The first printable bytes of `body` on one line, without any part of a secret.
+/// Notes the values of the query as secrets. An answer may repeat one without the rest.
 #[inline(never)]
-fn excerpt(body: &[u8], secrets: &[String]) -> String {
-    let (mut told, mut gap, mut hidden) = (String::new(), false, 0);
-    for at in 0..body.len() {
-        let rest = body.get(at..).unwrap_or_default();
-        let parts = secrets.iter().filter(|secret| begins_with_part(rest, secret.as_bytes()));
-        hidden = parts.map(|secret| secret.len().min(PART)).fold(hidden, usize::max);
-        let byte = if hidden > 0 { b'*' } else { rest.first().copied().unwrap_or_default() };
-        hidden = hidden.saturating_sub(1);
-        if !byte.is_ascii_graphic() {
-            gap = !told.is_empty();
-            continue;
+fn note_query(request: &mut Request) {
+    let target = request.header(":path").unwrap_or_default();
+    let query = target.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default();
+    let values = query.split('&').map(|field| field.split_once('=').map_or(field, |(_, value)| value));
+    for value in values.filter(|value| value.len() >= SECRET_VALUE) {
+        request.note_secret(value);
+        // Forms write a space as a plus sign.
+        if value.contains('+') {
+            request.note_secret(&value.replace('+', " "));
         }
-        if told.len() + usize::from(gap) >= MAX_EXCERPT {
-            break;
-        }
-        if std::mem::take(&mut gap) {
-            told.push(' ');
-        }
-        told.push(char::from(byte));
     }
-    told
-}
-
-/// Whether `text` begins with a part of `secret`, or with all of a short one.
-fn begins_with_part(text: &[u8], secret: &[u8]) -> bool {
-    let length = secret.len().min(PART);
-    let begin = text.get(..length).filter(|begin| !begin.is_empty()).map(first_word);
-    begin.is_some_and(|begin| secret.windows(length).any(|part| first_word(part) == begin))
 }
 
 #[cfg(test)]
@@ -146,45 +141,51 @@ mod tests {
     #[test]
     fn a_call_is_told_with_its_status_and_the_beginning_of_the_answer() {
         const CALL: &str = "GET https://auth.example.com/jwks via cluster \"auth\": ";
-        let long = "a".repeat(5_000);
         for (status, body, expected) in [
-            (Some(503), "upstream connect error: TLS_error\n", "503: upstream connect error: TLS_error".to_owned()),
-            (Some(404), "", "404".to_owned()),
-            (None, "", "no answer".to_owned()),
-            (Some(200), "\n\n <!DOCTYPE html>\r\n\t<title>", "200: <!DOCTYPE html> <title>".to_owned()),
-            (Some(500), "a\u{1b}[2Jb\u{202e}c\u{0}d", "500: a [2Jb c d".to_owned()),
-            (Some(500), "Schl\u{fc}ssel", "500: Schl ssel".to_owned()),
-            (Some(500), &long, format!("500: {}", "a".repeat(MAX_EXCERPT))),
+            (Some(503), "upstream connect error: TLS_error\n", "503: upstream connect error: TLS_error"),
+            (Some(404), "", "404"),
+            (None, "", "no answer"),
         ] {
-            assert_eq!(
-                told("https://auth.example.com/jwks", &[], status, body.as_bytes()),
-                format!("{CALL}{expected}")
-            );
+            let told = told("https://auth.example.com/jwks", &[], status, body.as_bytes());
+            assert_eq!(told, format!("{CALL}{expected}"));
         }
-        let bytes = told("https://auth.example.com/jwks", &[], Some(200), b"\x80\xffab\xc3");
-        assert_eq!(bytes, format!("{CALL}200: ab"));
     }
 
     #[test]
     fn no_query_is_told_and_no_long_url() {
-        let keyed = told("https://auth.example.com/jwks?key=s3cret", &[], Some(404), b"");
-        assert_eq!(keyed, "GET https://auth.example.com/jwks?... via cluster \"auth\": 404");
+        let keyed = told("https://auth.example.com/jwks?key=s3cret", &[], Some(404), b"no /jwks?key=s3cret, no s3cret");
+        assert_eq!(
+            keyed,
+            "GET https://auth.example.com/jwks?... via cluster \"auth\": 404: no /jwks?key=******, no ******"
+        );
         let long = told(&format!("https://auth.example.com/{}", "x".repeat(1_000)), &[], Some(404), b"no");
         assert!(long.len() < 250 && long.ends_with(": 404: no"), "{long}");
     }
 
     #[test]
-    fn no_part_of_a_secret_is_told() {
-        for (secrets, body, expected) in [
-            (&["s3cret"][..], "bad secret: s3cret!", "400: bad secret: ******!"),
-            (&["a+b/c"], "client_secret=a%2Bb%2Fc a+b/c", "400: client_secret=********* *****"),
-            (&["eyJhbGciOiJFZERTQSJ9.e30.c2ln"], "eyJhbGciOiJF... is no token", "400: ************... is no token"),
-            (&["eyJhbGciOiJFZERTQSJ9.e30.c2ln"], "x=JFZERTQSJ9.e30.c", "400: x=****************"),
-            (&["Z2F0ZXdheTpzM2NyZXQ="], "Basic Z2F0ZXdheTpzM2NyZXQ=", "400: Basic ********************"),
-            (&[""], "nothing to hide", "400: nothing to hide"),
+    fn a_path_that_may_be_a_secret_is_told_neither_of_the_request_nor_of_the_answer() {
+        const HIDDEN: &str = "not quoted: its 22 bytes contain escapes, which may hide a secret";
+        for (path, body, expected) in [
+            ("/T00/B00/XXXX", "no hook /T00/B00/XXXX", "no hook *************"),
+            ("/T00/B00/XXXX", "no hook T00\\/B00\\/XXXX", HIDDEN),
+            ("/T%30%30/s%2Bcret/X", "no hook /T00/s+cret/X", "no hook *************"),
+            ("/T/s%252Bcret/X", "no hook /T/s+cret/X", "no hook ***********"),
+            ("/7bytes8", "no hook /7bytes8", "no hook ********"),
+            ("/7bytes", "no hook /7bytes", "no hook /7bytes"),
+            ("/in?key=s3cret", "no hook key=s3cret", "no hook **********"),
+            ("/in?key=s3cret", "no key s3cret", "no key ******"),
+            ("/in?v=1&s3cret", "no key s3cret in v1", "no key ****** in v1"),
+            ("/in?sig=Ab%2Bcd%3D", "bad sig Ab+cd=, v1", "bad sig ******, v1"),
+            ("/in?sig=Ab+cd", "bad sig Ab cd, v1", "bad sig ** **, v1"),
+            ("/", "no hook /", "no hook /"),
+            ("/", "no hook &amp; %41", "no hook &amp; %41"),
         ] {
-            let told = told("https://auth.example.com/", secrets, Some(400), body.as_bytes());
-            assert_eq!(told, format!("GET https://auth.example.com/ via cluster \"auth\": {expected}"));
+            let url = Url::parse(&format!("https://hooks.example.com{path}")).unwrap();
+            let sent = Sent::without_path(&mut Request::new("POST", &url, "log", Duration::from_secs(5)));
+            let read = |_| Some(body.as_bytes().to_vec());
+            let told = sent.answered(&Answer { status: Some(404), etag: None, size: body.len(), read: &read }, "");
+            let call = "POST https://hooks.example.com/... via cluster \"log\": 404";
+            assert_eq!(told, format!("{call}: {expected}"), "{path}");
         }
     }
 }

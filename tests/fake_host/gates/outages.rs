@@ -51,7 +51,7 @@ fn an_outage_of_the_audit_sink_is_told_when_it_begins_and_when_it_ends() {
         _ => provider(&["a"])(request),
     };
     world.run(20_000, &down);
-    const CALL: &str = "POST https://log.example.com/lines via cluster \\\"log\\\": ";
+    const CALL: &str = "POST https://log.example.com/... via cluster \\\"log\\\": ";
     assert_eq!(world.logged(&format!("the audit sink is unavailable: {CALL}507: disk full")), 1);
     assert_eq!(world.logged("the audit sink is available again"), 0);
     world.run(20_000, &provider(&["a"]));
