@@ -33,12 +33,13 @@ pub struct Entries {
     repeated: OnceCell<Index>,
 }
 
+/// Positions have 32 bits on every host, so that a native host knows the same lists as a Wasm module.
 #[derive(Debug, PartialEq, Eq)]
 struct Entry {
     /// Relative to the first byte of the array.
-    place: Range<usize>,
+    place: Range<u32>,
     /// The position of its name in `names`.
-    name: Range<usize>,
+    name: Range<u32>,
 }
 
 impl Entries {
@@ -67,10 +68,13 @@ impl Entries {
     }
 
     fn push(&mut self, name: &str, place: Range<usize>) {
-        let from = self.names.len();
-        self.names.push_str(name);
-        self.named.push(Entry { place, name: from..self.names.len() });
         self.count += 1;
+        let from = self.names.len();
+        // No list has 4 GB. Entries beyond them would count as entries without a name.
+        if let (Some(place), Some(name_at)) = (narrow(place), narrow(from..from + name.len())) {
+            self.names.push_str(name);
+            self.named.push(Entry { place, name: name_at });
+        }
     }
 
     /// The number of entries, with or without a name.
@@ -79,8 +83,8 @@ impl Entries {
     }
 
     /// The entries with a usable name: the name, and the position relative to the first byte of the array.
-    pub fn named(&self) -> impl Iterator<Item = (&str, &Range<usize>)> {
-        self.named.iter().map(|entry| (self.names.get(entry.name.clone()).unwrap_or_default(), &entry.place))
+    pub fn named(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
+        self.named.iter().map(|entry| (self.names.get(wide(&entry.name)).unwrap_or_default(), wide(&entry.place)))
     }
 
     /// The names that occur more than once.
@@ -92,6 +96,15 @@ impl Entries {
     pub fn size(&self) -> usize {
         self.names.len() + self.named.len() * size_of::<Entry>()
     }
+}
+
+fn narrow(place: Range<usize>) -> Option<Range<u32>> {
+    Some(u32::try_from(place.start).ok()?..u32::try_from(place.end).ok()?)
+}
+
+fn wide(place: &Range<u32>) -> Range<usize> {
+    // An index has at least 32 bits on every host.
+    place.start as usize..place.end as usize
 }
 
 /// Lists that were parsed before.
@@ -188,7 +201,7 @@ mod tests {
     fn an_array_is_known_by_all_of_its_bytes() {
         let mut known = KnownLists::default();
         let first = tools(&mut known, LIST).unwrap();
-        let places: Vec<_> = first.named().map(|(name, place)| (name, LIST.get(place.clone()).unwrap())).collect();
+        let places: Vec<_> = first.named().map(|(name, place)| (name, LIST.get(place).unwrap())).collect();
         assert_eq!(places, [("a", r#"{"name":"a"}"#), ("b", r#"{"x":{"y":[]},"name":"b"}"#)]);
         assert_eq!(first.count(), 3);
         for again in [LIST.to_owned(), format!(" {LIST}\n")] {
@@ -211,6 +224,15 @@ mod tests {
         // With less room than before, it is parsed again.
         assert_eq!(read(&mut known, LIST, 4, ListKind::Tools).as_deref(), Ok(&*first));
         assert_eq!(read(&mut known, LIST, 3, ListKind::Tools), Err(JsonFault::TooDeep));
+    }
+
+    #[test]
+    fn a_list_of_nearly_a_megabyte_is_known() {
+        let entry = |n| format!(r#"{{"name":"tool_{n:04}","description":"{}"}}"#, "x".repeat(365));
+        let array = format!("[{}]", (0..2400).map(entry).collect::<Vec<_>>().join(","));
+        let mut known = KnownLists::default();
+        let first = tools(&mut known, &array).unwrap();
+        assert!(Rc::ptr_eq(&first, &tools(&mut known, &array).unwrap()), "{} bytes, {}", array.len(), first.size());
     }
 
     #[test]
