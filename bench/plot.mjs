@@ -1,16 +1,16 @@
 // A bar chart as SVG, readable on a light page and on a dark one.
 
-const [WIDTH, LABELS, ROW, TOP] = [860, 330, 30, 46];
+const [WIDTH, LABELS, ROW, TOP] = [910, 380, 30, 46];
 
-/** Horizontal bars with a line from the smallest to the largest round. */
+/** Horizontal bars with a line from the smallest to the largest round. Those of `ours` stand out. */
 export function bars(title, rows) {
   // The largest few would leave the rest no room: a bar that is cut says so with its number.
   const most = 1.15 * [...rows].map(({ high }) => high).sort((a, b) => a - b).at(-2);
   const scale = (value) => (Math.min(value, most) / most) * (WIDTH - LABELS - 90);
   const height = TOP + rows.length * ROW + 10;
-  const drawn = rows.map(({ label, value, low, high }, n) => {
+  const drawn = rows.map(({ label, ours, value, low, high }, n) => {
     const [y, end] = [TOP + n * ROW, LABELS + scale(value)];
-    const colour = label.includes('toolgate') && !label.startsWith('F') ? '#2a78d6' : '#8a8a86';
+    const colour = ours ? '#2a78d6' : '#8a8a86';
     return `
   <text x="${LABELS - 10}" y="${y + 15}" text-anchor="end">${escape(label)}</text>
   <rect x="${LABELS}" y="${y + 3}" width="${scale(value).toFixed(1)}" height="16" rx="2" fill="${colour}"/>
