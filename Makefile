@@ -16,8 +16,8 @@ REMAP := --remap-path-prefix=$(CARGO_HOME)=cargo --remap-path-prefix=$(CURDIR)=t
 SIMD := -C target-feature=+simd128
 # The usual threshold at this level is 225, at which the module has 1.3 MB. Two modules side by side in Envoy: at 25 a call
 # costs 4 % more, at 50 2 % more. So the small functions that each call runs ask to be inlined, and the rest are inlined up
-# to 40. For functions that ask, as most small ones of the standard library do, the usual threshold is 325. At 150 the module
-# is 42 kB smaller, and no slower.
+# to 40, which also takes 6 MB more of an Envoy's memory. For functions that ask, as most small ones of the standard library
+# do, the usual threshold is 325. At 150 the module is 42 kB smaller, and no slower.
 INLINE := -C llvm-args=-inline-threshold=40 -C llvm-args=-inlinehint-threshold=150
 # Module and command line tell it. Tests are built without: a commit alone compiles none of them again.
 COMMIT := $(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || echo unknown)
