@@ -66,7 +66,6 @@ impl UnixTime {
         let day = day_of_year - (153 * month + 2) / 5 + 1;
         let (year, month) = (era * 400 + year_of_era + month / 10, (month + 2) % 12 + 1);
         // Every audit line has a time, and `format!` takes many times the steps.
-        // Every audit line has a time, and `format!` takes many times the steps.
         let ([y1, y2], [y3, y4]) = (two_digits(year / 100), two_digits(year % 100));
         let ([m1, m2], [d1, d2]) = (two_digits(month), two_digits(day));
         let ([h1, h2], [n1, n2]) = (two_digits(second / 3600), two_digits(second / 60 % 60));
